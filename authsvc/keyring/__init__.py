@@ -1,0 +1,15 @@
+"""The keys: their life (phases, plans), their form (kid, JWKS, seal), and what they do (sign, verify).
+
+Imports only the standard library, PyJWT and cryptography. No I/O, no clock, no await: rows, `now` and random bytes
+come in as arguments (only the making of a new key draws on OpenSSL's own generator). It owns no table and no route:
+`store` keeps the rows, flows apply the plans, `web` serves the bytes.
+
+    records   one signing key as the store knows it
+    master    the master key file, and keys derived from it
+    seal      a private key at rest
+    algorithms, jwk   what a key may sign with; its public form and its kid; import and export
+    phases    what a key may do at an instant: announced -> signing -> retired -> dropped, or withdrawn
+    plans     verdicts that change those instants: generate, rotate, withdraw
+    ring      the keys of one process: JWKS bytes, sign
+    verify    a token -> claims we trust, or the reason why not
+"""

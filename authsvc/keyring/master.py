@@ -1,0 +1,109 @@
+"""The master keys: what seals the signing keys, and the root of every derived secret (refresh-token MAC, ...).
+
+They live in a file outside PostgreSQL, so that a copy of the database alone forges nothing. This module reads and
+writes the file's text; somebody else touches the disk. Neither an error nor a repr ever contains key material.
+
+    # one key a line: an id from 1 to 255, and 32 bytes in base64url; the first line is current
+    2 <43 characters>
+    1 <43 characters>
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Mapping
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+KEY_BYTES = 32
+_LINE = re.compile(r"([0-9]{1,3})[ \t]+([A-Za-z0-9_-]+)={0,2}")
+_HEAD = """\
+# authsvc master keys: an id from 1 to 255, and 32 bytes in base64url. The first line is current; the lines below it
+# only open what they once closed. Whoever reads this file and the database can sign tokens: mode 0600, own backup.
+"""
+
+
+class MasterKeyError(Exception):
+    """The master key file cannot be used. The message names the line, never what stands in it."""
+
+
+class MasterKeys:
+    """The keys of the file, by id. Immutable but for its cache of derived keys."""
+
+    __slots__ = ("_derived", "_keys", "current_id", "ids")
+
+    current_id: int
+    """Seals and derives whatever is new."""
+    ids: tuple[int, ...]
+    """Every id of the file, the current one first."""
+
+    def __init__(self, keys: Mapping[int, bytes]) -> None:
+        """`keys`: id (1..255) -> 32 bytes; the first is current. Prefer `parse`."""
+        if not keys:
+            raise MasterKeyError("the master key file holds no key")
+        self._keys = dict(keys)
+        self.ids = tuple(self._keys)
+        self.current_id = self.ids[0]
+        self._derived: dict[tuple[int, str, int], bytes] = {}
+
+    def __repr__(self) -> str:
+        return f"MasterKeys(current_id={self.current_id}, ids={self.ids})"
+
+    def __reduce__(self) -> str:
+        raise TypeError("master keys are not pickled")
+
+    @classmethod
+    def parse(cls, text: str) -> MasterKeys:
+        """Read the text of a master key file. `#` starts a comment. Raises `MasterKeyError`."""
+        keys: dict[int, bytes] = {}
+        for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
+            content = line.partition("#")[0].strip()
+            if not content:
+                continue
+            key_id, key = _entry(content, number)
+            if key_id in keys:
+                raise MasterKeyError(f"master key file, line {number}: id {key_id} was already given")
+            keys[key_id] = key
+        return cls(keys)
+
+    @staticmethod
+    def generate(entropy: Callable[[int], bytes]) -> str:
+        """Text of a new file with one key, id 1. `entropy(n)` gives n bytes from a cryptographic source."""
+        return f"{_HEAD}1 {urlsafe_b64encode(entropy(KEY_BYTES)).rstrip(b'=').decode('ascii')}\n"
+
+    def derive(self, key_id: int, purpose: str, length: int = KEY_BYTES) -> bytes:
+        """`length` bytes for one purpose (HKDF-SHA256, RFC 5869), so that no key ever serves two purposes.
+
+        The same answer on every replica and after every restart. Raises `MasterKeyError` for an id not in the file.
+        """
+        derived = self._derived.get((key_id, purpose, length))
+        if derived is None:
+            if key_id not in self._keys:
+                raise MasterKeyError(f"master key {key_id} is not in the master key file")
+            info = f"authsvc {purpose} v1".encode()
+            derived = HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(self._keys[key_id])
+            self._derived[key_id, purpose, length] = derived
+        return derived
+
+
+def _entry(content: str, number: int) -> tuple[int, bytes]:
+    """One line of the file -> (id, key)."""
+    match = _LINE.fullmatch(content)
+    if match is None:
+        raise MasterKeyError(
+            f"master key file, line {number}: expected an id from 1 to 255, a space and a base64url key"
+        )
+    key_id = int(match[1])
+    if not 1 <= key_id <= 255:
+        raise MasterKeyError(f"master key file, line {number}: the id must be from 1 to 255")
+    encoded = match[2]
+    # Without the canonical form two different texts could be one key.
+    key = b"" if len(encoded) % 4 == 1 else urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+    if len(key) != KEY_BYTES or urlsafe_b64encode(key).rstrip(b"=").decode("ascii") != encoded:
+        raise MasterKeyError(
+            f"master key file, line {number}: the key of id {key_id} must be {KEY_BYTES} bytes in base64url "
+            f"(43 characters, not {len(encoded)})"
+        )
+    return key_id, key

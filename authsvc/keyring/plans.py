@@ -1,0 +1,234 @@
+"""Verdicts on the life of keys: what `generate`, `rotate` and `withdraw` would change, or why they may not. Pure.
+
+A plan lists rows as they are to be; the store writes them in one transaction, having locked the rows it read. Every
+plan keeps three things true (a random walk in the tests looks for the instant when they are not):
+
+- of an algorithm that ever had a key, some key signs at every instant;
+- a key leaves the JWKS only when its last token is dead: `signs_until` + longest token + JWKS max-age + skew;
+- a key signs only after every cache has seen it: announced for JWKS max-age + skew. Two exceptions, both because the
+  alternative is no service at all: an algorithm's first key, and the successor of a withdrawn key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from authsvc.keyring.phases import Phase, ended, order, phase_of, signer
+from authsvc.keyring.records import SigningKey
+
+_CLOCKS_BEHIND = timedelta(minutes=1)
+"""An emergency successor is dated back this far, or a replica whose clock is behind would have no key at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPolicy:
+    """How long the steps of a key's life take.
+
+    `announce`: published before it signs. `jwks_max_age`: how long caches keep the JWKS. `longest_token`: the longest
+    life of any token of any client. `skew`: clock difference, and the time a replica takes to load a new row.
+    """
+
+    announce: timedelta
+    jwks_max_age: timedelta
+    longest_token: timedelta
+    skew: timedelta
+
+    @property
+    def seen_by_all(self) -> timedelta:
+        """After this long in the JWKS, a key is in every cache."""
+        return self.jwks_max_age + self.skew
+
+    @property
+    def wait(self) -> timedelta:
+        """From announcing to signing: `announce`, and never less than the caches need."""
+        return max(self.announce, self.seen_by_all)
+
+    @property
+    def keep(self) -> timedelta:
+        """From the last signature to leaving the JWKS."""
+        return self.longest_token + self.jwks_max_age + self.skew
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChange:
+    """The times that the row of `kid` is to have: all four of them, changed or not."""
+
+    kid: str
+    signs_from: datetime
+    signs_until: datetime | None
+    drop_after: datetime | None
+    withdrawn_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratePlan:
+    """Make a key and insert it with these times; change the rows of `changes` in the same transaction."""
+
+    alg: str
+    announced_at: datetime
+    signs_from: datetime
+    signs_until: datetime | None
+    drop_after: datetime | None
+    changes: tuple[KeyChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RotatePlan:
+    """`kid` signs from now on in place of `replaces`."""
+
+    kid: str
+    replaces: str | None
+    changes: tuple[KeyChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyPlanned:
+    """Nothing to do: `kid` is announced, and signs from `at` on."""
+
+    kid: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawPlan:
+    """`kid` leaves the JWKS now; `successor` signs at once in its place (None: its signer was another, and stays)."""
+
+    kid: str
+    successor: str | None
+    changes: tuple[KeyChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It would break a promise. `reason` is one line for the operator, and says what to do."""
+
+    reason: str
+
+
+def plan_generate(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, alg: str = "RS256") -> GeneratePlan:
+    """Times of a new key of `alg`, and the end of the key that it will succeed.
+
+    The first key of its algorithm signs at once, and so does one that finds nobody signing (after a restore, say).
+    """
+    line = _line(keys, now, alg)
+    if signer(keys, now, alg) is None:
+        until = line[0].signs_from if line else None
+        return GeneratePlan(alg, now, now, until, until and until + policy.keep, ())
+    last = line[-1]
+    at = max(now + policy.wait, last.signs_from)
+    return GeneratePlan(alg, now, at, None, None, (_closed(last, at, policy),))
+
+
+def plan_rotate(
+    keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, at_once: bool, alg: str = "RS256"
+) -> RotatePlan | GeneratePlan | AlreadyPlanned | Refused:
+    """Let the next key of `alg` sign: in its own time, or `at_once` if every cache has seen it.
+
+    `GeneratePlan`: no key is announced, so one must be made and announced first.
+    """
+    announced = _announced(keys, now, alg)
+    if not at_once:
+        return (
+            AlreadyPlanned(announced[0].kid, announced[0].signs_from)
+            if announced
+            else plan_generate(keys, now, policy, alg)
+        )
+    if not announced:
+        return Refused("no key is announced: run `authsvc keys generate` first")
+    following = announced[0]
+    ready_at = following.announced_at + policy.seen_by_all
+    if ready_at > now:
+        return Refused(
+            f"key {following.kid} was announced {_span(now - following.announced_at)} ago, and caches may lack it for "
+            f"{_span(ready_at - now)} more (JWKS max-age {_span(policy.jwks_max_age)} + skew {_span(policy.skew)}): "
+            f"try again at {ready_at:%Y-%m-%d %H:%M:%S %Z}"
+        )
+    current = signer(keys, now, alg)
+    changes = [_change(following, signs_from=now)]
+    if current is not None:
+        changes.append(_closed(current, now, policy))
+    return RotatePlan(following.kid, current.kid if current else None, tuple(changes))
+
+
+def plan_withdraw(keys: Sequence[SigningKey], now: datetime, kid: str) -> WithdrawPlan | Refused:
+    """Drop a leaked key at once. If it signs, the next announced key takes over, even one that caches may lack."""
+    key = next((key for key in keys if key.kid == kid), None)
+    if key is None:
+        return Refused("no key has this kid: `authsvc keys list` shows them")
+    phase = phase_of(key, keys, now)
+    if phase in (Phase.WITHDRAWN, Phase.DROPPED):
+        return Refused(f"this key is {phase} already: nothing verifies with it any more")
+    withdrawn = _change(key, withdrawn_at=now)
+    rest = apply_changes(keys, (withdrawn,))
+    if phase is Phase.ANNOUNCED:
+        return WithdrawPlan(kid, None, (withdrawn, *_close_gap(rest, key, now)))
+    if phase is Phase.RETIRED or signer(rest, now, key.alg) is not None:
+        return WithdrawPlan(kid, None, (withdrawn,))
+    announced = _announced(rest, now, key.alg)
+    if not announced:
+        return Refused(
+            f"this is the only {key.alg} key that can sign: run `authsvc keys generate` first, then withdraw it; "
+            "the new key then signs at once"
+        )
+    successor = announced[0]
+    since = max(successor.announced_at, now - _CLOCKS_BEHIND)
+    return WithdrawPlan(kid, successor.kid, (withdrawn, _change(successor, signs_from=since)))
+
+
+def apply_changes(keys: Iterable[SigningKey], changes: Iterable[KeyChange]) -> tuple[SigningKey, ...]:
+    """The keys as they are after `changes`: what the store's UPDATE does, for looking ahead and for simulations."""
+    by_kid = {change.kid: change for change in changes}
+    return tuple(_changed(key, by_kid[key.kid]) if key.kid in by_kid else key for key in keys)
+
+
+def _line(keys: Sequence[SigningKey], now: datetime, alg: str) -> list[SigningKey]:
+    """Who signs now and who follows, in this order."""
+    current = signer(keys, now, alg)
+    return [*([current] if current else []), *_announced(keys, now, alg)]
+
+
+def _announced(keys: Sequence[SigningKey], now: datetime, alg: str) -> list[SigningKey]:
+    """Keys that have yet to sign, the next one first."""
+    return sorted((key for key in keys if key.alg == alg and key.signs_from > now and not ended(key, now)), key=order)
+
+
+def _close_gap(rest: Sequence[SigningKey], gone: SigningKey, now: datetime) -> tuple[KeyChange, ...]:
+    """An announced key is gone: the key before it signs on until `gone` would have stopped."""
+    before = [key for key in _line(rest, now, gone.alg) if order(key) < order(gone)]
+    if not before or before[-1].signs_until is None:
+        return ()
+    until, drop_after = gone.signs_until, gone.drop_after
+    if drop_after is not None and before[-1].drop_after is not None:
+        drop_after = max(drop_after, before[-1].drop_after)
+    return (_change(before[-1], signs_until=until, drop_after=drop_after),)
+
+
+def _closed(key: SigningKey, at: datetime, policy: KeyPolicy) -> KeyChange:
+    """`key` signs until `at`. It leaves the JWKS no earlier than was said: a replica without the news signs on."""
+    drop_after = max(at + policy.keep, key.drop_after or at)
+    return _change(key, signs_until=at, drop_after=drop_after)
+
+
+def _change(key: SigningKey, **times: datetime | None) -> KeyChange:
+    changed = replace(key, **times)  # type: ignore[arg-type]  # the names are those of times
+    return KeyChange(key.kid, changed.signs_from, changed.signs_until, changed.drop_after, changed.withdrawn_at)
+
+
+def _changed(key: SigningKey, change: KeyChange) -> SigningKey:
+    return replace(
+        key,
+        signs_from=change.signs_from,
+        signs_until=change.signs_until,
+        drop_after=change.drop_after,
+        withdrawn_at=change.withdrawn_at,
+    )
+
+
+def _span(span: timedelta) -> str:
+    """A duration for people: '23 h 59 min', '4 min 30 s', '12 s'."""
+    seconds = max(0, round(span.total_seconds()))
+    parts = ((seconds // 3600, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s"))
+    shown = [f"{number} {unit}" for number, unit in parts if number][:2]
+    return " ".join(shown) or "0 s"
