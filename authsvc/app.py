@@ -1,0 +1,139 @@
+"""The composition root: every route, and what runs while the service is up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from starlette.applications import Starlette
+from starlette.routing import Match, Route
+
+from authsvc.device_name import warm
+from authsvc.flows import follow_changes, sweep
+from authsvc.flows.snapshot import load_snapshot
+from authsvc.runtime import Runtime
+from authsvc.store.errors import StoreUnavailable
+from authsvc.store.migrate import MigrationError
+from authsvc.web import api, token, wellknown
+from authsvc.web.http import Endpoint, Handler, Receive, Reply, Request, Scope, Send, malformed
+from authsvc.web.reply import error_reply, method_not_allowed, not_found
+
+
+class CannotStart(Exception):
+    """The service must not start; the message says what to do."""
+
+
+def table(runtime: Runtime) -> list[tuple[Route, Endpoint]]:
+    """Every route of the service."""
+
+    def route(method: str, path: str, handler: Handler) -> tuple[Route, Endpoint]:
+        endpoint = Endpoint(runtime, path, handler, error_reply)
+        return Route(path, endpoint, methods=[method], name=f"{method} {path}", include_in_schema=False), endpoint
+
+    return [
+        route("POST", "/token", token.token),
+        route("POST", "/introspect", token.introspect_token),
+        route("POST", "/revoke", token.revoke_token),
+        route("GET", "/.well-known/jwks.json", wellknown.jwks),
+        route("GET", "/.well-known/openid-configuration", wellknown.openid_metadata),
+        route("GET", "/.well-known/oauth-authorization-server", wellknown.oauth_metadata),
+        route("POST", "/api/auth/login", api.api_login),
+        route("POST", "/api/auth/refresh", api.api_refresh),
+        route("POST", "/api/auth/logout", api.api_logout),
+        route("GET", "/api/auth/sessions", api.api_sessions),
+        route("DELETE", "/api/auth/sessions", api.api_end_other_sessions),
+        route("DELETE", "/api/auth/sessions/{id}", api.api_end_session),
+        route("GET", "/api/profile/me", api.api_profile),
+        route("GET", "/livez", wellknown.livez),
+        route("GET", "/readyz", wellknown.readyz),
+        route("GET", "/metrics", wellknown.metrics_page),
+        route("GET", "/openapi.yaml", wellknown.openapi),
+    ]
+
+
+class App:
+    """ASGI: fixed paths by one dictionary look-up, the rest through Starlette's router."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self._table = table(runtime)
+        self._starlette = Starlette(routes=[route for route, _ in self._table], lifespan=lambda _app: lifespan(runtime))
+        self._fixed = {
+            (method, route.path): endpoint
+            for route, endpoint in self._table
+            for method in route.methods or ()
+            if "{" not in route.path
+        }
+        self._not_found = Endpoint(runtime, "none", not_found, error_reply)
+        self._not_allowed = Endpoint(runtime, "none", method_not_allowed, error_reply)
+        self._wrong_host = Endpoint(runtime, "none", _refuse_host, error_reply)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._starlette(scope, receive, send)
+            return
+        if self.runtime.settings.allowed_hosts and not self._known_host(scope):
+            await self._wrong_host(scope, receive, send)
+            return
+        endpoint = self._fixed.get((scope["method"], scope["path"])) or self._search(scope)
+        await endpoint(scope, receive, send)
+
+    def _search(self, scope: Scope) -> Endpoint:
+        allowed: set[str] = set()
+        for route, endpoint in self._table:
+            match, child = route.matches(scope)
+            if match is Match.FULL:
+                scope.update(child)
+                return endpoint
+            if match is Match.PARTIAL:
+                allowed |= route.methods or set()
+        if allowed:
+            scope["authsvc.allowed"] = allowed
+            return self._not_allowed
+        return self._not_found
+
+    def _known_host(self, scope: Scope) -> bool:
+        hosts = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"]
+        return len(hosts) == 1 and (
+            hosts[0] in self.runtime.settings.allowed_hosts
+            or hosts[0].rpartition(":")[0] in self.runtime.settings.allowed_hosts
+        )
+
+
+async def _refuse_host(_request: Request) -> Reply:
+    raise malformed("This service does not answer to that host name.", "host_unknown")
+
+
+@asynccontextmanager
+async def lifespan(runtime: Runtime) -> AsyncIterator[None]:
+    """Ready first, then follow changes and sweep until the end. Raises CannotStart."""
+    await start(runtime)
+    warm()
+    tasks = [
+        asyncio.create_task(follow_changes.follow_changes(runtime)),
+        asyncio.create_task(sweep.sweep_for_ever(runtime)),
+    ]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await runtime.close()
+
+
+async def start(runtime: Runtime) -> None:
+    """Read everything once. PostgreSQL being away is no reason not to start: the JWKS must be served all the same."""
+    try:
+        await runtime.db.connect()
+        if not await follow_changes.schema_is_current(runtime):
+            raise CannotStart("the database is behind this version of authsvc; run `authsvc migrate` first")
+        if trouble := await follow_changes.redis_trouble(runtime):
+            raise CannotStart(trouble)
+        await follow_changes.follow_once(runtime)
+    except StoreUnavailable:
+        load_snapshot(runtime)
+    except MigrationError as error:
+        raise CannotStart(str(error)) from error

@@ -1,0 +1,54 @@
+"""What must have happened between the commit of a revocation and the 2xx that acknowledges it.
+
+PostgreSQL has it. Redis is told next, in one short try. Where that fails, whatever Redis holds is declared foreign in
+PostgreSQL, and one sync interval is waited, so that by the 2xx every replica that reaches PostgreSQL has stopped
+believing Redis. Hence, whenever PostgreSQL goes away, Redis holds every acknowledged revocation or is not believed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from authsvc import metrics
+from authsvc.runtime import Runtime
+from authsvc.store import revocations
+from authsvc.store.errors import StoreUnavailable
+from authsvc.store.revocations import Revocation
+from authsvc.store.sessions import Ended
+
+REDIS_TRY_SECONDS = 0.05
+LONGEST_SYNC_SECONDS = 1.0
+
+
+async def acknowledge(runtime: Runtime, ended: Ended) -> None:
+    """Spread what a statement ended. Returns when a 2xx may be sent; raises StoreUnavailable when it may not."""
+    now = int(runtime.clock.seconds())
+    rows = [Revocation("session", str(session), now, ended.keep_seconds) for session in ended.sessions]
+    if ended.grant:
+        rows.append(Revocation("grant", ended.grant, now, ended.keep_seconds))
+    await spread(runtime, rows, ended.epoch)
+
+
+async def spread(runtime: Runtime, rows: Sequence[Revocation], epoch_number: int) -> None:
+    """Put committed revocations into Redis, or make every replica ignore it. `epoch_number`: as the commit saw it."""
+    if not rows:
+        return
+    for row in rows:
+        metrics.revocations.labels(row.kind).inc()
+    try:
+        async with asyncio.timeout(REDIS_TRY_SECONDS):
+            await runtime.revocation_set.add(rows)
+    except (StoreUnavailable, TimeoutError):
+        await _distrust(runtime, epoch_number)
+
+
+async def _distrust(runtime: Runtime, epoch_number: int) -> None:
+    # The first revocation of an outage pays the wait. While nobody has rebuilt Redis since (the epoch is still the one
+    # that we declared), every replica already asks PostgreSQL.
+    if runtime.following.distrusted_epoch == epoch_number:
+        return
+    declared = await revocations.next_epoch(runtime.db)
+    await asyncio.sleep(LONGEST_SYNC_SECONDS)
+    await runtime.db.fetchval("SELECT 1")
+    runtime.following.distrusted_epoch = declared

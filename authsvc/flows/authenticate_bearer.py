@@ -1,0 +1,42 @@
+"""Who stands behind an access token that was sent to one of our own endpoints (RFC 6750)."""
+
+from __future__ import annotations
+
+from authsvc.flows.check_revoked import is_revoked
+from authsvc.keyring.verify import Invalid, VerifiedClaims
+from authsvc.oauth.claims import ACCESS_TOKEN_TYPE
+from authsvc.oauth.errors import BearerRejected
+from authsvc.runtime import Runtime
+from authsvc.store.revocations import Bearer
+
+_INVALID = "The access token is invalid, expired or revoked."
+
+
+def bearer_of(claims: VerifiedClaims) -> Bearer:
+    """What a revocation may name."""
+    session_id = claims.sid
+    return Bearer(claims.jti, claims.client_id, claims.iat, session_id, claims.sub if session_id else None)
+
+
+def verify(runtime: Runtime, token: str, *, audience: str | None) -> VerifiedClaims | Invalid:
+    """Signature, type, issuer, audience, expiry; nothing about revocation. No I/O."""
+    return runtime.keyring.verify(
+        token, typ=ACCESS_TOKEN_TYPE, issuer=runtime.settings.issuer, audience=audience, now=runtime.clock.now()
+    )
+
+
+async def authenticate_bearer(runtime: Runtime, authorization: str | None) -> VerifiedClaims:
+    """The claims of a live token of a person. Raises BearerRejected, StoreUnavailable."""
+    if authorization is None:
+        raise BearerRejected("bearer_missing", error=None)
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        raise BearerRejected("bearer_missing", error=None)
+    claims = verify(runtime, token.strip(), audience=runtime.settings.issuer)
+    if isinstance(claims, Invalid):
+        raise BearerRejected(claims.reason, error="invalid_token", description=_INVALID)
+    if claims.sid is None:
+        raise BearerRejected("bearer_without_session", error="invalid_token", description="The token is no person's.")
+    if await is_revoked(runtime, bearer_of(claims)):
+        raise BearerRejected("token_revoked", error="invalid_token", description=_INVALID)
+    return claims

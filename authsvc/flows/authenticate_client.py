@@ -1,0 +1,96 @@
+"""Which client is calling (RFC 6749 section 3.2.1). Costs no round trip for a client that is remembered and right.
+
+Failures are counted a client and network, and a network; successes are not. A blocked pair is remembered here, so
+that a flood of wrong secrets does not even reach Redis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from hmac import compare_digest
+from time import monotonic
+
+from authsvc import metrics
+from authsvc.keyring.assertion import Refused, judge_assertion, unverified_subject
+from authsvc.oauth.client_credentials import Malformed, Presented, read_credentials
+from authsvc.oauth.errors import InvalidClientError, InvalidRequestError, Rejected, TooMany
+from authsvc.oauth.records import Client
+from authsvc.runtime import Runtime
+from authsvc.store.assertions import spend
+from authsvc.store.failures import Bucket
+
+_NETWORK_FACTOR = 10
+_BLOCKED_PAIRS = 100_000
+
+
+async def authenticate_client(
+    runtime: Runtime, authorization: str | None, form: Mapping[str, str], *, network: str
+) -> Client:
+    """The client, proved where it is confidential. Raises Rejected (invalid_client), TooMany, StoreUnavailable."""
+    assertion = form.get("client_assertion")
+    presented = read_credentials(
+        authorization, form, assertion_subject=unverified_subject(assertion) if assertion else None
+    )
+    if isinstance(presented, Malformed):
+        if presented.unauthenticated:
+            raise _not_authenticated(presented.reason, presented.description)
+        raise Rejected(InvalidRequestError(presented.description), presented.reason)
+    pair = f"{presented.client_id[:128]} {network}"
+    if runtime.blocked and (wait := runtime.blocked.get(pair, 0) - monotonic()) > 0:
+        metrics.rate_limited.labels("client").inc()
+        raise TooMany("client_failures", retry_after=int(wait) + 1)
+    client = await runtime.clients.get(presented.client_id)
+    problem = await _problem(runtime, client, presented)
+    if problem is None:
+        assert client is not None
+        return client
+    await _count_failure(runtime, pair, network)
+    raise _not_authenticated(problem, "Client authentication failed.")
+
+
+async def _problem(runtime: Runtime, client: Client | None, presented: Presented) -> str | None:
+    if client is None:
+        return "client_unknown"
+    if presented.method == "none":
+        return "client_not_authenticated" if client.confidential else None
+    if not client.confidential:
+        return "public_client_with_credentials"
+    if presented.secret is not None:
+        digest = sha256(presented.secret.encode()).digest()
+        right = [compare_digest(digest, stored) for stored in client.secret_hashes]
+        return None if any(right) else "client_secret_wrong"
+    return await _assertion_problem(runtime, client, presented.assertion or "")
+
+
+async def _assertion_problem(runtime: Runtime, client: Client, assertion: str) -> str | None:
+    if client.jwks is None:
+        return "client_without_keys"
+    verdict = judge_assertion(
+        assertion,
+        client.jwks,
+        client_id=client.id,
+        issuer=runtime.settings.issuer,
+        skew_seconds=runtime.settings.clock_skew_seconds,
+        now=runtime.clock.now(),
+    )
+    if isinstance(verdict, Refused):
+        return verdict.reason
+    return None if await spend(runtime.redis, runtime.db, verdict.digest, verdict.seconds) else "assertion_replayed"
+
+
+async def _count_failure(runtime: Runtime, pair: str, network: str) -> None:
+    limit = runtime.settings.client_failures
+    buckets = [Bucket(f"client:{pair}", limit), Bucket(f"client-network:{network}", limit * _NETWORK_FACTOR)]
+    wait = await runtime.failures.take(buckets, runtime.entropy(8).hex())
+    if wait:
+        if len(runtime.blocked) >= _BLOCKED_PAIRS:
+            runtime.blocked.clear()
+        runtime.blocked[pair] = monotonic() + wait
+        metrics.rate_limited.labels("client").inc()
+        raise TooMany("client_failures", retry_after=wait)
+
+
+def _not_authenticated(reason: str, description: str) -> Rejected:
+    # RFC 6749 section 5.2: 401, and the scheme that would have served. (authlib's own header lacks the realm.)
+    return Rejected(InvalidClientError(description, status_code=401), reason, challenge='Basic realm="authsvc"')

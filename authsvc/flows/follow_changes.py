@@ -1,0 +1,128 @@
+"""What each worker does twice a second: read what changed, and keep Redis's revocation set whole.
+
+One statement tells the time, the versions of keys and clients, the required epoch, and the revocations that Redis may
+lack. PostgreSQL is the truth and is polled; nothing depends on a notification arriving.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from time import monotonic
+
+from authsvc import metrics
+from authsvc.flows.snapshot import save_snapshot
+from authsvc.logs import get_logger
+from authsvc.runtime import Runtime
+from authsvc.store import keys, migrate, revocations
+from authsvc.store.errors import StoreUnavailable
+
+EVICTION_CHECK_SECONDS = 5.0
+
+log = get_logger()
+
+
+async def follow_changes(runtime: Runtime) -> None:
+    """For ever, with a little jitter so that replicas do not ask in step."""
+    silent_since: float | None = None
+    next_eviction_check = 0.0
+    while True:
+        try:
+            await follow_once(runtime)
+            if silent_since is not None:
+                log.warning("postgresql_heard_again", elapsed_ms=int((monotonic() - silent_since) * 1000))
+                silent_since = None
+        except StoreUnavailable as error:
+            if silent_since is None:
+                silent_since = monotonic()
+                log.error("postgresql_silent", reason=error.kind)
+        except Exception as error:  # a worker that stops following would serve stale keys: never stop
+            log.error("follow_failed", error_type=type(error).__name__, exc_info=True)
+        if monotonic() >= next_eviction_check:
+            next_eviction_check = monotonic() + EVICTION_CHECK_SECONDS
+            await _watch_evictions(runtime)
+        metrics.sync_age.set(runtime.following.age())
+        metrics.redis_trusted.set(runtime.following.redis_up)
+        await asyncio.sleep(runtime.settings.sync_interval_seconds * random.uniform(0.8, 1.0))  # noqa: S311
+
+
+async def follow_once(runtime: Runtime) -> None:
+    """One reading, applied. Raises StoreUnavailable when PostgreSQL cannot be read; Redis may be away."""
+    if not runtime.following.migrated and not await schema_is_current(runtime):
+        raise StoreUnavailable("postgresql", "schema_behind")
+    epoch_in_redis, mark_in_redis = await _position(runtime)
+    asked_at = monotonic()
+    state = await revocations.read_state(runtime.db, mark_in_redis)
+    runtime.clock.align(state.now, asked_at, monotonic())
+    runtime.clients.confirm(state.clients_version, asked_at)
+    if state.keys_version != runtime.following.keys_version:
+        await load_keys(runtime)
+        runtime.following.keys_version = state.keys_version
+    runtime.keyring.refresh(runtime.clock.now())
+    runtime.revocation_set.require(state.epoch)
+    runtime.following.epoch_number = state.epoch_number
+    runtime.following.heard_at = asked_at
+    if not runtime.following.redis_up:
+        return
+    try:
+        if epoch_in_redis == state.epoch and mark_in_redis is not None:
+            await runtime.revocation_set.copy(state.rows, epoch=state.epoch, read_mark=mark_in_redis, mark=state.mark)
+        else:
+            await rebuild(runtime)
+    except StoreUnavailable:
+        runtime.following.redis_up = False
+
+
+async def load_keys(runtime: Runtime) -> None:
+    """Read the signing keys again, and keep a snapshot of the public ones for a start without PostgreSQL."""
+    runtime.keyring.load(await keys.everything(runtime.db), runtime.clock.now(), runtime.settings.jwks_max_age)
+    save_snapshot(runtime)
+
+
+async def rebuild(runtime: Runtime) -> None:
+    """Fill Redis anew from PostgreSQL, under a new epoch, unless another replica is at it."""
+    if not await runtime.revocation_set.claim_rebuild():
+        return
+    if trouble := await runtime.revocation_set.trouble():
+        log.error("redis_unfit", reason=trouble)
+        return
+    await revocations.next_epoch(runtime.db)
+    state = await revocations.read_state(runtime.db, 0)
+    await runtime.revocation_set.rebuild(state.rows, epoch=state.epoch, mark=state.mark)
+    runtime.revocation_set.require(state.epoch)
+    log.info("revocation_set_rebuilt", count=len(state.rows))
+
+
+async def redis_trouble(runtime: Runtime) -> str | None:
+    """At start: why this Redis cannot hold revocations. One that is away is no reason not to start."""
+    try:
+        return await runtime.revocation_set.trouble()
+    except StoreUnavailable:
+        return None
+
+
+async def schema_is_current(runtime: Runtime) -> bool:
+    """False: the database is behind this version, `authsvc migrate` has work to do. Raises MigrationError."""
+    runtime.following.migrated = not await migrate.check(runtime.db)
+    return runtime.following.migrated
+
+
+async def _position(runtime: Runtime) -> tuple[str | None, int | None]:
+    try:
+        position = await runtime.revocation_set.position()
+    except StoreUnavailable:
+        runtime.following.redis_up = False
+        return None, None
+    runtime.following.redis_up = True
+    return position
+
+
+async def _watch_evictions(runtime: Runtime) -> None:
+    try:
+        evicted = await runtime.revocation_set.evicted()
+        before, runtime.following.evicted = runtime.following.evicted, evicted
+        if before is not None and evicted > before:
+            log.error("redis_evicted_revocations", count=evicted - before)
+            await revocations.next_epoch(runtime.db)
+    except StoreUnavailable:
+        return

@@ -1,0 +1,63 @@
+"""Token introspection (RFC 7662): for callers that may, and only while the truth is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from authsvc.flows.authenticate_bearer import bearer_of, verify
+from authsvc.flows.check_revoked import is_revoked
+from authsvc.keyring.verify import VerifiedClaims
+from authsvc.oauth.errors import AccessDeniedError, InvalidRequestError, Rejected
+from authsvc.oauth.records import Client, Grant
+from authsvc.oauth.refresh import Repeat, Rotate, Supersede, judge_refresh
+from authsvc.oauth.refresh_token import LENGTH, decode
+from authsvc.runtime import Runtime
+from authsvc.store import grants
+
+INACTIVE: dict[str, Any] = {"active": False}
+
+
+async def introspect(runtime: Runtime, client: Client, *, token: str | None) -> dict[str, Any]:
+    """The response members of section 2.2. Raises Rejected, StoreUnavailable (never `active: false` for that)."""
+    if not client.confidential or not client.introspection:
+        raise Rejected(
+            AccessDeniedError("This client may not introspect tokens.", status_code=403), "introspection_denied"
+        )
+    if not token:
+        raise Rejected(InvalidRequestError("The parameter token is missing."), "token_missing")
+    if len(token) == LENGTH and "." not in token:
+        return await _introspect_refresh_token(runtime, client, token)
+    claims = verify(runtime, token, audience=None)
+    if not isinstance(claims, VerifiedClaims) or await is_revoked(runtime, bearer_of(claims)):
+        return INACTIVE
+    return {"active": True, "token_type": "Bearer", **claims.raw}
+
+
+async def _introspect_refresh_token(runtime: Runtime, client: Client, token: str) -> dict[str, Any]:
+    # The MAC covers the client: only the client that a refresh token was given to can ask about it.
+    presented = decode(token, runtime.refresh_mac_key, client.id)
+    row = presented and await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
+    if not presented or not row:
+        return INACTIVE
+    grant = Grant(
+        generation=row["generation"],
+        parent=row["parent"],
+        rotated_at=row["rotated_at"],
+        repeats=row["repeats"],
+        expires_at=row["expires_at"],
+        ended=row["ended"],
+        scope=tuple(row["scope"]),
+    )
+    verdict = judge_refresh(grant, presented.generation, grace_seconds=0, scope=(), now=row["now"])
+    if not isinstance(verdict, Rotate | Repeat | Supersede):
+        return INACTIVE
+    return {
+        "active": True,
+        "iss": runtime.settings.issuer,
+        "client_id": client.id,
+        "sub": str(row["user_id"]),
+        "sid": str(row["session_id"]),
+        "scope": " ".join(row["scope"]),
+        "iat": int(row["rotated_at"].timestamp()),
+        "exp": int(row["expires_at"].timestamp()),
+    }

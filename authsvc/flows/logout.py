@@ -1,0 +1,34 @@
+"""Log out: the session ends, and with it every grant it gave."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from authsvc.flows.acknowledge import acknowledge
+from authsvc.keyring.verify import VerifiedClaims
+from authsvc.oauth.records import Client
+from authsvc.oauth.refresh_token import decode
+from authsvc.runtime import Runtime
+from authsvc.store import grants, sessions
+
+
+async def logout_by_refresh_token(runtime: Runtime, client: Client, refresh_token: str) -> str:
+    """End the session that a refresh token belongs to. Unknown tokens are no error. Raises StoreUnavailable."""
+    presented = decode(refresh_token, runtime.refresh_mac_key, client.id)
+    row = presented and await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
+    if not row:
+        return "token_unknown"
+    return await _end(runtime, row["session_id"], None)
+
+
+async def logout_by_access_token(runtime: Runtime, claims: VerifiedClaims) -> str:
+    """End the session of an access token. Raises StoreUnavailable."""
+    return await _end(runtime, UUID(claims.sid or ""), UUID(claims.sub))
+
+
+async def _end(runtime: Runtime, session_id: UUID, user_id: UUID | None) -> str:
+    ended = await sessions.end(runtime.db, session_id, "logout", user_id=user_id)
+    if ended is None:
+        return "session_unknown"
+    await acknowledge(runtime, ended)
+    return "logged_out"

@@ -1,0 +1,36 @@
+"""A person looks at the sessions of the account, and ends one or all others."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from authsvc.flows.acknowledge import acknowledge
+from authsvc.keyring.verify import VerifiedClaims
+from authsvc.oauth.errors import NotFoundError, Rejected
+from authsvc.oauth.records import Session
+from authsvc.runtime import Runtime
+from authsvc.store import sessions
+
+
+async def list_own(runtime: Runtime, claims: VerifiedClaims) -> list[Session]:
+    """Live sessions, the most recently used first. Raises StoreUnavailable."""
+    return await sessions.live(runtime.db, UUID(claims.sub))
+
+
+async def end_own(runtime: Runtime, claims: VerifiedClaims, session_id: str) -> None:
+    """End one session of this person; another person's looks like none at all. Raises Rejected, StoreUnavailable."""
+    try:
+        wanted = UUID(session_id)
+    except ValueError:
+        wanted = None
+    ended = wanted and await sessions.end(runtime.db, wanted, "ended_by_user", user_id=UUID(claims.sub))
+    if not ended:
+        raise Rejected(NotFoundError("There is no such session."), "session_unknown")
+    await acknowledge(runtime, ended)
+
+
+async def end_others(runtime: Runtime, claims: VerifiedClaims) -> int:
+    """End all sessions of this person but the one that asks. Returns how many. Raises StoreUnavailable."""
+    ended = await sessions.end_all(runtime.db, UUID(claims.sub), "ended_by_user", keep=UUID(claims.sid or ""))
+    await acknowledge(runtime, ended)
+    return len(ended.sessions)

@@ -1,0 +1,21 @@
+"""The person behind an access token."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from authsvc.keyring.verify import VerifiedClaims
+from authsvc.oauth.errors import BearerRejected
+from authsvc.oauth.records import User
+from authsvc.runtime import Runtime
+from authsvc.store import users
+
+
+async def profile(runtime: Runtime, claims: VerifiedClaims) -> User:
+    """Raises BearerRejected where the person is gone, StoreUnavailable."""
+    user = await users.by_id(runtime.db, UUID(claims.sub))
+    if user is None or user.disabled_at is not None:
+        raise BearerRejected(
+            "user_gone", error="invalid_token", description="The access token is invalid, expired or revoked."
+        )
+    return user

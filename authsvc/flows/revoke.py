@@ -1,0 +1,44 @@
+"""Token revocation (RFC 7009). A 2xx is for ever: it is said after the commit, and after `acknowledge`."""
+
+from __future__ import annotations
+
+from authsvc.flows.acknowledge import acknowledge, spread
+from authsvc.flows.authenticate_bearer import verify
+from authsvc.keyring.verify import VerifiedClaims
+from authsvc.oauth.errors import InvalidRequestError, Rejected
+from authsvc.oauth.records import Client
+from authsvc.oauth.refresh_token import LENGTH, decode
+from authsvc.runtime import Runtime
+from authsvc.store import grants, revocations
+from authsvc.store.revocations import Revocation
+
+
+async def revoke(runtime: Runtime, client: Client, *, token: str | None) -> str:
+    """End what the token stands for, if it is this client's. Returns a word for the log; unknown tokens are no error
+    (section 2.2). token_type_hint needs no reading: the two kinds cannot be confused. Raises StoreUnavailable."""
+    if not token:
+        raise Rejected(InvalidRequestError("The parameter token is missing."), "token_missing")
+    if len(token) == LENGTH and "." not in token:
+        return await _revoke_refresh_token(runtime, client, token)
+    claims = verify(runtime, token, audience=None)
+    if not isinstance(claims, VerifiedClaims) or claims.client_id != client.id:
+        # Another client's token is refused (section 2.1) in the words of an unknown one: it tells nothing.
+        return "token_unknown"
+    keep = claims.exp - runtime.clock.seconds() + runtime.settings.clock_skew_seconds
+    done = await revocations.revoke_token(runtime.db, claims.jti, keep)
+    await spread(runtime, [Revocation("token", claims.jti, claims.iat, keep)], done.epoch)
+    return "access_token_revoked"
+
+
+async def _revoke_refresh_token(runtime: Runtime, client: Client, token: str) -> str:
+    presented = decode(token, runtime.refresh_mac_key, client.id)
+    if presented is None:
+        return "token_unknown"
+    # Any token of the lineage will do, also a used one: who logs out after a lost answer must be logged out.
+    ended = await grants.revoke(
+        runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id, reason="revoked"
+    )
+    if ended is None:
+        return "token_unknown"
+    await acknowledge(runtime, ended)
+    return "refresh_token_revoked"

@@ -1,0 +1,66 @@
+"""How a client says who it is (RFC 6749 section 2.3, RFC 7521 section 4.2): exactly one method a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from authlib.oauth2.rfc6749.util import extract_basic_authorization
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What was sent; nothing of it is proved. `method` is a token_endpoint_auth_method (RFC 7591 section 2)."""
+
+    client_id: str
+    method: str
+    secret: str | None = field(repr=False, default=None)
+    assertion: str | None = field(repr=False, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    description: str
+    reason: str
+    unauthenticated: bool = False
+
+
+def read_credentials(
+    authorization: str | None, form: Mapping[str, str], *, assertion_subject: str | None
+) -> Presented | Malformed:
+    """Read the one method that was used. `assertion_subject`: the unproved `sub` of form's client_assertion."""
+    secret = form.get("client_secret")
+    assertion = form.get("client_assertion")
+    client_id = form.get("client_id") or None
+    if sum((authorization is not None, secret is not None, assertion is not None)) > 1:
+        return Malformed("Use one method of client authentication only.", "several_client_auth_methods")
+    if authorization is not None:
+        return _read_basic(authorization, client_id)
+    if assertion is not None:
+        if form.get("client_assertion_type") != ASSERTION_TYPE:
+            return Malformed("The client_assertion_type is not supported.", "client_assertion_type")
+        if assertion_subject is None or (client_id is not None and client_id != assertion_subject):
+            return Malformed("The client assertion is invalid.", "client_assertion_subject", unauthenticated=True)
+        return Presented(assertion_subject, "private_key_jwt", assertion=assertion)
+    if client_id is None:
+        return Malformed(
+            "The client is not named: send client_id or authenticate.", "client_missing", unauthenticated=True
+        )
+    if secret is not None:
+        return Presented(client_id, "client_secret_post", secret=secret)
+    return Presented(client_id, "none")
+
+
+def _read_basic(authorization: str, client_id: str | None) -> Presented | Malformed:
+    malformed = Malformed("The Authorization header is malformed.", "basic_malformed", unauthenticated=True)
+    try:
+        name, secret = extract_basic_authorization({"Authorization": authorization})
+    except (UnicodeError, ValueError):
+        return malformed
+    if not name or secret is None:
+        return malformed
+    if client_id is not None and client_id != name:
+        return Malformed("The client_id contradicts the Authorization header.", "client_id_mismatch")
+    return Presented(name, "client_secret_basic", secret=secret)

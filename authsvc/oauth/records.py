@@ -1,0 +1,100 @@
+"""What the store hands to the rules: one frozen record a thing. Times are aware and UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+Digest = bytes
+"""SHA-256 of a secret. The secret itself is never stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A registered client (RFC 7591 section 2) and what it may do. `None` seconds mean the service's default."""
+
+    id: str
+    name: str
+    kind: str
+    secret_hashes: tuple[Digest, ...] = field(repr=False, default=())
+    redirect_uris: tuple[str, ...] = ()
+    grant_types: frozenset[str] = frozenset()
+    scopes: tuple[str, ...] = ()
+    audiences: tuple[str, ...] = ()
+    jwks: Mapping[str, Any] | None = field(repr=False, default=None)
+    first_party: bool = False
+    introspection: bool = False
+    required_role: str | None = None
+    remember_me_allowed: bool = True
+    access_token_seconds: int | None = None
+    session_seconds: int | None = None
+    remember_me_seconds: int | None = None
+    refresh_grace_seconds: int | None = None
+
+    @property
+    def confidential(self) -> bool:
+        return self.kind == "confidential"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person. `password_hash` is an argon2id or bcrypt string, None where the person has no password."""
+
+    id: UUID
+    email: str
+    name: str
+    roles: tuple[str, ...]
+    password_hash: str | None = field(repr=False)
+    disabled_at: datetime | None
+    email_verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One login of one person on one device. `expires_at` is fixed at login."""
+
+    id: UUID
+    user_id: UUID
+    device_info: str
+    ip_address: str | None
+    user_agent: str | None
+    created_at: datetime
+    auth_time: datetime
+    amr: tuple[str, ...]
+    remember_me: bool
+    expires_at: datetime
+    is_active: bool
+    last_activity: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The refresh state of what a session gave to one client; `generation` is the live one (see `refresh`)."""
+
+    generation: int
+    parent: int
+    rotated_at: datetime
+    repeats: int
+    expires_at: datetime
+    ended: bool
+    scope: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """The answer of the refresh statement: its verdict, and all that a new token needs. `now` is PostgreSQL's."""
+
+    verdict: str
+    generation: int
+    session_id: UUID
+    user_id: UUID
+    scope: tuple[str, ...]
+    audience: tuple[str, ...]
+    expires_at: datetime
+    now: datetime
+    auth_time: datetime
+    amr: tuple[str, ...]
+    roles: tuple[str, ...]

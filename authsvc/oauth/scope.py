@@ -1,0 +1,20 @@
+"""Scope values (RFC 6749 section 3.3)."""
+
+from __future__ import annotations
+
+_TOKEN = frozenset(map(chr, [0x21, *range(0x23, 0x5C), *range(0x5D, 0x7F)]))
+
+
+def parse_scope(text: str) -> tuple[str, ...] | None:
+    """Scope tokens in the order given, without repeats; None where the text breaks the grammar."""
+    tokens = text.split(" ") if text else []
+    if not all(token and _TOKEN.issuperset(token) for token in tokens):
+        return None
+    return tuple(dict.fromkeys(tokens))
+
+
+def narrow(granted: tuple[str, ...], asked: tuple[str, ...]) -> tuple[str, ...] | None:
+    """What to give: all of `granted` when nothing is asked, `asked` when it is within, None when it is wider."""
+    if not asked:
+        return granted
+    return asked if set(asked) <= set(granted) else None

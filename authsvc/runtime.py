@@ -1,0 +1,113 @@
+"""Runtime: all that a flow may touch. Made once a worker by `open_runtime`; nothing else is global."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+from authsvc import metrics
+from authsvc.clock import Clock
+from authsvc.keyring.master import MasterKeys
+from authsvc.keyring.ring import Keyring
+from authsvc.passwords import Passwords
+from authsvc.settings import Settings
+from authsvc.store.clients import ClientMemory
+from authsvc.store.failures import Failures
+from authsvc.store.postgres import Database
+from authsvc.store.redis import RedisStore
+from authsvc.store.revocation_set import RevocationSet
+
+LEASE_SECONDS = 30.0
+"""How long Redis alone may answer for revocations after PostgreSQL was last heard."""
+TRUTH_READERS = 50
+
+
+@dataclass(slots=True)
+class Following:
+    """What this worker learned from its last reading of `service_state` (flows/follow_changes.py)."""
+
+    heard_at: float = float("-inf")
+    epoch_number: int = 0
+    keys_version: int = -1
+    migrated: bool = False
+    draining: bool = False
+    redis_up: bool = False
+    distrusted_epoch: int | None = None
+    evicted: int | None = None
+
+    def age(self) -> float:
+        """Seconds since PostgreSQL was last heard."""
+        return monotonic() - self.heard_at
+
+
+@dataclass(slots=True)
+class Runtime:
+    settings: Settings
+    master: MasterKeys
+    clock: Clock
+    entropy: Callable[[int], bytes]
+    db: Database
+    redis: RedisStore
+    keyring: Keyring
+    clients: ClientMemory
+    passwords: Passwords
+    failures: Failures
+    revocation_set: RevocationSet
+    following: Following = field(default_factory=Following)
+    truth_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TRUTH_READERS))
+    known_live: dict[str, float] = field(default_factory=dict)
+    blocked: dict[str, float] = field(default_factory=dict)
+
+    def refresh_mac_key(self, key_id: int) -> bytes | None:
+        """The MAC key of refresh tokens made under a master key; None where that key is not held."""
+        return self.master.derive(key_id, "refresh token mac") if key_id in self.master.ids else None
+
+    def current_key(self, purpose: str) -> bytes:
+        """32 bytes for one purpose, from the current master key."""
+        return self.master.derive(self.master.current_id, purpose)
+
+    def may_trust_redis(self) -> bool:
+        return self.following.age() <= LEASE_SECONDS
+
+    async def close(self) -> None:
+        self.passwords.close()
+        await self.db.close()
+        await self.redis.close()
+
+
+def open_runtime(settings: Settings, *, entropy: Callable[[int], bytes] = secrets.token_bytes) -> Runtime:
+    """Build a Runtime; connects to nothing yet. Raises MasterKeyError."""
+    master = MasterKeys.parse(settings.master_key)
+    db = Database(
+        settings.database_url,
+        size=settings.db_pool_size,
+        statement_cache_size=settings.db_statement_cache_size,
+        on_error=lambda kind: metrics.store_errors.labels("postgresql", kind).inc(),
+    )
+    redis = RedisStore(
+        settings.redis_url,
+        prefix=settings.redis_prefix,
+        on_error=lambda kind: metrics.store_errors.labels("redis", kind).inc(),
+    )
+    return Runtime(
+        settings=settings,
+        master=master,
+        clock=Clock(settings.clock_offset_seconds),
+        entropy=entropy,
+        db=db,
+        redis=redis,
+        keyring=Keyring(master),
+        clients=ClientMemory(db),
+        passwords=Passwords(
+            memory_kib=settings.argon2_memory_kib,
+            time_cost=settings.argon2_time_cost,
+            parallelism=settings.argon2_parallelism,
+            threads=settings.hash_threads,
+            queue=settings.hash_queue,
+        ),
+        failures=Failures(redis, window_seconds=settings.failure_window_seconds, replicas=settings.replicas),
+        revocation_set=RevocationSet(redis),
+    )

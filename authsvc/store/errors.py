@@ -1,0 +1,12 @@
+"""The store's one way to fail."""
+
+from __future__ import annotations
+
+
+class StoreUnavailable(Exception):
+    """A store did not answer in time, or at all. `store` is postgresql or redis, `kind` a lower_snake word."""
+
+    def __init__(self, store: str, kind: str) -> None:
+        super().__init__(f"{store}: {kind}")
+        self.store = store
+        self.kind = kind

@@ -1,0 +1,144 @@
+"""Grants: what a session gave to a client, and the rotation of its refresh token."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from authsvc.oauth.records import Digest, Refreshed
+from authsvc.store.postgres import Database
+from authsvc.store.sessions import Ended
+
+# The verdicts of `oauth/refresh.judge_refresh`, decided under the row's lock. READ COMMITTED: whoever waits for the
+# lock has SET evaluated again on the newest version of the row, so 200 parallel calls make one rotation. Nothing
+# joined is part of the decision, because joined rows are NOT read again after such a wait; whatever ends a session
+# updates its grants in the same transaction instead.
+#
+# last_activity is written only when the session's row is free (SKIP LOCKED): ending a session locks the session first
+# and its grants second, and waiting here in the other order would be a deadlock.
+REFRESH = """
+WITH judged AS (
+    UPDATE grants AS g
+    SET (verdict, generation, parent, rotated_at, repeats) = (
+        SELECT s.verdict,
+               CASE WHEN s.verdict IN ('rotate', 'recover') THEN $3::bigint + 1
+                    WHEN s.verdict = 'supersede' THEN g.generation + 1
+                    ELSE g.generation END,
+               CASE WHEN s.verdict IN ('rotate', 'recover') THEN $3::bigint ELSE g.parent END,
+               CASE WHEN s.verdict IN ('rotate', 'recover', 'supersede') THEN greatest(now(), g.rotated_at)
+                    ELSE g.rotated_at END,
+               CASE WHEN s.verdict IN ('rotate', 'recover', 'supersede') THEN 0
+                    WHEN s.verdict = 'repeat' THEN g.repeats + 1
+                    ELSE g.repeats END
+        FROM (SELECT CASE
+                WHEN v.verdict IN ('rotate', 'recover', 'repeat', 'supersede') AND NOT ($6::text[] <@ g.scope)
+                THEN 'wider_scope' ELSE v.verdict END AS verdict
+              FROM (SELECT CASE
+                WHEN g.ended THEN 'ended'
+                WHEN g.expires_at <= now() THEN 'expired'
+                WHEN $3::bigint > g.generation + 1 OR $3::bigint >= 4294967295 THEN 'ahead'
+                WHEN $3::bigint = g.generation THEN 'rotate'
+                WHEN $3::bigint = g.generation + 1 THEN 'recover'
+                WHEN $3::bigint = g.parent THEN CASE
+                    WHEN $5::int > 0 AND now() - g.rotated_at <= $5::int * interval '1 second' THEN
+                        CASE WHEN g.repeats < 256 THEN 'repeat' ELSE 'crowded' END
+                    WHEN $5::int > 0 THEN 'supersede'
+                    ELSE 'reuse' END
+                WHEN g.generation - $3::bigint IN (2, 3) AND now() - g.rotated_at <= interval '30 seconds' THEN 'late'
+                ELSE 'reuse' END AS verdict) v) s)
+    WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $4
+    RETURNING g.verdict, g.generation, g.session_id, g.scope, g.audience, g.expires_at
+), seen AS (
+    UPDATE user_sessions SET last_activity = now()
+    FROM (SELECT s.id FROM user_sessions s JOIN judged j ON j.session_id = s.id
+          WHERE j.verdict IN ('rotate', 'recover', 'repeat', 'supersede')
+          FOR NO KEY UPDATE OF s SKIP LOCKED) free
+    WHERE user_sessions.id = free.id
+)
+SELECT j.verdict, j.generation, j.session_id, s.user_id, j.scope, j.audience, j.expires_at, now() AS now,
+       s.auth_time, s.amr, u.roles
+FROM judged j JOIN user_sessions s ON s.id = j.session_id JOIN users u ON u.id = s.user_id
+"""
+
+
+async def refresh(
+    db: Database,
+    grant_id: UUID,
+    secret_hash: Digest,
+    presented: int,
+    *,
+    client_id: str,
+    grace_seconds: int,
+    scope: tuple[str, ...],
+) -> Refreshed | None:
+    """Judge and apply, in one committed statement. None: no such grant. Verdicts: see `oauth/refresh`.
+
+    Running it again is safe: a rotation that was committed but not heard of is repeated, not done twice.
+    """
+    row = await db.fetchrow(REFRESH, grant_id, secret_hash, presented, client_id, grace_seconds, list(scope))
+    if row is None:
+        return None
+    return Refreshed(
+        verdict=row["verdict"],
+        generation=row["generation"],
+        session_id=row["session_id"],
+        user_id=row["user_id"],
+        scope=tuple(row["scope"]),
+        audience=tuple(row["audience"]),
+        expires_at=row["expires_at"],
+        now=row["now"],
+        auth_time=row["auth_time"],
+        amr=tuple(row["amr"]),
+        roles=tuple(row["roles"]),
+    )
+
+
+# The grant whose genuine token was shown, and with it the session when nothing else of it is alive: a login through
+# the JSON API has one grant, and revoking its refresh token is a logout. Locks in the order of every other end:
+# the session first, then its grants.
+_REVOKE = """
+WITH target AS (
+    SELECT g.id, g.session_id FROM grants g WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $3
+), locked AS (
+    SELECT s.id FROM user_sessions s JOIN target ON target.session_id = s.id FOR NO KEY UPDATE OF s
+), others AS (
+    SELECT EXISTS (SELECT FROM grants g JOIN locked ON g.session_id = locked.id
+                   WHERE g.id <> $1 AND NOT g.ended AND g.expires_at > now()) AS alive
+), session_ended AS (
+    UPDATE user_sessions s SET is_active = false, end_reason = $4
+    FROM locked, others WHERE s.id = locked.id AND s.is_active AND NOT others.alive
+    RETURNING s.id
+), grant_ended AS (
+    UPDATE grants g SET ended = true, ended_at = now()
+    FROM locked, others WHERE g.id = $1 AND NOT g.ended AND others.alive
+    RETURNING g.session_id, g.client_id
+), told AS (
+    SELECT revoke('grant', session_id || ':' || client_id, $4) FROM grant_ended
+)
+SELECT target.session_id, (SELECT alive FROM others) AS others_alive, (SELECT count(*) FROM told) AS told,
+       extract(epoch FROM state.longest_access_token)::float8 AS keep, state.revocation_epoch
+FROM target, service_state state
+"""
+
+
+async def revoke(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id: str, reason: str) -> Ended | None:
+    """End a grant for good; None: no such grant. Revoking twice is the same as once."""
+    row = await db.fetchrow(_REVOKE, grant_id, secret_hash, client_id, reason)
+    if row is None:
+        return None
+    if row["others_alive"]:
+        return Ended((), row["keep"], row["revocation_epoch"], grant=f"{row['session_id']}:{client_id}")
+    return Ended((row["session_id"],), row["keep"], row["revocation_epoch"])
+
+
+async def look(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id: str) -> Any:
+    """A grant with its session's person, for introspection; None: no such grant. Changes nothing."""
+    return await db.fetchrow(
+        """SELECT g.generation, g.parent, g.rotated_at, g.repeats, g.expires_at, g.ended, g.scope, g.session_id,
+                  s.user_id, s.created_at, now() AS now
+           FROM grants g JOIN user_sessions s ON s.id = g.session_id
+           WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $3""",
+        grant_id,
+        secret_hash,
+        client_id,
+    )

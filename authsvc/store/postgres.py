@@ -1,0 +1,222 @@
+"""The way to PostgreSQL: a bounded pool, short deadlines, a breaker. Every failure of the infrastructure comes out as
+`StoreUnavailable`; what PostgreSQL says about data (a broken constraint) comes out as asyncpg's own error.
+
+One call here is one round trip: asyncpg's reset query at each release is switched off, and nothing that we run leaves
+state in a session. A connection whose call was cut short, by a timeout or a cancelled request, is thrown away, never
+given to the next caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from time import monotonic
+from typing import Any
+
+import asyncpg
+
+from authsvc.store.errors import StoreUnavailable
+
+ACQUIRE_SECONDS = 0.25
+STATEMENT_SECONDS = 1.5
+"""With the wait for a connection a request spends less than 2 s here."""
+LOCK_TIMEOUT = "1s"
+BREAKER_FAILURES = 5
+BREAKER_SECONDS = 0.5
+RETRIES = 3
+
+Connection = Any
+"""An asyncpg connection (pool proxy); its stubs distinguish kinds that we do not."""
+
+_RETRYABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_BUSY = (asyncpg.LockNotAvailableError, asyncpg.TooManyConnectionsError, asyncpg.QueryCanceledError)
+_GONE = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    asyncpg.InternalServerError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ConnectionDoesNotExistError,
+)
+
+
+async def _keep_session(_connection: Connection) -> None:
+    """The pool's reset: nothing to undo."""
+
+
+class Database:
+    """asyncpg's pool with deadlines. `on_error(kind)` is told of each failure, for the metrics."""
+
+    def __init__(
+        self, url: str, *, size: int, statement_cache_size: int, on_error: Callable[[str], None] = lambda kind: None
+    ) -> None:
+        self._url = url
+        self._size = size
+        self._statement_cache_size = statement_cache_size
+        self._on_error = on_error
+        self._pool: asyncpg.Pool | None = None
+        self._failures = 0
+        self._open_until = 0.0
+        self._connecting = asyncio.Lock()
+
+    async def connect(self) -> None:
+        """Open the pool with one connection. Raises StoreUnavailable; may be called again."""
+        async with self._connecting:
+            if self._pool is not None:
+                return
+            pool = asyncpg.create_pool(
+                self._url,
+                min_size=1,
+                max_size=self._size,
+                max_inactive_connection_lifetime=0,
+                timeout=STATEMENT_SECONDS,
+                command_timeout=STATEMENT_SECONDS,
+                statement_cache_size=self._statement_cache_size,
+                reset=_keep_session,
+                server_settings={
+                    "application_name": "authsvc",
+                    "lock_timeout": LOCK_TIMEOUT,
+                    "idle_in_transaction_session_timeout": "5s",
+                    "statement_timeout": "30s",
+                    "jit": "off",
+                },
+            )
+            try:
+                async with asyncio.timeout(STATEMENT_SECONDS):
+                    await pool
+            except (*_GONE, *_BUSY, TimeoutError) as error:
+                pool.terminate()
+                raise self._unavailable(error) from error
+            self._pool = pool
+
+    async def close(self) -> None:
+        """Close the pool; connections that do not end within 2 s are cut."""
+        if (pool := self._pool) is not None:
+            self._pool = None
+            try:
+                async with asyncio.timeout(2):
+                    await pool.close()
+            except (TimeoutError, *_GONE):
+                pool.terminate()
+
+    async def fetchrow(self, sql: str, *args: object) -> Any:
+        """One statement, one round trip, committed: the first row or None."""
+        return await self._once("fetchrow", sql, args)
+
+    async def fetch(self, sql: str, *args: object) -> list[Any]:
+        """One statement, one round trip, committed: all rows."""
+        rows: list[Any] = await self._once("fetch", sql, args)
+        return rows
+
+    async def fetchval(self, sql: str, *args: object) -> Any:
+        return await self._once("fetchval", sql, args)
+
+    async def execute(self, sql: str, *args: object) -> str:
+        status: str = await self._once("execute", sql, args)
+        return status
+
+    @asynccontextmanager
+    async def transaction(self, *, seconds: float = STATEMENT_SECONDS) -> AsyncIterator[Connection]:
+        """Several statements, `seconds` long at most. For the CLI, clean-up and start, not for requests."""
+        connection = await self._acquire()
+        try:
+            async with asyncio.timeout(seconds), connection.transaction():
+                yield connection
+        except BaseException as error:
+            self._discard(connection)
+            if isinstance(error, (*_GONE, *_BUSY, *_RETRYABLE, TimeoutError)):
+                raise self._unavailable(error) from error
+            raise
+        else:
+            await self._release(connection)
+
+    async def _once(self, method: str, sql: str, args: tuple[object, ...]) -> Any:
+        # A deadlock or serialization failure has rolled the statement back: it is safe to run again. A lost connection
+        # is not (its commit may have happened), and the caller's 503 makes an honest client try again.
+        for attempt in range(RETRIES + 1):
+            connection = await self._acquire()
+            try:
+                answer = await getattr(connection, method)(sql, *args)
+            except _RETRYABLE as error:
+                await self._release(connection)
+                if attempt == RETRIES:
+                    raise self._unavailable(error) from error
+                await asyncio.sleep(0.005 * 4**attempt)
+            except (*_GONE, *_BUSY, TimeoutError) as error:
+                self._discard(connection)
+                raise self._unavailable(error) from error
+            except asyncpg.PostgresError:
+                await self._release(connection)
+                raise
+            except BaseException:
+                self._discard(connection)
+                raise
+            else:
+                self._failures = 0
+                await self._release(connection)
+                return answer
+        raise AssertionError("unreachable")
+
+    async def _acquire(self) -> Connection:
+        if self._open_until and monotonic() < self._open_until:
+            raise StoreUnavailable("postgresql", "breaker_open")
+        if self._pool is None:
+            await self.connect()
+        assert self._pool is not None
+        try:
+            return await self._pool.acquire(timeout=ACQUIRE_SECONDS)
+        except (*_GONE, *_BUSY, TimeoutError) as error:
+            # A full pool is our own load, not PostgreSQL's fault: it does not open the breaker.
+            full = isinstance(error, TimeoutError) and self._pool.get_idle_size() == 0 == self._room()
+            raise self._unavailable(error, "pool_exhausted" if full else None) from error
+
+    def _room(self) -> int:
+        assert self._pool is not None
+        return self._pool.get_max_size() - self._pool.get_size()
+
+    async def _release(self, connection: Connection) -> None:
+        pool = self._pool
+        with suppress(*_GONE):
+            if pool is not None:
+                await pool.release(connection)
+
+    def _discard(self, connection: Connection) -> None:
+        """Cut a connection in an unknown state and give its place back, without waiting for the server."""
+        connection.terminate()
+        pool = self._pool
+        if pool is not None:
+            task = asyncio.ensure_future(self._release(connection))
+            _background.add(task)
+            task.add_done_callback(_background.discard)
+
+    def _unavailable(self, error: BaseException, kind: str | None = None) -> StoreUnavailable:
+        kind = kind or _kind_of(error)
+        self._on_error(kind)
+        if kind in ("timeout", "gone"):
+            self._failures += 1
+            if self._failures >= BREAKER_FAILURES:
+                self._open_until = monotonic() + BREAKER_SECONDS
+        return StoreUnavailable("postgresql", kind)
+
+
+_background: set[asyncio.Future[None]] = set()
+
+
+def _kind_of(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, asyncpg.LockNotAvailableError):
+        return "lock_timeout"
+    if isinstance(error, asyncpg.DiskFullError):
+        return "disk_full"
+    if isinstance(error, _RETRYABLE):
+        return "deadlock"
+    if isinstance(error, _BUSY):
+        return "busy"
+    return "gone"

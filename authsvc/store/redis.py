@@ -1,0 +1,94 @@
+"""The way to Redis: short deadlines, no retries, a breaker. Nothing here is needed for a correct answer; every failure
+is `StoreUnavailable`, and the caller asks PostgreSQL or counts in its own memory instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
+
+from authsvc.store.errors import StoreUnavailable
+
+TIMEOUT_SECONDS = 0.2
+BREAKER_FAILURES = 3
+BREAKER_SECONDS = 0.5
+MAX_CONNECTIONS = 64
+
+
+class RedisStore:
+    """redis-py with our deadlines. `on_error(kind)` is told of each failure, for the metrics."""
+
+    def __init__(self, url: str, *, prefix: str, on_error: Callable[[str], None] = lambda kind: None) -> None:
+        self.prefix = prefix
+        self._redis: Redis = Redis.from_url(
+            url,
+            socket_timeout=TIMEOUT_SECONDS,
+            socket_connect_timeout=TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+            max_connections=MAX_CONNECTIONS,
+            decode_responses=True,
+            client_name="authsvc",
+        )
+        self._on_error = on_error
+        self._failures = 0
+        self._open_until = 0.0
+
+    def key(self, *parts: str) -> str:
+        """A key of ours. The braces keep all keys of one kind in one slot of a cluster (Lua and MGET need that)."""
+        return f"{self.prefix}:{{{parts[0]}}}:{':'.join(parts[1:])}"
+
+    async def command(self, *words: Any) -> Any:
+        """One command, one answer. An answer never outlives its call: a cut call closes its connection."""
+        if self._open_until and monotonic() < self._open_until:
+            raise StoreUnavailable("redis", "breaker_open")
+        try:
+            answer = await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
+        except NoScriptError:
+            raise
+        except (RedisError, OSError, TimeoutError) as error:
+            raise self._unavailable(error) from error
+        self._failures = 0
+        return answer
+
+    async def script(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Run a script by its digest; sent whole only where the server does not know it."""
+        try:
+            return await self.command("EVALSHA", script.sha, len(keys), *keys, *args)
+        except NoScriptError:
+            return await self.command("EVAL", script.text, len(keys), *keys, *args)
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    def _unavailable(self, error: BaseException) -> StoreUnavailable:
+        kind = "full" if isinstance(error, OutOfMemoryError) else _kind_of(error)
+        self._on_error(kind)
+        if kind != "full":
+            self._failures += 1
+            if self._failures >= BREAKER_FAILURES:
+                self._open_until = monotonic() + BREAKER_SECONDS
+        return StoreUnavailable("redis", kind)
+
+
+def _kind_of(error: BaseException) -> str:
+    name = type(error).__name__.lower()
+    if "timeout" in name:
+        return "timeout"
+    if "outofmemory" in name or "OOM" in str(error)[:16]:
+        return "full"
+    return "gone"
+
+
+class Script:
+    """A Lua script and its SHA-1 (Redis's name for it, not a protection)."""
+
+    def __init__(self, text: str) -> None:
+        from hashlib import sha1
+
+        self.text = text
+        self.sha = sha1(text.encode(), usedforsecurity=False).hexdigest()

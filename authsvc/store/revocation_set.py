@@ -1,0 +1,148 @@
+"""The revocation set in Redis: fast, rebuildable, believed only while it proves that it is whole.
+
+Keys `<prefix>:{rev}:<kind>:<subject>` hold `not_before`. Beside them:
+- `epoch`: which database, timeline and revocation epoch the content was copied from;
+- `mark`: every revocation of a PostgreSQL transaction below it is in the set. It moves in the same script as the data,
+  so a Redis that lost data (a failover, an old dump) shows an older mark, and an emptied one shows none.
+
+A replica believes an answer when the epoch is the one that PostgreSQL requires and the mark is not older than the
+newest one it ever saw. A marker alone would not do: a Redis that lost its last writes still holds every marker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+from authsvc.store.errors import StoreUnavailable
+from authsvc.store.redis import RedisStore, Script
+from authsvc.store.revocations import Bearer, Revocation, keys_of
+
+# KEYS: epoch, mark, subject...   ARGV: epoch, mark that was read, new mark, then (not_before, milliseconds) a subject.
+# An older not_before never replaces a newer one, whatever the order of arrival.
+_WRITE = Script("""
+local function put(first, argument)
+  for i = first, #KEYS do
+    local value, life = ARGV[argument], ARGV[argument + 1]
+    argument = argument + 2
+    local old = redis.call('GET', KEYS[i])
+    if not old or tonumber(old) < tonumber(value) then
+      redis.call('SET', KEYS[i], value, 'PX', life)
+    elseif redis.call('PTTL', KEYS[i]) < tonumber(life) then
+      redis.call('PEXPIRE', KEYS[i], life)
+    end
+  end
+end
+if ARGV[1] == '' then put(3, 4) return 'added' end
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'foreign' end
+local mark = tonumber(redis.call('GET', KEYS[2]) or '-1')
+if mark < tonumber(ARGV[2]) then return 'older' end
+put(3, 4)
+if mark < tonumber(ARGV[3]) then redis.call('SET', KEYS[2], ARGV[3]) end
+return 'copied'
+""")
+_BATCH = 1000
+
+
+class Answer(Enum):
+    REVOKED = "revoked"
+    LIVE = "live"
+    UNTRUSTED = "untrusted"
+
+
+class RevocationSet:
+    """This replica's view of the set: what it requires (`require`) and the newest mark it saw."""
+
+    def __init__(self, redis: RedisStore) -> None:
+        self._redis = redis
+        self._epoch_key = redis.key("rev", "epoch")
+        self._mark_key = redis.key("rev", "mark")
+        self._required: str | None = None
+        self._newest_mark = -1
+
+    def require(self, epoch: str) -> None:
+        """Believe only content copied under this epoch."""
+        if epoch != self._required:
+            self._required = epoch
+            self._newest_mark = -1
+
+    async def find(self, token: Bearer) -> Answer:
+        """Look a token up, in one round trip. Raises StoreUnavailable."""
+        named = keys_of(token)
+        keys = [self._redis.key("rev", kind, subject) for kind, subject, _ in named]
+        epoch, mark, *values = await self._redis.command("MGET", self._epoch_key, self._mark_key, *keys)
+        if epoch is None or epoch != self._required or mark is None or int(mark) < self._newest_mark:
+            # What it does hold is true all the same: entries are only ever written after their commit.
+            return Answer.REVOKED if self._voids(named, values, token) else Answer.UNTRUSTED
+        self._newest_mark = int(mark)
+        return Answer.REVOKED if self._voids(named, values, token) else Answer.LIVE
+
+    @staticmethod
+    def _voids(named: Sequence[tuple[str, str, bool]], values: Sequence[str | None], token: Bearer) -> bool:
+        return any(
+            value is not None and (not timed or token.issued_at <= int(value))
+            for (_, _, timed), value in zip(named, values, strict=True)
+        )
+
+    async def add(self, rows: Sequence[Revocation]) -> None:
+        """Put revocations in after their commit. The mark does not move: only a copy in PostgreSQL's order may do so.
+
+        Raises StoreUnavailable. A set that is full is declared foreign first: better slow than wrong.
+        """
+        try:
+            await self._write("", 0, 0, rows)
+        except StoreUnavailable as error:
+            if error.kind == "full":
+                await self._redis.command("DEL", self._epoch_key)
+            raise
+
+    async def position(self) -> tuple[str | None, int | None]:
+        """(epoch, mark) as they stand in Redis."""
+        epoch, mark = await self._redis.command("MGET", self._epoch_key, self._mark_key)
+        return epoch, None if mark is None else int(mark)
+
+    async def copy(self, rows: Sequence[Revocation], *, epoch: str, read_mark: int, mark: int) -> bool:
+        """Bring the set from `read_mark` to `mark`. False: Redis went back or was rebuilt meanwhile; look again.
+
+        Only the last batch moves the mark: a copy cut in the middle is a copy still to be made.
+        """
+        batches = [rows[i : i + _BATCH] for i in range(0, len(rows), _BATCH)] or [()]
+        for batch in batches[:-1]:
+            if await self._write(epoch, read_mark, read_mark, batch) != "copied":
+                return False
+        if await self._write(epoch, read_mark, mark, batches[-1]) != "copied":
+            return False
+        self._newest_mark = max(self._newest_mark, mark)
+        return True
+
+    async def rebuild(self, rows: Sequence[Revocation], *, epoch: str, mark: int) -> None:
+        """Fill the set anew under `epoch`. Foreign to every reader until the last command."""
+        await self._redis.command("DEL", self._epoch_key)
+        await self._redis.command("SET", self._mark_key, mark)
+        for start in range(0, len(rows), _BATCH):
+            await self._write("", 0, 0, rows[start : start + _BATCH])
+        await self._redis.command("SET", self._epoch_key, epoch)
+
+    async def claim_rebuild(self) -> bool:
+        """One replica rebuilds at a time; the claim lapses after 5 s."""
+        return bool(await self._redis.command("SET", self._redis.key("rev", "rebuilding"), 1, "NX", "PX", 5000))
+
+    async def _write(self, epoch: str, read_mark: int, mark: int, rows: Sequence[Revocation]) -> str:
+        keys = [self._redis.key("rev", row.kind, row.subject) for row in rows]
+        args = [word for row in rows for word in (row.not_before, max(1, int(row.keep_seconds * 1000)))]
+        done: str = await self._redis.script(
+            _WRITE, [self._epoch_key, self._mark_key, *keys], [epoch, read_mark, mark, *args]
+        )
+        return done
+
+    async def trouble(self) -> str | None:
+        """A reason not to keep a revocation set in this Redis, or None. An evicted entry would un-revoke a token."""
+        info = await self._redis.command("INFO", "memory")
+        policy = info.get("maxmemory_policy", "noeviction")
+        if policy != "noeviction":
+            return f"maxmemory-policy is {policy}: it must be noeviction, or evicted revocations come back to life"
+        return None
+
+    async def evicted(self) -> int:
+        """How many keys this server has evicted since it started."""
+        return int((await self._redis.command("INFO", "stats")).get("evicted_keys", 0))

@@ -1,0 +1,145 @@
+"""Revocations as PostgreSQL knows them, and the state row that every worker polls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from authsvc.store.postgres import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """`subject` by kind: session id | jti | "session id:client id" | user id | client id | kid.
+
+    `not_before` is whole seconds since 1970: for the kinds grant, user and client, tokens issued at or before it are
+    void; for session and token it does not matter. `keep_seconds`: how long a token that it voids may still live.
+    """
+
+    kind: str
+    subject: str
+    not_before: int
+    keep_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """What a token says of itself, as far as revocations may name it."""
+
+    jti: str
+    client_id: str
+    issued_at: int
+    session_id: str | None
+    user_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One reading of `service_state`, in one snapshot with `rows`.
+
+    `epoch` names this database, its timeline and its revocation epoch: content of Redis under any other is foreign.
+    `mark`: every revocation with a transaction id below it is committed and visible; `rows` are those from the asked
+    mark on, in the order of their sequence.
+    """
+
+    now: datetime
+    epoch: str
+    epoch_number: int
+    keys_version: int
+    clients_version: int
+    mark: int
+    rows: tuple[Revocation, ...]
+
+
+_STATE = """
+SELECT clock_timestamp() AS now, revocation_epoch, keys_version, clients_version,
+       instance::text || '.' || (pg_control_system()).system_identifier || '.' || (pg_control_checkpoint()).timeline_id
+           || '.' || revocation_epoch AS epoch,
+       pg_snapshot_xmin(pg_current_snapshot())::text AS mark,
+       (SELECT coalesce(json_agg(json_build_array(kind, subject, floor(extract(epoch FROM not_before))::bigint,
+                                                  extract(epoch FROM expires_at - now())) ORDER BY sequence), '[]')
+        FROM revocations WHERE xid >= $1::text::xid8 AND expires_at > now())::text AS rows
+FROM service_state
+"""
+_NOTHING = str(2**64 - 1)
+
+
+async def read_state(db: Database, since_mark: int | None) -> State:
+    """What changed. `since_mark` None: no rows; 0: all that is still of consequence."""
+    row = await db.fetchrow(_STATE, _NOTHING if since_mark is None else str(since_mark))
+    return State(
+        now=row["now"],
+        epoch=row["epoch"],
+        epoch_number=row["revocation_epoch"],
+        keys_version=row["keys_version"],
+        clients_version=row["clients_version"],
+        mark=int(row["mark"]),
+        rows=tuple(Revocation(*item) for item in json.loads(row["rows"])),
+    )
+
+
+async def next_epoch(db: Database) -> int:
+    """Declare whatever is in Redis foreign, on every replica that hears of it. Returns the new number."""
+    number: int = await db.fetchval(
+        "UPDATE service_state SET revocation_epoch = revocation_epoch + 1 RETURNING revocation_epoch"
+    )
+    return number
+
+
+async def is_revoked(db: Database, token: Bearer) -> bool:
+    """The truth, for one access token."""
+    found: bool = await db.fetchval(
+        """SELECT EXISTS (
+               SELECT FROM revocations WHERE expires_at > now() AND (
+                   (kind = 'token' AND subject = $1) OR (kind = 'session' AND subject = $4)
+                   OR (not_before >= to_timestamp($3) AND (
+                       (kind = 'client' AND subject = $2) OR (kind = 'user' AND subject = $5)
+                       OR (kind = 'grant' AND subject = $4 || ':' || $2)))))""",
+        token.jti,
+        token.client_id,
+        float(token.issued_at),
+        token.session_id or "",
+        token.user_id or "",
+    )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRevoked:
+    epoch: int
+
+
+async def revoke_token(db: Database, jti: str, keep_seconds: float) -> TokenRevoked:
+    """Void one access token until `keep_seconds` from now. Doing it twice is the same as once."""
+    row = await db.fetchrow(
+        """WITH told AS (
+               INSERT INTO revocations (kind, subject, expires_at, reason)
+               SELECT 'token', $1, now() + $2::float8 * interval '1 second', 'revoked'
+               WHERE NOT EXISTS (SELECT FROM revocations WHERE kind = 'token' AND subject = $1)
+               RETURNING 1)
+           SELECT revocation_epoch FROM service_state""",
+        jti,
+        keep_seconds,
+    )
+    return TokenRevoked(row["revocation_epoch"])
+
+
+async def keep_at_least(db: Database, seconds: int) -> None:
+    """Make revocations outlive tokens of `seconds` (the longest that may be issued, skew included)."""
+    await db.execute(
+        """UPDATE service_state SET longest_access_token = $1::int * interval '1 second'
+           WHERE longest_access_token < $1::int * interval '1 second'""",
+        seconds,
+    )
+
+
+def keys_of(token: Bearer) -> Sequence[tuple[str, str, bool]]:
+    """(kind, subject, whether the time of issue matters) of all that could void this token."""
+    named = [("token", token.jti, False), ("client", token.client_id, True)]
+    if token.session_id:
+        named += [("session", token.session_id, False), ("grant", f"{token.session_id}:{token.client_id}", True)]
+    if token.user_id:
+        named.append(("user", token.user_id, True))
+    return named

@@ -1,0 +1,45 @@
+"""Clean-up: what is over is deleted in small batches. Nothing depends on its having run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from authsvc.store.postgres import Database
+
+BATCH = 5000
+PAUSE_SECONDS = 0.05
+
+# An hour is kept after the end: long enough that no statement in flight, and no clock, can still want the row.
+_STATEMENTS = {
+    "user_sessions": """DELETE FROM user_sessions WHERE id IN (
+        SELECT id FROM user_sessions
+        WHERE expires_at < now() - interval '1 hour' LIMIT $1 FOR UPDATE SKIP LOCKED)""",
+    "revocations": """DELETE FROM revocations WHERE sequence IN (
+        SELECT sequence FROM revocations
+        WHERE expires_at < now() - interval '1 hour' LIMIT $1 FOR UPDATE SKIP LOCKED)""",
+    "spent_assertions": """DELETE FROM spent_assertions WHERE digest IN (
+        SELECT digest FROM spent_assertions WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED)""",
+    "signing_keys": """DELETE FROM signing_keys WHERE kid IN (
+        SELECT kid FROM signing_keys
+        WHERE greatest(drop_after, withdrawn_at) < now() - interval '1 hour' LIMIT $1 FOR UPDATE SKIP LOCKED)""",
+    "audit_events": """DELETE FROM audit_events WHERE id IN (
+        SELECT id FROM audit_events WHERE at < now() - interval '400 days' LIMIT $1 FOR UPDATE SKIP LOCKED)""",
+}
+
+
+async def sweep(db: Database, *, pause: float = PAUSE_SECONDS) -> AsyncIterator[tuple[str, int]]:
+    """Delete what is over; yields (table, rows) after each batch. Ends at once where another replica is at it."""
+    for table, statement in _STATEMENTS.items():
+        while True:
+            async with db.transaction(seconds=20) as connection:
+                if not await connection.fetchval(
+                    "SELECT pg_try_advisory_xact_lock(hashtextextended('authsvc:sweep', 0))"
+                ):
+                    return
+                rows = int((await connection.execute(statement, BATCH, timeout=20)).split()[1])
+            if rows:
+                yield table, rows
+            if rows < BATCH:
+                break
+            await asyncio.sleep(pause)

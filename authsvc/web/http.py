@@ -1,0 +1,238 @@
+"""Requests and replies on the hot path: thin over ASGI, no framework objects.
+
+`Request` reads what was sent and refuses what is malformed (RFC 6749 section 3.2: every parameter once). `Reply` is
+bytes and headers. `Endpoint` is the ASGI application of one route: request id, errors, access log, metrics.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from itertools import count
+from time import perf_counter
+from typing import Any
+from urllib.parse import parse_qsl
+
+from authsvc.logs import access
+from authsvc.metrics import observe_request
+from authsvc.oauth.errors import InvalidRequestError, PayloadTooLargeError, Rejected, UnsupportedMediaTypeError
+from authsvc.runtime import Runtime
+from authsvc.web.peer import client_address, network_of
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+MAX_BODY = 65_536
+MAX_FIELDS = 50
+
+JSON = (b"content-type", b"application/json")
+NO_STORE = (b"cache-control", b"no-store")
+NO_SNIFF = (b"x-content-type-options", b"nosniff")
+
+_dumps = json.JSONEncoder(separators=(",", ":")).encode
+
+
+@dataclass(slots=True)
+class Reply:
+    """`headers` in lower case; content-length, x-request-id and nosniff are added when it is sent."""
+
+    status: int
+    body: bytes = b""
+    headers: Headers = field(default_factory=list)
+
+
+def json_reply(value: object, status: int = 200, headers: Headers | None = None) -> Reply:
+    """JSON that no cache may keep (RFC 6749 section 5.1)."""
+    return Reply(status, _dumps(value).encode("ascii"), [JSON, NO_STORE, *(headers or [])])
+
+
+def malformed(description: str, reason: str) -> Rejected:
+    return Rejected(InvalidRequestError(description), reason)
+
+
+class Request:
+    """One request. What flows learn about it is written to `note`d fields, for the access log."""
+
+    __slots__ = (
+        "_address",
+        "client_id",
+        "grant_type",
+        "id",
+        "reason",
+        "receive",
+        "runtime",
+        "scope",
+        "session_id",
+        "user_id",
+    )
+
+    def __init__(self, runtime: Runtime, scope: Scope, receive: Receive, request_id: str) -> None:
+        self.runtime = runtime
+        self.scope = scope
+        self.receive = receive
+        self.id = request_id
+        self.client_id: str | None = None
+        self.grant_type: str | None = None
+        self.reason: str | None = None
+        self.user_id: str | None = None
+        self.session_id: str | None = None
+        self._address: str | None = None
+
+    def header(self, name: bytes) -> str | None:
+        """A header's value, None where absent. Raises Rejected where it was sent twice."""
+        found = [value for key, value in self.scope["headers"] if key == name]
+        if len(found) > 1:
+            raise malformed("A header was sent twice.", "header_duplicate")
+        return found[0].decode("latin-1") if found else None
+
+    def cookie(self, name: str) -> str | None:
+        """A cookie's value; None where it is absent, or there more than once (who put the second one there?)."""
+        pairs = [pair.strip().partition("=") for pair in (self.header(b"cookie") or "").split(";")]
+        values = [value for key, _, value in pairs if key == name]
+        return values[0] if len(values) == 1 else None
+
+    @property
+    def address(self) -> str:
+        """The caller's IP address; X-Forwarded-For only as far as trusted proxies wrote it."""
+        if self._address is None:
+            peer = self.scope.get("client")
+            trusted = self.runtime.settings.trusted_proxies
+            forwarded = [value for key, value in self.scope["headers"] if key == b"x-forwarded-for"] if trusted else ()
+            self._address = client_address(peer[0] if peer else None, forwarded, trusted)
+        return self._address
+
+    @property
+    def network(self) -> str:
+        """What the limits count: the address, or its /64."""
+        return network_of(self.address)
+
+    async def body(self) -> bytes:
+        """At most 64 KiB. Raises Rejected."""
+        message = await self.receive()
+        body: bytes = message.get("body", b"")
+        while message.get("more_body"):
+            message = await self.receive()
+            body += message.get("body", b"")
+            if len(body) > MAX_BODY:
+                break
+        if message["type"] == "http.disconnect":
+            raise malformed("The request was not completed.", "client_gone")
+        if len(body) > MAX_BODY:
+            raise Rejected(PayloadTooLargeError("The body is larger than 64 KiB."), "body_too_large")
+        return body
+
+    async def form(self) -> dict[str, str]:
+        """application/x-www-form-urlencoded; every parameter once, empty ones as if omitted. Raises Rejected."""
+        if not (self.header(b"content-type") or "").lower().startswith("application/x-www-form-urlencoded"):
+            raise malformed("The body must be application/x-www-form-urlencoded.", "content_type")
+        body = await self.body()
+        try:
+            pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+        except UnicodeDecodeError:
+            raise malformed("The body is not UTF-8.", "not_utf8") from None
+        except ValueError:
+            raise malformed("The body has too many parameters.", "too_many_parameters") from None
+        form = dict(pairs)
+        if len(form) != len(pairs):
+            raise malformed("A parameter was sent twice.", "parameter_duplicate")
+        if "\0" in "".join(form.values()):
+            raise malformed("A parameter contains a NUL character.", "parameter_nul")
+        return {name: value for name, value in form.items() if value}
+
+    async def json(self) -> dict[str, Any]:
+        """A JSON object, every member once. Raises Rejected."""
+        if (self.header(b"content-type") or "").partition(";")[0].strip().lower() != "application/json":
+            raise Rejected(UnsupportedMediaTypeError("The body must be application/json."), "content_type")
+        body = await self.body()
+        try:
+            value = json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+        except UnicodeDecodeError:
+            raise malformed("The body is not UTF-8.", "not_utf8") from None
+        except (ValueError, RecursionError):
+            raise malformed("The body is not a JSON object with every member once.", "json_malformed") from None
+        if not isinstance(value, dict):
+            raise malformed("The body is not a JSON object.", "json_not_object")
+        return value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError
+    return members
+
+
+def _no_constant(_name: str) -> Any:
+    raise ValueError
+
+
+def text(members: dict[str, Any], name: str, *, limit: int, required: bool = False, nul: bool = False) -> str | None:
+    """A string member of a JSON object. Raises Rejected for another type, a missing one, or one over `limit` chars."""
+    value = members.get(name)
+    if value is None:
+        if required:
+            raise malformed(f"The member {name} is missing.", f"{name}_missing")
+        return None
+    if not isinstance(value, str):
+        raise malformed(f"The member {name} must be a string.", f"{name}_type")
+    if len(value) > limit or (required and not value):
+        raise malformed(f"The member {name} must have 1 to {limit} characters.", f"{name}_length")
+    if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+        raise malformed(f"The member {name} is not Unicode text.", f"{name}_surrogate")
+    if "\0" in value and not nul:
+        raise malformed(f"The member {name} contains a NUL character.", f"{name}_nul")
+    return value
+
+
+def flag(members: dict[str, Any], name: str) -> bool:
+    """A boolean member of a JSON object, absent meaning false. Raises Rejected."""
+    value = members.get(name, False)
+    if value is not None and not isinstance(value, bool):
+        raise malformed(f"The member {name} must be true or false.", f"{name}_type")
+    return bool(value)
+
+
+Handler = Callable[[Request], Awaitable[Reply]]
+ErrorReply = Callable[[Request, Exception], Reply]
+
+
+class Endpoint:
+    """The ASGI application of one route."""
+
+    _numbers = count()
+    _prefix = ""
+
+    def __init__(self, runtime: Runtime, name: str, handler: Handler, error_reply: ErrorReply) -> None:
+        self.runtime = runtime
+        self.name = name
+        self.handler = handler
+        self.error_reply = error_reply
+        if not Endpoint._prefix:
+            Endpoint._prefix = runtime.entropy(6).hex()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = perf_counter()
+        request_id = f"{Endpoint._prefix}{next(Endpoint._numbers):06x}"
+        request = Request(self.runtime, scope, receive, request_id)
+        try:
+            reply = await self.handler(request)
+        except Exception as error:
+            reply = self.error_reply(request, error)
+        reply.headers += (
+            (b"content-length", b"%d" % len(reply.body)),
+            (b"x-request-id", request_id.encode("ascii")),
+            NO_SNIFF,
+        )
+        await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+        await send({"type": "http.response.body", "body": reply.body})
+        seconds = perf_counter() - started
+        method = scope["method"]
+        observe_request(self.name, method, reply.status, seconds)
+        access(
+            request_id, method, scope["path"], reply.status, seconds * 1000, request.address, self.name,
+            request.client_id, request.grant_type, request.reason, request.user_id, request.session_id,
+        )  # fmt: skip

@@ -1,0 +1,397 @@
+"""The wire: no connection may cost us much, and none may live for ever without saying anything whole.
+
+Owns what happens before and after an ASGI application: deadlines, size limits, the shape of a request head, and the
+answer to those who break them. Knows no route, no client and no store. uvicorn parses (llhttp, strict) and runs the
+application; this subclass closes the gaps it leaves: no deadline for the first request or for a body, no limit on
+heads or trailers, text/plain errors that may overtake an unanswered request, no end to a client that never reads.
+WebSockets are never served. Use: `uvicorn.Config(http=DeadlineProtocol, ws="none", access_log=False)`.
+
+The hot path sets no timer: a request that arrives in one read is settled in that read. Only a connection that leaves
+something unfinished gets a deadline, and at most one timer, which compares times instead of being cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Any, ClassVar
+
+import httptools
+from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+Fault = tuple[int, str]
+"""(HTTP status, description for the caller). Descriptions are constants: nothing of the request is echoed."""
+
+MALFORMED: Fault = (400, "malformed HTTP request")
+VERSION: Fault = (400, "only HTTP/1.1 and HTTP/1.0 are spoken here")
+TARGET: Fault = (400, "the request target must be a path beginning with /")
+HOST_MISSING: Fault = (400, "the Host header is missing")
+HOST_TWICE: Fault = (400, "more than one Host header")
+HOST_MALFORMED: Fault = (400, "the Host header is malformed")
+CODING: Fault = (400, "the only transfer coding understood is chunked, in HTTP/1.1")
+UPGRADE: Fault = (400, "a request that asks for an upgrade cannot carry a body here")
+PIPELINE: Fault = (400, "too many pipelined requests")
+HEAD_LARGE: Fault = (431, "the request head is too large")
+TRAILER_LARGE: Fault = (431, "the chunk extensions or trailers are too large")
+BODY_LARGE: Fault = (413, "the request body is too large")
+HEAD_SLOW: Fault = (408, "the request head took too long")
+BODY_SLOW: Fault = (408, "the request body took too long")
+
+# Narrower than RFC 3986's reg-name: no name in the DNS has %, quotes or other delimiters.
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?").fullmatch
+
+
+class _Refused(Exception):
+    """Stops the parser from inside one of its callbacks; `DeadlineProtocol._fault` says why."""
+
+
+def judge_head(
+    version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], *, upgrade: bool, body_limit: int
+) -> Fault | None:
+    """What is wrong with a parsed head, or None. Names in `headers` are lower case, limits are bytes.
+
+    llhttp has refused already: Content-Length beside Transfer-Encoding, or twice, or not a number (RFC 9112 section
+    6.3), obs-fold (5.2), bare CR or LF (2.2), white space before a colon (5.1).
+    """
+    host: bytes | None = None
+    body = False
+    for name, value in headers:
+        if name == b"host":
+            if host is not None:
+                return HOST_TWICE
+            host = value
+        elif name == b"content-length":
+            if (length := int(value)) > body_limit:
+                return BODY_LARGE
+            body = length > 0
+        elif name == b"transfer-encoding":  # RFC 9112 section 6.1: in HTTP/1.0 the framing is to be thought faulty
+            if value.lower() != b"chunked" or version != "1.1":
+                return CODING
+            body = True
+    if upgrade and body:
+        return UPGRADE
+    return _judge_start(version, target, host)
+
+
+def _judge_start(version: str, target: bytes, host: bytes | None) -> Fault | None:
+    if version not in ("1.1", "1.0"):
+        return VERSION
+    if target[:1] != b"/" or b"#" in target:  # RFC 9112 section 3.2.1: origin-form only, never a proxy
+        return TARGET
+    if host is None:  # RFC 9112 section 3.2
+        return HOST_MISSING if version == "1.1" else None
+    return None if _HOST(host) else HOST_MALFORMED
+
+
+def refusal(fault: Fault, default_headers: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
+    """The whole HTTP/1.1 answer to a fault: JSON, never cached, last on its connection."""
+    body = _body(fault)
+    head = [STATUS_LINE[fault[0]]]
+    for name, value in (*default_headers, *_headers(body)):
+        head += (name, b": ", value, b"\r\n")
+    return b"".join((*head, b"\r\n", body))
+
+
+def _body(fault: Fault) -> bytes:
+    return json.dumps({"error": "invalid_request", "error_description": fault[1]}, separators=(",", ":")).encode()
+
+
+def _headers(body: bytes) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        (b"connection", b"close"),
+    ]
+
+
+def _refusing(fault: Fault) -> ASGI3Application:
+    """An application that answers with the fault: a refusal has to wait for its turn behind unanswered requests."""
+
+    async def app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        body = _body(fault)
+        await send({"type": "http.response.start", "status": fault[0], "headers": _headers(body)})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+class DeadlineProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 with deadlines and limits: class attributes in seconds and bytes, for tests to shrink."""
+
+    head_seconds: ClassVar[float] = 5.0
+    """A whole head must be here this long after the connection was accepted, or after the head's first byte."""
+    body_seconds: ClassVar[float] = 10.0
+    """A whole body must be here this long after its head."""
+    write_seconds: ClassVar[float] = 10.0
+    """A client that leaves our answers unread for this long is cut off."""
+    linger_seconds: ClassVar[float] = 1.0
+    """After a refusal we stop sending but read on (and drop) for this long, or the kernel's reset eats the answer."""
+    head_limit: ClassVar[int] = 16 * 1024
+    """Bytes of a head; also of chunk extensions and trailers. A head that begins in the middle of a read (a pipelined
+    one) is counted from the next read on, so twice this is the most that is ever held."""
+    header_count: ClassVar[int] = 100
+    body_limit: ClassVar[int] = 64 * 1024
+    """Bytes of a body, announced or chunked."""
+    linger_limit: ClassVar[int] = 1024 * 1024
+    """Bytes dropped after a refusal before the connection is reset."""
+    pipeline_limit: ClassVar[int] = 32
+    """Requests that may wait behind an unanswered one on the same connection."""
+    on_refused: ClassVar[Callable[[int], None]] = staticmethod(lambda status: None)
+    """Called once for each refusal with its status (for metrics): no application ever hears of these requests."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._settled = False  # all that was received belongs to whole requests
+        self._in_body = False
+        self._stretch = 0  # bytes since the parser last made progress: a head, a piece of body
+        self._body_size = 0
+        self._fault: Fault | None = None
+        self._deaf = False  # whatever else arrives is dropped
+        self._running: RequestResponseCycle | None = None
+        self._read_due = inf
+        self._write_due = inf
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = inf
+
+    # The connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._read_due = self.loop.time() + self.head_seconds
+        self._schedule(self._read_due)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        # uvicorn tells only the newest request; one that streams while another waits behind it would run for ever.
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
+        self._running = None
+        self.pipeline.clear()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            self._drop(data)
+            return
+        self._unset_keepalive_if_required()
+        self._settled = False
+        stretch = self._stretch + len(data)
+        if stretch <= self.head_limit:
+            self._stretch = stretch
+            self._feed(data)
+        else:
+            self._feed_in_pieces(data)
+        if self._settled and self.cycle.scope is self.scope:
+            return
+        if self._read_due == inf and not self._deaf:
+            self._read_due = self.loop.time() + (self.body_seconds if self._in_body else self.head_seconds)
+            self._schedule(self._read_due)
+
+    def _feed_in_pieces(self, data: bytes) -> None:
+        """No piece takes the parser further than `head_limit` bytes without progress."""
+        while data and not self._deaf:
+            room = self.head_limit - self._stretch
+            if room <= 0:
+                self._refuse(TRAILER_LARGE if self._in_body else HEAD_LARGE)
+                return
+            piece, data = data[:room], data[room:]
+            self._stretch += len(piece)
+            self._feed(piece)
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # RFC 9110 section 7.8: an upgrade may be ignored. The request (it has no body) is answered as it stands,
+            # but bytes after it may already be of the other protocol, so it is the connection's last.
+            self.cycle.keep_alive = False
+            self._deaf = True
+        except httptools.HttpParserError:
+            self._refuse(self._fault or MALFORMED)
+
+    def _drop(self, data: bytes) -> None:
+        self._stretch += len(data)
+        if self._stretch > self.linger_limit:
+            self.transport.abort()
+
+    # The parser's callbacks
+
+    def on_headers_complete(self) -> None:
+        self._fault = (
+            judge_head(
+                self.parser.get_http_version(),
+                self.url,
+                self.headers,
+                upgrade=self.parser.should_upgrade(),
+                body_limit=self.body_limit,
+            )
+            or (HEAD_LARGE if len(self.headers) > self.header_count else None)
+            or (PIPELINE if len(self.pipeline) >= self.pipeline_limit else None)
+        )
+        if self._fault is not None:
+            raise _Refused
+        self._in_body = True
+        self._stretch = 0
+        self._body_size = 0
+        self._read_due = inf
+        super().on_headers_complete()
+        self.headers = []  # RFC 9110 section 6.5.1: trailers are not headers; they end up here and nowhere else
+
+    def on_body(self, body: bytes) -> None:
+        self._stretch = 0
+        self._body_size += len(body)
+        if self._body_size > self.body_limit:
+            self._fault = BODY_LARGE
+            raise _Refused
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._settled = True
+        self._in_body = False
+        self._stretch = 0
+        self._read_due = inf
+        super().on_message_complete()
+
+    def _should_upgrade(self) -> bool:
+        return False
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    # Refusing
+
+    def _refuse(self, fault: Fault) -> None:
+        """Answer a fault once every earlier request has its answer, then close. No answer ever overtakes another."""
+        self._deaf = True
+        self._read_due = inf
+        type(self).on_refused(fault[0])
+        cycle = self.cycle
+        if cycle is None or (cycle.response_complete and cycle.scope is not self.scope):
+            self._answer(fault)
+        elif cycle.scope is not self.scope:
+            self._queue(fault)
+        elif self.pipeline and self.pipeline[0][0] is cycle:  # its body is at fault before its turn has come
+            cycle.keep_alive = False
+            self.pipeline[0] = (cycle, _refusing(fault))
+        elif cycle.response_started:  # its answer is under way or given: nothing can be added
+            cycle.keep_alive = False
+            self._close()
+        else:
+            cycle.disconnected = True  # the application hears http.disconnect, and what it sends is dropped
+            cycle.message_event.set()
+            self._answer(fault)
+
+    def _answer(self, fault: Fault) -> None:
+        self.transport.write(refusal(fault, self.server_state.default_headers))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+        self._stretch = 0
+        self._read_due = self.loop.time() + self.linger_seconds
+        self._schedule(self._read_due)
+
+    def _queue(self, fault: Fault) -> None:
+        scope: HTTPScope = {**self.scope, "method": "GET", "path": "", "raw_path": b"", "query_string": b""}
+        self.cycle = RequestResponseCycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=False,
+            on_response=self.on_response_complete,
+        )
+        self.pipeline.appendleft((self.cycle, _refusing(fault)))
+
+    # Time
+
+    def _schedule(self, due: float) -> None:
+        """See to it that `_tick` runs at `due` (loop time, s), give or take a tenth of a second."""
+        if self._timer is not None:
+            if self._timer_due <= due + 0.1:
+                return
+            self._timer.cancel()
+        self._timer_due = due
+        self._timer = self.loop.call_at(due, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        now = self.loop.time() + 0.002  # the loop counts milliseconds
+        if now >= self._write_due:
+            self.transport.abort()
+            return
+        if now >= self._read_due:
+            self._read_due = inf
+            self._too_late()
+        due = min(self._read_due, self._write_due)
+        if due != inf:
+            self._schedule(due)
+
+    def _too_late(self) -> None:
+        answered = self.cycle is None or self.cycle.response_complete
+        begun = self.scope is not None and (self.cycle is None or self.cycle.scope is not self.scope)
+        if self._deaf:
+            self.transport.abort()
+        elif self.flow.read_paused:  # we did not listen, so the client is not to blame
+            self._read_due = self.loop.time() + (self.body_seconds if self._in_body else self.head_seconds)
+        elif self._in_body:
+            self._refuse(BODY_SLOW)
+        elif begun:
+            self._refuse(HEAD_SLOW)
+        elif answered:  # not one byte of a request: RFC 9110 section 15.5.9 has nothing to say to it
+            self._close()
+
+    def _close(self) -> None:
+        self.transport.close()
+        self._see_off()
+
+    def _see_off(self) -> None:
+        """close() waits until all is written: give that an end as well."""
+        if self.transport.is_closing() and self.transport.get_write_buffer_size() and self._write_due == inf:
+            self._write_due = self.loop.time() + self.write_seconds
+            self._schedule(self._write_due)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._see_off()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._see_off()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self._see_off()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._write_due = self.loop.time() + self.write_seconds
+        self._schedule(self._write_due)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self._write_due = inf

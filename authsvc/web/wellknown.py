@@ -1,0 +1,103 @@
+"""What anybody may read: JWKS, discovery, the API description, health, metrics. Served with every store down."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+
+from authsvc import metrics
+from authsvc.oauth.discovery import authorization_server_metadata, openid_configuration
+from authsvc.runtime import Runtime
+from authsvc.web.http import JSON, Headers, Reply, Request, json_reply
+from authsvc.web.reply import not_found
+
+MAX_SKEW_SECONDS = 30.0
+SILENCE_SECONDS = 3.0
+"""PostgreSQL may be silent this long before a replica asks the balancer to look elsewhere."""
+
+
+async def jwks(request: Request) -> Reply:
+    """RFC 7517 section 5; bytes and ETag were made when the keys changed, not now."""
+    document = request.runtime.keyring.jwks
+    headers: Headers = [
+        JSON,
+        (b"cache-control", b"public, max-age=%d" % request.runtime.settings.jwks_max_age),
+        (b"etag", document.etag.encode("ascii")),
+        (b"access-control-allow-origin", b"*"),
+    ]
+    for name, value in request.scope["headers"]:
+        if name == b"if-none-match" and (document.etag.encode("ascii") in value or value.strip() == b"*"):
+            return Reply(304, b"", headers)
+    return Reply(200, document.body, headers)
+
+
+async def oauth_metadata(request: Request) -> Reply:
+    """RFC 8414 section 3."""
+    return _public(json.dumps(authorization_server_metadata(request.runtime.settings.issuer)).encode())
+
+
+async def openid_metadata(request: Request) -> Reply:
+    """OpenID Connect Discovery 1.0 section 4."""
+    return _public(json.dumps(openid_configuration(request.runtime.settings.issuer)).encode())
+
+
+async def openapi(_request: Request) -> Reply:
+    return _public(_openapi_text(), b"application/yaml")
+
+
+async def livez(_request: Request) -> Reply:
+    """The process answers. No store is asked: restarting authsvc heals none of them."""
+    return json_reply({"status": "ok"})
+
+
+async def readyz(request: Request) -> Reply:
+    """Whether refreshes can work here. Redis being away is a note, not a reason: it is in no path that matters."""
+    problems = readiness_problems(request.runtime)
+    degraded = [] if request.runtime.following.redis_up else ["redis"]
+    answer = {"status": "unready" if problems else "ready", "problems": problems, "degraded": degraded}
+    return json_reply(answer, 503 if problems else 200, [(b"retry-after", b"1")] if problems else None)
+
+
+def readiness_problems(runtime: Runtime) -> list[str]:
+    """Lower_snake words, empty when ready."""
+    following = runtime.following
+    found = {
+        "draining": following.draining,
+        "postgresql_silent": following.age() > SILENCE_SECONDS,
+        "schema_behind": not following.migrated,
+        "no_signing_key": runtime.keyring.signing_kid(runtime.clock.now()) is None,
+        "clock_skewed": abs(runtime.clock.skew_seconds) > MAX_SKEW_SECONDS,
+    }
+    return [problem for problem, present in found.items() if present]
+
+
+async def metrics_page(request: Request) -> Reply:
+    """On this port only where the settings say `main`; the default is a listener of its own."""
+    if request.runtime.settings.metrics != "main":
+        return await not_found(request)
+    body, content_type = metrics.render()
+    return Reply(200, body, [(b"content-type", content_type.encode("ascii")), (b"cache-control", b"no-store")])
+
+
+def _public(body: bytes, content_type: bytes = b"application/json") -> Reply:
+    return Reply(
+        200,
+        body,
+        [
+            (b"content-type", content_type),
+            (b"cache-control", b"public, max-age=300"),
+            (b"etag", b'"%s"' % sha256(body).hexdigest()[:32].encode("ascii")),
+            (b"access-control-allow-origin", b"*"),
+        ],
+    )
+
+
+@cache
+def _openapi_text() -> bytes:
+    packed = files("authsvc").joinpath("openapi.yaml")
+    if packed.is_file():
+        return packed.read_bytes()
+    return Path(__file__).parents[2].joinpath("openapi.yaml").read_bytes()
