@@ -209,7 +209,7 @@ class _State:
             return
         if (lost := self.lost) != self.told:
             count, self.told = lost - self.told, lost
-            self.put(_line("log_lines_dropped", "warning", {"count": count}))
+            lines.append(_line("log_lines_dropped", "warning", {"count": count}))  # even into a full queue
 
 
 class _Descriptor:

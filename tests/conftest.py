@@ -1,0 +1,171 @@
+"""One PostgreSQL and one Valkey for the whole run; a cloned database and a Redis prefix of its own for each test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import httpx2
+import pytest
+
+from authsvc.app import App, start
+from authsvc.dev.servers import Servers
+from authsvc.flows import manage_keys
+from authsvc.flows.follow_changes import follow_changes
+from authsvc.keyring.master import MasterKeys
+from authsvc.oauth.records import Client
+from authsvc.runtime import Runtime, open_runtime
+from authsvc.settings import load
+from authsvc.store import clients, migrate, users
+from tests.replicas import Replicas
+
+ISSUER = "http://localhost:8000"
+TEMPLATE = "authsvc_template"
+_numbers = count(1)
+
+
+def with_database(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    directory = tmp_path_factory.mktemp("servers", numbered=True)
+    for parent in (directory, *directory.parents):  # pytest's own directories, or an unprivileged child cannot enter
+        if parent.name.startswith("pytest-") and parent.owner() == Path("/proc/self").owner():
+            parent.chmod(0o711)
+    with Servers(directory, durable=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def base_env(servers: Servers) -> dict[str, str]:
+    """Settings with cheap password hashing; the template database is migrated and holds the demo people and clients."""
+    env = {
+        "AUTHSVC_ISSUER": ISSUER,
+        "AUTHSVC_DATABASE_URL": with_database(servers.database_url, TEMPLATE),
+        "AUTHSVC_REDIS_URL": servers.redis_url,
+        "AUTHSVC_MASTER_KEY": MasterKeys.generate(os.urandom),
+        "AUTHSVC_METRICS": "main",
+        "AUTHSVC_DEV_MODE": "true",
+        "AUTHSVC_DRAIN_SECONDS": "0",
+        "AUTHSVC_ARGON2_MEMORY_KIB": "64",
+        "AUTHSVC_ARGON2_TIME_COST": "1",
+        "AUTHSVC_DB_POOL_SIZE": "5",
+    }
+    asyncio.run(_make_template(servers, env))
+    return env
+
+
+async def _make_template(servers: Servers, env: dict[str, str]) -> None:
+    admin = await asyncpg.connect(servers.admin_url)
+    await admin.execute(f"CREATE DATABASE {TEMPLATE}")
+    await admin.close()
+    runtime = open_runtime(load(env))
+    await migrate.migrate(runtime.db)
+    await manage_keys.generate(runtime, "tests")
+    async with runtime.db.transaction() as connection:
+        password = await runtime.passwords.hash("password")
+        for name in ("test", "bartender", "admin"):
+            roles = ["customer" if name == "test" else name]
+            await users.add(connection, f"{name}@example.com", name.title(), roles, password)
+        for client in CLIENTS:
+            await clients.add(connection, client)
+    await runtime.close()
+
+
+def _public(name: str, **policy: Any) -> Client:
+    return Client(
+        id=name,
+        name=name.title(),
+        kind="public",
+        redirect_uris=("http://localhost:5173/callback",),
+        grant_types=frozenset({"refresh_token"}),
+        scopes=("openid", "profile", "email"),
+        first_party=True,
+        **policy,
+    )
+
+
+CLIENTS = [
+    _public("customer"),
+    _public("bartender", required_role="bartender"),
+    _public("admin", required_role="admin", remember_me_allowed=False),
+    _public("strict", refresh_grace_seconds=0),
+    Client(
+        id="backend",
+        name="Backend",
+        kind="confidential",
+        secret_hashes=(sha256(b"backend-secret").digest(),),
+        grant_types=frozenset({"client_credentials"}),
+        scopes=("api", "reports"),
+        introspection=True,
+    ),
+]
+
+
+@pytest.fixture
+async def database_url(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[str]:
+    """A private copy of the template."""
+    name = f"t{os.getpid()}_{next(_numbers)}"
+    admin = await asyncpg.connect(servers.admin_url)
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+    yield with_database(servers.database_url, name)
+    with suppress(asyncpg.PostgresError, OSError):
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await admin.close()
+
+
+@pytest.fixture
+def settings_env(base_env: dict[str, str], database_url: str) -> dict[str, str]:
+    """The environment of one test: change it before asking for `runtime` or `replicas`."""
+    return {
+        **base_env,
+        "AUTHSVC_DATABASE_URL": database_url,
+        "AUTHSVC_REDIS_PREFIX": f"t{os.getpid()}-{next(_numbers)}",
+    }
+
+
+@pytest.fixture
+async def sql(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """The operator's psql."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def runtime(settings_env: dict[str, str]) -> AsyncIterator[Runtime]:
+    """A worker's runtime in this process, following changes as a worker does."""
+    opened = open_runtime(load(settings_env))
+    await start(opened)
+    task = asyncio.create_task(follow_changes(opened))
+    yield opened
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    await opened.close()
+
+
+@pytest.fixture
+async def http(runtime: Runtime) -> AsyncIterator[httpx2.AsyncClient]:
+    """The whole service in this process, without sockets."""
+    transport = httpx2.ASGITransport(app=App(runtime), client=("192.0.2.7", 4711))
+    async with httpx2.AsyncClient(transport=transport, base_url=ISSUER) as client:
+        yield client
+
+
+@pytest.fixture
+def replicas(settings_env: dict[str, str]) -> Iterator[Replicas]:
+    """Real uvicorn processes on free ports: `replicas.start(2)`."""
+    running = Replicas(settings_env)
+    yield running
+    running.stop()

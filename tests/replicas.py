@@ -1,0 +1,91 @@
+"""Real replicas: uvicorn processes on loopback, started and ended by the test that uses them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Replica:
+    def __init__(self, env: dict[str, str], workers: int = 1) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = Path(tempfile.mkstemp(prefix="authsvc-replica-", suffix=".log")[1])
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("AUTHSVC_")}
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "authsvc", "serve", "--port", str(self.port), "--workers", str(workers)],
+                env={**clean, **env},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def wait_ready(self, seconds: float = 15) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"replica ended with {self.process.returncode}: {self.log.read_text()[-2000:]}")
+            if self.ready():
+                return
+            time.sleep(0.03)
+        raise RuntimeError(f"replica not ready: {self.log.read_text()[-2000:]}")
+
+    def ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(self.url + "/readyz", timeout=2) as answer:
+                return bool(json.load(answer)["status"] == "ready")
+        except (OSError, urllib.error.URLError, ValueError):
+            return False
+
+    def send(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+        try:
+            code = self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            code = self.process.wait()
+        return code
+
+
+class Replicas:
+    """All replicas of one test; `stop` leaves nothing running."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self.env = env
+        self.all: list[Replica] = []
+
+    def start(self, number: int = 1, *, workers: int = 1, **env: str) -> list[Replica]:
+        started = [Replica({**self.env, **env}, workers) for _ in range(number)]
+        self.all += started
+        for replica in started:
+            replica.wait_ready()
+        return started
+
+    def logs(self) -> str:
+        return "".join(replica.log.read_text(errors="replace") for replica in self.all)
+
+    def stop(self) -> None:
+        for replica in self.all:
+            replica.stop()
+        for replica in self.all:
+            replica.log.unlink(missing_ok=True)
