@@ -387,26 +387,32 @@ def access(
     """One answered request: event `request`, level error for a 5xx and info otherwise. The schema is structlog's, the
     way is short: this runs for every request. `path` is without its query; `reason` is a lower_snake word of ours.
     """
-    if (20 if status < 500 else 40) < _state.threshold:
-        return
-    optional = {"client_id": client_id, "grant_type": grant_type, "reason": reason, "user_id": user_id,
-                "session_id": session_id}  # fmt: skip
     level = "info" if status < 500 else "error"
+    if _LEVELS[level] < _state.threshold:
+        return
     if _state.console:
         fields = {"request_id": request_id, "method": method, "path": path, "status": status,
                   "duration_ms": round(duration_ms, 3), "ip": ip, "endpoint": endpoint}  # fmt: skip
-        given = {key: value for key, value in optional.items() if value is not None}
-        _state.put(_line("request", level, fields | given))
+        fields |= _known(client_id, grant_type, reason, user_id, session_id)
+        _state.put(_line("request", level, fields))
         return
     line = (
         f'{{"event":"request","level":"{level}","timestamp":"{_timestamp(time.time())}",'
-        f'"request_id":{_text(request_id)},"method":{_text(method)},"path":{_text(path)},"status":{status},'
-        f'"duration_ms":{duration_ms:.3f},"ip":{_text(ip)},"endpoint":{_text(endpoint)}'
+        f'"request_id":{_text(request_id)},"method":{_quoted(method)},"path":{_text(path)},"status":{status},'
+        f'"duration_ms":{duration_ms:.3f},"ip":{_quoted(ip)},"endpoint":{_quoted(endpoint)}'
     )
-    for key, value in optional.items():
-        if value is not None:
+    if client_id or grant_type or reason or user_id or session_id:
+        for key, value in _known(client_id, grant_type, reason, user_id, session_id).items():
             line += f',"{key}":{_text(value)}'
     _state.put(line + "}\n")
+
+
+def _known(
+    client_id: str | None, grant_type: str | None, reason: str | None, user_id: str | None, session_id: str | None
+) -> dict[str, str]:
+    given = {"client_id": client_id, "grant_type": grant_type, "reason": reason, "user_id": user_id,
+             "session_id": session_id}  # fmt: skip
+    return {key: value for key, value in given.items() if value}
 
 
 def _text(value: str) -> str:

@@ -1,0 +1,696 @@
+"""The wire, on a real uvicorn with raw sockets: deadlines, limits, refusals; and honest clients notice nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import ipaddress
+import json
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from authsvc.web import protocol
+from authsvc.web.protocol import DeadlineProtocol, judge_head
+
+HOST = b"Host: localhost\r\n"
+GET = b"GET /here HTTP/1.1\r\n" + HOST + b"\r\n"
+
+
+class Wire(DeadlineProtocol):
+    """The same rules on a shorter clock."""
+
+    head_seconds = 0.5
+    body_seconds = 0.8
+    write_seconds = 0.6
+    linger_seconds = 0.3
+
+
+class App:
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.ended: list[str] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        path = scope["path"]
+        self.started.append(path)
+        try:
+            await getattr(self, path.strip("/").partition("/")[0], self.here)(scope, receive, send)
+        finally:
+            self.ended.append(path)
+
+    async def here(self, scope: Any, receive: Any, send: Any) -> None:
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message["body"]
+            more = message["more_body"]
+        await self.answer(send, {"path": scope["path"], "body": len(body), "headers": len(scope["headers"])})
+
+    async def slow(self, scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(1.2)
+        await self.here(scope, receive, send)
+
+    async def early(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.answer(send, {"path": scope["path"]})
+
+    async def endless(self, scope: Any, receive: Any, send: Any) -> None:
+        """A stream of events with a heartbeat: it ends when the client does."""
+
+        async def beat() -> None:
+            while True:
+                await send({"type": "http.response.body", "body": b":\n", "more_body": True})
+                await asyncio.sleep(0.05)
+
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        heart = asyncio.create_task(beat())
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        heart.cancel()
+
+    async def large(self, scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(1000):
+            await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+
+    async def medium(self, scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-length", b"60000"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"x" * 60000})
+
+    @staticmethod
+    async def answer(send: Any, content: dict[str, Any]) -> None:
+        body = json.dumps(content).encode()
+        headers = [(b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+class Running:
+    def __init__(self, server: uvicorn.Server, app: App) -> None:
+        self.server = server
+        self.app = app
+        self.port = server.servers[0].sockets[0].getsockname()[1]
+
+    @property
+    def connections(self) -> int:
+        return len(self.server.server_state.connections)
+
+    def connect(self, timeout: float = 10.0) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
+
+    def ask(self, data: bytes) -> bytes:
+        with self.connect() as client:
+            return exchange(client, data)
+
+
+@contextlib.contextmanager
+def running(http: type[asyncio.Protocol] = Wire, **options: Any) -> Iterator[Running]:
+    app = App()
+    config = uvicorn.Config(
+        app, "127.0.0.1", 0, http=http, ws="none", loop="uvloop", lifespan="off", log_config=None, access_log=False,
+        timeout_graceful_shutdown=2, **options,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield Running(server, app)
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Running]:
+    with running() as here:
+        yield here
+
+
+def read_all(client: socket.socket) -> bytes:
+    data = b""
+    while chunk := client.recv(65536):
+        data += chunk
+    return data
+
+
+def exchange(client: socket.socket, data: bytes) -> bytes:
+    """Send, then read until the server closes."""
+    client.sendall(data)
+    return read_all(client)
+
+
+def one_response(client: socket.socket) -> tuple[int, bytes]:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        chunk = client.recv(65536)
+        assert chunk, data
+        data += chunk
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"content-length"))
+    while len(body) < length:
+        body += client.recv(length - len(body))
+    assert len(body) == length
+    return int(head.split()[1]), body
+
+
+def is_refusal(data: bytes, status: int, description: str | None = None) -> bool:
+    head, _, body = data.partition(b"\r\n\r\n")
+    lines = head.lower().split(b"\r\n")
+    assert lines[0].startswith(b"http/1.1 %d " % status), data[:200]
+    assert b"content-type: application/json" in lines
+    assert b"cache-control: no-store" in lines
+    assert b"connection: close" in lines
+    assert b"content-length: %d" % len(body) in lines
+    answer = json.loads(body)
+    assert answer["error"] == "invalid_request"
+    assert set(answer) == {"error", "error_description"}
+    return description is None or answer["error_description"] == description
+
+
+def closes(client: socket.socket, within: float) -> bool:
+    client.settimeout(within)
+    try:
+        return client.recv(1) == b""
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
+
+
+def eventually(check: Any, within: float = 5.0) -> bool:
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        if check():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+# Honest clients
+
+
+def test_keep_alive_works_and_a_connection_serves_many_requests(server: Running) -> None:
+    with server.connect() as client:
+        for number in range(20):
+            client.sendall(b"GET /%d HTTP/1.1\r\n%s\r\n" % (number, HOST))
+            status, body = one_response(client)
+            assert status == 200
+            assert json.loads(body)["path"] == f"/{number}"
+
+
+def test_a_keep_alive_connection_may_pause_longer_than_a_head_may_take(server: Running) -> None:
+    with server.connect() as client:
+        for _ in range(2):
+            client.sendall(GET)
+            assert one_response(client)[0] == 200
+            time.sleep(Wire.head_seconds + 0.4)
+        client.sendall(GET)
+        assert one_response(client)[0] == 200
+
+
+def test_uvicorns_own_keep_alive_timer_still_rules_between_requests() -> None:
+    with running(timeout_keep_alive=1) as here, here.connect() as client:
+        client.sendall(GET)
+        one_response(client)
+        assert not closes(client, 0.6)
+        assert closes(client, 1.0)
+
+
+def test_pipelined_requests_are_answered_in_order(server: Running) -> None:
+    paths = [b"/slow/1", b"/2", b"/early/3", b"/4"]
+    head = b"".join(b"GET %s HTTP/1.1\r\n%s\r\n" % (path, HOST) for path in paths[:3])
+    data = server.ask(head + b"GET /4 HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+    positions = [data.index(b'{"path": "%s"' % path) for path in paths]
+    assert positions == sorted(positions)
+    assert data.count(b"HTTP/1.1 200 OK") == 4
+
+
+def test_a_body_pipelined_behind_a_slow_request_is_not_blamed_for_the_wait(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(b"GET /slow HTTP/1.1\r\n" + HOST + b"\r\n")
+        client.sendall(b"POST /b HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\n\r\nab")
+        time.sleep(1.4)
+        client.sendall(b"cd")
+        assert one_response(client)[0] == 200
+        assert one_response(client) == (200, b'{"path": "/b", "body": 4, "headers": 2}')
+
+
+def test_an_application_may_take_longer_than_head_and_body_may(server: Running) -> None:
+    assert b"200 OK" in server.ask(b"GET /slow HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+
+
+def test_a_head_in_single_bytes_is_served_when_it_is_in_time(server: Running) -> None:
+    with server.connect() as client:
+        for byte in GET:
+            client.sendall(bytes([byte]))
+        assert one_response(client)[0] == 200
+
+
+def test_chunked_bodies_and_expect_100_continue_work(server: Running) -> None:
+    head = b"POST / HTTP/1.1\r\n" + HOST + b"Connection: close\r\n"
+    chunks = b"3;ext=1\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    assert b'"body": 5' in server.ask(head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
+    with server.connect() as client:
+        client.sendall(head + b"Content-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 100")
+        assert b'"body": 3' in exchange(client, b"abc")
+
+
+@pytest.mark.parametrize("size", [0, 1, 16384, 16385, 65536])
+def test_a_body_up_to_the_limit_arrives_whole(server: Running, size: int) -> None:
+    head = b"POST / HTTP/1.1\r\n" + HOST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % size
+    assert b'"body": %d' % size in server.ask(head + b"x" * size)
+
+
+def test_64_kib_in_chunks_of_one_byte_arrive_whole() -> None:
+    with running(DeadlineProtocol) as here:
+        head = b"POST / HTTP/1.1\r\n" + HOST + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+        assert b'"body": 65536' in here.ask(head + b"1\r\nx\r\n" * 65536 + b"0\r\n\r\n")
+
+
+def test_http_1_0_needs_no_host_and_is_closed_after_its_answer(server: Running) -> None:
+    assert b"200 OK" in server.ask(b"GET / HTTP/1.0\r\n\r\n")
+
+
+@pytest.mark.parametrize("host", [b"a", b"localhost:8000", b"127.0.0.1:1", b"[::1]", b"[::1]:8000", b"a.b-c_d:"])
+def test_ordinary_hosts_are_accepted(server: Running, host: bytes) -> None:
+    assert b"200 OK" in server.ask(b"GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % host)
+
+
+def test_an_offer_to_upgrade_is_ignored_and_the_request_answered(server: Running) -> None:
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n"
+    assert b"200 OK" in server.ask(b"GET / HTTP/1.1\r\n" + HOST + offer)
+    websocket = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    assert b"200 OK" in server.ask(b"GET / HTTP/1.1\r\n" + HOST + websocket + GET)
+
+
+def test_stray_line_ends_between_requests_do_no_harm(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(b"\r\n\r\n" + GET)
+        assert one_response(client)[0] == 200
+        client.sendall(b"\r\n")
+        time.sleep(0.1)
+        client.sendall(GET)
+        assert one_response(client)[0] == 200
+
+
+def test_a_line_end_sent_while_the_application_works_does_not_cost_the_answer(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(b"GET /slow HTTP/1.1\r\n" + HOST + b"\r\n")
+        time.sleep(0.05)
+        client.sendall(b"\r\n")
+        assert one_response(client)[0] == 200
+
+
+# Too slow
+
+
+def test_a_first_request_that_trickles_is_refused_and_closed(server: Running) -> None:
+    with server.connect() as client:
+        began = time.monotonic()
+        client.sendall(b"GET / HTTP/1.1\r\nX: ")
+        with contextlib.suppress(OSError):
+            while time.monotonic() - began < Wire.head_seconds + 0.1:
+                client.sendall(b"a")
+                time.sleep(0.03)
+        assert is_refusal(read_all(client), 408, protocol.HEAD_SLOW[1])
+        assert time.monotonic() - began < Wire.head_seconds + Wire.linger_seconds + 0.5
+
+
+def test_a_later_request_that_trickles_is_refused_too(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(GET)
+        one_response(client)
+        client.sendall(b"GET / HTTP/1.1\r\n")
+        assert is_refusal(read_all(client), 408)
+
+
+def test_a_trickling_request_behind_an_unanswered_one_waits_for_its_turn(server: Running) -> None:
+    with server.connect() as client:
+        data = exchange(client, b"GET /slow HTTP/1.1\r\n" + HOST + b"\r\n" + b"GET /b HT")
+        first, _, second = data.partition(b"}")
+        assert b"200 OK" in first
+        assert is_refusal(second, 408)
+
+
+def test_a_connection_that_says_nothing_is_closed_without_a_word(server: Running) -> None:
+    with server.connect() as client:
+        assert not closes(client, 0.3)
+        assert closes(client, 0.6)
+
+
+@pytest.mark.parametrize("junk", [b"\r\n", b"\r\n\r\n"])
+def test_line_ends_alone_keep_no_connection_alive(server: Running, junk: bytes) -> None:
+    with server.connect() as client:
+        client.sendall(GET)
+        one_response(client)
+        began = time.monotonic()
+        with contextlib.suppress(OSError):
+            while time.monotonic() - began < 3 and not closes(client, 0.05):
+                client.sendall(junk)
+        assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 100\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"])
+def test_a_body_that_trickles_is_refused_and_the_application_hears_of_it(server: Running, framing: bytes) -> None:
+    with server.connect() as client:
+        began = time.monotonic()
+        client.sendall(b"POST /trickle HTTP/1.1\r\n" + HOST + framing)
+        piece = b"x" if framing.startswith(b"C") else b"1\r\nx\r\n"
+        with contextlib.suppress(OSError):
+            while time.monotonic() - began < Wire.body_seconds + 0.1:
+                client.sendall(piece)
+                time.sleep(0.05)
+        assert is_refusal(read_all(client), 408, protocol.BODY_SLOW[1])
+        assert time.monotonic() - began < 2
+    assert eventually(lambda: server.app.started.count("/trickle") == server.app.ended.count("/trickle"))
+
+
+def test_the_rest_of_a_body_nobody_wants_has_a_deadline_as_well(server: Running) -> None:
+    with server.connect() as client:
+        began = time.monotonic()
+        client.sendall(b"POST /early HTTP/1.1\r\n" + HOST + b"Content-Length: 1000\r\n\r\n")
+        assert one_response(client)[0] == 200
+        with contextlib.suppress(OSError):
+            while time.monotonic() - began < 3 and not closes(client, 0.05):
+                client.sendall(b"x")
+        assert time.monotonic() - began < 2
+
+
+def test_2000_trickling_sockets_do_not_keep_others_from_being_answered() -> None:
+    class Patient(DeadlineProtocol):
+        head_seconds = 3.0
+
+    with running(Patient, backlog=4096) as here:
+        clients = [here.connect() for _ in range(2000)]
+        try:
+            began, times = time.monotonic(), []
+            for client in clients:
+                client.sendall(b"GET / HTTP/1.1\r\n")
+            with here.connect() as honest:
+                while time.monotonic() - began < 2.0:
+                    for client in clients[len(times) % 20 :: 20]:
+                        client.sendall(b"X")
+                    asked = time.monotonic()
+                    honest.sendall(GET)
+                    assert one_response(honest)[0] == 200
+                    times.append(time.monotonic() - asked)
+            assert sorted(times)[int(len(times) * 0.99)] < 0.25
+            assert here.connections >= 2000
+            assert eventually(lambda: here.connections == 0, 8)
+        finally:
+            for client in clients:
+                client.close()
+
+
+def test_a_client_that_never_reads_is_cut_off(server: Running) -> None:
+    before = server.connections
+    with server.connect() as client:
+        client.sendall(b"GET /large HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert eventually(lambda: "/large" in server.app.started)
+        assert eventually(lambda: "/large" in server.app.ended and server.connections <= before, 4)
+
+
+def test_a_client_that_never_reads_small_answers_is_cut_off_too() -> None:
+    class Small(Wire):
+        def connection_made(self, transport: Any) -> None:
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            super().connection_made(transport)
+
+    with running(Small) as here:
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        client.connect(("127.0.0.1", here.port))
+        client.sendall(b"GET /medium HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert eventually(lambda: "/medium" in here.app.ended)
+        assert here.connections == 1  # closed by us, and yet not gone: its last bytes are unread
+        assert eventually(lambda: here.connections == 0, 3)
+        client.close()
+
+
+# Too large
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 65536 + b"\r\n\r\n",
+        b"GET /" + b"a" * 65536 + b" HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"GET / HTTP/1.1\r\n" + HOST + b"Cookie: a=b\r\n" * 10_000 + b"\r\n",
+        b"GET / HTTP/1.1\r\n" + HOST + b"Cookie: " + b"a=b; " * 10_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + HOST + b"A:\r\n" * 101 + b"\r\n",
+        b"a" * 65536,
+    ],
+    ids=["header", "target", "cookies", "one cookie", "count", "method"],
+)
+def test_a_large_head_is_431_and_closed(server: Running, head: bytes) -> None:
+    started = len(server.app.started)
+    answer = server.ask(head)
+    assert is_refusal(answer, 400 if head.startswith(b"a") else 431)
+    assert len(server.app.started) == started
+
+
+@pytest.mark.parametrize(("extra", "status"), [(0, 200), (1, 431)])
+def test_the_head_limit_is_exact_to_the_byte(server: Running, extra: int, status: int) -> None:
+    start = b"GET / HTTP/1.1\r\n" + HOST + b"Connection: close\r\nX: "
+    head = start + b"a" * (16384 + extra - len(start) - 4) + b"\r\n\r\n"
+    with server.connect() as client:
+        client.sendall(head[:5000])
+        time.sleep(0.05)
+        assert exchange(client, head[5000:]).startswith(b"HTTP/1.1 %d " % status)
+    assert server.ask(head).startswith(b"HTTP/1.1 %d " % status)
+
+
+def test_an_announced_body_over_the_limit_is_413_before_the_application_starts(server: Running) -> None:
+    started = len(server.app.started)
+    for extra in (b"", b"Expect: 100-continue\r\n"):
+        head = b"POST / HTTP/1.1\r\n" + HOST + extra + b"Content-Length: 65537\r\n\r\n"
+        assert is_refusal(server.ask(head), 413, protocol.BODY_LARGE[1])
+    assert len(server.app.started) == started
+
+
+def test_a_chunked_body_that_grows_past_the_limit_is_cut_with_413(server: Running) -> None:
+    head = b"POST /grow HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+    with server.connect() as client:
+        client.sendall(head + (b"1000\r\n" + b"x" * 4096 + b"\r\n") * 17)
+        assert is_refusal(read_all(client), 413)
+    assert eventually(lambda: server.app.started.count("/grow") == server.app.ended.count("/grow"))
+
+
+def test_chunk_extensions_and_trailers_have_a_limit_and_never_become_headers(server: Running) -> None:
+    head = b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+    assert is_refusal(server.ask(head + b"1;" + b"a" * 40_000 + b"\r\nx\r\n0\r\n\r\n"), 431)
+    assert is_refusal(server.ask(head + b"1\r\nx\r\n0\r\nX: " + b"a" * 40_000 + b"\r\n\r\n"), 431)
+    with server.connect() as client:
+        client.sendall(head + b"1\r\nx\r\n0\r\nAuthorization: x\r\n\r\n")
+        assert json.loads(one_response(client)[1]) == {"path": "/", "body": 1, "headers": 2}
+        client.sendall(GET)
+        assert json.loads(one_response(client)[1])["headers"] == 1
+
+
+def test_a_flood_after_a_refusal_is_reset() -> None:
+    class Patient(Wire):
+        linger_seconds = 30.0
+
+    with running(Patient) as here, here.connect() as client:
+        client.sendall(b"broken\r\n\r\n")
+        with pytest.raises(OSError):
+            for _ in range(64):
+                client.sendall(b"x" * 65536)
+                time.sleep(0.01)
+        assert eventually(lambda: here.connections == 0)
+
+
+def test_a_refused_connection_is_gone_even_if_the_client_stays(server: Running) -> None:
+    before = server.connections
+    with server.connect() as client:
+        client.sendall(b"broken\r\n\r\n")
+        assert is_refusal(read_all(client), 400)
+        assert eventually(lambda: server.connections <= before, 1.5)
+
+
+def test_only_so_many_requests_may_wait_behind_an_unanswered_one(server: Running) -> None:
+    data = server.ask(b"GET /slow HTTP/1.1\r\n" + HOST + b"\r\n" + GET * 200)
+    assert data.count(b"200 OK") == 1 + Wire.pipeline_limit
+    assert is_refusal(data[data.rindex(b"HTTP/1.1") :], 400, protocol.PIPELINE[1])
+
+
+# Malformed
+
+POST = b"POST / HTTP/1.1\r\n" + HOST
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+BROKEN = {
+    "TE and CL": POST + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "CL and TE": POST + b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+    "TE in HTTP/1.0": b"POST / HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "TE identity": POST + b"Transfer-Encoding: identity\r\n\r\n",
+    "TE gzip, chunked": POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "TE twice": POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "TE obfuscated": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "TE tab": POST + b"Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n",
+    "CL twice": POST + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+    "CL list": POST + b"Content-Length: 3, 3\r\n\r\nabc",
+    "CL sign": POST + b"Content-Length: +3\r\n\r\nabc",
+    "CL negative": POST + b"Content-Length: -1\r\n\r\n",
+    "CL overflow": POST + b"Content-Length: 99999999999999999999999999\r\n\r\n",
+    "CL hex": POST + b"Content-Length: 0x3\r\n\r\nabc",
+    "obs-fold": b"GET / HTTP/1.1\r\n" + HOST + b"X: a\r\n b\r\n\r\n",
+    "obs-fold first": b"GET / HTTP/1.1\r\n Host: a\r\n\r\n",
+    "bare LF": b"GET / HTTP/1.1\nHost: a\n\n",
+    "bare CR": b"GET / HTTP/1.1\r\n" + HOST + b"X: a\rY: b\r\n\r\n",
+    "NUL": b"GET / HTTP/1.1\r\nHost: a\x00b\r\n\r\n",
+    "space before colon": b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+    "no colon": b"GET / HTTP/1.1\r\nHost\r\n\r\n",
+    "HTTP/0.9": b"GET /\r\n\r\n",
+    "HTTP/1.2": b"GET / HTTP/1.2\r\n" + HOST + b"\r\n",
+    "HTTP/2.0": b"GET / HTTP/2.0\r\n" + HOST + b"\r\n",
+    "HTTP/2 preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "TLS hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    "unknown method": b"HACK / HTTP/1.1\r\n" + HOST + b"\r\n",
+    "non-UTF-8 path": b"GET /\xff\xfe HTTP/1.1\r\n" + HOST + b"\r\n",
+    "space in path": b"GET /a b HTTP/1.1\r\n" + HOST + b"\r\n",
+    "absolute form": b"GET http://localhost/here HTTP/1.1\r\n" + HOST + b"\r\n",
+    "authority form": b"CONNECT localhost:443 HTTP/1.1\r\n" + HOST + b"\r\n",
+    "asterisk form": b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n",
+    "fragment": b"GET /a#b HTTP/1.1\r\n" + HOST + b"\r\n",
+    "no Host": b"GET / HTTP/1.1\r\n\r\n",
+    "two Hosts": b"GET / HTTP/1.1\r\n" + HOST + HOST + b"\r\n",
+    "two Hosts in HTTP/1.0": b"GET / HTTP/1.0\r\n" + HOST + b"host: b\r\n\r\n",
+    "empty Host": b"GET / HTTP/1.1\r\nHost:\r\n\r\n",
+    "Host with user": b"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n",
+    "Host with path": b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
+    "Host list": b"GET / HTTP/1.1\r\nHost: a, b\r\n\r\n",
+    "Host with quotes": b'GET / HTTP/1.1\r\nHost: a"><x\r\n\r\n',
+    "Host with bad port": b"GET / HTTP/1.1\r\nHost: a:b\r\n\r\n",
+    "Host not ASCII": b"GET / HTTP/1.1\r\nHost: \xc3\xa4\r\n\r\n",
+    "upgrade with body": POST + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 3\r\n\r\nabc",
+    "chunk size": CHUNKED + b"zz\r\nabc\r\n0\r\n\r\n",
+    "chunk size negative": CHUNKED + b"-3\r\nabc\r\n0\r\n\r\n",
+    "chunk size space": CHUNKED + b"3 \r\nabc\r\n0\r\n\r\n",
+    "chunk size overflow": CHUNKED + b"fffffffffffffffff\r\nabc\r\n0\r\n\r\n",
+    "chunk too long": CHUNKED + b"3\r\nabcd\r\n0\r\n\r\n",
+    "chunk LF": CHUNKED + b"3\nabc\n0\n\n",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_malformed_requests_are_400_in_json_and_the_connection_is_closed(server: Running, name: str) -> None:
+    smuggled = len(server.app.started)
+    assert is_refusal(server.ask(BROKEN[name] + b"GET /smuggled HTTP/1.1\r\n" + HOST + b"\r\n"), 400)
+    assert "/smuggled" not in server.app.started[smuggled:]
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_malformed_requests_in_single_bytes_get_the_same_answer(server: Running, name: str) -> None:
+    with server.connect() as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError):
+            for byte in BROKEN[name]:
+                client.sendall(bytes([byte]))
+        assert is_refusal(read_all(client), 400)
+
+
+def test_a_refusal_never_overtakes_an_unanswered_request(server: Running) -> None:
+    data = server.ask(b"GET /slow HTTP/1.1\r\n" + HOST + b"\r\n" + b"broken\r\n\r\n")
+    first, _, second = data.partition(b"}")
+    assert b"200 OK" in first
+    assert is_refusal(second, 400)
+
+
+def test_a_broken_body_behind_an_unanswered_request_waits_for_its_turn(server: Running) -> None:
+    data = server.ask(b"GET /slow HTTP/1.1\r\n" + HOST + b"\r\n" + CHUNKED + b"zz\r\n")
+    first, _, second = data.partition(b"}")
+    assert b"200 OK" in first
+    assert is_refusal(second, 400)
+
+
+def test_a_broken_body_after_its_answer_only_closes(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(b"POST /early HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n")
+        assert one_response(client)[0] == 200
+        client.sendall(b"zz\r\n")
+        assert closes(client, 1.0)
+
+
+def test_a_stream_hears_that_its_client_left_even_with_a_request_waiting_behind_it(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(b"GET /endless HTTP/1.1\r\n" + HOST + b"\r\n" + GET)
+        assert client.recv(10)
+        time.sleep(Wire.head_seconds + Wire.body_seconds)
+        assert "/endless" not in server.app.ended
+    assert eventually(lambda: "/endless" in server.app.ended)
+
+
+def test_refusals_are_counted_for_the_metrics() -> None:
+    seen: list[int] = []
+
+    class Counted(Wire):
+        on_refused = staticmethod(seen.append)
+
+    with running(Counted) as here:
+        here.ask(b"broken\r\n\r\n")
+        here.ask(b"GET / HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 20_000 + b"\r\n\r\n")
+    assert seen == [400, 431]
+
+
+def test_a_refusal_over_tls_is_read_and_the_connection_is_gone(tmp_path: Path) -> None:
+    certificate = _certificate(tmp_path)
+    context = ssl.create_default_context(cafile=str(certificate))
+    options = {"ssl_certfile": str(certificate), "ssl_keyfile": str(certificate)}
+    with running(**options) as here, here.connect() as plain:
+        client = context.wrap_socket(plain, server_hostname="127.0.0.1")
+        client.sendall(GET)
+        assert one_response(client)[0] == 200
+        client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert is_refusal(read_all(client), 400, protocol.HOST_MISSING[1])
+        assert eventually(lambda: here.connections == 0, 2)
+
+
+def _certificate(directory: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    file = directory / "both.pem"
+    encoding = serialization.Encoding.PEM
+    secret = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(secret + made.public_bytes(encoding))
+    return file
+
+
+def test_the_rule_for_heads_is_pure_and_the_first_fault_is_told() -> None:
+    host = (b"host", b"a")
+    assert judge_head("1.1", b"/", [host], upgrade=False, body_limit=10) is None
+    assert judge_head("1.1", b"/", [host, (b"content-length", b"11")], upgrade=False, body_limit=10) == (
+        413, "the request body is too large",
+    )  # fmt: skip
+    assert judge_head("1.1", b"/", [host, (b"content-length", b"0")], upgrade=True, body_limit=10) is None
