@@ -1,0 +1,313 @@
+"""`scripts/bench`: start the service on one core, the load generator and the stores on another, print a table."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from authsvc.dev import demo
+from authsvc.dev.servers import Servers
+from authsvc.flows import manage_keys
+from authsvc.keyring.master import MasterKeys
+from authsvc.runtime import open_runtime
+from authsvc.settings import load
+from authsvc.store import migrate
+from bench.load import request
+from bench.yardstick import hashes, on_core, signatures
+
+SERVICE_CORE, LOAD_CORE = 0, (1 if (os.cpu_count() or 1) > 1 else 0)
+BASIC = "Authorization: Basic YmFja2VuZDpiYWNrZW5kLXNlY3JldA==\r\n"
+LOGIN = {"email": "test@example.com", "password": "password"}
+RESULTS = Path(__file__).with_name("RESULTS.md")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    goal: float
+    requests: tuple[bytes, ...] = ()
+    chains: bool = False
+    connections: int = 16
+    yardstick: str = "signatures"
+
+
+@dataclass
+class Result:
+    scenario: Scenario
+    rates: list[float]
+    ratios: list[float]
+    p50: float
+    p99: float
+    errors: int
+
+
+class Service:
+    """One `authsvc serve` worker, pinned; the stores on the other core."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self.env = env
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = Path(tempfile.mkstemp(prefix="authsvc-bench-")[1])
+
+    def start(self) -> float:
+        """Seconds until it is ready."""
+        started = time.perf_counter()
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "authsvc", "serve", "--port", str(self.port)],
+                env={**os.environ, **self.env}, stdout=log, stderr=subprocess.STDOUT, **on_core(SERVICE_CORE),
+            )  # fmt: skip
+        while time.perf_counter() - started < 20:
+            try:
+                with urllib.request.urlopen(f"{self.url}/readyz", timeout=2):
+                    return time.perf_counter() - started
+            except OSError:
+                if self.process.poll() is not None:
+                    break
+                time.sleep(0.005)
+        raise SystemExit(f"the service did not start:\n{self.log.read_text()[-2000:]}")
+
+    def memory_mb(self) -> float:
+        assert self.process
+        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.process.pid}/status").read_text())
+        return int(found[1]) / 1024 if found else float("nan")
+
+    def stop(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(30)
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        sent = urllib.request.Request(
+            self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
+        )
+        with urllib.request.urlopen(sent) as answer:
+            return json.load(answer)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _load(
+    service: Service, scenario: Scenario, seconds: float, rate: float | None, chains: list[str]
+) -> dict[str, Any]:
+    job = {
+        "url": service.url,
+        "requests": [one.decode("latin-1") for one in scenario.requests],
+        "chains": chains if scenario.chains else [],
+        "connections": scenario.connections,
+        "seconds": seconds,
+        "rate": rate,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.load"], input=json.dumps(job), capture_output=True, text=True, check=True,
+        **on_core(LOAD_CORE),
+    )  # fmt: skip
+    answer: dict[str, Any] = json.loads(done.stdout)
+    if scenario.chains:
+        chains[:] = answer["chains"]
+    if answer["errors"]:
+        print(f"  {answer['errors']} errors, the first: {answer['first_error'][:200]}", file=sys.stderr)
+    return answer
+
+
+def _quantile(ordered: list[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else float("nan")
+
+
+def measure(service: Service, scenario: Scenario, rounds: int, seconds: float) -> Result:
+    """Rounds of yardstick, load, yardstick; then latencies at half of the median throughput."""
+    yardstick = signatures if scenario.yardstick == "signatures" else hashes
+    chains = [service.post("/api/auth/login", LOGIN)["refresh_token"] for _ in range(16)] if scenario.chains else []
+    _load(service, scenario, 0.5, None, chains)
+    rates, ratios, errors = [], [], 0
+    for _ in range(rounds):
+        before = yardstick(SERVICE_CORE)
+        answer = _load(service, scenario, seconds, None, chains)
+        after = yardstick(SERVICE_CORE)
+        rates.append(answer["answers"] / answer["seconds"])
+        ratios.append(rates[-1] / ((before + after) / 2))
+        errors += answer["errors"]
+    paced = _load(service, scenario, seconds, statistics.median(rates) / 2, chains)
+    return Result(
+        scenario, rates, ratios, _quantile(paced["latencies"], 0.5), _quantile(paced["latencies"], 0.99),
+        errors + paced["errors"],
+    )  # fmt: skip
+
+
+def sweep_under_load(service: Service, seconds: float, sessions: int) -> tuple[float, float, float, int]:
+    """p99 of paced refreshes before, and while `sessions` expired sessions are swept; seconds of the sweep; errors."""
+    scenario = Scenario("refresh", 0, chains=True)
+    chains = [service.post("/api/auth/login", LOGIN)["refresh_token"] for _ in range(16)]
+    asyncio.run(_expire(service.env, sessions))
+    _load(service, scenario, 1, 300, chains)
+    quiet = _load(service, scenario, seconds, 300, chains)
+    started = time.perf_counter()
+    sweeper = subprocess.Popen(
+        [sys.executable, "-m", "authsvc", "sweep"], env={**os.environ, **service.env}, stdout=subprocess.DEVNULL,
+        **on_core(LOAD_CORE),
+    )  # fmt: skip
+    latencies: list[float] = []
+    errors = 0
+    took = float("nan")
+    while sweeper.poll() is None:
+        answer = _load(service, scenario, 2, 300, chains)
+        if sweeper.poll() is None:
+            latencies += answer["latencies"]
+            errors += answer["errors"]
+    took = time.perf_counter() - started
+    return _quantile(quiet["latencies"], 0.99), _quantile(sorted(latencies), 0.99), took, errors
+
+
+async def _expire(env: dict[str, str], sessions: int) -> None:
+    runtime = open_runtime(load({**env}))
+    async with runtime.db.transaction(seconds=300) as connection:
+        await connection.execute("SET LOCAL statement_timeout = 0")
+        user = await connection.fetchval("SELECT id FROM users LIMIT 1")
+        await connection.execute(
+            """WITH made AS (
+                   INSERT INTO user_sessions (id, user_id, device_info, created_at, expires_at, last_activity)
+                   SELECT gen_random_uuid(), $1, 'bench', now() - interval '8 days', now() - interval '1 day',
+                          now() - interval '2 days' FROM generate_series(1, $2) RETURNING id, expires_at)
+               INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at)
+               SELECT gen_random_uuid(), id, 'customer', '{openid}', '{x}', sha256(id::text::bytea), expires_at FROM made""",
+            user, sessions, timeout=300,
+        )  # fmt: skip
+    await runtime.db.execute("SELECT 1")
+    await runtime.close()
+
+
+async def _prepare(env: dict[str, str]) -> None:
+    runtime = open_runtime(load(env))
+    await migrate.migrate(runtime.db)
+    await manage_keys.generate(runtime, "bench")
+    await demo.load_demo(runtime)
+    await runtime.close()
+
+
+def _scenarios(service: Service) -> list[Scenario]:
+    tokens = [service.post("/api/auth/login", LOGIN)["access_token"] for _ in range(16)]
+    login = request("POST", "/api/auth/login", json.dumps(LOGIN), kind="json")
+    return [
+        Scenario("client_credentials", 0.62, (request("POST", "/token", "grant_type=client_credentials", BASIC),)),
+        Scenario("refresh_token", 0.40, chains=True),
+        Scenario("introspection", 0.50, tuple(request("POST", "/introspect", f"token={one}", BASIC) for one in tokens)),
+        Scenario("JWKS", 6.0, (request("GET", "/.well-known/jwks.json"),)),
+        Scenario("login", 0.84, (login,), connections=4, yardstick="hashes"),
+    ]
+
+
+def _table(results: list[Result]) -> list[str]:
+    lines = [
+        "| request | a second | beside | ratio (median, range) | goal | p50 at half load | p99 at half load |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for one in results:
+        beside = "RSA signatures" if one.scenario.yardstick == "signatures" else "argon2id hashes"
+        lines.append(
+            f"| {one.scenario.name} | {statistics.median(one.rates):,.0f} | {beside} "
+            f"| **{statistics.median(one.ratios):.2f}** ({min(one.ratios):.2f} to {max(one.ratios):.2f}) "
+            f"| {one.scenario.goal:.2f} | {one.p50 * 1000:.2f} ms | {one.p99 * 1000:.2f} ms |"
+        )
+    return lines
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    arguments.add_argument(
+        "--rounds", type=int, default=3, help="rounds of each scenario (default 3); medians are shown"
+    )
+    arguments.add_argument("--seconds", type=float, default=4, help="seconds of load a round (default 4)")
+    arguments.add_argument("--sweep", type=int, default=0, metavar="N", help="also sweep N expired sessions under load")
+    arguments.add_argument("--only", help="a scenario's name")
+    arguments.add_argument("--write", action="store_true", help=f"write the table to {RESULTS.name}")
+    options = arguments.parse_args()
+    with tempfile.TemporaryDirectory(prefix="authsvc-bench-") as directory:
+        Path(directory).chmod(0o711)
+        with Servers(Path(directory) / "data") as servers:
+            for pid in (servers.postgres.pid, servers.redis.pid):
+                _pin(pid)
+            env = {
+                "AUTHSVC_ISSUER": "http://localhost:8000",
+                "AUTHSVC_DATABASE_URL": servers.database_url,
+                "AUTHSVC_REDIS_URL": servers.redis_url,
+                "AUTHSVC_MASTER_KEY": MasterKeys.generate(os.urandom),
+                "AUTHSVC_METRICS": "main",
+                "AUTHSVC_DRAIN_SECONDS": "0",
+            }
+            asyncio.run(_prepare(env))
+            lines = _measure_all(Service(env), options)
+    text = "\n".join(lines) + "\n"
+    print(text)
+    if options.write:
+        RESULTS.write_text(text)
+
+
+def _pin(pid: int) -> None:
+    if hasattr(os, "sched_setaffinity"):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for one in (pid, *map(int, children)):
+            os.sched_setaffinity(one, {LOAD_CORE})
+
+
+def _measure_all(service: Service, options: argparse.Namespace) -> list[str]:
+    starts = []
+    for _ in range(3):
+        starts.append(service.start())
+        service.stop()
+    starts.append(service.start())
+    try:
+        results = []
+        for scenario in _scenarios(service):
+            if options.only in (None, scenario.name):
+                print(f"measuring {scenario.name} …", file=sys.stderr)
+                results.append(measure(service, scenario, options.rounds, options.seconds))
+        memory = service.memory_mb()
+        lines = [
+            "# Benchmark",
+            "",
+            f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores. One worker on one",
+            "core; load generator, PostgreSQL (fsync on) and Valkey on another. Rate limits, access log and metrics on.",
+            f"`scripts/bench --rounds {options.rounds} --seconds {options.seconds:g}`",
+            "",
+            *_table(results),
+            "",
+            f"Errors: {sum(one.errors for one in results)}. Memory of the worker after all of it: {memory:.0f} MB.",
+            f"`authsvc serve` to ready: {statistics.median(starts):.2f} s ({min(starts):.2f} to {max(starts):.2f}).",
+        ]
+        if options.sweep:
+            print(f"sweeping {options.sweep:,} expired sessions …", file=sys.stderr)
+            quiet, busy, took, errors = sweep_under_load(service, 10, options.sweep)
+            lines += [
+                "",
+                f"Sweep of {options.sweep:,} expired sessions in {took:.0f} s, at 300 refreshes a second: p99 "
+                f"{quiet * 1000:.2f} ms before, {busy * 1000:.2f} ms during ({(busy / quiet - 1) * 100:+.0f} %), "
+                f"{errors} errors.",
+            ]
+        return lines
+    finally:
+        service.stop()
+
+
+main()
