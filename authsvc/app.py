@@ -12,6 +12,7 @@ from starlette.routing import Match, Route
 from authsvc.device_name import warm
 from authsvc.flows import follow_changes, sweep
 from authsvc.flows.snapshot import load_snapshot
+from authsvc.keyring.seal import SealError
 from authsvc.runtime import Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.migrate import MigrationError
@@ -135,5 +136,5 @@ async def start(runtime: Runtime) -> None:
         await follow_changes.follow_once(runtime)
     except StoreUnavailable:
         load_snapshot(runtime)
-    except MigrationError as error:
+    except (MigrationError, SealError) as error:
         raise CannotStart(str(error)) from error

@@ -11,6 +11,7 @@ from time import monotonic
 from authsvc import metrics
 from authsvc.clock import Clock
 from authsvc.keyring.master import MasterKeys
+from authsvc.keyring.records import SigningKey
 from authsvc.keyring.ring import Keyring
 from authsvc.passwords import Passwords
 from authsvc.settings import Settings
@@ -37,6 +38,7 @@ class Following:
     redis_up: bool = False
     distrusted_epoch: int | None = None
     evicted: int | None = None
+    keys: tuple[SigningKey, ...] = ()
 
     def age(self) -> float:
         """Seconds since PostgreSQL was last heard."""

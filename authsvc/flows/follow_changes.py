@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from time import monotonic
 
 from authsvc import metrics
 from authsvc.flows.snapshot import save_snapshot
+from authsvc.keyring.phases import Phase, phase_of
 from authsvc.logs import get_logger
 from authsvc.runtime import Runtime
 from authsvc.store import keys, migrate, revocations
@@ -41,6 +43,7 @@ async def follow_changes(runtime: Runtime) -> None:
         if monotonic() >= next_eviction_check:
             next_eviction_check = monotonic() + EVICTION_CHECK_SECONDS
             await _watch_evictions(runtime)
+        measure_keys(runtime)
         metrics.sync_age.set(runtime.following.age())
         metrics.redis_trusted.set(runtime.following.redis_up)
         await asyncio.sleep(runtime.settings.sync_interval_seconds * random.uniform(0.8, 1.0))  # noqa: S311
@@ -75,8 +78,21 @@ async def follow_once(runtime: Runtime) -> None:
 
 async def load_keys(runtime: Runtime) -> None:
     """Read the signing keys again, and keep a snapshot of the public ones for a start without PostgreSQL."""
-    runtime.keyring.load(await keys.everything(runtime.db), runtime.clock.now(), runtime.settings.jwks_max_age)
+    rows = await keys.everything(runtime.db)
+    runtime.keyring.load(rows, runtime.clock.now(), runtime.settings.jwks_max_age)
+    runtime.following.keys = tuple(rows)
     save_snapshot(runtime)
+
+
+def measure_keys(runtime: Runtime) -> None:
+    """Show the operator how many keys are in each phase, and how old the signing one is."""
+    rows, now = runtime.following.keys, runtime.clock.now()
+    counted = Counter(phase_of(row, rows, now) for row in rows)
+    for phase in Phase:
+        metrics.keys.labels(phase.value).set(counted[phase])
+    signing = [row for row in rows if phase_of(row, rows, now) is Phase.SIGNING]
+    if signing:
+        metrics.key_age.set((now - signing[0].signs_from).total_seconds())
 
 
 async def rebuild(runtime: Runtime) -> None:

@@ -222,11 +222,9 @@ class Endpoint:
             reply = await self.handler(request)
         except Exception as error:
             reply = self.error_reply(request, error)
-        reply.headers += (
-            (b"content-length", b"%d" % len(reply.body)),
-            (b"x-request-id", request_id.encode("ascii")),
-            NO_SNIFF,
-        )
+        reply.headers += ((b"x-request-id", request_id.encode("ascii")), NO_SNIFF)
+        if reply.status not in (204, 304):  # RFC 9110 section 8.6: these have no content, and no length of it
+            reply.headers.append((b"content-length", b"%d" % len(reply.body)))
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": reply.body})
         seconds = perf_counter() - started

@@ -69,6 +69,7 @@ def readiness_problems(runtime: Runtime) -> list[str]:
         "postgresql_silent": following.age() > SILENCE_SECONDS,
         "schema_behind": not following.migrated,
         "no_signing_key": runtime.keyring.signing_kid(runtime.clock.now()) is None,
+        "keys_not_opened": bool(runtime.keyring.unopened),
         "clock_skewed": abs(runtime.clock.skew_seconds) > MAX_SKEW_SECONDS,
     }
     return [problem for problem, present in found.items() if present]
