@@ -1,0 +1,99 @@
+"""Settings: every problem at once, no unknown names, no secret shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from authsvc.settings import Settings, SettingsError, load
+
+GOOD = {
+    "AUTHSVC_ISSUER": "https://auth.example.com",
+    "AUTHSVC_DATABASE_URL": "postgresql://authsvc:s3cret@db/authsvc",
+    "AUTHSVC_REDIS_URL": "redis://:s3cret@redis/0",
+    "AUTHSVC_MASTER_KEY": "1 s3cret",
+}
+
+
+def problems(**changes: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load({**GOOD, **{f"AUTHSVC_{name.upper()}": value for name, value in changes.items()}})
+    return caught.value.problems
+
+
+def test_the_defaults_are_the_promised_ones() -> None:
+    settings = load({**GOOD, "PATH": "/bin"})
+    assert settings.access_token_seconds == 1800
+    assert settings.session_seconds == 7 * 86_400
+    assert settings.remember_me_seconds == 30 * 86_400
+    assert settings.refresh_grace_seconds == 30
+    assert settings.jwks_max_age == 300
+    assert (settings.argon2_memory_kib, settings.argon2_time_cost, settings.argon2_parallelism) == (19_456, 2, 1)
+    assert settings.dev_mode is False
+
+
+def test_every_problem_is_told_at_once() -> None:
+    found = problems(port="99999", log_level="loud", isuer="x", issuer="http://example.com")
+    assert [line.split(":")[0] for line in found] == [
+        "AUTHSVC_ISSUER",
+        "AUTHSVC_PORT",
+        "AUTHSVC_LOG_LEVEL",
+        "AUTHSVC_ISUER",
+    ]
+
+
+def test_what_is_missing_is_named_with_its_file_variant() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({})
+    assert any(
+        line.startswith("AUTHSVC_MASTER_KEY or AUTHSVC_MASTER_KEY_FILE: missing") for line in caught.value.problems
+    )
+    assert len(caught.value.problems) == 4
+
+
+def test_a_secret_may_come_from_a_file_but_not_twice(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text("postgresql://from/file\n")
+    env = {name: value for name, value in GOOD.items() if name != "AUTHSVC_DATABASE_URL"}
+    assert load({**env, "AUTHSVC_DATABASE_URL_FILE": str(file)}).database_url == "postgresql://from/file"
+    assert "not both" in problems(database_url_file=str(file))[0]
+    with pytest.raises(SettingsError, match="cannot read"):
+        load({**env, "AUTHSVC_DATABASE_URL_FILE": str(tmp_path / "none")})
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "http://auth.example.com",
+        "https://auth.example.com/",
+        "https://a.example/x",
+        "https://a.example?x",
+        "ftp://a",
+        "x",
+    ],
+)
+def test_an_issuer_is_an_https_origin(issuer: str) -> None:
+    assert problems(issuer=issuer)[0].startswith("AUTHSVC_ISSUER")
+
+
+@pytest.mark.parametrize("issuer", ["http://localhost:8000", "http://127.0.0.1:1", "http://[::1]:8000"])
+def test_plain_http_is_for_loopback(issuer: str) -> None:
+    assert load({**GOOD, "AUTHSVC_ISSUER": issuer}).issuer == issuer
+
+
+def test_contradictions_are_refused_with_the_arithmetic() -> None:
+    assert "300 + 60" in problems(key_announce_seconds="100")[0]
+    assert "shorter" in problems(remember_me_seconds="3600")[0]
+    assert "loopback" in problems(dev_mode="true")[0]
+
+
+def test_no_secret_is_shown() -> None:
+    shown = "\n".join(" ".join(row) for row in load(GOOD).table())
+    assert "s3cret" not in shown
+    assert "postgresql://authsvc:***@db/authsvc" in shown
+
+
+def test_every_setting_says_what_it_means() -> None:
+    assert all(meaning for _, _, meaning in load(GOOD).table())
+    assert len(load(GOOD).table()) == len(Settings.__dataclass_fields__)
