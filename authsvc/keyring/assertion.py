@@ -44,7 +44,12 @@ def unverified_subject(assertion: str) -> str | None:
     except (ValueError, RecursionError):
         return None
     subject = claims.get("sub") if isinstance(claims, dict) else None
-    return subject if isinstance(subject, str) and 0 < len(subject) <= 128 else None
+    return subject if isinstance(subject, str) and 0 < len(subject) <= 128 and _is_plain(subject) else None
+
+
+def _is_plain(text: str) -> bool:
+    """JSON can spell what no store takes: NUL, and half of a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def judge_assertion(
@@ -103,7 +108,7 @@ def _verified(assertion: str, key: jwt.PyJWK, issuer: str, client_id: str) -> di
 
 def _judge_times(claims: Mapping[str, Any], client_id: str, skew: int, now: float) -> Accepted | Refused:
     jti, expires = claims["jti"], claims["exp"]
-    if not isinstance(jti, str) or not 0 < len(jti) <= MAX_JTI:
+    if not isinstance(jti, str) or not 0 < len(jti) <= MAX_JTI or not _is_plain(jti):
         return Refused("assertion_jti")
     times = [expires, claims.get("nbf", 0), claims.get("iat", 0)]
     if any(isinstance(value, bool) or not isinstance(value, int) for value in times):

@@ -59,7 +59,7 @@ def _read_basic(authorization: str, client_id: str | None) -> Presented | Malfor
         name, secret = extract_basic_authorization({"Authorization": authorization})
     except (UnicodeError, ValueError):
         return malformed
-    if not name or secret is None:
+    if not name or secret is None or "\0" in name + secret:
         return malformed
     if client_id is not None and client_id != name:
         return Malformed("The client_id contradicts the Authorization header.", "client_id_mismatch")

@@ -17,7 +17,6 @@ from authlib.oauth2.rfc6749 import (
     InvalidRequestError,
     InvalidScopeError,
     UnauthorizedClientError,
-    UnsupportedGrantTypeError,
 )
 
 __all__ = [
@@ -60,6 +59,12 @@ class PayloadTooLargeError(OAuth2Error):
 class UnsupportedMediaTypeError(OAuth2Error):
     error = "invalid_request"
     status_code = 415
+
+
+class UnsupportedGrantTypeError(OAuth2Error):
+    """RFC 6749 section 5.2. authlib's own takes the grant type that was sent, and has no description."""
+
+    error = "unsupported_grant_type"
 
 
 class Rejected(Exception):

@@ -110,6 +110,9 @@ class Request:
         """What the limits count: the address, or its /64."""
         return network_of(self.address)
 
+    def _media_type(self) -> str:
+        return (self.header(b"content-type") or "").partition(";")[0].strip().lower()
+
     async def body(self) -> bytes:
         """At most 64 KiB. Raises Rejected."""
         message = await self.receive()
@@ -127,7 +130,7 @@ class Request:
 
     async def form(self) -> dict[str, str]:
         """application/x-www-form-urlencoded; every parameter once, empty ones as if omitted. Raises Rejected."""
-        if not (self.header(b"content-type") or "").lower().startswith("application/x-www-form-urlencoded"):
+        if self._media_type() != "application/x-www-form-urlencoded":
             raise malformed("The body must be application/x-www-form-urlencoded.", "content_type")
         body = await self.body()
         try:
@@ -145,7 +148,7 @@ class Request:
 
     async def json(self) -> dict[str, Any]:
         """A JSON object, every member once. Raises Rejected."""
-        if (self.header(b"content-type") or "").partition(";")[0].strip().lower() != "application/json":
+        if self._media_type() != "application/json":
             raise Rejected(UnsupportedMediaTypeError("The body must be application/json."), "content_type")
         body = await self.body()
         try:
