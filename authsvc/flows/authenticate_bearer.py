@@ -5,10 +5,11 @@ from __future__ import annotations
 from authsvc.flows.check_revoked import is_revoked
 from authsvc.keyring.verify import Invalid, VerifiedClaims
 from authsvc.oauth.claims import ACCESS_TOKEN_TYPE
-from authsvc.oauth.errors import BearerRejected
+from authsvc.oauth.errors import BearerRejected, Unavailable
 from authsvc.runtime import Runtime
 from authsvc.store.revocations import Bearer
 
+KEYS_FRESH_SECONDS = 3.0
 _INVALID = "The access token is invalid, expired or revoked."
 
 
@@ -19,10 +20,20 @@ def bearer_of(claims: VerifiedClaims) -> Bearer:
 
 
 def verify(runtime: Runtime, token: str, *, audience: str | None) -> VerifiedClaims | Invalid:
-    """Signature, type, issuer, audience, expiry; nothing about revocation. No I/O."""
-    return runtime.keyring.verify(
+    """Signature, type, issuer, audience, expiry; nothing about revocation. No I/O.
+
+    Raises Unavailable for a key that this worker does not know and that PostgreSQL, out of reach, may know.
+    """
+    verdict = runtime.keyring.verify(
         token, typ=ACCESS_TOKEN_TYPE, issuer=runtime.settings.issuer, audience=audience, now=runtime.clock.now()
     )
+    if (
+        isinstance(verdict, Invalid)
+        and verdict.reason in ("no_keys", "unknown_kid")
+        and runtime.following.age() > KEYS_FRESH_SECONDS
+    ):
+        raise Unavailable("keys_not_read")
+    return verdict
 
 
 async def authenticate_bearer(runtime: Runtime, authorization: str | None) -> VerifiedClaims:

@@ -25,6 +25,8 @@ LOCK_TIMEOUT = "1s"
 BREAKER_FAILURES = 5
 BREAKER_SECONDS = 0.5
 RETRIES = 3
+CONNECTING = 2
+"""Connections that may be under way on nobody's behalf."""
 
 Connection = Any
 """An asyncpg connection (pool proxy); its stubs distinguish kinds that we do not."""
@@ -34,6 +36,7 @@ _BUSY = (asyncpg.LockNotAvailableError, asyncpg.TooManyConnectionsError, asyncpg
 _GONE = (
     OSError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
@@ -63,17 +66,27 @@ class Database:
         self._pool: asyncpg.Pool | None = None
         self._failures = 0
         self._open_until = 0.0
-        self._connecting = asyncio.Lock()
+        self._heard_at = 0.0
+        self._background: set[asyncio.Task[None]] = set()
 
     async def connect(self) -> None:
-        """Open the pool with one connection. Raises StoreUnavailable; may be called again."""
-        async with self._connecting:
-            if self._pool is not None:
-                return
-            pool = asyncpg.create_pool(
+        """See that there is a connection. Raises StoreUnavailable; may be called again."""
+        pool = await self._opened()
+        try:
+            connection = await pool.acquire(timeout=STATEMENT_SECONDS)
+        except (*_GONE, *_BUSY, TimeoutError) as error:
+            raise self._unavailable(error) from error
+        await self._release(connection)
+
+    async def _opened(self) -> asyncpg.Pool:
+        # With no connection to begin with, opening waits for nothing: no request stands in line behind a server that
+        # does not answer. Retiring a connection after so many queries would wait for the server to say goodbye.
+        if self._pool is None:
+            self._pool = await asyncpg.create_pool(
                 self._url,
-                min_size=1,
+                min_size=0,
                 max_size=self._size,
+                max_queries=2**62,
                 max_inactive_connection_lifetime=0,
                 timeout=STATEMENT_SECONDS,
                 command_timeout=STATEMENT_SECONDS,
@@ -87,13 +100,7 @@ class Database:
                     "jit": "off",
                 },
             )
-            try:
-                async with asyncio.timeout(STATEMENT_SECONDS):
-                    await pool
-            except (*_GONE, *_BUSY, TimeoutError) as error:
-                pool.terminate()
-                raise self._unavailable(error) from error
-            self._pool = pool
+        return self._pool
 
     async def close(self) -> None:
         """Close the pool; connections that do not end within 2 s are cut."""
@@ -159,6 +166,7 @@ class Database:
                 raise
             else:
                 self._failures = 0
+                self._heard_at = monotonic()
                 await self._release(connection)
                 return answer
         raise AssertionError("unreachable")
@@ -166,19 +174,28 @@ class Database:
     async def _acquire(self) -> Connection:
         if self._open_until and monotonic() < self._open_until:
             raise StoreUnavailable("postgresql", "breaker_open")
-        if self._pool is None:
-            await self.connect()
-        assert self._pool is not None
+        pool = await self._opened()
         try:
-            return await self._pool.acquire(timeout=ACQUIRE_SECONDS)
-        except (*_GONE, *_BUSY, TimeoutError) as error:
-            # A full pool is our own load, not PostgreSQL's fault: it does not open the breaker.
-            full = isinstance(error, TimeoutError) and self._pool.get_idle_size() == 0 == self._room()
-            raise self._unavailable(error, "pool_exhausted" if full else None) from error
+            return await pool.acquire(timeout=ACQUIRE_SECONDS)
+        except TimeoutError as error:
+            if pool.get_size() < pool.get_max_size():
+                self._connect_in_background(pool)
+            # A wait while others are served is our own load, not PostgreSQL's fault: it does not open the breaker.
+            busy = monotonic() - self._heard_at < STATEMENT_SECONDS
+            raise self._unavailable(error, "pool_exhausted" if busy else None) from error
+        except (*_GONE, *_BUSY) as error:
+            raise self._unavailable(error) from error
 
-    def _room(self) -> int:
-        assert self._pool is not None
-        return self._pool.get_max_size() - self._pool.get_size()
+    def _connect_in_background(self, pool: asyncpg.Pool) -> None:
+        # A request has no time to wait for a slow server's greeting, but somebody must, or the pool never grows again.
+        async def connect_one() -> None:
+            with suppress(StoreUnavailable):
+                await self.connect()
+
+        if len(self._background) < CONNECTING:
+            task = asyncio.create_task(connect_one())
+            self._background.add(task)
+            task.add_done_callback(self._background.discard)
 
     async def _release(self, connection: Connection) -> None:
         pool = self._pool
@@ -188,12 +205,8 @@ class Database:
 
     def _discard(self, connection: Connection) -> None:
         """Cut a connection in an unknown state and give its place back, without waiting for the server."""
-        connection.terminate()
-        pool = self._pool
-        if pool is not None:
-            task = asyncio.ensure_future(self._release(connection))
-            _background.add(task)
-            task.add_done_callback(_background.discard)
+        with suppress(asyncpg.InterfaceError):  # it died by itself, and has gone back to the pool already
+            connection.terminate()
 
     def _unavailable(self, error: BaseException, kind: str | None = None) -> StoreUnavailable:
         kind = kind or _kind_of(error)
@@ -203,9 +216,6 @@ class Database:
             if self._failures >= BREAKER_FAILURES:
                 self._open_until = monotonic() + BREAKER_SECONDS
         return StoreUnavailable("postgresql", kind)
-
-
-_background: set[asyncio.Future[None]] = set()
 
 
 def _kind_of(error: BaseException) -> str:

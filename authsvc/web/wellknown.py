@@ -9,7 +9,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from authsvc import metrics
+from authsvc.keyring.ring import KeyringEmpty
 from authsvc.oauth.discovery import authorization_server_metadata, openid_configuration
+from authsvc.oauth.errors import Unavailable
 from authsvc.runtime import Runtime
 from authsvc.web.http import JSON, Headers, Reply, Request, json_reply
 from authsvc.web.reply import not_found
@@ -21,7 +23,10 @@ SILENCE_SECONDS = 3.0
 
 async def jwks(request: Request) -> Reply:
     """RFC 7517 section 5; bytes and ETag were made when the keys changed, not now."""
-    document = request.runtime.keyring.jwks
+    try:
+        document = request.runtime.keyring.jwks
+    except KeyringEmpty as error:
+        raise Unavailable("no_keys_yet") from error
     headers: Headers = [
         JSON,
         (b"cache-control", b"public, max-age=%d" % request.runtime.settings.jwks_max_age),

@@ -1,0 +1,1 @@
+"""Real faults on private servers, one test for each promise of what must hold when things break."""

@@ -1,0 +1,176 @@
+"""A PostgreSQL and a Valkey of this directory's own, to be broken and healed; and services on ways that break."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import asyncpg
+import httpx2
+import pytest
+import redis.asyncio
+
+from authsvc.app import App, start
+from authsvc.dev.servers import Servers
+from authsvc.flows.follow_changes import follow_changes
+from authsvc.runtime import Runtime, open_runtime
+from authsvc.settings import load
+from tests.conftest import ISSUER, TEMPLATE, base_env, with_database  # noqa: F401  an imported fixture is a new one: this is on the servers below
+from tests.faultproxy import FaultProxy
+from tests.test_main_job import bearer
+
+SOCKET = ".s.PGSQL.5432"
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """Not the whole run's. And not below pytest's directories: another run of pytest closes them to the servers' user,
+    and these here are started again and again."""
+    with tempfile.TemporaryDirectory(prefix="authsvc-faults-") as directory:
+        Path(directory).chmod(0o711)
+        with Servers(Path(directory) / "data", durable=False) as running:
+            asyncio.run(_commits_wait(running))
+            yield running
+
+
+@pytest.fixture
+async def database_url(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[str]:
+    """A private copy of the template; the server may die and come back meanwhile."""
+    name = f"f{next(_numbers)}"
+    async with admin(servers) as connection:
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+    yield with_database(servers.database_url, name)
+    for server in (servers.postgres, servers.redis):
+        server.thaw()
+        server.start()
+    async with admin(servers) as connection:
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _commits_wait(servers: Servers) -> None:
+    # What was acknowledged must be there after a kill -9, as with the default settings; power cuts are not tested here.
+    async with admin(servers) as connection:
+        await connection.execute("ALTER ROLE authsvc SET synchronous_commit = on")
+
+
+@dataclass
+class Service:
+    """A worker in this process: its runtime, and HTTP to it without sockets."""
+
+    runtime: Runtime
+    http: httpx2.AsyncClient
+
+    async def until(self, status: int, path: str = "/readyz", seconds: float = 8) -> float:
+        """Seconds until `path` answers `status`."""
+        started = monotonic()
+        while (await self.http.get(path)).status_code != status:
+            assert monotonic() - started < seconds, f"{path} does not answer {status}"
+            await asyncio.sleep(0.01)
+        return monotonic() - started
+
+
+@asynccontextmanager
+async def serving(env: dict[str, str], *, address: str = "192.0.2.7") -> AsyncIterator[Service]:
+    """A worker with these settings, following changes as a worker does."""
+    runtime = open_runtime(load(env))
+    await start(runtime)
+    task = asyncio.create_task(follow_changes(runtime))
+    transport = httpx2.ASGITransport(app=App(runtime), client=(address, 4711))
+    async with httpx2.AsyncClient(transport=transport, base_url=ISSUER, timeout=30) as http:
+        try:
+            yield Service(runtime, http)
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            await runtime.close()
+
+
+@pytest.fixture
+def env(settings_env: dict[str, str]) -> dict[str, str]:
+    return settings_env
+
+
+@pytest.fixture
+async def service(env: dict[str, str]) -> AsyncIterator[Service]:
+    async with serving(env) as running:
+        yield running
+
+
+@pytest.fixture
+async def valkey(servers: Servers) -> AsyncIterator[redis.asyncio.Redis]:
+    """The operator's valkey-cli."""
+    client = redis.asyncio.Redis.from_url(servers.redis_url, decode_responses=True)
+    yield client
+    await client.aclose()
+
+
+def on_database(url: str, proxy: FaultProxy) -> str:
+    """The same database by way of a proxy (made with `database_proxy`)."""
+    parts = urlsplit(url)
+    query = {**dict(parse_qsl(parts.query)), "host": str(proxy.directory)}
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+def database_proxy(servers: Servers) -> FaultProxy:
+    return FaultProxy(servers.postgres.socket_path, name=SOCKET)
+
+
+def redis_proxy(servers: Servers) -> FaultProxy:
+    return FaultProxy(servers.redis.socket_path)
+
+
+def on_redis(url: str, proxy: FaultProxy) -> str:
+    """The same Redis by way of a proxy (made with `redis_proxy`)."""
+    return urlunsplit(urlsplit(url)._replace(path=str(proxy.path)))
+
+
+@asynccontextmanager
+async def admin(servers: Servers) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(servers.admin_url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+def honest(answer: httpx2.Response) -> bool:
+    """A 503 as it must be: come back later, and not a word about credentials."""
+    assert answer.status_code == 503, (answer.status_code, answer.text)
+    assert 1 <= int(answer.headers["retry-after"]) <= 5
+    assert answer.json()["error"] == "temporarily_unavailable"
+    assert "set-cookie" not in answer.headers
+    assert "www-authenticate" not in answer.headers
+    return True
+
+
+async def timed(call: Any) -> tuple[httpx2.Response, float]:
+    started = monotonic()
+    answer = await call
+    return answer, monotonic() - started
+
+
+async def active(http: httpx2.AsyncClient, tokens: dict[str, Any]) -> bool | None:
+    """What introspection says of an access token; None: 503."""
+    answer = await http.post("/introspect", data={"token": tokens["access_token"]}, auth=("backend", "backend-secret"))
+    if answer.status_code == 503:
+        return None if honest(answer) else None
+    assert answer.status_code == 200, answer.text
+    return answer.json()["active"]
+
+
+async def logout(http: httpx2.AsyncClient, tokens: dict[str, Any]) -> httpx2.Response:
+    return await http.post("/api/auth/logout", json={"refresh_token": tokens["refresh_token"]})
+
+
+async def profile(http: httpx2.AsyncClient, tokens: dict[str, Any]) -> httpx2.Response:
+    return await http.get("/api/profile/me", headers=bearer(tokens))
