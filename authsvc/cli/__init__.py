@@ -1,1 +1,114 @@
-def main() -> None: ...
+"""The command line: one file a noun.
+
+Law: a command reads its words, calls one flow, and prints. It decides nothing about tokens, keys or sessions. What it
+needs that is slow to import (uvicorn, asyncpg, cryptography) is imported inside the command, so that `--help` is
+instant. Passwords and secrets come from a prompt or from standard input, never from the command line or the
+environment. Errors are one line on standard error that says what to do.
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage or settings, 3 a store is unavailable.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from time import monotonic
+from typing import Any, NoReturn
+
+import click
+
+from authsvc import __version__
+from authsvc.cli.console import CONTEXT, complain
+
+STARTED = monotonic()
+"""When this process began, as near as it can tell."""
+
+COMMANDS = {
+    "serve": "Run the service.",
+    "dev": "Run it with a private PostgreSQL and Redis, and demo data.",
+    "migrate": "Bring the database up to date.",
+    "keys": "Signing keys: list, generate, rotate, withdraw, import, export.",
+    "users": "People: add, import, disable, enable, set-password, list.",
+    "clients": "Registered clients: add, list, rotate-secret, remove.",
+    "sessions": "Sessions: list, end.",
+    "sweep": "Delete what has expired, now.",
+    "settings": "Show all settings and what they resolve to.",
+    "doctor": "Check settings, stores, keys and clocks; say what to do.",
+}
+"""Each is `command` in the module of its name. The texts stand here so that `authsvc --help` imports none of them."""
+
+
+class Root(click.Group):
+    """Imports a command when it is used, and turns every error into a line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = import_module(f"authsvc.cli.{cmd_name}").command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def main(  # it never returns, whatever standalone_mode says
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> NoReturn:
+        os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # `serve --workers` makes a directory of its own
+        try:
+            code = super().main(args, prog_name or "authsvc", complete_var, standalone_mode=False, **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            code = 2
+        except click.UsageError as error:
+            hint = f" (`{error.ctx.command_path} --help` shows how)" if error.ctx else ""
+            complain(error.format_message() + hint)
+            code = 2
+        except click.ClickException as error:
+            complain(error.format_message())
+            code = 1
+        except (click.Abort, KeyboardInterrupt):
+            complain("stopped; nothing more was done")
+            code = 1
+        except BrokenPipeError:  # `authsvc ... | head`: the reader has what it wanted
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
+        except Exception as error:
+            from authsvc.cli.explain import explain
+
+            lines, code = explain(error)
+            complain(*lines)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+@click.group(cls=Root, context_settings=CONTEXT)
+@click.version_option(__version__, message="authsvc %(version)s")
+def root() -> None:
+    """A standalone OAuth 2 / OpenID Connect token service.
+
+    Settings come from AUTHSVC_* variables: `authsvc settings --help` lists them.
+
+    \b
+    Examples:
+      authsvc dev                 all of it on this machine, with demo data
+      authsvc doctor              what is wrong here?
+      authsvc users add ann@example.com --role customer
+      authsvc keys rotate         the next signing key, noticed by nobody
+
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage or settings, 3 a store is unavailable.
+    """
+
+
+def main() -> NoReturn:
+    """The entry point `authsvc`."""
+    root.main()

@@ -54,13 +54,25 @@ async def policy_of(runtime: Runtime) -> KeyPolicy:
     )
 
 
-async def generate(runtime: Runtime, actor: str, *, private: PrivateKey | None = None) -> Generated:
-    """Make (or take over, for an import) a key and announce it. The first key of all signs at once."""
-    private = private or jwk.generate(ALGORITHM)
+async def generate(runtime: Runtime, actor: str) -> Generated:
+    """Make a key and announce it. The first key of all signs at once."""
+    private = jwk.generate(ALGORITHM)
     policy = await policy_of(runtime)
     async with runtime.db.transaction(seconds=10) as connection:
         now = await keys.lock(connection)
         return await _announce(runtime, connection, await keys.everything(connection), now, policy, actor, private)
+
+
+async def take_over(runtime: Runtime, actor: str, private: PrivateKey) -> Generated | Refused:
+    """Announce a key that was made elsewhere. One that was here before, withdrawn perhaps, is not let in again."""
+    kid = jwk.public_jwk(private.public_key(), ALGORITHM)["kid"]
+    policy = await policy_of(runtime)
+    async with runtime.db.transaction(seconds=10) as connection:
+        now = await keys.lock(connection)
+        rows = await keys.everything(connection)
+        if any(row.kid == kid for row in rows):
+            return Refused(f"key {kid} is here already: `authsvc keys list` shows it")
+        return await _announce(runtime, connection, rows, now, policy, actor, private)
 
 
 async def rotate(runtime: Runtime, actor: str, *, at_once: bool) -> RotatePlan | Generated | AlreadyPlanned | Refused:

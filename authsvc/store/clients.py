@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -75,9 +76,31 @@ async def set_secrets(connection: Connection, client_id: str, hashes: list[bytes
     return bool(status.endswith(" 1"))
 
 
-async def remove(connection: Connection, client_id: str) -> bool:
-    """Delete a client with its grants; a trigger revokes its tokens. False: no such client."""
-    return bool((await connection.execute("DELETE FROM clients WHERE id = $1", client_id)).endswith(" 1"))
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What the trigger wrote into `revocations`, for the Redis set. `not_before` in whole seconds since 1970."""
+
+    not_before: int
+    keep_seconds: float
+    epoch: int
+
+
+async def remove(connection: Connection, client_id: str) -> Removed | None:
+    """Delete a client with its grants; a trigger revokes its tokens. None: no such client."""
+    row = await connection.fetchrow(
+        """WITH gone AS (DELETE FROM clients WHERE id = $1 RETURNING 1)
+           SELECT floor(extract(epoch FROM now() + interval '2 seconds'))::bigint AS not_before,
+                  extract(epoch FROM longest_access_token)::float8 AS keep_seconds, revocation_epoch AS epoch
+           FROM service_state, gone""",
+        client_id,
+    )
+    return Removed(**row) if row else None
+
+
+async def lock(connection: Connection, client_id: str) -> Client | None:
+    """A client that nobody else changes until the transaction ends."""
+    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM clients WHERE id = $1 FOR UPDATE", client_id)  # noqa: S608
+    return _client(row) if row else None
 
 
 class ClientMemory:

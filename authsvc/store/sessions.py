@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from authsvc.oauth.records import Digest, Session
-from authsvc.store.postgres import Database
+from authsvc.store.postgres import Connection, Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _ended(row: Any) -> Ended:
     return Ended(tuple(row["ids"] or ()), row["keep"], row["revocation_epoch"])
 
 
-async def end(db: Database, session_id: UUID, reason: str, *, user_id: UUID | None = None) -> Ended | None:
+async def end(db: Database | Connection, session_id: UUID, reason: str, *, user_id: UUID | None = None) -> Ended | None:
     """End one session, of `user_id` when given. None: there is no such session. Ending twice is the same as once."""
     row = await db.fetchrow(
         f"""WITH known AS (
@@ -100,7 +100,7 @@ async def end(db: Database, session_id: UUID, reason: str, *, user_id: UUID | No
     return ended if ended.sessions else None
 
 
-async def end_all(db: Database, user_id: UUID, reason: str, *, keep: UUID | None = None) -> Ended:
+async def end_all(db: Database | Connection, user_id: UUID, reason: str, *, keep: UUID | None = None) -> Ended:
     """End every session of a person, save `keep`. Rows are locked in the order of their ids: no deadlock."""
     row = await db.fetchrow(
         f"""WITH live AS (

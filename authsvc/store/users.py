@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -63,11 +65,59 @@ async def add(
     return found
 
 
-async def everyone(db: Database) -> list[Any]:
-    """For the operator's list: no hashes, but the scheme of each."""
+async def add_many(connection: Connection, people: Sequence[tuple[str, str, list[str], str | None]]) -> int:
+    """Many new people in one statement: (email, name, roles, password hash). Those whose address is taken are left out;
+    returns how many were added."""
+    rows = json.dumps([dict(zip(("email", "name", "roles", "password_hash"), one, strict=True)) for one in people])
+    status: str = await connection.execute(
+        """INSERT INTO users (email, name, roles, password_hash)
+           SELECT email, name, roles, password_hash
+           FROM jsonb_to_recordset($1::jsonb) AS r (email text, name text, roles text[], password_hash text)
+           ON CONFLICT (email) DO NOTHING""",
+        rows,
+        timeout=60,
+    )
+    return int(status.rpartition(" ")[2])
+
+
+async def taken(connection: Connection, emails: Sequence[str]) -> set[str]:
+    """Which of these addresses (in their normal form) are somebody's."""
+    rows = await connection.fetch("SELECT email FROM users WHERE email = ANY($1::text[])", list(emails), timeout=60)
+    return {row["email"] for row in rows}
+
+
+async def lock(connection: Connection, email: str) -> User | None:
+    """A person, whose logins wait until the transaction ends."""
+    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE email = $1 FOR NO KEY UPDATE", email)  # noqa: S608
+    return _user(row) if row else None
+
+
+async def set_password(connection: Connection, user_id: UUID, password_hash: str) -> None:
+    await connection.execute(
+        "UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1", user_id, password_hash
+    )
+
+
+async def set_disabled(connection: Connection, user_id: UUID, disabled: bool) -> None:
+    """A trigger ends whatever session a disabled person still has. Enabling brings none of them back."""
+    await connection.execute(
+        """UPDATE users SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, now()) END, updated_at = now()
+           WHERE id = $1""",
+        user_id,
+        disabled,
+    )
+
+
+async def search(db: Database, *, text: str, limit: int) -> list[Any]:
+    """For the operator's list, by address: no hashes, but the scheme of each. `text`: a part of the address or name."""
     return await db.fetch(
         """SELECT u.id, u.email, u.name, u.roles, u.created_at, u.disabled_at,
                   split_part(u.password_hash, '$', 2) AS scheme,
-                  count(s.id) FILTER (WHERE s.is_active AND s.expires_at > now()) AS sessions
-           FROM users u LEFT JOIN user_sessions s ON s.user_id = u.id GROUP BY u.id ORDER BY u.email"""
+                  (SELECT count(*) FROM user_sessions s
+                   WHERE s.user_id = u.id AND s.is_active AND s.expires_at > now()) AS sessions
+           FROM users u
+           WHERE $1 = '' OR strpos(u.email, lower($1)) > 0 OR strpos(lower(u.name), lower($1)) > 0
+           ORDER BY u.email LIMIT $2""",
+        text,
+        limit,
     )

@@ -1,0 +1,99 @@
+"""What commands print: tables for people, JSON for scripts, one line for an error."""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+
+class Refused(click.ClickException):
+    """Exit 1. The message is one line and says what to do."""
+
+
+def complain(*lines: str) -> None:
+    """Errors, on standard error."""
+    for line in lines:
+        click.echo(f"authsvc: {inert(line)}", err=True)
+
+
+def inert(text: str) -> str:
+    """Text of others, unable to move the cursor or to turn the direction of the line."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def show_json(value: Any) -> None:
+    """One document on standard output; times as ISO 8601, ids as text."""
+    click.echo(json.dumps(value, indent=2, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    return str(value)
+
+
+def show_table(heads: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
+    """Aligned columns; `empty` is said instead of a table without rows."""
+    if not rows:
+        click.echo(empty)
+        return
+    cells = [[inert("" if cell is None else str(cell)) for cell in row] for row in rows]
+    widths = [max(_width(text) for text in column) for column in zip(heads, *cells, strict=True)]
+    for line in [list(heads), *cells]:
+        click.echo("  ".join(_padded(text, width) for text, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal."""
+    if text.isascii():
+        return len(text)
+    return sum((unicodedata.east_asian_width(char) in "WF") + (not unicodedata.combining(char)) for char in text)
+
+
+def duration(length: timedelta) -> str:
+    """A duration for people, two units at most: `3 d 4 h`, `59 min`, `12 s`."""
+    seconds = max(0, round(abs(length.total_seconds())))
+    parts = ((seconds // 86_400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s"))
+    first = next((place for place, (number, _) in enumerate(parts) if number), None)
+    if first is None:
+        return "0 s"
+    return " ".join(f"{number} {unit}" for number, unit in parts[first : first + 2] if number)
+
+
+def relative(at: datetime | None, now: datetime) -> str:
+    """`in 23 h 59 min`, `3 d ago`, `now`; `-` where there is no time."""
+    if at is None:
+        return "-"
+    if abs(at - now) < timedelta(seconds=1):
+        return "now"
+    return f"in {duration(at - now)}" if at > now else f"{duration(now - at)} ago"
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 session`, `3 sessions`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before what cannot be undone; `--yes` answers. Raises Abort, or UsageError where nobody can be asked."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError("this cannot be undone and there is no terminal to ask on: give --yes")
+    click.confirm(question, abort=True, err=True)

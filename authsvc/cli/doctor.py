@@ -1,0 +1,255 @@
+"""`authsvc doctor`: what is wrong, and what to do. One function a question; a question that needs a store that is away
+is not asked."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import click
+
+from authsvc.cli.console import CONTEXT, duration, inert, json_option, relative, show_json
+
+if TYPE_CHECKING:
+    from authsvc.runtime import Runtime
+    from authsvc.store.health import PostgresHealth
+
+OLDEST_POSTGRES = 14
+OLDEST_REDIS = 6
+OLD_KEY = timedelta(days=90)
+WARN_SKEW, FAIL_SKEW = 2.0, 30.0
+MARKS = {"ok": "ok  ", "warn": "warn", "FAIL": "FAIL"}
+COLORS = {"ok": "green", "warn": "yellow", "FAIL": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`state` is ok, warn or FAIL; `do` says what to do about it."""
+
+    what: str
+    state: str
+    found: str
+    do: str = ""
+
+
+@click.command(context_settings=CONTEXT)
+@json_option
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """Check settings, stores, keys and clocks, and say what to do. Changes nothing. Exit code 1 when something fails.
+
+    \b
+    Examples:
+      authsvc doctor
+      authsvc doctor --json | jq '.[] | select(.state != "ok")'
+    """
+    import asyncio
+    import sys
+
+    from authsvc import logs
+
+    logs.configure("error", "console", sys.stderr)
+    findings = asyncio.run(_examine(os.environ))
+    if as_json:
+        show_json([{"check": f.what, "state": f.state, "found": f.found, "do": f.do} for f in findings])
+    else:
+        width = max(len(finding.what) for finding in findings)
+        for finding in findings:
+            click.echo(
+                f"{click.style(MARKS[finding.state], fg=COLORS[finding.state])}  {finding.what:<{width}}  "
+                f"{inert(finding.found)}"
+            )
+            if finding.do:
+                click.echo(f"{'':{width + 8}}-> {finding.do}")
+    if any(finding.state == "FAIL" for finding in findings):
+        ctx.exit(1)
+
+
+async def _examine(environ: Mapping[str, str]) -> list[Finding]:
+    from authsvc.cli.running import open_from
+    from authsvc.keyring.master import MasterKeyError
+    from authsvc.settings import SettingsError
+
+    try:
+        runtime = open_from(environ)
+    except SettingsError as error:
+        return [Finding("settings", "FAIL", text, "correct the variable, then look again") for text in error.problems]
+    except MasterKeyError as error:
+        return [
+            Finding("settings", "ok", "all understood"),
+            Finding("master key", "FAIL", str(error), "restore the file, or make one: `authsvc keys generate-master`"),
+        ]
+    try:
+        findings = [Finding("settings", "ok", f"issuer {runtime.settings.issuer}"), *_master_key_file(environ)]
+        findings.extend([finding async for finding in _postgres(runtime)])
+        findings.extend([finding async for finding in _redis(runtime)])
+        return findings
+    finally:
+        await runtime.close()
+
+
+def _master_key_file(environ: Mapping[str, str]) -> list[Finding]:
+    name = environ.get("AUTHSVC_MASTER_KEY_FILE", "")
+    if not name:
+        return [
+            Finding(
+                "master key file",
+                "warn",
+                "the key is in the environment, where other programs may read it",
+                "put it into a file of mode 0600 and give AUTHSVC_MASTER_KEY_FILE",
+            )
+        ]
+    path = Path(name).resolve()
+    found = path.stat()
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & 0o077:
+        state = "FAIL" if mode & 0o007 else "warn"
+        whom = "everybody" if mode & 0o004 else "others" if mode & 0o007 else "its group"
+        return [Finding("master key file", state, f"mode {mode:04o}: {whom} may use it", f"chmod 600 {path}")]
+    if found.st_uid != os.geteuid():
+        return [Finding("master key file", "warn", f"it belongs to uid {found.st_uid}, not to us", "chown it")]
+    return [Finding("master key file", "ok", f"mode {mode:04o}")]
+
+
+async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
+    from authsvc.cli.explain import cause
+    from authsvc.store import health, migrate
+    from authsvc.store.errors import StoreUnavailable
+
+    try:
+        asked_at = monotonic()
+        now = await health.now(runtime.db)
+        runtime.clock.align(now, asked_at, monotonic())
+        found = await health.postgres(runtime.db)
+        yield _judge_postgres(found)
+        yield _judge_connections(found, runtime)
+        yield _judge_clock(runtime)
+        try:
+            behind = await migrate.check(runtime.db)
+        except migrate.MigrationError as error:
+            yield Finding("schema", "FAIL", str(error), "restore the migration files of this release")
+            return
+        if behind:
+            yield Finding("schema", "FAIL", f"{len(behind)} migrations behind", "authsvc migrate")
+            return
+        yield Finding("schema", "ok", "current")
+        for finding in await _keys(runtime, runtime.clock.now()):
+            yield finding
+    except StoreUnavailable as error:
+        yield Finding("PostgreSQL", "FAIL", cause(error), "start it, or correct AUTHSVC_DATABASE_URL")
+
+
+def _judge_postgres(found: PostgresHealth) -> Finding:
+    if found.version_number < OLDEST_POSTGRES * 10_000:
+        return Finding("PostgreSQL", "FAIL", f"version {found.version}", f"upgrade it to {OLDEST_POSTGRES} or newer")
+    if found.read_only:
+        return Finding(
+            "PostgreSQL", "FAIL", f"version {found.version}, read-only: a standby?",
+            "name the primary, or all hosts with ?target_session_attrs=read-write",
+        )  # fmt: skip
+    return Finding("PostgreSQL", "ok", f"version {found.version}")
+
+
+def _judge_connections(found: PostgresHealth, runtime: Runtime) -> Finding:
+    wanted = runtime.settings.db_pool_size * runtime.settings.workers * runtime.settings.replicas
+    text = f"{found.connections} of {found.max_connections} in use; all replicas together may take {wanted}"
+    if wanted > found.max_connections - 5:
+        return Finding(
+            "connections", "warn", text, "raise max_connections, or lower AUTHSVC_DB_POOL_SIZE (or use PgBouncer)"
+        )
+    return Finding("connections", "ok", text)
+
+
+def _judge_clock(runtime: Runtime) -> Finding:
+    skew = runtime.clock.skew_seconds
+    text = f"{abs(skew):.2f} s {'ahead of' if skew > 0 else 'behind'} PostgreSQL's"
+    if abs(skew) >= WARN_SKEW:
+        return Finding(
+            "clock", "FAIL" if abs(skew) > FAIL_SKEW else "warn", text, "run an NTP client (chrony) on both machines"
+        )
+    return Finding("clock", "ok", text)
+
+
+async def _keys(runtime: Runtime, now: datetime) -> list[Finding]:
+    from authsvc.keyring.phases import Phase, phase_of, signer
+    from authsvc.keyring.ring import NoSigningKey
+    from authsvc.keyring.seal import SealError
+    from authsvc.store import keys
+
+    rows = await keys.everything(runtime.db)
+    try:
+        runtime.keyring.load(rows, now, runtime.settings.jwks_max_age)
+    except SealError as error:
+        return [
+            Finding("signing keys", "FAIL", str(error), "restore the master key file that belongs to this database")
+        ]
+    if runtime.keyring.unopened:
+        yes = Finding(
+            "signing keys", "FAIL", f"the master key does not open {' '.join(runtime.keyring.unopened)}",
+            "put the master key that sealed them back into the file, below the current one",
+        )  # fmt: skip
+    else:
+        yes = Finding("signing keys", "ok", f"{len(rows)}, and the master key opens all that are published")
+    current = signer(rows, now)
+    if current is None:
+        return [yes, Finding("signing", "FAIL", "no key may sign now", "authsvc keys generate")]
+    try:
+        runtime.keyring.sign({"iss": "doctor"}, typ="doctor", now=now)
+    except NoSigningKey as error:
+        return [yes, Finding("signing", "FAIL", str(error), "authsvc keys generate")]
+    age = now - current.signs_from
+    following = [row for row in rows if phase_of(row, rows, now) is Phase.ANNOUNCED]
+    found = f"{current.kid} signs, for {duration(age)}"
+    if not following:
+        old = age > OLD_KEY
+        return [
+            yes,
+            Finding("signing", "warn" if old else "ok", found, "it is old: authsvc keys rotate" if old else ""),
+            Finding(
+                "successor",
+                "warn",
+                "no key is announced: should this one leak, verifiers would not know the next",
+                "authsvc keys generate",
+            ),
+        ]
+    first = min(following, key=lambda row: row.signs_from)
+    return [
+        yes,
+        Finding("signing", "ok", found),
+        Finding("successor", "ok", f"{first.kid} signs {relative(first.signs_from, now)}"),
+    ]
+
+
+async def _redis(runtime: Runtime) -> AsyncIterator[Finding]:
+    from authsvc.cli.explain import cause
+    from authsvc.store import health
+    from authsvc.store.errors import StoreUnavailable
+
+    try:
+        found = await health.redis(runtime.redis)
+    except StoreUnavailable as error:
+        yield Finding(
+            "Redis", "FAIL", cause(error),
+            "start it, or correct AUTHSVC_REDIS_URL; until then authsvc serves from PostgreSQL alone",
+        )  # fmt: skip
+        return
+    old = found.name == "redis" and int(found.version.partition(".")[0] or 0) < OLDEST_REDIS
+    yield Finding(
+        "Redis", "FAIL" if old else "ok", f"{found.name} {found.version}",
+        f"upgrade it to {OLDEST_REDIS} or newer" if old else "",
+    )  # fmt: skip
+    if found.policy != "noeviction":
+        yield Finding(
+            "Redis eviction", "FAIL", f"maxmemory-policy is {found.policy}: evicted revocations come back to life",
+            "set maxmemory-policy noeviction; authsvc does not start before",
+        )  # fmt: skip
+    elif found.evicted:
+        yield Finding("Redis eviction", "warn", f"{found.evicted} keys were evicted once", "give it more memory")
+    else:
+        yield Finding("Redis eviction", "ok", "noeviction")

@@ -1,0 +1,112 @@
+"""Sockets to listen on, opened before anything else so that a taken port is said at once and in one line."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from authsvc.cli.console import Refused
+
+BACKLOG = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class TlsPair:
+    """PEM files: a certificate with its chain, and the private key that belongs to it."""
+
+    cert_file: Path
+    key_file: Path
+
+
+def listen(host: str, port: int, hint: str = "--port") -> list[socket.socket]:
+    """Listening sockets on every address of `host`, all on one port (0: any free one). Raises Refused.
+
+    `hint` is where another port could be given.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise Refused(f"cannot listen on {host}: {error.strerror}") from None
+    sockets: list[socket.socket] = []
+    try:
+        for family, address in dict.fromkeys((info[0], info[4][:2]) for info in found):
+            with suppress(_NoSuchFamily):
+                sockets.append(_bound(family, str(address[0]), port))
+                port = port or port_of(sockets)
+    except OSError as error:
+        for opened in sockets:
+            opened.close()
+        raise Refused(_why(error, host, port, hint)) from None
+    if not sockets:
+        raise Refused(f"cannot listen on {host}: none of its addresses is one of this machine")
+    return sockets
+
+
+def port_of(sockets: list[socket.socket]) -> int:
+    return int(sockets[0].getsockname()[1])
+
+
+class _NoSuchFamily(Exception):
+    """`localhost` has an IPv6 address, and this kernel has none."""
+
+
+def _bound(family: int, address: str, port: int) -> socket.socket:
+    try:
+        made = socket.socket(family, socket.SOCK_STREAM)
+    except OSError:
+        raise _NoSuchFamily from None
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind((address, port))
+        made.listen(BACKLOG)
+        made.setblocking(False)
+    except OSError as error:
+        made.close()
+        if family == socket.AF_INET6 and error.errno == errno.EADDRNOTAVAIL:
+            raise _NoSuchFamily from None
+        raise
+    return made
+
+
+def _why(error: OSError, host: str, port: int, hint: str) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} is in use: stop what listens there, or choose another with {hint}"
+    if error.errno == errno.EACCES:
+        return f"port {port} may not be used by this user: choose one from 1024 up with {hint}"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"cannot listen on {host}: it is not an address of this machine"
+    return f"cannot listen on {host} port {port}: {error.strerror}"
+
+
+def check_tls(pair: TlsPair) -> None:
+    """Raises Refused where the files cannot serve."""
+
+    def locked() -> str:
+        raise Refused(f"the key {pair.key_file} is encrypted: decrypt it first, for example with `openssl pkey`")
+
+    for file in (pair.cert_file, pair.key_file):
+        try:
+            file.read_bytes()
+        except OSError as error:
+            raise Refused(f"cannot read {file}: {error.strerror}") from None
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(pair.cert_file, pair.key_file, locked)
+    except ssl.SSLError as error:
+        mismatch = "MISMATCH" in (error.reason or "")
+        raise Refused(
+            f"the key {pair.key_file} does not belong to the certificate {pair.cert_file}"
+            if mismatch
+            else f"{pair.cert_file} and {pair.key_file} are not a certificate and its private key in PEM"
+        ) from None
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """`127.0.0.1:9464`, `[::1]:9464` or `:9464` (every address) -> host and port."""
+    host, _, port = text.rpartition(":")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - as it was written

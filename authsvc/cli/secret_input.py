@@ -1,0 +1,59 @@
+"""Passwords and secrets from a prompt or from standard input; never from the command line or the environment."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+LEAST_PASSWORD_BYTES = 8
+LEAST_SECRET_CHARACTERS = 16
+
+
+def ask_password(*, from_stdin: bool) -> str:
+    """A new password of 8 to 1024 bytes. Raises UsageError."""
+    password = _line() if from_stdin else _prompt("New password", "--password-stdin")
+    try:
+        size = len(password.encode())
+    except UnicodeEncodeError:
+        raise click.UsageError("the password is not UTF-8 text") from None
+    from authsvc.passwords import MAX_PASSWORD_BYTES
+
+    if not LEAST_PASSWORD_BYTES <= size <= MAX_PASSWORD_BYTES:
+        raise click.UsageError(
+            f"the password has {size} bytes; it must have {LEAST_PASSWORD_BYTES} to {MAX_PASSWORD_BYTES}"
+        )
+    return password
+
+
+def read_secret() -> str:
+    """A client secret from standard input: 16 to 1024 visible ASCII characters (RFC 6749 appendix A.2)."""
+    secret = _line()
+    if not LEAST_SECRET_CHARACTERS <= len(secret) <= 1024:
+        raise click.UsageError(
+            f"the secret has {len(secret)} characters; it must have {LEAST_SECRET_CHARACTERS} to 1024 (leave "
+            "--secret-stdin away, and a good one is made)"
+        )
+    if not all("!" <= char <= "~" for char in secret):
+        raise click.UsageError("the secret must be of visible ASCII characters, without spaces")
+    return secret
+
+
+def _prompt(text: str, instead: str) -> str:
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"there is no terminal to ask on: give it on standard input with {instead}")
+    answer: str = click.prompt(text, hide_input=True, confirmation_prompt="Again", err=True)
+    return answer
+
+
+def _line() -> str:
+    """All of standard input, which is one line; its end is not part of the secret."""
+    data = sys.stdin.buffer.read(1 << 16)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise click.UsageError("standard input is not UTF-8 text") from None
+    line = text.removesuffix("\n").removesuffix("\r")
+    if "\n" in line or "\r" in line:
+        raise click.UsageError("standard input holds more than one line")
+    return line

@@ -1,0 +1,119 @@
+"""`authsvc serve`: the service."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import click
+
+from authsvc.cli import STARTED
+from authsvc.cli.console import CONTEXT, Refused
+from authsvc.cli.listening import TlsPair, check_tls, host_and_port, listen, port_of
+
+if TYPE_CHECKING:
+    from authsvc.settings import Settings
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command(context_settings=CONTEXT)
+@click.option("--host", metavar="ADDRESS", help="Address to listen on, instead of AUTHSVC_HOST.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on, instead of AUTHSVC_PORT; 0: any.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes, instead of AUTHSVC_WORKERS; one a core.")
+@click.option("--tls-cert", type=_FILE, help="PEM file with the certificate and its chain: serve https.")
+@click.option("--tls-key", type=_FILE, help="PEM file with the certificate's private key.")
+def command(
+    host: str | None, port: int | None, workers: int | None, tls_cert: Path | None, tls_key: Path | None
+) -> None:
+    """Run the service.
+
+    Needs a migrated database (`authsvc migrate`) and a signing key (`authsvc keys generate`).
+
+    On SIGTERM or Ctrl-C /readyz turns 503 at once, requests are answered for AUTHSVC_DRAIN_SECONDS more, then it ends;
+    a second signal ends it sooner. Exit code 0.
+
+    \b
+    Examples:
+      authsvc serve
+      authsvc serve --host 0.0.0.0 --port 8443 --workers 4 --tls-cert chain.pem --tls-key key.pem
+      AUTHSVC_METRICS=127.0.0.1:9464 authsvc serve      /metrics on a listener of its own
+    """
+    from authsvc.settings import load
+
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key belong together: give both")
+    settings = load(os.environ)
+    settings = replace(
+        settings,
+        host=host or settings.host,
+        port=settings.port if port is None else port,
+        workers=workers or settings.workers,
+    )
+    tls = TlsPair(tls_cert, tls_key) if tls_cert and tls_key else None
+    if tls:
+        check_tls(tls)
+    sockets = listen(settings.host, settings.port, "--port or AUTHSVC_PORT")
+    serve(replace(settings, port=port_of(sockets)), sockets, tls)
+
+
+def serve(settings: Settings, sockets: list[socket.socket], tls: TlsPair | None) -> None:
+    """Serve on open sockets until a signal ends it, in this process or in several. Raises Refused and others."""
+    from authsvc import logs
+
+    logs.configure(settings.log_level, settings.log_format)  # type: ignore[arg-type]  # settings allow no others
+    if settings.workers == 1:
+        from authsvc.cli.worker import serve_here
+
+        with metrics_listener(settings):
+            serve_here(settings, sockets, tls, lambda _: announce(settings, tls))
+        return
+
+    from authsvc.cli.supervisor import Supervisor, metrics_directory
+
+    with metrics_directory(), metrics_listener(settings):
+        Supervisor(settings, sockets, tls, lambda: announce(settings, tls)).run()
+
+
+def announce(settings: Settings, tls: TlsPair | None) -> None:
+    """The line in the log that says: it serves."""
+    from authsvc import __version__, logs
+
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    logs.get_logger().info(
+        "serving",
+        url_host=f"{'https' if tls else 'http'}://{host}:{settings.port}",
+        workers=settings.workers,
+        elapsed_ms=int((monotonic() - STARTED) * 1000),
+        version=__version__,
+        pid=os.getpid(),
+    )
+
+
+@contextmanager
+def metrics_listener(settings: Settings) -> Iterator[None]:
+    """`/metrics` on its own port, where the settings ask for one. Raises Refused."""
+    if settings.metrics in ("main", "off"):
+        yield
+        return
+    from authsvc.metrics import serve_metrics
+
+    host, port = host_and_port(settings.metrics)
+    try:
+        server = serve_metrics(host, port)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise Refused(
+            f"cannot serve /metrics on {settings.metrics}: {reason.lower()}; give AUTHSVC_METRICS another HOST:PORT, "
+            "or `main`, or `off`"
+        ) from None
+    try:
+        yield
+    finally:
+        server.stop()

@@ -1,0 +1,204 @@
+"""One process that serves: the event loop, uvicorn on sockets that are open already, and a graceful end.
+
+The lifespan is ours, not uvicorn's, which would swallow the reason why a start failed.
+
+The end, on SIGTERM or SIGINT: unready at once, so that balancers look elsewhere; answers still, with `Connection:
+close`, for `drain_seconds`; then no new connections, and 10 s for requests under way. A second signal ends the drain,
+a third one the requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from typing import ClassVar
+
+import uvicorn
+import uvloop
+
+from authsvc import logs
+from authsvc.app import App, lifespan
+from authsvc.cli.console import Refused
+from authsvc.cli.explain import explain
+from authsvc.cli.listening import TlsPair
+from authsvc.cli.running import open_with
+from authsvc.metrics import observe_refused
+from authsvc.runtime import Runtime
+from authsvc.settings import Settings
+from authsvc.web.protocol import DeadlineProtocol
+from authsvc.web.wellknown import readiness_problems
+
+GRACE_SECONDS = 10
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_CLOSE = (b"connection", b"close")
+
+log = logs.get_logger()
+
+
+class Protocol(DeadlineProtocol):
+    """Requests that never reach the application are counted all the same."""
+
+    on_refused: ClassVar[Callable[[int], None]] = staticmethod(observe_refused)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server with our end. `announce()` is called when it serves, `draining()` at the first signal."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        drain_seconds: float,
+        announce: Callable[[], None],
+        draining: Callable[[], None],
+    ) -> None:
+        super().__init__(config)
+        self.announce = announce
+        self._drain_seconds = drain_seconds
+        self._draining = draining
+        self._asked = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def end(self, name: str) -> None:
+        """A signal: the first one drains, the second stops, the third stops at once."""
+        self._asked += 1
+        if self._asked == 1:
+            log.info("draining", signal=name)
+            self._draining()
+            self.config.encoded_headers.append(_CLOSE)
+            self.server_state.default_headers = [*self.server_state.default_headers, _CLOSE]
+            self._timer = asyncio.get_running_loop().call_later(self._drain_seconds, self._stop)
+        elif self._asked == 2:
+            self._stop()
+        else:
+            self.force_exit = True
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self.should_exit = True
+
+    async def main_loop(self) -> None:
+        self.announce()
+        await super().main_loop()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn's would die of the signal in the end; ours are set by `serve_until_told`, and the exit code is 0."""
+        yield
+
+
+def serve_here(
+    settings: Settings,
+    sockets: list[socket.socket],
+    tls: TlsPair | None,
+    ready: Callable[[Runtime], None],
+) -> None:
+    """Serve until a signal ends it. `ready(runtime)` is called once connections are accepted.
+
+    Raises CannotStart, MasterKeyError, SealError, SettingsError, MigrationError.
+    """
+    logging.getLogger("uvicorn").setLevel(logging.DEBUG if settings.log_level == "debug" else logging.WARNING)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, sockets, tls, ready))
+    logs.flush()
+
+
+async def _serve(
+    settings: Settings, sockets: list[socket.socket], tls: TlsPair | None, ready: Callable[[Runtime], None]
+) -> None:
+    loop, starting = asyncio.get_running_loop(), asyncio.current_task()
+    assert starting is not None
+    runtime = open_with(settings)
+    server = _server(settings, runtime, tls, ready)
+    told = False  # before it serves, a signal ends the start
+
+    def on_signal(name: str) -> None:
+        nonlocal told
+        if server.started:
+            server.end(name)
+        elif not told:
+            told = True
+            starting.cancel()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, on_signal, number.name)
+    parent = multiprocessing.parent_process()
+    if parent is not None:  # its death is ours: an orphan would hold the port
+        loop.add_reader(parent.sentinel, _orphaned, loop, parent.sentinel, server)
+    try:
+        async with lifespan(runtime):
+            await server.serve(sockets)
+    except asyncio.CancelledError:
+        if not told:
+            raise
+        log.info("stopped_before_ready")
+    else:
+        log.info("stopped", pid=os.getpid())
+    finally:
+        await runtime.close()
+
+
+def _announce(runtime: Runtime, ready: Callable[[Runtime], None]) -> None:
+    gc.collect()
+    gc.freeze()  # what the start made stays: no later collection need look at it again
+    if problems := readiness_problems(runtime):
+        log.warning("serving_but_not_ready", reason=" ".join(problems))
+    ready(runtime)
+
+
+def _orphaned(loop: asyncio.AbstractEventLoop, sentinel: int, server: Server) -> None:
+    loop.remove_reader(sentinel)
+    log.error("parent_died", pid=os.getpid())
+    server.should_exit = True
+
+
+def _server(settings: Settings, runtime: Runtime, tls: TlsPair | None, ready: Callable[[Runtime], None]) -> Server:
+    def drain() -> None:
+        runtime.following.draining = True
+
+    config = uvicorn.Config(
+        App(runtime),
+        http=Protocol,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        ssl_certfile=tls.cert_file if tls else None,
+        ssl_keyfile=tls.key_file if tls else None,
+        workers=1,
+    )
+    config.load()
+    drain_seconds = 0 if settings.dev_mode else settings.drain_seconds
+    return Server(config, drain_seconds, lambda: _announce(runtime, ready), drain)
+
+
+def run_worker(settings: Settings, sockets: list[socket.socket], tls: TlsPair | None, to_parent: Connection) -> None:
+    """A process of `serve --workers`: tells its parent ("ready", "") or ("failed", one line), then serves on."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group, and the parent passes it on
+    logs.configure(settings.log_level, settings.log_format)  # type: ignore[arg-type]  # settings allow no others
+
+    def tell(word: str, text: str = "") -> None:
+        with suppress(OSError):
+            to_parent.send((word, text))
+
+    try:
+        serve_here(settings, sockets, tls, lambda _: tell("ready"))
+    except Refused as error:
+        tell("failed", error.message)
+        raise SystemExit(1) from None
+    except Exception as error:
+        lines, code = explain(error)
+        tell("failed", "; ".join(lines))
+        raise SystemExit(code) from None

@@ -1,0 +1,60 @@
+"""Demo people and clients, for `authsvc dev`. What is there stays as it is: somebody may have changed it on purpose."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+from authsvc.oauth.records import Client
+from authsvc.runtime import Runtime
+from authsvc.store import audit, clients, users
+
+PASSWORD = "password"  # noqa: S105 - known to everybody, for loopback only
+BACKEND_SECRET = "backend-secret"  # noqa: S105 - likewise
+PEOPLE = (
+    ("test@example.com", "Test", "customer"),
+    ("bartender@example.com", "Bartender", "bartender"),
+    ("admin@example.com", "Admin", "admin"),
+)
+
+
+def _frontend(name: str, **policy: Any) -> Client:
+    return Client(
+        id=name,
+        name=name.title(),
+        kind="public",
+        redirect_uris=("http://localhost:5173/callback",),
+        grant_types=frozenset({"refresh_token"}),
+        scopes=("openid", "profile", "email", "offline_access"),
+        first_party=True,
+        **policy,
+    )
+
+
+CLIENTS = (
+    _frontend("customer"),
+    _frontend("bartender", required_role="bartender"),
+    _frontend("admin", required_role="admin", remember_me_allowed=False),
+    Client(
+        id="backend",
+        name="Backend",
+        kind="confidential",
+        secret_hashes=(sha256(BACKEND_SECRET.encode()).digest(),),
+        grant_types=frozenset({"client_credentials"}),
+        scopes=("api",),
+        introspection=True,
+    ),
+)
+
+
+async def add_demo_data(runtime: Runtime, actor: str) -> int:
+    """Add what is missing, in one transaction; how much it was."""
+    async with runtime.db.transaction(seconds=30) as connection:
+        known = await users.taken(connection, [email for email, _, _ in PEOPLE])
+        missing = [person for person in PEOPLE if person[0] not in known]
+        for email, name, role in missing:
+            await users.add(connection, email, name, [role], await runtime.passwords.hash(PASSWORD))
+        added = [client.id for client in CLIENTS if await clients.add(connection, client)]
+        if missing or added:
+            await audit.record(connection, "demo_data_added", actor, users=len(missing), clients=added)
+        return len(missing) + len(added)

@@ -1,0 +1,62 @@
+"""What the stores say of themselves, for `authsvc doctor` and the operator's other commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from authsvc.store.postgres import Database
+from authsvc.store.redis import RedisStore
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresHealth:
+    """`version_number` as PostgreSQL counts it: 180006 is 18.6. A standby is `read_only`."""
+
+    version: str
+    version_number: int
+    read_only: bool
+    connections: int
+    max_connections: int
+
+
+@dataclass(frozen=True, slots=True)
+class RedisHealth:
+    """`name` is redis or valkey; `maxmemory` in bytes, 0: no limit; `evicted`: keys lost since it started."""
+
+    name: str
+    version: str
+    policy: str
+    maxmemory: int
+    evicted: int
+
+
+async def now(db: Database) -> datetime:
+    """PostgreSQL's clock."""
+    found: datetime = await db.fetchval("SELECT clock_timestamp()")
+    return found
+
+
+async def postgres(db: Database) -> PostgresHealth:
+    row = await db.fetchrow(
+        """SELECT split_part(current_setting('server_version'), ' ', 1) AS version,
+                  current_setting('server_version_num')::int AS version_number,
+                  pg_is_in_recovery() OR current_setting('transaction_read_only')::bool AS read_only,
+                  (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')::int AS connections,
+                  current_setting('max_connections')::int AS max_connections"""
+    )
+    return PostgresHealth(**row)
+
+
+async def redis(store: RedisStore) -> RedisHealth:
+    server = await store.command("INFO", "server")
+    memory = await store.command("INFO", "memory")
+    stats = await store.command("INFO", "stats")
+    name = "valkey" if "valkey_version" in server else "redis"
+    return RedisHealth(
+        name=name,
+        version=str(server.get(f"{name}_version", "?")),
+        policy=str(memory.get("maxmemory_policy", "unknown")),
+        maxmemory=int(memory.get("maxmemory", 0)),
+        evicted=int(stats.get("evicted_keys", 0)),
+    )
