@@ -20,6 +20,7 @@ from authsvc.store import keys, migrate, revocations
 from authsvc.store.errors import StoreUnavailable
 
 EVICTION_CHECK_SECONDS = 5.0
+RETRY_SECONDS = 0.2
 
 log = get_logger()
 
@@ -29,12 +30,14 @@ async def follow_changes(runtime: Runtime) -> None:
     silent_since: float | None = None
     next_eviction_check = 0.0
     while True:
+        pause = runtime.settings.sync_interval_seconds
         try:
             await follow_once(runtime)
             if silent_since is not None:
                 log.warning("postgresql_heard_again", elapsed_ms=int((monotonic() - silent_since) * 1000))
                 silent_since = None
         except StoreUnavailable as error:
+            pause = min(pause, RETRY_SECONDS)
             if silent_since is None:
                 silent_since = monotonic()
                 log.error("postgresql_silent", reason=error.kind)
@@ -46,7 +49,7 @@ async def follow_changes(runtime: Runtime) -> None:
         measure_keys(runtime)
         metrics.sync_age.set(runtime.following.age())
         metrics.redis_trusted.set(runtime.following.redis_up)
-        await asyncio.sleep(runtime.settings.sync_interval_seconds * random.uniform(0.8, 1.0))  # noqa: S311
+        await asyncio.sleep(pause * random.uniform(0.8, 1.0))  # noqa: S311
 
 
 async def follow_once(runtime: Runtime) -> None:

@@ -155,7 +155,10 @@ class Database:
                 if attempt == RETRIES:
                     raise self._unavailable(error) from error
                 await asyncio.sleep(0.005 * 4**attempt)
-            except (*_GONE, *_BUSY, TimeoutError) as error:
+            except _BUSY as error:
+                await self._release(connection)
+                raise self._unavailable(error) from error
+            except (*_GONE, TimeoutError) as error:
                 self._discard(connection)
                 raise self._unavailable(error) from error
             except asyncpg.PostgresError:

@@ -23,7 +23,8 @@ from authsvc.dev.servers import Servers
 from authsvc.flows.follow_changes import follow_changes
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
-from tests.conftest import ISSUER, TEMPLATE, base_env, with_database  # noqa: F401  an imported fixture is a new one: this is on the servers below
+from tests.conftest import ISSUER, TEMPLATE, with_database
+from tests.conftest import base_env as base_env  # an imported fixture is a new one: this is on the servers below
 from tests.faultproxy import FaultProxy
 from tests.test_main_job import bearer
 
@@ -163,7 +164,8 @@ async def active(http: httpx2.AsyncClient, tokens: dict[str, Any]) -> bool | Non
     """What introspection says of an access token; None: 503."""
     answer = await http.post("/introspect", data={"token": tokens["access_token"]}, auth=("backend", "backend-secret"))
     if answer.status_code == 503:
-        return None if honest(answer) else None
+        honest(answer)
+        return None
     assert answer.status_code == 200, answer.text
     return answer.json()["active"]
 

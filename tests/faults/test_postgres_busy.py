@@ -1,0 +1,84 @@
+"""PostgreSQL is slow, or all connections are taken: few wait, and not for long; what needs no PostgreSQL does not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from time import monotonic
+
+import pytest
+
+from authsvc.dev.servers import Servers
+from tests.faults.conftest import Service, active, database_proxy, honest, on_database, serving, timed
+from tests.test_main_job import login, refresh
+
+pytestmark = pytest.mark.faults
+
+POOL = 5
+
+
+async def test_a_slow_postgresql_serves_what_it_can_and_the_rest_is_told_at_once(
+    env: dict[str, str], servers: Servers
+) -> None:
+    """200 ms a statement and five connections are 25 statements a second; five times that is asked."""
+    async with database_proxy(servers) as proxy:
+        env["AUTHSVC_DATABASE_URL"] = on_database(env["AUTHSVC_DATABASE_URL"], proxy)
+        async with serving(env) as service:
+            people = [await login(service.http) for _ in range(40)]
+            await asyncio.gather(*(refresh(service.http, tokens["refresh_token"]) for tokens in people))
+            proxy.delay = 0.1
+            asked: list[asyncio.Task[object]] = []
+            public: list[float] = []
+            for number in range(250):
+                asked.append(asyncio.create_task(timed(refresh(service.http, people[number % 40]["refresh_token"]))))
+                if number % 25 == 0:
+                    answer, took = await timed(service.http.get("/.well-known/jwks.json"))
+                    assert answer.status_code == 200
+                    public.append(took)
+                await asyncio.sleep(0.008)
+            answers = [await task for task in asked]
+            statuses = Counter(answer.status_code for answer, _ in answers)
+            assert set(statuses) <= {200, 503}
+            assert statuses[200] >= 35, statuses  # of 50 that two seconds could have served
+            assert all(honest(answer) for answer, _ in answers if answer.status_code == 503)
+            assert max(took for _, took in answers) < 1
+            assert max(public) < 0.1
+
+
+async def test_a_slow_postgresql_gets_new_connections_although_no_request_can_wait_for_them(
+    env: dict[str, str], servers: Servers
+) -> None:
+    async with database_proxy(servers) as proxy:
+        env["AUTHSVC_DATABASE_URL"] = on_database(env["AUTHSVC_DATABASE_URL"], proxy)
+        async with serving(env) as service:
+            tokens = await login(service.http)
+            proxy.delay = 0.1
+            proxy.cut()
+            started = monotonic()
+            while (await refresh(service.http, tokens["refresh_token"])).status_code != 200:
+                await asyncio.sleep(0.02)
+                assert monotonic() - started < 4
+
+
+async def test_with_every_connection_taken_a_request_is_turned_away_in_a_quarter_second(service: Service) -> None:
+    tokens = await login(service.http)
+    assert await active(service.http, tokens) is True
+    database = service.runtime.db
+    hogs = [asyncio.create_task(database.fetchval("SELECT pg_sleep(1.3)")) for _ in range(POOL)]
+    await asyncio.sleep(0.1)
+    answers = await asyncio.gather(*(timed(refresh(service.http, tokens["refresh_token"])) for _ in range(20)))
+    assert all(honest(answer) for answer, _ in answers)
+    assert max(took for _, took in answers) < 0.4
+    jwks, took = await timed(service.http.get("/.well-known/jwks.json"))
+    assert (jwks.status_code, took < 0.05) == (200, True)
+    for _ in range(20):
+        assert await active(service.http, tokens) is True
+    assert (await service.http.get("/readyz")).status_code == 200, "our own load is no reason to leave the balancer"
+    await asyncio.gather(*hogs)
+    assert (await refresh(service.http, tokens["refresh_token"])).status_code == 200, "the breaker is open"
+
+
+async def test_two_hundred_at_once_are_all_served_when_postgresql_is_quick(service: Service) -> None:
+    people = [await login(service.http) for _ in range(50)]
+    answers = await asyncio.gather(*(refresh(service.http, people[n % 50]["refresh_token"]) for n in range(200)))
+    assert Counter(answer.status_code for answer in answers) == {200: 200}
