@@ -37,14 +37,16 @@ async def authenticate_client(
             raise _not_authenticated(presented.reason, presented.description)
         raise Rejected(InvalidRequestError(presented.description), presented.reason)
     pair = f"{presented.client_id[:128]} {network}"
-    if runtime.blocked and (wait := runtime.blocked.get(pair, 0) - monotonic()) > 0:
-        metrics.rate_limited.labels("client").inc()
-        raise TooMany("client_failures", retry_after=int(wait) + 1)
+    wait = runtime.blocked.get(pair, 0) - monotonic() if runtime.blocked else 0
+    if wait > 0 and presented.method != "none":
+        raise _too_many(int(wait) + 1)
     client = await runtime.clients.get(presented.client_id)
     problem = await _problem(runtime, client, presented)
-    if problem is None:
+    if problem is None:  # blocked or not: a public client has no secret that a neighbour could have been guessing
         assert client is not None
         return client
+    if wait > 0:
+        raise _too_many(int(wait) + 1)
     await _count_failure(runtime, pair, network)
     raise _not_authenticated(problem, "Client authentication failed.")
 
@@ -87,8 +89,12 @@ async def _count_failure(runtime: Runtime, pair: str, network: str) -> None:
         if len(runtime.blocked) >= _BLOCKED_PAIRS:
             runtime.blocked.clear()
         runtime.blocked[pair] = monotonic() + wait
-        metrics.rate_limited.labels("client").inc()
-        raise TooMany("client_failures", retry_after=wait)
+        raise _too_many(wait)
+
+
+def _too_many(wait: int) -> TooMany:
+    metrics.rate_limited.labels("client").inc()
+    return TooMany("client_failures", retry_after=wait)
 
 
 def _not_authenticated(reason: str, description: str) -> Rejected:

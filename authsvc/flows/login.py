@@ -21,6 +21,7 @@ from authsvc.oauth.errors import (
     Rejected,
     TooMany,
     UnauthorizedClientError,
+    plain,
 )
 from authsvc.oauth.records import Client, User
 from authsvc.oauth.refresh_token import RefreshToken, encode
@@ -111,7 +112,8 @@ async def _judged(runtime: Runtime, client: Client, attempt: Attempt, email: str
         raise _refused(user)
     if client.required_role and client.required_role not in user.roles:
         raise Rejected(
-            AccessDeniedError(f"This account lacks the role {client.required_role}.", status_code=403), "role_missing"
+            AccessDeniedError(f"This account lacks the role {plain(client.required_role)}.", status_code=403),
+            "role_missing",
         )
     if checked.upgrade and await users.upgrade_hash(runtime.db, user.id, stored, checked.upgrade):
         stored = checked.upgrade

@@ -36,6 +36,7 @@ __all__ = [
     "Unavailable",
     "UnsupportedGrantTypeError",
     "UnsupportedMediaTypeError",
+    "plain",
 ]
 
 
@@ -65,6 +66,11 @@ class UnsupportedGrantTypeError(OAuth2Error):
     """RFC 6749 section 5.2. authlib's own takes the grant type that was sent, and has no description."""
 
     error = "unsupported_grant_type"
+
+
+def plain(text: str) -> str:
+    """What an operator named (a role), in the characters that a description may have."""
+    return "".join(char if "\x20" <= char <= "\x7e" and char not in '"\\' else "?" for char in text)
 
 
 class Rejected(Exception):

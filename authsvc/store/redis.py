@@ -3,6 +3,7 @@ is `StoreUnavailable`, and the caller asks PostgreSQL or counts in its own memor
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
@@ -10,7 +11,15 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
+from redis.exceptions import (
+    MaxConnectionsError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 
 from authsvc.store.errors import StoreUnavailable
 
@@ -34,6 +43,8 @@ class RedisStore:
             decode_responses=True,
             client_name="authsvc",
         )
+        # redis-py fails a call for which no connection is left; a burst of our own must not look like an outage.
+        self._connections = asyncio.Semaphore(MAX_CONNECTIONS)
         self._on_error = on_error
         self._failures = 0
         self._open_until = 0.0
@@ -44,14 +55,15 @@ class RedisStore:
 
     async def command(self, *words: Any) -> Any:
         """One command, one answer. An answer never outlives its call: a cut call closes its connection."""
-        if self._open_until and monotonic() < self._open_until:
-            raise StoreUnavailable("redis", "breaker_open")
-        try:
-            answer = await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
-        except NoScriptError:
-            raise
-        except (RedisError, OSError, TimeoutError) as error:
-            raise self._unavailable(error) from error
+        async with self._connections:
+            if self._open_until and monotonic() < self._open_until:
+                raise StoreUnavailable("redis", "breaker_open")
+            try:
+                answer = await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
+            except NoScriptError:
+                raise
+            except (RedisError, OSError, TimeoutError) as error:
+                raise self._unavailable(error) from error
         self._failures = 0
         return answer
 
@@ -66,9 +78,9 @@ class RedisStore:
         await self._redis.aclose()
 
     def _unavailable(self, error: BaseException) -> StoreUnavailable:
-        kind = "full" if isinstance(error, OutOfMemoryError) else _kind_of(error)
+        kind = _kind_of(error)
         self._on_error(kind)
-        if kind != "full":
+        if kind in ("timeout", "gone"):
             self._failures += 1
             if self._failures >= BREAKER_FAILURES:
                 self._open_until = monotonic() + BREAKER_SECONDS
@@ -76,12 +88,16 @@ class RedisStore:
 
 
 def _kind_of(error: BaseException) -> str:
-    name = type(error).__name__.lower()
-    if "timeout" in name:
-        return "timeout"
-    if "outofmemory" in name or "OOM" in str(error)[:16]:
+    """timeout and gone open the breaker; busy (our own load), full, read_only and refused are answers."""
+    if isinstance(error, OutOfMemoryError) or "OOM" in str(error)[:16]:
         return "full"
-    return "gone"
+    if isinstance(error, MaxConnectionsError):
+        return "busy"
+    if isinstance(error, ReadOnlyError):
+        return "read_only"
+    if isinstance(error, NoPermissionError | ResponseError):
+        return "refused"
+    return "timeout" if "timeout" in type(error).__name__.lower() else "gone"
 
 
 class Script:

@@ -1,0 +1,423 @@
+"""Guessing: counted before anything is hashed, per account and network, and never at the owner's expense."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+from collections.abc import AsyncIterator
+from time import perf_counter
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx2
+import pytest
+import pytest_asyncio
+
+from authsvc.dev.servers import Servers
+from tests.faultproxy import FaultProxy
+from tests.security.conftest import statements
+from tests.shared import BACKEND, HERE, LOGIN, Service, service
+
+WRONG = {"email": "test@example.com", "password": "wrong"}
+
+
+@pytest_asyncio.fixture
+async def house(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[Service]:
+    """Counters are what is tested: every test has its own."""
+    async with service(servers, base_env) as running:
+        yield running
+
+
+async def attempt(http: httpx2.AsyncClient, **members: Any) -> httpx2.Response:
+    return await http.post("/api/auth/login", json={**WRONG, **members})
+
+
+async def guess(house: Service, times: int, address: str = HERE, **members: Any) -> list[int]:
+    http = house.caller(address)
+    return [(await attempt(http, **members)).status_code for _ in range(times)]
+
+
+def is_limited(answer: httpx2.Response, window: int = 900) -> bool:
+    assert (answer.status_code, answer.json()["error"]) == (429, "too_many_attempts"), answer.text
+    assert 1 <= int(answer.headers["retry-after"]) <= window
+    assert answer.headers["cache-control"] == "no-store"
+    return True
+
+
+# Accounts and networks
+
+
+async def test_the_eleventh_wrong_password_is_429_before_anything_is_hashed(
+    house: Service, hashed: list[str | None]
+) -> None:
+    assert await guess(house, 10) == [401] * 10
+    assert len(hashed) == 10
+    for address in (HERE, "198.51.100.9"):
+        assert is_limited(await attempt(house.caller(address)))
+        assert is_limited(await house.caller(address).post("/api/auth/login", json=LOGIN))
+    assert len(hashed) == 10
+
+
+async def test_an_unknown_account_is_limited_alike(house: Service, hashed: list[str | None]) -> None:
+    assert await guess(house, 11, email="nobody@example.com") == [401] * 10 + [429]
+    assert hashed == [None] * 10
+
+
+async def test_right_passwords_use_no_places_up(house: Service) -> None:
+    http = house.caller()
+    assert await guess(house, 9) == [401] * 9
+    for _ in range(15):
+        assert (await http.post("/api/auth/login", json=LOGIN)).status_code == 200
+        http.cookies.clear()
+    assert await guess(house, 2) == [401, 429]
+
+
+async def test_a_role_that_is_missing_is_no_guess(house: Service) -> None:
+    http = house.caller()
+    for _ in range(15):
+        answer = await http.post("/api/auth/login", json={**LOGIN, "client_id": "bartender"})
+        assert answer.status_code == 403
+    assert await guess(house, 1) == [401]
+
+
+async def test_200_parallel_guesses_hash_at_most_10(house: Service, hashed: list[str | None]) -> None:
+    http = house.caller()
+    await house.login()
+    hashed.clear()
+    answers = await asyncio.gather(*(attempt(http, password=f"guess {n}") for n in range(200)))
+    assert sorted({answer.status_code for answer in answers}) == [401, 429]
+    assert sum(answer.status_code == 401 for answer in answers) == 10
+    assert len(hashed) == 10
+
+
+async def test_a_known_device_enters_after_500_guesses_of_strangers(house: Service, hashed: list[str | None]) -> None:
+    owner = house.caller("203.0.113.50")
+    await house.login(owner)
+    hashed.clear()
+    for network in range(5):
+        statuses = await guess(house, 100, f"198.51.100.{network}")
+        assert set(statuses) <= {401, 429}
+    assert len(hashed) == 10
+    assert (await owner.post("/api/auth/login", json=LOGIN)).status_code == 200
+    assert is_limited(await house.caller("203.0.113.50").post("/api/auth/login", json=LOGIN))
+
+
+async def test_a_known_device_has_a_counter_of_its_own(house: Service) -> None:
+    device = house.caller()
+    await house.login(device)
+    assert [(await attempt(device)).status_code for _ in range(11)] == [401] * 10 + [429]
+    assert await guess(house, 1) == [401]
+    await house.login(house.caller())
+
+
+async def test_a_device_cookie_of_another_account_or_a_forged_one_gives_no_counter(house: Service) -> None:
+    stranger = house.caller()
+    await house.login(stranger, email="admin@example.com", client_id="admin")
+    genuine = stranger.cookies["authsvc_device"]
+    assert await guess(house, 10) == [401] * 10
+    for cookie in (genuine, genuine[:-1] + "x", genuine[:22] + "A" * 42, "x", "A" * 64, "", '"' + genuine + '"'):
+        http = house.caller(headers={"Cookie": f"authsvc_device={cookie}"})
+        assert is_limited(await attempt(http))
+
+
+SPELLINGS = [
+    "TEST@example.com", "Test@Example.COM", " test@example.com", "test@example.com  ", "\ttest@example.com\n",
+    "ｔｅｓｔ@example.com", "test＠example.com", "test@example．com", "test@exam\u2060ple.com".replace("\u2060", ""),
+    "teſt@example.com",
+]  # fmt: skip
+
+
+async def test_all_spellings_of_an_address_share_one_counter(house: Service, hashed: list[str | None]) -> None:
+    for spelling in SPELLINGS:
+        assert (await attempt(house.caller(), email=spelling)).status_code == 401
+    assert None not in hashed, "each spelling reached the account"
+    assert is_limited(await attempt(house.caller()))
+
+
+async def test_a_spelling_that_has_its_own_counter_does_not_reach_the_account(
+    house: Service, hashed: list[str | None]
+) -> None:
+    """Nothing is gained by a variant that the counter does not fold: it is no spelling of the account either."""
+    for spelling in (
+        "test@example.com.",
+        "te st@example.com",
+        "test\u200b@example.com",
+        "tést@example.com",
+        "test@ex\u00adample.com",
+    ):
+        answer = await attempt(house.caller(), email=spelling, password="password")
+        assert answer.status_code == 401
+    assert set(hashed) == {None}
+
+
+async def test_a_network_has_a_limit_of_100(house: Service, hashed: list[str | None]) -> None:
+    http = house.caller("198.51.100.7")
+    statuses = [(await attempt(http, email=f"person{n}@example.com")).status_code for n in range(105)]
+    assert statuses == [401] * 100 + [429] * 5
+    assert len(hashed) == 100
+    assert await guess(house, 1, "198.51.100.8") == [401]
+
+
+async def test_addresses_of_one_ipv6_64_are_one_network(house: Service) -> None:
+    statuses = []
+    for n in range(102):
+        http = house.caller(f"2001:db8:1:2:{n:x}::{n:x}")
+        statuses.append((await attempt(http, email=f"person{n}@example.com")).status_code)
+    assert statuses == [401] * 100 + [429] * 2
+    assert await guess(house, 1, "2001:db8:1:3::1") == [401]
+    assert await guess(house, 1, "192.0.2.200") == [401]
+
+
+async def test_a_forged_x_forwarded_for_is_no_other_network(house: Service) -> None:
+    statuses = []
+    for n in range(102):
+        http = house.caller(headers={"X-Forwarded-For": f"203.0.113.{n}", "Forwarded": f"for=203.0.113.{n}"})
+        statuses.append((await attempt(http, email=f"person{n}@example.com")).status_code)
+    assert statuses == [401] * 100 + [429] * 2
+    row = await house.login(house.caller("203.0.113.99", headers={"X-Forwarded-For": "6.6.6.6"}))
+    ip = await house.sql.fetchval("SELECT host(ip_address) FROM user_sessions WHERE id = $1", row["session_id"])
+    assert ip == "203.0.113.99"
+
+
+async def test_a_trusted_proxys_word_is_taken_as_far_as_it_goes(servers: Servers, base_env: dict[str, str]) -> None:
+    async with service(servers, base_env, trusted_proxies="10.0.0.0/8", login_network_failures=3) as house:
+        for forwarded in ("203.0.113.5", "6.6.6.6, 203.0.113.5", "203.0.113.5, 10.0.0.3"):
+            http = house.caller("10.0.0.1", headers={"X-Forwarded-For": forwarded})
+            assert (await attempt(http, email=f"{forwarded[:7]}@example.com")).status_code == 401
+        http = house.caller("10.0.0.1", headers={"X-Forwarded-For": "203.0.113.5:4711"})
+        assert is_limited(await attempt(http, email="fourth@example.com"))
+        for other in ("203.0.113.6", "garbage", ", ".join(["10.0.0.2"] * 60)):
+            http = house.caller("10.0.0.1", headers={"X-Forwarded-For": other})
+            assert (await attempt(http, email=f"{len(other)}@example.com")).status_code == 401
+
+
+# Stores that come and go
+
+
+async def test_limits_hold_while_redis_is_down(
+    servers: Servers, base_env: dict[str, str], hashed: list[str | None]
+) -> None:
+    async with service(servers, base_env, redis_url="redis://127.0.0.1:1/0") as house:
+        assert await guess(house, 30) == [401] * 10 + [429] * 20
+        http = house.caller()
+        answers = await asyncio.gather(*(attempt(http, email="admin@example.com") for _ in range(200)))
+        assert sum(answer.status_code == 401 for answer in answers) == 10
+        assert len(hashed) == 20
+        statuses = [
+            (
+                await house.http.post("/token", data={"grant_type": "client_credentials"}, auth=("backend", "x"))
+            ).status_code
+            for _ in range(32)
+        ]
+        assert statuses == [401] * 30 + [429] * 2
+
+
+async def test_the_share_of_one_replica_is_smaller_while_redis_is_down(
+    servers: Servers, base_env: dict[str, str]
+) -> None:
+    async with service(servers, base_env, redis_url="redis://127.0.0.1:1/0", replicas=5) as house:
+        assert await guess(house, 3) == [401, 401, 429]
+
+
+async def test_an_outage_of_redis_gives_one_limit_more_and_no_second(
+    servers: Servers, base_env: dict[str, str], hashed: list[str | None]
+) -> None:
+    parts = urlsplit(servers.redis_url)
+    async with FaultProxy(parts.path) as proxy:
+        url = urlunsplit(parts._replace(path=str(proxy.path)))
+        async with service(servers, base_env, redis_url=url) as house:
+            assert await guess(house, 12) == [401] * 10 + [429] * 2
+            for _ in range(3):
+                proxy.refuse()
+                proxy.cut()
+                await guess(house, 12)
+                proxy.heal()
+                await asyncio.sleep(0.6)  # the breaker
+                assert await guess(house, 2) == [429] * 2
+            assert len(hashed) <= 20
+
+
+async def test_an_emptied_redis_costs_one_limit_at_most(house: Service, hashed: list[str | None]) -> None:
+    assert await guess(house, 12) == [401] * 10 + [429] * 2
+    keys = await house.redis_keys("{fail}*")
+    assert keys
+    await house.runtime.redis.command("DEL", *keys)
+    assert await guess(house, 12) == [401] * 10 + [429] * 2
+    assert len(hashed) == 20
+
+
+async def test_trouble_in_a_store_is_no_failed_attempt(house: Service) -> None:
+    await house.sql.execute("ALTER TABLE users RENAME TO away")
+    try:
+        assert set(await guess(house, 15)) == {500}
+    finally:
+        await house.sql.execute("ALTER TABLE away RENAME TO users")
+    assert await guess(house, 11) == [401] * 10 + [429]
+
+
+async def test_counters_hold_nothing_readable_about_a_person(house: Service) -> None:
+    await guess(house, 2)
+    for key in await house.redis_keys("*"):
+        assert "test@" not in key
+        assert "example" not in key
+
+
+# Clients
+
+ENDPOINTS: dict[str, dict[str, Any]] = {
+    "/token": {"data": {"grant_type": "client_credentials"}},
+    "/introspect": {"data": {"token": "x"}},
+    "/revoke": {"data": {"token": "x"}},
+    "/api/auth/login": {"json": LOGIN},
+    "/api/auth/refresh": {"json": {"refresh_token": "x"}},
+    "/api/auth/logout": {"json": {"refresh_token": "x"}},
+}
+
+
+async def knock(
+    house: Service, path: str, address: str = HERE, secret: str = "wrong", name: str = "backend"
+) -> httpx2.Response:
+    request = {key: dict(value) for key, value in ENDPOINTS[path].items()}
+    if "json" in request:
+        request["json"] |= {"client_id": name, "client_secret": secret}
+        return await house.caller(address).post(path, **request)
+    return await house.caller(address).post(path, **request, auth=(name, secret))
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+async def test_wrong_client_secrets_are_counted_at_every_endpoint(house: Service, path: str) -> None:
+    statuses = [(await knock(house, path)).status_code for _ in range(30)]
+    assert statuses == [401] * 30
+    for other in ENDPOINTS:
+        assert is_limited(await knock(house, other))
+    assert is_limited(await knock(house, path, secret="backend-secret"))
+    # The honest client of that name, elsewhere; and another client here.
+    assert (await knock(house, "/token", "198.51.100.1", "backend-secret")).status_code == 200
+    await house.login(client_id="customer")
+
+
+async def test_a_flood_of_wrong_secrets_soon_asks_no_store(house: Service) -> None:
+    for _ in range(31):
+        await knock(house, "/token")
+    with statements(house.runtime) as asked:
+        for _ in range(50):
+            assert is_limited(await knock(house, "/token"))
+    assert asked == []
+
+
+async def test_right_secrets_use_no_places_up_and_ask_no_store(house: Service) -> None:
+    await knock(house, "/token", secret="backend-secret")
+    with statements(house.runtime) as asked:
+        for _ in range(40):
+            assert (await knock(house, "/token", secret="backend-secret")).status_code == 200
+    assert asked == []
+
+
+async def test_a_neighbour_cannot_lock_people_out_of_a_public_client(house: Service) -> None:
+    """A public client has no secret to be guessed: whoever knows its name could stop all refreshes behind a NAT."""
+    tokens = await house.login()
+    for _ in range(40):
+        await knock(house, "/token", name="customer")
+    assert is_limited(await knock(house, "/token", name="customer"))
+    assert (await house.refresh(tokens["refresh_token"])).status_code == 200
+    await house.login()
+
+
+async def test_guessing_names_of_clients_is_limited_by_network(house: Service) -> None:
+    statuses = [(await knock(house, "/token", name=f"client{n}")).status_code for n in range(305)]
+    assert statuses == [401] * 300 + [429] * 5
+    assert (await knock(house, "/token", secret="backend-secret")).status_code == 200
+
+
+# The hash queue
+
+
+async def test_a_flood_of_logins_is_turned_away_and_refreshes_are_unaffected(
+    servers: Servers, base_env: dict[str, str]
+) -> None:
+    limits = {"hash_threads": 1, "hash_queue": 4, "argon2_memory_kib": 19_456, "argon2_time_cost": 4}
+    async with service(servers, base_env, **limits) as house:
+        owner = house.caller("203.0.113.50")
+        tokens = await house.login(owner)
+
+        async def stranger(n: int) -> httpx2.Response:
+            return await attempt(house.caller(f"198.51.{n}.1"), email=f"person{n}@example.com")
+
+        async def bystander() -> list[float]:
+            times = []
+            token = tokens["refresh_token"]
+            for _ in range(20):
+                started = perf_counter()
+                answer = await house.refresh(token)
+                times.append(perf_counter() - started)
+                assert answer.status_code == 200
+                token = answer.json()["refresh_token"]
+            return times
+
+        flood = asyncio.gather(*(stranger(n) for n in range(40)))
+        await asyncio.sleep(0.02)
+        known, times, answers = await asyncio.gather(owner.post("/api/auth/login", json=LOGIN), bystander(), flood)
+        assert known.status_code == 200, "half of the queue is kept for known devices"
+        turned_away = [answer for answer in answers if answer.status_code == 503]
+        assert len(turned_away) >= 40 - 3
+        for answer in turned_away:
+            assert answer.json()["error"] == "temporarily_unavailable"
+            assert int(answer.headers["retry-after"]) >= 1
+        assert {answer.status_code for answer in answers} == {401, 503}
+        assert statistics.median(times) < 0.05
+        # Being turned away was no failed attempt.
+        away = next(n for n, answer in enumerate(answers) if answer.status_code == 503)
+        assert await guess(house, 11, email=f"person{away}@example.com") == [401] * 10 + [429]
+
+
+# What an answer tells
+
+NAMES = [("test@example.com", "known"), ("nobody@example.com", "unknown"), ("off@example.com", "disabled")]
+
+
+async def test_known_unknown_and_disabled_accounts_get_the_same_answer(
+    house: Service, hashed: list[str | None]
+) -> None:
+    await house.sql.execute(
+        "INSERT INTO users (email, name, roles, password_hash, disabled_at) "
+        "SELECT 'off@example.com', 'Off', roles, password_hash, now() FROM users WHERE email = 'test@example.com'"
+    )
+    seen = set()
+    for email, _ in NAMES:
+        hashed.clear()
+        answer = await attempt(house.caller(), email=email)
+        headers = [(k, v) for k, v in answer.headers.items() if k != "x-request-id"]
+        seen.add((answer.status_code, answer.text, str(headers), len(hashed)))
+    assert len(seen) == 1
+    status, _, _, hashes = seen.pop()
+    assert (status, hashes) == (401, 1)
+
+
+async def test_known_and_unknown_accounts_take_the_same_time(servers: Servers, base_env: dict[str, str]) -> None:
+    """With real hashing."""
+    limits = {"argon2_memory_kib": 19_456, "argon2_time_cost": 2, "login_account_failures": 1000}
+    async with service(servers, base_env, **limits) as house:
+        from authsvc.store import users
+
+        stored = await house.runtime.passwords.hash("password")
+        async with house.runtime.db.transaction() as connection:
+            await users.add(connection, "real@example.com", "Real", [], stored)
+        times: dict[str, list[float]] = {"real@example.com": [], "nobody@example.com": []}
+        http = house.caller()
+        for _ in range(25):
+            for email, taken in times.items():
+                started = perf_counter()
+                assert (await attempt(http, email=email)).status_code == 401
+                taken.append(perf_counter() - started)
+        known, unknown = (statistics.median(taken) for taken in times.values())
+        assert 0.75 < known / unknown < 1.33, (known, unknown)
+
+
+async def test_the_client_policy_is_not_told_before_the_password_is_right(house: Service) -> None:
+    answer = await attempt(house.caller(), client_id="bartender")
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_credentials")
+
+
+async def test_a_backend_does_not_log_people_in(house: Service) -> None:
+    answer = await house.caller().post("/api/auth/login", json={**LOGIN, "client_id": "backend"}, auth=BACKEND)
+    assert (answer.status_code, answer.json()["error"]) == (400, "unauthorized_client")
