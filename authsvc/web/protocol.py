@@ -52,7 +52,7 @@ class _Refused(Exception):
 
 
 def judge_head(
-    version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], *, upgrade: bool, body_limit: int
+    version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], upgrade: bool, body_limit: int
 ) -> Fault | None:
     """What is wrong with a parsed head, or None. Names in `headers` are lower case, limits are bytes.
 
@@ -233,19 +233,16 @@ class DeadlineProtocol(HttpToolsProtocol):
     # The parser's callbacks
 
     def on_headers_complete(self) -> None:
-        self._fault = (
-            judge_head(
-                self.parser.get_http_version(),
-                self.url,
-                self.headers,
-                upgrade=self.parser.should_upgrade(),
-                body_limit=self.body_limit,
-            )
-            or (HEAD_LARGE if len(self.headers) > self.header_count else None)
-            or (PIPELINE if len(self.pipeline) >= self.pipeline_limit else None)
-        )
-        if self._fault is not None:
+        parser, headers = self.parser, self.headers
+        fault = judge_head(parser.get_http_version(), self.url, headers, parser.should_upgrade(), self.body_limit)
+        if len(headers) > self.header_count:
+            fault = HEAD_LARGE
+        elif len(self.pipeline) >= self.pipeline_limit:
+            fault = PIPELINE
+        if fault is not None:
+            self._fault = fault
             raise _Refused
+        self._settled = False
         self._in_body = True
         self._stretch = 0
         self._body_size = 0

@@ -42,12 +42,16 @@ class App:
     def __init__(self) -> None:
         self.started: list[str] = []
         self.ended: list[str] = []
+        self.failed: list[str] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         path = scope["path"]
         self.started.append(path)
         try:
             await getattr(self, path.strip("/").partition("/")[0], self.here)(scope, receive, send)
+        except Exception:
+            self.failed.append(path)
+            raise
         finally:
             self.ended.append(path)
 
@@ -64,6 +68,11 @@ class App:
     async def slow(self, scope: Any, receive: Any, send: Any) -> None:
         await asyncio.sleep(1.2)
         await self.here(scope, receive, send)
+
+    async def stubborn(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answers after a while, whatever became of the body."""
+        await asyncio.sleep(0.15)
+        await self.answer(send, {"path": scope["path"]})
 
     async def early(self, scope: Any, receive: Any, send: Any) -> None:
         await self.answer(send, {"path": scope["path"]})
@@ -86,6 +95,11 @@ class App:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         for _ in range(1000):
             await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+
+    async def finite(self, scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"16777216")]})
+        for left in reversed(range(256)):
+            await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": left > 0})
 
     async def medium(self, scope: Any, receive: Any, send: Any) -> None:
         headers = [(b"content-length", b"60000"), (b"connection", b"close")]
@@ -121,10 +135,8 @@ class Running:
 @contextlib.contextmanager
 def running(http: type[asyncio.Protocol] = Wire, **options: Any) -> Iterator[Running]:
     app = App()
-    config = uvicorn.Config(
-        app, "127.0.0.1", 0, http=http, ws="none", loop="uvloop", lifespan="off", log_config=None, access_log=False,
-        timeout_graceful_shutdown=2, **options,
-    )  # fmt: skip
+    options = {"ws": "none", "lifespan": "off", "log_config": None, "access_log": False, **options}
+    config = uvicorn.Config(app, "127.0.0.1", 0, http=http, loop="uvloop", timeout_graceful_shutdown=2, **options)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -295,11 +307,22 @@ def test_ordinary_hosts_are_accepted(server: Running, host: bytes) -> None:
     assert b"200 OK" in server.ask(b"GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % host)
 
 
-def test_an_offer_to_upgrade_is_ignored_and_the_request_answered(server: Running) -> None:
-    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n"
-    assert b"200 OK" in server.ask(b"GET / HTTP/1.1\r\n" + HOST + offer)
-    websocket = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    assert b"200 OK" in server.ask(b"GET / HTTP/1.1\r\n" + HOST + websocket + GET)
+@pytest.mark.parametrize("ws", ["none", asyncio.Protocol])
+def test_an_offer_to_upgrade_is_ignored_and_the_request_answered_as_the_last(ws: Any) -> None:
+    offers = (
+        b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
+        b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n",
+    )
+    with running(ws=ws, timeout_keep_alive=30) as here:
+        for offer in offers:
+            with here.connect() as client:
+                client.sendall(b"GET /slow HTTP/1.1\r\n" + HOST + offer)
+                time.sleep(0.1)
+                client.sendall(GET)
+                data = read_all(client)
+                assert data.startswith(b"HTTP/1.1 200 OK")
+                assert b"connection: close" in data
+                assert data.count(b"HTTP/1.1") == 1
 
 
 def test_stray_line_ends_between_requests_do_no_harm(server: Running) -> None:
@@ -349,6 +372,14 @@ def test_a_trickling_request_behind_an_unanswered_one_waits_for_its_turn(server:
         first, _, second = data.partition(b"}")
         assert b"200 OK" in first
         assert is_refusal(second, 408)
+
+
+def test_a_body_begun_in_the_same_read_as_another_request_has_its_deadline(server: Running) -> None:
+    with server.connect() as client:
+        data = exchange(client, GET + b"POST /b HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\n\r\nab")
+        first, _, second = data.partition(b"}")
+        assert b"200 OK" in first
+        assert is_refusal(second, 408, protocol.BODY_SLOW[1])
 
 
 def test_a_connection_that_says_nothing_is_closed_without_a_word(server: Running) -> None:
@@ -444,6 +475,31 @@ def test_a_client_that_never_reads_small_answers_is_cut_off_too() -> None:
         assert here.connections == 1  # closed by us, and yet not gone: its last bytes are unread
         assert eventually(lambda: here.connections == 0, 3)
         client.close()
+
+
+def test_a_client_that_reads_slowly_but_steadily_is_served_and_may_stay(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(b"GET /finite HTTP/1.1\r\n" + HOST + b"\r\n")
+        time.sleep(Wire.write_seconds / 2)  # long enough for writing to be paused
+        assert one_response(client)[0] == 200
+        time.sleep(Wire.write_seconds + 0.2)
+        client.sendall(GET)
+        assert one_response(client)[0] == 200
+
+
+def test_a_short_deadline_is_kept_though_a_long_one_went_before() -> None:
+    class Uneven(Wire):
+        body_seconds = 20.0
+
+    with running(Uneven) as here, here.connect() as client:
+        client.sendall(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\n\r\na")
+        time.sleep(Wire.head_seconds + 0.2)
+        client.sendall(b"b")
+        assert one_response(client)[0] == 200
+        began = time.monotonic()
+        client.sendall(b"GET / HT")
+        assert is_refusal(read_all(client), 408)
+        assert time.monotonic() - began < 2
 
 
 # Too large
@@ -620,6 +676,14 @@ def test_a_broken_body_behind_an_unanswered_request_waits_for_its_turn(server: R
     first, _, second = data.partition(b"}")
     assert b"200 OK" in first
     assert is_refusal(second, 400)
+
+
+def test_an_application_that_answers_after_its_request_was_refused_is_not_heard(server: Running) -> None:
+    with server.connect() as client:
+        client.sendall(b"POST /stubborn HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n")
+        assert is_refusal(read_all(client), 400)
+        assert eventually(lambda: "/stubborn" in server.app.ended)
+    assert "/stubborn" not in server.app.failed
 
 
 def test_a_broken_body_after_its_answer_only_closes(server: Running) -> None:
