@@ -121,7 +121,7 @@ def _load(
         "rate": rate,
     }
     done = subprocess.run(
-        [sys.executable, "-m", "bench.load"], input=json.dumps(job), capture_output=True, text=True, check=True,
+        [sys.executable, "-m", "bench.load"], input=json.dumps(job), stdout=subprocess.PIPE, text=True, check=True,
         **on_core(LOAD_CORE),
     )  # fmt: skip
     answer: dict[str, Any] = json.loads(done.stdout)
@@ -202,7 +202,7 @@ async def _prepare(env: dict[str, str]) -> None:
     runtime = open_runtime(load(env))
     await migrate.migrate(runtime.db)
     await manage_keys.generate(runtime, "bench")
-    await demo.load_demo(runtime)
+    await demo.add_demo_data(runtime, "bench")
     await runtime.close()
 
 
