@@ -191,7 +191,8 @@ async def _expire(env: dict[str, str], sessions: int) -> None:
                    SELECT gen_random_uuid(), $1, 'bench', now() - interval '8 days', now() - interval '1 day',
                           now() - interval '2 days' FROM generate_series(1, $2) RETURNING id, expires_at)
                INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at)
-               SELECT gen_random_uuid(), id, 'customer', '{openid}', '{x}', sha256(id::text::bytea), expires_at FROM made""",
+               SELECT gen_random_uuid(), id, 'customer', '{openid}', '{x}', sha256(id::text::bytea), expires_at
+               FROM made""",
             user, sessions, timeout=300,
         )  # fmt: skip
     await runtime.db.execute("SELECT 1")
@@ -287,8 +288,8 @@ def _measure_all(service: Service, options: argparse.Namespace) -> list[str]:
         lines = [
             "# Benchmark",
             "",
-            f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores. One worker on one",
-            "core; load generator, PostgreSQL (fsync on) and Valkey on another. Rate limits, access log and metrics on.",
+            f"{datetime.now(UTC):%F}, Python {platform.python_version()}, {os.cpu_count()} cores. One worker on one core;",
+            "load generator, PostgreSQL (fsync on) and Valkey on another. Rate limits, access log and metrics are on.",
             f"`scripts/bench --rounds {options.rounds} --seconds {options.seconds:g}`",
             "",
             *_table(results),
