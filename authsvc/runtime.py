@@ -17,6 +17,7 @@ from authsvc.passwords import Passwords
 from authsvc.settings import Settings
 from authsvc.store.clients import ClientMemory
 from authsvc.store.failures import Failures
+from authsvc.store.grants import Turns
 from authsvc.store.postgres import Database
 from authsvc.store.redis import RedisStore
 from authsvc.store.revocation_set import RevocationSet
@@ -37,7 +38,7 @@ class Following:
     draining: bool = False
     redis_up: bool = False
     distrusted_epoch: int | None = None
-    evicted: int | None = None
+    redis_trouble: str | None = None
     keys: tuple[SigningKey, ...] = ()
 
     def age(self) -> float:
@@ -60,6 +61,7 @@ class Runtime:
     revocation_set: RevocationSet
     following: Following = field(default_factory=Following)
     truth_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TRUTH_READERS))
+    turns: Turns = field(default_factory=Turns)
     known_live: dict[str, float] = field(default_factory=dict)
     blocked: dict[str, float] = field(default_factory=dict)
 

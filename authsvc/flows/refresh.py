@@ -41,15 +41,16 @@ async def refresh(runtime: Runtime, client: Client, *, refresh_token: str | None
     if presented is None:
         metrics.refresh.labels("forged").inc()
         raise Rejected(InvalidGrantError(_WORN), "refresh_token_forged_or_foreign")
-    done = await grants.refresh(
-        runtime.db,
-        presented.grant_id,
-        presented.secret_hash,
-        presented.generation,
-        client_id=client.id,
-        grace_seconds=_grace_seconds(runtime, client),
-        scope=asked,
-    )
+    async with runtime.turns.take(presented.grant_id):
+        done = await grants.refresh(
+            runtime.db,
+            presented.grant_id,
+            presented.secret_hash,
+            presented.generation,
+            client_id=client.id,
+            grace_seconds=_grace_seconds(runtime, client),
+            scope=asked,
+        )
     verdict = done.verdict if done else "unknown"
     metrics.refresh.labels(verdict).inc()
     if verdict == "recover":

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from authsvc.oauth.records import Digest, Refreshed
+from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Database
 from authsvc.store.sessions import Ended
 
@@ -59,6 +64,32 @@ SELECT j.verdict, j.generation, j.session_id, s.user_id, j.scope, j.audience, j.
        s.auth_time, s.amr, u.roles
 FROM judged j JOIN user_sessions s ON s.id = j.session_id JOIN users u ON u.id = s.user_id
 """
+
+
+TURN_SECONDS = 0.75
+"""How long a refresh waits for those of the same grant in this worker."""
+
+
+class Turns:
+    """One refresh of a grant at a time in a worker. The row lock would order them too, but whoever waits for it holds
+    a connection, and a burst on one grant would hold the whole pool."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def take(self, grant_id: UUID) -> AsyncIterator[None]:
+        """Raises StoreUnavailable when the turn does not come in time."""
+        lock = self._locks.setdefault(grant_id, asyncio.Lock())
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await lock.acquire()
+        except TimeoutError as error:
+            raise StoreUnavailable("postgresql", "grant_busy") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 async def refresh(

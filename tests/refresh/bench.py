@@ -61,9 +61,9 @@ class Bench:
             age,
         )
 
-    async def add_grant(self, client_id: str) -> tuple[UUID, bytes]:
+    async def add_grant(self, client_id: str, secret: bytes | None = None) -> tuple[UUID, bytes]:
         """One more grant of the same session: (id, hash of its secret)."""
-        grant_id, secret_hash = uuid4(), sha256(os.urandom(16)).digest()
+        grant_id, secret_hash = uuid4(), sha256(secret or os.urandom(16)).digest()
         await self.sql.execute(
             """INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at)
                SELECT $1, id, $3, $4, '{x}', $5, expires_at FROM user_sessions WHERE id = $2""",

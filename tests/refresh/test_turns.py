@@ -1,0 +1,44 @@
+"""A burst on one grant waits for its turn in the worker, not for the row's lock with the pool's connections in hand."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+import httpx2
+
+from tests.test_main_job import login, refresh
+
+BUSY = "SELECT FROM grants WHERE session_id = $1 FOR UPDATE"
+
+
+async def test_a_burst_on_one_grant_leaves_the_pool_to_the_others(
+    http: httpx2.AsyncClient, sql: asyncpg.Connection
+) -> None:
+    crowded, other = await login(http), await login(http)
+    async with sql.transaction():
+        await sql.execute(BUSY, crowded["session_id"])
+        burst = [asyncio.create_task(refresh(http, crowded["refresh_token"])) for _ in range(50)]
+        await asyncio.sleep(0.1)
+        assert (await refresh(http, other["refresh_token"])).status_code == 200
+        assert await sql.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") == 1
+    answers = await asyncio.gather(*burst)
+    assert [answer.status_code for answer in answers] == [200] * 50
+    assert len({answer.json()["refresh_token"] for answer in answers}) == 1
+
+
+async def test_a_grant_that_is_locked_for_long_is_a_503_within_two_seconds_and_nothing_is_spent(
+    http: httpx2.AsyncClient, sql: asyncpg.Connection
+) -> None:
+    crowded, other = await login(http), await login(http)
+    async with sql.transaction():
+        await sql.execute(BUSY, crowded["session_id"])
+        async with asyncio.timeout(2):
+            burst = asyncio.gather(*(refresh(http, crowded["refresh_token"]) for _ in range(50)))
+            await asyncio.sleep(0.1)
+            assert (await refresh(http, other["refresh_token"])).status_code == 200
+            answers = await burst
+        assert {answer.status_code for answer in answers} == {503}
+        assert all(int(answer.headers["retry-after"]) >= 1 for answer in answers)
+    assert (await refresh(http, crowded["refresh_token"])).status_code == 200
+    assert await sql.fetchval("SELECT generation FROM grants WHERE session_id = $1", crowded["session_id"]) == 1
