@@ -92,8 +92,6 @@ class Supervisor:
         return self._signals > 0 or self._failure is not None
 
     def _start(self) -> None:
-        from authsvc.cli.worker import run_worker
-
         says, told = _spawn.Pipe(duplex=False)
         process = _spawn.Process(target=run_worker, args=(self._settings, self._sockets, self._tls, told))
         process.start()
@@ -198,3 +196,25 @@ def _signals() -> Iterator[socket.socket]:
                 signal.signal(number, handler)
         heard.close()
         told.close()
+
+
+def run_worker(settings: Settings, sockets: list[socket.socket], tls: TlsPair | None, to_parent: Connection) -> None:
+    """What a worker runs: tells its parent ("ready", "") or ("failed", one line), then serves on.
+
+    It stands here, and not in `worker`, so that the parent need not import what the workers are waiting for.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group, and the parent passes it on
+    from authsvc.cli.explain import explain
+    from authsvc.cli.worker import serve_here
+
+    def tell(word: str, text: str = "") -> None:
+        with suppress(OSError):
+            to_parent.send((word, text))
+
+    logs.configure(settings.log_level, settings.log_format)  # type: ignore[arg-type]  # settings allow no others
+    try:
+        serve_here(settings, sockets, tls, lambda _: tell("ready"))
+    except Exception as error:
+        lines, code = ([error.message], 1) if isinstance(error, Refused) else explain(error)
+        tell("failed", "; ".join(lines))
+        raise SystemExit(code) from None

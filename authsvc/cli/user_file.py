@@ -160,5 +160,5 @@ def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
         except StopIteration:
             return
         except csv.Error as error:
-            raise BadFile([f"line {reader.line_num}: {error}"]) from None
+            raise BadFile([f"line {reader.reader.line_num}: {error}"]) from None
         yield reader.line_num, fields

@@ -17,8 +17,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection
+from contextlib import contextmanager
 from typing import ClassVar
 
 import uvicorn
@@ -26,8 +25,6 @@ import uvloop
 
 from authsvc import logs
 from authsvc.app import App, lifespan
-from authsvc.cli.console import Refused
-from authsvc.cli.explain import explain
 from authsvc.cli.listening import TlsPair
 from authsvc.cli.running import open_with
 from authsvc.metrics import observe_refused
@@ -37,7 +34,6 @@ from authsvc.web.protocol import DeadlineProtocol
 from authsvc.web.wellknown import readiness_problems
 
 GRACE_SECONDS = 10
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _CLOSE = (b"connection", b"close")
 
 log = logs.get_logger()
@@ -128,10 +124,11 @@ async def _serve(
             told = True
             starting.cancel()
 
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, on_signal, number.name)
+    loop.add_signal_handler(signal.SIGTERM, on_signal, "SIGTERM")
     parent = multiprocessing.parent_process()
-    if parent is not None:  # its death is ours: an orphan would hold the port
+    if parent is None:
+        loop.add_signal_handler(signal.SIGINT, on_signal, "SIGINT")
+    else:  # a supervisor passes signals on; its death is ours, for an orphan would hold the port
         loop.add_reader(parent.sentinel, _orphaned, loop, parent.sentinel, server)
     try:
         async with lifespan(runtime):
@@ -182,23 +179,3 @@ def _server(settings: Settings, runtime: Runtime, tls: TlsPair | None, ready: Ca
     config.load()
     drain_seconds = 0 if settings.dev_mode else settings.drain_seconds
     return Server(config, drain_seconds, lambda: _announce(runtime, ready), drain)
-
-
-def run_worker(settings: Settings, sockets: list[socket.socket], tls: TlsPair | None, to_parent: Connection) -> None:
-    """A process of `serve --workers`: tells its parent ("ready", "") or ("failed", one line), then serves on."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group, and the parent passes it on
-    logs.configure(settings.log_level, settings.log_format)  # type: ignore[arg-type]  # settings allow no others
-
-    def tell(word: str, text: str = "") -> None:
-        with suppress(OSError):
-            to_parent.send((word, text))
-
-    try:
-        serve_here(settings, sockets, tls, lambda _: tell("ready"))
-    except Refused as error:
-        tell("failed", error.message)
-        raise SystemExit(1) from None
-    except Exception as error:
-        lines, code = explain(error)
-        tell("failed", "; ".join(lines))
-        raise SystemExit(code) from None

@@ -1,0 +1,119 @@
+"""`authsvc keys`."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_public_key,
+)
+
+from authsvc.keyring.master import MasterKeys
+from tests.cli.conftest import Cli, answer
+
+
+def phases(cli: Cli) -> dict[str, str]:
+    return {key["kid"]: key["phase"] for key in answer(cli("keys", "list", "--json"))}
+
+
+def signing(cli: Cli) -> str:
+    return next(kid for kid, phase in phases(cli).items() if phase == "signing")
+
+
+def pem(bits: int = 2048, password: bytes | None = None) -> bytes:
+    lock = BestAvailableEncryption(password) if password else NoEncryption()
+    key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock)
+
+
+def test_the_list_says_what_each_key_does_and_when_it_moves_on(cli: Cli) -> None:
+    first = signing(cli)
+    made = answer(cli("keys", "generate", "--json"))
+    table = cli("keys", "list").stdout.splitlines()
+    assert table[0].split("  ")[0] == "KID"
+    line = next(line for line in table if made["kid"] in line)
+    assert "announced" in line
+    assert "in 23 h 59 min" in line or "in 1 d" in line
+    assert made["replaces"] == first
+
+
+def test_rotate_announces_once_and_then_says_when(cli: Cli) -> None:
+    first = signing(cli)
+    text = cli("keys", "rotate").stdout
+    assert "announced, signs in" in text
+    again = cli("keys", "rotate").stdout
+    assert "is announced already and signs in" in again
+    assert len(phases(cli)) == 2
+    assert signing(cli) == first
+
+
+def test_rotate_now_is_refused_while_caches_may_lack_the_key(cli: Cli) -> None:
+    assert "authsvc keys generate" in cli("keys", "rotate", "--now", code=1).stderr
+    cli("keys", "generate")
+    refused = cli("keys", "rotate", "--now", code=1).stderr
+    assert "caches may lack it" in refused
+    assert refused.count("\n") == 1
+
+
+def test_withdraw_asks_first_and_needs_a_successor(cli: Cli) -> None:
+    first = signing(cli)
+    assert "--yes" in cli("keys", "withdraw", first, code=2).stderr
+    assert "authsvc keys generate" in cli("keys", "withdraw", first, "--yes", code=1).stderr
+    second = answer(cli("keys", "generate", "--json"))["kid"]
+    done = answer(cli("keys", "withdraw", first, "--yes", "--json"))
+    assert done == {"kid": first, "successor": second}
+    assert phases(cli) == {first: "withdrawn", second: "signing"}
+
+
+def test_an_imported_key_is_announced_like_a_new_one(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "old.pem"
+    file.write_bytes(pem())
+    made = answer(cli("keys", "import", str(file), "--json"))
+    assert phases(cli)[made["kid"]] == "announced"
+
+
+def test_a_key_that_is_here_already_is_not_imported_again_not_even_after_its_withdrawal(cli: Cli) -> None:
+    text = pem()
+    kid = answer(cli("keys", "import", "-", "--json", input=text))["kid"]
+    assert "here already" in cli("keys", "import", "-", input=text, code=1).stderr
+    cli("keys", "withdraw", kid, "--yes")
+    assert "here already" in cli("keys", "import", "-", input=text, code=1).stderr
+    assert phases(cli)[kid] == "withdrawn"
+
+
+def test_a_key_that_cannot_serve_is_refused_with_the_reason(cli: Cli) -> None:
+    assert "too short" in cli("keys", "import", "-", input=pem(1024), code=1).stderr
+    assert "encrypted" in cli("keys", "import", "-", input=pem(password=b"x"), code=1).stderr
+    assert "no PEM private key" in cli("keys", "import", "-", input=b"hello", code=1).stderr
+
+
+def test_public_halves_come_out_as_jwks_jwk_and_pem(cli: Cli) -> None:
+    kid = signing(cli)
+    jwks = json.loads(cli("keys", "export-public").stdout)
+    assert [key["kid"] for key in jwks["keys"]] == [kid]
+    one = json.loads(cli("keys", "export-public", kid).stdout)
+    public = load_pem_public_key(cli("keys", "export-public", kid, "--pem").stdout.encode())
+    assert isinstance(public, rsa.RSAPublicKey)
+    assert jwt.PyJWK(one).key.public_numbers() == public.public_numbers()
+    assert "d" not in one
+    assert "authsvc keys list" in cli("keys", "export-public", "nonsense", code=1).stderr
+
+
+def test_a_master_key_file_is_private_and_never_overwritten(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+    cli("keys", "generate-master", "--out", str(path))
+    text = path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert MasterKeys.parse(text).ids == (1,)
+    assert "not overwritten" in cli("keys", "generate-master", "--out", str(path), code=1).stderr
+    assert path.read_text() == text
+    assert "cannot make" in cli("keys", "generate-master", "--out", str(tmp_path / "no/such"), code=1).stderr
+    assert MasterKeys.parse(cli("keys", "generate-master", "--out", "-").stdout).ids == (1,)

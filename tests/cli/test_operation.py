@@ -1,0 +1,129 @@
+"""`authsvc migrate`, `settings`, `sweep`, `doctor`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from authsvc.dev.servers import Servers
+from authsvc.keyring.master import MasterKeys
+from tests.cli.conftest import Cli, answer, terminal
+from tests.conftest import with_database
+
+_numbers = count(1)
+
+
+@pytest.fixture
+async def empty_env(servers: Servers, settings_env: dict[str, str]) -> AsyncIterator[dict[str, str]]:
+    """A database that was never migrated."""
+    name = f"empty{os.getpid()}_{next(_numbers)}"
+    admin = await asyncpg.connect(servers.admin_url)
+    await admin.execute(f"CREATE DATABASE {name}")
+    yield {**settings_env, "AUTHSVC_DATABASE_URL": with_database(servers.database_url, name)}
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await admin.close()
+
+
+def state(findings: list[dict[str, str]], check: str) -> str:
+    return next(finding["state"] for finding in findings if finding["check"] == check)
+
+
+def test_migrate_says_what_is_pending_applies_it_and_has_nothing_to_do_then(empty_env: dict[str, str]) -> None:
+    cli = terminal(empty_env)
+    assert "pending  0001" in cli("migrate", "--check", code=1).stdout
+    assert answer(cli("migrate", "--json"))["applied"][0] == {"version": 1, "name": "sessions"}
+    assert cli("migrate").stdout == "The database is up to date.\n"
+    assert answer(cli("migrate", "--check", "--json")) == {"pending": []}
+
+
+def test_a_new_house_is_made_with_the_commands_that_the_errors_name(empty_env: dict[str, str]) -> None:
+    cli = terminal(empty_env)
+    assert "authsvc migrate" in cli("doctor", code=1).stdout
+    cli("migrate")
+    assert "authsvc keys generate" in cli("doctor", code=1).stdout
+    assert "authsvc keys generate" in cli("keys", "list").stdout
+    assert "signs now" in cli("keys", "generate").stdout
+    cli("doctor")
+
+
+def test_settings_are_shown_resolved_and_masked(settings_env: dict[str, str]) -> None:
+    url = "postgresql://ann:hunter2hunter2@db.example.com/authsvc"
+    cli = terminal({**settings_env, "AUTHSVC_DATABASE_URL": url, "AUTHSVC_ACCESS_TOKEN_SECONDS": "77"})
+    shown = answer(cli("settings", "--json"))
+    assert shown["AUTHSVC_ACCESS_TOKEN_SECONDS"] == "77"
+    assert shown["AUTHSVC_DATABASE_URL"] == "postgresql://ann:***@db.example.com/authsvc"
+    assert shown["AUTHSVC_MASTER_KEY"] == "***"
+    text = cli("settings").stdout
+    assert "hunter2" not in text
+    assert settings_env["AUTHSVC_MASTER_KEY"].split()[-1] not in text
+
+
+def test_the_help_of_settings_lists_every_name_with_default_and_meaning(settings_env: dict[str, str]) -> None:
+    cli = terminal(settings_env)
+    text = cli("settings", "--help").stdout
+    for name in answer(cli("settings", "--json")):
+        assert name in text
+    assert "AUTHSVC_MASTER_KEY[_FILE]" in text
+    assert "[required]" in text
+    assert "[1800]" in text
+
+
+async def test_sweep_tells_what_it_deleted(cli: Cli, sql: asyncpg.Connection) -> None:
+    await sql.execute(
+        """INSERT INTO user_sessions (id, user_id, expires_at)
+           SELECT gen_random_uuid(), id, now() - interval '2 hours' FROM users"""
+    )
+    assert answer(await asyncio.to_thread(cli, "sweep", "--json"))["deleted"] == {"user_sessions": 3}
+    assert "Nothing had expired." in (await asyncio.to_thread(cli, "sweep")).stdout
+    assert await sql.fetchval("SELECT actor FROM audit_events WHERE event = 'swept'") is not None
+
+
+def test_a_healthy_house_has_nothing_to_fail(cli: Cli, settings_env: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "master.key"
+    file.write_text(settings_env["AUTHSVC_MASTER_KEY"])
+    file.chmod(0o600)
+    env = {name: value for name, value in settings_env.items() if name != "AUTHSVC_MASTER_KEY"}
+    healthy = terminal({**env, "AUTHSVC_MASTER_KEY_FILE": str(file)})
+    findings = answer(healthy("doctor", "--json"))
+    assert {finding["state"] for finding in findings if finding["check"] != "successor"} == {"ok"}
+    assert state(findings, "successor") == "warn"
+    healthy("keys", "generate")
+    assert state(answer(healthy("doctor", "--json")), "successor") == "ok"
+    file.chmod(0o644)
+    result = healthy("doctor", code=1)
+    assert f"chmod 600 {file}" in result.stdout
+    file.chmod(0o640)
+    assert "its group may use it" in healthy("doctor").stdout
+
+
+def test_the_doctor_names_each_trouble_and_what_to_do(settings_env: dict[str, str]) -> None:
+    stranger = {**settings_env, "AUTHSVC_MASTER_KEY": MasterKeys.generate(os.urandom)}
+    assert "restore the master key file" in terminal(stranger)("doctor", code=1).stdout
+    away = {
+        **settings_env,
+        "AUTHSVC_DATABASE_URL": "postgresql://x:hunter2hunter2@127.0.0.1:1/x",
+        "AUTHSVC_REDIS_URL": "redis://:hunter2hunter2@127.0.0.1:1",
+    }
+    result = terminal(away)("doctor", code=1)
+    assert "AUTHSVC_DATABASE_URL" in result.stdout
+    assert "AUTHSVC_REDIS_URL" in result.stdout
+    assert "hunter2" not in result.output
+    findings = answer(terminal({})("doctor", "--json", code=1))
+    assert {finding["state"] for finding in findings} == {"FAIL"}
+    assert len(findings) == 4
+    broken = terminal({**settings_env, "AUTHSVC_MASTER_KEY": "nonsense"})("doctor", code=1)
+    assert "nonsense" not in broken.output
+    assert "generate-master" in broken.stdout
+
+
+def test_the_doctor_sees_a_clock_that_is_wrong(settings_env: dict[str, str]) -> None:
+    findings = answer(terminal({**settings_env, "AUTHSVC_CLOCK_OFFSET_SECONDS": "120"})("doctor", "--json", code=1))
+    assert state(findings, "clock") == "FAIL"
+    findings = answer(terminal({**settings_env, "AUTHSVC_CLOCK_OFFSET_SECONDS": "-5"})("doctor", "--json"))
+    assert state(findings, "clock") == "warn"

@@ -1,0 +1,204 @@
+"""`authsvc serve`: starts, refuses, serves, ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import ssl
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from authsvc.dev.tls import make_certificate
+from tests.cli.conftest import Process, Start, children, get
+from tests.conftest import with_database
+from tests.replicas import free_port
+
+DRAIN = {"AUTHSVC_DEV_MODE": "false", "AUTHSVC_DRAIN_SECONDS": "2"}
+
+
+def serving(start: Start, env: dict[str, str], *words: str) -> tuple[Process, str]:
+    port = free_port()
+    process = start("serve", "--port", str(port), *words, env=env)
+    process.wait_for(lambda: bool(process.events("serving")))
+    return process, f"http://127.0.0.1:{port}"
+
+
+def refused(start: Start, env: dict[str, str], *words: str) -> tuple[int, str]:
+    process = start("serve", "--port", "0", *words, env=env)
+    return process.popen.wait(20), process.err.read_text()
+
+
+def test_it_says_when_it_serves_and_ends_with_0(start: Start, settings_env: dict[str, str]) -> None:
+    process, url = serving(start, settings_env)
+    [line] = process.events("serving")
+    assert line["url_host"] == url
+    assert line["workers"] == 1
+    assert line["elapsed_ms"] < 10_000
+    assert get(url + "/readyz")[0] == 200
+    assert process.end() == 0
+    assert process.events("stopped")
+    assert process.err.read_text() == ""
+
+
+def test_any_free_port_will_do(start: Start, settings_env: dict[str, str]) -> None:
+    process = start("serve", "--port", "0", env=settings_env)
+    process.wait_for(lambda: bool(process.events("serving")))
+    assert get(process.events("serving")[0]["url_host"] + "/livez")[0] == 200
+    assert process.end(signal.SIGINT) == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_unmigrated_database_is_refused_in_one_line_with_the_command(
+    start: Start, settings_env: dict[str, str], workers: str
+) -> None:
+    empty = {**settings_env, "AUTHSVC_DATABASE_URL": with_database(settings_env["AUTHSVC_DATABASE_URL"], "postgres")}
+    code, said = refused(start, empty, "--workers", workers)
+    assert code == 1
+    assert said == "authsvc: the database is behind this version of authsvc; run `authsvc migrate` first\n"
+
+
+def test_bad_settings_are_all_named_and_2(start: Start, settings_env: dict[str, str]) -> None:
+    code, said = refused(start, {**settings_env, "AUTHSVC_LOG_LEVEL": "loud", "AUTHSVC_TYPO": "1"})
+    assert code == 2
+    assert [line.split(":")[1].strip() for line in said.splitlines()] == ["AUTHSVC_LOG_LEVEL", "AUTHSVC_TYPO"]
+
+
+def test_a_wrong_master_key_is_said(start: Start, settings_env: dict[str, str]) -> None:
+    code, said = refused(start, {**settings_env, "AUTHSVC_MASTER_KEY": "1 " + "A" * 43})
+    assert code == 1
+    assert "none of the 1 signing keys opens" in said
+    assert said.count("\n") == 1
+
+
+def test_a_port_in_use_is_said(start: Start, settings_env: dict[str, str]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        process = start("serve", "--port", str(port), env=settings_env)
+        assert process.popen.wait(20) == 1
+        assert process.err.read_text().startswith(f"authsvc: port {port} is in use: ")
+        code, said = refused(start, {**settings_env, "AUTHSVC_METRICS": f"127.0.0.1:{port}"})
+        assert code == 1
+        assert f"cannot serve /metrics on 127.0.0.1:{port}" in said
+    code, said = refused(start, settings_env, "--host", "192.0.2.1")
+    assert code == 1
+    assert "192.0.2.1" in said
+    assert said.count("\n") == 1
+
+
+def test_postgresql_being_away_does_not_keep_it_from_starting(start: Start, settings_env: dict[str, str]) -> None:
+    env = {**settings_env, "AUTHSVC_DATABASE_URL": "postgresql://x@127.0.0.1:1/x"}
+    process, url = serving(start, env)
+    assert get(url + "/livez")[0] == 200
+    assert get(url + "/readyz")[0] == 503
+    assert process.events("serving_but_not_ready")
+    assert process.end() == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_sigterm_makes_it_unready_at_once_and_it_answers_on_until_the_drain_is_over(
+    start: Start, settings_env: dict[str, str], workers: str
+) -> None:
+    process, url = serving(start, {**settings_env, **DRAIN}, "--workers", workers)
+    process.popen.terminate()
+    told = time.monotonic()
+    process.wait_for(lambda: get(url + "/readyz")[0] == 503, 2)
+    assert "draining" in get(url + "/readyz")[1]
+    assert get(url + "/.well-known/jwks.json")[0] == 200
+    with urllib.request.urlopen(url + "/livez") as reply:
+        assert reply.headers["connection"] == "close"
+    assert process.popen.wait(10) == 0
+    assert 1.8 < time.monotonic() - told < 6
+    assert len(process.events("stopped")) == int(workers)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_second_signal_ends_the_drain(start: Start, settings_env: dict[str, str], workers: str) -> None:
+    env = {**settings_env, **DRAIN, "AUTHSVC_DRAIN_SECONDS": "60"}
+    process, url = serving(start, env, "--workers", workers)
+    process.popen.send_signal(signal.SIGINT)
+    process.wait_for(lambda: len(process.events("draining")) == int(workers))
+    assert get(url + "/livez")[0] == 200
+    assert process.end(signal.SIGINT, 8) == 0
+
+
+def test_ctrl_c_reaches_the_whole_group_and_still_drains_once(start: Start, settings_env: dict[str, str]) -> None:
+    process, url = serving(start, {**settings_env, **DRAIN}, "--workers", "2")
+    for pid in [process.popen.pid, *children(process.popen.pid)]:
+        os.kill(pid, signal.SIGINT)
+    process.wait_for(lambda: len(process.events("draining")) == 2)
+    time.sleep(0.5)
+    assert get(url + "/livez")[0] == 200
+    assert process.popen.wait(10) == 0
+
+
+def test_two_workers_share_their_metrics_on_a_listener_of_the_parent(
+    start: Start, settings_env: dict[str, str]
+) -> None:
+    port = free_port()
+    process, url = serving(start, {**settings_env, "AUTHSVC_METRICS": f"127.0.0.1:{port}"}, "--workers", "2")
+    for _ in range(20):
+        assert get(url + "/livez")[0] == 200
+    counted = 'authsvc_requests_total{endpoint="/livez",method="GET",status="200"} 20.0\n'
+    process.wait_for(lambda: counted in get(f"http://127.0.0.1:{port}/metrics")[1], 5)
+    assert get(url + "/metrics")[0] == 404
+    pids = {line["pid"] for line in process.events("worker_ready")}
+    assert len(pids) == 2
+    assert process.end() == 0
+    assert get(f"http://127.0.0.1:{port}/metrics")[0] == 0
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_one_worker_serves_metrics_on_a_listener_of_its_own(start: Start, settings_env: dict[str, str]) -> None:
+    port = free_port()
+    process, url = serving(start, {**settings_env, "AUTHSVC_METRICS": f"127.0.0.1:{port}"})
+    assert "authsvc_build_info" in get(f"http://127.0.0.1:{port}/metrics")[1]
+    assert get(url + "/metrics")[0] == 404
+    assert process.end() == 0
+
+
+def test_a_worker_that_dies_is_replaced(start: Start, settings_env: dict[str, str]) -> None:
+    process, url = serving(start, settings_env, "--workers", "2")
+    victim = process.events("worker_ready")[0]["pid"]
+    os.kill(victim, signal.SIGKILL)
+    process.wait_for(lambda: len(process.events("worker_ready")) == 3)
+    assert process.events("worker_died")[0]["pid"] == victim
+    assert get(url + "/readyz")[0] == 200
+    assert process.end() == 0
+
+
+def test_workers_whose_parent_is_killed_end_and_free_the_port(start: Start, settings_env: dict[str, str]) -> None:
+    process, url = serving(start, settings_env, "--workers", "2")
+    process.popen.kill()
+    process.popen.wait()
+    deadline = time.monotonic() + 5
+    while get(url + "/livez")[0] and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert get(url + "/livez")[0] == 0
+
+
+def test_tls_is_served_and_files_that_do_not_fit_are_refused(
+    start: Start, settings_env: dict[str, str], tmp_path: Path
+) -> None:
+    files, others = make_certificate(tmp_path / "a"), make_certificate(tmp_path / "b")
+    words = ("--tls-cert", str(files.cert_file), "--tls-key", str(files.key_file))
+    process, url = serving(start, settings_env, *words)
+    trust = ssl.create_default_context(cafile=str(files.ca_file))
+    with urllib.request.urlopen(url.replace("http://127.0.0.1", "https://localhost") + "/readyz", context=trust) as ok:
+        assert ok.status == 200
+    assert process.end() == 0
+    for cert, key, why in (
+        (files.cert_file, others.key_file, "does not belong to"),
+        (files.cert_file, tmp_path / "missing", "cannot read"),
+        (files.key_file, files.key_file, "not a certificate and its private key"),
+    ):
+        code, said = refused(start, settings_env, "--tls-cert", str(cert), "--tls-key", str(key))
+        assert code == 1
+        assert why in said
+        assert said.count("\n") == 1
+    assert refused(start, settings_env, "--tls-cert", str(files.cert_file))[0] == 2
