@@ -288,8 +288,8 @@ def _measure_all(service: Service, options: argparse.Namespace) -> list[str]:
         lines = [
             "# Benchmark",
             "",
-            f"{datetime.now(UTC):%F}, Python {platform.python_version()}, {os.cpu_count()} cores. One worker on one core;",
-            "load generator, PostgreSQL (fsync on) and Valkey on another. Rate limits, access log and metrics are on.",
+            f"{datetime.now(UTC):%F}, Python {platform.python_version()}, {os.cpu_count()} cores. One worker on one",
+            "core; load generator, PostgreSQL (fsync on) and Valkey on another. Rate limits, logs and metrics on.",
             f"`scripts/bench --rounds {options.rounds} --seconds {options.seconds:g}`",
             "",
             *_table(results),
