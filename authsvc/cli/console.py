@@ -21,9 +21,10 @@ class Refused(click.ClickException):
 
 
 def complain(*lines: str) -> None:
-    """Errors, on standard error."""
+    """Errors, on standard error. What follows a line's end (a server's last words) stands below it."""
     for line in lines:
-        click.echo(f"authsvc: {inert(line)}", err=True)
+        first, *rest = line.splitlines() or [""]
+        click.echo("\n".join([f"authsvc: {inert(first)}", *map(inert, rest)]), err=True)
 
 
 def inert(text: str) -> str:

@@ -118,7 +118,6 @@ def _master_key_file(environ: Mapping[str, str]) -> list[Finding]:
 
 
 async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
-    from authsvc.cli.explain import cause
     from authsvc.store import health, migrate
     from authsvc.store.errors import StoreUnavailable
 
@@ -142,7 +141,7 @@ async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
         for finding in await _keys(runtime, runtime.clock.now()):
             yield finding
     except StoreUnavailable as error:
-        yield Finding("PostgreSQL", "FAIL", cause(error), "start it, or correct AUTHSVC_DATABASE_URL")
+        yield Finding("PostgreSQL", "FAIL", health.cause(error), "start it, or correct AUTHSVC_DATABASE_URL")
 
 
 def _judge_postgres(found: PostgresHealth) -> Finding:
@@ -227,7 +226,6 @@ async def _keys(runtime: Runtime, now: datetime) -> list[Finding]:
 
 
 async def _redis(runtime: Runtime) -> AsyncIterator[Finding]:
-    from authsvc.cli.explain import cause
     from authsvc.store import health
     from authsvc.store.errors import StoreUnavailable
 
@@ -235,7 +233,7 @@ async def _redis(runtime: Runtime) -> AsyncIterator[Finding]:
         found = await health.redis(runtime.redis)
     except StoreUnavailable as error:
         yield Finding(
-            "Redis", "FAIL", cause(error),
+            "Redis", "FAIL", health.cause(error),
             "start it, or correct AUTHSVC_REDIS_URL; until then authsvc serves from PostgreSQL alone",
         )  # fmt: skip
         return

@@ -77,6 +77,8 @@ def serve(settings: Settings, sockets: list[socket.socket], tls: TlsPair | None)
 
     from authsvc.cli.supervisor import Supervisor, metrics_directory
 
+    for name in [name for name in os.environ if name.startswith("AUTHSVC_")]:
+        del os.environ[name]  # the workers are told by their parent: no secret is in their environment
     with metrics_directory(), metrics_listener(settings):
         Supervisor(settings, sockets, tls, lambda: announce(settings, tls)).run()
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import datetime
 
+import asyncpg
+from redis.exceptions import RedisError
+
+from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Database
 from authsvc.store.redis import RedisStore
 
@@ -60,3 +65,20 @@ async def redis(store: RedisStore) -> RedisHealth:
         maxmemory=int(memory.get("maxmemory", 0)),
         evicted=int(stats.get("evicted_keys", 0)),
     )
+
+
+def cause(error: StoreUnavailable) -> str:
+    """Why, as the store or the network said it, for the operator; never a URL, and so never a password."""
+    below = error.__cause__
+    while below is not None and below.__cause__ is not None:
+        below = below.__cause__
+    if isinstance(below, OSError) and below.errno is not None and below.errno > 0:
+        return os.strerror(below.errno)
+    if isinstance(below, asyncpg.PostgresError | RedisError) and "://" not in str(below):
+        return str(below).partition("\n")[0]
+    return error.kind.replace("_", " ")
+
+
+def refusal(error: Exception) -> str | None:
+    """What PostgreSQL said where it is there and refuses (a missing right, say); None for any other exception."""
+    return str(error).partition("\n")[0] if isinstance(error, asyncpg.PostgresError) else None

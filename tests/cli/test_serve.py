@@ -149,6 +149,8 @@ def test_two_workers_share_their_metrics_on_a_listener_of_the_parent(
     assert get(url + "/metrics")[0] == 404
     pids = {line["pid"] for line in process.events("worker_ready")}
     assert len(pids) == 2
+    for pid in children(process.popen.pid):
+        assert b"AUTHSVC_" not in Path(f"/proc/{pid}/environ").read_bytes()
     assert process.end() == 0
     assert get(f"http://127.0.0.1:{port}/metrics")[0] == 0
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
