@@ -45,8 +45,10 @@ async def spread(runtime: Runtime, rows: Sequence[Revocation], epoch_number: int
 
 async def _distrust(runtime: Runtime, epoch_number: int) -> None:
     # The first revocation of an outage pays the wait. While nobody has rebuilt Redis since (the epoch is still the one
-    # that we declared), every replica already asks PostgreSQL.
-    if runtime.following.distrusted_epoch == epoch_number:
+    # that we declared), every replica already asks PostgreSQL. The epoch that the commit saw would not do: a rebuild
+    # that began after that reading, and before the commit, may have missed this revocation.
+    declared = runtime.following.distrusted_epoch
+    if declared == epoch_number and declared == await revocations.current_epoch(runtime.db):
         return
     declared = await revocations.next_epoch(runtime.db)
     await asyncio.sleep(LONGEST_SYNC_SECONDS)

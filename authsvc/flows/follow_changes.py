@@ -18,8 +18,8 @@ from authsvc.logs import get_logger
 from authsvc.runtime import Runtime
 from authsvc.store import keys, migrate, revocations
 from authsvc.store.errors import StoreUnavailable
+from authsvc.store.revocations import State
 
-EVICTION_CHECK_SECONDS = 5.0
 RETRY_SECONDS = 0.2
 
 log = get_logger()
@@ -28,7 +28,6 @@ log = get_logger()
 async def follow_changes(runtime: Runtime) -> None:
     """For ever, with a little jitter so that replicas do not ask in step."""
     silent_since: float | None = None
-    next_eviction_check = 0.0
     while True:
         pause = runtime.settings.sync_interval_seconds
         try:
@@ -43,9 +42,6 @@ async def follow_changes(runtime: Runtime) -> None:
                 log.error("postgresql_silent", reason=error.kind)
         except Exception as error:  # a worker that stops following would serve stale keys: never stop
             log.error("follow_failed", error_type=type(error).__name__, exc_info=True)
-        if monotonic() >= next_eviction_check:
-            next_eviction_check = monotonic() + EVICTION_CHECK_SECONDS
-            await _watch_evictions(runtime)
         measure_keys(runtime)
         metrics.sync_age.set(runtime.following.age())
         metrics.redis_trusted.set(runtime.following.redis_up)
@@ -68,15 +64,31 @@ async def follow_once(runtime: Runtime) -> None:
     runtime.revocation_set.require(state.epoch)
     runtime.following.epoch_number = state.epoch_number
     runtime.following.heard_at = asked_at
+    if runtime.following.redis_up:
+        try:
+            await _follow_in_redis(runtime, state, epoch_in_redis, mark_in_redis)
+        except StoreUnavailable:
+            runtime.following.redis_up = False
     if not runtime.following.redis_up:
-        return
-    try:
-        if epoch_in_redis == state.epoch and mark_in_redis is not None:
-            await runtime.revocation_set.copy(state.rows, epoch=state.epoch, read_mark=mark_in_redis, mark=state.mark)
-        else:
-            await rebuild(runtime)
-    except StoreUnavailable:
+        # It may answer others all the same: not without what PostgreSQL has told us since.
+        runtime.revocation_set.expect(state.mark)
+
+
+async def _follow_in_redis(runtime: Runtime, state: State, epoch_in_redis: str | None, mark: int | None) -> None:
+    if trouble := await runtime.revocation_set.trouble():
+        if trouble != runtime.following.redis_trouble:
+            log.error("redis_unfit", reason=trouble)
+        runtime.following.redis_trouble = trouble
         runtime.following.redis_up = False
+        return
+    runtime.following.redis_trouble = None
+    holes = await runtime.revocation_set.has_holes()
+    if holes:
+        log.error("redis_evicted_revocations")
+    if epoch_in_redis == state.epoch and mark is not None and not holes:
+        await runtime.revocation_set.copy(state.rows, epoch=state.epoch, read_mark=mark, mark=state.mark)
+    else:
+        await rebuild(runtime)
 
 
 async def load_keys(runtime: Runtime) -> None:
@@ -101,9 +113,6 @@ def measure_keys(runtime: Runtime) -> None:
 async def rebuild(runtime: Runtime) -> None:
     """Fill Redis anew from PostgreSQL, under a new epoch, unless another replica is at it."""
     if not await runtime.revocation_set.claim_rebuild():
-        return
-    if trouble := await runtime.revocation_set.trouble():
-        log.error("redis_unfit", reason=trouble)
         return
     await revocations.next_epoch(runtime.db)
     state = await revocations.read_state(runtime.db, 0)
@@ -134,14 +143,3 @@ async def _position(runtime: Runtime) -> tuple[str | None, int | None]:
         return None, None
     runtime.following.redis_up = True
     return position
-
-
-async def _watch_evictions(runtime: Runtime) -> None:
-    try:
-        evicted = await runtime.revocation_set.evicted()
-        before, runtime.following.evicted = runtime.following.evicted, evicted
-        if before is not None and evicted > before:
-            log.error("redis_evicted_revocations", count=evicted - before)
-            await revocations.next_epoch(runtime.db)
-    except StoreUnavailable:
-        return

@@ -36,7 +36,7 @@ class RedisStore:
         self.prefix = prefix
         self._redis: Redis = Redis.from_url(
             url,
-            socket_timeout=TIMEOUT_SECONDS,
+            socket_timeout=None,  # ours below; redis-py's is a task a command, and may swallow a cancellation (3.11)
             socket_connect_timeout=TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 0),
             max_connections=MAX_CONNECTIONS,
@@ -59,7 +59,8 @@ class RedisStore:
             if self._open_until and monotonic() < self._open_until:
                 raise StoreUnavailable("redis", "breaker_open")
             try:
-                answer = await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
+                async with asyncio.timeout(TIMEOUT_SECONDS):
+                    answer = await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
             except NoScriptError:
                 raise
             except (RedisError, OSError, TimeoutError) as error:

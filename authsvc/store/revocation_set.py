@@ -5,14 +5,18 @@ Keys `<prefix>:{rev}:<kind>:<subject>` hold `not_before`. Beside them:
 - `mark`: every revocation of a PostgreSQL transaction below it is in the set. It moves in the same script as the data,
   so a Redis that lost data (a failover, an old dump) shows an older mark, and an emptied one shows none.
 
+- `evicted`: how many keys the server had evicted when the set was built. Another number: it may have holes.
+
 A replica believes an answer when the epoch is the one that PostgreSQL requires and the mark is not older than the
-newest one it ever saw. A marker alone would not do: a Redis that lost its last writes still holds every marker.
+newest one it ever saw, or tried in vain to set: a Redis that answers but takes no writes (full, read-only) is behind.
+A marker alone would not do: a Redis that lost its last writes still holds every marker.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from typing import Any
 
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.redis import RedisStore, Script
@@ -57,8 +61,10 @@ class RevocationSet:
         self._redis = redis
         self._epoch_key = redis.key("rev", "epoch")
         self._mark_key = redis.key("rev", "mark")
+        self._evicted_key = redis.key("rev", "evicted")
         self._required: str | None = None
         self._newest_mark = -1
+        self._fit = True
 
     def require(self, epoch: str) -> None:
         """Believe only content copied under this epoch."""
@@ -66,12 +72,17 @@ class RevocationSet:
             self._required = epoch
             self._newest_mark = -1
 
+    def expect(self, mark: int) -> None:
+        """Believe only content that has come as far as this mark."""
+        self._newest_mark = max(self._newest_mark, mark)
+
     async def find(self, token: Bearer) -> Answer:
         """Look a token up, in one round trip. Raises StoreUnavailable."""
         named = keys_of(token)
         keys = [self._redis.key("rev", kind, subject) for kind, subject, _ in named]
         epoch, mark, *values = await self._redis.command("MGET", self._epoch_key, self._mark_key, *keys)
-        if epoch is None or epoch != self._required or mark is None or int(mark) < self._newest_mark:
+        whole = self._fit and epoch is not None and epoch == self._required and mark is not None
+        if not whole or int(mark) < self._newest_mark:
             # What it does hold is true all the same: entries are only ever written after their commit.
             return Answer.REVOKED if self._voids(named, values, token) else Answer.UNTRUSTED
         self._newest_mark = int(mark)
@@ -104,20 +115,25 @@ class RevocationSet:
     async def copy(self, rows: Sequence[Revocation], *, epoch: str, read_mark: int, mark: int) -> bool:
         """Bring the set from `read_mark` to `mark`. False: Redis went back or was rebuilt meanwhile; look again.
 
-        Only the last batch moves the mark: a copy cut in the middle is a copy still to be made.
+        Only the last batch moves the mark: a copy cut in the middle is a copy still to be made. Until it is made, by
+        whomever, the set is not believed. Raises StoreUnavailable.
         """
+        try:
+            return await self._copy(rows, epoch, read_mark, mark)
+        finally:
+            self.expect(mark)
+
+    async def _copy(self, rows: Sequence[Revocation], epoch: str, read_mark: int, mark: int) -> bool:
         batches = [rows[i : i + _BATCH] for i in range(0, len(rows), _BATCH)] or [()]
         for batch in batches[:-1]:
             if await self._write(epoch, read_mark, read_mark, batch) != "copied":
                 return False
-        if await self._write(epoch, read_mark, mark, batches[-1]) != "copied":
-            return False
-        self._newest_mark = max(self._newest_mark, mark)
-        return True
+        return await self._write(epoch, read_mark, mark, batches[-1]) == "copied"
 
     async def rebuild(self, rows: Sequence[Revocation], *, epoch: str, mark: int) -> None:
         """Fill the set anew under `epoch`. Foreign to every reader until the last command."""
         await self._redis.command("DEL", self._epoch_key)
+        await self._redis.command("SET", self._evicted_key, await self._evicted())
         await self._redis.command("SET", self._mark_key, mark)
         for start in range(0, len(rows), _BATCH):
             await self._write("", 0, 0, rows[start : start + _BATCH])
@@ -136,13 +152,35 @@ class RevocationSet:
         return done
 
     async def trouble(self) -> str | None:
-        """A reason not to keep a revocation set in this Redis, or None. An evicted entry would un-revoke a token."""
-        info = await self._redis.command("INFO", "memory")
-        policy = info.get("maxmemory_policy", "noeviction")
-        if policy != "noeviction":
-            return f"maxmemory-policy is {policy}: it must be noeviction, or evicted revocations come back to life"
-        return None
+        """A reason not to keep a revocation set in this Redis, or None. An evicted entry would un-revoke a token.
 
-    async def evicted(self) -> int:
-        """How many keys this server has evicted since it started."""
-        return int((await self._redis.command("INFO", "stats")).get("evicted_keys", 0))
+        While there is one, nothing that is not in the set is believed. Raises StoreUnavailable.
+        """
+        policy = (await self._info("memory")).get("maxmemory_policy", "noeviction")
+        self._fit = policy == "noeviction"
+        if self._fit:
+            return None
+        return f"maxmemory-policy is {policy}: it must be noeviction, or evicted revocations come back to life"
+
+    async def has_holes(self) -> bool:
+        """Whether this server evicted keys, or began to count anew, since the set was built. Then it is not believed.
+
+        Raises StoreUnavailable.
+        """
+        built_at = await self._redis.command("GET", self._evicted_key)
+        holes = built_at is not None and int(built_at) != await self._evicted()
+        self._fit = self._fit and not holes
+        return holes
+
+    async def _evicted(self) -> int:
+        return int((await self._info("stats")).get("evicted_keys", 0))
+
+    async def _info(self, section: str) -> dict[str, Any]:
+        # Some managed servers refuse INFO. They set the policy themselves, and it is their word that we have then.
+        try:
+            answer: dict[str, Any] = await self._redis.command("INFO", section)
+        except StoreUnavailable as error:
+            if error.kind == "refused":
+                return {}
+            raise
+        return answer

@@ -88,6 +88,12 @@ async def next_epoch(db: Database) -> int:
     return number
 
 
+async def current_epoch(db: Database) -> int:
+    """The revocation epoch that is in force."""
+    number: int = await db.fetchval("SELECT revocation_epoch FROM service_state")
+    return number
+
+
 async def is_revoked(db: Database, token: Bearer) -> bool:
     """The truth, for one access token."""
     found: bool = await db.fetchval(

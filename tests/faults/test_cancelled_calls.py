@@ -1,0 +1,77 @@
+"""Calls cut at random moments: no later call ever gets another one's answer (the class of CVE-2023-28858)."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+
+from authsvc.dev.servers import Servers
+from authsvc.store.errors import StoreUnavailable
+from authsvc.store.postgres import Database
+from authsvc.store.redis import RedisStore
+from tests.faults.conftest import database_proxy, on_database, on_redis, redis_proxy
+
+pytestmark = pytest.mark.faults
+
+CALLS = 1200
+AT_ONCE = 12
+
+
+async def hammer(ask: Callable[[str], Awaitable[str]], patience: tuple[float, ...]) -> Counter[str]:
+    """CALLS calls, AT_ONCE at a time, most of them cancelled somewhere; every answer must echo its question."""
+    dice, seen, numbers = random.Random(7), Counter[str](), iter(range(CALLS))
+
+    async def worker() -> None:
+        for number in numbers:
+            question = f"question {number}"
+            task = asyncio.ensure_future(ask(question))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(task), dice.choice(patience))
+            cut = task.cancel()
+            try:
+                answer = await task
+            except asyncio.CancelledError:
+                seen["cancelled"] += 1
+            except StoreUnavailable as error:
+                seen[error.kind] += 1
+                await asyncio.sleep(0.002)
+            else:
+                assert not cut, "the cancellation was swallowed: whoever waits for this task to end waits for ever"
+                assert answer == question
+                seen["answered"] += 1
+
+    await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
+    return seen
+
+
+async def test_no_answer_of_redis_reaches_another_call(servers: Servers) -> None:
+    async with redis_proxy(servers) as proxy:
+        proxy.delay = 0.002
+        store = RedisStore(on_redis(servers.redis_url, proxy), prefix="x")
+        seen = await hammer(lambda question: store.command("ECHO", question), (0.002, 0.008, 0.03, 0.1, 0.15))
+        assert seen["cancelled"] > 500, seen
+        assert seen["answered"] > 100, seen
+        proxy.delay = 0
+        for number in range(100):
+            assert await store.command("ECHO", f"after {number}") == f"after {number}"
+        await store.close()
+
+
+async def test_no_answer_of_postgresql_reaches_another_call(servers: Servers) -> None:
+    async with database_proxy(servers) as proxy:
+        database = Database(on_database(servers.database_url, proxy), size=AT_ONCE, statement_cache_size=100)
+        await database.connect()
+        proxy.delay = 0.001
+        seen = await hammer(lambda question: database.fetchval("SELECT $1::text", question), (0.004, 0.01, 0.1, 0.2))
+        assert seen["cancelled"] > 500, seen
+        assert seen["answered"] > 100, seen
+        proxy.delay = 0
+        await asyncio.sleep(0.6)
+        for number in range(100):
+            assert await database.fetchval("SELECT $1::text", f"after {number}") == f"after {number}"
+        await database.close()

@@ -1,0 +1,125 @@
+"""Redis is gone, stopped, paused, or refuses what managed ones refuse: it is in nobody's way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Any
+
+import pytest
+import redis.asyncio
+
+from authsvc.dev.servers import Servers
+from authsvc.store.failures import Bucket
+from tests.faults.conftest import Service, active, logout, profile, serving, timed
+from tests.test_main_job import LOGIN, login, refresh
+
+pytestmark = pytest.mark.faults
+
+
+@asynccontextmanager
+async def broken(how: str, servers: Servers, valkey: redis.asyncio.Redis) -> AsyncIterator[None]:
+    if how == "killed":
+        servers.redis.kill()
+    elif how == "stopped":
+        servers.redis.freeze()
+    else:
+        await valkey.execute_command("CLIENT", "PAUSE", "3000", "ALL")
+    over = monotonic() + 3
+    yield
+    if how == "paused":  # not even UNPAUSE is heard
+        await asyncio.sleep(over - monotonic())
+    servers.redis.thaw()
+    servers.redis.start()
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped", "paused"])
+async def test_without_redis_everything_works_and_only_the_first_logout_waits(
+    service: Service, servers: Servers, valkey: redis.asyncio.Redis, how: str
+) -> None:
+    http = service.http
+    people = [await login(http) for _ in range(8)]
+    assert await active(http, people[0]) is True
+    async with broken(how, servers, valkey):
+        answer, took = await timed(refresh(http, people[0]["refresh_token"]))
+        assert (answer.status_code, took < 0.1) == (200, True), took
+        answer, took = await timed(http.post("/api/auth/login", json=LOGIN))
+        assert (answer.status_code, took < 0.7) == (200, True), took
+        assert (await profile(http, people[0])).status_code == 200
+        assert await active(http, people[0]) is True
+        answer, first = await timed(logout(http, people[1]))
+        assert answer.status_code == 204
+        assert 1 <= first < 1.6, first
+        assert await active(http, people[1]) is False
+        times = []
+        for tokens in people[2:6]:
+            answer, took = await timed(logout(http, tokens))
+            assert answer.status_code == 204
+            assert await active(http, tokens) is False
+            times.append(took)
+        assert max(times) < 0.3, times
+        assert (await http.get("/readyz")).json() == {"status": "ready", "problems": [], "degraded": ["redis"]}
+    await _trusted_again(service)
+    assert [await active(http, tokens) for tokens in people] == [True] + [False] * 5 + [True] * 2
+
+
+async def _trusted_again(service: Service, seconds: float = 3) -> float:
+    started = monotonic()
+    while (await service.http.get("/readyz")).json()["degraded"] or not await service.runtime.redis.command(
+        "GET", service.runtime.redis.key("rev", "epoch")
+    ):
+        assert monotonic() - started < seconds
+        await asyncio.sleep(0.02)
+    return monotonic() - started
+
+
+async def test_the_limiter_still_limits_in_memory_at_one_replicas_share(env: dict[str, str], servers: Servers) -> None:
+    env["AUTHSVC_REPLICAS"] = "2"
+    async with serving(env) as service:
+        servers.redis.kill()
+        wrong = {**LOGIN, "password": "wrong"}
+        statuses = [(await service.http.post("/api/auth/login", json=wrong)).status_code for _ in range(8)]
+        assert statuses == [401] * 5 + [429] * 3
+        assert (await service.http.post("/api/auth/login", json=LOGIN)).status_code == 429
+
+
+async def test_the_limiter_has_no_hole_while_redis_goes_and_comes(service: Service, servers: Servers) -> None:
+    failures, bucket = service.runtime.failures, [Bucket("hole", 5)]
+    taken = 0
+    for number in range(60):
+        if number == 20:
+            servers.redis.freeze()
+        if number == 40:
+            servers.redis.thaw()
+        taken += await failures.take(bucket, str(number)) == 0
+        await asyncio.sleep(0.03)
+    assert taken <= 10, "never more than one window in Redis and one in memory"
+
+
+async def test_a_redis_that_refuses_info_and_config_holds_the_set_all_the_same(
+    env: dict[str, str], servers: Servers, valkey: redis.asyncio.Redis
+) -> None:
+    """As managed ones do. Nothing but the wish to look at its settings is given up."""
+    await valkey.execute_command("ACL", "SETUSER", "managed", "on", ">secret", "~*", "+@all", "-info", "-config")
+    env["AUTHSVC_REDIS_URL"] = f"unix://managed:secret@{servers.redis.socket_path}?db=0"
+    async with serving(env) as service:
+        await _trusted_again(service)
+        tokens = await login(service.http)
+        asked: list[Any] = []
+        database, service.runtime.db.fetchval = service.runtime.db.fetchval, lambda *a: asked.append(a)  # type: ignore[method-assign]
+        assert await active(service.http, tokens) is True
+        service.runtime.db.fetchval = database  # type: ignore[method-assign]
+        assert not asked, "Redis was not believed"
+        answer, took = await timed(logout(service.http, tokens))
+        assert (answer.status_code, took < 0.5) == (204, True)
+        assert await active(service.http, tokens) is False
+
+
+async def test_more_calls_at_once_than_connections_are_busy_not_broken(service: Service) -> None:
+    store = service.runtime.redis
+    answers = await asyncio.gather(*(store.command("ECHO", str(n)) for n in range(300)), return_exceptions=True)
+    told = [answer for answer in answers if isinstance(answer, str)]
+    assert len(told) >= 50
+    assert await store.command("ECHO", "after") == "after", "the breaker is open"
