@@ -129,7 +129,7 @@ async def start(runtime: Runtime) -> None:
     """Read everything once. PostgreSQL being away is no reason not to start: the JWKS must be served all the same."""
     try:
         await runtime.db.connect()
-        if not await follow_changes.schema_is_current(runtime):
+        if not await follow_changes.prepare(runtime):
             raise CannotStart("the database is behind this version of authsvc; run `authsvc migrate` first")
         if trouble := await follow_changes.redis_trouble(runtime):
             raise CannotStart(trouble)

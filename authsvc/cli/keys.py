@@ -82,8 +82,9 @@ def _row(key: SigningKey) -> dict[str, Any]:
 
 
 @command.command()
+@click.option("--first", is_flag=True, help="Only where there is no key at all; otherwise do nothing.")
 @json_option
-def generate(as_json: bool) -> None:
+def generate(first: bool, as_json: bool) -> None:
     """Make a key and announce it.
 
     It succeeds the newest key after AUTHSVC_KEY_ANNOUNCE_SECONDS. The first key of all signs at once.
@@ -91,14 +92,22 @@ def generate(as_json: bool) -> None:
     \b
     Examples:
       authsvc keys generate
+      authsvc migrate && authsvc keys generate --first     set up; safe to run again
     """
     from authsvc.cli.running import actor, operate
     from authsvc.flows import manage_keys
 
-    async def work(runtime: Runtime) -> tuple[Generated, datetime]:
-        return await manage_keys.generate(runtime, actor()), runtime.clock.now()
+    async def work(runtime: Runtime) -> tuple[Generated | None, datetime]:
+        make = manage_keys.generate_first if first else manage_keys.generate
+        return await make(runtime, actor()), runtime.clock.now()
 
-    _tell_generated(*operate(work), as_json)
+    made, now = operate(work)
+    if made is not None:
+        _tell_generated(made, now, as_json)
+    elif as_json:
+        show_json(None)
+    else:
+        click.echo("There is a key already: nothing was done.")
 
 
 def _tell_generated(made: Generated, now: datetime, as_json: bool) -> None:

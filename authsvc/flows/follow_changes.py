@@ -21,6 +21,8 @@ from authsvc.store.errors import StoreUnavailable
 from authsvc.store.revocations import State
 
 RETRY_SECONDS = 0.2
+SPARE_SECONDS = 600
+"""Revocations are kept this much longer than the longest token: the slack of everything that caches."""
 
 log = get_logger()
 
@@ -50,7 +52,7 @@ async def follow_changes(runtime: Runtime) -> None:
 
 async def follow_once(runtime: Runtime) -> None:
     """One reading, applied. Raises StoreUnavailable when PostgreSQL cannot be read; Redis may be away."""
-    if not runtime.following.migrated and not await schema_is_current(runtime):
+    if not runtime.following.migrated and not await prepare(runtime):
         raise StoreUnavailable("postgresql", "schema_behind")
     epoch_in_redis, mark_in_redis = await _position(runtime)
     asked_at = monotonic()
@@ -129,10 +131,22 @@ async def redis_trouble(runtime: Runtime) -> str | None:
         return None
 
 
+async def prepare(runtime: Runtime) -> bool:
+    """Once, when PostgreSQL is first heard: check the schema, and make revocations outlive our longest tokens.
+
+    False: the database is behind this version, `authsvc migrate` has work to do. Raises MigrationError.
+    """
+    if not await schema_is_current(runtime):
+        return False
+    longest = runtime.settings.access_token_seconds + runtime.settings.clock_skew_seconds + SPARE_SECONDS
+    await revocations.keep_at_least(runtime.db, longest)
+    runtime.following.migrated = True
+    return True
+
+
 async def schema_is_current(runtime: Runtime) -> bool:
     """False: the database is behind this version, `authsvc migrate` has work to do. Raises MigrationError."""
-    runtime.following.migrated = not await migrate.check(runtime.db)
-    return runtime.following.migrated
+    return not await migrate.check(runtime.db)
 
 
 async def _position(runtime: Runtime) -> tuple[str | None, int | None]:

@@ -63,6 +63,18 @@ async def generate(runtime: Runtime, actor: str) -> Generated:
         return await _announce(runtime, connection, await keys.everything(connection), now, policy, actor, private)
 
 
+async def generate_first(runtime: Runtime, actor: str) -> Generated | None:
+    """Make the first key of an installation. None where there is one: set-ups may run again and again."""
+    if await keys.everything(runtime.db):
+        return None
+    private = jwk.generate(ALGORITHM)
+    policy = await policy_of(runtime)
+    async with runtime.db.transaction(seconds=10) as connection:
+        now = await keys.lock(connection)
+        rows = await keys.everything(connection)
+        return None if rows else await _announce(runtime, connection, rows, now, policy, actor, private)
+
+
 async def take_over(runtime: Runtime, actor: str, private: PrivateKey) -> Generated | Refused:
     """Announce a key that was made elsewhere. One that was here before, withdrawn perhaps, is not let in again."""
     kid = jwk.public_jwk(private.public_key(), ALGORITHM)["kid"]

@@ -9,6 +9,10 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from authsvc.app import start
+from authsvc.runtime import open_runtime
+from authsvc.settings import load
+
 NOW = datetime.now(UTC)
 
 
@@ -114,3 +118,14 @@ async def test_a_key_that_may_still_verify_tokens_cannot_be_deleted(sql: asyncpg
         await sql.execute("DELETE FROM signing_keys")
     await sql.execute("UPDATE signing_keys SET withdrawn_at = now()")
     await sql.execute("DELETE FROM signing_keys")
+
+
+async def test_a_revocation_outlives_the_longest_token_that_the_settings_allow(
+    settings_env: dict[str, str], sql: asyncpg.Connection
+) -> None:
+    worker = open_runtime(load({**settings_env, "AUTHSVC_ACCESS_TOKEN_SECONDS": "36000"}))
+    await start(worker)
+    await worker.close()
+    session = await add_session(sql)
+    await sql.execute("UPDATE user_sessions SET is_active = false WHERE id = $1", session)
+    assert await sql.fetchval("SELECT expires_at - created_at FROM revocations") >= timedelta(seconds=36_000 + 60)
