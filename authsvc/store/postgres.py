@@ -68,6 +68,8 @@ class Database:
         self._open_until = 0.0
         self._heard_at = 0.0
         self._background: set[asyncio.Task[None]] = set()
+        self._at_hand: list[Connection] = []
+        self._waiting = 0
 
     async def connect(self) -> None:
         """See that there is a connection. Raises StoreUnavailable; may be called again."""
@@ -108,6 +110,8 @@ class Database:
             self._pool = None
             try:
                 async with asyncio.timeout(2):
+                    while self._at_hand:
+                        await pool.release(self._at_hand.pop())
                     await pool.close()
             except (TimeoutError, *_GONE):
                 pool.terminate()
@@ -177,7 +181,12 @@ class Database:
     async def _acquire(self) -> Connection:
         if self._open_until and monotonic() < self._open_until:
             raise StoreUnavailable("postgresql", "breaker_open")
+        while self._at_hand:
+            connection = self._at_hand.pop()
+            if _usable(connection):
+                return connection
         pool = await self._opened()
+        self._waiting += 1
         try:
             return await pool.acquire(timeout=ACQUIRE_SECONDS)
         except TimeoutError as error:
@@ -188,6 +197,8 @@ class Database:
             raise self._unavailable(error, "pool_exhausted" if busy else None) from error
         except (*_GONE, *_BUSY) as error:
             raise self._unavailable(error) from error
+        finally:
+            self._waiting -= 1
 
     def _connect_in_background(self, pool: asyncpg.Pool) -> None:
         # A request has no time to wait for a slow server's greeting, but somebody must, or the pool never grows again.
@@ -201,7 +212,11 @@ class Database:
             task.add_done_callback(self._background.discard)
 
     async def _release(self, connection: Connection) -> None:
+        # asyncpg's pool makes two tasks for each turn. A connection that nobody waits for stays at hand instead.
         pool = self._pool
+        if pool is not None and not self._waiting and _usable(connection):
+            self._at_hand.append(connection)
+            return
         with suppress(*_GONE):
             if pool is not None:
                 await pool.release(connection)
@@ -219,6 +234,14 @@ class Database:
             if self._failures >= BREAKER_FAILURES:
                 self._open_until = monotonic() + BREAKER_SECONDS
         return StoreUnavailable("postgresql", kind)
+
+
+def _usable(connection: Connection) -> bool:
+    """False for one that has died; the pool has then taken it back by itself."""
+    try:
+        return not connection.is_closed()
+    except asyncpg.InterfaceError:
+        return False
 
 
 def _kind_of(error: BaseException) -> str:
