@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from authsvc.dev.servers import Servers
+from tests.faultproxy import FaultProxy
 from tests.faults.conftest import Service, active, database_proxy, honest, logout, on_database, serving
 from tests.test_main_job import LOGIN, login, refresh
 
@@ -25,9 +26,9 @@ async def test_a_commit_that_nobody_heard_of_is_healed_by_asking_again(
             assert proxy.cuts >= 15
 
 
-async def _cut_and_ask_again(service: Service, proxy, sql: asyncpg.Connection, word: bytes) -> None:  # type: ignore[no-untyped-def]
+async def _cut_and_ask_again(service: Service, proxy: FaultProxy, sql: asyncpg.Connection, word: bytes) -> None:
     tokens = await login(service.http)
-    # The first request that names the word prepares the statement, the next one (BIND) carries the session's bytes.
+    # Parameters travel in binary: the next request that names this grant is the one whose answer is lost.
     grant = await sql.fetchrow("SELECT id, session_id FROM grants ORDER BY created_at DESC LIMIT 1")
     proxy.cut_after_request(grant["id"].bytes)
     if word == b"generation":

@@ -1,4 +1,4 @@
-"""PostgreSQL does not answer, and does not say so: every request ends in time, nothing leaks, all is well again at once."""
+"""PostgreSQL does not answer, and does not say so: every request ends in time, nothing leaks, all heals at once."""
 
 from __future__ import annotations
 

@@ -1,0 +1,104 @@
+"""Nobody learns from a login whether an address is known: not from what is said, nor from how long it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from time import perf_counter
+
+import asyncpg
+import httpx2
+import pytest
+
+from tests.faults.conftest import Service, serving
+
+pytestmark = pytest.mark.faults
+
+GENEROUS = {
+    "AUTHSVC_LOGIN_ACCOUNT_FAILURES": "1000",
+    "AUTHSVC_LOGIN_NETWORK_FAILURES": "100000",
+    "AUTHSVC_HASH_THREADS": "1",
+}
+ROUNDS = 400
+
+
+def kolmogorov_smirnov(first: list[float], second: list[float]) -> float:
+    """The p-value of the two-sample test, asymptotic: that both come from one distribution."""
+    first, second = sorted(first), sorted(second)
+    i = j = 0
+    distance = 0.0
+    while i < len(first) and j < len(second):
+        if first[i] <= second[j]:
+            i += 1
+        else:
+            j += 1
+        distance = max(distance, abs(i / len(first) - j / len(second)))
+    root = math.sqrt(len(first) * len(second) / (len(first) + len(second)))
+    x = (root + 0.12 + 0.11 / root) * distance
+    return max(0.0, min(1.0, 2 * sum((-1) ** (k - 1) * math.exp(-2 * (k * x) ** 2) for k in range(1, 101))))
+
+
+def test_the_measure_tells_a_tenth_of_a_millisecond() -> None:
+    dice = random.Random(1)
+    one = [dice.gauss(1.5, 0.15) for _ in range(ROUNDS)]
+    assert kolmogorov_smirnov(one, [dice.gauss(1.5, 0.15) for _ in range(ROUNDS)]) > 0.05
+    assert kolmogorov_smirnov(one, [dice.gauss(1.6, 0.15) for _ in range(ROUNDS)]) < 0.001
+
+
+async def attempt(service: Service, email: str) -> tuple[httpx2.Response, float]:
+    body = {"email": email, "password": "wrong"}
+    started = perf_counter()
+    answer = await service.http.post("/api/auth/login", json=body)
+    return answer, perf_counter() - started
+
+
+def said(answer: httpx2.Response) -> tuple[object, ...]:
+    headers = {name: value for name, value in answer.headers.items() if name not in ("x-request-id", "retry-after")}
+    return answer.status_code, answer.content, headers
+
+
+async def test_known_and_unknown_addresses_get_one_answer_in_one_time(env: dict[str, str]) -> None:
+    async with serving(env | GENEROUS) as service:
+        for _ in range(30):
+            await attempt(service, "test@example.com")
+            await attempt(service, "nobody@example.com")
+        for _ in range(3):  # one in a hundred honest services fails once
+            times: dict[str, list[float]] = {"test@example.com": [], "tess@example.com": []}
+            for number in range(ROUNDS):
+                for email in sorted(times, reverse=bool(number % 2)):
+                    answer, took = await attempt(service, email)
+                    times[email].append(took)
+                    assert answer.status_code == 401
+            probability = kolmogorov_smirnov(*times.values())
+            if probability > 0.01:
+                break
+        assert probability > 0.01
+        known, unknown = [(await attempt(service, email))[0] for email in times]
+        assert said(known) == said(unknown)
+
+
+async def test_disabled_and_passwordless_people_are_like_nobody(env: dict[str, str], sql: asyncpg.Connection) -> None:
+    await sql.execute("UPDATE users SET disabled_at = now() WHERE email = 'bartender@example.com'")
+    await sql.execute("UPDATE users SET password_hash = NULL WHERE email = 'admin@example.com'")
+    async with serving(env | GENEROUS) as service:
+        emails = ("test@example.com", "nobody@example.com", "bartender@example.com", "admin@example.com")
+        answers = [said((await attempt(service, email))[0]) for email in emails]
+        assert all(answer == answers[0] for answer in answers)
+
+
+async def test_a_full_queue_and_a_reached_limit_tell_no_more(env: dict[str, str]) -> None:
+    slow = {"AUTHSVC_ARGON2_MEMORY_KIB": "65536", "AUTHSVC_HASH_QUEUE": "2"}
+    async with serving(env | GENEROUS | slow) as service:
+        emails = [f"{name}@example.com" for name in ("test", "nobody")] * 12
+        answers = await asyncio.gather(*(attempt(service, email) for email in emails))
+        for status in (401, 503):
+            known = [said(answer) for answer, _ in answers[::2] if answer.status_code == status]
+            unknown = [said(answer) for answer, _ in answers[1::2] if answer.status_code == status]
+            assert all(answer == (known + unknown)[0] for answer in known + unknown)
+        refused = [(answer.status_code == 503, number % 2) for number, (answer, _) in enumerate(answers)]
+        assert {parity for is_refused, parity in refused if is_refused} == {0, 1}, "both are turned away"
+    async with serving(env | {"AUTHSVC_LOGIN_ACCOUNT_FAILURES": "3", "AUTHSVC_REDIS_PREFIX": "limit"}) as service:
+        for email in ("test@example.com", "nobody@example.com"):
+            answers = [await attempt(service, email) for _ in range(5)]
+            assert [answer.status_code for answer, _ in answers] == [401] * 3 + [429] * 2

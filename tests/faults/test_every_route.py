@@ -1,0 +1,124 @@
+"""With a store gone no route blames the caller: the table of endpoints, and every route there is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from authsvc.app import table
+from authsvc.dev.servers import Servers
+from tests.faults.conftest import Service, active, honest, serving
+from tests.test_main_job import LOGIN, bearer, login
+
+pytestmark = pytest.mark.faults
+
+PUBLIC = ("/.well-known/jwks.json", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
+BASIC = ("backend", "backend-secret")
+
+
+def request_for(method: str, path: str, tokens: dict[str, Any]) -> dict[str, Any]:
+    """A request with valid credentials."""
+    form = {"token": tokens["access_token"], "client_id": "customer"}
+    bodies: dict[str, dict[str, Any]] = {
+        "/token": {
+            "data": {"grant_type": "refresh_token", "client_id": "customer", "refresh_token": tokens["refresh_token"]}
+        },
+        "/introspect": {"data": {"token": tokens["access_token"]}, "auth": BASIC},
+        "/revoke": {"data": form},
+        "/api/auth/login": {"json": LOGIN},
+        "/api/auth/refresh": {"json": {"refresh_token": tokens["refresh_token"]}},
+        "/api/auth/logout": {"json": {"refresh_token": tokens["refresh_token"]}},
+    }
+    return bodies.get(path, {"headers": bearer(tokens)})
+
+
+# endpoint -> what it says with PostgreSQL, Redis, or both gone
+TABLE = {
+    "refresh": ("POST", "/token", 503, 200, 503),
+    "refresh, json": ("POST", "/api/auth/refresh", 503, 200, 503),
+    "login": ("POST", "/api/auth/login", 503, 200, 503),
+    "introspect": ("POST", "/introspect", 200, 200, 503),
+    "sessions": ("GET", "/api/auth/sessions", 503, 200, 503),
+    "profile": ("GET", "/api/profile/me", 503, 200, 503),
+    "kill a session": ("DELETE", "/api/auth/sessions", 503, 200, 503),
+    "revoke": ("POST", "/revoke", 503, 200, 503),
+    "logout": ("POST", "/api/auth/logout", 503, 204, 503),
+    "jwks": ("GET", "/.well-known/jwks.json", 200, 200, 200),
+    "discovery": ("GET", "/.well-known/openid-configuration", 200, 200, 200),
+    "live": ("GET", "/livez", 200, 200, 200),
+}
+
+
+@pytest.mark.parametrize("gone", ["postgresql", "redis", "both"])
+async def test_each_endpoint_says_what_the_table_says(service: Service, servers: Servers, gone: str) -> None:
+    tokens = await login(service.http)
+    assert await active(service.http, tokens) is True
+    service_credentials = {"data": {"grant_type": "client_credentials"}, "auth": BASIC}
+    if gone != "redis":
+        servers.postgres.kill()
+    if gone != "postgresql":
+        servers.redis.kill()
+    column = ("postgresql", "redis", "both").index(gone)
+    if gone == "both":  # what was read just before may be repeated for half a second
+        service.runtime.known_live.clear()
+    for name, (method, path, *expected) in TABLE.items():
+        answer = await service.http.request(method, path, **request_for(method, path, tokens))
+        assert answer.status_code == expected[column], (name, answer.text)
+        if answer.status_code == 503:
+            honest(answer)
+    # Stateless, from the memory of clients.
+    assert (await service.http.post("/token", **service_credentials)).status_code == 200
+
+
+async def test_no_route_blames_the_caller_with_both_stores_gone(service: Service, servers: Servers) -> None:
+    tokens = await login(service.http)
+    await active(service.http, tokens)
+    service.runtime.known_live.clear()
+    servers.postgres.kill()
+    servers.redis.kill()
+    walked = 0
+    for route, _ in table(service.runtime):
+        for method in sorted((route.methods or set()) - {"HEAD"}):
+            path = route.path.replace("{id}", tokens["session_id"])
+            answer = await service.http.request(method, path, **request_for(method, path, tokens))
+            assert answer.status_code in (200, 303, 404, 503), (method, path, answer.status_code, answer.text)
+            assert "max-age=0" not in answer.headers.get("set-cookie", "").lower(), path
+            assert "www-authenticate" not in answer.headers, path
+            if path not in (*PUBLIC, "/livez", "/metrics", "/openapi.yaml", "/readyz") and answer.status_code == 503:
+                honest(answer)
+            assert "invalid_" not in answer.text or path in ("/openapi.yaml", "/metrics"), path
+            walked += 1
+    assert walked >= 17
+
+
+async def test_redis_alone_answers_for_its_lease_and_no_longer(service: Service, servers: Servers) -> None:
+    tokens = await login(service.http)
+    assert await active(service.http, tokens) is True
+    servers.postgres.kill()
+    assert await active(service.http, tokens) is True
+    service.runtime.following.heard_at -= 31
+    service.runtime.known_live.clear()
+    assert await active(service.http, tokens) is None
+
+
+async def test_clients_are_remembered_for_a_minute_and_no_longer(service: Service, servers: Servers) -> None:
+    form = {"data": {"grant_type": "client_credentials"}, "auth": BASIC}
+    assert (await service.http.post("/token", **form)).status_code == 200
+    servers.postgres.kill()
+    assert (await service.http.post("/token", **form)).status_code == 200
+    service.runtime.clients._confirmed_at -= 61
+    honest(await service.http.post("/token", **form))
+
+
+async def test_a_right_password_is_right_again_after_all_of_it(env: dict[str, str], servers: Servers) -> None:
+    async with serving(env) as service:
+        for server in (servers.postgres, servers.redis):
+            server.kill()
+        for _ in range(12):
+            honest(await service.http.post("/api/auth/login", json=LOGIN))
+        for server in (servers.postgres, servers.redis):
+            server.start()
+        await asyncio.sleep(0.6)  # the breaker's pause
+        await login(service.http)
