@@ -71,7 +71,7 @@ def command(host: str | None, port: int | None, data_dir: Path | None, tls: bool
     wanted = port if port is not None else _port(os.environ.get("AUTHSVC_PORT") or "8000")
     try:
         directory = (data_dir or default_data_dir(Path.cwd())).resolve()
-        with Servers(directory) as servers:
+        with Servers(directory, redis_port=True) as servers:
             _run(servers, directory, address, listen(address, wanted), tls)
     except (AlreadyRunning, ServerFailed) as error:
         raise Refused(str(error)) from None
@@ -150,11 +150,11 @@ def _exports(house: House) -> dict[str, str]:
 
 def env_text(house: House) -> str:
     """The shell file that gives other commands the same stores. What is not a setting has no AUTHSVC_ name."""
-    redis = urlsplit(house.redis_url)
-    exports = {**_exports(house), "REDISCLI_AUTH": unquote(redis.password or "")}
+    redis_password = unquote(urlsplit(house.redis_url).password or "")
+    exports = {**_exports(house), "REDISCLI_AUTH": redis_password}
     lines = ["# Made by `authsvc dev`; source it. It holds the stores' passwords: mode 0600."]
     lines += [f"export {name}={quote(value)}" for name, value in exports.items()]
-    lines += ['# psql "$AUTHSVC_DATABASE_URL"', f"# redis-cli -s {quote(redis.path)}"]
+    lines += ['# psql "$AUTHSVC_DATABASE_URL"', '# redis-cli -u "$AUTHSVC_REDIS_URL"']
     if house.ca_file:
         lines += [
             "# The certificate's authority, for curl and Python, and for Node. In this shell SSL_CERT_FILE stands in",
