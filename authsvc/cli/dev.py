@@ -65,7 +65,10 @@ def command(host: str | None, port: int | None, data_dir: Path | None, tls: bool
       AUTHSVC_ACCESS_TOKEN_SECONDS=10 authsvc dev
       authsvc dev --tls && curl --cacert .authsvc/tls/ca.pem https://localhost:8000/livez
     """
-    from authsvc.dev.servers import AlreadyRunning, ServerFailed, Servers, default_data_dir
+    try:
+        from authsvc.dev.servers import AlreadyRunning, ServerFailed, Servers, default_data_dir
+    except ModuleNotFoundError:
+        raise Refused("`authsvc dev` is not part of the image; run it from a checkout: scripts/dev") from None
 
     address = _loopback(host or os.environ.get("AUTHSVC_HOST") or "127.0.0.1")
     wanted = port if port is not None else _port(os.environ.get("AUTHSVC_PORT") or "8000")
