@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -155,9 +155,26 @@ def honest(answer: httpx2.Response) -> bool:
 
 
 async def timed(call: Any) -> tuple[httpx2.Response, float]:
-    started = monotonic()
+    """An answer, and the seconds that it took us; not those in which a busy machine did not let this loop run."""
+    stolen = [0.0]
+    task = asyncio.create_task(_count_stolen(stolen))
+    await asyncio.sleep(0)
+    started, before = monotonic(), stolen[0]
     answer = await call
-    return answer, monotonic() - started
+    took = monotonic() - started
+    task.cancel()
+    return answer, took - (stolen[0] - before)
+
+
+async def _count_stolen(seconds: list[float]) -> None:
+    step = 0.01
+    while True:
+        started, worked = monotonic(), thread_time()
+        await asyncio.sleep(step)
+        # Late, and not because this thread had so much to do.
+        late = monotonic() - started - step - (thread_time() - worked)
+        if late > step:
+            seconds[0] += late
 
 
 async def active(http: httpx2.AsyncClient, tokens: dict[str, Any]) -> bool | None:

@@ -165,11 +165,12 @@ async def test_what_people_write_is_one_line_of_json_at_most(replicas: Replicas,
             assert (await http.post("/token", data=data, headers=headers)).status_code in (400, 401)
             await http.get("/nowhere/" + text.encode().hex(), headers=headers)
             await http.get(httpx2.URL(replica.url).copy_with(raw_path=b"/%0a%7b%22event%22:%22forged%22%7d"))
+    assert await sql.fetchval("SELECT count(*) FROM users") == 3
+    replica.stop()  # and everything is written
     lines = replica.log.read_bytes().splitlines()
     assert len(lines) >= 5 * len(INJECTIONS)
     for line in lines:
         assert line.isascii()
         assert json.loads(line)["event"] != "forged"
-    assert await sql.fetchval("SELECT count(*) FROM users") == 3
     shown = await sql.fetch("SELECT device_info, user_agent FROM user_sessions")
     assert all(value is None or value.isprintable() for row in shown for value in row.values())

@@ -88,8 +88,9 @@ async def test_disabled_and_passwordless_people_are_like_nobody(env: dict[str, s
 
 
 async def test_a_full_queue_and_a_reached_limit_tell_no_more(env: dict[str, str]) -> None:
-    slow = {"AUTHSVC_ARGON2_MEMORY_KIB": "65536", "AUTHSVC_HASH_QUEUE": "2"}
+    slow = {"AUTHSVC_ARGON2_MEMORY_KIB": "65536", "AUTHSVC_HASH_QUEUE": "2", "AUTHSVC_DB_POOL_SIZE": "30"}
     async with serving(env | GENEROUS | slow) as service:
+        await asyncio.gather(*(service.runtime.db.fetchval("SELECT pg_sleep(0.1)") for _ in range(24)))  # connections
         emails = [f"{name}@example.com" for name in ("test", "nobody")] * 12
         answers = await asyncio.gather(*(attempt(service, email) for email in emails))
         for status in (401, 503):

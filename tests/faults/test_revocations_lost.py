@@ -194,6 +194,7 @@ async def test_a_failover_that_loses_acknowledged_writes_brings_no_token_back(
 async def _primary_port(valkey: redis.asyncio.Redis) -> AsyncIterator[int]:
     port = free_port()
     await valkey.config_set("port", str(port))
+    await valkey.config_set("repl-diskless-sync-delay", "0")
     yield port
     await valkey.config_set("port", "0")
 
