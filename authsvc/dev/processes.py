@@ -39,10 +39,11 @@ def process_table() -> dict[int, tuple[int, str]]:
         listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,state="], capture_output=True, text=True, check=True)  # noqa: S607
         return {int(pid): (int(parent), state[0]) for pid, parent, state in map(str.split, listed.stdout.splitlines())}
     table = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it ended while we looked
-            state, parent = entry.read_text(errors="replace").rpartition(")")[2].split()[:2]
-            table[int(entry.parent.name)] = (int(parent), state)
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with suppress(OSError):  # it ended while we looked
+                state, parent = entry.joinpath("stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
+                table[int(entry.name)] = (int(parent), state)
     return table
 
 
