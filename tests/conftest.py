@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from hashlib import sha256
@@ -37,13 +38,12 @@ def with_database(url: str, name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    directory = tmp_path_factory.mktemp("servers", numbered=True)
-    for parent in (directory, *directory.parents):  # pytest's own directories, or an unprivileged child cannot enter
-        if parent.name.startswith("pytest-") and parent.owner() == Path("/proc/self").owner():
-            parent.chmod(0o711)
-    with Servers(directory, durable=False) as running:
-        yield running
+def servers() -> Iterator[Servers]:
+    """Not below pytest's directories: another run of pytest closes them to the servers' unprivileged user."""
+    with tempfile.TemporaryDirectory(prefix="authsvc-tests-") as directory:
+        Path(directory).chmod(0o711)
+        with Servers(Path(directory) / "data", durable=False) as running:
+            yield running
 
 
 @pytest.fixture(scope="session")
