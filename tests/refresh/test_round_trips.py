@@ -50,15 +50,19 @@ async def service(env: dict[str, str], wire: Wire) -> AsyncIterator[tuple[Runtim
 
 
 async def cost_of_fifty_refreshes(env: dict[str, str], wire: Wire) -> tuple[int, int]:
-    """(statements, round trips) of fifty refreshes after a first one."""
+    """(statements, round trips) of fifty refreshes of two clients at once, who wait for each other's connection."""
     async with service(env, wire) as (_, http):
-        token = (await login(http))["refresh_token"]
-        for number in range(51):
-            if number == 1:
-                wire.reset()
-            answer = await post_refresh(http, token)
-            assert answer.status_code == 200
-            token = answer.json()["refresh_token"]
+
+        async def rotate(token: str, times: int) -> str:
+            for _ in range(times):
+                answer = await post_refresh(http, token)
+                assert answer.status_code == 200
+                token = answer.json()["refresh_token"]
+            return token
+
+        tokens = [await rotate((await login(http))["refresh_token"], 1) for _ in range(2)]
+        wire.reset()
+        await asyncio.gather(*(rotate(token, 25) for token in tokens))
         return wire.statements, wire.round_trips
 
 
@@ -73,7 +77,7 @@ async def test_a_pool_that_resets_its_connections_is_caught(
         await connection.execute(connection.get_reset_query())
 
     monkeypatch.setattr(postgres, "_keep_session", asyncpgs_own)
-    assert await cost_of_fifty_refreshes(settings_env, wire) == (100, 100)
+    assert min(await cost_of_fifty_refreshes(settings_env, wire)) > 60
 
 
 async def test_ten_thousand_forged_tokens_cost_no_statement(settings_env: dict[str, str], wire: Wire) -> None:
