@@ -56,6 +56,7 @@ async def test_no_answer_of_redis_reaches_another_call(servers: Servers) -> None
         assert seen["cancelled"] > 1000, seen
         assert seen["answered"] > 100, seen
         proxy.delay = 0
+        await asyncio.sleep(0.6)
         for number in range(100):
             assert await store.command("ECHO", f"after {number}") == f"after {number}"
         await store.close()

@@ -65,6 +65,7 @@ async def test_with_every_connection_taken_a_request_is_turned_away_in_a_quarter
     tokens = people[0]
     assert await active(service.http, tokens) is True
     database = service.runtime.db
+    await asyncio.gather(*(database.fetchval("SELECT pg_sleep(0.05)") for _ in range(POOL)))  # connections
     hogs = [asyncio.create_task(database.fetchval("SELECT pg_sleep(1.3)")) for _ in range(POOL)]
     await asyncio.sleep(0.1)
     answers = await asyncio.gather(*(timed(refresh(service.http, tokens["refresh_token"])) for tokens in people))
