@@ -18,7 +18,7 @@ from authsvc.store.postgres import Database
 from tests.refresh.bench import SCOPE, Bench
 from tests.refresh.twin import GRID, Case, agree
 
-EXAMPLES = int(os.environ.get("REFRESH_TWIN_EXAMPLES", "1500"))
+EXAMPLES = int(os.environ.get("REFRESH_TWIN_EXAMPLES", "1200"))
 LIVING = {"rotate", "recover", "repeat", "supersede", "late", "crowded", "reuse", "wider_scope", "ahead"}
 MICROSECOND = timedelta(microseconds=1)
 
