@@ -41,7 +41,7 @@ _MEMORY_BUCKETS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """`name` must not contain anything secret or readable: callers pass a keyed digest."""
+    """`name` must not contain a person's address: callers pass a keyed digest of it."""
 
     name: str
     limit: int
@@ -65,6 +65,8 @@ class Failures:
             )
         except StoreUnavailable:
             return self._take_in_memory(buckets, attempt)
+        if not wait:
+            self._remember(buckets, attempt)  # or Redis, going away in mid-burst, would take our count with it
         return math.ceil(int(wait) / 1000)
 
     async def give_back(self, buckets: Sequence[Bucket], attempt: str) -> None:
@@ -72,7 +74,8 @@ class Failures:
         for bucket in buckets:
             log = self._memory.get(bucket.name)
             if log:
-                self._memory[bucket.name] = deque(item for item in log if item[1] != attempt)
+                kept = [item for item in log if item[1] != attempt]
+                self._memory[bucket.name] = deque(kept, maxlen=bucket.limit)
         try:
             await self._redis.script(
                 _GIVE_BACK, [self._redis.key("fail", bucket.name) for bucket in buckets], [attempt]
@@ -84,16 +87,20 @@ class Failures:
         now = monotonic()
         wait = 0.0
         for bucket in buckets:
-            log = self._memory.setdefault(bucket.name, deque())
-            self._memory.move_to_end(bucket.name)
+            log = self._memory.get(bucket.name) or deque[tuple[float, str]]()
             while log and log[0][0] <= now - self._window:
                 log.popleft()
             if len(log) >= max(1, bucket.limit // self._replicas):
                 wait = max(wait, log[0][0] + self._window - now)
         if wait > 0:
             return max(1, math.ceil(wait))
+        self._remember(buckets, attempt)
+        return 0
+
+    def _remember(self, buckets: Sequence[Bucket], attempt: str) -> None:
         for bucket in buckets:
-            self._memory[bucket.name].append((now, attempt))
+            log = self._memory.setdefault(bucket.name, deque(maxlen=bucket.limit))
+            self._memory.move_to_end(bucket.name)
+            log.append((monotonic(), attempt))
         while len(self._memory) > _MEMORY_BUCKETS:
             self._memory.popitem(last=False)
-        return 0
