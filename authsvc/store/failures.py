@@ -64,10 +64,9 @@ class Failures:
                 _TAKE, keys, [self._window * 1000, attempt, *(bucket.limit for bucket in buckets)]
             )
         except StoreUnavailable:
-            return self._take_in_memory(buckets, attempt)
-        if not wait:
-            self._remember(buckets, attempt)  # or Redis, going away in mid-burst, would take our count with it
-        return math.ceil(int(wait) / 1000)
+            return self._take_in_memory(buckets, attempt, self._replicas)
+        # Both must have room: or Redis, coming or going in mid-burst, would allow the limit twice over.
+        return math.ceil(int(wait) / 1000) or self._take_in_memory(buckets, attempt, 1)
 
     async def give_back(self, buckets: Sequence[Bucket], attempt: str) -> None:
         """The attempt was a success: it does not count."""
@@ -83,14 +82,14 @@ class Failures:
         except StoreUnavailable:
             return
 
-    def _take_in_memory(self, buckets: Sequence[Bucket], attempt: str) -> int:
+    def _take_in_memory(self, buckets: Sequence[Bucket], attempt: str, replicas: int) -> int:
         now = monotonic()
         wait = 0.0
         for bucket in buckets:
             log = self._memory.get(bucket.name) or deque[tuple[float, str]]()
             while log and log[0][0] <= now - self._window:
                 log.popleft()
-            if len(log) >= max(1, bucket.limit // self._replicas):
+            if len(log) >= max(1, bucket.limit // replicas):
                 wait = max(wait, log[0][0] + self._window - now)
         if wait > 0:
             return max(1, math.ceil(wait))
