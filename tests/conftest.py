@@ -169,3 +169,8 @@ def replicas(settings_env: dict[str, str]) -> Iterator[Replicas]:
     running = Replicas(settings_env)
     yield running
     running.stop()
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Long values (tokens, keys made in the run) name no test: two processes must find the same names."""
+    return f"{argname}-long" if isinstance(val, str | bytes) and len(val) > 32 else None
