@@ -172,5 +172,8 @@ def replicas(settings_env: dict[str, str]) -> Iterator[Replicas]:
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Long values (tokens, keys made in the run) name no test: two processes must find the same names."""
-    return f"{argname}-long" if isinstance(val, str | bytes) and len(val) > 32 else None
+    """Long values (tokens, keys made in the run) and unprintable ones name no test: two processes must find the same
+    names, and be able to tell each other."""
+    if isinstance(val, str | bytes) and len(val) > 32:
+        return f"{argname}-long"
+    return f"{argname}-odd" if isinstance(val, str) and not val.isprintable() else None
