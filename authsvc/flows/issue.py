@@ -6,9 +6,6 @@ from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
-
-from prometheus_client import Counter
 
 from authsvc import metrics
 from authsvc.keyring.ring import NoSigningKey
@@ -27,11 +24,6 @@ class Tokens:
     scope: tuple[str, ...]
     refresh_token: str | None = field(repr=False, default=None)
     refresh_token_expires_in: int | None = None
-
-
-@cache
-def _issued(grant_type: str) -> Counter:
-    return metrics.tokens_issued.labels(grant_type)
 
 
 def access_token(
@@ -64,5 +56,5 @@ def access_token(
         token = runtime.keyring.sign(claims, typ=ACCESS_TOKEN_TYPE, now=now)
     except NoSigningKey as error:
         raise Unavailable("no_signing_key", retry_after=5) from error
-    _issued(grant_type).inc()
+    metrics.token_issued(grant_type)
     return token, lifetime

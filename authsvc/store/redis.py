@@ -26,7 +26,7 @@ from authsvc.store.errors import StoreUnavailable
 TIMEOUT_SECONDS = 0.2
 BREAKER_FAILURES = 3
 BREAKER_SECONDS = 0.5
-MAX_CONNECTIONS = 64
+MAX_CONNECTIONS = 16  # more only means more greetings at once when a burst comes
 
 
 class RedisStore:

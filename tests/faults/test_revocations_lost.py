@@ -263,7 +263,7 @@ async def test_an_evicting_redis_refuses_the_start(env: dict[str, str], valkey: 
 
 
 async def test_evictions_at_run_time_are_noticed_within_a_second_and_an_alarm(
-    service: Service, valkey: redis.asyncio.Redis, caplog: pytest.LogCaptureFixture
+    service: Service, valkey: redis.asyncio.Redis
 ) -> None:
     watch = Watch(service)
     people = [await login(service.http) for _ in range(20)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from itertools import count
@@ -43,16 +44,14 @@ async def bench(module_database_url: str) -> AsyncIterator[Bench]:
 
 
 @pytest.fixture(scope="session")
-def own_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+def own_servers() -> Iterator[Servers]:
     """Durable ones, to be killed. A commit of theirs outlives SIGKILL; only a power cut would need the fsync that is
     switched off here, and nobody cuts the power of a test."""
-    directory = tmp_path_factory.mktemp("own-servers")
-    for parent in (directory, *directory.parents):
-        if parent.name.startswith("pytest-") and parent.owner() == Path("/proc/self").owner():
-            parent.chmod(0o711)
-    with Servers(directory) as running:
-        asyncio.run(_without_fsync(running.admin_url))
-        yield running
+    with tempfile.TemporaryDirectory(prefix="authsvc-refresh-") as directory:
+        Path(directory).chmod(0o711)
+        with Servers(Path(directory) / "data") as running:
+            asyncio.run(_without_fsync(running.admin_url))
+            yield running
 
 
 async def _without_fsync(admin_url: str) -> None:
