@@ -48,6 +48,18 @@ async def hammer(calls: int, ask: Callable[[str], Awaitable[str]], patience: tup
     return seen
 
 
+async def until_answered(store: RedisStore) -> None:
+    """On a busy machine the last of the cut calls may still be opening the breaker: it closes by itself."""
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                assert await store.command("ECHO", "again") == "again"
+            except StoreUnavailable:
+                await asyncio.sleep(0.2)
+            else:
+                return
+
+
 async def test_no_answer_of_redis_reaches_another_call(servers: Servers) -> None:
     async with redis_proxy(servers) as proxy:
         proxy.delay = 0.002
@@ -56,7 +68,7 @@ async def test_no_answer_of_redis_reaches_another_call(servers: Servers) -> None
         assert seen["cancelled"] > 1000, seen
         assert seen["answered"] > 100, seen
         proxy.delay = 0
-        await asyncio.sleep(0.6)
+        await until_answered(store)
         for number in range(100):
             assert await store.command("ECHO", f"after {number}") == f"after {number}"
         await store.close()
