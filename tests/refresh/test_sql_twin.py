@@ -51,11 +51,14 @@ def cases(draw: st.DrawFn) -> Case:
         st.timedeltas(timedelta(days=-10), timedelta(days=40)),
     )  # fmt: skip
     words = st.lists(st.sampled_from((*SCOPE, "admin")), max_size=4).map(tuple)
-    presented = st.one_of(near.map(lambda off: generation + off), st.integers(0, MAX_GENERATION))
+    parent = max(-1, draw(st.one_of(st.just(-1), near).map(lambda off: generation + off)))
+    presented = st.one_of(
+        near.map(lambda off: generation + off), st.just(parent), st.just(parent), st.integers(0, MAX_GENERATION)
+    )
     return Case(
         presented=min(max(0, draw(presented)), MAX_GENERATION),
         generation=generation,
-        parent=max(-1, draw(st.one_of(st.just(-1), near).map(lambda off: generation + off))),
+        parent=parent,
         age=draw(ages),
         left=draw(lives),
         repeats=draw(st.sampled_from((0, 1, 255, 256, 257))),
