@@ -10,14 +10,26 @@ from starlette.applications import Starlette
 from starlette.routing import Match, Route
 
 from authsvc.device_name import warm
-from authsvc.flows import follow_changes, sweep
+from authsvc.flows import deliver_logouts, follow_changes, sweep
 from authsvc.flows.snapshot import load_snapshot
 from authsvc.keyring.seal import SealError
 from authsvc.runtime import Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.migrate import MigrationError
-from authsvc.web import api, token, wellknown
-from authsvc.web.http import Endpoint, Handler, Receive, Reply, Request, Scope, Send, malformed
+from authsvc.web import account, api, authorize, cors, device, login, logout, par, token, userinfo, wellknown
+from authsvc.web.http import (
+    Endpoint,
+    Handler,
+    PromptEndpoint,
+    PromptHandler,
+    Receive,
+    Reply,
+    Request,
+    Scope,
+    Send,
+    malformed,
+)
+from authsvc.web.page_errors import page_error_reply
 from authsvc.web.reply import error_reply, method_not_allowed, not_found
 
 
@@ -32,11 +44,43 @@ def table(runtime: Runtime) -> list[tuple[Route, Endpoint]]:
         endpoint = Endpoint(runtime, path, handler, error_reply)
         return Route(path, endpoint, methods=[method], name=f"{method} {path}", include_in_schema=False), endpoint
 
+    def page(method: str, path: str, handler: Handler) -> tuple[Route, Endpoint]:
+        endpoint = Endpoint(runtime, path, handler, page_error_reply)
+        return Route(path, endpoint, methods=[method], name=f"{method} {path}", include_in_schema=False), endpoint
+
+    def prompt(method: str, path: str, handler: Handler, now: PromptHandler) -> tuple[Route, Endpoint]:
+        endpoint = PromptEndpoint(runtime, path, handler, error_reply, method=method, prompt=now)
+        return Route(path, endpoint, methods=[method], name=f"{method} {path}", include_in_schema=False), endpoint
+
     return [
-        route("POST", "/token", token.token),
+        page("GET", "/authorize", authorize.authorization),
+        page("POST", "/authorize", authorize.authorization),
+        page("GET", "/login", login.login_page),
+        page("POST", "/login", login.login),
+        page("GET", "/consent", authorize.consent_landing),
+        page("POST", "/consent", authorize.consent),
+        page("GET", "/logout", logout.logout_page),
+        page("POST", "/logout", logout.logout),
+        page("GET", "/account", account.account_page),
+        page("POST", "/account/sessions/end", account.end_session),
+        page("POST", "/account/sessions/end-others", account.end_others),
+        page("GET", "/account/password", account.password_landing),
+        page("POST", "/account/password", account.change_password),
+        page("POST", "/account/apps/revoke", account.revoke_app),
+        route("GET", "/static/{name}", wellknown.static),
+        route("GET", "/userinfo", userinfo.userinfo_get),
+        route("POST", "/userinfo", userinfo.userinfo_post),
+        route("OPTIONS", "/userinfo", cors.userinfo_preflight),
+        route("OPTIONS", "/token", cors.token_preflight),
+        route("OPTIONS", "/revoke", cors.token_preflight),
+        prompt("POST", "/token", token.token, token.token_now),
+        route("POST", "/par", par.push),
         route("POST", "/introspect", token.introspect_token),
         route("POST", "/revoke", token.revoke_token),
-        route("GET", "/.well-known/jwks.json", wellknown.jwks),
+        route("POST", "/device_authorization", device.device_authorization),
+        page("GET", "/device", device.device_get),
+        page("POST", "/device", device.device_post),
+        prompt("GET", "/.well-known/jwks.json", wellknown.jwks, wellknown.jwks_now),
         route("GET", "/.well-known/openid-configuration", wellknown.openid_metadata),
         route("GET", "/.well-known/oauth-authorization-server", wellknown.oauth_metadata),
         route("POST", "/api/auth/login", api.api_login),
@@ -65,6 +109,12 @@ class App:
             for route, endpoint in self._table
             for method in route.methods or ()
             if "{" not in route.path
+        }
+        # What `web/protocol` may ask for without a task.
+        self.prompt = {
+            (method.encode(), path.encode()): endpoint.at_once
+            for (method, path), endpoint in self._fixed.items()
+            if isinstance(endpoint, PromptEndpoint) and not runtime.settings.allowed_hosts
         }
         self._not_found = Endpoint(runtime, "none", not_found, error_reply)
         self._not_allowed = Endpoint(runtime, "none", method_not_allowed, error_reply)
@@ -114,6 +164,7 @@ async def lifespan(runtime: Runtime) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(follow_changes.follow_changes(runtime)),
         asyncio.create_task(sweep.sweep_for_ever(runtime)),
+        asyncio.create_task(deliver_logouts.deliver_for_ever(runtime)),
     ]
     try:
         yield

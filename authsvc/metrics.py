@@ -57,6 +57,9 @@ state_rollback = Counter(
 logins = Counter("authsvc_logins", "Login attempts by result.", ("result",), registry=REGISTRY)
 rate_limited = Counter("authsvc_rate_limited", "Requests answered 429.", ("endpoint",), registry=REGISTRY)
 revocations = Counter("authsvc_revocations", "Revocations written.", ("kind",), registry=REGISTRY)
+backchannel_logouts = Counter(
+    "authsvc_backchannel_logouts", "Attempts to tell a client of a logout, by outcome.", ("result",), registry=REGISTRY
+)
 store_errors = Counter("authsvc_store_errors", "Failures of a store.", ("store", "kind"), registry=REGISTRY)
 sweep_deleted = Counter("authsvc_sweep_deleted", "Rows deleted by the clean-up.", ("table",), registry=REGISTRY)
 sweep_seconds = Histogram(
@@ -82,6 +85,8 @@ build_info = Gauge(
 build_info.labels(__version__).set(1)
 for _verdict in VERDICTS:  # a rate over a series that appears with its first event misses that event
     refresh.labels(_verdict)
+for _result in ("delivered", "failed", "given_up", "postponed"):
+    backchannel_logouts.labels(_result)
 logs.on_dropped(log_lines_dropped.inc)
 
 

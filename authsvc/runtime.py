@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
+from uuid import UUID
 
 from authsvc import metrics
 from authsvc.clock import Clock
+from authsvc.entropy import Entropy
 from authsvc.keyring.master import MasterKeys
 from authsvc.keyring.records import SigningKey
 from authsvc.keyring.ring import Keyring
+from authsvc.oauth.records import Client
+from authsvc.outgoing import Outgoing
 from authsvc.passwords import Passwords
 from authsvc.settings import Settings
 from authsvc.store.clients import ClientMemory
@@ -39,6 +42,7 @@ class Following:
     redis_up: bool = False
     distrusted_epoch: int | None = None
     redis_trouble: str | None = None
+    subject_salt: bytes = field(repr=False, default=b"")
     keys: tuple[SigningKey, ...] = ()
 
     def age(self) -> float:
@@ -59,15 +63,31 @@ class Runtime:
     passwords: Passwords
     failures: Failures
     revocation_set: RevocationSet
+    outgoing: Outgoing
     following: Following = field(default_factory=Following)
     truth_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TRUTH_READERS))
     turns: Turns = field(default_factory=Turns)
     known_live: dict[str, float] = field(default_factory=dict)
     blocked: dict[str, float] = field(default_factory=dict)
+    unsure_codes: dict[UUID, float] = field(default_factory=dict)
+    proved: dict[bytes, Client] = field(default_factory=dict, repr=False)
+    """Digests of Authorization headers that were right, and for which record of which client."""
 
     def refresh_mac_key(self, key_id: int) -> bytes | None:
         """The MAC key of refresh tokens made under a master key; None where that key is not held."""
         return self.master.derive(key_id, "refresh token mac") if key_id in self.master.ids else None
+
+    def code_mac_key(self, key_id: int) -> bytes | None:
+        """The MAC key of authorization codes made under a master key; None where that key is not held."""
+        return self.master.derive(key_id, "authorization code mac") if key_id in self.master.ids else None
+
+    def dpop_nonce_key(self, key_id: int) -> bytes | None:
+        """The MAC key of DPoP nonces made under a master key; None where that key is not held."""
+        return self.master.derive(key_id, "dpop nonce mac") if key_id in self.master.ids else None
+
+    def device_mac_key(self, key_id: int) -> bytes | None:
+        """The MAC key of device codes made under a master key; None where that key is not held."""
+        return self.master.derive(key_id, "device code mac") if key_id in self.master.ids else None
 
     def current_key(self, purpose: str) -> bytes:
         """32 bytes for one purpose, from the current master key."""
@@ -78,11 +98,12 @@ class Runtime:
 
     async def close(self) -> None:
         self.passwords.close()
+        self.outgoing.close()
         await self.db.close()
         await self.redis.close()
 
 
-def open_runtime(settings: Settings, *, entropy: Callable[[int], bytes] = secrets.token_bytes) -> Runtime:
+def open_runtime(settings: Settings, *, entropy: Callable[[int], bytes] | None = None) -> Runtime:
     """Build a Runtime; connects to nothing yet. Raises MasterKeyError."""
     master = MasterKeys.parse(settings.master_key)
     db = Database(
@@ -100,7 +121,7 @@ def open_runtime(settings: Settings, *, entropy: Callable[[int], bytes] = secret
         settings=settings,
         master=master,
         clock=Clock(settings.clock_offset_seconds),
-        entropy=entropy,
+        entropy=entropy or Entropy(),
         db=db,
         redis=redis,
         keyring=Keyring(master),
@@ -114,4 +135,5 @@ def open_runtime(settings: Settings, *, entropy: Callable[[int], bytes] = secret
         ),
         failures=Failures(redis, window_seconds=settings.failure_window_seconds, replicas=settings.replicas),
         revocation_set=RevocationSet(redis),
+        outgoing=Outgoing(private=settings.outgoing_private, loopback=settings.dev_mode),
     )

@@ -6,6 +6,7 @@ and secrets may come from a file: `AUTHSVC_X_FILE` instead of `AUTHSVC_X`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -80,6 +81,34 @@ class _Issuer(kinds.String):
         return url
 
 
+class _Name(kinds.String):
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        name = str(value).strip()
+        if not 1 <= len(name) <= 40 or not name.isprintable():
+            raise ValidationError("must be 1 to 40 printable characters")
+        return name
+
+
+class _Colour(kinds.String):
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not re.fullmatch(r"#[0-9A-Fa-f]{6}", str(value)):
+            raise ValidationError("must be a colour such as #3b5bdb")
+        return str(value).lower()
+
+
+class _Logo(kinds.String):
+    """Its origin goes into the Content-Security-Policy, so the host is held to plain letters."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        remote = r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[!-~]*"
+        inline = r"data:image/(png|jpeg|webp|gif|svg\+xml);base64,[A-Za-z0-9+/]+={0,2}"
+        if not re.fullmatch(remote, str(value)) and not (
+            re.fullmatch(inline, str(value)) and len(str(value)) <= 32_768
+        ):
+            raise ValidationError("must be an https:// URL, or data:image/...;base64,... of at most 32 KiB")
+        return str(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All that can be set. Durations are whole seconds, sizes are bytes unless the name says otherwise."""
@@ -121,12 +150,24 @@ class Settings:
     key_announce_seconds: int = _setting(
         _between(5, 90 * DAY), DAY, help="a new key is published this long before it signs"
     )
+    dpop_nonce_required: bool = _setting(
+        kinds.Boolean(), True, help="a DPoP proof must repeat a nonce of ours, so that none can be made in advance"
+    )
+    require_pushed_authorization_requests: bool = _setting(
+        kinds.Boolean(),
+        False,
+        help="every client must push its authorization requests to /par; else each by its policy",
+    )
     clock_skew_seconds: int = _setting(_between(0, 600), 60, help="clock difference allowed to verifiers")
 
     login_account_failures: int = _setting(_between(1, 1000), 10, help="failed logins of an account in the window")
     login_network_failures: int = _setting(_between(1, 100_000), 100, help="failed logins of a network in the window")
     client_failures: int = _setting(_between(1, 100_000), 30, help="failed client authentications in the window")
-    failure_window_seconds: int = _setting(_between(1, DAY), 900, help="the window of the three limits above")
+    user_code_failures: int = _setting(_between(1, 1000), 10, help="wrong device codes of a person in the window")
+    device_network_requests: int = _setting(
+        _between(1, 1_000_000), 300, help="devices of a network that ask for codes in the window"
+    )
+    failure_window_seconds: int = _setting(_between(1, DAY), 900, help="the window of the limits above")
     replicas: int = _setting(_between(1, 1000), 1, help="processes that share the limits while Redis is away")
 
     argon2_memory_kib: int = _setting(_between(8, 4_194_304), 19_456, help="argon2id memory (KiB)")
@@ -144,6 +185,12 @@ class Settings:
         _between(1, 7 * DAY), 3600, help="pause between two clean-ups; one leader does it"
     )
     sync_interval_seconds: float = _setting(kinds.Float(), 0.5, help="how often a worker reads what changed; at most 1")
+    outgoing_private: bool = _setting(
+        kinds.Boolean(), False, help="let logout receivers and jwks_uri be in private networks; link-local never"
+    )
+    brand_name: str = _setting(_Name(), "authsvc", help="name on the hosted pages")
+    brand_logo: str = _setting(_Logo(), "", help="logo on the hosted pages: https:// URL or data:image/...;base64,...")
+    brand_color: str = _setting(_Colour(), "#3b5bdb", help="colour of buttons and links; readable shades are derived")
     default_client: str = _setting(kinds.String(), "customer", help="client of a JSON login that names none")
     clock_offset_seconds: float = _setting(kinds.Float(), 0.0, help="shifts this process's clock; for fault tests only")
     dev_mode: bool = _setting(kinds.Boolean(), False, help="set by `authsvc dev`")

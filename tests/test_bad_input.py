@@ -31,7 +31,19 @@ JSON = "application/json"
 TOKEN = {"grant_type": "client_credentials", "client_id": "backend", "client_secret": "backend-secret", "scope": "api"}
 REFRESH = {"grant_type": "refresh_token", "client_id": "customer", "refresh_token": "x" * 72, "scope": "openid"}
 ABOUT = {"client_id": "backend", "client_secret": "backend-secret", "token": "x"}
-FORMS: dict[str, list[dict[str, str]]] = {"/token": [TOKEN, REFRESH], "/introspect": [ABOUT], "/revoke": [ABOUT]}
+POLL = {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "client_id": "terminal", "device_code": "x" * 67}
+PUSH = {
+    "client_id": "customer", "response_type": "code", "redirect_uri": "http://localhost:5173/callback",
+    "scope": "openid", "code_challenge": "x" * 43, "code_challenge_method": "S256",
+}  # fmt: skip
+TERMINAL = {"client_id": "terminal", "scope": "openid"}
+FORMS: dict[str, list[dict[str, str]]] = {
+    "/token": [TOKEN, REFRESH, POLL],
+    "/introspect": [ABOUT],
+    "/revoke": [ABOUT],
+    "/device_authorization": [TERMINAL],
+    "/par": [PUSH],
+}
 LOGIN = {
     "email": "test@example.com", "password": "wrong", "remember_me": False, "client_id": "customer",
     "device_info": "Tablet",
@@ -197,7 +209,6 @@ async def test_an_unknown_parameter_may_not_be_malformed_either(
 GRANTS = [
     "password",
     "implicit",
-    "authorization_code",
     "Refresh_Token",
     "refresh_token ",
     "\u0440efresh_token",
@@ -408,7 +419,7 @@ async def test_a_wrong_method_is_405_and_says_which_ones_are_right(house: Servic
 PATHS = [
     "", "/", "//", "/nothing", "/token/", "/TOKEN", "/token;x", "/../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
     "/token%00",
-    "/%00", "/%ff", "/.git/config", "/.env", "/authorize", "/docs", "/debug", "/admin", "/keys", "/api", "/api/auth",
+    "/%00", "/%ff", "/.git/config", "/.env", "/docs", "/debug", "/admin", "/keys", "/api", "/api/auth",
     "/api/auth/sessions/", "/api/auth/sessions/a/b", "/.well-known/", "/.well-known/jwks.json/", "/" + "x" * 9000,
     "/metrics/", "/openapi.json", "/favicon.ico", "/%0d%0aX:%20y", "/<script>alert(1)</script>",
 ]  # fmt: skip

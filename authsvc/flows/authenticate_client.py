@@ -22,12 +22,16 @@ from authsvc.store.failures import Bucket
 
 _NETWORK_FACTOR = 10
 _BLOCKED_PAIRS = 100_000
+_PROVED_HEADERS = 10_000
+_CREDENTIALS = frozenset({"client_id", "client_secret", "client_assertion", "client_assertion_type"})
 
 
 async def authenticate_client(
     runtime: Runtime, authorization: str | None, form: Mapping[str, str], *, network: str
 ) -> Client:
     """The client, proved where it is confidential. Raises Rejected (invalid_client), TooMany, StoreUnavailable."""
+    if known := remembered_client(runtime, authorization, form):
+        return known
     assertion = form.get("client_assertion")
     presented = read_credentials(
         authorization, form, assertion_subject=unverified_subject(assertion) if assertion else None
@@ -44,11 +48,22 @@ async def authenticate_client(
     problem = await _problem(runtime, client, presented)
     if problem is None:  # blocked or not: a public client has no secret that a neighbour could have been guessing
         assert client is not None
+        if presented.method == "client_secret_basic":
+            _remember(runtime, authorization or "", client)
         return client
     if wait > 0:
         raise _too_many(int(wait) + 1)
     await _count_failure(runtime, pair, network)
     raise _not_authenticated(problem, "Client authentication failed.")
+
+
+def remembered_client(runtime: Runtime, authorization: str | None, form: Mapping[str, str]) -> Client | None:
+    """The client of an Authorization header that was right before, if it still is: nothing else was sent, nobody is
+    blocked, and the client is the very record whose secret this was."""
+    if authorization is None or runtime.blocked or not form.keys().isdisjoint(_CREDENTIALS):
+        return None
+    known = runtime.proved.get(_digest(authorization))
+    return known if known and runtime.clients.remembered(known.id) is known else None
 
 
 async def _problem(runtime: Runtime, client: Client | None, presented: Presented) -> str | None:
@@ -79,6 +94,16 @@ async def _assertion_problem(runtime: Runtime, client: Client, assertion: str) -
     if isinstance(verdict, Refused):
         return verdict.reason
     return None if await spend(runtime.redis, runtime.db, verdict.digest, verdict.seconds) else "assertion_replayed"
+
+
+def _remember(runtime: Runtime, authorization: str, client: Client) -> None:
+    if len(runtime.proved) >= _PROVED_HEADERS:
+        runtime.proved.clear()
+    runtime.proved[_digest(authorization)] = client
+
+
+def _digest(authorization: str) -> bytes:
+    return sha256(authorization.encode("utf-8", "surrogatepass")).digest()
 
 
 async def _count_failure(runtime: Runtime, pair: str, network: str) -> None:

@@ -12,7 +12,7 @@ from authsvc.runtime import Runtime
 GRANT_TYPE = "client_credentials"
 
 
-async def client_credentials(runtime: Runtime, client: Client, *, scope: str = "") -> Tokens:
+def client_credentials(runtime: Runtime, client: Client, *, scope: str = "", dpop_jkt: str = "") -> Tokens:
     """An access token and nothing else (section 4.4.3: no refresh token). Raises Rejected."""
     if not client.confidential or GRANT_TYPE not in client.grant_types:
         raise Rejected(UnauthorizedClientError("This client may not use client_credentials."), "grant_type_not_allowed")
@@ -29,6 +29,7 @@ async def client_credentials(runtime: Runtime, client: Client, *, scope: str = "
         scope=given,
         audience=audience_of(client, runtime.settings.issuer),
         person=None,
+        dpop_jkt=dpop_jkt,
         now=runtime.clock.now(),
     )
     return Tokens(access_token=token, expires_in=lifetime, scope=given)

@@ -16,7 +16,7 @@ from authsvc.flows.snapshot import save_snapshot
 from authsvc.keyring.phases import Phase, phase_of
 from authsvc.logs import get_logger
 from authsvc.runtime import Runtime
-from authsvc.store import keys, migrate, revocations
+from authsvc.store import keys, migrate, revocations, users
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.revocations import State
 
@@ -140,6 +140,7 @@ async def prepare(runtime: Runtime) -> bool:
         return False
     longest = runtime.settings.access_token_seconds + runtime.settings.clock_skew_seconds + SPARE_SECONDS
     await revocations.keep_at_least(runtime.db, longest)
+    runtime.following.subject_salt = await users.subject_salt(runtime.db)
     runtime.following.migrated = True
     return True
 

@@ -1,4 +1,4 @@
-"""Token introspection (RFC 7662): for callers that may, and only while the truth is known."""
+"""Token introspection (RFC 7662, RFC 9701): for callers that may, and only while the truth is known."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Any
 
 from authsvc.flows.authenticate_bearer import bearer_of, verify
 from authsvc.flows.check_revoked import is_revoked
+from authsvc.flows.issue import subject_for
+from authsvc.keyring.ring import NoSigningKey
 from authsvc.keyring.verify import VerifiedClaims
-from authsvc.oauth.errors import AccessDeniedError, InvalidRequestError, Rejected
+from authsvc.oauth.errors import AccessDeniedError, InvalidRequestError, Rejected, Unavailable
 from authsvc.oauth.records import Client, Grant
 from authsvc.oauth.refresh import Repeat, Rotate, Supersede, judge_refresh
 from authsvc.oauth.refresh_token import LENGTH, decode
@@ -15,6 +17,8 @@ from authsvc.runtime import Runtime
 from authsvc.store import grants
 
 INACTIVE: dict[str, Any] = {"active": False}
+INTROSPECTION_TYPE = "token-introspection+jwt"
+"""Header `typ` and media type of a signed answer (RFC 9701 section 5)."""
 
 
 async def introspect(runtime: Runtime, client: Client, *, token: str | None) -> dict[str, Any]:
@@ -30,7 +34,25 @@ async def introspect(runtime: Runtime, client: Client, *, token: str | None) -> 
     claims = verify(runtime, token, audience=None)
     if not isinstance(claims, VerifiedClaims) or await is_revoked(runtime, bearer_of(claims)):
         return INACTIVE
-    return {"active": True, "token_type": "Bearer", **claims.raw}
+    return {"active": True, "token_type": "DPoP" if claims.dpop_jkt else "Bearer", **claims.raw}
+
+
+def signed_introspection(runtime: Runtime, client: Client, answer: dict[str, Any]) -> str:
+    """The answer as a JWT for the client that asked (RFC 9701 section 5). Raises Unavailable.
+
+    No access token: another `typ`, and neither `sub` nor `exp`, which the section advises against.
+    """
+    now = runtime.clock.now()
+    claims = {
+        "iss": runtime.settings.issuer,
+        "aud": client.id,
+        "iat": int(now.timestamp()),
+        "token_introspection": answer,
+    }
+    try:
+        return runtime.keyring.sign(claims, typ=INTROSPECTION_TYPE, now=now)
+    except NoSigningKey as error:
+        raise Unavailable("no_signing_key", retry_after=5) from error
 
 
 async def _introspect_refresh_token(runtime: Runtime, client: Client, token: str) -> dict[str, Any]:
@@ -51,13 +73,15 @@ async def _introspect_refresh_token(runtime: Runtime, client: Client, token: str
     verdict = judge_refresh(grant, presented.generation, grace_seconds=0, scope=(), now=row["now"])
     if not isinstance(verdict, Rotate | Repeat | Supersede):
         return INACTIVE
+    bound = {"cnf": {"jkt": row["dpop_jkt"]}} if row["dpop_jkt"] else {}
     return {
         "active": True,
         "iss": runtime.settings.issuer,
         "client_id": client.id,
-        "sub": str(row["user_id"]),
+        "sub": subject_for(runtime, client, row["user_id"]),
         "sid": str(row["session_id"]),
         "scope": " ".join(row["scope"]),
         "iat": int(row["rotated_at"].timestamp()),
         "exp": int(row["expires_at"].timestamp()),
+        **bound,
     }

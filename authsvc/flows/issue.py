@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from authsvc import metrics
 from authsvc.keyring.ring import NoSigningKey
 from authsvc.oauth.claims import ACCESS_TOKEN_TYPE, Person, access_token_claims
 from authsvc.oauth.errors import Unavailable
+from authsvc.oauth.id_token import ID_TOKEN_TYPE, id_token_claims
 from authsvc.oauth.records import Client
+from authsvc.oauth.subject import subject_of
 from authsvc.runtime import Runtime
 
 
@@ -24,6 +28,7 @@ class Tokens:
     scope: tuple[str, ...]
     refresh_token: str | None = field(repr=False, default=None)
     refresh_token_expires_in: int | None = None
+    id_token: str | None = field(repr=False, default=None)
 
 
 def access_token(
@@ -34,10 +39,12 @@ def access_token(
     scope: Sequence[str],
     audience: Sequence[str],
     person: Person | None,
+    dpop_jkt: str,
     now: datetime,
     session_expires_at: datetime | None = None,
 ) -> tuple[str, int]:
-    """(token, seconds it lives): never longer than the session. `now` is the committing statement's, or the clock's."""
+    """(token, seconds it lives): never longer than the session. `now` is the committing statement's, or the clock's.
+    `dpop_jkt`: thumbprint of the key that the caller proved, '' for none."""
     issued_at = int(now.timestamp())
     lifetime = client.access_token_seconds or runtime.settings.access_token_seconds
     if session_expires_at is not None:
@@ -51,10 +58,60 @@ def access_token(
         expires_at=issued_at + lifetime,
         jti=urlsafe_b64encode(runtime.entropy(16)).decode("ascii").rstrip("="),
         person=person,
+        dpop_jkt=dpop_jkt,
     )
-    try:
-        token = runtime.keyring.sign(claims, typ=ACCESS_TOKEN_TYPE, now=now)
-    except NoSigningKey as error:
-        raise Unavailable("no_signing_key", retry_after=5) from error
+    token = _signed(runtime, claims, ACCESS_TOKEN_TYPE, now)
     metrics.token_issued(grant_type)
     return token, lifetime
+
+
+def id_token(
+    runtime: Runtime,
+    client: Client,
+    *,
+    person: Person,
+    access_token: str,
+    now: datetime,
+    nonce: str | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> str:
+    """An ID token beside an access token. `about`: further claims about the person."""
+    claims = id_token_claims(
+        issuer=runtime.settings.issuer,
+        client_id=client.id,
+        person=person,
+        issued_at=int(now.timestamp()),
+        access_token=access_token,
+        nonce=nonce,
+        jti=urlsafe_b64encode(runtime.entropy(16)).decode("ascii").rstrip("="),
+        about=about or {},
+    )
+    return _signed(runtime, claims, ID_TOKEN_TYPE, now)
+
+
+def person_of(
+    runtime: Runtime,
+    client: Client,
+    *,
+    user_id: UUID,
+    session_id: UUID,
+    auth_time: datetime,
+    amr: Sequence[str],
+    roles: Sequence[str],
+) -> Person:
+    """A person as this client knows them (pairwise subjects). Raises Unavailable."""
+    return Person(subject_for(runtime, client, user_id), str(session_id), auth_time, amr, roles)
+
+
+def subject_for(runtime: Runtime, client: Client, user_id: UUID) -> str:
+    """`sub` of a person for a client. Raises Unavailable while a pairwise one cannot be made."""
+    if client.subject_type == "pairwise" and not runtime.following.subject_salt:
+        raise Unavailable("subject_salt_not_read")
+    return subject_of(client, user_id, runtime.following.subject_salt)
+
+
+def _signed(runtime: Runtime, claims: dict[str, Any], typ: str, now: datetime) -> str:
+    try:
+        return runtime.keyring.sign(claims, typ=typ, now=now)
+    except NoSigningKey as error:
+        raise Unavailable("no_signing_key", retry_after=5) from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from authsvc.flows.acknowledge import acknowledge
+from authsvc.flows.person_behind import person_id
+from authsvc.flows.revoke import check_key
 from authsvc.keyring.verify import VerifiedClaims
 from authsvc.oauth.records import Client
 from authsvc.oauth.refresh_token import decode
@@ -12,18 +14,20 @@ from authsvc.runtime import Runtime
 from authsvc.store import grants, sessions
 
 
-async def logout_by_refresh_token(runtime: Runtime, client: Client, refresh_token: str) -> str:
-    """End the session that a refresh token belongs to. Unknown tokens are no error. Raises StoreUnavailable."""
+async def logout_by_refresh_token(runtime: Runtime, client: Client, refresh_token: str, *, dpop_jkt: str = "") -> str:
+    """End the session that a refresh token belongs to. Unknown tokens are no error; a key that is not the token's is
+    (see `revoke`). Raises Rejected, StoreUnavailable."""
     presented = decode(refresh_token, runtime.refresh_mac_key, client.id)
     row = presented and await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
     if not row:
         return "token_unknown"
+    check_key(row, dpop_jkt)
     return await _end(runtime, row["session_id"], None)
 
 
 async def logout_by_access_token(runtime: Runtime, claims: VerifiedClaims) -> str:
     """End the session of an access token. Raises StoreUnavailable."""
-    return await _end(runtime, UUID(claims.sid or ""), UUID(claims.sub))
+    return await _end(runtime, UUID(claims.sid or ""), await person_id(runtime, claims))
 
 
 async def _end(runtime: Runtime, session_id: UUID, user_id: UUID | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from authsvc.flows.acknowledge import acknowledge
+from authsvc.flows.person_behind import person_id
 from authsvc.keyring.verify import VerifiedClaims
 from authsvc.oauth.errors import NotFoundError, Rejected
 from authsvc.oauth.records import Session
@@ -14,7 +15,7 @@ from authsvc.store import sessions
 
 async def list_own(runtime: Runtime, claims: VerifiedClaims) -> list[Session]:
     """Live sessions, the most recently used first. Raises StoreUnavailable."""
-    return await sessions.live(runtime.db, UUID(claims.sub))
+    return await sessions.live(runtime.db, await person_id(runtime, claims))
 
 
 async def end_own(runtime: Runtime, claims: VerifiedClaims, session_id: str) -> None:
@@ -23,7 +24,8 @@ async def end_own(runtime: Runtime, claims: VerifiedClaims, session_id: str) -> 
         wanted = UUID(session_id)
     except ValueError:
         wanted = None
-    ended = wanted and await sessions.end(runtime.db, wanted, "ended_by_user", user_id=UUID(claims.sub))
+    user_id = await person_id(runtime, claims)
+    ended = wanted and await sessions.end(runtime.db, wanted, "ended_by_user", user_id=user_id)
     if not ended:
         raise Rejected(NotFoundError("There is no such session."), "session_unknown")
     await acknowledge(runtime, ended)
@@ -31,6 +33,7 @@ async def end_own(runtime: Runtime, claims: VerifiedClaims, session_id: str) -> 
 
 async def end_others(runtime: Runtime, claims: VerifiedClaims) -> int:
     """End all sessions of this person but the one that asks. Returns how many. Raises StoreUnavailable."""
-    ended = await sessions.end_all(runtime.db, UUID(claims.sub), "ended_by_user", keep=UUID(claims.sid or ""))
+    user_id = await person_id(runtime, claims)
+    ended = await sessions.end_all(runtime.db, user_id, "ended_by_user", keep=UUID(claims.sid or ""))
     await acknowledge(runtime, ended)
     return len(ended.sessions)

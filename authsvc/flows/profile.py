@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
+from authsvc.flows.person_behind import person_id
 from authsvc.keyring.verify import VerifiedClaims
 from authsvc.oauth.errors import BearerRejected
 from authsvc.oauth.records import User
@@ -13,7 +12,7 @@ from authsvc.store import users
 
 async def profile(runtime: Runtime, claims: VerifiedClaims) -> User:
     """Raises BearerRejected where the person is gone, StoreUnavailable."""
-    user = await users.by_id(runtime.db, UUID(claims.sub))
+    user = await users.by_id(runtime.db, await person_id(runtime, claims))
     if user is None or user.disabled_at is not None:
         raise BearerRejected(
             "user_gone", error="invalid_token", description="The access token is invalid, expired or revoked."

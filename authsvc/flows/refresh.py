@@ -5,14 +5,18 @@ PostgreSQL decides alone; Redis is not in this path. A replay commits the end of
 
 from __future__ import annotations
 
+from functools import partial
+
 from authsvc import metrics
 from authsvc.flows.acknowledge import acknowledge
-from authsvc.flows.issue import Tokens, access_token
-from authsvc.oauth.claims import Person
+from authsvc.flows.issue import Tokens, access_token, person_of
+from authsvc.oauth.authorization import read_resources
 from authsvc.oauth.errors import (
+    InvalidDpopProofError,
     InvalidGrantError,
     InvalidRequestError,
     InvalidScopeError,
+    InvalidTargetError,
     Rejected,
     UnauthorizedClientError,
     Unavailable,
@@ -28,8 +32,19 @@ _ACCEPTED = frozenset({"rotate", "recover", "repeat", "supersede"})
 _WORN = "The refresh token is invalid, expired, revoked or already used."
 
 
-async def refresh(runtime: Runtime, client: Client, *, refresh_token: str | None, scope: str = "") -> Tokens:
-    """New tokens for a refresh token. Raises Rejected, Unavailable, StoreUnavailable."""
+async def refresh(
+    runtime: Runtime,
+    client: Client,
+    *,
+    refresh_token: str | None,
+    scope: str = "",
+    resource: str = "",
+    dpop_jkt: str = "",
+) -> Tokens:
+    """New tokens for a refresh token. `resource`: what the access token shall be for (RFC 8707), '' for all that was
+    granted; `dpop_jkt`: the key that the caller proved, '' for none.
+
+    Raises Rejected, Unavailable, StoreUnavailable."""
     if GRANT_TYPE not in client.grant_types:
         raise Rejected(UnauthorizedClientError("This client may not use refresh tokens."), "grant_type_not_allowed")
     if not refresh_token:
@@ -41,24 +56,31 @@ async def refresh(runtime: Runtime, client: Client, *, refresh_token: str | None
     if presented is None:
         metrics.refresh.labels("forged").inc()
         raise Rejected(InvalidGrantError(_WORN), "refresh_token_forged_or_foreign")
-    async with runtime.turns.take(presented.grant_id):
-        done = await grants.refresh(
-            runtime.db,
-            presented.grant_id,
-            presented.secret_hash,
-            presented.generation,
-            client_id=client.id,
-            grace_seconds=_grace_seconds(runtime, client),
-            scope=asked,
-        )
+    wanted = read_resources(resource)
+    if wanted:
+        await _check_resource(runtime, client, presented, wanted)
+    statement = partial(
+        grants.refresh,
+        runtime.db,
+        presented.grant_id,
+        presented.secret_hash,
+        presented.generation,
+        client_id=client.id,
+        grace_seconds=_grace_seconds(runtime, client),
+        scope=asked,
+        dpop_jkt=dpop_jkt,
+    )
+    done = await runtime.turns.run(presented.grant_id, statement)
     verdict = done.verdict if done else "unknown"
     metrics.refresh.labels(verdict).inc()
     if verdict == "recover":
         metrics.state_rollback.inc()
+    if done is None:
+        await refuse_other_key(runtime, client, presented, dpop_jkt)
     if done is None or verdict not in _ACCEPTED:
         await _refuse(runtime, client, done, verdict)
         raise AssertionError("unreachable")
-    return _answer(runtime, client, presented, done, asked)
+    return _answer(runtime, client, presented, done, asked, wanted or done.audience, dpop_jkt)
 
 
 def _grace_seconds(runtime: Runtime, client: Client) -> int:
@@ -68,17 +90,27 @@ def _grace_seconds(runtime: Runtime, client: Client) -> int:
 
 
 def _answer(
-    runtime: Runtime, client: Client, presented: RefreshToken, done: Refreshed, asked: tuple[str, ...]
+    runtime: Runtime,
+    client: Client,
+    presented: RefreshToken,
+    done: Refreshed,
+    asked: tuple[str, ...],
+    audience: tuple[str, ...],
+    dpop_jkt: str,
 ) -> Tokens:
     scope = narrow(done.scope, asked)
     key = runtime.refresh_mac_key(presented.key_id)
     assert scope is not None
     assert key is not None
-    person = Person(str(done.user_id), str(done.session_id), done.auth_time, done.amr, done.roles)
-    token, lifetime = access_token(
-        runtime, client, grant_type=GRANT_TYPE, scope=scope, audience=done.audience, person=person, now=done.now,
-        session_expires_at=done.expires_at,
+    person = person_of(
+        runtime, client, user_id=done.user_id, session_id=done.session_id, auth_time=done.auth_time, amr=done.amr,
+        roles=done.roles,
     )  # fmt: skip
+    token, lifetime = access_token(
+        runtime, client, grant_type=GRANT_TYPE, scope=scope, audience=audience, person=person,
+        dpop_jkt=dpop_jkt, now=done.now, session_expires_at=done.expires_at,
+    )  # fmt: skip
+    # No ID token (OIDC Core section 12.2 leaves it to us): nobody has logged in, and it would double the cost.
     return Tokens(
         access_token=token,
         expires_in=lifetime,
@@ -86,6 +118,24 @@ def _answer(
         refresh_token=encode(presented.at_generation(done.generation), key, client.id),
         refresh_token_expires_in=max(0, int((done.expires_at - done.now).total_seconds())),
     )
+
+
+async def _check_resource(runtime: Runtime, client: Client, presented: RefreshToken, wanted: tuple[str, ...]) -> None:
+    """Before the token is spent: an error must not cost it. What was granted never changes."""
+    row = await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
+    if row and not set(wanted) <= set(row["audience"]):
+        raise Rejected(InvalidTargetError("The resource was not granted."), "resource_not_granted")
+
+
+async def refuse_other_key(runtime: Runtime, client: Client, presented: RefreshToken, dpop_jkt: str) -> None:
+    """Say what is wrong where a genuine token is bound to a key that was not proved (RFC 9449 section 5). Raises
+    Rejected, StoreUnavailable."""
+    row = await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
+    if row and row["dpop_jkt"] not in ("", dpop_jkt):
+        raise Rejected(
+            InvalidDpopProofError("The refresh token is bound to another key."),
+            "dpop_other_key" if dpop_jkt else "dpop_missing",
+        )
 
 
 async def _refuse(runtime: Runtime, client: Client, done: Refreshed | None, verdict: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from authsvc.flows.acknowledge import acknowledge, spread
 from authsvc.flows.authenticate_bearer import verify
 from authsvc.keyring.verify import VerifiedClaims
-from authsvc.oauth.errors import InvalidRequestError, Rejected
+from authsvc.oauth.errors import InvalidDpopProofError, InvalidRequestError, Rejected
 from authsvc.oauth.records import Client
 from authsvc.oauth.refresh_token import LENGTH, decode
 from authsvc.runtime import Runtime
@@ -13,13 +15,14 @@ from authsvc.store import grants, revocations
 from authsvc.store.revocations import Revocation
 
 
-async def revoke(runtime: Runtime, client: Client, *, token: str | None) -> str:
+async def revoke(runtime: Runtime, client: Client, *, token: str | None, dpop_jkt: str = "") -> str:
     """End what the token stands for, if it is this client's. Returns a word for the log; unknown tokens are no error
-    (section 2.2). token_type_hint needs no reading: the two kinds cannot be confused. Raises StoreUnavailable."""
+    (section 2.2). token_type_hint needs no reading: the two kinds cannot be confused. `dpop_jkt`: the
+    key that the caller proved, '' for none. Raises Rejected, StoreUnavailable."""
     if not token:
         raise Rejected(InvalidRequestError("The parameter token is missing."), "token_missing")
     if len(token) == LENGTH and "." not in token:
-        return await _revoke_refresh_token(runtime, client, token)
+        return await _revoke_refresh_token(runtime, client, token, dpop_jkt)
     claims = verify(runtime, token, audience=None)
     if not isinstance(claims, VerifiedClaims) or claims.client_id != client.id:
         # Another client's token is refused (section 2.1) in the words of an unknown one: it tells nothing.
@@ -30,10 +33,14 @@ async def revoke(runtime: Runtime, client: Client, *, token: str | None) -> str:
     return "access_token_revoked"
 
 
-async def _revoke_refresh_token(runtime: Runtime, client: Client, token: str) -> str:
+async def _revoke_refresh_token(runtime: Runtime, client: Client, token: str, dpop_jkt: str) -> str:
     presented = decode(token, runtime.refresh_mac_key, client.id)
     if presented is None:
         return "token_unknown"
+    if dpop_jkt:
+        check_key(
+            await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id), dpop_jkt
+        )
     # Any token of the lineage will do, also a used one: who logs out after a lost answer must be logged out.
     ended = await grants.revoke(
         runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id, reason="revoked"
@@ -42,3 +49,13 @@ async def _revoke_refresh_token(runtime: Runtime, client: Client, token: str) ->
         return "token_unknown"
     await acknowledge(runtime, ended)
     return "refresh_token_revoked"
+
+
+def check_key(row: Any, dpop_jkt: str) -> None:
+    """Raises Rejected where a key was proved that is not the one a refresh token is bound to.
+
+    No proof at all is no fault here: RFC 7009 and the libraries know of none, and whoever must log out must succeed. A
+    thief gains nothing by it: what was stolen is ended.
+    """
+    if row and dpop_jkt and row["dpop_jkt"] not in ("", dpop_jkt):
+        raise Rejected(InvalidDpopProofError("The refresh token is bound to another key."), "dpop_other_key")

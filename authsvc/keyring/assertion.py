@@ -15,6 +15,8 @@ from typing import Any
 
 import jwt
 
+from authsvc.keyring.compact import is_plain, is_type
+
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 MAX_LENGTH = 8192
 MAX_LIFE_SECONDS = 300
@@ -44,12 +46,7 @@ def unverified_subject(assertion: str) -> str | None:
     except (ValueError, RecursionError):
         return None
     subject = claims.get("sub") if isinstance(claims, dict) else None
-    return subject if isinstance(subject, str) and 0 < len(subject) <= 128 and _is_plain(subject) else None
-
-
-def _is_plain(text: str) -> bool:
-    """JSON can spell what no store takes: NUL, and half of a surrogate pair."""
-    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+    return subject if isinstance(subject, str) and 0 < len(subject) <= 128 and is_plain(subject) else None
 
 
 def judge_assertion(
@@ -61,18 +58,28 @@ def judge_assertion(
     try:
         header = jwt.get_unverified_header(assertion)
         claims = None
-        for key in _candidates(jwks, header):
+        for key in candidates(jwks, header):
             claims = _verified(assertion, key, issuer, client_id)
             if claims is not None:
                 break
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
         return Refused("assertion_malformed")
+    if not _is_assertion(header.get("typ"), claims):
+        return Refused("assertion_typ")
     if claims is None:
         return Refused("assertion_not_verified")
     return _judge_times(claims, client_id, skew_seconds, now.timestamp())
 
 
-def _candidates(jwks: Mapping[str, Any], header: Mapping[str, Any]) -> list[jwt.PyJWK]:
+def _is_assertion(typ: object, claims: Mapping[str, Any] | None) -> bool:
+    """RFC 8725 section 3.11: a client signs other things with the same keys, and none of them is an assertion. Request
+    objects (RFC 9101) need not name their type, but what they ask for."""
+    named = typ is None or any(is_type(typ, name) for name in ("JWT", "client-authentication+jwt"))
+    return named and not {"response_type", "redirect_uri", "code_challenge"} & set(claims or ())
+
+
+def candidates(jwks: Mapping[str, Any], header: Mapping[str, Any]) -> list[jwt.PyJWK]:
+    """The registered keys that an unverified header may mean."""
     algorithm, kid = header.get("alg"), header.get("kid")
     if algorithm not in ALGORITHMS:
         return []
@@ -108,7 +115,7 @@ def _verified(assertion: str, key: jwt.PyJWK, issuer: str, client_id: str) -> di
 
 def _judge_times(claims: Mapping[str, Any], client_id: str, skew: int, now: float) -> Accepted | Refused:
     jti, expires = claims["jti"], claims["exp"]
-    if not isinstance(jti, str) or not 0 < len(jti) <= MAX_JTI or not _is_plain(jti):
+    if not isinstance(jti, str) or not 0 < len(jti) <= MAX_JTI or not is_plain(jti):
         return Refused("assertion_jti")
     times = [expires, claims.get("nbf", 0), claims.get("iat", 0)]
     if any(isinstance(value, bool) or not isinstance(value, int) for value in times):

@@ -9,7 +9,7 @@ Only what opens under our master key is published: a row that somebody wrote int
 from __future__ import annotations
 
 import json
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,8 +24,9 @@ from authsvc.keyring.seal import SealError, open_sealed
 from authsvc.keyring.verify import Expected, Invalid, VerifiedClaims, Verifier, judge_token
 
 _EVER = datetime.min.replace(tzinfo=UTC)
-_NEVER = datetime.max.replace(tzinfo=UTC)
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class NoSigningKey(Exception):
@@ -206,4 +207,4 @@ def _open(master: MasterKeys, row: SigningKey) -> _Opened:
 
 def _segment(raw: bytes) -> bytes:
     """Base64url without padding (RFC 7515 section 2)."""
-    return urlsafe_b64encode(raw).rstrip(b"=")
+    return b2a_base64(raw, newline=False).translate(_URL_SAFE).rstrip(b"=")

@@ -7,13 +7,12 @@ know), signature, and only then the claims. The algorithm is the key's own; noth
 
 from __future__ import annotations
 
-import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from authsvc.keyring.algorithms import Check
+from authsvc.keyring.compact import decoded, is_type, json_object
 
 MAX_LENGTH = 8192
 """Characters of the longest token that is looked at."""
@@ -71,6 +70,12 @@ class VerifiedClaims:
         return (aud,) if isinstance(aud, str) else tuple(aud)
 
     @property
+    def dpop_jkt(self) -> str | None:
+        """Thumbprint of the key that the token is bound to (RFC 9449 section 6.1); None for a bearer token."""
+        cnf = self.raw.get("cnf")
+        return cnf.get("jkt") if isinstance(cnf, dict) else None
+
+    @property
     def roles(self) -> tuple[str, ...]:
         return tuple(self.raw.get("roles", ()))
 
@@ -105,13 +110,13 @@ def judge_token(
         return Invalid("malformed")
     signing_input, _, signature_text = token.encode("ascii").rpartition(b".")
     header_text, _, payload_text = signing_input.partition(b".")
-    verifier = _named_key(_json_object(_decoded(header_text)), expected.typ, verifiers, withdrawn)
+    verifier = _named_key(json_object(decoded(header_text)), expected.typ, verifiers, withdrawn)
     if isinstance(verifier, Invalid):
         return verifier
-    signature = _decoded(signature_text)
+    signature = decoded(signature_text)
     if not signature or not verifier.check(signing_input, signature):
         return Invalid("bad_signature")
-    claims = _json_object(_decoded(payload_text))
+    claims = json_object(decoded(payload_text))
     if claims is None:
         return Invalid("bad_claims")
     wrong = _wrong_claim(claims, expected)
@@ -126,7 +131,7 @@ def _named_key(
         return Invalid("bad_header")
     if "crit" in unverified:
         return Invalid("crit")  # RFC 7515 section 4.1.11: we understand no extension, so any critical one is too much
-    if not _is_type(unverified.get("typ"), typ):
+    if not is_type(unverified.get("typ"), typ):
         return Invalid("wrong_typ")  # RFC 9068 section 4, RFC 8725 section 3.11
     kid = unverified.get("kid")
     if not isinstance(kid, str):
@@ -135,11 +140,6 @@ def _named_key(
     if verifier is None:
         return Invalid("withdrawn_kid" if kid in withdrawn else "unknown_kid")
     return verifier if unverified.get("alg") == verifier.alg else Invalid("wrong_alg")
-
-
-def _is_type(given: object, typ: str) -> bool:
-    """RFC 7515 section 4.1.9: media types compare without regard to case, and `application/` may be left out."""
-    return isinstance(given, str) and given.lower().removeprefix("application/") == typ.lower()
 
 
 def _wrong_claim(claims: dict[str, Any], expected: Expected) -> str | None:
@@ -180,37 +180,3 @@ def _is_texts(value: object) -> bool:
 def _listed(value: Any) -> Any:
     """RFC 7519 section 4.1.3: one audience may stand without its list."""
     return [value] if isinstance(value, str) else value
-
-
-def _decoded(segment: bytes) -> bytes:
-    """Base64url without padding, in its one canonical form (RFC 7515 section 2); empty when it is not."""
-    try:
-        raw = urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
-    except ValueError:
-        return b""
-    # Python skips foreign characters and spare bits: without this, a token could be altered and stay valid.
-    return raw if urlsafe_b64encode(raw).rstrip(b"=") == segment else b""
-
-
-def _json_object(raw: bytes) -> dict[str, Any] | None:
-    """A JSON object in UTF-8, strictly; None when it is anything else."""
-    try:
-        value = _STRICT.decode(raw.decode("utf-8"))
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Two readers could take different ones of two equal names (RFC 7515 section 4, RFC 7519 section 4)."""
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a name occurs twice")
-    return value
-
-
-def _no_number(text: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are not JSON")
-
-
-_STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number)

@@ -17,9 +17,9 @@ PASSWORD_ACR = "urn:authsvc:acr:password"  # noqa: S105 - the name of a login me
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who stands behind a token that came from a login."""
+    """Who stands behind a token that came from a login. `subject`: as the client knows the person."""
 
-    user_id: str
+    subject: str
     session_id: str
     auth_time: datetime
     amr: Sequence[str]
@@ -45,11 +45,13 @@ def access_token_claims(
     expires_at: int,
     jti: str,
     person: Person | None,
+    dpop_jkt: str = "",
 ) -> dict[str, Any]:
-    """Claims of an access token; a client without a person is its own subject (RFC 9068 section 5)."""
+    """Claims of an access token; a client without a person is its own subject (RFC 9068 section 5). `dpop_jkt`: the
+    thumbprint of the key that it is bound to (RFC 9449 section 6.1), or ''."""
     claims: dict[str, Any] = {
         "iss": issuer,
-        "sub": person.user_id if person else client_id,
+        "sub": person.subject if person else client_id,
         "aud": audience[0] if len(audience) == 1 else list(audience),
         "client_id": client_id,
         "scope": " ".join(scope),
@@ -63,4 +65,6 @@ def access_token_claims(
         claims["acr"] = PASSWORD_ACR
         claims["amr"] = list(person.amr)
         claims["roles"] = list(person.roles)
+    if dpop_jkt:
+        claims["cnf"] = {"jkt": dpop_jkt}
     return claims

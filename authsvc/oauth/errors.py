@@ -21,21 +21,28 @@ from authlib.oauth2.rfc6749 import (
 
 __all__ = [
     "AccessDeniedError",
+    "AuthorizationPendingError",
     "BearerRejected",
+    "ExpiredTokenError",
     "InvalidClientError",
     "InvalidCredentialsError",
+    "InvalidDpopProofError",
     "InvalidGrantError",
     "InvalidRequestError",
     "InvalidScopeError",
+    "InvalidTargetError",
     "NotFoundError",
     "OAuth2Error",
     "PayloadTooLargeError",
     "Rejected",
+    "RequestRefusedError",
+    "SlowDownError",
     "TooMany",
     "UnauthorizedClientError",
     "Unavailable",
     "UnsupportedGrantTypeError",
     "UnsupportedMediaTypeError",
+    "UseDpopNonceError",
     "plain",
 ]
 
@@ -47,6 +54,38 @@ class InvalidCredentialsError(OAuth2Error):
     status_code = 401
 
 
+class InvalidDpopProofError(OAuth2Error):
+    """RFC 9449 section 5: the proof is missing where it is needed, not genuine, not for this request, or not new."""
+
+    error = "invalid_dpop_proof"
+
+
+class UseDpopNonceError(OAuth2Error):
+    """RFC 9449 section 8: the nonce to use stands in the DPoP-Nonce header of the answer."""
+
+    error = "use_dpop_nonce"
+
+
+class AuthorizationPendingError(OAuth2Error):
+    """RFC 8628 section 3.5, like the next two."""
+
+    error = "authorization_pending"
+
+
+class SlowDownError(OAuth2Error):
+    error = "slow_down"
+
+
+class ExpiredTokenError(OAuth2Error):
+    error = "expired_token"
+
+
+class InvalidTargetError(OAuth2Error):
+    """RFC 8707 section 2, RFC 8693 section 2.2.2."""
+
+    error = "invalid_target"
+
+
 class NotFoundError(OAuth2Error):
     error = "not_found"
     status_code = 404
@@ -55,6 +94,14 @@ class NotFoundError(OAuth2Error):
 class PayloadTooLargeError(OAuth2Error):
     error = "invalid_request"
     status_code = 413
+
+
+class RequestRefusedError(OAuth2Error):
+    """RFC 9126 section 2.3: a pushed request is refused in the words of the authorization endpoint."""
+
+    def __init__(self, error: str, description: str) -> None:
+        super().__init__(description)
+        self.error = error
 
 
 class UnsupportedMediaTypeError(OAuth2Error):
@@ -84,14 +131,20 @@ class Rejected(Exception):
 
 
 class BearerRejected(Exception):
-    """No valid access token (RFC 6750 section 3). `error` is None where none was sent: then no code is shown."""
+    """No valid access token (RFC 6750 section 3). `error` is None where none was sent: then no code is shown.
 
-    def __init__(self, reason: str, *, error: str | None, description: str = "", status: int = 401) -> None:
+    `scheme`: how the token has to be shown, Bearer or DPoP (RFC 9449 section 7.1).
+    """
+
+    def __init__(
+        self, reason: str, *, error: str | None, description: str = "", status: int = 401, scheme: str = "Bearer"
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.error = error
         self.description = description
         self.status = status
+        self.scheme = scheme
 
 
 class Unavailable(Exception):

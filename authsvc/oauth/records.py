@@ -33,6 +33,20 @@ class Client:
     session_seconds: int | None = None
     remember_me_seconds: int | None = None
     refresh_grace_seconds: int | None = None
+    application_type: str = "web"
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    backchannel_logout_uri: str | None = None
+    subject_type: str = "public"
+    sector: str = ""
+    require_pushed_authorization_requests: bool = False
+    dpop_bound_access_tokens: bool = False
+    exchange_audiences: tuple[str, ...] = ()
+    jwks_uri: str | None = None
+    client_uri: str | None = None
+    policy_uri: str | None = None
+    tos_uri: str | None = None
+    token_endpoint_auth_method: str | None = None
+    registration_hash: Digest | None = field(repr=False, default=None)
 
     @property
     def confidential(self) -> bool:

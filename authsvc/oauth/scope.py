@@ -18,3 +18,8 @@ def narrow(granted: tuple[str, ...], asked: tuple[str, ...]) -> tuple[str, ...] 
     if not asked:
         return granted
     return asked if set(asked) <= set(granted) else None
+
+
+def missing_consent(asked: tuple[str, ...], allowed: tuple[str, ...]) -> bool:
+    """Whether a person must be asked: something is wanted that was never allowed."""
+    return not allowed or not set(asked) <= set(allowed)

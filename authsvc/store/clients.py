@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from time import monotonic
 from typing import Any
 
@@ -15,31 +15,29 @@ MEMORY_SECONDS = 60.0
 """How long a remembered client serves while PostgreSQL is away."""
 MEMORY_CLIENTS = 10_000
 
-_COLUMNS = """id, name, kind, secret_hashes, redirect_uris, grant_types, scopes, audiences, jwks, first_party,
-    introspection, required_role, remember_me_allowed, access_token_seconds, session_seconds, remember_me_seconds,
-    refresh_grace_seconds"""
+_COLUMNS = ", ".join(item.name for item in fields(Client))
+_PLACES = ", ".join(f"${place}" for place in range(1, len(fields(Client)) + 1))
+_SETS = frozenset({"grant_types"})
 
 
 def _client(row: Any) -> Client:
-    return Client(
-        id=row["id"],
-        name=row["name"],
-        kind=row["kind"],
-        secret_hashes=tuple(row["secret_hashes"]),
-        redirect_uris=tuple(row["redirect_uris"]),
-        grant_types=frozenset(row["grant_types"]),
-        scopes=tuple(row["scopes"]),
-        audiences=tuple(row["audiences"]),
-        jwks=json.loads(row["jwks"]) if row["jwks"] else None,
-        first_party=row["first_party"],
-        introspection=row["introspection"],
-        required_role=row["required_role"],
-        remember_me_allowed=row["remember_me_allowed"],
-        access_token_seconds=row["access_token_seconds"],
-        session_seconds=row["session_seconds"],
-        remember_me_seconds=row["remember_me_seconds"],
-        refresh_grace_seconds=row["refresh_grace_seconds"],
-    )
+    """Columns and fields have the same names; arrays become tuples."""
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    values["jwks"] = json.loads(row["jwks"]) if row["jwks"] else None
+    return Client(**values | {name: frozenset(values[name]) for name in _SETS})
+
+
+def _values(client: Client) -> list[Any]:
+    """What `_PLACES` stands for."""
+    values: list[Any] = []
+    for item in fields(Client):
+        value = getattr(client, item.name)
+        if item.name == "jwks":
+            value = json.dumps(value) if value else None
+        elif isinstance(value, tuple | frozenset):
+            value = sorted(value) if item.name in _SETS else list(value)
+        values.append(value)
+    return values
 
 
 async def by_id(db: Database, client_id: str) -> Client | None:
@@ -54,15 +52,18 @@ async def everyone(db: Database) -> list[Client]:
 async def add(connection: Connection, client: Client) -> bool:
     """False where the id is taken."""
     status = await connection.execute(
-        f"""INSERT INTO clients ({_COLUMNS})
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-            ON CONFLICT (id) DO NOTHING""",  # noqa: S608 - a constant
-        client.id, client.name, client.kind, list(client.secret_hashes), list(client.redirect_uris),
-        sorted(client.grant_types), list(client.scopes), list(client.audiences),
-        json.dumps(client.jwks) if client.jwks else None, client.first_party, client.introspection,
-        client.required_role, client.remember_me_allowed, client.access_token_seconds, client.session_seconds,
-        client.remember_me_seconds, client.refresh_grace_seconds,
-    )  # fmt: skip
+        f"INSERT INTO clients ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (id) DO NOTHING",  # noqa: S608 - constants
+        *_values(client),
+    )
+    return bool(status.endswith(" 1"))
+
+
+async def replace(connection: Connection, client: Client) -> bool:
+    """Write every column of a client anew. False: no such client."""
+    status = await connection.execute(
+        f"UPDATE clients SET ({_COLUMNS}) = ROW ({_PLACES}), updated_at = now() WHERE id = $1",  # noqa: S608 - constants
+        *_values(client),
+    )
     return bool(status.endswith(" 1"))
 
 
@@ -115,17 +116,24 @@ class ClientMemory:
         self._version = 0
         self._confirmed_at = float("-inf")
         self._entries: OrderedDict[str, tuple[int, Client]] = OrderedDict()
+        self._redirect_uris: tuple[int, frozenset[str]] | None = None
 
     def confirm(self, version: int, at: float) -> None:
         """`at` is the monotonic time before the version was asked for."""
         self._version = version
         self._confirmed_at = at
 
-    async def get(self, client_id: str) -> Client | None:
-        """The client, or None where there is none. Raises StoreUnavailable when neither memory nor store can tell."""
+    def remembered(self, client_id: str) -> Client | None:
+        """The client, where memory can tell."""
         entry = self._entries.get(client_id)
         if entry and entry[0] == self._version and monotonic() - self._confirmed_at <= MEMORY_SECONDS:
             return entry[1]
+        return None
+
+    async def get(self, client_id: str) -> Client | None:
+        """The client, or None where there is none. Raises StoreUnavailable when neither memory nor store can tell."""
+        if known := self.remembered(client_id):
+            return known
         version = self._version
         client = await by_id(self._db, client_id) if len(client_id) <= 128 else None
         if client is None:
@@ -136,3 +144,12 @@ class ClientMemory:
         if len(self._entries) > MEMORY_CLIENTS:
             self._entries.popitem(last=False)
         return client
+
+    async def redirect_uris(self) -> frozenset[str]:
+        """Redirect URIs of all clients. Raises StoreUnavailable as `get` does."""
+        known, version = self._redirect_uris, self._version
+        if known and known[0] == version and monotonic() - self._confirmed_at <= MEMORY_SECONDS:
+            return known[1]
+        rows = await self._db.fetch("SELECT DISTINCT unnest(redirect_uris) AS uri FROM clients")
+        self._redirect_uris = (version, frozenset(row["uri"] for row in rows))
+        return self._redirect_uris[1]

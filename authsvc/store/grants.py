@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -18,6 +17,9 @@ from authsvc.store.sessions import Ended
 # lock has SET evaluated again on the newest version of the row, so 200 parallel calls make one rotation. Nothing
 # joined is part of the decision, because joined rows are NOT read again after such a wait; whatever ends a session
 # updates its grants in the same transaction instead.
+#
+# A grant that is bound to a key (RFC 9449) is found by that key alone: with another one there is nothing to judge, and
+# nothing changes.
 #
 # last_activity is written only when the session's row is free (SKIP LOCKED): ending a session locks the session first
 # and its grants second, and waiting here in the other order would be a deadlock.
@@ -51,7 +53,7 @@ WITH judged AS (
                     ELSE 'reuse' END
                 WHEN g.generation - $3::bigint IN (2, 3) AND now() - g.rotated_at <= interval '30 seconds' THEN 'late'
                 ELSE 'reuse' END AS verdict) v) s)
-    WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $4
+    WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $4 AND g.dpop_jkt IN ('', $7)
     RETURNING g.verdict, g.generation, g.session_id, g.scope, g.audience, g.expires_at
 ), seen AS (
     UPDATE user_sessions SET last_activity = now()
@@ -66,6 +68,7 @@ FROM judged j JOIN user_sessions s ON s.id = j.session_id JOIN users u ON u.id =
 """
 
 
+_T = TypeVar("_T")
 TURN_SECONDS = 1.75
 """How long a refresh may take with the wait for those of the same grant in this worker: less than 2 s."""
 
@@ -77,13 +80,16 @@ class Turns:
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
-    @asynccontextmanager
-    async def take(self, grant_id: UUID) -> AsyncIterator[None]:
-        """Raises StoreUnavailable when the turn does not come, or does not end, in time."""
-        lock = self._locks.setdefault(grant_id, asyncio.Lock())
+    async def run(self, grant_id: UUID, work: Callable[[], Awaitable[_T]]) -> _T:
+        """What `work` returns. Raises StoreUnavailable when the turn does not come, or does not end, in time."""
+        lock = self._locks.get(grant_id)
+        if lock is None:  # nobody before us: the statement has its own deadlines
+            lock = self._locks[grant_id] = asyncio.Lock()
+            async with lock:
+                return await work()
         try:
             async with asyncio.timeout(TURN_SECONDS), lock:
-                yield
+                return await work()
         except TimeoutError as error:
             raise StoreUnavailable("postgresql", "grant_busy") from error
 
@@ -97,12 +103,14 @@ async def refresh(
     client_id: str,
     grace_seconds: int,
     scope: tuple[str, ...],
+    dpop_jkt: str = "",
 ) -> Refreshed | None:
-    """Judge and apply, in one committed statement. None: no such grant. Verdicts: see `oauth/refresh`.
+    """Judge and apply, in one committed statement. None: no such grant, or one that is bound to another key than
+    `dpop_jkt`. Verdicts: see `oauth/refresh`.
 
     Running it again is safe: a rotation that was committed but not heard of is repeated, not done twice.
     """
-    row = await db.fetchrow(REFRESH, grant_id, secret_hash, presented, client_id, grace_seconds, list(scope))
+    row = await db.fetchrow(REFRESH, grant_id, secret_hash, presented, client_id, grace_seconds, list(scope), dpop_jkt)
     if row is None:
         return None
     return Refreshed(
@@ -131,7 +139,7 @@ WITH target AS (
     SELECT s.id FROM user_sessions s JOIN target ON target.session_id = s.id FOR NO KEY UPDATE OF s
 ), living AS (
     SELECT g.id FROM grants g JOIN locked ON g.session_id = locked.id
-    WHERE g.id <> $1 AND NOT g.ended AND g.expires_at > now() FOR NO KEY UPDATE OF g
+    WHERE g.id <> $1 AND NOT g.ended AND g.expires_at > now() AND g.code_state <> 'issued' FOR NO KEY UPDATE OF g
 ), others AS (
     SELECT EXISTS (SELECT FROM living) AS alive
 ), session_ended AS (
@@ -165,6 +173,7 @@ async def look(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id: 
     """A grant with its session's person, for introspection; None: no such grant. Changes nothing."""
     return await db.fetchrow(
         """SELECT g.generation, g.parent, g.rotated_at, g.repeats, g.expires_at, g.ended, g.scope, g.session_id,
+                  g.audience, g.dpop_jkt,
                   s.user_id, s.created_at, now() AS now
            FROM grants g JOIN user_sessions s ON s.id = g.session_id
            WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $3""",

@@ -41,8 +41,8 @@ WITH person AS (
     SELECT $1, id, $4, $5, $6, $7, $8, now() + $9::int * interval '1 second' FROM person
     RETURNING id, expires_at
 )
-INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at)
-SELECT $10, session.id, $11, $12, $13, $14, session.expires_at FROM session
+INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at, dpop_jkt)
+SELECT $10, session.id, $11, $12, $13, $14, session.expires_at, $15 FROM session
 RETURNING expires_at, now() AS now
 """
 
@@ -64,11 +64,14 @@ async def begin(
     scope: Sequence[str],
     audience: Sequence[str],
     secret_hash: Digest,
+    dpop_jkt: str = "",
 ) -> Begun | None:
-    """A session and its first grant. None: the person was disabled, or the password changed, since it was read."""
+    """A session and its first grant, whose refresh token is bound to the key `dpop_jkt`, '' for none.
+
+    None: the person was disabled, or the password changed, since it was read."""
     row = await db.fetchrow(
         _BEGIN, session_id, user_id, password_hash, device_info, ip_address, user_agent, list(amr), remember_me,
-        lifetime_seconds, grant_id, client_id, list(scope), list(audience), secret_hash,
+        lifetime_seconds, grant_id, client_id, list(scope), list(audience), secret_hash, dpop_jkt,
     )  # fmt: skip
     return Begun(row["now"], row["expires_at"]) if row else None
 

@@ -15,6 +15,19 @@ _STATEMENTS = {
     "user_sessions": """DELETE FROM user_sessions WHERE id IN (
         SELECT id FROM user_sessions
         WHERE expires_at < now() - interval '1 hour' LIMIT $1 FOR UPDATE SKIP LOCKED)""",
+    "grants": """DELETE FROM grants WHERE id IN (
+        SELECT id FROM grants
+        WHERE code_state IN ('issued', 'burnt') AND code_expires_at < now() - interval '1 hour'
+        LIMIT $1 FOR UPDATE SKIP LOCKED)""",
+    "pushed_requests": """DELETE FROM pushed_requests WHERE digest IN (
+        SELECT digest FROM pushed_requests WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED)""",
+    "device_requests": """DELETE FROM device_requests WHERE id IN (
+        SELECT id FROM device_requests
+        WHERE expires_at < now() - interval '1 hour' LIMIT $1 FOR UPDATE SKIP LOCKED)""",
+    "outbox": """DELETE FROM outbox WHERE id IN (
+        SELECT id FROM outbox WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED)""",
+    "registration_tokens": """DELETE FROM registration_tokens WHERE digest IN (
+        SELECT digest FROM registration_tokens WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED)""",
     "revocations": """DELETE FROM revocations WHERE sequence IN (
         SELECT sequence FROM revocations
         WHERE expires_at < now() - interval '1 hour' LIMIT $1 FOR UPDATE SKIP LOCKED)""",

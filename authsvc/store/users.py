@@ -42,6 +42,21 @@ async def by_id(db: Database, user_id: UUID) -> User | None:
     return _user(row) if row else None
 
 
+async def by_session(db: Database, session_id: UUID) -> User | None:
+    """The person of a session."""
+    row = await db.fetchrow(
+        f"SELECT {_COLUMNS} FROM users WHERE id = (SELECT user_id FROM user_sessions WHERE id = $1)",  # noqa: S608
+        session_id,
+    )
+    return _user(row) if row else None
+
+
+async def subject_salt(db: Database) -> bytes:
+    """What pairwise subjects are made with; never changes."""
+    salt: bytes = await db.fetchval("SELECT subject_salt FROM service_state")
+    return salt
+
+
 async def upgrade_hash(db: Database, user_id: UUID, old: str, new: str) -> bool:
     """Replace a hash by a stronger one of the same password. False where the password was changed meanwhile."""
     status = await db.execute(

@@ -4,24 +4,26 @@ prefer the hosted login."""
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from authsvc.flows.authenticate_bearer import authenticate_bearer
 from authsvc.flows.authenticate_client import authenticate_client
-from authsvc.flows.login import MAX_USER_AGENT, Attempt, LoggedIn, login
+from authsvc.flows.authenticate_person import MAX_USER_AGENT, Attempt
+from authsvc.flows.login import login
 from authsvc.flows.logout import logout_by_access_token, logout_by_refresh_token
 from authsvc.flows.own_sessions import end_others, end_own, list_own
+from authsvc.flows.person_behind import first_party_only
 from authsvc.flows.profile import profile
 from authsvc.flows.refresh import GRANT_TYPE, refresh
 from authsvc.keyring.verify import VerifiedClaims
 from authsvc.oauth.records import Client, Session, User
 from authsvc.passwords import MAX_PASSWORD_BYTES
+from authsvc.web.browser import DEVICE, DEVICE_COOKIE_SECONDS, cookie, set_cookie
+from authsvc.web.dpop import proved_key, shown_proof
 from authsvc.web.http import Reply, Request, flag, json_reply, malformed, text
 from authsvc.web.token import token_response
 
 MAX_EMAIL = 320
-DEVICE_COOKIE_SECONDS = 365 * 86_400
 
 
 async def api_login(request: Request) -> Reply:
@@ -39,31 +41,34 @@ async def api_login(request: Request) -> Reply:
         user_agent=_printable(user_agent[:MAX_USER_AGENT]) if user_agent else None,
         address=request.address,
         network=request.network,
-        device=request.cookie(_cookie_name(request)),
+        device=cookie(request, DEVICE),
     )
     request.grant_type = "password_login"
-    done = await login(request.runtime, client, attempt)
+    dpop_jkt = await proved_key(request, client)
+    done = await login(request.runtime, client, attempt, dpop_jkt=dpop_jkt)
     request.user_id, request.session_id = str(done.user.id), str(done.session_id)
     answer = {
-        **token_response(done.tokens),
+        **token_response(done.tokens, dpop_jkt),
         "user": _user(done.user),
         "session_id": str(done.session_id),
         "remember_me": done.remember_me,
     }
-    return json_reply(answer, 200, [_device_cookie(request, done)])
+    return json_reply(answer, 200, [set_cookie(request, DEVICE, done.device, DEVICE_COOKIE_SECONDS)])
 
 
 async def api_refresh(request: Request) -> Reply:
     members = await request.json()
     client = await _client(request, members)
     request.grant_type = GRANT_TYPE
+    dpop_jkt = await proved_key(request, client)
     tokens = await refresh(
         request.runtime,
         client,
         refresh_token=text(members, "refresh_token", limit=4096),
         scope=text(members, "scope", limit=4096) or "",
+        dpop_jkt=dpop_jkt,
     )
-    return json_reply(token_response(tokens))
+    return json_reply(token_response(tokens, dpop_jkt))
 
 
 async def api_logout(request: Request) -> Reply:
@@ -72,7 +77,8 @@ async def api_logout(request: Request) -> Reply:
     refresh_token = text(members, "refresh_token", limit=4096)
     if refresh_token is not None:
         client = await _client(request, members)
-        request.reason = await logout_by_refresh_token(request.runtime, client, refresh_token)
+        dpop_jkt = await proved_key(request)
+        request.reason = await logout_by_refresh_token(request.runtime, client, refresh_token, dpop_jkt=dpop_jkt)
     else:
         request.reason = await logout_by_access_token(request.runtime, await _person(request))
     return Reply(204)
@@ -115,8 +121,9 @@ async def _client(request: Request, members: dict[str, Any]) -> Client:
 
 
 async def _person(request: Request) -> VerifiedClaims:
-    claims = await authenticate_bearer(request.runtime, request.header(b"authorization"))
+    claims = await authenticate_bearer(request.runtime, request.header(b"authorization"), shown_proof(request))
     request.client_id, request.user_id, request.session_id = claims.client_id, claims.sub, claims.sid
+    await first_party_only(request.runtime, claims)
     return claims
 
 
@@ -152,19 +159,3 @@ def _printable(value: str | None) -> str | None:
 def _has_body(request: Request) -> bool:
     length = request.header(b"content-length")
     return request.header(b"transfer-encoding") is not None or (length is not None and length.strip("0") != "")
-
-
-def _secure(request: Request) -> bool:
-    """`__Host-` and Secure need https; plain http is for development on localhost, where Settings allows it."""
-    return urlsplit(request.runtime.settings.issuer).scheme == "https"
-
-
-def _cookie_name(request: Request) -> str:
-    return "__Host-authsvc_device" if _secure(request) else "authsvc_device"
-
-
-def _device_cookie(request: Request, done: LoggedIn) -> tuple[bytes, bytes]:
-    secure = "; Secure" if _secure(request) else ""
-    policy = f"Path=/; Max-Age={DEVICE_COOKIE_SECONDS}; HttpOnly; SameSite=Lax{secure}"
-    cookie = f"{_cookie_name(request)}={done.device}; {policy}"
-    return (b"set-cookie", cookie.encode("ascii"))

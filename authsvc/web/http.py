@@ -27,6 +27,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
+ANSWER = "authsvc.answer"
+"""Key in the scope of `web/protocol`'s way to write a whole `Reply` at once; it says whether it did."""
 MAX_BODY = 65_536
 MAX_FIELDS = 50
 
@@ -34,7 +36,10 @@ JSON = (b"content-type", b"application/json")
 NO_STORE = (b"cache-control", b"no-store")
 NO_SNIFF = (b"x-content-type-options", b"nosniff")
 
-_dumps = json.JSONEncoder(separators=(",", ":")).encode
+NO_HEADERS: Headers = []
+"""Never written to."""
+
+_dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 @dataclass(slots=True)
@@ -60,6 +65,7 @@ class Request:
 
     __slots__ = (
         "_address",
+        "answer_headers",
         "client_id",
         "grant_type",
         "id",
@@ -76,6 +82,7 @@ class Request:
         self.scope = scope
         self.receive = receive
         self.id = request_id
+        self.answer_headers: Headers = NO_HEADERS
         self.client_id: str | None = None
         self.grant_type: str | None = None
         self.reason: str | None = None
@@ -89,6 +96,11 @@ class Request:
         if len(found) > 1:
             raise malformed("A header was sent twice.", "header_duplicate")
         return found[0].decode("latin-1") if found else None
+
+    def headers(self, name: bytes) -> str:
+        """A list header's values, joined (RFC 9110 section 5.3): for those that may be sent more than once."""
+        found = [value for key, value in self.scope["headers"] if key == name]
+        return b",".join(found).decode("latin-1")
 
     def cookie(self, name: str) -> str | None:
         """A cookie's value; None where it is absent, or there more than once (who put the second one there?)."""
@@ -129,25 +141,45 @@ class Request:
             raise Rejected(PayloadTooLargeError("The body is larger than 64 KiB."), "body_too_large")
         return body
 
-    async def form(self) -> dict[str, str]:
-        """application/x-www-form-urlencoded; every parameter once, empty ones as if omitted. Raises Rejected."""
-        if self._media_type() != "application/x-www-form-urlencoded":
-            raise malformed("The body must be application/x-www-form-urlencoded.", "content_type")
+    async def form(self, *, several: tuple[str, ...] = ()) -> dict[str, str]:
+        """application/x-www-form-urlencoded; every parameter once, empty ones as if omitted. Those named in `several`
+        may come more than once, and are then one text with spaces between. Raises Rejected."""
+        self._must_be_form()
         body = await self.body()
         if plain := _plain_pairs(body):
             return plain
-        try:
-            pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
-        except UnicodeDecodeError:
-            raise malformed("The body is not UTF-8.", "not_utf8") from None
-        except ValueError:
-            raise malformed("The body has too many parameters.", "too_many_parameters") from None
+        pairs = _pairs(body, "body")
         form = dict(pairs)
         if len(form) != len(pairs):
-            raise malformed("A parameter was sent twice.", "parameter_duplicate")
-        if "\0" in "".join(form.values()):
-            raise malformed("A parameter contains a NUL character.", "parameter_nul")
+            for name in several:
+                form[name] = " ".join(value for key, value in pairs if key == name and value)
+            if sum(name not in several for name, _ in pairs) != len(form.keys() - set(several)):
+                raise malformed("A parameter was sent twice.", "parameter_duplicate")
         return {name: value for name, value in form.items() if value}
+
+    def plain_form(self, body: bytes) -> dict[str, str] | None:
+        """A form that is here already, where nothing in it is encoded or doubtful; else None."""
+        return _plain_pairs(body) if self._media_type() == "application/x-www-form-urlencoded" else None
+
+    async def form_pairs(self) -> list[tuple[str, str]]:
+        """The parameters of a form as they were sent. Raises Rejected."""
+        self._must_be_form()
+        return _pairs(await self.body(), "body")
+
+    def query_pairs(self) -> list[tuple[str, str]]:
+        """The parameters of the query as they were sent. Raises Rejected."""
+        return _pairs(self.scope["query_string"], "query")
+
+    def query(self) -> dict[str, str]:
+        """The parameters of the query, every one once, empty ones as if omitted. Raises Rejected."""
+        pairs = self.query_pairs()
+        if len(dict(pairs)) != len(pairs):
+            raise malformed("A parameter was sent twice.", "parameter_duplicate")
+        return {name: value for name, value in pairs if value}
+
+    def _must_be_form(self) -> None:
+        if self._media_type() != "application/x-www-form-urlencoded":
+            raise malformed("The body must be application/x-www-form-urlencoded.", "content_type")
 
     async def json(self) -> dict[str, Any]:
         """A JSON object, every member once. Raises Rejected."""
@@ -175,6 +207,18 @@ def _plain_pairs(body: bytes) -> dict[str, str] | None:
     pairs = [pair.split("=") for pair in body.decode("ascii").split("&")]
     form = {pair[0]: pair[1] for pair in pairs if len(pair) == 2 and pair[0] and pair[1]}
     return form if len(form) == len(pairs) else None
+
+
+def _pairs(text: bytes, place: str) -> list[tuple[str, str]]:
+    try:
+        pairs = parse_qsl(text.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+    except UnicodeDecodeError:
+        raise malformed(f"The {place} is not UTF-8.", "not_utf8") from None
+    except ValueError:
+        raise malformed(f"The {place} has too many parameters.", "too_many_parameters") from None
+    if any("\0" in value for _, value in pairs):
+        raise malformed("A parameter contains a NUL character.", "parameter_nul")
+    return pairs
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -215,6 +259,10 @@ def flag(members: dict[str, Any], name: str) -> bool:
 
 
 Handler = Callable[[Request], Awaitable[Reply]]
+PromptHandler = Callable[[Request, bytes], Reply | None]
+"""Answers a request whose body is given without waiting for anything, or says with None that it cannot."""
+PromptAnswer = Callable[[Headers, tuple[str, int] | None, bytes], Reply | None]
+"""(headers, peer, body) -> complete reply, or None."""
 ErrorReply = Callable[[Request, Exception], Reply]
 
 
@@ -234,21 +282,68 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
-        request_id = f"{Endpoint._prefix}{next(Endpoint._numbers):06x}"
-        request = Request(self.runtime, scope, receive, request_id)
+        request = Request(self.runtime, scope, receive, self._request_id())
         try:
             reply = await self.handler(request)
         except Exception as error:
             reply = self.error_reply(request, error)
-        reply.headers += ((b"x-request-id", request_id.encode("ascii")), NO_SNIFF)
+        self._complete(request, reply)
+        answered = scope.get(ANSWER)
+        if answered is None or not answered(reply):
+            await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+            await send({"type": "http.response.body", "body": reply.body})
+        self._note(request, reply.status, perf_counter() - started)
+
+    def _request_id(self) -> str:
+        return f"{Endpoint._prefix}{next(Endpoint._numbers):06x}"
+
+    def _complete(self, request: Request, reply: Reply) -> None:
+        if request.answer_headers:  # of every answer, also of an error
+            reply.headers += request.answer_headers
+        reply.headers += ((b"x-request-id", request.id.encode("ascii")), NO_SNIFF)
         if reply.status not in (204, 304):  # RFC 9110 section 8.6: these have no content, and no length of it
             reply.headers.append((b"content-length", b"%d" % len(reply.body)))
-        await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
-        await send({"type": "http.response.body", "body": reply.body})
-        seconds = perf_counter() - started
-        method = scope["method"]
-        observe_request(self.name, method, reply.status, seconds)
+
+    def _note(self, request: Request, status: int, seconds: float) -> None:
+        method = request.scope["method"]
+        observe_request(self.name, method, status, seconds)
         access(
-            request_id, method, scope["path"], reply.status, seconds * 1000, request.address, self.name,
+            request.id, method, request.scope["path"], status, seconds * 1000, request.address, self.name,
             request.client_id, request.grant_type, request.reason, request.user_id, request.session_id,
         )  # fmt: skip
+
+
+class PromptEndpoint(Endpoint):
+    """A route that often has its answer ready: then `web/protocol` needs no task for it."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        name: str,
+        handler: Handler,
+        error_reply: ErrorReply,
+        *,
+        method: str,
+        prompt: PromptHandler,
+    ) -> None:
+        super().__init__(runtime, name, handler, error_reply)
+        self._method = method
+        self._prompt = prompt
+
+    def at_once(self, headers: Headers, client: tuple[str, int] | None, body: bytes) -> Reply | None:
+        """The complete reply to a whole request; None: something must be waited for, call the endpoint."""
+        started = perf_counter()
+        scope = {"method": self._method, "path": self.name, "headers": headers, "client": client}
+        request = Request(self.runtime, scope, _nothing_to_receive, self._request_id())
+        try:
+            reply = self._prompt(request, body)
+        except Exception as error:
+            reply = self.error_reply(request, error)
+        if reply is not None:
+            self._complete(request, reply)
+            self._note(request, reply.status, perf_counter() - started)
+        return reply
+
+
+async def _nothing_to_receive() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}

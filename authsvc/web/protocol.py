@@ -13,113 +13,42 @@ something unfinished gets a deadline, and at most one timer, which compares time
 from __future__ import annotations
 
 import asyncio
-import json
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import inf
 from typing import Any, ClassVar
 
 import httptools
-from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+from uvicorn._types import ASGI3Application, HTTPScope
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-Fault = tuple[int, str]
-"""(HTTP status, description for the caller). Descriptions are constants: nothing of the request is echoed."""
+from authsvc.web.http import ANSWER, PromptAnswer, Reply
+from authsvc.web.request_head import (
+    BODY_LARGE,
+    BODY_SLOW,
+    HEAD_LARGE,
+    HEAD_SLOW,
+    MALFORMED,
+    PIPELINE,
+    TRAILER_LARGE,
+    Fault,
+    judge_head,
+    refusal,
+    refusing,
+    whole_answer,
+)
 
-MALFORMED: Fault = (400, "malformed HTTP request")
-VERSION: Fault = (400, "only HTTP/1.1 and HTTP/1.0 are spoken here")
-TARGET: Fault = (400, "the request target must be a path beginning with /")
-HOST_MISSING: Fault = (400, "the Host header is missing")
-HOST_TWICE: Fault = (400, "more than one Host header")
-HOST_MALFORMED: Fault = (400, "the Host header is malformed")
-CODING: Fault = (400, "the only transfer coding understood is chunked, in HTTP/1.1")
-UPGRADE: Fault = (400, "a request that asks for an upgrade cannot carry a body here")
-PIPELINE: Fault = (400, "too many pipelined requests")
-HEAD_LARGE: Fault = (431, "the request head is too large")
-TRAILER_LARGE: Fault = (431, "the chunk extensions or trailers are too large")
-BODY_LARGE: Fault = (413, "the request body is too large")
-HEAD_SLOW: Fault = (408, "the request head took too long")
-BODY_SLOW: Fault = (408, "the request body took too long")
+_CLOSE = (b"connection", b"close")
 
-# Narrower than RFC 3986's reg-name: no name in the DNS has %, quotes or other delimiters.
-_HOST = re.compile(rb"(?:[A-Za-z0-9._~-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?").fullmatch
+
+def _is_chunked(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"transfer-encoding" for name, _ in headers)
 
 
 class _Refused(Exception):
     """Stops the parser from inside one of its callbacks; `DeadlineProtocol._fault` says why."""
-
-
-def judge_head(
-    version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], upgrade: bool, body_limit: int
-) -> Fault | None:
-    """What is wrong with a parsed head, or None. Names in `headers` are lower case, limits are bytes.
-
-    llhttp has refused already: Content-Length beside Transfer-Encoding, or twice, or not a number (RFC 9112 section
-    6.3), obs-fold (5.2), bare CR or LF (2.2), white space before a colon (5.1).
-    """
-    host: bytes | None = None
-    body = False
-    for name, value in headers:
-        if name == b"host":
-            if host is not None:
-                return HOST_TWICE
-            host = value
-        elif name == b"content-length":
-            if (length := int(value)) > body_limit:
-                return BODY_LARGE
-            body = length > 0
-        elif name == b"transfer-encoding":  # RFC 9112 section 6.1: in HTTP/1.0 the framing is to be thought faulty
-            if value.lower() != b"chunked" or version != "1.1":
-                return CODING
-            body = True
-    if upgrade and body:
-        return UPGRADE
-    return _judge_start(version, target, host)
-
-
-def _judge_start(version: str, target: bytes, host: bytes | None) -> Fault | None:
-    if version not in ("1.1", "1.0"):
-        return VERSION
-    if target[:1] != b"/" or b"#" in target:  # RFC 9112 section 3.2.1: origin-form only, never a proxy
-        return TARGET
-    if host is None:  # RFC 9112 section 3.2
-        return HOST_MISSING if version == "1.1" else None
-    return None if _HOST(host) else HOST_MALFORMED
-
-
-def refusal(fault: Fault, default_headers: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
-    """The whole HTTP/1.1 answer to a fault: JSON, never cached, last on its connection."""
-    body = _body(fault)
-    head = [STATUS_LINE[fault[0]]]
-    for name, value in (*default_headers, *_headers(body)):
-        head += (name, b": ", value, b"\r\n")
-    return b"".join((*head, b"\r\n", body))
-
-
-def _body(fault: Fault) -> bytes:
-    return json.dumps({"error": "invalid_request", "error_description": fault[1]}, separators=(",", ":")).encode()
-
-
-def _headers(body: bytes) -> list[tuple[bytes, bytes]]:
-    return [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
-        (b"connection", b"close"),
-    ]
-
-
-def _refusing(fault: Fault) -> ASGI3Application:
-    """An application that answers with the fault: a refusal has to wait for its turn behind unanswered requests."""
-
-    async def app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        body = _body(fault)
-        await send({"type": "http.response.start", "status": fault[0], "headers": _headers(body)})
-        await send({"type": "http.response.body", "body": body})
-
-    return app
 
 
 class DeadlineProtocol(HttpToolsProtocol):
@@ -154,6 +83,10 @@ class DeadlineProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        # (method, target) -> answer; empty where something else is served than `App`, or wrapped around it.
+        self.prompt: Mapping[tuple[bytes, bytes], PromptAnswer] = getattr(self.app, "prompt", {})
+        self._held: PromptAnswer | None = None
+        self._held_body = b""
         self._settled = False  # all that was received belongs to whole requests
         self._in_body = False
         self._stretch = 0  # bytes since the parser last made progress: a head, a piece of body
@@ -197,11 +130,17 @@ class DeadlineProtocol(HttpToolsProtocol):
             self._feed(data)
         else:
             self._feed_in_pieces(data)
-        if self._settled and self.cycle.scope is self.scope:
+        if self._held is not None and not self._deaf:
+            self._let_go()
+        if self._settled and not self._begun():
             return
         if self._read_due == inf and not self._deaf:
             self._read_due = self.loop.time() + (self.body_seconds if self._in_body else self.head_seconds)
             self._schedule(self._read_due)
+
+    def _begun(self) -> bool:
+        """Whether a head has begun that is not whole yet."""
+        return self.scope is not None and (self.cycle is None or self.cycle.scope is not self.scope)
 
     def _feed_in_pieces(self, data: bytes) -> None:
         """No piece takes the parser further than `head_limit` bytes without progress."""
@@ -247,7 +186,14 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._stretch = 0
         self._body_size = 0
         self._read_due = inf
+        self._held = self._prompt_answer()
+        if self._held is None:
+            self._start()
+
+    def _start(self) -> None:
+        """Let the application know of the request."""
         super().on_headers_complete()
+        self.cycle.scope[ANSWER] = partial(self._answered_whole, self.cycle)  # type: ignore[literal-required]
         self.headers = []  # RFC 9110 section 6.5.1: trailers are not headers; they end up here and nowhere else
 
     def on_body(self, body: bytes) -> None:
@@ -256,14 +202,23 @@ class DeadlineProtocol(HttpToolsProtocol):
         if self._body_size > self.body_limit:
             self._fault = BODY_LARGE
             raise _Refused
-        super().on_body(body)
+        if self._held is None:
+            super().on_body(body)
+        else:
+            self._held_body += body
 
     def on_message_complete(self) -> None:
         self._settled = True
         self._in_body = False
         self._stretch = 0
         self._read_due = inf
-        super().on_message_complete()
+        if self._held is not None and not self._answered_at_once(self._held):
+            self._let_go()
+        if self._held is None:
+            super().on_message_complete()
+        else:  # it never had a cycle
+            self._held = None
+            self.scope = self.cycle.scope if self.cycle else None  # type: ignore[assignment]
 
     def _should_upgrade(self) -> bool:
         return False
@@ -271,6 +226,55 @@ class DeadlineProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
         super()._start_asgi_task(cycle, app)
+
+    # Answering without a task
+
+    def _prompt_answer(self) -> PromptAnswer | None:
+        """The application's way to answer this request at once, where it has one and nothing speaks against it: no
+        request is unanswered, the body has a length, and the connection goes on as it is.
+
+        Such a request is held until it is whole or the read is over: a task and a cycle cost as much as the rest of it.
+        """
+        answer = self.prompt.get((self.parser.get_method(), self.url))
+        if answer is None or (self.cycle is not None and not self.cycle.response_complete):
+            return None
+        parser, closing = self.parser, self.transport.is_closing() or _CLOSE in self.server_state.default_headers
+        if closing or not parser.should_keep_alive() or parser.get_http_version() != "1.1" or parser.should_upgrade():
+            return None
+        if self.flow.write_paused or self.expect_100_continue or _is_chunked(self.headers):
+            return None
+        self._held_body = b""
+        return answer
+
+    def _answered_at_once(self, answer: PromptAnswer) -> bool:
+        reply = answer(self.headers, self.client, self._held_body)
+        if reply is None:
+            return False
+        headers = (*self.server_state.default_headers, *reply.headers)
+        self.transport.write(whole_answer(reply.status, headers, reply.body))
+        self.on_response_complete()
+        return True
+
+    def _let_go(self) -> None:
+        """The held request takes the long way."""
+        self._held = None
+        self._start()
+        if self._held_body:
+            super().on_body(self._held_body)
+
+    def _answered_whole(self, cycle: RequestResponseCycle, reply: Reply) -> bool:
+        """Write an answer of one piece in one system call, where uvicorn takes two; False: take uvicorn's way."""
+        defaults = self.server_state.default_headers
+        if self.flow.write_paused or cycle.disconnected or cycle.response_started or not cycle.keep_alive:
+            return False
+        if _CLOSE in defaults or cycle.scope["method"] == "HEAD":
+            return False
+        self.transport.write(whole_answer(reply.status, (*defaults, *reply.headers), reply.body))
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        cycle.message_event.set()
+        cycle.on_response()
+        return True
 
     # Refusing
 
@@ -286,7 +290,7 @@ class DeadlineProtocol(HttpToolsProtocol):
             self._queue(fault)
         elif self.pipeline and self.pipeline[0][0] is cycle:  # its body is at fault before its turn has come
             cycle.keep_alive = False
-            self.pipeline[0] = (cycle, _refusing(fault))
+            self.pipeline[0] = (cycle, refusing(fault))
         elif cycle.response_started:  # its answer is under way or given: nothing can be added
             cycle.keep_alive = False
             self._close()
@@ -320,7 +324,7 @@ class DeadlineProtocol(HttpToolsProtocol):
             keep_alive=False,
             on_response=self.on_response_complete,
         )
-        self.pipeline.appendleft((self.cycle, _refusing(fault)))
+        self.pipeline.appendleft((self.cycle, refusing(fault)))
 
     # Time
 
@@ -348,14 +352,13 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def _too_late(self) -> None:
         answered = self.cycle is None or self.cycle.response_complete
-        begun = self.scope is not None and (self.cycle is None or self.cycle.scope is not self.scope)
         if self._deaf:
             self.transport.abort()
         elif self.flow.read_paused:  # we did not listen, so the client is not to blame
             self._read_due = self.loop.time() + (self.body_seconds if self._in_body else self.head_seconds)
         elif self._in_body:
             self._refuse(BODY_SLOW)
-        elif begun:
+        elif self._begun():
             self._refuse(HEAD_SLOW)
         elif answered:  # not one byte of a request: RFC 9110 section 15.5.9 has nothing to say to it
             self._close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 
 from authsvc.logs import get_logger
+from authsvc.oauth.dpop import ALGORITHMS
 from authsvc.oauth.errors import BearerRejected, Rejected, TooMany, Unavailable
 from authsvc.store.errors import StoreUnavailable
 from authsvc.web.http import Headers, Reply, Request, json_reply
@@ -52,9 +53,13 @@ def _later(status: int, code: str, description: str, seconds: int) -> Reply:
 
 def _bearer_error(request: Request, error: BearerRejected) -> Reply:
     request.reason = error.reason
-    challenge = 'Bearer realm="authsvc"'
+    challenge = f'{error.scheme} realm="authsvc"'
+    if error.scheme == "DPoP":
+        challenge += f', algs="{" ".join(ALGORITHMS)}"'
     if error.error:
         challenge += f', error="{error.error}", error_description="{error.description}"'
+    if error.reason == "scope_openid_missing":
+        challenge += ', scope="openid"'
     description = error.description or "An access token is needed."
     headers = [(b"www-authenticate", challenge.encode("ascii"))]
     return _error(error.status, error.error or "invalid_request", description, headers)

@@ -5,37 +5,52 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from authsvc.flows.authenticate_client import authenticate_client
+from authsvc.flows.authenticate_client import authenticate_client, remembered_client
+from authsvc.flows.authorize_device import GRANT_TYPE as DEVICE_CODE
 from authsvc.flows.client_credentials import client_credentials
-from authsvc.flows.introspect import introspect
+from authsvc.flows.introspect import INTROSPECTION_TYPE, introspect, signed_introspection
 from authsvc.flows.issue import Tokens
+from authsvc.flows.redeem_code import redeem_code
+from authsvc.flows.redeem_device_code import redeem_device_code
 from authsvc.flows.refresh import refresh
 from authsvc.flows.revoke import revoke
 from authsvc.oauth.errors import Rejected, UnsupportedGrantTypeError
 from authsvc.oauth.records import Client
 from authsvc.runtime import Runtime
-from authsvc.web.http import Reply, Request, json_reply, malformed
+from authsvc.web.accept import prefers
+from authsvc.web.cors import origin_of_client
+from authsvc.web.dpop import proved_key
+from authsvc.web.http import NO_STORE, Reply, Request, json_reply, malformed
 
 Form = dict[str, str]
+_JWT_ANSWER = (b"content-type", f"application/{INTROSPECTION_TYPE}".encode("ascii"))
 
 
-async def _refresh(runtime: Runtime, client: Client, form: Form) -> Tokens:
-    return await refresh(runtime, client, refresh_token=form.get("refresh_token"), scope=form.get("scope", ""))
+async def _refresh(runtime: Runtime, client: Client, form: Form, dpop_jkt: str) -> Tokens:
+    token, scope = form.get("refresh_token"), form.get("scope", "")
+    resource = form.get("resource", "")
+    return await refresh(runtime, client, refresh_token=token, scope=scope, resource=resource, dpop_jkt=dpop_jkt)
 
 
-async def _client_credentials(runtime: Runtime, client: Client, form: Form) -> Tokens:
-    return await client_credentials(runtime, client, scope=form.get("scope", ""))
+async def _authorization_code(runtime: Runtime, client: Client, form: Form, dpop_jkt: str) -> Tokens:
+    return await redeem_code(runtime, client, form, dpop_jkt)
 
 
-GRANTS: dict[str, Callable[[Runtime, Client, Form], Awaitable[Tokens]]] = {
+async def _client_credentials(runtime: Runtime, client: Client, form: Form, dpop_jkt: str) -> Tokens:
+    return client_credentials(runtime, client, scope=form.get("scope", ""), dpop_jkt=dpop_jkt)
+
+
+GRANTS: dict[str, Callable[[Runtime, Client, Form, str], Awaitable[Tokens]]] = {
+    "authorization_code": _authorization_code,
+    DEVICE_CODE: redeem_device_code,
     "client_credentials": _client_credentials,
     "refresh_token": _refresh,
 }
 
 
 async def token(request: Request) -> Reply:
-    """RFC 6749 section 3.2."""
-    form = await request.form()
+    """RFC 6749 section 3.2; `resource` and `audience` may come several times (RFC 8707, RFC 8693 section 2.1)."""
+    form = await request.form(several=("resource", "audience"))
     grant_type = form.get("grant_type")
     if grant_type is None:
         raise malformed("The parameter grant_type is missing.", "grant_type_missing")
@@ -44,19 +59,37 @@ async def token(request: Request) -> Reply:
         raise Rejected(UnsupportedGrantTypeError("This grant type is not supported."), "grant_type_unsupported")
     request.grant_type = grant_type
     client = await _client(request, form)
-    return json_reply(token_response(await grant(request.runtime, client, form)))
+    dpop_jkt = await proved_key(request, client)
+    return json_reply(token_response(await grant(request.runtime, client, form, dpop_jkt), dpop_jkt))
 
 
-def token_response(tokens: Tokens) -> dict[str, Any]:
-    """RFC 6749 section 5.1; `refresh_token_expires_in` is ours."""
+def token_now(request: Request, body: bytes) -> Reply | None:
+    """client_credentials of a client that is known: nothing has to be waited for. A proof takes the long way."""
+    if b"client_credentials" not in body:
+        return None
+    form = request.plain_form(body)
+    if form is None or form.get("grant_type") != "client_credentials" or request.header(b"dpop") is not None:
+        return None
+    client = remembered_client(request.runtime, request.header(b"authorization"), form)
+    if client is None or client.dpop_bound_access_tokens:
+        return None
+    request.grant_type, request.client_id = "client_credentials", client.id
+    origin_of_client(request, client)
+    return json_reply(token_response(client_credentials(request.runtime, client, scope=form.get("scope", "")), ""))
+
+
+def token_response(tokens: Tokens, dpop_jkt: str) -> dict[str, Any]:
+    """RFC 6749 section 5.1, RFC 9449 section 5; `refresh_token_expires_in` is ours."""
     answer: dict[str, Any] = {
         "access_token": tokens.access_token,
-        "token_type": "Bearer",
+        "token_type": "DPoP" if dpop_jkt else "Bearer",
         "expires_in": tokens.expires_in,
     }
     if tokens.refresh_token is not None:
         answer["refresh_token"] = tokens.refresh_token
         answer["refresh_token_expires_in"] = tokens.refresh_token_expires_in
+    if tokens.id_token is not None:
+        answer["id_token"] = tokens.id_token
     answer["scope"] = " ".join(tokens.scope)
     return answer
 
@@ -65,18 +98,23 @@ async def revoke_token(request: Request) -> Reply:
     """RFC 7009."""
     form = await request.form()
     client = await _client(request, form)
-    request.reason = await revoke(request.runtime, client, token=form.get("token"))
+    request.reason = await revoke(request.runtime, client, token=form.get("token"), dpop_jkt=await proved_key(request))
     return json_reply({})
 
 
 async def introspect_token(request: Request) -> Reply:
-    """RFC 7662."""
+    """RFC 7662; a JWT where the caller asks for one (RFC 9701)."""
     form = await request.form()
     client = await _client(request, form)
-    return json_reply(await introspect(request.runtime, client, token=form.get("token")))
+    answer = await introspect(request.runtime, client, token=form.get("token"))
+    if not prefers(request.headers(b"accept"), f"application/{INTROSPECTION_TYPE}", "application/json"):
+        return json_reply(answer)
+    signed = signed_introspection(request.runtime, client, answer)
+    return Reply(200, signed.encode("ascii"), [_JWT_ANSWER, NO_STORE])
 
 
 async def _client(request: Request, form: Form) -> Client:
     client = await authenticate_client(request.runtime, request.header(b"authorization"), form, network=request.network)
     request.client_id = client.id
+    origin_of_client(request, client)
     return client

@@ -13,6 +13,7 @@ from authsvc.keyring.ring import KeyringEmpty
 from authsvc.oauth.discovery import authorization_server_metadata, openid_configuration
 from authsvc.oauth.errors import Unavailable
 from authsvc.runtime import Runtime
+from authsvc.web.brand import look_of, static_file
 from authsvc.web.http import JSON, Headers, Reply, Request, json_reply
 from authsvc.web.reply import not_found
 
@@ -22,35 +23,52 @@ SILENCE_SECONDS = 3.0
 
 
 async def jwks(request: Request) -> Reply:
+    return jwks_now(request, b"")
+
+
+def jwks_now(request: Request, _body: bytes) -> Reply:
     """RFC 7517 section 5; bytes and ETag were made when the keys changed, not now."""
     try:
         document = request.runtime.keyring.jwks
     except KeyringEmpty as error:
         raise Unavailable("no_keys_yet") from error
+    etag = document.etag.encode("ascii")
     headers: Headers = [
         JSON,
         (b"cache-control", b"public, max-age=%d" % request.runtime.settings.jwks_max_age),
-        (b"etag", document.etag.encode("ascii")),
+        (b"etag", etag),
         (b"access-control-allow-origin", b"*"),
     ]
     for name, value in request.scope["headers"]:
-        if name == b"if-none-match" and (document.etag.encode("ascii") in value or value.strip() == b"*"):
+        if name == b"if-none-match" and (etag in value or value.strip() == b"*"):
             return Reply(304, b"", headers)
     return Reply(200, document.body, headers)
 
 
 async def oauth_metadata(request: Request) -> Reply:
     """RFC 8414 section 3."""
-    return _public(json.dumps(authorization_server_metadata(request.runtime.settings.issuer)).encode())
+    settings = request.runtime.settings
+    pushed_only = settings.require_pushed_authorization_requests
+    return _public(json.dumps(authorization_server_metadata(settings.issuer, pushed_only=pushed_only)).encode())
 
 
 async def openid_metadata(request: Request) -> Reply:
     """OpenID Connect Discovery 1.0 section 4."""
-    return _public(json.dumps(openid_configuration(request.runtime.settings.issuer)).encode())
+    settings = request.runtime.settings
+    pushed_only = settings.require_pushed_authorization_requests
+    return _public(json.dumps(openid_configuration(settings.issuer, pushed_only=pushed_only)).encode())
 
 
 async def openapi(_request: Request) -> Reply:
     return _public(_openapi_text(), b"application/yaml")
+
+
+async def static(request: Request) -> Reply:
+    """Style sheet, icon: their names carry the hash of their content."""
+    found = static_file(
+        look_of(request.runtime.settings), request.scope["path_params"]["name"], request.header(b"if-none-match")
+    )
+    return found or await not_found(request)
 
 
 async def livez(_request: Request) -> Reply:

@@ -83,6 +83,7 @@ class Bench:
         scope: tuple[str, ...] = (),
         client_id: str = "customer",
         secret_hash: bytes | None = None,
+        dpop_jkt: str = "",
     ) -> Refreshed | None:
         return await grants.refresh(
             self.db,
@@ -92,6 +93,7 @@ class Bench:
             client_id=client_id,
             grace_seconds=grace,
             scope=scope,
+            dpop_jkt=dpop_jkt,
         )
 
     async def refresh(self, presented: int, **how: Any) -> str:

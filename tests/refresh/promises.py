@@ -139,9 +139,39 @@ async def the_start_of_the_grace_never_moves_back(bench: Bench) -> None:
 
 
 @promise
+async def a_bound_grant_knows_its_own_key_alone(bench: Bench) -> None:
+    await bench.place(7)
+    await bench.sql.execute("UPDATE grants SET dpop_jkt = 'own' WHERE id = $1", bench.grant_id)
+    before = await bench.row()
+    for key in ("other", ""):
+        for presented in (7, 8, 6, 1):  # neither spent nor taken for a replay
+            assert await bench.refresh(presented, dpop_jkt=key) == "unknown"
+    assert await bench.row() == before
+    assert await bench.refresh(7, dpop_jkt="own") == "rotate 8"
+
+
+@promise
+async def an_unbound_grant_takes_any_key_and_none(bench: Bench) -> None:
+    await bench.place(7)
+    assert await bench.refresh(7, dpop_jkt="some") == "rotate 8"
+    assert await bench.refresh(8) == "rotate 9"
+    assert await bench.refresh(9, dpop_jkt="other") == "rotate 10"
+
+
+@promise
 async def nothing_that_the_rule_reads_can_be_null(bench: Bench) -> None:
     await bench.place()
-    for column in ("generation", "parent", "rotated_at", "repeats", "ended", "expires_at", "scope", "secret_hash"):
+    for column in (
+        "generation",
+        "parent",
+        "rotated_at",
+        "repeats",
+        "ended",
+        "expires_at",
+        "scope",
+        "secret_hash",
+        "dpop_jkt",
+    ):
         try:
             await bench.sql.execute(f"UPDATE grants SET {column} = NULL WHERE id = $1", bench.grant_id)
         except asyncpg.NotNullViolationError:

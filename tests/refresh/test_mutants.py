@@ -182,6 +182,24 @@ STATEMENT = [
         "",
     ),
     Mutant(
+        "a bound grant serves every key",
+        "a_bound_grant_knows_its_own_key_alone",
+        "g.dpop_jkt IN ('', $7)",
+        "$7::text IS NOT NULL",
+    ),
+    Mutant(
+        "a bound grant serves whoever shows no key",
+        "a_bound_grant_knows_its_own_key_alone",
+        "g.dpop_jkt IN ('', $7)",
+        "('' = $7 OR g.dpop_jkt IN ('', $7))",
+    ),
+    Mutant(
+        "an unbound grant refuses whoever has a key",
+        "an_unbound_grant_takes_any_key_and_none",
+        "g.dpop_jkt IN ('', $7)",
+        "g.dpop_jkt = $7",
+    ),
+    Mutant(
         "any secret will do",
         "another_secret_or_another_client_knows_no_grant",
         " AND g.secret_hash = $2",
@@ -206,8 +224,8 @@ TRIGGERS = [
     Mutant(
         "the operator's expiry forgets the grants",
         "an_ended_session_refuses_and_finds_no_reuse",
-        "UPDATE grants SET expires_at = NEW.expires_at WHERE session_id = NEW.id AND NOT ended;",
-        "",
+        "IF OLD.expires_at <> NEW.expires_at THEN",
+        "IF false THEN",
         "user_sessions_after_end",
     ),
     Mutant(
@@ -258,11 +276,11 @@ def source_of(function: str) -> str:
 
 async def read_then_write(
     db: Database, grant_id: UUID, secret_hash: bytes, presented: int, *, client_id: str, grace_seconds: int,
-    scope: tuple[str, ...],
+    scope: tuple[str, ...], dpop_jkt: str = "",
 ) -> Refreshed | None:  # fmt: skip
     """What the store must not do."""
     row = await grants.look(db, grant_id, secret_hash, client_id=client_id)
-    if row is None:
+    if row is None or row["dpop_jkt"] not in ("", dpop_jkt):
         return None
     state = {name: row[name] for name in ("generation", "parent", "rotated_at", "repeats", "expires_at", "ended")}
     grant = Grant(**state, scope=tuple(row["scope"]))
@@ -299,7 +317,9 @@ async def test_a_broken_trigger_is_caught(bench: Bench, mutant: Mutant) -> None:
         await bench.sql.execute(source)
 
 
-@pytest.mark.parametrize("column", ["generation", "parent", "rotated_at", "repeats", "ended", "expires_at", "scope"])
+@pytest.mark.parametrize(
+    "column", ["generation", "parent", "rotated_at", "repeats", "ended", "expires_at", "scope", "dpop_jkt"]
+)
 async def test_a_column_that_may_be_null_is_caught(bench: Bench, column: str) -> None:
     await bench.sql.execute(f"ALTER TABLE grants ALTER {column} DROP NOT NULL")
     try:

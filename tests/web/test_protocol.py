@@ -23,8 +23,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from authsvc.web import protocol
-from authsvc.web.protocol import DeadlineProtocol, judge_head
+from authsvc.web import request_head
+from authsvc.web.http import Reply
+from authsvc.web.protocol import DeadlineProtocol
+from authsvc.web.request_head import judge_head
 
 HOST = b"Host: localhost\r\n"
 GET = b"GET /here HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -115,6 +117,23 @@ class App:
         await send({"type": "http.response.body", "body": body})
 
 
+class PromptApp(App):
+    """Has the answer to GET /here ready: the wire needs no task for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prompt = {(b"GET", b"/here"): self.now, (b"POST", b"/here"): self.now, (b"GET", b"/stubborn"): self.later}
+
+    def now(self, headers: list[tuple[bytes, bytes]], _client: Any, body: bytes) -> Reply:
+        self.started.append("/here")
+        self.ended.append("/here")
+        text = json.dumps({"path": "/here", "body": len(body), "headers": len(headers)}).encode()
+        return Reply(200, text, [(b"content-length", b"%d" % len(text))])
+
+    def later(self, _headers: list[tuple[bytes, bytes]], _client: Any, _body: bytes) -> None:
+        """Something must be waited for after all."""
+
+
 class Running:
     def __init__(self, server: uvicorn.Server, app: App) -> None:
         self.server = server
@@ -134,8 +153,8 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(http: type[asyncio.Protocol] = Wire, **options: Any) -> Iterator[Running]:
-    app = App()
+def running(http: type[asyncio.Protocol] = Wire, app: App | None = None, **options: Any) -> Iterator[Running]:
+    app = app or App()
     options = {"ws": "none", "lifespan": "off", "log_config": None, "access_log": False, **options}
     config = uvicorn.Config(app, "127.0.0.1", 0, http=http, loop="uvloop", timeout_graceful_shutdown=2, **options)
     server = uvicorn.Server(config)
@@ -151,9 +170,10 @@ def running(http: type[asyncio.Protocol] = Wire, **options: Any) -> Iterator[Run
         assert not thread.is_alive()
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Running]:
-    with running() as here:
+@pytest.fixture(scope="module", params=[App, PromptApp])
+def server(request: pytest.FixtureRequest) -> Iterator[Running]:
+    """Twice: every answer by a task, and what can be by none."""
+    with running(app=request.param()) as here:
         yield here
 
 
@@ -182,6 +202,23 @@ def one_response(client: socket.socket) -> tuple[int, bytes]:
         body += client.recv(length - len(body))
     assert len(body) == length
     return int(head.split()[1]), body
+
+
+_rest: dict[socket.socket, bytes] = {}
+
+
+def one_response_of(client: socket.socket) -> tuple[int, bytes]:
+    """The next of several answers that may have come in one piece."""
+    data = _rest.pop(client, b"")
+    while True:
+        head, end, body = data.partition(b"\r\n\r\n")
+        lengths = [int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"content-length")]
+        if end and len(body) >= lengths[0]:
+            _rest[client] = body[lengths[0] :]
+            return int(head.split()[1]), body[: lengths[0]]
+        chunk = client.recv(65536)
+        assert chunk, data
+        data += chunk
 
 
 def is_refusal(data: bytes, status: int, description: str | None = None) -> bool:
@@ -264,6 +301,34 @@ def test_a_body_pipelined_behind_a_slow_request_is_not_blamed_for_the_wait(serve
         client.sendall(b"cd")
         assert one_response(client)[0] == 200
         assert one_response(client) == (200, b'{"path": "/b", "body": 4, "headers": 2}')
+
+
+def test_an_answer_that_is_ready_never_overtakes_one_that_is_not() -> None:
+    with running(app=PromptApp()) as server, server.connect() as client:
+        client.sendall(b"GET /stubborn HTTP/1.1\r\n" + HOST + b"\r\n" + GET * 2)
+        paths = [json.loads(one_response_of(client)[1])["path"] for _ in range(3)]
+        assert paths == ["/stubborn", "/here", "/here"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Connection: close\r\n",
+        b"Expect: 100-continue\r\n",
+        b"Content-Length: 0\r\n",
+        b"Upgrade: x\r\nConnection: upgrade\r\n",
+    ],
+)
+def test_what_is_not_plain_takes_the_long_way_to_the_same_answer(head: bytes) -> None:
+    with running(app=PromptApp()) as server:
+        last = GET[:-2] + b"Connection: close\r\n\r\n"
+        assert b'{"path": "/here", "body": 0' in server.ask(GET[:-2] + head + b"\r\n" + last)
+
+
+def test_an_answer_that_is_ready_is_the_last_one_where_every_answer_is() -> None:
+    """While it drains, the service says `Connection: close`."""
+    with running(app=PromptApp(), headers=[("connection", "close")]) as server:
+        assert b"connection: close" in server.ask(GET + GET)
 
 
 def test_an_application_may_take_longer_than_head_and_body_may(server: Running) -> None:
@@ -355,7 +420,7 @@ def test_a_first_request_that_trickles_is_refused_and_closed(server: Running) ->
             while time.monotonic() - began < Wire.head_seconds + 0.1:
                 client.sendall(b"a")
                 time.sleep(0.03)
-        assert is_refusal(read_all(client), 408, protocol.HEAD_SLOW[1])
+        assert is_refusal(read_all(client), 408, request_head.HEAD_SLOW[1])
         assert time.monotonic() - began < Wire.head_seconds + Wire.linger_seconds + 0.5
 
 
@@ -380,7 +445,7 @@ def test_a_body_begun_in_the_same_read_as_another_request_has_its_deadline(serve
         data = exchange(client, GET + b"POST /b HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\n\r\nab")
         first, _, second = data.partition(b"}")
         assert b"200 OK" in first
-        assert is_refusal(second, 408, protocol.BODY_SLOW[1])
+        assert is_refusal(second, 408, request_head.BODY_SLOW[1])
 
 
 def test_a_connection_that_says_nothing_is_closed_without_a_word(server: Running) -> None:
@@ -411,7 +476,7 @@ def test_a_body_that_trickles_is_refused_and_the_application_hears_of_it(server:
             while time.monotonic() - began < Wire.body_seconds + 0.1:
                 client.sendall(piece)
                 time.sleep(0.05)
-        assert is_refusal(read_all(client), 408, protocol.BODY_SLOW[1])
+        assert is_refusal(read_all(client), 408, request_head.BODY_SLOW[1])
         assert time.monotonic() - began < 2
     assert eventually(lambda: server.app.started.count("/trickle") == server.app.ended.count("/trickle"))
 
@@ -548,7 +613,7 @@ def test_an_announced_body_over_the_limit_is_413_before_the_application_starts(s
     started = len(server.app.started)
     for extra in (b"", b"Expect: 100-continue\r\n"):
         head = b"POST / HTTP/1.1\r\n" + HOST + extra + b"Content-Length: 65537\r\n\r\n"
-        assert is_refusal(server.ask(head), 413, protocol.BODY_LARGE[1])
+        assert is_refusal(server.ask(head), 413, request_head.BODY_LARGE[1])
     assert len(server.app.started) == started
 
 
@@ -595,7 +660,7 @@ def test_a_refused_connection_is_gone_even_if_the_client_stays(server: Running) 
 def test_only_so_many_requests_may_wait_behind_an_unanswered_one(server: Running) -> None:
     data = server.ask(b"GET /slow HTTP/1.1\r\n" + HOST + b"\r\n" + GET * 200)
     assert data.count(b"200 OK") == 1 + Wire.pipeline_limit
-    assert is_refusal(data[data.rindex(b"HTTP/1.1") :], 400, protocol.PIPELINE[1])
+    assert is_refusal(data[data.rindex(b"HTTP/1.1") :], 400, request_head.PIPELINE[1])
 
 
 # Malformed
@@ -733,7 +798,7 @@ def test_a_refusal_over_tls_is_read_and_the_connection_is_gone(tmp_path: Path) -
         client.sendall(GET)
         assert one_response(client)[0] == 200
         client.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        assert is_refusal(read_all(client), 400, protocol.HOST_MISSING[1])
+        assert is_refusal(read_all(client), 400, request_head.HOST_MISSING[1])
         assert eventually(lambda: here.connections == 0, 2)
 
 

@@ -1,0 +1,241 @@
+"""The authorization endpoint: from a request to a code, by way of the login and consent pages where they are needed.
+
+Rules: `oauth/authorization` (the request), `oauth/prompting` (what it needs from the person).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from authsvc.flows.authenticate_person import lifetime
+from authsvc.flows.interaction import Interaction, close_interaction, cookie_digest
+from authsvc.flows.issue import subject_for
+from authsvc.keyring.verify import VerifiedClaims
+from authsvc.oauth.authorization import (
+    AuthorizationRequest,
+    Proved,
+    Refusal,
+    Unproved,
+    answer_parameters,
+    judge,
+    prove,
+)
+from authsvc.oauth.claims import audience_of
+from authsvc.oauth.code import Code, encode
+from authsvc.oauth.id_token import ID_TOKEN_TYPE
+from authsvc.oauth.prompting import Hint, Present, Step, next_step
+from authsvc.oauth.records import Client, User
+from authsvc.runtime import Runtime
+from authsvc.store import browser_sessions, codes
+from authsvc.store.browser_sessions import BrowserSession
+
+_HINT_LEEWAY_SECONDS = 10 * 365 * 86_400
+"""An expired id_token_hint is as good as a fresh one (Core section 3.1.2.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowError:
+    """For the person: nothing may be sent anywhere."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendAnswer:
+    """To the client, by redirect or by a form that posts itself."""
+
+    redirect_uri: str
+    response_mode: str
+    parameters: Mapping[str, str] = field(repr=False)
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskLogin:
+    box: str = field(repr=False)
+    client: Client
+    request: AuthorizationRequest
+    session: BrowserSession | None
+
+
+@dataclass(frozen=True, slots=True)
+class AskConsent:
+    box: str = field(repr=False)
+    client: Client
+    request: AuthorizationRequest
+    session: BrowserSession
+
+
+@dataclass(frozen=True, slots=True)
+class TurnAway:
+    """The person lacks the role that this client demands."""
+
+    box: str = field(repr=False)
+    client: Client
+    request: AuthorizationRequest
+    user: User
+
+
+Outcome = ShowError | SendAnswer | AskLogin | AskConsent | TurnAway
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A request of a client that may be answered."""
+
+    client: Client
+    proved: Proved
+    request: AuthorizationRequest
+
+
+async def authorize(runtime: Runtime, interaction: Interaction, *, cookie: str | None) -> Outcome:
+    """What is to be done next with a request. Raises Unavailable, StoreUnavailable."""
+    understood = await understand(runtime, interaction)
+    if not isinstance(understood, Understood):
+        return understood
+    client, request = understood.client, understood.request
+    session = await browser_sessions.by_cookie(runtime.db, cookie_digest(cookie)) if cookie else None
+    present = await _present(runtime, client, interaction, session) if session else None
+    step = next_step(request, client, _hint(runtime, request), present)
+    if isinstance(step, Refusal):
+        return refused(runtime, understood.proved, step)
+    if step is Step.LOG_IN:
+        waiting = replace(interaction, seen=_mark(session), shown_to=None)
+        return AskLogin(close_interaction(runtime, waiting), client, request, session)
+    assert session is not None
+    if step is Step.TURN_AWAY:
+        return TurnAway(close_interaction(runtime, interaction), client, request, session.user)
+    if step is Step.CONSENT:
+        waiting = replace(interaction, shown_to=str(session.id))
+        return AskConsent(close_interaction(runtime, waiting), client, request, session)
+    return await _give_code(runtime, understood, session)
+
+
+async def understand(runtime: Runtime, interaction: Interaction) -> Understood | ShowError | SendAnswer:
+    """Client, address and request, without regard to the person. Raises StoreUnavailable."""
+    client_id = interaction.parameters.get("client_id", "")
+    client = await runtime.clients.get(client_id) if client_id else None
+    proved = prove(interaction.parameters, client)
+    if isinstance(proved, Unproved) or client is None:
+        return ShowError(proved.reason if isinstance(proved, Unproved) else "client_unknown")
+    request = judge(
+        interaction.asked, client, proved, issuer=runtime.settings.issuer,
+        pushed_only=runtime.settings.require_pushed_authorization_requests,
+    )  # fmt: skip
+    if isinstance(request, Refusal):
+        return refused(runtime, proved, request)
+    return Understood(client, proved, request)
+
+
+async def decide_consent(runtime: Runtime, interaction: Interaction, *, cookie: str | None, allow: bool) -> Outcome:
+    """The person pressed a button of the consent page. Raises Unavailable, StoreUnavailable.
+
+    Only the one to whom the page was shown decides; for anybody else it starts again.
+    """
+    understood = await understand(runtime, interaction)
+    if not isinstance(understood, Understood):
+        return understood
+    if not allow:
+        return refused(runtime, understood.proved, Refusal("access_denied", "The person refused.", "consent_refused"))
+    session = await browser_sessions.by_cookie(runtime.db, cookie_digest(cookie)) if cookie else None
+    if session is not None and str(session.id) == interaction.shown_to:
+        scope = understood.request.shown_scope
+        await browser_sessions.consent(runtime.db, session.user.id, understood.client.id, scope)
+        interaction = replace(interaction, allowed=True)
+    return await authorize(runtime, interaction, cookie=cookie)
+
+
+async def give_up(runtime: Runtime, interaction: Interaction) -> Outcome:
+    """The person goes back to the client without access. Raises StoreUnavailable."""
+    understood = await understand(runtime, interaction)
+    if not isinstance(understood, Understood):
+        return understood
+    return refused(
+        runtime, understood.proved, Refusal("access_denied", "The account may not use this client.", "role_missing")
+    )
+
+
+def refused(runtime: Runtime, proved: Proved, refusal: Refusal) -> SendAnswer:
+    parameters = answer_parameters(
+        runtime.settings.issuer, proved.state, error=refusal.error, error_description=refusal.description
+    )
+    return SendAnswer(proved.redirect_uri, proved.response_mode, parameters, refusal.reason)
+
+
+async def _present(runtime: Runtime, client: Client, interaction: Interaction, session: BrowserSession) -> Present:
+    allowed: tuple[str, ...] = ()
+    if not client.first_party:
+        allowed = await browser_sessions.consented(runtime.db, session.user.id, client.id)
+    # Asked for a login, and since then there was one: the time bounds out any other, older session.
+    asked = interaction.seen is not None and interaction.seen != _mark(session)
+    return Present(
+        subject=subject_for(runtime, client, session.user.id),
+        roles=session.user.roles,
+        auth_time=session.auth_time,
+        authenticated_for_this=asked and session.auth_time.timestamp() >= interaction.started_at - 1,
+        lifetime_seconds=_lifetime(runtime, client, session),
+        allowed=allowed,
+        consented=interaction.allowed and interaction.shown_to == str(session.id),
+        now=session.now,
+    )
+
+
+def _mark(session: BrowserSession | None) -> str:
+    return f"{session.id} {session.auth_time.timestamp()}" if session else ""
+
+
+def _lifetime(runtime: Runtime, client: Client, session: BrowserSession) -> int:
+    """How long this client lets a login stand that was made in this session: remember me is each client's own."""
+    return lifetime(runtime, client, session.remember_me and client.remember_me_allowed)
+
+
+def _hint(runtime: Runtime, request: AuthorizationRequest) -> Hint | None:
+    if request.id_token_hint is None:
+        return None
+    claims = runtime.keyring.verify(
+        request.id_token_hint,
+        typ=ID_TOKEN_TYPE,
+        issuer=runtime.settings.issuer,
+        audience=request.client_id,
+        now=runtime.clock.now(),
+        leeway=_HINT_LEEWAY_SECONDS,
+    )
+    return Hint(claims.sub if isinstance(claims, VerifiedClaims) else None)
+
+
+def _audience(runtime: Runtime, client: Client, request: AuthorizationRequest) -> tuple[str, ...]:
+    """What was asked for (RFC 8707), or all that the client may; with openid then also our own /userinfo."""
+    issuer = runtime.settings.issuer
+    audience = request.resource or audience_of(client, issuer)
+    if not request.resource and "openid" in request.scope and issuer not in audience:
+        return (*audience, issuer)
+    return audience
+
+
+async def _give_code(runtime: Runtime, understood: Understood, session: BrowserSession) -> SendAnswer:
+    client, request, proved = understood.client, understood.request, understood.proved
+    code = Code(runtime.master.current_id, UUID(bytes=runtime.entropy(16)), runtime.entropy(16))
+    claims = {"id_token": request.claims.id_token, "userinfo": request.claims.userinfo}
+    issued = await codes.issue(
+        runtime.db,
+        grant_id=code.grant_id,
+        session_id=session.id,
+        client_id=client.id,
+        scope=request.scope,
+        audience=_audience(runtime, client, request),
+        code_hash=code.secret_hash,
+        redirect_uri=request.redirect_uri,
+        code_challenge=request.code_challenge,
+        nonce=request.nonce,
+        lifetime_seconds=_lifetime(runtime, client, session),
+        claims={place: names for place, names in claims.items() if names},
+        dpop_jkt=request.dpop_jkt,
+    )
+    if not issued:  # the session ended between two statements
+        return refused(runtime, proved, Refusal("login_required", "The session has ended.", "session_ended"))
+    key = runtime.code_mac_key(code.key_id)
+    assert key is not None
+    parameters = answer_parameters(runtime.settings.issuer, proved.state, code=encode(code, key))
+    return SendAnswer(proved.redirect_uri, proved.response_mode, parameters)

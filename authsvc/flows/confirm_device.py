@@ -1,0 +1,115 @@
+"""A person allows or denies a device (RFC 8628 section 3.3, with the cautions of RFC 10027).
+
+Two steps, whichever way the person came: the code is entered (guesses are counted), then the person sees what asks, for
+what, when and from where, and decides. What was shown comes back in a closed box, good for this session only.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from authsvc import metrics
+from authsvc.flows.authorize_device import USER_CODE_KEY
+from authsvc.keyring.box import close_box, open_box
+from authsvc.oauth.device_code import normal_user_code, shown_user_code, user_code_digest
+from authsvc.oauth.errors import TooMany
+from authsvc.oauth.records import Client
+from authsvc.runtime import Runtime
+from authsvc.store import audit, device_requests
+from authsvc.store.browser_sessions import BrowserSession
+from authsvc.store.device_requests import DeviceRequest
+from authsvc.store.failures import Bucket
+
+CONFIRM_SECONDS = 600
+NETWORK_FACTOR = 10
+_PURPOSE = "device confirmation"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the person decides about. `user_code` as the device shows it."""
+
+    request: DeviceRequest
+    client: Client
+    user_code: str = field(repr=False)
+    box: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleMissing:
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
+class NoSuchCode:
+    """Unknown, expired, or decided already: one answer for all."""
+
+
+async def find(
+    runtime: Runtime, session: BrowserSession, typed: str, *, network: str
+) -> Found | RoleMissing | NoSuchCode:
+    """The request of a user code. Raises TooMany, StoreUnavailable."""
+    code = normal_user_code(typed)
+    if code is None:
+        return NoSuchCode()
+    buckets = [
+        Bucket(f"user-code:{session.user.id}", runtime.settings.user_code_failures),
+        Bucket(f"user-code-network:{network}", runtime.settings.user_code_failures * NETWORK_FACTOR),
+    ]
+    attempt = runtime.entropy(8).hex()
+    wait = await runtime.failures.take(buckets, attempt)
+    if wait:
+        metrics.rate_limited.labels("user_code").inc()
+        raise TooMany("user_code_failures", retry_after=wait)
+    try:
+        request = await device_requests.waiting(runtime.db, _digests(runtime, code))
+        client = await runtime.clients.get(request.client_id) if request else None
+    except BaseException:
+        await runtime.failures.give_back(buckets, attempt)
+        raise
+    if request is None or client is None:
+        return NoSuchCode()
+    await runtime.failures.give_back(buckets, attempt)
+    if not _may(session, client):
+        return RoleMissing(client)
+    payload = [str(request.id), str(session.id), client.id, int(session.now.timestamp())]
+    box = close_box(runtime.master, _PURPOSE, json.dumps(payload).encode(), runtime.entropy)
+    return Found(request, client, shown_user_code(code), box)
+
+
+async def decide(runtime: Runtime, session: BrowserSession, box: str, *, allow: bool) -> bool | None:
+    """Whether the device is allowed now; None: too late, or not what this session was shown.
+
+    Raises StoreUnavailable.
+    """
+    payload = open_box(runtime.master, _PURPOSE, box)
+    if payload is None:
+        return None
+    request_id, session_id, client_id, shown_at = json.loads(payload)
+    client = await runtime.clients.get(client_id)
+    late = session.now.timestamp() - shown_at > CONFIRM_SECONDS
+    if late or session_id != str(session.id) or client is None or (allow and not _may(session, client)):
+        return None
+    state = await device_requests.decide(
+        runtime.db, UUID(request_id), allow=allow, user_id=session.user.id, session_id=session.id
+    )
+    if state is None:
+        return None
+    allowed = state != "denied"
+    await audit.record(
+        runtime.db, "device_allowed" if allowed else "device_denied", f"user:{session.user.id}",
+        user_id=session.user.id, client_id=client.id, session_id=session.id, request=request_id,
+    )  # fmt: skip
+    return allowed
+
+
+def _may(session: BrowserSession, client: Client) -> bool:
+    return client.required_role is None or client.required_role in session.user.roles
+
+
+def _digests(runtime: Runtime, code: str) -> list[bytes]:
+    """Under every master key that is held: the code may be older than the newest."""
+    master = runtime.master
+    return [user_code_digest(master.derive(key_id, USER_CODE_KEY), code) for key_id in master.ids]

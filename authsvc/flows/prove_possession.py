@@ -1,0 +1,57 @@
+"""Whoever calls holds a key (DPoP, RFC 9449): the proof is genuine, fresh, for this request, and new."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from authsvc.keyring.proof import Unproved, verify_proof
+from authsvc.oauth.dpop import Genuine, NonceNeeded, Wanted, judge_proof, make_nonce
+from authsvc.oauth.errors import InvalidDpopProofError, Rejected, UseDpopNonceError
+from authsvc.runtime import Runtime
+from authsvc.store.assertions import spend
+
+_WRONG = "The DPoP proof is invalid."
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A proof as it was sent, and the request that it came with. Nothing of it is proved."""
+
+    proof: str = field(repr=False)
+    method: str
+    path: str
+
+
+async def prove_possession(runtime: Runtime, shown: Shown, *, access_token: str | None = None) -> str:
+    """The thumbprint (RFC 7638) of the caller's key. `access_token`: what is used with the proof at a resource.
+
+    Raises Rejected (invalid_dpop_proof, use_dpop_nonce), StoreUnavailable. The address is our own, from the settings:
+    a Host header says where the caller believes to be, not where it is.
+    """
+    signed = verify_proof(shown.proof)
+    if isinstance(signed, Unproved):
+        raise Rejected(InvalidDpopProofError(_WRONG), signed.reason)
+    wanted = Wanted(
+        method=shown.method,
+        url=runtime.settings.issuer + shown.path,
+        now=runtime.clock.seconds(),
+        skew_seconds=runtime.settings.clock_skew_seconds,
+        nonce_required=runtime.settings.dpop_nonce_required,
+        access_token=access_token,
+    )
+    verdict = judge_proof(signed.claims, signed.jkt, wanted, runtime.dpop_nonce_key)
+    if isinstance(verdict, NonceNeeded):
+        raise Rejected(UseDpopNonceError("Repeat the nonce of the DPoP-Nonce header in the proof."), verdict.reason)
+    if not isinstance(verdict, Genuine):
+        raise Rejected(InvalidDpopProofError(_WRONG), verdict.reason)
+    if not await spend(runtime.redis, runtime.db, verdict.digest, verdict.seconds):
+        raise Rejected(InvalidDpopProofError("The DPoP proof was used before."), "dpop_replayed")
+    return signed.jkt
+
+
+def nonce(runtime: Runtime) -> str:
+    """What the next proof has to repeat."""
+    key_id = runtime.master.current_id
+    key = runtime.dpop_nonce_key(key_id)
+    assert key is not None
+    return make_nonce(key_id, key, runtime.clock.seconds())

@@ -1,0 +1,75 @@
+"""A client pushes its authorization request (RFC 9126), plain or as an object that it signed (RFC 9101)."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+from authsvc.keyring.request_object import SignedRequest, verify_request_object
+from authsvc.oauth.authorization import Asked, Proved, Refusal, judge, prove, read_pairs
+from authsvc.oauth.errors import InvalidDpopProofError, InvalidRequestError, Rejected, RequestRefusedError
+from authsvc.oauth.records import Client
+from authsvc.oauth.request_object import read_request_object
+from authsvc.oauth.request_uri import PREFIX
+from authsvc.runtime import Runtime
+from authsvc.store import pushed_requests
+
+REQUEST_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """RFC 9126 section 2.2."""
+
+    request_uri: str = field(repr=False)
+    expires_in: int
+
+
+async def push_request(runtime: Runtime, client: Client, form: Mapping[str, str], *, dpop_jkt: str) -> Pushed:
+    """Judge a request as /authorize would, and keep it. `dpop_jkt`: the key that the client proved, '' for none; the
+    code will be bound to it (RFC 9449 section 10.1). Raises Rejected, StoreUnavailable."""
+    asked = replace(_asked(runtime, client, form), pushed=True)
+    if dpop_jkt:
+        if asked.parameters.get("dpop_jkt", dpop_jkt) != dpop_jkt:
+            raise Rejected(InvalidDpopProofError("The dpop_jkt is not the key of the proof."), "dpop_other_key")
+        asked = replace(asked, parameters={**asked.parameters, "dpop_jkt": dpop_jkt})
+    proved = prove(asked.parameters, client)
+    if not isinstance(proved, Proved):
+        raise Rejected(InvalidRequestError("The redirect_uri or state cannot be used."), proved.reason)
+    request = judge(asked, client, proved, issuer=runtime.settings.issuer)
+    if isinstance(request, Refusal):
+        raise _refused(request)
+    reference = urlsafe_b64encode(runtime.entropy(32)).decode("ascii").rstrip("=")
+    digest = sha256(reference.encode()).digest()
+    await pushed_requests.push(runtime.db, digest, client.id, asked.parameters, REQUEST_SECONDS)
+    return Pushed(PREFIX + reference, REQUEST_SECONDS)
+
+
+def _asked(runtime: Runtime, client: Client, form: Mapping[str, str]) -> Asked:
+    """The client is the one that authenticated. With an object nothing outside it counts (RFC 9101 section 6.3)."""
+    if "request_uri" in form:  # RFC 9126 section 2.1
+        raise Rejected(InvalidRequestError("A request_uri cannot be pushed."), "request_uri_pushed")
+    if "request" not in form:
+        asked = read_pairs(form.items())
+        return replace(asked, parameters={**asked.parameters, "client_id": client.id})
+    if client.jwks is None:
+        raise _refused(Refusal("invalid_request_object", "This client has no keys registered.", "client_without_keys"))
+    signed = verify_request_object(form["request"], client.jwks)
+    if not isinstance(signed, SignedRequest):
+        raise _refused(Refusal("invalid_request_object", "The request object is invalid.", signed.reason))
+    parameters = read_request_object(
+        signed.claims,
+        client_id=client.id,
+        issuer=runtime.settings.issuer,
+        skew_seconds=runtime.settings.clock_skew_seconds,
+        now=runtime.clock.seconds(),
+    )
+    if isinstance(parameters, Refusal):
+        raise _refused(parameters)
+    return Asked(parameters)
+
+
+def _refused(refusal: Refusal) -> Rejected:
+    return Rejected(RequestRefusedError(refusal.error, refusal.description), refusal.reason)

@@ -1,0 +1,232 @@
+"""Requests that this service makes to addresses others named (logout receivers, jwks_uri), so that nobody can make it
+talk to the machines behind it (SSRF, SECURITY.md item 58).
+
+A name is resolved once, every address of the answer must be public, and the connection goes to the very address that
+was judged: a second answer of the name server (rebinding) is never asked for. https, no redirects, no proxy, no
+decompression, a deadline for the whole, a bound for the answer. Nothing is kept alive between two requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+import ssl
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any
+from urllib.parse import SplitResult, urlencode, urlsplit
+
+import httpcore2
+
+SECONDS = 3.0
+"""For the whole of one request: name, connection, TLS, answer."""
+CONNECT_SECONDS = 1.0
+ADDRESSES = 3
+ANSWER_BYTES = 4096
+MAX_URL = 2048
+NAME_THREADS = 8
+
+Address = IPv4Address | IPv6Address
+Resolve = Callable[[str, int], list[str]]
+"""Host and port -> the addresses of the name, as text. Blocks; raises OSError."""
+
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
+# IPv4 addresses inside IPv6 ones: mapped, compatible, NAT64 (RFC 6052, RFC 8215). What the network makes of them is an
+# IPv4 connection, so the inner address is the one that counts.
+_EMBEDDING = tuple(IPv6Network(network) for network in ("::ffff:0:0/96", "::/96", "64:ff9b::/96", "::ffff:0:0:0/96"))
+_NEVER_V6 = tuple(
+    IPv6Network(network) for network in ("64:ff9b:1::/48", "2002::/16", "2001::/32", "fec0::/10", "fd00:ec2::/32")
+)
+
+
+class OutgoingFailed(Exception):
+    """`kind`: one lower_snake word for log and metrics: url_refused, address_refused, name_unknown, connect, timeout,
+    answer_too_large, answer_malformed, status. Nothing of what was received is in it."""
+
+    def __init__(self, kind: str, status: int | None = None) -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.status = status
+
+
+def judge_url(url: str, *, loopback: bool = False) -> SplitResult:
+    """The parts of a URL that may be asked at all; its addresses are judged later. Raises OutgoingFailed.
+
+    `loopback`: http:// to this machine is allowed (development). For registration too: pure, resolves nothing.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise OutgoingFailed("url_refused") from None
+    host = parts.hostname or ""
+    plain = parts.scheme == "http" and loopback and host in ("localhost", "127.0.0.1", "::1")
+    if (
+        len(url) > MAX_URL
+        or not all("!" <= char <= "~" and char not in '"<>\\^`{|}' for char in url)
+        or not (parts.scheme == "https" or plain)
+        or not _HOST.fullmatch(host)
+        or "@" in parts.netloc
+        or parts.fragment
+        or port == 0
+    ):
+        raise OutgoingFailed("url_refused")
+    return parts
+
+
+def judge_address(text: str, *, private: bool = False, loopback: bool = False) -> Address | None:
+    """The address to connect to, or None where no connection may go. `private`: networks of the operator's own are
+    allowed, loopback among them; link-local addresses (clouds hand out credentials there) never are."""
+    try:
+        address: Address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    inner = _inner(address)
+    if inner.is_loopback:
+        return address if private or loopback else None
+    if (
+        inner.is_multicast
+        or inner.is_unspecified
+        or inner.is_link_local
+        or inner.is_reserved
+        or (isinstance(inner, IPv6Address) and any(inner in network for network in _NEVER_V6))
+    ):
+        return None
+    return address if inner.is_global or private else None
+
+
+def _inner(address: Address) -> Address:
+    if isinstance(address, IPv6Address) and int(address) > 1 and any(address in network for network in _EMBEDDING):
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address
+
+
+def system_resolve(host: str, port: int) -> list[str]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class Outgoing:
+    """`private`: see `judge_address`. `loopback`: development, this machine may be asked, also by plain http."""
+
+    def __init__(self, *, private: bool = False, loopback: bool = False, resolve: Resolve = system_resolve) -> None:
+        self.private = private
+        self.loopback = loopback
+        self._resolve = resolve
+        self._threads = ThreadPoolExecutor(NAME_THREADS, thread_name_prefix="authsvc-names")
+        self._asking: dict[tuple[str, int], asyncio.Future[list[str]]] = {}
+
+    async def get_json(self, url: str, *, limit: int) -> Any:
+        """The JSON value at `url`, of at most `limit` bytes. Raises OutgoingFailed."""
+        status, kind, body = await self._exchange("GET", url, None, limit, {"accept": "application/json"})
+        if status != 200:
+            raise OutgoingFailed("status", status)
+        media_type = kind.partition(";")[0].strip().lower()
+        if media_type != "application/json" and not re.fullmatch(r"application/[a-z0-9.-]+\+json", media_type):
+            raise OutgoingFailed("answer_malformed")
+        try:
+            return json.loads(body.decode("utf-8"))
+        except (ValueError, RecursionError):
+            raise OutgoingFailed("answer_malformed") from None
+
+    async def post_form(self, url: str, fields: Mapping[str, str]) -> int:
+        """The status of the answer, whatever it is; 3xx is not followed. Raises OutgoingFailed."""
+        form = {"content-type": "application/x-www-form-urlencoded", "accept": "*/*"}
+        body = urlencode(fields).encode("ascii")
+        status, _, _ = await self._exchange("POST", url, body, ANSWER_BYTES, form)
+        return status
+
+    def close(self) -> None:
+        """Lookups under way are left to end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _exchange(
+        self, method: str, url: str, body: bytes | None, limit: int, headers: Mapping[str, str]
+    ) -> tuple[int, str, bytes]:
+        judge_url(url, loopback=self.loopback)
+        sent = [(b"user-agent", b"authsvc"), (b"accept-encoding", b"identity"), (b"connection", b"close")]
+        sent += [(name.encode(), value.encode()) for name, value in headers.items()]
+        try:
+            async with (
+                asyncio.timeout(SECONDS),
+                httpcore2.AsyncConnectionPool(
+                    ssl_context=_tls(), max_keepalive_connections=0, network_backend=_Judged(self)
+                ) as pool,
+                pool.stream(method, url, headers=sent, content=body) as answer,
+            ):
+                received = b""
+                async for chunk in answer.aiter_stream():
+                    received += chunk
+                    if len(received) > limit:
+                        raise OutgoingFailed("answer_too_large")
+                kinds = [value for name, value in answer.headers if name.lower() == b"content-type"]
+                return answer.status, kinds[0].decode("latin-1") if kinds else "", received
+        except (TimeoutError, httpcore2.TimeoutException):
+            raise OutgoingFailed("timeout") from None
+        except (httpcore2.NetworkError, OSError):
+            raise OutgoingFailed("connect") from None
+        except (httpcore2.ProtocolError, httpcore2.UnsupportedProtocol):
+            raise OutgoingFailed("answer_malformed") from None
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """Where a connection to this name may go. Raises OutgoingFailed where any address of it is not for us."""
+        found = await self._lookup(host, port)
+        judged = [judge_address(text, private=self.private, loopback=self.loopback) for text in found]
+        if None in judged:
+            raise OutgoingFailed("address_refused")
+        return [str(address) for address in judged[:ADDRESSES]]
+
+    async def _lookup(self, host: str, port: int) -> list[str]:
+        # One lookup a name at a time: a name server that never answers holds one thread, not all of them.
+        asked = self._asking.get((host, port))
+        if asked is None:
+            asked = asyncio.get_running_loop().run_in_executor(self._threads, self._resolve, host, port)
+            self._asking[host, port] = asked
+            asked.add_done_callback(lambda done: self._answered(host, port, done))
+        try:
+            found = await asyncio.shield(asked)
+        except (OSError, UnicodeError):
+            raise OutgoingFailed("name_unknown") from None
+        if not found:
+            raise OutgoingFailed("name_unknown")
+        return found
+
+    def _answered(self, host: str, port: int, done: asyncio.Future[list[str]]) -> None:
+        self._asking.pop((host, port), None)
+        if not done.cancelled():
+            done.exception()  # seen, though nobody may be waiting any more
+
+
+class _Judged(httpcore2.AsyncNetworkBackend):
+    """Connects by name, to judged addresses only. TLS is for the name all the same: httpcore2 adds it on top."""
+
+    def __init__(self, outgoing: Outgoing) -> None:
+        self._outgoing = outgoing
+        self._network = httpcore2.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature of httpcore2
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        failure: Exception = OutgoingFailed("name_unknown")
+        for address in await self._outgoing.addresses(host, port):
+            try:
+                return await self._network.connect_tcp(address, port, CONNECT_SECONDS)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context

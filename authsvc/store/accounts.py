@@ -1,0 +1,124 @@
+"""What a person sees and ends on the account page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from authsvc.store.postgres import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A live session with the names of the clients that have something from it."""
+
+    id: UUID
+    device_info: str
+    ip_address: str | None
+    user_agent: str | None
+    created_at: datetime
+    last_activity: datetime
+    apps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A client with a consent."""
+
+    client_id: str
+    name: str
+    scope: tuple[str, ...]
+    granted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AppRevoked:
+    """`sessions` in which the client had a grant; `known`: there was a consent or a grant at all."""
+
+    sessions: tuple[UUID, ...]
+    known: bool
+    keep_seconds: float
+    epoch: int
+
+
+# By the index on user_id; clients are looked up for the rows of the page only. No index on last_activity: it would
+# make every refresh write to it.
+_SESSIONS = """
+WITH page AS MATERIALIZED (
+    SELECT id, device_info, ip_address, user_agent, created_at, last_activity, count(*) OVER () AS total
+    FROM user_sessions WHERE user_id = $1 AND is_active AND expires_at > now()
+    ORDER BY id = $2 DESC, last_activity DESC, id OFFSET $3 LIMIT $4
+)
+SELECT p.id, p.device_info, host(p.ip_address) AS ip_address, p.user_agent, p.created_at, p.last_activity, p.total,
+       ARRAY(SELECT DISTINCT c.name FROM grants g JOIN clients c ON c.id = g.client_id
+             WHERE g.session_id = p.id AND NOT g.ended AND g.code_state IN ('none', 'redeemed') ORDER BY 1) AS apps
+FROM page p ORDER BY p.id = $2 DESC, p.last_activity DESC, p.id
+"""
+
+
+async def sessions(db: Database, user_id: UUID, *, current: UUID, offset: int, limit: int) -> tuple[list[Listed], int]:
+    """Live sessions, `current` first, then the most recently used; and how many there are (0 behind the last page)."""
+    rows = await db.fetch(_SESSIONS, user_id, current, offset, limit)
+    listed = [
+        Listed(
+            id=row["id"],
+            device_info=row["device_info"],
+            ip_address=row["ip_address"],
+            user_agent=row["user_agent"],
+            created_at=row["created_at"],
+            last_activity=row["last_activity"],
+            apps=tuple(row["apps"]),
+        )
+        for row in rows
+    ]
+    return listed, rows[0]["total"] if rows else 0
+
+
+async def apps(db: Database, user_id: UUID) -> list[App]:
+    rows = await db.fetch(
+        """SELECT c.client_id, k.name, c.scope, c.granted_at FROM consents c JOIN clients k ON k.id = c.client_id
+           WHERE c.user_id = $1 ORDER BY lower(k.name), c.client_id""",
+        user_id,
+    )
+    return [App(row["client_id"], row["name"], tuple(row["scope"]), row["granted_at"]) for row in rows]
+
+
+# Locks in the order of every other end: the sessions, then their grants. What is ended is 'burnt' where it came from a
+# code: the client is told now, and not once more when the session ends.
+_REVOKE_APP = """
+WITH consent AS (
+    DELETE FROM consents WHERE user_id = $1 AND client_id = $2 RETURNING client_id
+), locked AS (
+    SELECT s.id FROM user_sessions s
+    WHERE s.user_id = $1 AND s.is_active
+    AND EXISTS (SELECT FROM grants g WHERE g.session_id = s.id AND g.client_id = $2 AND NOT g.ended)
+    ORDER BY s.id FOR NO KEY UPDATE
+), had AS (
+    SELECT g.id, g.session_id, g.code_state FROM grants g JOIN locked ON g.session_id = locked.id
+    WHERE g.client_id = $2 AND NOT g.ended FOR NO KEY UPDATE OF g
+), ended AS (
+    UPDATE grants g SET ended = true, ended_at = now(),
+                        code_state = CASE WHEN g.code_state = 'none' THEN 'none' ELSE 'burnt' END
+    FROM had WHERE g.id = had.id RETURNING g.session_id
+), over AS (
+    SELECT DISTINCT session_id FROM ended
+), told AS (
+    SELECT revoke('grant', session_id || ':' || $2, 'consent_revoked') FROM over
+), outbox_rows AS (
+    INSERT INTO outbox (kind, client_id, user_id, session_id)
+    SELECT DISTINCT 'backchannel_logout', c.id, $1, had.session_id FROM had JOIN clients c ON c.id = $2
+    WHERE had.code_state <> 'issued' AND c.backchannel_logout_uri IS NOT NULL
+)
+SELECT ARRAY(SELECT session_id FROM over) AS sessions, (SELECT count(*) FROM told) AS told,
+       (SELECT count(*) FROM consent) AS consents, extract(epoch FROM longest_access_token)::float8 AS keep,
+       revocation_epoch AS epoch
+FROM service_state
+"""
+
+
+async def revoke_app(db: Database, user_id: UUID, client_id: str) -> AppRevoked:
+    """Take back a consent and end this client's grants in all sessions of the person, in one committed statement."""
+    row = await db.fetchrow(_REVOKE_APP, user_id, client_id)
+    ended = tuple(row["sessions"])
+    return AppRevoked(ended, bool(ended) or row["consents"] > 0, row["keep"], row["epoch"])

@@ -1,0 +1,183 @@
+"""Authorization codes: the first state of a grant. Issued once, redeemed at most once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from authsvc.oauth.records import Digest, User
+from authsvc.store.postgres import Database
+
+CODE_SECONDS = 60
+
+# FOR SHARE: a session that is being ended is waited for and looked at again; no grant slips in behind its end.
+# auth_time, too, is of the row as it is now, and the grant ends with the session or with what its client allows.
+_ISSUE = """
+INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at, code_state, code_hash,
+                    code_expires_at, code_redirect_uri, code_challenge, code_nonce, code_claims, dpop_jkt)
+SELECT $1, s.id, $3, $4, $5, $6, least(s.expires_at, s.auth_time + $11::int * interval '1 second'), 'issued', $6,
+       now() + $10::int * interval '1 second', $7, $8, $9, $12::jsonb, $13
+FROM user_sessions s WHERE s.id = $2 AND s.is_active AND s.expires_at > now() FOR SHARE
+RETURNING id
+"""
+
+# One guarded statement, as for refresh: the row lock makes the verdict the decision. Whatever is wrong with the first
+# use burns the code. A second use is a replay where it is right in all else: it shows that somebody else has the code
+# and the verifier. One that is wrong shows nothing but an old address line, and must not log anybody out.
+_REDEEM = """
+WITH judged AS (
+    UPDATE grants AS g
+    SET (verdict, code_state, ended, secret_hash, rotated_at, dpop_jkt) = (
+        SELECT v.verdict,
+               CASE WHEN g.code_state <> 'issued' THEN g.code_state
+                    WHEN v.verdict = 'redeemed' THEN 'redeemed' ELSE 'burnt' END,
+               g.ended OR (g.code_state = 'issued' AND v.verdict <> 'redeemed'),
+               CASE WHEN v.verdict = 'redeemed' THEN $6 ELSE g.secret_hash END,
+               CASE WHEN v.verdict = 'redeemed' THEN now() ELSE g.rotated_at END,
+               CASE WHEN v.verdict = 'redeemed' THEN $9 ELSE g.dpop_jkt END
+        FROM (SELECT CASE
+                WHEN g.code_state = 'burnt' THEN 'burnt'
+                WHEN g.client_id <> $3 THEN 'foreign'
+                WHEN g.code_redirect_uri <> $4 THEN 'redirect'
+                WHEN g.code_challenge <> $5 THEN 'pkce'
+                WHEN g.code_state = 'issued' AND g.dpop_jkt NOT IN ('', $8) THEN 'key'
+                WHEN g.code_state = 'redeemed' THEN 'replayed'
+                WHEN g.ended OR g.expires_at <= now() THEN 'ended'
+                WHEN g.code_expires_at <= now() THEN 'expired'
+                WHEN NOT ($7::text[] <@ g.audience) THEN 'target'
+                ELSE 'redeemed' END AS verdict) v)
+    WHERE g.id = $1 AND g.code_hash = $2
+    RETURNING g.verdict, g.session_id, g.client_id, g.scope, g.audience, g.expires_at, g.code_nonce, g.code_claims
+)
+SELECT j.*, s.user_id, s.auth_time, s.amr, u.roles, u.email, u.email_verified, u.name, now() AS now
+FROM judged j JOIN user_sessions s ON s.id = j.session_id JOIN users u ON u.id = s.user_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """The answer of the redeeming statement: its verdict, and all that new tokens need. `claims`: single claims asked
+    for, by place (`id_token`, `userinfo`)."""
+
+    verdict: str
+    session_id: UUID
+    client_id: str
+    scope: tuple[str, ...]
+    audience: tuple[str, ...]
+    expires_at: datetime
+    nonce: str | None
+    claims: Mapping[str, Sequence[str]]
+    user: User
+    auth_time: datetime
+    amr: tuple[str, ...]
+    now: datetime
+
+
+async def issue(
+    db: Database,
+    *,
+    grant_id: UUID,
+    session_id: UUID,
+    client_id: str,
+    scope: Sequence[str],
+    audience: Sequence[str],
+    code_hash: Digest,
+    redirect_uri: str,
+    code_challenge: str,
+    nonce: str | None,
+    lifetime_seconds: int,
+    claims: Mapping[str, Sequence[str]],
+    dpop_jkt: str,
+) -> bool:
+    """False: the session has ended meanwhile. `lifetime_seconds`: how long the grant may live after the login;
+    `dpop_jkt`: the key that must be proved at redemption, '' for none."""
+    row = await db.fetchrow(
+        _ISSUE, grant_id, session_id, client_id, list(scope), list(audience), code_hash, redirect_uri, code_challenge,
+        nonce, CODE_SECONDS, lifetime_seconds, json.dumps(claims) if claims else None, dpop_jkt,
+    )  # fmt: skip
+    return row is not None
+
+
+async def redeem(
+    db: Database,
+    grant_id: UUID,
+    code_hash: Digest,
+    *,
+    client_id: str,
+    redirect_uri: str,
+    code_challenge: str,
+    resource: Sequence[str],
+    secret_hash: Digest,
+    proved_jkt: str,
+    bound_jkt: str,
+) -> Redeemed | None:
+    """Judge and apply, in one committed statement. `secret_hash`: of the refresh token to come; `resource`: what the
+    access token shall be for, () for all that was granted; `proved_jkt`: the key that the caller proved, `bound_jkt`:
+    the one that the refresh token will be bound to. None: no such code."""
+    row = await db.fetchrow(
+        _REDEEM, grant_id, code_hash, client_id, redirect_uri, code_challenge, secret_hash, list(resource), proved_jkt,
+        bound_jkt,
+    )  # fmt: skip
+    return _redeemed(row) if row else None
+
+
+def _redeemed(row: Any) -> Redeemed:
+    return Redeemed(
+        verdict=row["verdict"],
+        session_id=row["session_id"],
+        client_id=row["client_id"],
+        scope=tuple(row["scope"]),
+        audience=tuple(row["audience"]),
+        expires_at=row["expires_at"],
+        nonce=row["code_nonce"],
+        claims=json.loads(row["code_claims"]) if row["code_claims"] else {},
+        user=User(
+            id=row["user_id"],
+            email=row["email"],
+            name=row["name"],
+            roles=tuple(row["roles"]),
+            password_hash=None,
+            disabled_at=None,
+            email_verified=row["email_verified"],
+        ),
+        auth_time=row["auth_time"],
+        amr=tuple(row["amr"]),
+        now=row["now"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A person, and the single claims that a client asked to find at /userinfo, in any of its grants of the session."""
+
+    user: User
+    names: tuple[str, ...]
+
+
+async def person_and_claims(db: Database, session_id: UUID, client_id: str) -> Known | None:
+    """None: the session, and with it the person, is no longer known."""
+    row = await db.fetchrow(
+        """SELECT u.id, u.email, u.email_verified, u.name, u.roles, u.disabled_at,
+                  ARRAY(SELECT DISTINCT jsonb_array_elements_text(g.code_claims -> 'userinfo') FROM grants g
+                        WHERE g.session_id = s.id AND g.client_id = $2 AND NOT g.ended AND g.code_state = 'redeemed'
+                        AND g.code_claims IS NOT NULL) AS names
+           FROM user_sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1""",
+        session_id,
+        client_id,
+    )
+    if row is None:
+        return None
+    user = User(
+        id=row["id"],
+        email=row["email"],
+        name=row["name"],
+        roles=tuple(row["roles"]),
+        password_hash=None,
+        disabled_at=row["disabled_at"],
+        email_verified=row["email_verified"],
+    )
+    return Known(user, tuple(row["names"]))

@@ -1,0 +1,189 @@
+"""Requests of devices (RFC 8628): asked for by a machine, decided by a person elsewhere, redeemed at most once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from authsvc.oauth.records import Digest
+from authsvc.store.postgres import Database
+
+CODE_SECONDS = 600
+INTERVAL_SECONDS = 5
+LONGEST_INTERVAL = 60
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRequest:
+    """A request that waits for a person. `now`: PostgreSQL's time of this reading."""
+
+    id: UUID
+    client_id: str
+    scope: tuple[str, ...]
+    device_info: str
+    ip_address: str | None
+    created_at: datetime
+    now: datetime
+
+
+async def ask(
+    db: Database,
+    *,
+    request_id: UUID,
+    client_id: str,
+    device_hash: Digest,
+    user_hash: Digest,
+    scope: Sequence[str],
+    audience: Sequence[str],
+    device_info: str,
+    ip_address: str | None,
+    user_agent: str | None,
+    dpop_jkt: str,
+) -> bool:
+    """False: another request has this user code."""
+    status = await db.execute(
+        """INSERT INTO device_requests (id, client_id, device_hash, user_hash, scope, audience, device_info, ip_address,
+                                        user_agent, dpop_jkt, interval_seconds, expires_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now() + $12::int * interval '1 second')
+           ON CONFLICT (user_hash) DO NOTHING""",
+        request_id, client_id, device_hash, user_hash, list(scope), list(audience), device_info, ip_address, user_agent,
+        dpop_jkt, INTERVAL_SECONDS, CODE_SECONDS,
+    )  # fmt: skip
+    return status.endswith(" 1")
+
+
+async def waiting(db: Database, user_hashes: Sequence[Digest]) -> DeviceRequest | None:
+    """The request of a user code, while nobody has decided and time is left. `user_hashes`: under every key held."""
+    row = await db.fetchrow(
+        """SELECT id, client_id, scope, device_info, host(ip_address) AS ip_address, created_at, now() AS now
+           FROM device_requests WHERE user_hash = ANY($1) AND state = 'pending' AND expires_at > now()""",
+        list(user_hashes),
+    )
+    return DeviceRequest(**{**row, "scope": tuple(row["scope"])}) if row else None
+
+
+async def decide(db: Database, request_id: UUID, *, allow: bool, user_id: UUID, session_id: UUID) -> str | None:
+    """Allow or deny, once: the state that the request is in now ('allowed', 'denied', 'redeemed'); None: too late.
+
+    Whoever decides a second time changes nothing and learns what was decided, if it was in the same session.
+    """
+    state: str | None = await db.fetchval(
+        """UPDATE device_requests SET state = CASE WHEN $2 THEN 'allowed' ELSE 'denied' END, user_id = $3,
+                                      allowed_in = $4
+           WHERE id = $1 AND state = 'pending' AND expires_at > now() RETURNING state""",
+        request_id,
+        allow,
+        user_id,
+        session_id,
+    )
+    if state is None:
+        state = await db.fetchval(
+            "SELECT state FROM device_requests WHERE id = $1 AND allowed_in = $2 AND state <> 'pending'",
+            request_id,
+            session_id,
+        )
+    return state
+
+
+# One guarded statement, as for refresh: the row lock makes the verdict the decision, and only one poll redeems.
+# Half a second is allowed for the network: a device that waits for its interval exactly is not told to slow down.
+# The device's session begins only while its person may log in and the session that allowed it lives. Both are locked
+# FOR SHARE, the person first: whoever changes a password or ends sessions is waited for and then looked at again.
+_POLL = """
+WITH judged AS (
+    UPDATE device_requests AS d
+    SET (verdict, state, interval_seconds, polled_at) = (
+        SELECT v.verdict,
+               CASE WHEN v.verdict = 'redeemed' THEN 'redeemed' ELSE d.state END,
+               CASE WHEN v.verdict = 'slow_down' THEN least(d.interval_seconds + 5, $9::int)
+                    ELSE d.interval_seconds END,
+               greatest(now(), d.polled_at)
+        FROM (SELECT CASE
+                WHEN d.dpop_jkt NOT IN ('', $10) THEN 'other_key'
+                WHEN d.state = 'redeemed' THEN 'used'
+                WHEN d.expires_at <= now() THEN 'expired'
+                WHEN d.state = 'denied' THEN 'denied'
+                WHEN d.state = 'allowed' THEN 'redeemed'
+                WHEN d.polled_at > now() - d.interval_seconds * interval '1 second' + interval '500 milliseconds'
+                THEN 'slow_down'
+                ELSE 'pending' END AS verdict) v)
+    WHERE d.id = $1 AND d.device_hash = $2 AND d.client_id = $3
+    RETURNING d.*
+), person AS (
+    SELECT u.id, u.roles, s.auth_time, s.amr
+    FROM judged j JOIN users u ON u.id = j.user_id JOIN user_sessions s ON s.id = j.allowed_in AND s.user_id = u.id
+    WHERE j.verdict = 'redeemed' AND u.disabled_at IS NULL AND s.is_active AND s.expires_at > now()
+      AND ($4::text IS NULL OR $4 = ANY (u.roles))
+    FOR SHARE OF u, s
+), session AS (
+    INSERT INTO user_sessions (id, user_id, device_info, ip_address, user_agent, auth_time, amr, expires_at)
+    SELECT $5, p.id, j.device_info, j.ip_address, j.user_agent, p.auth_time, p.amr,
+           now() + $6::int * interval '1 second'
+    FROM judged j, person p RETURNING id, expires_at
+), granted AS (
+    INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at, dpop_jkt)
+    SELECT $7, session.id, j.client_id, j.scope, j.audience, $8, session.expires_at, $11
+    FROM judged j, session RETURNING id
+)
+SELECT j.verdict, j.scope, j.audience, p.id AS user_id, p.roles, p.auth_time, p.amr, session.expires_at, now() AS now
+FROM judged j LEFT JOIN person p ON true LEFT JOIN session ON true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a redeemed code gave: the device's own session and its grant."""
+
+    user_id: UUID
+    roles: tuple[str, ...]
+    auth_time: datetime
+    amr: tuple[str, ...]
+    scope: tuple[str, ...]
+    audience: tuple[str, ...]
+    expires_at: datetime
+    now: datetime
+
+
+async def poll(
+    db: Database,
+    request_id: UUID,
+    device_hash: Digest,
+    *,
+    client_id: str,
+    required_role: str | None,
+    session_id: UUID,
+    lifetime_seconds: int,
+    grant_id: UUID,
+    secret_hash: Digest,
+    shown_jkt: str,
+    dpop_jkt: str,
+) -> Begun | str | None:
+    """Judge and apply, in one committed statement: the new session, or the verdict; None: no such request.
+
+    `shown_jkt`: the key that the device proved now; `dpop_jkt`: the one that its refresh token is bound to.
+    Verdicts: other_key, pending, slow_down, denied, expired, used, ended (whoever allowed it is no more).
+    """
+    row: Any = await db.fetchrow(
+        _POLL, request_id, device_hash, client_id, required_role, session_id, lifetime_seconds, grant_id, secret_hash,
+        LONGEST_INTERVAL, shown_jkt, dpop_jkt,
+    )  # fmt: skip
+    if row is None:
+        return None
+    if row["verdict"] != "redeemed":
+        verdict: str = row["verdict"]
+        return verdict
+    if row["expires_at"] is None:
+        return "ended"
+    return Begun(
+        user_id=row["user_id"],
+        roles=tuple(row["roles"]),
+        auth_time=row["auth_time"],
+        amr=tuple(row["amr"]),
+        scope=tuple(row["scope"]),
+        audience=tuple(row["audience"]),
+        expires_at=row["expires_at"],
+        now=row["now"],
+    )

@@ -1,0 +1,60 @@
+"""GET and POST /authorize, and the consent page (OpenID Connect Core section 3.1.2)."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from authsvc.flows.authorize import authorize, decide_consent
+from authsvc.flows.interaction import begin_interaction, open_interaction
+from authsvc.flows.resolve_request import resolve_request
+from authsvc.oauth.authorization import read_pairs
+from authsvc.web.browser import SESSION, check_form, cookie
+from authsvc.web.http import Reply, Request, malformed
+from authsvc.web.outcome import outcome_reply, see
+from authsvc.web.page_errors import failure
+
+MAX_QUERY = 8000
+"""Characters of an address that every browser and proxy takes."""
+
+
+async def authorization(request: Request) -> Reply:
+    """A request from a client. Parameters are in the query, or in the form of a POST (section 3.1.2.1)."""
+    if request.scope["method"] == "POST":
+        pairs = await request.form_pairs()
+        if _without_cookies(request) and len(again := urlencode(pairs)) <= MAX_QUERY:
+            return see(f"/authorize?{again}")
+    else:
+        pairs = request.query_pairs()
+    asked = await resolve_request(request.runtime, read_pairs(pairs))
+    request.client_id = asked.parameters.get("client_id", "")[:128] or None
+    interaction = begin_interaction(request.runtime, asked)
+    return outcome_reply(request, await authorize(request.runtime, interaction, cookie=cookie(request, SESSION)))
+
+
+def _without_cookies(request: Request) -> bool:
+    """A form of the client's own page: browsers leave Lax cookies away from it, and bring them with the GET after it.
+    Without them whoever is logged in would have to do it again."""
+    return request.header(b"sec-fetch-site") == "cross-site" and cookie(request, SESSION) is None
+
+
+async def consent(request: Request) -> Reply:
+    """A button of the consent page."""
+    form = await request.form()
+    check_form(request, form)
+    interaction = open_interaction(request.runtime, form.get("request", ""))
+    if interaction is None:
+        request.reason = "request_expired"
+        return failure(request, "expired")
+    request.client_id = interaction.parameters.get("client_id")
+    if form.get("decision") not in ("allow", "deny"):
+        raise malformed("The decision is missing.", "decision_missing")
+    outcome = await decide_consent(
+        request.runtime, interaction, cookie=cookie(request, SESSION), allow=form["decision"] == "allow"
+    )
+    return outcome_reply(request, outcome)
+
+
+async def consent_landing(request: Request) -> Reply:
+    """A bookmark, or a reload in another window: the request itself is gone."""
+    request.reason = "request_expired"
+    return failure(request, "expired")

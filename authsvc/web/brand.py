@@ -1,0 +1,148 @@
+"""How the pages look: name, logo and colours of the house, and the static files with their hashes.
+
+The operator names one colour; what the pages use is derived from it so that text keeps WCAG 2.2 AA contrast (4.5:1)
+and buttons stand out (3:1), on the light and on the dark surface.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from authsvc.settings import Settings
+from authsvc.web.http import Headers, Reply
+
+LIGHT_SURFACE = "#ffffff"
+DARK_SURFACE = "#181c23"
+TEXT_CONTRAST = 4.6
+PART_CONTRAST = 3.1
+
+_TYPES = {"css": b"text/css; charset=utf-8", "svg": b"image/svg+xml"}
+_DIRECTORY = Path(__file__).with_name("static")
+_ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="{brand}"/>'
+    '<path d="M11 15v-3a5 5 0 0 1 10 0v3" fill="none" stroke="{on_brand}" stroke-width="2.5"/>'
+    '<rect x="9" y="14.5" width="14" height="10" rx="2.5" fill="{on_brand}"/></svg>\n'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """`url` changes with the content."""
+
+    body: bytes = field(repr=False)
+    content_type: bytes
+    digest: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Made once of the settings. `logo_source` is what the CSP's img-src must allow for the logo, "" for nothing."""
+
+    name: str
+    logo: str
+    logo_source: str
+    files: dict[str, StaticFile] = field(repr=False)
+
+    def url(self, name: str) -> str:
+        return self.files[name].url
+
+
+def look_of(settings: Settings) -> Look:
+    return _look(settings.brand_name, settings.brand_logo, settings.brand_color)
+
+
+@lru_cache(maxsize=4)
+def _look(name: str, logo: str, color: str) -> Look:
+    light, dark = palette(color, LIGHT_SURFACE), palette(color, DARK_SURFACE)
+    files = dict(_stored())
+    for made, text in (("brand.css", _stylesheet(light, dark)), ("icon.svg", _ICON.format(**light))):
+        files[made] = _file(made, text.encode("ascii"))
+    parts = urlsplit(logo)
+    return Look(name, logo, f"{parts.scheme}://{parts.netloc}" if parts.scheme == "https" else "", files)
+
+
+@cache
+def _stored() -> dict[str, StaticFile]:
+    return {path.name: _file(path.name, path.read_bytes()) for path in sorted(_DIRECTORY.iterdir()) if path.is_file()}
+
+
+def _file(name: str, body: bytes) -> StaticFile:
+    digest = sha256(body).hexdigest()[:16]
+    stem, _, kind = name.rpartition(".")
+    return StaticFile(body, _TYPES[kind], digest, f"/static/{stem}.{digest}.{kind}")
+
+
+def static_file(look: Look, name: str, if_none_match: str | None = None) -> Reply | None:
+    """`authsvc.css` or `authsvc.HASH.css`; None: there is no such file.
+
+    With the hash of what we have it may be kept for ever. With another (a page of a newer or older replica) the answer
+    is ours, but must be asked for again.
+    """
+    stem, _, kind = name.rpartition(".")
+    found, asked = look.files.get(name), ""
+    if found is None:
+        stem, _, asked = stem.rpartition(".")
+        found = look.files.get(f"{stem}.{kind}")
+    if found is None:
+        return None
+    policy = b"public, max-age=31536000, immutable" if asked == found.digest else b"no-cache"
+    etag = f'"{found.digest}"'
+    headers: Headers = [
+        (b"content-type", found.content_type),
+        (b"cache-control", policy),
+        (b"etag", etag.encode("ascii")),
+        (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+        (b"cross-origin-resource-policy", b"same-origin"),
+    ]
+    known = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
+    return Reply(304, b"", headers) if etag in known or "*" in known else Reply(200, found.body, headers)
+
+
+def palette(color: str, surface: str) -> dict[str, str]:
+    """The colours of one theme: `brand` for buttons with `on_brand` text, `hover`, `accent` for links and focus."""
+    brand = _standing_out(color, surface, PART_CONTRAST)
+    on_brand = "#ffffff" if contrast(brand, "#ffffff") >= TEXT_CONTRAST else "#000000"
+    hover = _mixed(brand, "#000000" if on_brand == "#ffffff" else "#ffffff", 0.14)
+    return {
+        "brand": brand,
+        "on_brand": on_brand,
+        "hover": hover,
+        "accent": _standing_out(color, surface, TEXT_CONTRAST),
+        "tint": _mixed(surface, brand, 0.12 if surface == LIGHT_SURFACE else 0.24),
+    }
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.2: 1 to 21."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(color: str) -> float:
+    parts = [value / 255 for value in bytes.fromhex(color[1:])]
+    red, green, blue = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _mixed(color: str, other: str, share: float) -> str:
+    pairs = zip(bytes.fromhex(color[1:]), bytes.fromhex(other[1:]), strict=True)
+    return "#" + bytes(round(a + (b - a) * share) for a, b in pairs).hex()
+
+
+def _standing_out(color: str, surface: str, least: float) -> str:
+    """The colour, moved away from the surface in small steps until it has this contrast to it."""
+    away = "#000000" if _luminance(surface) > 0.5 else "#ffffff"
+    steps = (_mixed(color, away, step / 25) for step in range(26))
+    return next(step for step in steps if contrast(step, surface) >= least)
+
+
+def _stylesheet(light: dict[str, str], dark: dict[str, str]) -> str:
+    def rules(colors: dict[str, str]) -> str:
+        return "".join(f"--{name.replace('_', '-')}:{value};" for name, value in colors.items())
+
+    return f":root{{{rules(light)}}}\n@media (prefers-color-scheme:dark){{:root{{{rules(dark)}}}}}\n"

@@ -1,0 +1,95 @@
+"""What the hosted pages share: cookies, the proof that a form came from our own page, language and look.
+
+Cookies are `__Host-` and Secure on https; plain http is for development on localhost, where Settings allows it.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from authsvc.oauth.errors import AccessDeniedError, Rejected
+from authsvc.web.brand import Look, look_of
+from authsvc.web.http import Request
+from authsvc.web.words import choose_language
+
+Header = tuple[bytes, bytes]
+
+SESSION = "authsvc_session"
+"""Who is logged in in this browser. Only its digest is stored."""
+BROWSER = "authsvc_browser"
+"""Which browser this is: what tokens against cross-site forms are made from. Holds no right."""
+DEVICE = "authsvc_device"
+DEVICE_COOKIE_SECONDS = 365 * 86_400
+_CSRF = "cross-site form token"
+
+
+def cookie(request: Request, name: str) -> str | None:
+    return request.cookie(_full_name(request, name))
+
+
+def set_cookie(request: Request, name: str, value: str, seconds: int | None) -> Header:
+    """`seconds`: None for the life of the browser, 0 to remove it. Lax: a client's redirect must bring it along."""
+    secure = "; Secure" if _secure(request) else ""
+    age = "" if seconds is None else f"; Max-Age={seconds}"
+    text = f"{_full_name(request, name)}={value}; Path=/{age}; HttpOnly; SameSite=Lax{secure}"
+    return (b"set-cookie", text.encode("ascii"))
+
+
+def form_token(request: Request) -> tuple[str, list[Header]]:
+    """The `csrf` field of a page's forms, and the headers that the page must carry with it."""
+    browser = cookie(request, BROWSER)
+    headers: list[Header] = []
+    if not browser or len(browser) != 22 or not browser.isascii():
+        browser = urlsafe_b64encode(request.runtime.entropy(16)).decode("ascii").rstrip("=")
+        headers.append(set_cookie(request, BROWSER, browser, None))
+    return _token(request, request.runtime.master.current_id, browser), headers
+
+
+def check_form(request: Request, form: Mapping[str, str]) -> None:
+    """Raises Rejected (403) for a form that did not come from a page of ours in this browser.
+
+    Our pages send no Referer, so browsers write `Origin: null`; Sec-Fetch-Site tells the same more exactly.
+    """
+    site = request.header(b"sec-fetch-site")
+    origin = request.header(b"origin")
+    parts = urlsplit(request.runtime.settings.issuer)
+    foreign = site not in (None, "same-origin", "none") or origin not in (
+        None,
+        "null",
+        f"{parts.scheme}://{parts.netloc}",
+    )
+    browser, token = cookie(request, BROWSER), form.get("csrf", "")
+    genuine = bool(browser) and any(
+        hmac.compare_digest(_token(request, key_id, browser or "").encode(), token.encode("utf-8", "surrogatepass"))
+        for key_id in request.runtime.master.ids
+    )
+    if foreign or not genuine:
+        raise Rejected(
+            AccessDeniedError("This form has expired. Go back, load the page again and retry.", status_code=403),
+            "form_foreign" if foreign else "form_token",
+        )
+
+
+def language_of(request: Request, ui_locales: str | None = None) -> str:
+    return choose_language(ui_locales, request.header(b"accept-language"))
+
+
+def look(request: Request) -> Look:
+    return look_of(request.runtime.settings)
+
+
+def _token(request: Request, key_id: int, browser: str) -> str:
+    key = request.runtime.master.derive(key_id, _CSRF)
+    digest = hmac.digest(key, browser.encode("utf-8", "surrogatepass"), "sha256")
+    return urlsafe_b64encode(digest[:18]).decode("ascii")
+
+
+def _secure(request: Request) -> bool:
+    return urlsplit(request.runtime.settings.issuer).scheme == "https"
+
+
+def _full_name(request: Request, name: str) -> str:
+    return f"__Host-{name}" if _secure(request) else name

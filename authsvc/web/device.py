@@ -1,0 +1,132 @@
+"""The device grant (RFC 8628): POST /device_authorization for machines, /device for the person beside them."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from authsvc.flows.authenticate_client import authenticate_client
+from authsvc.flows.authorize_device import authorize_device
+from authsvc.flows.browser_login import browser_session
+from authsvc.flows.confirm_device import Found, NoSuchCode, RoleMissing, decide, find
+from authsvc.flows.interaction import Destination, close_destination
+from authsvc.oauth.device_code import MAX_TYPED, normal_user_code, shown_user_code
+from authsvc.oauth.errors import TooMany
+from authsvc.store.errors import StoreUnavailable
+from authsvc.web.browser import SESSION, Header, check_form, cookie, form_token, language_of, look
+from authsvc.web.dpop import proved_key
+from authsvc.web.http import Reply, Request, json_reply
+from authsvc.web.outcome import see
+from authsvc.web.page_errors import failure
+from authsvc.web.pages import DeviceConfirm, DeviceDone, DeviceEntry, Problem, device_page
+
+PATH = "/device"
+
+
+async def device_authorization(request: Request) -> Reply:
+    """Section 3.1 and 3.2."""
+    form = await request.form(several=("resource",))
+    runtime = request.runtime
+    client = await authenticate_client(runtime, request.header(b"authorization"), form, network=request.network)
+    request.client_id = client.id
+    asked = await authorize_device(
+        runtime,
+        client,
+        scope=form.get("scope", ""),
+        resource=form.get("resource", ""),
+        user_agent="".join(char for char in request.header(b"user-agent") or "" if char.isprintable()),
+        address=request.address,
+        network=request.network,
+        dpop_jkt=await proved_key(request),
+    )
+    page = f"{runtime.settings.issuer}{PATH}"
+    return json_reply(
+        {
+            "device_code": asked.device_code,
+            "user_code": asked.user_code,
+            "verification_uri": page,
+            "verification_uri_complete": f"{page}?{urlencode({'user_code': asked.user_code})}",
+            "expires_in": asked.expires_in,
+            "interval": asked.interval,
+        }
+    )
+
+
+async def device_get(request: Request) -> Reply:
+    """The form for the code. verification_uri_complete fills it in, and does no more (section 3.3.1)."""
+    typed = request.query().get("user_code", "")
+    session = await browser_session(request.runtime, cookie(request, SESSION))
+    if session is None:
+        return _log_in(request, typed)
+    return _entry(request, session.user.email, typed)
+
+
+async def device_post(request: Request) -> Reply:
+    """The code, or the decision."""
+    form = await request.form()
+    check_form(request, form)
+    typed = form.get("user_code", "")
+    session = await browser_session(request.runtime, cookie(request, SESSION))
+    if session is None:
+        return _log_in(request, typed)
+    request.user_id, account = str(session.user.id), session.user.email
+    decision = form.get("decision")
+    try:
+        if decision in ("allow", "deny"):
+            allowed = await decide(request.runtime, session, form.get("request", ""), allow=decision == "allow")
+            if allowed is None:
+                return _entry(request, account, typed, Problem("user_code"))
+            return device_page(look(request), language_of(request), DeviceDone(allowed))
+        if not typed.strip():
+            return _entry(request, account, "", Problem("missing"))
+        found = await find(request.runtime, session, typed, network=request.network)
+    except TooMany as error:
+        request.reason = error.reason
+        return _entry(request, account, typed, Problem("too_many", retry_after=error.retry_after))
+    except StoreUnavailable as error:
+        request.reason = f"{error.store}_{error.kind}"
+        return _entry(request, account, typed, Problem("unavailable", retry_after=2))
+    if isinstance(found, NoSuchCode):
+        request.reason = "user_code_unknown"
+        return _entry(request, account, typed, Problem("user_code"))
+    request.client_id = found.client.id
+    if isinstance(found, RoleMissing):
+        request.reason = "role_missing"
+        return failure(request, "forbidden")
+    return _confirm(request, account, found)
+
+
+def _confirm(request: Request, account: str, found: Found) -> Reply:
+    csrf, headers = form_token(request)
+    asked = found.request
+    view = DeviceConfirm(
+        csrf=csrf,
+        account=account,
+        user_code=found.user_code,
+        client_name=found.client.name,
+        scope=asked.scope,
+        now=asked.now,
+        asked_at=asked.created_at,
+        device=asked.device_info,
+        address=asked.ip_address,
+        request=found.box,
+    )
+    return _with(device_page(look(request), language_of(request), view), headers)
+
+
+def _entry(request: Request, account: str, typed: str, problem: Problem | None = None) -> Reply:
+    csrf, headers = form_token(request)
+    view = DeviceEntry(csrf=csrf, account=account, user_code=typed[:MAX_TYPED], problem=problem)
+    return _with(device_page(look(request), language_of(request), view), headers)
+
+
+def _log_in(request: Request, typed: str) -> Reply:
+    """The way back is ours, and of what was typed it carries nothing but a code."""
+    code = normal_user_code(typed)
+    path = f"{PATH}?{urlencode({'user_code': shown_user_code(code)})}" if code else PATH
+    box = close_destination(request.runtime, Destination(path))
+    return see(f"/login?{urlencode({'request': box})}")
+
+
+def _with(reply: Reply, headers: list[Header]) -> Reply:
+    reply.headers += headers
+    return reply

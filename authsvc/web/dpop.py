@@ -1,0 +1,37 @@
+"""The DPoP header (RFC 9449), proved by `flows/prove_possession`. A request without one costs one look-up."""
+
+from __future__ import annotations
+
+from authsvc.flows.prove_possession import Shown, nonce, prove_possession
+from authsvc.oauth.errors import InvalidDpopProofError, Rejected
+from authsvc.oauth.records import Client
+from authsvc.web.http import Request
+
+
+def shown_proof(request: Request) -> Shown | None:
+    """The proof as it was sent; the answer will carry a fresh nonce (section 8.2). Raises Rejected for two of them."""
+    proofs = [value for name, value in request.scope["headers"] if name == b"dpop"]
+    if not proofs:
+        return None
+    request.answer_headers = [*request.answer_headers, (b"dpop-nonce", nonce(request.runtime).encode("ascii"))]
+    if len(proofs) > 1:  # section 4.3, check 1
+        raise Rejected(InvalidDpopProofError("Send one DPoP header."), "dpop_several")
+    return Shown(proofs[0].decode("latin-1"), request.scope["method"], request.scope["path"])
+
+
+async def proved_key(request: Request, client: Client | None = None) -> str:
+    """The thumbprint of the caller's key, '' where no proof was sent. `client`: one that asks for tokens.
+
+    Raises Rejected (also where this client's tokens must be bound, section 5.2), StoreUnavailable.
+    """
+    shown = shown_proof(request)
+    if shown is not None:
+        return await prove_possession(request.runtime, shown)
+    if client is not None and client.dpop_bound_access_tokens:
+        request.answer_headers = [*request.answer_headers, (b"dpop-nonce", nonce(request.runtime).encode("ascii"))]
+        raise Rejected(InvalidDpopProofError("This client must send a DPoP proof."), "dpop_missing")
+    return ""
+
+
+def _offer_nonce(request: Request) -> None:
+    request.answer_headers = [*request.answer_headers, (b"dpop-nonce", nonce(request.runtime).encode("ascii"))]

@@ -1,0 +1,91 @@
+"""GET and POST /logout: the end_session_endpoint, and the page that asks where nothing proves what the person wants."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from authsvc.flows.sign_out import AskFirst, Outcome, SignedOut, Stay, confirm, sign_out
+from authsvc.keyring.verify import MAX_LENGTH
+from authsvc.oauth.authorization import redirect_location
+from authsvc.oauth.logout_request import Wrong
+from authsvc.web import pages
+from authsvc.web.browser import SESSION, check_form, cookie, form_token, language_of, look, set_cookie
+from authsvc.web.http import Reply, Request, malformed
+from authsvc.web.outcome import see
+from authsvc.web.page_errors import failure
+
+PARAMETERS = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales")
+
+
+async def logout_page(request: Request) -> Reply:
+    """A client's request, or the link of a page of ours."""
+    parameters = request.query()
+    outcome = await sign_out(request.runtime, parameters, cookie=cookie(request, SESSION))
+    return _reply(request, outcome, parameters.get("ui_locales"))
+
+
+async def logout(request: Request) -> Reply:
+    """The button of our page, or a client's request by POST (section 2).
+
+    Browsers send no Lax cookie with a form from another site. So a client's form is answered by a redirect to itself,
+    where the cookie comes along; ended is nothing here without the proof that our own page was seen.
+    """
+    form = await request.form()
+    if "decision" in form or "csrf" in form:
+        check_form(request, form)
+        if form.get("decision") not in ("logout", "stay"):
+            raise malformed("The decision is missing.", "decision_missing")
+        outcome = await confirm(
+            request.runtime,
+            form.get("request", ""),
+            logout=form["decision"] == "logout",
+            cookie=cookie(request, SESSION),
+        )
+        if outcome is None:
+            request.reason = "request_expired"
+            return failure(request, "expired")
+        return _reply(request, outcome, None)
+    kept = {name: form[name] for name in PARAMETERS if name in form}
+    if any(len(value) > MAX_LENGTH for value in kept.values()):
+        raise malformed("A parameter is too long.", "parameter_too_long")
+    return see(f"/logout?{urlencode(kept)}" if kept else "/logout")
+
+
+def _reply(request: Request, outcome: Outcome, ui_locales: str | None) -> Reply:
+    if isinstance(outcome, Wrong):
+        request.reason = outcome.reason
+        return failure(request, "bad_request")
+    if isinstance(outcome, Stay):
+        return see("/account")
+    if isinstance(outcome, AskFirst):
+        return _ask(request, outcome, ui_locales)
+    return signed_out(request, outcome, ui_locales)
+
+
+def _ask(request: Request, outcome: AskFirst, ui_locales: str | None) -> Reply:
+    csrf, cookies = form_token(request)
+    targets = (outcome.target.redirect_uri,) if outcome.target else ()
+    view = pages.LogoutConfirm(csrf, outcome.session.user.email, outcome.box, targets)
+    reply = pages.logout_page(look(request), language_of(request, ui_locales), view)
+    reply.headers += cookies
+    return reply
+
+
+def signed_out(request: Request, outcome: SignedOut, ui_locales: str | None = None) -> Reply:
+    """The browser forgets its cookie, and goes where the client wants it."""
+    request.session_id = outcome.session_id
+    request.client_id = outcome.client.id if outcome.client else None
+    request.reason = "logged_out" if outcome.session_id else "nobody_logged_in"
+    gone = [set_cookie(request, SESSION, "", 0)]
+    where = None
+    if outcome.target:
+        state = {"state": outcome.target.state} if outcome.target.state is not None else {}
+        uri = outcome.target.redirect_uri
+        where = redirect_location(uri, state) if state else uri
+        if outcome.forward:
+            return see(where, gone)
+    client = outcome.client
+    view = pages.LogoutDone(client.name if client else None, where or (client.client_uri if client else None))
+    reply = pages.logout_page(look(request), language_of(request, ui_locales), view)
+    reply.headers += gone
+    return reply

@@ -1,0 +1,96 @@
+"""What a person or a client sees of an authorization request: redirects, the form that posts itself, pages."""
+
+from __future__ import annotations
+
+from authsvc.flows.authorize import AskConsent, AskLogin, Outcome, SendAnswer, ShowError
+from authsvc.oauth.authorization import redirect_location
+from authsvc.web import pages
+from authsvc.web.browser import form_token, language_of, look
+from authsvc.web.http import Headers, Reply, Request
+from authsvc.web.pages import Problem
+
+
+def see(location: str, headers: Headers | None = None) -> Reply:
+    """303: whatever the method was, the next request is a GET (RFC 9700 section 4.12)."""
+    return Reply(303, b"", [(b"location", location.encode("ascii")), *PRIVATE, *(headers or [])])
+
+
+PRIVATE: Headers = [(b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer")]
+
+
+def outcome_reply(request: Request, outcome: Outcome, headers: Headers | None = None) -> Reply:
+    """`headers`: cookies of a login that led here."""
+    if isinstance(outcome, SendAnswer):
+        request.reason = outcome.reason or request.reason
+        reply = _answer(request, outcome)
+    elif isinstance(outcome, ShowError):
+        request.reason = outcome.reason
+        view = pages.Failure("bad_request", request.id, outcome.reason)
+        reply = pages.error_page(look(request), language_of(request), view)
+    elif isinstance(outcome, AskLogin):
+        reply = login_reply(request, outcome)
+    elif isinstance(outcome, AskConsent):
+        reply = _consent(request, outcome)
+    else:
+        csrf, cookies = form_token(request)
+        asked = outcome.request
+        request.reason = "role_missing"
+        view_away = pages.TurnedAway(csrf, outcome.box, outcome.client.name, outcome.user.email, (asked.redirect_uri,))
+        reply = pages.turned_away_page(look(request), language_of(request, asked.ui_locales), view_away)
+        reply.headers += cookies
+    reply.headers += headers or []
+    return reply
+
+
+def login_reply(
+    request: Request,
+    outcome: AskLogin,
+    *,
+    username: str | None = None,
+    remember_me: bool = False,
+    problem: Problem | None = None,
+) -> Reply:
+    """The login page of a request. `username`: what was typed in."""
+    csrf, cookies = form_token(request)
+    asked = outcome.request
+    again = outcome.session is not None and "select_account" not in asked.prompt
+    known = outcome.session.user.email if outcome.session and again else None
+    view = pages.Login(
+        csrf=csrf,
+        request=outcome.box,
+        client_name=outcome.client.name,
+        targets=(asked.redirect_uri,),
+        username=(username if username is not None else asked.login_hint or known or "")[:320],
+        remember_me_allowed=outcome.client.remember_me_allowed,
+        remember_me=remember_me,
+        again=again,
+        problem=problem,
+    )
+    reply = pages.login_page(look(request), language_of(request, asked.ui_locales), view)
+    reply.headers += cookies
+    return reply
+
+
+def _consent(request: Request, outcome: AskConsent) -> Reply:
+    csrf, cookies = form_token(request)
+    asked, client = outcome.request, outcome.client
+    view = pages.Consent(
+        csrf=csrf,
+        request=outcome.box,
+        client_name=client.name,
+        account=outcome.session.user.email,
+        scope=asked.shown_scope,
+        redirect_uri=asked.redirect_uri,
+        policy_uri=client.policy_uri,
+        terms_uri=client.tos_uri,
+    )
+    reply = pages.consent_page(look(request), language_of(request, asked.ui_locales), view)
+    reply.headers += cookies
+    return reply
+
+
+def _answer(request: Request, outcome: SendAnswer) -> Reply:
+    if outcome.response_mode == "form_post":
+        view = pages.FormPost(outcome.redirect_uri, outcome.parameters)
+        return pages.form_post_page(look(request), language_of(request), view)
+    return see(redirect_location(outcome.redirect_uri, outcome.parameters))

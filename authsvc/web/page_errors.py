@@ -1,0 +1,37 @@
+"""Errors of the hosted pages: the same statuses and reasons as everywhere, as a page that a person can read."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from authsvc.web import pages
+from authsvc.web.browser import language_of, look
+from authsvc.web.http import Reply, Request
+from authsvc.web.reply import error_reply
+
+Kind = Literal["bad_request", "expired", "forbidden", "not_found", "too_many", "unavailable", "server_error"]
+_KINDS: dict[int, Kind] = {
+    403: "forbidden", 404: "not_found", 429: "too_many", 500: "server_error", 503: "unavailable",
+}  # fmt: skip
+
+
+def page_error_reply(request: Request, error: Exception) -> Reply:
+    """What a flow raised, for a person. Notes the reason for the access log."""
+    answer = error_reply(request, error)
+    retry_after = next((int(value) for name, value in answer.headers if name == b"retry-after"), 1)
+    kind = _KINDS.get(answer.status, "bad_request")
+    if request.reason == "form_token":  # our own form, but of a browser that has forgotten our cookie
+        kind = "expired"
+    return failure(request, kind, retry_after=retry_after, status=answer.status)
+
+
+def failure(request: Request, kind: Kind, *, retry_after: int = 1, status: int | None = None) -> Reply:
+    """The error page, with `request.reason` and the request's id to quote. `status`: another than the kind's own."""
+    try:
+        language = language_of(request)
+    except Exception:  # a header that was sent twice is perhaps the very error
+        language = "en"
+    view = pages.Failure(kind, request.id, request.reason or "", retry_after)
+    reply = pages.error_page(look(request), language, view)
+    reply.status = status or reply.status
+    return reply

@@ -1,0 +1,80 @@
+"""The headers of every page (SECURITY.md): nothing from elsewhere, nothing inline, no frame, no cache.
+
+Chromium applies form-action to every redirect that follows a POST, so a page whose form ends at a client must name
+where that client may send the person next.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable
+from hashlib import sha256
+from urllib.parse import urlsplit
+
+from authsvc.web.http import Headers
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+_HOST = re.compile(r"[a-z0-9._-]+")
+_RUNS = frozenset({"javascript", "data", "vbscript", "blob", "file", "about", "filesystem", "view-source"})
+
+_FIXED: Headers = [
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (
+        b"permissions-policy",
+        b"camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), midi=(), display-capture=()",
+    ),
+]
+
+
+def page_headers(
+    language: str, *, logo_source: str = "", targets: Iterable[str] = (), to_self: bool = True, script: str = ""
+) -> Headers:
+    """`targets`: URIs where a form of this page may end, besides ourselves. `script`: text of the one inline script.
+
+    A page within a client's flow (one with targets) may be in a pop-up that the client opened, and
+    Cross-Origin-Opener-Policy would cut the two apart for good: the client would never hear the answer. So only the
+    other pages have it.
+    """
+    sources = sorted({form_source(target) for target in targets})
+    ends = (["'self'"] if to_self else []) + sources
+    policy = [
+        "default-src 'none'",
+        "style-src 'self'",
+        f"img-src 'self' data: {logo_source}".rstrip(),
+        f"form-action {' '.join(ends)}",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    ]
+    if script:
+        policy.append(f"script-src '{script_hash(script)}'")
+    opener = b"unsafe-none" if sources else b"same-origin"
+    return [
+        *_FIXED,
+        (b"content-language", language.encode("ascii")),
+        (b"content-security-policy", "; ".join(policy).encode("ascii")),
+        (b"cross-origin-opener-policy", opener),
+    ]
+
+
+def script_hash(script: str) -> str:
+    return "sha256-" + b64encode(sha256(script.encode()).digest()).decode("ascii")
+
+
+def form_source(uri: str) -> str:
+    """The CSP source of a redirect URI: its origin, or its scheme where CSP has no way to write the host (apps' own
+    schemes, IPv6 addresses). Raises ValueError for what could run in our page: no such URI may be registered."""
+    parts = urlsplit(uri)
+    if not _SCHEME.fullmatch(parts.scheme) or parts.scheme in _RUNS:
+        raise ValueError("a form may not end at this URI")
+    if parts.scheme not in ("http", "https"):
+        return f"{parts.scheme}:"
+    host = parts.hostname or ""
+    if not host.isascii():
+        host = host.encode("idna").decode("ascii")
+    if not _HOST.fullmatch(host):
+        return f"{parts.scheme}:"
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")

@@ -1,0 +1,17 @@
+"""POST /par: the pushed authorization request endpoint (RFC 9126)."""
+
+from __future__ import annotations
+
+from authsvc.flows.authenticate_client import authenticate_client
+from authsvc.flows.push_request import push_request
+from authsvc.web.dpop import proved_key
+from authsvc.web.http import Reply, Request, json_reply
+
+
+async def push(request: Request) -> Reply:
+    """Clients authenticate as at /token. 201 with request_uri and expires_in (section 2.2)."""
+    form = await request.form(several=("resource",))
+    client = await authenticate_client(request.runtime, request.header(b"authorization"), form, network=request.network)
+    request.client_id = client.id
+    pushed = await push_request(request.runtime, client, form, dpop_jkt=await proved_key(request))
+    return json_reply({"request_uri": pushed.request_uri, "expires_in": pushed.expires_in}, 201)

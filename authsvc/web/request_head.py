@@ -1,0 +1,115 @@
+"""What is wrong with a request's head (RFC 9112), and the bytes of an answer. Pure: `web/protocol` acts on it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+
+from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
+from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE, STATUS_LINE
+
+Fault = tuple[int, str]
+"""(HTTP status, description for the caller). Descriptions are constants: nothing of the request is echoed."""
+
+MALFORMED: Fault = (400, "malformed HTTP request")
+VERSION: Fault = (400, "only HTTP/1.1 and HTTP/1.0 are spoken here")
+TARGET: Fault = (400, "the request target must be a path beginning with /")
+HOST_MISSING: Fault = (400, "the Host header is missing")
+HOST_TWICE: Fault = (400, "more than one Host header")
+HOST_MALFORMED: Fault = (400, "the Host header is malformed")
+CODING: Fault = (400, "the only transfer coding understood is chunked, in HTTP/1.1")
+UPGRADE: Fault = (400, "a request that asks for an upgrade cannot carry a body here")
+PIPELINE: Fault = (400, "too many pipelined requests")
+HEAD_LARGE: Fault = (431, "the request head is too large")
+TRAILER_LARGE: Fault = (431, "the chunk extensions or trailers are too large")
+BODY_LARGE: Fault = (413, "the request body is too large")
+HEAD_SLOW: Fault = (408, "the request head took too long")
+BODY_SLOW: Fault = (408, "the request body took too long")
+
+# Narrower than RFC 3986's reg-name: no name in the DNS has %, quotes or other delimiters.
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?").fullmatch
+
+
+def judge_head(
+    version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], upgrade: bool, body_limit: int
+) -> Fault | None:
+    """What is wrong with a parsed head, or None. Names in `headers` are lower case, limits are bytes.
+
+    llhttp has refused already: Content-Length beside Transfer-Encoding, or twice, or not a number (RFC 9112 section
+    6.3), obs-fold (5.2), bare CR or LF (2.2), white space before a colon (5.1).
+    """
+    host: bytes | None = None
+    body = False
+    for name, value in headers:
+        if name == b"host":
+            if host is not None:
+                return HOST_TWICE
+            host = value
+        elif name == b"content-length":
+            if (length := int(value)) > body_limit:
+                return BODY_LARGE
+            body = length > 0
+        elif name == b"transfer-encoding":  # RFC 9112 section 6.1: in HTTP/1.0 the framing is to be thought faulty
+            if value.lower() != b"chunked" or version != "1.1":
+                return CODING
+            body = True
+    if upgrade and body:
+        return UPGRADE
+    return _judge_start(version, target, host)
+
+
+def _judge_start(version: str, target: bytes, host: bytes | None) -> Fault | None:
+    if version not in ("1.1", "1.0"):
+        return VERSION
+    if target[:1] != b"/" or b"#" in target:  # RFC 9112 section 3.2.1: origin-form only, never a proxy
+        return TARGET
+    if host is None:  # RFC 9112 section 3.2
+        return HOST_MISSING if version == "1.1" else None
+    return None if _HOST(host) else HOST_MALFORMED
+
+
+def refusal(fault: Fault, default_headers: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
+    """The whole HTTP/1.1 answer to a fault: JSON, never cached, last on its connection."""
+    body = refusal_body(fault)
+    head = [STATUS_LINE[fault[0]]]
+    for name, value in (*default_headers, *refusal_headers(body)):
+        head += (name, b": ", value, b"\r\n")
+    return b"".join((*head, b"\r\n", body))
+
+
+def refusal_body(fault: Fault) -> bytes:
+    return json.dumps({"error": "invalid_request", "error_description": fault[1]}, separators=(",", ":")).encode()
+
+
+def refusal_headers(body: bytes) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        (b"connection", b"close"),
+    ]
+
+
+def refusing(fault: Fault) -> ASGI3Application:
+    """An application that answers with the fault: a refusal has to wait for its turn behind unanswered requests."""
+
+    async def app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        body = refusal_body(fault)
+        await send({"type": "http.response.start", "status": fault[0], "headers": refusal_headers(body)})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+def whole_answer(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:
+    """The bytes of an answer of one piece. Raises RuntimeError, as uvicorn does, for a value that would break out of
+    its header."""
+    head = [STATUS_LINE[status]]
+    values = []
+    for name, value in headers:
+        head += (name, b": ", value, b"\r\n")
+        values.append(value)
+    if HEADER_VALUE_RE.search(b"".join(values)):
+        raise RuntimeError("Invalid HTTP header value.")
+    return b"".join((*head, b"\r\n", body))

@@ -1,0 +1,120 @@
+"""Draw every page in Chromium: `scripts/screenshots [--out DIR] [--all] [PAGE ...]`.
+
+The pages come from sample data through a small server on a free loopback port. `look.mjs` writes
+PAGE-THEME-WIDTH.png, runs axe-core on each and fails on a serious violation, a console error or a breach of the
+Content-Security-Policy. `--all` also draws German, 320 px and every variant; without it the pages for the documents.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import uvicorn
+
+from authsvc.settings import Settings
+from authsvc.web.brand import look_of, static_file
+from authsvc.web.http import Message, Receive, Reply, Scope, Send
+from tests.browser.samples import PAGES
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("playwright-core@1", "axe-core@4", "upng-js@2")
+DOCUMENTED = (
+    "login", "login-wrong", "consent", "account", "device", "device-confirm", "device-done", "logout", "logout-done",
+    "turned-away", "error", "form-post",
+)  # fmt: skip
+
+
+def settings(color: str = "#3b5bdb") -> Settings:
+    return Settings(
+        issuer="https://auth.example.com",
+        database_url="",
+        redis_url="",
+        master_key="",
+        brand_name="Nightjar",
+        brand_color=color,
+    )
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """/PAGE?lang=de&color=%23ff0000, /static/..., and an empty answer to what forms post."""
+    if scope["type"] != "http":
+        return
+    await receive()
+    query = {name: values[0] for name, values in parse_qs(scope["query_string"].decode()).items()}
+    look = look_of(settings(query.get("color", "#3b5bdb")))
+    path = scope["path"].lstrip("/")
+    reply: Reply | None
+    if path.startswith("static/"):
+        # The colours are in the file's address here, for one server to show several.
+        reply = _static(path.removeprefix("static/"))
+    else:
+        reply = PAGES[path](look, query.get("lang", "en")) if path in PAGES else None
+        if reply:
+            _known.append(look)
+    reply = reply or Reply(404, b"nothing here", [(b"content-type", b"text/plain")])
+    start: Message = {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
+    await send(start)
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+_known = [look_of(settings())]
+
+
+def _static(name: str) -> Reply | None:
+    for look in _known:
+        if any(file.url == f"/static/{name}" for file in look.files.values()):
+            return static_file(look, name)
+    return None
+
+
+def _serve() -> tuple[uvicorn.Server, int]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    threading.Thread(target=server.run, args=([listener],), daemon=True).start()
+    while not server.started:
+        time.sleep(0.02)
+    return server, listener.getsockname()[1]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/screenshots", description="Draw and examine the hosted pages.")
+    parser.add_argument("pages", nargs="*", metavar="PAGE", help=f"of {', '.join(PAGES)}")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots")
+    parser.add_argument("--all", action="store_true", help="every page, German and 320 px too")
+    asked = parser.parse_args()
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium or not shutil.which("npm"):
+        print("screenshots: chromium and npm are needed (Debian: apt-get install chromium npm)", file=sys.stderr)
+        return 2
+    asked.out.mkdir(parents=True, exist_ok=True)
+    server, port = _serve()
+    with tempfile.TemporaryDirectory(prefix="authsvc-screenshots-") as place:
+        install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", place, *PACKAGES]
+        subprocess.run(install, check=True)
+        shutil.copy(Path(__file__).with_name("look.mjs"), place)
+        job = {
+            "base": f"http://127.0.0.1:{port}",
+            "chromium": chromium,
+            "out": str(asked.out.resolve()),
+            "pages": asked.pages or list(PAGES if asked.all else DOCUMENTED),
+            "languages": ["en", "de"] if asked.all else ["en"],
+            "widths": [1280, 390, 320] if asked.all else [1280, 390],
+        }
+        done = subprocess.run(["node", "look.mjs", json.dumps(job)], cwd=place, check=False)
+    server.should_exit = True
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""DPoP proofs while stores are gone: one of them is enough, and without both nobody is blamed."""
+
+from __future__ import annotations
+
+import pytest
+
+from authsvc.dev.servers import Servers
+from tests.faults.conftest import Service, honest
+from tests.openid.proofs import Holder
+
+pytestmark = pytest.mark.faults
+
+CLIENT = {"data": {"grant_type": "client_credentials"}, "auth": ("backend", "backend-secret")}
+
+
+@pytest.mark.parametrize("gone", ["postgresql", "redis", "both"])
+async def test_a_proof_is_spent_in_the_store_that_is_there(service: Service, servers: Servers, gone: str) -> None:
+    holder = Holder(None)
+    asked = await service.http.post("/token", headers={"DPoP": holder.proof()}, **CLIENT)
+    holder.nonce = asked.headers["dpop-nonce"]
+    if gone != "redis":
+        servers.postgres.kill()
+    if gone != "postgresql":
+        servers.redis.kill()
+    proof = {"DPoP": holder.proof()}
+    answer = await service.http.post("/token", headers=proof, **CLIENT)
+    if gone == "both":
+        assert honest(answer)
+    else:
+        assert answer.status_code == 200
+        again = await service.http.post("/token", headers=proof, **CLIENT)
+        assert (again.status_code, again.json()["error"]) == (400, "invalid_dpop_proof")
+    # Without a proof there is nothing to remember.
+    assert (await service.http.post("/token", **CLIENT)).status_code == 200

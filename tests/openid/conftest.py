@@ -1,0 +1,16 @@
+"""One service for each module; a test that needs a browser of its own takes `house.caller()`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from authsvc.dev.servers import Servers
+from tests.shared import Service, service
+
+
+@pytest_asyncio.fixture(scope="module")
+async def house(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[Service]:
+    async with service(servers, base_env) as running:
+        yield running

@@ -1,0 +1,133 @@
+"""The ID token (OpenID Connect Core sections 2, 3.1.3 and 12.2), and what it must not be taken for."""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import jwt
+import pytest
+
+from authsvc.oauth.claims import PASSWORD_ACR, Person
+from authsvc.oauth.id_token import claims_about, half_hash, id_token_claims
+from authsvc.oauth.records import User
+from tests.openid.steps import Pkce, authorize_url, log_in, redirected, tokens_for
+from tests.shared import ISSUER, Service, bearer
+
+
+async def verified(house: Service, token: str, audience: str = "customer") -> dict[str, Any]:
+    """By the JWKS, with a library that is not ours."""
+    keys = jwt.PyJWKSet.from_dict((await house.http.get("/.well-known/jwks.json")).json())
+    header = jwt.get_unverified_header(token)
+    key = next(key for key in keys.keys if key.key_id == header["kid"])
+    assert (header["alg"], header["typ"]) == ("RS256", "JWT")
+    claims: dict[str, Any] = jwt.decode(token, key, algorithms=["RS256"], audience=audience, issuer=ISSUER)
+    return claims
+
+
+async def test_it_says_who_logged_in_when_and_how(house: Service) -> None:
+    tokens = await tokens_for(house.caller(), nonce="n-0S6_WzA2Mj é+&")
+    claims = await verified(house, tokens["id_token"])
+    access = jwt.decode(tokens["access_token"], options={"verify_signature": False})
+    digest = sha256(tokens["access_token"].encode()).digest()[:16]
+    assert claims["at_hash"] == urlsafe_b64encode(digest).decode().rstrip("=")
+    assert claims["nonce"] == "n-0S6_WzA2Mj é+&"
+    assert (claims["iss"], claims["aud"], claims["azp"]) == (ISSUER, "customer", "customer")
+    assert (claims["acr"], claims["amr"]) == (PASSWORD_ACR, ["pwd"])
+    for name in ("sub", "sid", "auth_time"):
+        assert claims[name] == access[name]
+    assert claims["auth_time"] <= claims["iat"] < claims["exp"]
+    assert not {"email", "name", "roles"} & set(claims)
+
+
+async def test_without_a_nonce_there_is_none(house: Service) -> None:
+    assert "nonce" not in await verified(house, (await tokens_for(house.caller(), nonce=None))["id_token"])
+
+
+async def test_it_opens_nothing(house: Service) -> None:
+    token = (await tokens_for(house.caller()))["id_token"]
+    for path in ("/userinfo", "/api/profile/me", "/api/auth/sessions"):
+        assert (await house.http.get(path, headers=bearer(token))).status_code == 401
+    assert not await house.active(token)
+
+
+async def test_a_refresh_brings_none(house: Service) -> None:
+    tokens = await tokens_for(house.caller())
+    answer = (await house.refresh(tokens["refresh_token"])).json()
+    assert answer["scope"] == tokens["scope"]
+    assert "id_token" not in answer
+
+
+async def test_single_claims_stand_where_they_were_asked_for(house: Service) -> None:
+    asked = json.dumps({"id_token": {"email": None}, "userinfo": {"name": {"essential": True}}})
+    tokens = await tokens_for(house.caller(), scope="openid", claims=asked)
+    claims = await verified(house, tokens["id_token"])
+    assert claims["email"] == "test@example.com"
+    assert "name" not in claims
+    info = (await house.http.get("/userinfo", headers=bearer(tokens["access_token"]))).json()
+    assert info == {"sub": claims["sub"], "name": "Test"}
+
+
+async def test_the_claims_parameter_can_demand_a_person(house: Service) -> None:
+    http = house.caller()
+    sub = (await verified(house, (await tokens_for(http))["id_token"]))["sub"]
+
+    def url(subject: str) -> str:
+        return authorize_url(Pkce(), prompt="none", claims=json.dumps({"id_token": {"sub": {"value": subject}}}))
+
+    assert "code" in redirected(await http.get(url(sub)))
+    assert redirected(await http.get(url("somebody else")))["error"] == "login_required"
+
+
+async def test_an_acr_that_is_out_of_reach_is_said(house: Service) -> None:
+    claims = json.dumps({"id_token": {"acr": {"essential": True, "values": ["urn:mfa"]}}})
+    answer = redirected(await house.caller().get(authorize_url(Pkce(), claims=claims)))
+    assert answer["error"] == "unmet_authentication_requirements"
+    assert "code" in await log_in(house.caller(), authorize_url(Pkce(), acr_values="urn:mfa"))
+
+
+# Rules
+
+PERSON = Person(
+    "alice", "5e0e0c3e-46c4-4d3c-9f4c-3c5b3f3e1e11", datetime(2026, 1, 1, tzinfo=UTC), ("pwd",), ("customer",)
+)
+
+
+def claims_with(**changed: Any) -> dict[str, Any]:
+    return id_token_claims(
+        **{
+            "issuer": "https://i", "client_id": "c", "person": PERSON, "issued_at": 100, "access_token": "t",
+            "nonce": None, "jti": "j", "about": {}, **changed,
+        }
+    )  # fmt: skip
+
+
+def test_at_hash_of_the_example_in_the_specification() -> None:
+    """OpenID Connect Core, appendix A.3."""
+    assert half_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y") == "77QmUPtjPfzWtF2AnpK9RQ"
+
+
+def test_further_claims_never_replace_ours() -> None:
+    claims = claims_with(about={"sub": "mallory", "iss": "x", "email": "a@b"})
+    assert (claims["sub"], claims["iss"], claims["email"]) == ("alice", "https://i", "a@b")
+
+
+@pytest.mark.parametrize(
+    ("scope", "names", "expected"),
+    [
+        ((), (), set()),
+        (("openid",), (), set()),
+        (("profile",), (), {"name"}),
+        (("email",), (), {"email", "email_verified"}),
+        (("profile", "email"), (), {"name", "email", "email_verified"}),
+        (("openid",), ("email",), {"email"}),
+    ],
+)
+def test_claims_by_scope(scope: tuple[str, ...], names: tuple[str, ...], expected: set[str]) -> None:
+    user = User(UUID(int=1), "a@b", "Alice", ("customer",), None, None, True)
+    assert set(claims_about(user, scope, names)) == expected
+    assert "name" not in claims_about(User(UUID(int=1), "a@b", "", (), None, None), ("profile",))

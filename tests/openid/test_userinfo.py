@@ -1,0 +1,144 @@
+"""/userinfo (OpenID Connect Core section 5.3, RFC 6750), pages elsewhere (CORS), and whose tokens /api takes."""
+
+from __future__ import annotations
+
+import httpx2
+import jwt
+import pytest
+
+from tests.openid.steps import CALLBACK, Pkce, code_for, redeem, tokens_for
+from tests.shared import Service, bearer
+
+FRONTEND = "http://localhost:5173"
+
+
+@pytest.mark.parametrize(
+    ("scope", "names"),
+    [
+        ("openid", {"sub"}),
+        ("openid profile", {"sub", "name"}),
+        ("openid email", {"sub", "email", "email_verified"}),
+        ("openid profile email", {"sub", "name", "email", "email_verified"}),
+    ],
+)
+async def test_claims_by_scope(house: Service, scope: str, names: set[str]) -> None:
+    tokens = await tokens_for(house.caller(), scope=scope)
+    headers = bearer(tokens["access_token"])
+    subject = jwt.decode(tokens["id_token"], options={"verify_signature": False})["sub"]
+    for answer in (
+        await house.http.get("/userinfo", headers=headers),
+        await house.http.post("/userinfo", headers=headers),
+        await house.http.post("/userinfo", data={"access_token": tokens["access_token"]}),
+    ):
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"] == "application/json"
+        assert set(answer.json()) == names
+        assert answer.json()["sub"] == subject
+
+
+async def test_a_token_that_was_sent_twice_or_not_at_all(house: Service) -> None:
+    token = (await tokens_for(house.caller()))["access_token"]
+    twice = await house.http.post("/userinfo", data={"access_token": token}, headers=bearer(token))
+    assert (twice.status_code, twice.json()["error"]) == (400, "invalid_request")
+    none = await house.http.get("/userinfo")
+    assert (none.status_code, none.headers["www-authenticate"]) == (401, 'Bearer realm="authsvc"')
+    query = await house.http.get("/userinfo", params={"access_token": token})
+    assert query.status_code == 401, "never in the query"
+    for bad in ("x", "x.y.z", token[:-3] + "AAA", ""):
+        answer = await house.http.get("/userinfo", headers=bearer(bad))
+        assert answer.status_code == 401
+        assert answer.headers["access-control-allow-origin"] == "*"
+
+
+async def test_a_clients_own_token_is_no_persons(house: Service) -> None:
+    own = await house.http.post("/token", data={"grant_type": "client_credentials"}, auth=("backend", "backend-secret"))
+    assert (await house.http.get("/userinfo", headers=bearer(own.json()["access_token"]))).status_code == 401
+
+
+async def test_a_revoked_token_is_refused_at_once(house: Service) -> None:
+    for end in ("revoke", "logout", "session"):
+        tokens = await tokens_for(house.caller())
+        headers = bearer(tokens["access_token"])
+        assert (await house.http.get("/userinfo", headers=headers)).status_code == 200
+        if end == "revoke":
+            await house.http.post("/revoke", data={"token": tokens["access_token"], "client_id": "customer"})
+        elif end == "logout":
+            await house.http.post("/api/auth/logout", headers=headers)
+        else:
+            await house.http.delete("/api/auth/sessions", headers=headers)
+            sid = jwt.decode(tokens["access_token"], options={"verify_signature": False})["sid"]
+            assert (await house.http.delete(f"/api/auth/sessions/{sid}", headers=headers)).status_code == 204
+        answer = await house.http.get("/userinfo", headers=headers)
+        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_token"), end
+
+
+async def test_a_client_with_audiences_of_its_own_reaches_userinfo(house: Service) -> None:
+    await house.sql.execute("UPDATE clients SET audiences = '{https://api.example}' WHERE id = 'partner'")
+    http, pkce = house.caller(), Pkce()
+    await house.runtime.clients.get("partner")
+    house.runtime.clients._entries.clear()
+    tokens = (await redeem(http, await code_for(http, pkce, "partner", scope="openid"), pkce, "partner")).json()
+    audience = jwt.decode(tokens["access_token"], options={"verify_signature": False})["aud"]
+    assert audience == ["https://api.example", "http://localhost:8000"]
+    assert (await house.http.get("/userinfo", headers=bearer(tokens["access_token"]))).status_code == 200
+
+
+async def test_a_third_partys_token_opens_no_endpoint_of_the_house(house: Service) -> None:
+    tokens = await tokens_for(house.caller(), "partner")
+    headers = bearer(tokens["access_token"])
+    for method, path in (
+        ("GET", "/api/profile/me"), ("GET", "/api/auth/sessions"), ("DELETE", "/api/auth/sessions"),
+        ("POST", "/api/auth/logout"), ("DELETE", "/api/auth/sessions/5e0e0c3e-46c4-4d3c-9f4c-3c5b3f3e1e11"),
+    ):  # fmt: skip
+        answer = await house.http.request(method, path, headers=headers)
+        assert (answer.status_code, answer.json()["error"]) == (403, "insufficient_scope"), path
+    assert await house.active(tokens["access_token"])
+
+
+# Pages elsewhere (SECURITY.md item 67)
+
+
+def allowed(answer: httpx2.Response) -> str | None:
+    assert "access-control-allow-credentials" not in answer.headers
+    return answer.headers.get("access-control-allow-origin")
+
+
+async def test_a_page_of_the_client_may_read_its_tokens_and_no_other_page(house: Service) -> None:
+    for origin, good in ((FRONTEND, True), ("null", False), ("https://evil.example", False),
+                         ("http://localhost:5174", False), ("HTTP://LOCALHOST:5173", False),
+                         (FRONTEND + "/", False), ("https://partner.example", False)):  # fmt: skip
+        http, pkce = house.caller(), Pkce()
+        code = await code_for(http, pkce)
+        answer = await redeem(http, code, pkce, headers={"origin": origin})
+        assert answer.status_code == 200
+        assert allowed(answer) == (origin if good else None), origin
+        assert "origin" in answer.headers["vary"].lower()
+        wrong = await redeem(http, "x", pkce, headers={"origin": origin})
+        assert (wrong.status_code, allowed(wrong)) == (400, origin if good else None)
+
+
+async def test_preflights(house: Service) -> None:
+    for path in ("/token", "/revoke"):
+        for origin, good in ((FRONTEND, True), ("https://partner.example", True), ("null", False),
+                             ("https://evil.example", False), ("", False)):  # fmt: skip
+            asked = {"origin": origin, "access-control-request-method": "POST"}
+            answer = await house.http.request("OPTIONS", path, headers=asked)
+            assert answer.status_code == 204
+            assert allowed(answer) == (origin if good else None), (path, origin)
+            assert ("access-control-allow-methods" in answer.headers) is good
+    answer = await house.http.request("OPTIONS", "/userinfo", headers={"origin": "https://any.example"})
+    assert allowed(answer) == "*"
+    assert "authorization" in answer.headers["access-control-allow-headers"]
+
+
+async def test_userinfo_may_be_read_by_any_page_with_a_token(house: Service) -> None:
+    token = (await tokens_for(house.caller()))["access_token"]
+    for answer in (
+        await house.http.get("/userinfo", headers={**bearer(token), "origin": "https://any.example"}),
+        await house.http.post("/userinfo", headers={**bearer(token), "origin": "null"}),
+        await house.http.post(
+            "/userinfo", content=b"\xff", headers={"content-type": "application/x-www-form-urlencoded"}
+        ),
+    ):
+        assert allowed(answer) == "*"
+    assert CALLBACK.startswith(FRONTEND)
