@@ -26,6 +26,7 @@ from authsvc.oauth.records import Client
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
 from authsvc.store import clients, migrate, users
+from tests.npm import installed
 from tests.replicas import Replicas
 
 ISSUER = "http://localhost:8000"
@@ -187,6 +188,12 @@ def replicas(settings_env: dict[str, str]) -> Iterator[Replicas]:
     running = Replicas(settings_env)
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with npm's packages, for scripts to be put beside them."""
+    return installed(tmp_path_factory.mktemp("npm"))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,23 +69,11 @@ def test_pyjwts_client_verifies_our_tokens(replica: Replica, tokens: list[str]) 
         jwt.decode(tokens[0], keys.get_signing_key_from_jwt(tokens[0]), **{**options, "audience": "other"})
 
 
-@pytest.fixture(scope="module")
-def jose(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def jose(npm: Path) -> Path:
     """A directory with the script and jose beside it."""
-    npm, node = shutil.which("npm"), shutil.which("node")
-    if npm is None or node is None:
-        pytest.skip("node and npm are not installed: jose was not tried")
-    directory = tmp_path_factory.mktemp("jose")
-    (directory / "package.json").write_text('{"private": true, "type": "module"}')
-    (directory / "verify.js").write_text(VERIFY)
-    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1", "jose@6"]
-    try:
-        done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60)
-    except subprocess.TimeoutExpired:
-        pytest.skip("npm's registry does not answer: jose was not tried")
-    if done.returncode:
-        pytest.skip(f"npm cannot install jose, it was not tried: {done.stderr.strip().splitlines()[:1]}")
-    return directory
+    (npm / "verify.js").write_text(VERIFY)
+    return npm
 
 
 def test_npms_jose_verifies_our_tokens(jose: Path, replica: Replica, tokens: list[str]) -> None:
