@@ -60,6 +60,9 @@ revocations = Counter("authsvc_revocations", "Revocations written.", ("kind",), 
 backchannel_logouts = Counter(
     "authsvc_backchannel_logouts", "Attempts to tell a client of a logout, by outcome.", ("result",), registry=REGISTRY
 )
+client_key_fetches = Counter(
+    "authsvc_client_key_fetches", "Requests for the keys at a client's jwks_uri.", ("result",), registry=REGISTRY
+)
 store_errors = Counter("authsvc_store_errors", "Failures of a store.", ("store", "kind"), registry=REGISTRY)
 sweep_deleted = Counter("authsvc_sweep_deleted", "Rows deleted by the clean-up.", ("table",), registry=REGISTRY)
 sweep_seconds = Histogram(
@@ -87,6 +90,8 @@ for _verdict in VERDICTS:  # a rate over a series that appears with its first ev
     refresh.labels(_verdict)
 for _result in ("delivered", "failed", "given_up", "postponed"):
     backchannel_logouts.labels(_result)
+for _result in ("answered", "failed"):
+    client_key_fetches.labels(_result)
 logs.on_dropped(log_lines_dropped.inc)
 
 

@@ -13,6 +13,7 @@ from authsvc.clock import Clock
 from authsvc.entropy import Entropy
 from authsvc.keyring.master import MasterKeys
 from authsvc.keyring.records import SigningKey
+from authsvc.keyring.remote_keys import Place, RemoteKeys
 from authsvc.keyring.ring import Keyring
 from authsvc.oauth.records import Client
 from authsvc.outgoing import Outgoing
@@ -72,6 +73,9 @@ class Runtime:
     unsure_codes: dict[UUID, float] = field(default_factory=dict)
     proved: dict[bytes, Client] = field(default_factory=dict, repr=False)
     """Digests of Authorization headers that were right, and for which record of which client."""
+    remote_keys: RemoteKeys = field(default_factory=RemoteKeys)
+    key_fetches: dict[Place, asyncio.Task[None]] = field(default_factory=dict)
+    """Requests for the keys of clients that are under way (flows/client_keys.py)."""
 
     def refresh_mac_key(self, key_id: int) -> bytes | None:
         """The MAC key of refresh tokens made under a master key; None where that key is not held."""
@@ -97,6 +101,8 @@ class Runtime:
         return self.following.age() <= LEASE_SECONDS
 
     async def close(self) -> None:
+        for fetch in list(self.key_fetches.values()):
+            fetch.cancel()
         self.passwords.close()
         self.outgoing.close()
         await self.db.close()

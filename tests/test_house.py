@@ -50,7 +50,7 @@ OUTSIDE: dict[str, set[str]] = {
     "asyncpg": {"store", "dev"},
     "redis": {"store", "dev"},
     "authlib": {"oauth"},
-    "jwt": {"keyring", "cli"},  # cli: reads the keys of a client, and the hashes of an import
+    "jwt": {"keyring"},
     "cryptography": {"keyring", "dev"},
     "argon2": {"passwords", "cli"},
     "bcrypt": {"passwords"},

@@ -168,30 +168,15 @@ def _show_secret(secret: str | None) -> None:
 
 def _read_jwks(file: BinaryIO) -> dict[str, Any]:
     """The public keys of a client (RFC 7517 section 5). Raises UsageError."""
-    import jwt
-
-    from authsvc.keyring.algorithms import ALGORITHMS, KeyRefused, check_fit
-    from authsvc.keyring.jwk import PRIVATE_MEMBERS
+    from authsvc.keyring.algorithms import KeyRefused
+    from authsvc.keyring.client_jwks import MAX_BYTES, read_client_jwks
 
     try:
-        found = json.loads(file.read(1 << 16))
-        keys = found["keys"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        keys = None
-    if not isinstance(keys, list) or not 1 <= len(keys) <= 10 or not all(isinstance(key, dict) for key in keys):
-        raise click.UsageError('--jwks: not a JWKS ({"keys": [...]}) of 1 to 10 keys')
-    for place, key in enumerate(keys, start=1):
-        if not PRIVATE_MEMBERS.isdisjoint(key):
-            raise click.UsageError(f"--jwks: key {place} is a private or symmetric key; only public ones belong here")
-        try:
-            alg = key.get("alg") or {"RSA": "RS256", "EC": "ES256", "OKP": "EdDSA"}.get(key.get("kty"), "none")
-            if alg not in ALGORITHMS:
-                raise click.UsageError(f"--jwks: key {place} must be for one of {', '.join(ALGORITHMS)}")
-            check_fit(jwt.PyJWK(key, alg).key, alg)
-        except (jwt.PyJWTError, KeyRefused, ValueError, TypeError) as error:
-            why = f": {error}" if isinstance(error, KeyRefused) else ""
-            raise click.UsageError(f"--jwks: key {place} cannot be used{why}") from None
-    return {"keys": keys}
+        return read_client_jwks(json.loads(file.read(MAX_BYTES)))
+    except (ValueError, RecursionError):
+        raise click.UsageError('--jwks: not a JWKS ({"keys": [...]}) of 1 to 10 keys') from None
+    except KeyRefused as refused:
+        raise click.UsageError(f"--jwks: {refused}") from None
 
 
 @command.command("list")

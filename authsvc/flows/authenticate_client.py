@@ -12,7 +12,9 @@ from hmac import compare_digest
 from time import monotonic
 
 from authsvc import metrics
+from authsvc.flows.client_keys import KeysMissing, keys_of
 from authsvc.keyring.assertion import Refused, judge_assertion, unverified_subject
+from authsvc.keyring.compact import unverified_kid
 from authsvc.oauth.client_credentials import Malformed, Presented, read_credentials
 from authsvc.oauth.errors import InvalidClientError, InvalidRequestError, Rejected, TooMany
 from authsvc.oauth.records import Client
@@ -81,11 +83,16 @@ async def _problem(runtime: Runtime, client: Client | None, presented: Presented
 
 
 async def _assertion_problem(runtime: Runtime, client: Client, assertion: str) -> str | None:
-    if client.jwks is None:
-        return "client_without_keys"
+    try:
+        jwks = await keys_of(runtime, client, unverified_kid(assertion))
+    except KeysMissing as missing:
+        if client.jwks_uri is None:
+            return missing.reason
+        # Nobody has guessed at anything: it is not counted, or the client would be blocked when its host is back.
+        raise _not_authenticated(missing.reason, missing.description) from None
     verdict = judge_assertion(
         assertion,
-        client.jwks,
+        jwks,
         client_id=client.id,
         issuer=runtime.settings.issuer,
         skew_seconds=runtime.settings.clock_skew_seconds,

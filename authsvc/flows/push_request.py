@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
+from authsvc.flows.client_keys import KeysMissing, keys_of
+from authsvc.keyring.compact import unverified_kid
 from authsvc.keyring.request_object import SignedRequest, verify_request_object
 from authsvc.oauth.authorization import Asked, Proved, Refusal, judge, prove, read_pairs
 from authsvc.oauth.errors import InvalidDpopProofError, InvalidRequestError, Rejected, RequestRefusedError
@@ -30,7 +32,7 @@ class Pushed:
 async def push_request(runtime: Runtime, client: Client, form: Mapping[str, str], *, dpop_jkt: str) -> Pushed:
     """Judge a request as /authorize would, and keep it. `dpop_jkt`: the key that the client proved, '' for none; the
     code will be bound to it (RFC 9449 section 10.1). Raises Rejected, StoreUnavailable."""
-    asked = replace(_asked(runtime, client, form), pushed=True)
+    asked = replace(await _asked(runtime, client, form), pushed=True)
     if dpop_jkt:
         if asked.parameters.get("dpop_jkt", dpop_jkt) != dpop_jkt:
             raise Rejected(InvalidDpopProofError("The dpop_jkt is not the key of the proof."), "dpop_other_key")
@@ -47,16 +49,18 @@ async def push_request(runtime: Runtime, client: Client, form: Mapping[str, str]
     return Pushed(PREFIX + reference, REQUEST_SECONDS)
 
 
-def _asked(runtime: Runtime, client: Client, form: Mapping[str, str]) -> Asked:
+async def _asked(runtime: Runtime, client: Client, form: Mapping[str, str]) -> Asked:
     """The client is the one that authenticated. With an object nothing outside it counts (RFC 9101 section 6.3)."""
     if "request_uri" in form:  # RFC 9126 section 2.1
         raise Rejected(InvalidRequestError("A request_uri cannot be pushed."), "request_uri_pushed")
     if "request" not in form:
         asked = read_pairs(form.items())
         return replace(asked, parameters={**asked.parameters, "client_id": client.id})
-    if client.jwks is None:
-        raise _refused(Refusal("invalid_request_object", "This client has no keys registered.", "client_without_keys"))
-    signed = verify_request_object(form["request"], client.jwks)
+    try:
+        jwks = await keys_of(runtime, client, unverified_kid(form["request"]))
+    except KeysMissing as missing:
+        raise _refused(Refusal("invalid_request_object", missing.description, missing.reason)) from None
+    signed = verify_request_object(form["request"], jwks)
     if not isinstance(signed, SignedRequest):
         raise _refused(Refusal("invalid_request_object", "The request object is invalid.", signed.reason))
     parameters = read_request_object(

@@ -7,6 +7,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+MAX_HEADER = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class Unverified:
@@ -29,6 +31,13 @@ def read(text: str, *, limit: int) -> Unverified | None:
     if header is None or claims is None or not signature:
         return None
     return Unverified(header, claims, signing_input, signature)
+
+
+def unverified_kid(text: str) -> str | None:
+    """The `kid` that a token claims, to find the keys that may prove it. Never believed by itself."""
+    header = json_object(decoded(text[:MAX_HEADER].partition(".")[0].encode("utf-8", "surrogatepass")))
+    kid = header.get("kid") if header else None
+    return kid if isinstance(kid, str) else None
 
 
 def is_type(given: object, typ: str) -> bool:

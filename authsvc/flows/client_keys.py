@@ -1,0 +1,77 @@
+"""The keys that prove what a client signed: registered with it, or at its `jwks_uri` (RFC 7591 section 2).
+
+A client's host that is away is the client's trouble and none of our stores': once no good set is left, what the client
+signed cannot be proved, and it is told so. `keyring/remote_keys` says when its host is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any
+
+from authsvc import metrics
+from authsvc.keyring.algorithms import KeyRefused
+from authsvc.keyring.client_jwks import MAX_BYTES, usable_client_jwks
+from authsvc.keyring.remote_keys import KeySet, Place
+from authsvc.logs import get_logger
+from authsvc.oauth.records import Client
+from authsvc.outgoing import OutgoingFailed
+from authsvc.runtime import Runtime
+
+log = get_logger()
+
+
+class KeysMissing(Exception):
+    """There is no key to judge by. `reason`: a lower_snake word; `description`: a constant for the client."""
+
+    def __init__(self, reason: str, description: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.description = description
+
+
+async def keys_of(runtime: Runtime, client: Client, kid: str | None) -> Mapping[str, Any]:
+    """The JWKS of a client. `kid`: what the unverified header of its signature names. Raises KeysMissing."""
+    if client.jwks is not None:
+        return client.jwks
+    if client.jwks_uri is None:
+        raise KeysMissing("client_without_keys", "This client has no keys registered.")
+    place = (client.id, client.jwks_uri)
+    known = runtime.remote_keys.of(place)
+    if known.must_ask(kid, monotonic()):
+        await _ask(runtime, place, known)
+    jwks = known.usable(monotonic())
+    if jwks is None:
+        raise KeysMissing(
+            f"jwks_uri_{known.failure or 'expired'}", "The keys at the jwks_uri of this client could not be read."
+        )
+    return jwks
+
+
+async def _ask(runtime: Runtime, place: Place, known: KeySet) -> None:
+    """One request for all who wait; it goes on though they may not."""
+    fetch = runtime.key_fetches.get(place)
+    if fetch is None:
+        fetch = asyncio.create_task(_fetch(runtime, place, known))
+        runtime.key_fetches[place] = fetch
+        fetch.add_done_callback(lambda _: runtime.key_fetches.pop(place, None))
+    await asyncio.shield(fetch)
+
+
+async def _fetch(runtime: Runtime, place: Place, known: KeySet) -> None:
+    client_id, uri = place
+    try:
+        jwks = usable_client_jwks(await runtime.outgoing.get_json(uri, limit=MAX_BYTES))
+    except OutgoingFailed as failure:
+        reason, status = failure.kind, failure.status
+    except KeyRefused:
+        reason, status = "keys_refused", None
+    else:
+        known.answered(jwks, monotonic())
+        metrics.client_key_fetches.labels("answered").inc()
+        return
+    known.failed(reason, monotonic())
+    metrics.client_key_fetches.labels("failed").inc()
+    log.warning("client_keys_not_read", client_id=client_id, reason=reason, status=status)
