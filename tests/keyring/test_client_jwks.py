@@ -41,7 +41,7 @@ UNUSABLE: dict[str, dict[str, Any]] = {
     "no type": {"kid": "x"},
     "type is no text": {**RSA, "kty": {}, "alg": None},
     "a point that is none": {**EC, "x": "AA"},
-    "another curve": {k: v for k, v in of(ec.generate_private_key(ec.SECP384R1()).public_key(), "ES256").items()},
+    "another curve": of(ec.generate_private_key(ec.SECP384R1()).public_key(), "ES256"),
     "Ed448": of(ed448.Ed448PrivateKey.generate().public_key(), "EdDSA"),
     "1024 bits": rsa_key(SMALL.public_numbers().n),
     "16384 bits": rsa_key((1 << 16_383) + 1),
