@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ import pytest_asyncio
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 
 from authsvc.dev.servers import Servers
+from authsvc.oauth import exchange
 from authsvc.oauth.client_credentials import ASSERTION_TYPE
 from authsvc.oauth.records import Client
 from authsvc.store import clients
@@ -38,6 +40,14 @@ METHODS = [
     "none", "client_secret_basic", "client_secret_post", "private_key_jwt", "client_secret_jwt", "tls_client_auth",
     "self_signed_tls_client_auth",
 ]  # fmt: skip
+GOING_ON = replace(
+    SIGNER,
+    id="going-on",
+    grant_types=frozenset({exchange.GRANT_TYPE}),
+    scopes=("openid",),
+    exchange_subjects=(ISSUER,),
+    exchange_audiences=("https://stock.example.com",),
+)
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "EdDSA"]
 
 
@@ -48,6 +58,7 @@ async def house(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[Ser
             await clients.add(connection, SIGNER)
             public = Client(id="open", name="Open", kind="public", grant_types=frozenset({"refresh_token"}))
             await clients.add(connection, public)
+            await clients.add(connection, GOING_ON)
         yield running
 
 
@@ -96,6 +107,10 @@ async def test_a_grant_type_works_when_it_is_listed_and_only_then(house: Service
         asked = await devices.ask(house)
         await devices.decide(await devices.browser(house), asked["user_code"])
         answer = await devices.poll(house.http, asked["device_code"])
+    elif grant_type == exchange.GRANT_TYPE:
+        token = (await house.login())["access_token"]
+        form = {"grant_type": grant_type, "subject_token": token, "subject_token_type": exchange.ACCESS_TOKEN}
+        answer = await house.http.post("/token", data=form, auth=("going-on", "signer-secret"))
     else:
         form = {"grant_type": grant_type, "username": LOGIN["email"], "password": LOGIN["password"], "code": "x"}
         answer = await house.http.post("/token", data=form, auth=("signer", "signer-secret"))

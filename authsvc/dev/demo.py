@@ -11,6 +11,7 @@ from authsvc.store import audit, clients, users
 
 PASSWORD = "password"  # noqa: S105 - known to everybody, for loopback only
 BACKEND_SECRET = "backend-secret"  # noqa: S105 - likewise
+KITCHEN_SECRET = "kitchen-secret"  # noqa: S105 - likewise
 PEOPLE = (
     ("test@example.com", "Test", "customer"),
     ("bartender@example.com", "Bartender", "bartender"),
@@ -56,6 +57,20 @@ CLIENTS = (
 )
 
 
+def _kitchen(issuer: str) -> Client:
+    """A service that goes on to the stock in the name of the person whose token it was sent."""
+    return Client(
+        id="kitchen",
+        name="Kitchen",
+        kind="confidential",
+        secret_hashes=(sha256(KITCHEN_SECRET.encode()).digest(),),
+        grant_types=frozenset({"urn:ietf:params:oauth:grant-type:token-exchange"}),
+        scopes=("openid", "profile"),
+        exchange_subjects=(issuer,),
+        exchange_audiences=("https://stock.example.com",),
+    )
+
+
 async def add_demo_data(runtime: Runtime, actor: str) -> int:
     """Add what is missing, in one transaction; how much it was."""
     async with runtime.db.transaction(seconds=30) as connection:
@@ -63,7 +78,8 @@ async def add_demo_data(runtime: Runtime, actor: str) -> int:
         missing = [person for person in PEOPLE if person[0] not in known]
         for email, name, role in missing:
             await users.add(connection, email, name, [role], await runtime.passwords.hash(PASSWORD))
-        added = [client.id for client in CLIENTS if await clients.add(connection, client)]
+        wanted = (*CLIENTS, _kitchen(runtime.settings.issuer))
+        added = [client.id for client in wanted if await clients.add(connection, client)]
         if missing or added:
             await audit.record(connection, "demo_data_added", actor, users=len(missing), clients=added)
         return len(missing) + len(added)

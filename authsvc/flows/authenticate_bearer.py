@@ -8,7 +8,7 @@ from authsvc.keyring.verify import Invalid, VerifiedClaims
 from authsvc.oauth.claims import ACCESS_TOKEN_TYPE
 from authsvc.oauth.errors import BearerRejected, Rejected, Unavailable
 from authsvc.runtime import Runtime
-from authsvc.store.revocations import Bearer
+from authsvc.store.revocations import Bearer, Source
 
 KEYS_FRESH_SECONDS = 3.0
 _INVALID = "The access token is invalid, expired or revoked."
@@ -18,7 +18,10 @@ _BOUND = "The access token is bound to a key: send it with the scheme DPoP and a
 def bearer_of(claims: VerifiedClaims) -> Bearer:
     """What a revocation may name."""
     session_id = claims.sid
-    return Bearer(claims.jti, claims.client_id, claims.iat, session_id, claims.sub if session_id else None)
+    sources = tuple(
+        Source(source["jti"], source["client_id"], source["iat"]) for source in claims.raw.get("exchanged_from", ())
+    )
+    return Bearer(claims.jti, claims.client_id, claims.iat, session_id, claims.sub if session_id else None, sources)
 
 
 def verify(runtime: Runtime, token: str, *, audience: str | None) -> VerifiedClaims | Invalid:

@@ -11,8 +11,10 @@ from uuid import UUID
 
 from authsvc import metrics
 from authsvc.keyring.ring import NoSigningKey
-from authsvc.oauth.claims import ACCESS_TOKEN_TYPE, Person, access_token_claims
+from authsvc.oauth.claims import ACCESS_TOKEN_TYPE, Person, access_token_claims, exchanged_claims
 from authsvc.oauth.errors import Unavailable
+from authsvc.oauth.exchange import GRANT_TYPE as TOKEN_EXCHANGE
+from authsvc.oauth.exchange import Exchange
 from authsvc.oauth.id_token import ID_TOKEN_TYPE, id_token_claims
 from authsvc.oauth.records import Client
 from authsvc.oauth.subject import subject_of
@@ -29,6 +31,7 @@ class Tokens:
     refresh_token: str | None = field(repr=False, default=None)
     refresh_token_expires_in: int | None = None
     id_token: str | None = field(repr=False, default=None)
+    issued_token_type: str | None = None
 
 
 def access_token(
@@ -63,6 +66,36 @@ def access_token(
     token = _signed(runtime, claims, ACCESS_TOKEN_TYPE, now)
     metrics.token_issued(grant_type)
     return token, lifetime
+
+
+def exchanged_token(
+    runtime: Runtime,
+    client: Client,
+    *,
+    subject: Mapping[str, Any],
+    exchange: Exchange,
+    dpop_jkt: str,
+    now: datetime,
+) -> tuple[str, int]:
+    """(token, seconds it lives): as `access_token`, and never longer than the token with the claims `subject`."""
+    issued_at = int(now.timestamp())
+    lifetime = client.access_token_seconds or runtime.settings.access_token_seconds
+    expires_at = min(issued_at + lifetime, int(subject["exp"]))
+    claims = exchanged_claims(
+        subject,
+        audience=exchange.audience,
+        client_id=client.id,
+        scope=exchange.scope,
+        issued_at=issued_at,
+        expires_at=expires_at,
+        jti=urlsafe_b64encode(runtime.entropy(16)).decode("ascii").rstrip("="),
+        act=exchange.act,
+        exchanged_from=exchange.exchanged_from,
+        dpop_jkt=dpop_jkt,
+    )
+    token = _signed(runtime, claims, ACCESS_TOKEN_TYPE, now)
+    metrics.token_issued(TOKEN_EXCHANGE)
+    return token, expires_at - issued_at
 
 
 def id_token(

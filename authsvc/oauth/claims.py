@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -65,6 +65,41 @@ def access_token_claims(
         claims["acr"] = PASSWORD_ACR
         claims["amr"] = list(person.amr)
         claims["roles"] = list(person.roles)
+    if dpop_jkt:
+        claims["cnf"] = {"jkt": dpop_jkt}
+    return claims
+
+
+_OF_THE_PERSON = ("sub", "sid", "auth_time", "acr", "amr", "roles")
+
+
+def exchanged_claims(
+    subject: Mapping[str, Any],
+    *,
+    audience: Sequence[str],
+    client_id: str,
+    scope: Sequence[str],
+    issued_at: int,
+    expires_at: int,
+    jti: str,
+    act: Mapping[str, Any],
+    exchanged_from: Sequence[Mapping[str, Any]],
+    dpop_jkt: str,
+) -> dict[str, Any]:
+    """Claims of an access token made from another (RFC 8693 section 4.1): who is meant stays as `subject` says. `act`:
+    who acts, and for whom; `exchanged_from`: jti, client_id and iat of what it was made from, the newest first."""
+    claims: dict[str, Any] = {
+        "iss": subject["iss"],
+        "aud": audience[0] if len(audience) == 1 else list(audience),
+        "client_id": client_id,
+        "scope": " ".join(scope),
+        "iat": issued_at,
+        "exp": expires_at,
+        "jti": jti,
+        "act": act,
+        "exchanged_from": list(exchanged_from),
+    }
+    claims |= {name: subject[name] for name in _OF_THE_PERSON if name in subject}
     if dpop_jkt:
         claims["cnf"] = {"jkt": dpop_jkt}
     return claims

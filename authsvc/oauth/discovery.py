@@ -21,6 +21,7 @@ GRANT_TYPES = (
     "client_credentials",
     "refresh_token",
     "urn:ietf:params:oauth:grant-type:device_code",
+    "urn:ietf:params:oauth:grant-type:token-exchange",
 )
 
 

@@ -41,6 +41,7 @@ class Client:
     require_pushed_authorization_requests: bool = False
     dpop_bound_access_tokens: bool = False
     exchange_audiences: tuple[str, ...] = ()
+    exchange_subjects: tuple[str, ...] = ()
     jwks_uri: str | None = None
     client_uri: str | None = None
     policy_uri: str | None = None

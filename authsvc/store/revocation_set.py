@@ -84,15 +84,15 @@ class RevocationSet:
         whole = self._fit and epoch is not None and epoch == self._required and mark is not None
         if not whole or int(mark) < self._newest_mark:
             # What it does hold is true all the same: entries are only ever written after their commit.
-            return Answer.REVOKED if self._voids(named, values, token) else Answer.UNTRUSTED
+            return Answer.REVOKED if self._voids(named, values) else Answer.UNTRUSTED
         self._newest_mark = int(mark)
-        return Answer.REVOKED if self._voids(named, values, token) else Answer.LIVE
+        return Answer.REVOKED if self._voids(named, values) else Answer.LIVE
 
     @staticmethod
-    def _voids(named: Sequence[tuple[str, str, bool]], values: Sequence[str | None], token: Bearer) -> bool:
+    def _voids(named: Sequence[tuple[str, str, int | None]], values: Sequence[str | None]) -> bool:
         return any(
-            value is not None and (not timed or token.issued_at <= int(value))
-            for (_, _, timed), value in zip(named, values, strict=True)
+            value is not None and (issued_at is None or issued_at <= int(value))
+            for (_, _, issued_at), value in zip(named, values, strict=True)
         )
 
     async def add(self, rows: Sequence[Revocation]) -> None:

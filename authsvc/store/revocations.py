@@ -25,14 +25,24 @@ class Revocation:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A token that another was made from (RFC 8693). `issued_at`: seconds since 1970."""
+
+    jti: str
+    client_id: str
+    issued_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Bearer:
-    """What a token says of itself, as far as revocations may name it."""
+    """What a token says of itself, as far as revocations may name it: it is void with any of its `sources`."""
 
     jti: str
     client_id: str
     issued_at: int
     session_id: str | None
     user_id: str | None
+    sources: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +106,16 @@ async def current_epoch(db: Database) -> int:
 
 async def is_revoked(db: Database, token: Bearer) -> bool:
     """The truth, for one access token."""
+    kinds, subjects, times = zip(*keys_of(token), strict=True)
     found: bool = await db.fetchval(
         """SELECT EXISTS (
-               SELECT FROM revocations WHERE expires_at > now() AND (
-                   (kind = 'token' AND subject = $1) OR (kind = 'session' AND subject = $4)
-                   OR (not_before >= to_timestamp($3) AND (
-                       (kind = 'client' AND subject = $2) OR (kind = 'user' AND subject = $5)
-                       OR (kind = 'grant' AND subject = $4 || ':' || $2)))))""",
-        token.jti,
-        token.client_id,
-        float(token.issued_at),
-        token.session_id or "",
-        token.user_id or "",
+               SELECT FROM unnest($1::text[], $2::text[], $3::bigint[]) AS named (kind, subject, issued_at)
+               JOIN revocations r ON r.kind = named.kind AND r.subject = named.subject
+               WHERE r.expires_at > now()
+               AND (named.issued_at IS NULL OR r.not_before >= to_timestamp(named.issued_at)))""",
+        kinds,
+        subjects,
+        times,
     )
     return found
 
@@ -141,11 +149,15 @@ async def keep_at_least(db: Database, seconds: int) -> None:
     )
 
 
-def keys_of(token: Bearer) -> Sequence[tuple[str, str, bool]]:
-    """(kind, subject, whether the time of issue matters) of all that could void this token."""
-    named = [("token", token.jti, False), ("client", token.client_id, True)]
-    if token.session_id:
-        named += [("session", token.session_id, False), ("grant", f"{token.session_id}:{token.client_id}", True)]
+def keys_of(token: Bearer) -> Sequence[tuple[str, str, int | None]]:
+    """(kind, subject, time of issue where it matters) of all that could void this token."""
+    named: list[tuple[str, str, int | None]] = [("session", token.session_id, None)] if token.session_id else []
+    links: tuple[Bearer | Source, ...] = (token, *token.sources)
+    for link in links:
+        named += [("token", link.jti, None), ("client", link.client_id, link.issued_at)]
+        if token.session_id:
+            named.append(("grant", f"{token.session_id}:{link.client_id}", link.issued_at))
     if token.user_id:
-        named.append(("user", token.user_id, True))
+        # What ends all that a person has so far ends also what was made of it later.
+        named.append(("user", token.user_id, min(link.issued_at for link in links)))
     return named

@@ -8,6 +8,7 @@ from typing import Any
 from authsvc.flows.authenticate_client import authenticate_client, remembered_client
 from authsvc.flows.authorize_device import GRANT_TYPE as DEVICE_CODE
 from authsvc.flows.client_credentials import client_credentials
+from authsvc.flows.exchange_token import exchange_token
 from authsvc.flows.introspect import INTROSPECTION_TYPE, introspect, signed_introspection
 from authsvc.flows.issue import Tokens
 from authsvc.flows.redeem_code import redeem_code
@@ -15,6 +16,7 @@ from authsvc.flows.redeem_device_code import redeem_device_code
 from authsvc.flows.refresh import refresh
 from authsvc.flows.revoke import revoke
 from authsvc.oauth.errors import Rejected, UnsupportedGrantTypeError
+from authsvc.oauth.exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from authsvc.oauth.records import Client
 from authsvc.runtime import Runtime
 from authsvc.web.accept import prefers
@@ -45,6 +47,7 @@ GRANTS: dict[str, Callable[[Runtime, Client, Form, str], Awaitable[Tokens]]] = {
     DEVICE_CODE: redeem_device_code,
     "client_credentials": _client_credentials,
     "refresh_token": _refresh,
+    TOKEN_EXCHANGE: exchange_token,
 }
 
 
@@ -79,7 +82,7 @@ def token_now(request: Request, body: bytes) -> Reply | None:
 
 
 def token_response(tokens: Tokens, dpop_jkt: str) -> dict[str, Any]:
-    """RFC 6749 section 5.1, RFC 9449 section 5; `refresh_token_expires_in` is ours."""
+    """RFC 6749 section 5.1, RFC 8693 section 2.2.1, RFC 9449 section 5; `refresh_token_expires_in` is ours."""
     answer: dict[str, Any] = {
         "access_token": tokens.access_token,
         "token_type": "DPoP" if dpop_jkt else "Bearer",
@@ -90,6 +93,8 @@ def token_response(tokens: Tokens, dpop_jkt: str) -> dict[str, Any]:
         answer["refresh_token_expires_in"] = tokens.refresh_token_expires_in
     if tokens.id_token is not None:
         answer["id_token"] = tokens.id_token
+    if tokens.issued_token_type is not None:
+        answer["issued_token_type"] = tokens.issued_token_type
     answer["scope"] = " ".join(tokens.scope)
     return answer
 

@@ -12,6 +12,8 @@ ALTER TABLE clients
     ADD COLUMN dpop_bound_access_tokens boolean NOT NULL DEFAULT false,
     -- Audiences that this client may ask for by token exchange; none: it may not exchange.
     ADD COLUMN exchange_audiences text[] NOT NULL DEFAULT '{}',
+    -- By which names, beside its id, it stands in the audience of tokens that are sent to it: those it may exchange.
+    ADD COLUMN exchange_subjects text[] NOT NULL DEFAULT '{}',
     ADD COLUMN jwks_uri text,
     ADD COLUMN client_uri text,
     ADD COLUMN policy_uri text,
