@@ -16,7 +16,7 @@ from tests.faults.conftest import Service, serving
 pytestmark = pytest.mark.faults
 
 GENEROUS = {
-    "AUTHSVC_LOGIN_ACCOUNT_FAILURES": "1000",
+    "AUTHSVC_LOGIN_ACCOUNT_FAILURES": "100000",
     "AUTHSVC_LOGIN_NETWORK_FAILURES": "100000",
     "AUTHSVC_HASH_THREADS": "1",
 }
@@ -63,7 +63,7 @@ async def test_known_and_unknown_addresses_get_one_answer_in_one_time(env: dict[
         for _ in range(30):
             await attempt(service, "test@example.com")
             await attempt(service, "nobody@example.com")
-        for _ in range(3):  # one in a hundred honest services fails once
+        for _ in range(5):  # one in a hundred honest services fails once, a busy machine's sooner
             times: dict[str, list[float]] = {"test@example.com": [], "tess@example.com": []}
             for number in range(ROUNDS):
                 for email in sorted(times, reverse=bool(number % 2)):

@@ -159,7 +159,7 @@ async def test_what_was_pushed_is_swept(house: Service) -> None:
     await pushed(house)  # whoever pushes sweeps as well
     assert await house.sql.fetchval("SELECT count(*) FROM pushed_requests WHERE expires_at < now()") == 0
     await house.sql.execute("UPDATE pushed_requests SET expires_at = now() - interval '1 second'")
-    assert ("pushed_requests", 1) in [done async for done in sweep.sweep(house.runtime.db, pause=0)]
+    assert ("pushed_requests", 1) in [done async for done in sweep.sweep(house.runtime.db, rest=0)]
 
 
 # Nothing beside it

@@ -411,6 +411,9 @@ def world(own_servers: Servers, own_env: dict[str, str], monkeypatch: pytest.Mon
 @pytest.mark.faults
 def test_any_history_is_answered_as_the_model_says(world: World) -> None:
     Histories.world = world
+    crashing = Histories()  # one crash in every run, whatever the dice say
+    crashing.crash(crashing.begin(may_crash=True, client="customer"), at_once=True)
+    crashing.every_row_is_as_the_model_has_it()
     run_state_machine_as_test(
         Histories,
         settings=settings(
