@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,8 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+from authsvc.dev.tls import TlsFiles
 
 
 def free_port() -> int:
@@ -22,14 +25,31 @@ def free_port() -> int:
 
 
 class Replica:
-    def __init__(self, env: dict[str, str], workers: int = 1) -> None:
+    """With `tls` it speaks https, and is its own issuer: https://localhost:PORT."""
+
+    def __init__(self, env: dict[str, str], workers: int = 1, tls: TlsFiles | None = None) -> None:
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"https://localhost:{self.port}" if tls else f"http://127.0.0.1:{self.port}"
+        self.trust = ssl.create_default_context(cafile=str(tls.ca_file)) if tls else None
+        options: list[str] = []
+        if tls:
+            env = {**env, "AUTHSVC_ISSUER": self.url}
+            options = ["--tls-cert", str(tls.cert_file), "--tls-key", str(tls.key_file)]
         self.log = Path(tempfile.mkstemp(prefix="authsvc-replica-", suffix=".log")[1])
         clean = {name: value for name, value in os.environ.items() if not name.startswith("AUTHSVC_")}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "authsvc", "serve", "--port", str(self.port), "--workers", str(workers)],
+                [
+                    sys.executable,
+                    "-m",
+                    "authsvc",
+                    "serve",
+                    "--port",
+                    str(self.port),
+                    "--workers",
+                    str(workers),
+                    *options,
+                ],
                 env={**clean, **env},
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -47,7 +67,7 @@ class Replica:
 
     def ready(self) -> bool:
         try:
-            with urllib.request.urlopen(self.url + "/readyz", timeout=2) as answer:
+            with urllib.request.urlopen(self.url + "/readyz", timeout=2, context=self.trust) as answer:
                 return bool(json.load(answer)["status"] == "ready")
         except (OSError, urllib.error.URLError, ValueError):
             return False
@@ -74,8 +94,8 @@ class Replicas:
         self.env = env
         self.all: list[Replica] = []
 
-    def start(self, number: int = 1, *, workers: int = 1, **env: str) -> list[Replica]:
-        started = [Replica({**self.env, **env}, workers) for _ in range(number)]
+    def start(self, number: int = 1, *, workers: int = 1, tls: TlsFiles | None = None, **env: str) -> list[Replica]:
+        started = [Replica({**self.env, **env}, workers, tls) for _ in range(number)]
         self.all += started
         for replica in started:
             replica.wait_ready()

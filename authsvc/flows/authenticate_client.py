@@ -75,9 +75,9 @@ async def _problem(runtime: Runtime, client: Client | None, presented: Presented
         return "client_not_authenticated" if client.confidential else None
     if not client.confidential:
         return "public_client_with_credentials"
-    if presented.secret is not None:
-        digest = sha256(presented.secret.encode()).digest()
-        right = [compare_digest(digest, stored) for stored in client.secret_hashes]
+    if presented.secrets:
+        digests = [sha256(secret.encode()).digest() for secret in presented.secrets]
+        right = [compare_digest(digest, stored) for digest in digests for stored in client.secret_hashes]
         return None if any(right) else "client_secret_wrong"
     return await _assertion_problem(runtime, client, presented.assertion or "")
 

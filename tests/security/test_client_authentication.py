@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit, urlunsplit
 
 import httpx2
 import jwt
@@ -310,11 +310,22 @@ async def test_a_confidential_client_without_its_secret_is_refused(house: Servic
         assert refused(await house.http.post(path, data=form, auth=("keyless", "")))
 
 
-async def test_ids_and_secrets_are_form_encoded_inside_basic(house: Service) -> None:
-    """RFC 6749 section 2.3.1."""
-    encoded = b64encode(f"o%64d:{quote(ODD, safe='')}".encode()).decode()
-    answer = await house.http.post("/introspect", data={"token": "x"}, headers={"Authorization": f"Basic {encoded}"})
-    assert answer.status_code == 200
+@pytest.mark.parametrize("secret", [quote(ODD, safe=""), quote_plus(ODD), ODD], ids=["percent", "form", "as it is"])
+async def test_ids_and_secrets_are_form_encoded_inside_basic(house: Service, secret: str) -> None:
+    """RFC 6749 section 2.3.1, where a space is a plus; and as the many send it that have not read it."""
+    for name, status in (("odd", 200), ("o%64d", 200), ("even", 401)):
+        encoded = b64encode(f"{name}:{secret}".encode()).decode()
+        headers = {"Authorization": f"Basic {encoded}"}
+        answer = await house.http.post("/introspect", data={"token": "x"}, headers=headers)
+        assert answer.status_code == status
+
+
+async def test_a_secret_inside_basic_is_decoded_once_and_whole(house: Service) -> None:
+    """Half encoded or encoded twice is another secret."""
+    for secret in (quote(quote(ODD)), ODD.replace(" ", "+"), quote(ODD, safe="+"), ODD + " ", ""):
+        encoded = b64encode(f"odd:{secret}".encode()).decode()
+        headers = {"Authorization": f"Basic {encoded}"}
+        assert refused(await house.http.post("/introspect", data={"token": "x"}, headers=headers))
 
 
 async def test_only_clients_that_may_introspect_do(house: Service) -> None:
