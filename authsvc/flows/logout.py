@@ -21,7 +21,7 @@ async def logout_by_refresh_token(runtime: Runtime, client: Client, refresh_toke
     row = presented and await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
     if not row:
         return "token_unknown"
-    check_key(row, dpop_jkt)
+    check_key(row["dpop_jkt"], dpop_jkt)
     return await _end(runtime, row["session_id"], None)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from authsvc.flows.acknowledge import acknowledge, spread
 from authsvc.flows.authenticate_bearer import verify
 from authsvc.keyring.verify import VerifiedClaims
@@ -27,6 +25,7 @@ async def revoke(runtime: Runtime, client: Client, *, token: str | None, dpop_jk
     if not isinstance(claims, VerifiedClaims) or claims.client_id != client.id:
         # Another client's token is refused (section 2.1) in the words of an unknown one: it tells nothing.
         return "token_unknown"
+    check_key(claims.dpop_jkt or "", dpop_jkt)
     keep = claims.exp - runtime.clock.seconds() + runtime.settings.clock_skew_seconds
     done = await revocations.revoke_token(runtime.db, claims.jti, keep)
     await spread(runtime, [Revocation("token", claims.jti, claims.iat, keep)], done.epoch)
@@ -38,9 +37,8 @@ async def _revoke_refresh_token(runtime: Runtime, client: Client, token: str, dp
     if presented is None:
         return "token_unknown"
     if dpop_jkt:
-        check_key(
-            await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id), dpop_jkt
-        )
+        row = await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
+        check_key(row["dpop_jkt"] if row else "", dpop_jkt)
     # Any token of the lineage will do, also a used one: who logs out after a lost answer must be logged out.
     ended = await grants.revoke(
         runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id, reason="revoked"
@@ -51,11 +49,11 @@ async def _revoke_refresh_token(runtime: Runtime, client: Client, token: str, dp
     return "refresh_token_revoked"
 
 
-def check_key(row: Any, dpop_jkt: str) -> None:
-    """Raises Rejected where a key was proved that is not the one a refresh token is bound to.
+def check_key(bound_to: str, dpop_jkt: str) -> None:
+    """Raises Rejected where a key was proved that is not the one a token is bound to ('': to none).
 
     No proof at all is no fault here: RFC 7009 and the libraries know of none, and whoever must log out must succeed. A
     thief gains nothing by it: what was stolen is ended.
     """
-    if row and dpop_jkt and row["dpop_jkt"] not in ("", dpop_jkt):
-        raise Rejected(InvalidDpopProofError("The refresh token is bound to another key."), "dpop_other_key")
+    if bound_to and dpop_jkt not in ("", bound_to):
+        raise Rejected(InvalidDpopProofError("The token is bound to another key."), "dpop_other_key")

@@ -13,7 +13,7 @@ def shown_proof(request: Request) -> Shown | None:
     proofs = [value for name, value in request.scope["headers"] if name == b"dpop"]
     if not proofs:
         return None
-    request.answer_headers = [*request.answer_headers, (b"dpop-nonce", nonce(request.runtime).encode("ascii"))]
+    _offer_nonce(request)
     if len(proofs) > 1:  # section 4.3, check 1
         raise Rejected(InvalidDpopProofError("Send one DPoP header."), "dpop_several")
     return Shown(proofs[0].decode("latin-1"), request.scope["method"], request.scope["path"])
@@ -28,7 +28,7 @@ async def proved_key(request: Request, client: Client | None = None) -> str:
     if shown is not None:
         return await prove_possession(request.runtime, shown)
     if client is not None and client.dpop_bound_access_tokens:
-        request.answer_headers = [*request.answer_headers, (b"dpop-nonce", nonce(request.runtime).encode("ascii"))]
+        _offer_nonce(request)
         raise Rejected(InvalidDpopProofError("This client must send a DPoP proof."), "dpop_missing")
     return ""
 
