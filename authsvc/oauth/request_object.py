@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from authsvc.oauth.authorization import LIMITS, Refusal
+from authsvc.oauth.records import Digest
 
 MAX_LIFE_SECONDS = 3600
+MAX_JTI = 256
 _ENVELOPE = frozenset({"client_id", "request", "request_uri"})
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """`digest` names an object for the replay cache, for `seconds`."""
+
+    digest: Digest
+    seconds: int
 
 
 def read_request_object(
     claims: Mapping[str, Any], *, client_id: str, issuer: str, skew_seconds: int, now: float
 ) -> dict[str, str] | Refusal:
     """The authorization parameters in the claims of an object whose signature holds. `now`: seconds since 1970."""
-    for wrong in (_wrong_party(claims, client_id, issuer), _wrong_time(claims, skew_seconds, now)):
+    for wrong in (_wrong_party(claims, client_id, issuer), _wrong_time(claims, skew_seconds, now), _wrong_jti(claims)):
         if wrong:
             return _refusal(wrong)
     parameters = {"client_id": client_id}
@@ -28,6 +40,14 @@ def read_request_object(
             if value:
                 parameters[name] = value
     return parameters
+
+
+def use_of(claims: Mapping[str, Any], *, client_id: str, skew_seconds: int, now: float) -> Use | None:
+    """How the use of an object that was read is remembered; None for one without a jti, which RFC 9101 allows."""
+    if "jti" not in claims:
+        return None
+    digest = sha256(f"request object\0{client_id}\0{claims['jti']}".encode("utf-8", "surrogatepass")).digest()
+    return Use(digest, int(claims["exp"] + skew_seconds - now) + 1)
 
 
 def _refusal(reason: str) -> Refusal:
@@ -60,6 +80,11 @@ def _wrong_time(claims: Mapping[str, Any], skew_seconds: int, now: float) -> str
     if not all(value <= now + skew_seconds for value in starts):
         return "request_object_not_yet_valid"
     return None
+
+
+def _wrong_jti(claims: Mapping[str, Any]) -> str | None:
+    jti = claims.get("jti", "none")
+    return None if isinstance(jti, str) and 0 < len(jti) <= MAX_JTI else "request_object_jti"
 
 
 def _text(name: str, value: object) -> str | None:

@@ -1,4 +1,5 @@
-"""Replay cache of client assertions (RFC 7523 section 3, jti): each is accepted once."""
+"""Replay cache of what is accepted once, by its jti: client assertions (RFC 7523 section 3), DPoP proofs (RFC 9449),
+request objects (RFC 9101)."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from authsvc.oauth.authorization import Refusal
-from authsvc.oauth.request_object import MAX_LIFE_SECONDS, read_request_object
+from authsvc.oauth.request_object import MAX_LIFE_SECONDS, Use, read_request_object, use_of
 from authsvc.oauth.request_uri import PREFIX, reference_in
 
 NOW = 1_800_000_000
@@ -39,6 +39,9 @@ def read(**changed: Any) -> dict[str, str] | Refusal:
         ({"exp": True}, "request_object_times"),
         ({"exp": "1"}, "request_object_times"),
         ({"nbf": None}, "request_object_times"),
+        ({"jti": None}, "request_object_jti"),
+        ({"jti": ""}, "request_object_jti"),
+        ({"jti": "x" * 257}, "request_object_jti"),
         ({"exp": NOW - 60}, "request_object_expired"),
         ({"exp": float("nan")}, "request_object_expired"),
         ({"exp": NOW + MAX_LIFE_SECONDS + 61}, "request_object_lives_too_long"),
@@ -66,7 +69,7 @@ def test_a_wrong_object_is_refused(changed: dict[str, Any], reason: str) -> None
     "changed",
     [
         {}, {"aud": [ISSUER]}, {"exp": NOW - 59}, {"exp": NOW + MAX_LIFE_SECONDS + 60}, {"exp": NOW + 0.5},
-        {"nbf": NOW + 60, "iat": NOW - 86_400}, {"sub": "a person"}, {"jti": 1, "unknown": {}},
+        {"nbf": NOW + 60, "iat": NOW - 86_400}, {"sub": "a person"}, {"jti": "1", "unknown": {}},
     ],
     ids=repr,
 )  # fmt: skip
@@ -105,3 +108,16 @@ def test_parameters_are_read_as_they_would_stand_in_a_query() -> None:
 )
 def test_only_our_own_request_uris_are_followed(uri: str, reference: str | None) -> None:
     assert reference_in(uri) == reference
+
+
+def test_a_use_is_named_by_client_and_jti_and_remembered_until_the_object_has_expired() -> None:
+    def use(client_id: str = "app", **claims: Any) -> Use | None:
+        return use_of({"exp": NOW + 60.5, "jti": "j", **claims}, client_id=client_id, skew_seconds=60, now=NOW + 0.5)
+
+    first = use()
+    assert first is not None
+    assert first.seconds > 60 + 60, "at the last moment at which it would be taken it is still remembered"
+    assert first == use()
+    digests = {found.digest for found in (first, use(jti="k"), use("other"), use(jti="\udc00")) if found}
+    assert len(digests) == 4
+    assert use_of({"exp": NOW + 60}, client_id="app", skew_seconds=60, now=NOW) is None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import os
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -21,6 +23,7 @@ from authsvc.keyring.algorithms import ALGORITHMS
 from authsvc.oauth.client_credentials import ASSERTION_TYPE
 from authsvc.oauth.records import Client
 from authsvc.store import clients
+from tests.openid.proofs import Holder
 from tests.openid.steps import PARTNER_CALLBACK, Pkce, authorize_parameters, authorize_url, log_in, redirected
 from tests.openid.test_par import pushed_url, refused
 from tests.security.test_client_authentication import FOREIGN, JWKS, KEYS
@@ -116,6 +119,7 @@ async def test_the_object_is_judged_like_every_request(house: Service) -> None:
         {"nbf": 9_999_999_999}, {"iat": 9_999_999_999}, {"nbf": "x"},
         {"state": 1}, {"state": None}, {"state": ["x"]}, {"state": "a\0b"}, {"state": "\ud800"}, {"scope": {}},
         {"max_age": 1.5}, {"max_age": True}, {"max_age": -1}, {"max_age": 10**12}, {"resource": [1]}, {"claims": [1]},
+        {"jti": 1}, {"jti": ""}, {"jti": "x" * 257}, {"jti": None},
     ],
     ids=repr,
 )  # fmt: skip
@@ -187,6 +191,84 @@ async def test_another_clients_object_is_refused(house: Service) -> None:
     answer = await house.http.post("/par", data=form, auth=("partner", "partner-secret"))
     assert is_refused(answer)
     assert refused(await push(house, signed(house), client_id="partner"))
+
+
+# Once
+
+
+async def test_an_object_is_good_once(house: Service) -> None:
+    text = signed(house, jti="once")
+    assert (await push(house, text)).status_code == 201
+    for _ in range(3):
+        assert is_refused(await push(house, text))
+    assert is_refused(await push(house, signed(house, "ES256", jti="once"))), "the jti is spent, whatever else it says"
+    assert (await push(house, signed(house, jti="twice"))).status_code == 201
+
+
+async def test_an_object_pushed_in_parallel_is_taken_once_at_most(house: Service) -> None:
+    text = signed(house)
+    answers = await asyncio.gather(*(push(house, text) for _ in range(20)))
+    assert sum(answer.status_code == 201 or is_refused(answer) for answer in answers) == 20
+    assert sum(answer.status_code == 201 for answer in answers) <= 1
+    assert is_refused(await push(house, text))
+
+
+async def test_each_client_has_its_own_jti_space(house: Service) -> None:
+    async with house.runtime.db.transaction() as connection:
+        await clients.add(connection, replace(SIGNING, id="signing2"))
+    assert (await push(house, signed(house, jti="shared"))).status_code == 201
+    text = signed(house, jti="shared", client_id="signing2", iss="signing2")
+    answer = await house.http.post("/par", data={"request": text}, auth=("signing2", SECRET[1]))
+    assert answer.status_code == 201, answer.text
+
+
+async def test_without_a_jti_there_is_nothing_to_remember(house: Service) -> None:
+    """RFC 9101 leaves it to the client; nobody else can take it out of what the client signed."""
+    text = signed(house, jti=...)
+    assert [(await push(house, text)).status_code for _ in range(2)] == [201, 201]
+
+
+async def test_a_replay_is_remembered_for_the_life_of_the_object(house: Service) -> None:
+    before = set(await house.redis_keys("{jti}*"))
+    assert (await push(house, signed(house, exp=int(house.runtime.clock.seconds()) + 3000))).status_code == 201
+    (key,) = set(await house.redis_keys("{jti}*")) - before
+    skew = house.runtime.settings.clock_skew_seconds
+    assert 2990 + skew <= await house.runtime.redis.command("TTL", key) <= 3001 + skew
+
+
+@pytest.mark.parametrize("first", ["with Redis", "without Redis"])
+async def test_a_replay_is_refused_also_when_redis_goes_or_comes_in_between(house: Service, first: str) -> None:
+    redis, text = house.runtime.redis, signed(house)
+    ways = [0.0, float("inf")] if first == "with Redis" else [float("inf"), 0.0]
+    try:
+        redis._open_until = ways[0]
+        assert (await push(house, text)).status_code == 201
+        redis._open_until = ways[1]
+        assert is_refused(await push(house, text))
+    finally:
+        redis._open_until = 0.0
+
+
+async def test_an_object_that_an_outage_kept_from_being_pushed_is_still_good(house: Service) -> None:
+    text = signed(house)
+    assert (await push(house, signed(house))).status_code == 201  # the client is remembered
+    house.runtime.db._open_until = float("inf")
+    try:
+        answer = await push(house, text)
+    finally:
+        house.runtime.db._open_until = 0.0
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert (await push(house, text)).status_code == 201
+
+
+async def test_an_object_that_is_refused_is_not_spent(house: Service) -> None:
+    holder = Holder(house)
+    await holder.post("/par", data={"request": "x"}, auth=SECRET)  # learns a nonce
+    text = signed(house, dpop_jkt=holder.jkt)
+    other = Holder(house, nonce=holder.nonce)
+    assert refused(await other.post("/par", data={"request": text}, auth=SECRET), "invalid_dpop_proof")
+    assert (await holder.post("/par", data={"request": text}, auth=SECRET)).status_code == 201
 
 
 # One JWT is never taken for another
