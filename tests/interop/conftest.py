@@ -33,6 +33,7 @@ from tests.shared import BACKEND
 HERE = Path(__file__).parent
 REDIRECT = "https://app.example/callback"
 SIGNED_OUT = "https://app.example/bye"
+API = "https://api.example"
 SECRET = "of-the-app: 100% +&/=~"
 """Characters that RFC 6749 section 2.3.1 wants encoded before base64."""
 
@@ -89,7 +90,9 @@ def _clients(key: ec.EllipticCurvePrivateKey) -> list[Client]:
         app("app", introspection=True),
         app("poster", introspection=True),
         app("spa", kind="public", secret=None),
-        app("keyed", grant_types=grants, introspection=True, audiences=("https://api.example",), **own_key),
+        app("letter-app", introspection=True, audiences=(API,)),
+        app("letter-spa", kind="public", secret=None, audiences=(API,)),
+        app("keyed", grant_types=grants, introspection=True, audiences=(API,), **own_key),
         *(
             app(name, require_pushed_authorization_requests=True, dpop_bound_access_tokens=True, **own_key)
             for name in ("fapi-plain", "fapi-signed")
