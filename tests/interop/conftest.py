@@ -61,7 +61,7 @@ class Provider:
 
     def active(self, token: str) -> bool:
         """What introspection says to a service that asks."""
-        with httpx2.Client(verify=self.trust) as http:
+        with httpx2.Client(verify=self.trust, trust_env=False) as http:
             answer = http.post(f"{self.issuer}/introspect", data={"token": token}, auth=BACKEND)
         assert answer.status_code == 200, answer.text
         return bool(answer.json()["active"])
@@ -88,6 +88,8 @@ def _clients(key: ec.EllipticCurvePrivateKey) -> list[Client]:
     grants = frozenset({"authorization_code", "refresh_token", "client_credentials"})
     return [
         app("app", introspection=True),
+        app("authlib", introspection=True),
+        app("requests"),
         app("poster", introspection=True),
         app("spa", kind="public", secret=None),
         app("letter-app", introspection=True, audiences=(API,)),
