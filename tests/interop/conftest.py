@@ -43,7 +43,7 @@ class Provider:
     """authsvc under test, seen from outside, and the operator's psql."""
 
     issuer: str
-    database_url: str
+    database_url: str = field(repr=False)
     tls: TlsFiles
     key: ec.EllipticCurvePrivateKey = field(repr=False)
 
