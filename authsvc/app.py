@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.routing import Match, Route
@@ -16,9 +17,10 @@ from authsvc.keyring.seal import SealError
 from authsvc.runtime import Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.migrate import MigrationError
-from authsvc.web import account, api, authorize, cors, device, login, logout, par, token, userinfo, wellknown
+from authsvc.web import account, api, authorize, cors, device, login, logout, par, register, token, userinfo, wellknown
 from authsvc.web.http import (
     Endpoint,
+    ErrorReply,
     Handler,
     PromptEndpoint,
     PromptHandler,
@@ -40,13 +42,11 @@ class CannotStart(Exception):
 def table(runtime: Runtime) -> list[tuple[Route, Endpoint]]:
     """Every route of the service."""
 
-    def route(method: str, path: str, handler: Handler) -> tuple[Route, Endpoint]:
-        endpoint = Endpoint(runtime, path, handler, error_reply)
+    def route(method: str, path: str, handler: Handler, errors: ErrorReply = error_reply) -> tuple[Route, Endpoint]:
+        endpoint = Endpoint(runtime, path, handler, errors)
         return Route(path, endpoint, methods=[method], name=f"{method} {path}", include_in_schema=False), endpoint
 
-    def page(method: str, path: str, handler: Handler) -> tuple[Route, Endpoint]:
-        endpoint = Endpoint(runtime, path, handler, page_error_reply)
-        return Route(path, endpoint, methods=[method], name=f"{method} {path}", include_in_schema=False), endpoint
+    page = partial(route, errors=page_error_reply)
 
     def prompt(method: str, path: str, handler: Handler, now: PromptHandler) -> tuple[Route, Endpoint]:
         endpoint = PromptEndpoint(runtime, path, handler, error_reply, method=method, prompt=now)
@@ -75,6 +75,10 @@ def table(runtime: Runtime) -> list[tuple[Route, Endpoint]]:
         route("OPTIONS", "/revoke", cors.token_preflight),
         prompt("POST", "/token", token.token, token.token_now),
         route("POST", "/par", par.push),
+        route("POST", "/register", register.register),
+        route("GET", "/register/{client_id}", register.read),
+        route("PUT", "/register/{client_id}", register.change),
+        route("DELETE", "/register/{client_id}", register.end),
         route("POST", "/introspect", token.introspect_token),
         route("POST", "/revoke", token.revoke_token),
         route("POST", "/device_authorization", device.device_authorization),

@@ -120,6 +120,17 @@ class Outgoing:
         self._threads = ThreadPoolExecutor(NAME_THREADS, thread_name_prefix="authsvc-names")
         self._asking: dict[tuple[str, int], asyncio.Future[list[str]]] = {}
 
+    def may_ask(self, url: str) -> bool:
+        """Whether a URL may be registered, as far as can be told without its name's addresses. Resolves nothing."""
+        try:
+            host = judge_url(url, loopback=self.loopback).hostname or ""
+            ip_address(host)
+        except OutgoingFailed:
+            return False
+        except ValueError:
+            return True
+        return judge_address(host, private=self.private, loopback=self.loopback) is not None
+
     async def get_json(self, url: str, *, limit: int) -> Any:
         """The JSON value at `url`, of at most `limit` bytes. Raises OutgoingFailed."""
         status, kind, body = await self._exchange("GET", url, None, limit, {"accept": "application/json"})

@@ -158,6 +158,9 @@ class Settings:
         False,
         help="every client must push its authorization requests to /par; else each by its policy",
     )
+    client_registration: bool = _setting(
+        kinds.Boolean(), False, help="clients may register at /register with a token of `clients registration-token`"
+    )
     clock_skew_seconds: int = _setting(_between(0, 600), 60, help="clock difference allowed to verifiers")
 
     login_account_failures: int = _setting(_between(1, 1000), 10, help="failed logins of an account in the window")

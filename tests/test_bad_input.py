@@ -7,6 +7,8 @@ import json
 import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +21,8 @@ from hypothesis import strategies as st
 from authsvc.app import table
 from authsvc.dev.servers import Servers
 from authsvc.oauth.client_credentials import ASSERTION_TYPE
+from authsvc.oauth.records import Client
+from authsvc.store import clients
 from tests.shared import BACKEND, Service, bearer, service
 
 pytestmark = pytest.mark.usefixtures("nothing_changes")
@@ -54,6 +58,14 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/auth/refresh": AGAIN,
     "/api/auth/logout": {"refresh_token": "x" * 72, "client_id": "customer"},
 }
+# RFC 7591: with an initial access token, which is made below.
+REGISTER: dict[str, Any] = {
+    "redirect_uris": ["https://shop.example/"], "client_name": 1, "application_type": "web", "grant_types": ["implicit"],
+    "response_types": ["code"], "token_endpoint_auth_method": "none", "scope": "openid", "jwks": {"keys": []},
+    "jwks_uri": "https://shop.example/jwks", "post_logout_redirect_uris": [], "backchannel_logout_uri": "http://x/",
+    "subject_type": "public", "tos_uri": "x", "dpop_bound_access_tokens": 1, "software_statement": "x",
+}  # fmt: skip
+REGISTRATION = "x" * 43
 PERSONAL = [
     ("GET", "/api/auth/sessions"),
     ("DELETE", "/api/auth/sessions"),
@@ -71,6 +83,14 @@ async def house(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[Ser
     limits = {"client_failures": 100_000, "login_account_failures": 1000, "login_network_failures": 100_000}
     async with service(servers, base_env, **limits) as running:
         await running.login()
+        digest = sha256(REGISTRATION.encode()).digest()
+        await running.sql.execute(
+            "INSERT INTO registration_tokens (digest, uses_left, created_by, expires_at) VALUES ($1, 9, 'tests', $2)",
+            digest, running.runtime.clock.now() + timedelta(hours=1),
+        )  # fmt: skip
+        own = {"name": "x", "kind": "public", "registration_hash": digest}
+        async with running.runtime.db.transaction() as connection:
+            await clients.add(connection, Client(id="registered", **own))  # type: ignore[arg-type]
         yield running
 
 
@@ -347,6 +367,54 @@ async def test_a_client_that_the_body_cannot_name_is_401(house: Service, path: s
         is_error(answer, 401, "invalid_client")
 
 
+# Client metadata (RFC 7591, RFC 7592)
+
+OPENED = bearer(REGISTRATION)
+METADATA = [("POST", "/register"), ("PUT", "/register/registered")]
+
+
+async def tell(house: Service, method: str, path: str, body: str | bytes, kind: str = JSON) -> httpx2.Response:
+    content = body.encode() if isinstance(body, str) else body
+    return await house.caller().request(method, path, content=content, headers={**OPENED, "Content-Type": kind})
+
+
+@pytest.mark.parametrize(("method", "path"), METADATA)
+async def test_metadata_that_are_no_json_object_are_refused(house: Service, method: str, path: str) -> None:
+    for body in [*NOT_OBJECTS, *BROKEN]:
+        is_error(await tell(house, method, path, body), 400)
+    for _, body, status in _bad_bytes():
+        is_error(await tell(house, method, path, body), status)
+    for kind in ("text/plain", FORM, "application/jwt", JSON + "x"):
+        is_error(await tell(house, method, path, json.dumps(REGISTER), kind), 415)
+
+
+@pytest.mark.parametrize(("method", "path"), METADATA)
+async def test_every_member_of_client_metadata_of_every_wrong_type(house: Service, method: str, path: str) -> None:
+    for name in REGISTER:
+        for wrong in OTHER_TYPES:
+            body = f'{{"client_id":"registered","grant_types":[],{json.dumps(name)}:{wrong}}}'.encode()
+            if name == "grant_types":
+                body = f'{{"client_id":"registered","grant_types":{wrong}}}'.encode()
+            answer = await tell(house, method, path, body)
+            is_error(answer, 400, answer.json()["error"])
+            assert answer.json()["error"] in (
+                "invalid_redirect_uri", "invalid_client_metadata", "unapproved_software_statement",
+            )  # fmt: skip
+
+
+async def test_no_token_opens_a_registration_that_is_not_its_own(house: Service) -> None:
+    paths = ["/register/nobody", "/register/customer", "/register/" + "x" * 9000, "/register/%00", "/register/%ff"]
+    for method in ("GET", "PUT", "DELETE"):
+        for path in paths:
+            is_error(await tell(house, method, path, json.dumps(REGISTER)), 401, "invalid_token")
+    for path, method in (("/register", "POST"), ("/register/registered", "DELETE")):
+        for authorization in BEARERS:
+            raw = [(b"authorization", authorization.encode("latin-1")), (b"content-type", JSON.encode())]
+            answer = await house.caller().request(method, path, content=json.dumps(REGISTER), headers=raw)
+            assert answer.status_code == 401
+            is_error(answer)
+
+
 # Bearer tokens
 
 BEARERS = [
@@ -411,7 +479,9 @@ async def test_a_wrong_method_is_405_and_says_which_ones_are_right(house: Servic
     for path, allowed in _routes(house).items():
         if method in allowed:
             continue
-        answer = await house.caller().request(method, path.replace("{id}", "1"), content=b"x")
+        answer = await house.caller().request(
+            method, path.replace("{id}", "1").replace("{client_id}", "1"), content=b"x"
+        )
         is_error(answer, 405)
         assert {word.strip() for word in answer.headers["allow"].split(",")} == allowed
 
@@ -522,9 +592,20 @@ async def test_any_bytes_at_any_endpoint(
 
 @FUZZ
 @given(
+    members=st.dictionaries(st.sampled_from(sorted(REGISTER)), JSON_VALUES, max_size=6),
+    where=st.sampled_from(METADATA),
+)
+async def test_any_client_metadata(house: Service, members: dict[str, Any], where: tuple[str, str]) -> None:
+    refused = {"client_id": "registered", **members, "subject_type": "nobody"}
+    answer = await tell(house, *where, json.dumps(refused))
+    is_error(answer, 400, answer.json()["error"])
+
+
+@FUZZ
+@given(
     method=st.sampled_from(["GET", "POST", "DELETE"]),
     path=st.text(st.characters(codec="utf-8"), max_size=30),
-    prefix=st.sampled_from(["/", "/api/auth/sessions/", "/.well-known/"]),
+    prefix=st.sampled_from(["/", "/api/auth/sessions/", "/.well-known/", "/register/"]),
     headers=HEADERS,
 )
 async def test_any_path(

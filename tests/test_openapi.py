@@ -19,8 +19,9 @@ from referencing.jsonschema import DRAFT202012
 import authsvc
 from authsvc.app import table
 from authsvc.dev.servers import Servers
+from authsvc.flows.manage_clients import add_registration_token
 from authsvc.web import wellknown
-from tests.shared import BACKEND, LOGIN, Service, bearer, service
+from tests.shared import BACKEND, ISSUER, LOGIN, Service, bearer, service
 
 FILE = Path(__file__).parents[1] / "openapi.yaml"
 SPEC: dict[str, Any] = yaml.safe_load(FILE.read_text())
@@ -190,6 +191,31 @@ async def test_a_clients_life_is_as_documented(house: Service) -> None:
         is_documented(await house.http.post("/revoke", data={"client_id": "customer", "token": token}))
 
 
+async def test_a_registrations_life_is_as_documented(house: Service) -> None:
+    token, _ = await add_registration_token(house.runtime, "cli:tests", uses=1, seconds=60, note="")
+    members = {"redirect_uris": ["https://shop.example/"], "tos_uri": None, "client_name": "Shop"}
+    assert problems(("components", "schemas", "ClientMetadata"), members) == []
+    bad = {"redirect_uris": ["http://shop.example/"]}
+    path, one = "/register", "/register/{client_id}"
+    kind = {"Content-Type": "application/json", **bearer(token)}
+    form = {"Content-Type": "application/x-www-form-urlencoded", **bearer(token)}
+    assert is_documented(await house.http.post(path, json=bad, headers=bearer(token))).status_code == 400
+    assert is_documented(await house.http.post(path, content=b"x" * 65_537, headers=kind)).status_code == 413
+    assert is_documented(await house.http.post(path, content=b"x", headers=form)).status_code == 415
+    answer = is_documented(await house.http.post(path, json=members, headers=bearer(token)))
+    assert answer.status_code == 201
+    assert is_documented(await house.http.post(path, json=members, headers=bearer(token))).status_code == 401
+    client = answer.json()
+    where, own = client["registration_client_uri"].removeprefix(ISSUER), bearer(client["registration_access_token"])
+    members["client_id"] = client["client_id"]
+    assert is_documented(await house.http.get(where, headers=own), one).status_code == 200
+    assert is_documented(await house.http.put(where, json=members, headers=own), one).status_code == 200
+    assert is_documented(await house.http.put(where, json=bad, headers=own), one).status_code == 400
+    assert is_documented(await house.http.get(where), one).status_code == 401
+    assert is_documented(await house.http.delete(where, headers=own), one).status_code == 204
+    assert is_documented(await house.http.delete(where, headers=own), one).status_code == 401
+
+
 async def test_public_documents_are_as_documented(house: Service) -> None:
     well_known = [
         f"/.well-known/{name}" for name in ("jwks.json", "openid-configuration", "oauth-authorization-server")
@@ -274,6 +300,7 @@ async def test_limits_and_outages_are_as_documented(servers: Servers, base_env: 
             ("GET", "/api/auth/sessions", {"headers": headers}),
             ("DELETE", "/api/auth/sessions", {"headers": headers}),
             ("GET", "/api/profile/me", {"headers": headers}),
+            ("POST", "/register", {"headers": headers, "json": {}}),
         ):  # fmt: skip
             assert is_documented(await other.request(method, path, **request)).status_code == 503, path  # type: ignore[arg-type]
         one = await other.delete(f"/api/auth/sessions/{tokens['session_id']}", headers=headers)

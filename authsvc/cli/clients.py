@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from authsvc.cli.console import CONTEXT, Refused, confirm, inert, json_option, show_json, show_table
+from authsvc.cli.registration_token import registration_token
 
 if TYPE_CHECKING:
     from authsvc.oauth.records import Client
@@ -26,7 +27,7 @@ secret_stdin = click.option(
 
 @click.group(context_settings=CONTEXT)
 def command() -> None:
-    """Registered clients: add, list, rotate-secret, remove.
+    """Registered clients: add, list, rotate-secret, remove; registration-token lets others register theirs.
 
     Workers know of a change within a second.
 
@@ -36,6 +37,9 @@ def command() -> None:
       authsvc clients add billing --confidential --scope api --introspection
       authsvc clients rotate-secret billing
     """
+
+
+command.add_command(registration_token)
 
 
 @command.command()

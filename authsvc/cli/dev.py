@@ -134,6 +134,7 @@ def environment(user: Mapping[str, str], house: House, host: str, port: int) -> 
     return {
         "AUTHSVC_METRICS": "main",
         "AUTHSVC_LOG_FORMAT": "console",
+        "AUTHSVC_CLIENT_REGISTRATION": "true",
         **given,
         **_exports(house),
         "AUTHSVC_HOST": host,

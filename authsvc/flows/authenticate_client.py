@@ -55,7 +55,7 @@ async def authenticate_client(
         return client
     if wait > 0:
         raise _too_many(int(wait) + 1)
-    await _count_failure(runtime, pair, network)
+    await count_failure(runtime, pair, network)
     raise _not_authenticated(problem, "Client authentication failed.")
 
 
@@ -75,6 +75,8 @@ async def _problem(runtime: Runtime, client: Client | None, presented: Presented
         return "client_not_authenticated" if client.confidential else None
     if not client.confidential:
         return "public_client_with_credentials"
+    if client.token_endpoint_auth_method not in (None, presented.method):  # RFC 7591 section 2
+        return "client_auth_method_not_registered"
     if presented.secrets:
         digests = [sha256(secret.encode()).digest() for secret in presented.secrets]
         right = [compare_digest(digest, stored) for digest in digests for stored in client.secret_hashes]
@@ -113,7 +115,15 @@ def _digest(authorization: str) -> bytes:
     return sha256(authorization.encode("utf-8", "surrogatepass")).digest()
 
 
-async def _count_failure(runtime: Runtime, pair: str, network: str) -> None:
+def refuse_blocked(runtime: Runtime, pair: str) -> None:
+    """Whether too many failures of this pair were counted before. Raises TooMany."""
+    wait = runtime.blocked.get(pair, 0) - monotonic() if runtime.blocked else 0
+    if wait > 0:
+        raise _too_many(int(wait) + 1)
+
+
+async def count_failure(runtime: Runtime, pair: str, network: str) -> None:
+    """`pair`: who failed, a space, and the network that it came from. Raises TooMany where that was one too many."""
     limit = runtime.settings.client_failures
     buckets = [Bucket(f"client:{pair}", limit), Bucket(f"client-network:{network}", limit * _NETWORK_FACTOR)]
     wait = await runtime.failures.take(buckets, runtime.entropy(8).hex())

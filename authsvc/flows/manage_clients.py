@@ -1,12 +1,17 @@
-"""The operator's part in the life of clients: add, rotate a secret, remove. Workers follow within a second."""
+"""The operator's part in the life of clients: add, rotate a secret, remove, let somebody register some. Workers follow
+within a second."""
 
 from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from datetime import datetime
+from hashlib import sha256
 
 from authsvc.flows.acknowledge import spread
 from authsvc.keyring.plans import Refused
 from authsvc.oauth.records import Client, Digest
 from authsvc.runtime import Runtime
-from authsvc.store import audit, clients
+from authsvc.store import audit, clients, registrations
 from authsvc.store.revocations import Revocation
 
 MOST_SECRETS = 2
@@ -60,6 +65,20 @@ async def remove(runtime: Runtime, actor: str, client_id: str) -> bool:
         await audit.record(connection, "client_removed", actor, client_id=client_id)
     await spread(runtime, [Revocation("client", client_id, removed.not_before, removed.keep_seconds)], removed.epoch)
     return True
+
+
+async def add_registration_token(
+    runtime: Runtime, actor: str, *, uses: int, seconds: int, note: str
+) -> tuple[str, datetime]:
+    """An initial access token (RFC 7591 section 3) and when it expires; only its digest is kept."""
+    token = urlsafe_b64encode(runtime.entropy(32)).decode("ascii").rstrip("=")
+    async with runtime.db.transaction(seconds=10) as connection:
+        digest = sha256(token.encode()).digest()
+        expires_at = await registrations.add_token(
+            connection, digest, uses=uses, seconds=seconds, note=note, created_by=actor
+        )
+        await audit.record(connection, "registration_token_made", actor, uses=uses, seconds=seconds, note=note)
+    return token, expires_at
 
 
 def _with_secrets(client: Client | None, client_id: str) -> Client | Refused:

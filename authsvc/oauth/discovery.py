@@ -25,7 +25,7 @@ GRANT_TYPES = (
 )
 
 
-def authorization_server_metadata(issuer: str, *, pushed_only: bool) -> dict[str, Any]:
+def authorization_server_metadata(issuer: str, *, pushed_only: bool, registration: bool) -> dict[str, Any]:
     """RFC 8414. Operators may register further scopes with their clients."""
     confidential = [method for method in CLIENT_AUTH_METHODS if method != "none"]
     return {
@@ -48,6 +48,7 @@ def authorization_server_metadata(issuer: str, *, pushed_only: bool) -> dict[str
         "pushed_authorization_request_endpoint": f"{issuer}/par",
         "require_pushed_authorization_requests": pushed_only,
         "request_object_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),  # at /par alone
+        **({"registration_endpoint": f"{issuer}/register"} if registration else {}),
         "response_types_supported": ["code"],
         "response_modes_supported": list(RESPONSE_MODES),
         "code_challenge_methods_supported": ["S256"],
@@ -58,10 +59,10 @@ def authorization_server_metadata(issuer: str, *, pushed_only: bool) -> dict[str
     }
 
 
-def openid_configuration(issuer: str, *, pushed_only: bool) -> dict[str, Any]:
+def openid_configuration(issuer: str, *, pushed_only: bool, registration: bool) -> dict[str, Any]:
     """OpenID Connect Discovery; the members about ID tokens say how the keys of the JWKS sign."""
     return {
-        **authorization_server_metadata(issuer, pushed_only=pushed_only),
+        **authorization_server_metadata(issuer, pushed_only=pushed_only, registration=registration),
         "userinfo_endpoint": f"{issuer}/userinfo",
         "subject_types_supported": ["public", "pairwise"],
         "acr_values_supported": [PASSWORD_ACR],

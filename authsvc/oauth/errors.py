@@ -31,6 +31,7 @@ __all__ = [
     "InvalidRequestError",
     "InvalidScopeError",
     "InvalidTargetError",
+    "MetadataRefusedError",
     "NotFoundError",
     "OAuth2Error",
     "PayloadTooLargeError",
@@ -84,6 +85,14 @@ class InvalidTargetError(OAuth2Error):
     """RFC 8707 section 2, RFC 8693 section 2.2.2."""
 
     error = "invalid_target"
+
+
+class MetadataRefusedError(OAuth2Error):
+    """RFC 7591 section 3.2.2: invalid_redirect_uri, invalid_client_metadata, unapproved_software_statement."""
+
+    def __init__(self, error: str, description: str) -> None:
+        super().__init__(description)
+        self.error = error
 
 
 class NotFoundError(OAuth2Error):

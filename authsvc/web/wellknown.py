@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from authsvc import metrics
 from authsvc.keyring.ring import KeyringEmpty
@@ -47,16 +49,18 @@ def jwks_now(request: Request, _body: bytes) -> Reply:
 
 async def oauth_metadata(request: Request) -> Reply:
     """RFC 8414 section 3."""
-    settings = request.runtime.settings
-    pushed_only = settings.require_pushed_authorization_requests
-    return _public(json.dumps(authorization_server_metadata(settings.issuer, pushed_only=pushed_only)).encode())
+    return _public(json.dumps(_said_of(request, authorization_server_metadata)).encode())
 
 
 async def openid_metadata(request: Request) -> Reply:
     """OpenID Connect Discovery 1.0 section 4."""
+    return _public(json.dumps(_said_of(request, openid_configuration)).encode())
+
+
+def _said_of(request: Request, describe: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     settings = request.runtime.settings
     pushed_only = settings.require_pushed_authorization_requests
-    return _public(json.dumps(openid_configuration(settings.issuer, pushed_only=pushed_only)).encode())
+    return describe(settings.issuer, pushed_only=pushed_only, registration=settings.client_registration)
 
 
 async def openapi(_request: Request) -> Reply:

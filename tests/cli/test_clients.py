@@ -114,6 +114,33 @@ def test_an_id_is_made_of_letters_that_need_no_escape(cli: Cli) -> None:
     assert "an ID has" in cli("clients", "add", "a b", "--public", code=2).stderr
 
 
+async def test_a_registration_token_is_shown_once_and_registers_that_many(
+    cli: Cli, http: httpx2.AsyncClient, sql: asyncpg.Connection
+) -> None:
+    words = ("clients", "registration-token", "--uses", "2", "--seconds", "60", "--note", "partner team")
+    made = answer(await asyncio.to_thread(cli, *words, "--json"))
+    assert made["uses"] == 2
+    headers = {"Authorization": f"Bearer {made['registration_token']}"}
+    members = {"redirect_uris": ["https://shop.example/callback"]}
+    statuses = [(await http.post("/register", json=members, headers=headers)).status_code for _ in range(3)]
+    assert statuses == [201, 201, 401]
+    row = await sql.fetchrow(
+        "SELECT t::text AS text, expires_at - now() < '1 minute' AS soon FROM registration_tokens t"
+    )
+    assert made["registration_token"] not in row["text"]
+    assert row["soon"]
+    assert "partner team" in row["text"]
+    assert await sql.fetchval("SELECT actor FROM audit_events WHERE event = 'registration_token_made'")
+    plain = await asyncio.to_thread(cli, "clients", "registration-token")
+    assert "Good for 1 client until" in plain.stdout
+    assert "is off" not in plain.stderr
+
+
+@pytest.mark.parametrize("words", [["--uses", "0"], ["--seconds", "0"], ["--note", "x" * 201], ["--note", "a\x1bb"]])
+def test_a_registration_token_that_nobody_could_use_is_not_made(cli: Cli, words: list[str]) -> None:
+    assert words[0] in cli("clients", "registration-token", *words, code=2).stderr
+
+
 def test_keys_of_a_client_are_public_ones(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "jwks.json"
     public = jwk.public_jwk(jwk.generate("ES256").public_key(), "ES256")

@@ -48,6 +48,7 @@ def request_for(method: str, path: str, tokens: dict[str, Any]) -> dict[str, Any
         "/revoke": {"data": form},
         "/device_authorization": {"data": {"client_id": "terminal"}},
         "/par": {"data": PUSH},
+        "/register": {"json": {"redirect_uris": ["https://shop.example/"]}, "headers": bearer(tokens)},
         "/device": {"data": {"user_code": "BCDF-GHJK", "csrf": tokens.get("csrf", "")}},
         "/api/auth/login": {"json": LOGIN},
         "/api/auth/refresh": {"json": {"refresh_token": tokens["refresh_token"]}},

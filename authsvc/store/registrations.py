@@ -1,0 +1,56 @@
+"""Initial access tokens of client registration (RFC 7591 section 3), of which only digests are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from authsvc.oauth.records import Digest
+from authsvc.store.postgres import Connection, Database
+
+
+async def add_token(
+    connection: Connection, digest: Digest, *, uses: int, seconds: int, note: str, created_by: str
+) -> datetime:
+    """When it expires."""
+    expires_at: datetime = await connection.fetchval(
+        """INSERT INTO registration_tokens (digest, note, uses_left, created_by, expires_at)
+           VALUES ($1, $2, $3, $4, now() + $5::int * interval '1 second') RETURNING expires_at""",
+        digest, note, uses, created_by, seconds,
+    )  # fmt: skip
+    return expires_at
+
+
+async def is_good(db: Database, digest: Digest) -> bool:
+    """Whether a client could be registered with it now; only `spend` decides."""
+    return bool(
+        await db.fetchval(
+            "SELECT true FROM registration_tokens WHERE digest = $1 AND uses_left > 0 AND expires_at > now()", digest
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Whose token it was."""
+
+    note: str
+    created_by: str
+
+
+async def spend(connection: Connection, digest: Digest) -> Spent | None:
+    """Take one use; None: there is none left, or it is too late. Whoever waits for the row is judged by the newest."""
+    row = await connection.fetchrow(
+        """UPDATE registration_tokens SET uses_left = uses_left - 1
+           WHERE digest = $1 AND uses_left > 0 AND expires_at > now() RETURNING note, created_by""",
+        digest,
+    )
+    return Spent(**row) if row else None
+
+
+async def issued_at(db: Database | Connection, client_id: str) -> int | None:
+    """When a client was registered, in seconds since 1970."""
+    seconds: int | None = await db.fetchval(
+        "SELECT extract(epoch FROM created_at)::bigint FROM clients WHERE id = $1", client_id
+    )
+    return seconds

@@ -1,0 +1,77 @@
+"""/register: dynamic client registration (RFC 7591) and its management (RFC 7592), where the operator has it on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from authsvc.flows import register_client as flow
+from authsvc.oauth.errors import BearerRejected
+from authsvc.oauth.records import Client
+from authsvc.oauth.registration import metadata_of
+from authsvc.web.http import Handler, Reply, Request, json_reply
+from authsvc.web.reply import not_found
+
+
+def _where_on(handler: Handler) -> Handler:
+    async def answer(request: Request) -> Reply:
+        on = request.runtime.settings.client_registration
+        return await (handler(request) if on else not_found(request))
+
+    return answer
+
+
+@_where_on
+async def register(request: Request) -> Reply:
+    """RFC 7591 section 3: the token is judged before what is asked, and what is asked before a use is taken."""
+    token = _token(request)
+    await flow.admit(request.runtime, token, network=request.network)
+    done = await flow.register_client(request.runtime, token, await request.json())
+    request.client_id = done.client.id
+    return json_reply(_information(request, done), 201)
+
+
+@_where_on
+async def read(request: Request) -> Reply:
+    client, token = await _known(request)
+    return json_reply(_information(request, await flow.read_registration(request.runtime, client, token)))
+
+
+@_where_on
+async def change(request: Request) -> Reply:
+    client, token = await _known(request)
+    done = await flow.change_registration(request.runtime, client.id, token, await request.json())
+    return json_reply(_information(request, done))
+
+
+@_where_on
+async def end(request: Request) -> Reply:
+    client, _ = await _known(request)
+    await flow.end_registration(request.runtime, client)
+    return Reply(204)
+
+
+async def _known(request: Request) -> tuple[Client, str]:
+    token, client_id = _token(request), request.scope["path_params"]["client_id"]
+    client = await flow.authenticate_registration(request.runtime, client_id, token, network=request.network)
+    request.client_id = client.id
+    return client, token
+
+
+def _token(request: Request) -> str:
+    scheme, _, token = (request.header(b"authorization") or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise BearerRejected("bearer_missing", error=None)
+    return token.strip()
+
+
+def _information(request: Request, done: flow.Registered) -> dict[str, Any]:
+    """RFC 7591 section 3.2.1, RFC 7592 section 3."""
+    answer: dict[str, Any] = {"client_id": done.client.id, "client_id_issued_at": done.issued_at}
+    if done.secret is not None:
+        answer |= {"client_secret": done.secret, "client_secret_expires_at": 0}
+    return {
+        **answer,
+        "registration_access_token": done.access_token,
+        "registration_client_uri": f"{request.runtime.settings.issuer}/register/{done.client.id}",
+        **metadata_of(done.client),
+    }
