@@ -34,6 +34,7 @@ from authsvc.web.protocol import DeadlineProtocol
 from authsvc.web.wellknown import readiness_problems
 
 GRACE_SECONDS = 10
+TLS_GOODBYE_SECONDS = 0.5
 _CLOSE = (b"connection", b"close")
 
 log = logs.get_logger()
@@ -43,6 +44,17 @@ class Protocol(DeadlineProtocol):
     """Requests that never reach the application are counted all the same."""
 
     on_refused: ClassVar[Callable[[int], None]] = staticmethod(observe_refused)
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.transport.get_extra_info("sslcontext"):
+            self.loop.call_later(TLS_GOODBYE_SECONDS, self._hang_up)
+
+    def _hang_up(self) -> None:
+        """The loop would wait for the peer's close_notify, which an idle client sends when it next looks. Ours is sent,
+        and nobody need wait for the other (RFC 8446 section 6.1)."""
+        if self.transport.is_closing() and not self.transport.get_write_buffer_size():
+            self.transport.abort()
 
 
 class Server(uvicorn.Server):

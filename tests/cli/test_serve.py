@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
@@ -182,6 +183,24 @@ def test_workers_whose_parent_is_killed_end_and_free_the_port(start: Start, sett
     while get(url + "/livez")[0] and time.monotonic() < deadline:
         time.sleep(0.1)
     assert get(url + "/livez")[0] == 0
+
+
+def test_an_idle_connection_over_tls_delays_no_end(start: Start, settings_env: dict[str, str], tmp_path: Path) -> None:
+    """Clients that keep connections answer no close_notify while they do something else."""
+    files = make_certificate(tmp_path / "tls")
+    words = ("--tls-cert", str(files.cert_file), "--tls-key", str(files.key_file))
+    process, url = serving(start, settings_env, *words)
+    trust = ssl.create_default_context(cafile=str(files.ca_file))
+    idle = http.client.HTTPSConnection("localhost", int(url.rpartition(":")[2]), context=trust, timeout=20)
+    idle.request("GET", "/readyz")
+    answer = idle.getresponse()
+    assert (answer.status, answer.will_close) == (200, False)
+    answer.read()
+    began = time.monotonic()
+    assert process.end() == 0
+    assert time.monotonic() - began < 5  # GRACE_SECONDS is 10
+    assert idle.sock.recv(1) == b""  # and it was told: a truncation would raise
+    idle.close()
 
 
 def test_tls_is_served_and_files_that_do_not_fit_are_refused(
