@@ -60,7 +60,7 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 # RFC 7591: with an initial access token, which is made below.
 REGISTER: dict[str, Any] = {
-    "redirect_uris": ["https://shop.example/"], "client_name": 1, "application_type": "web", "grant_types": ["implicit"],
+    "redirect_uris": ["https://shop.example/"], "client_name": 1, "application_type": "web", "grant_types": ["x"],
     "response_types": ["code"], "token_endpoint_auth_method": "none", "scope": "openid", "jwks": {"keys": []},
     "jwks_uri": "https://shop.example/jwks", "post_logout_redirect_uris": [], "backchannel_logout_uri": "http://x/",
     "subject_type": "public", "tos_uri": "x", "dpop_bound_access_tokens": 1, "software_statement": "x",

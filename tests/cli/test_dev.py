@@ -172,6 +172,7 @@ def test_the_users_settings_apply_but_never_instead_of_devs_own_stores() -> None
         "AUTHSVC_PORT": "8000",
         "AUTHSVC_LOG_LEVEL": "debug",
         "AUTHSVC_LOG_FORMAT": "console",
+        "AUTHSVC_CLIENT_REGISTRATION": "true",
         "AUTHSVC_METRICS": "off",
     }
 
