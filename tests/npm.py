@@ -16,8 +16,8 @@ NODE = 20
 """Older ones lack what the packages ask for (Web Crypto as a global)."""
 
 
-def installed(directory: Path) -> Path:
-    """`directory` with node_modules in it; scripts beside it import PACKAGES by name. Skips where that cannot be."""
+def installed(directory: Path, packages: tuple[str, ...] = PACKAGES) -> Path:
+    """`directory` with node_modules in it; scripts beside it import them by name. Skips where that cannot be."""
     npm, node = shutil.which("npm"), shutil.which("node")
     if npm is None or node is None:
         pytest.skip("node and npm are not installed: npm's clients were not tried")
@@ -27,7 +27,7 @@ def installed(directory: Path) -> Path:
     (directory / "package.json").write_text('{"private": true, "type": "module"}')
     command = [npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--fetch-retries=1"]
     try:
-        done = subprocess.run([*command, *PACKAGES], cwd=directory, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([*command, *packages], cwd=directory, capture_output=True, text=True, timeout=60)
     except subprocess.TimeoutExpired:
         pytest.skip("npm's registry does not answer: npm's clients were not tried")
     if done.returncode:

@@ -25,15 +25,19 @@ def free_port() -> int:
 
 
 class Replica:
-    """With `tls` it speaks https, and is its own issuer: https://localhost:PORT."""
+    """With `tls` it speaks https. With `tls` or `own_issuer` it is its own issuer: http(s)://localhost:PORT."""
 
-    def __init__(self, env: dict[str, str], workers: int = 1, tls: TlsFiles | None = None) -> None:
+    def __init__(
+        self, env: dict[str, str], workers: int = 1, tls: TlsFiles | None = None, own_issuer: bool = False
+    ) -> None:
         self.port = free_port()
-        self.url = f"https://localhost:{self.port}" if tls else f"http://127.0.0.1:{self.port}"
+        own_issuer = own_issuer or tls is not None
+        self.url = f"{'https' if tls else 'http'}://{'localhost' if own_issuer else '127.0.0.1'}:{self.port}"
         self.trust = ssl.create_default_context(cafile=str(tls.ca_file)) if tls else None
         options: list[str] = []
-        if tls:
+        if own_issuer:
             env = {**env, "AUTHSVC_ISSUER": self.url}
+        if tls:
             options = ["--tls-cert", str(tls.cert_file), "--tls-key", str(tls.key_file)]
         self.log = Path(tempfile.mkstemp(prefix="authsvc-replica-", suffix=".log")[1])
         clean = {name: value for name, value in os.environ.items() if not name.startswith("AUTHSVC_")}
@@ -94,8 +98,10 @@ class Replicas:
         self.env = env
         self.all: list[Replica] = []
 
-    def start(self, number: int = 1, *, workers: int = 1, tls: TlsFiles | None = None, **env: str) -> list[Replica]:
-        started = [Replica({**self.env, **env}, workers, tls) for _ in range(number)]
+    def start(
+        self, number: int = 1, *, workers: int = 1, tls: TlsFiles | None = None, own_issuer: bool = False, **env: str
+    ) -> list[Replica]:
+        started = [Replica({**self.env, **env}, workers, tls, own_issuer) for _ in range(number)]
         self.all += started
         for replica in started:
             replica.wait_ready()
