@@ -14,7 +14,7 @@ import pytest
 
 from authsvc import outgoing
 from authsvc.dev.tls import make_certificate
-from authsvc.outgoing import Outgoing, OutgoingFailed, judge_address, judge_url
+from authsvc.outgoing import Outgoing, OutgoingFailed, judge_address, judge_url, wire
 from tests.openid.receiver import Receiver, answer, receiver, silence
 
 
@@ -234,10 +234,10 @@ async def test_tls_is_verified_and_is_for_the_name(tmp_path: Path, monkeypatch: 
         stranger = Outgoing(private=True, resolve=resolving("127.0.0.1"))
         assert (await refused(stranger, f"https://rp.example:{one.port}/")).kind == "connect"
         monkeypatch.setenv("SSL_CERT_FILE", str(files.ca_file))
-        outgoing._tls.cache_clear()
+        wire._tls.cache_clear()
         client = Outgoing(private=True, resolve=resolving("127.0.0.1"))
         assert await client.get_json(f"https://rp.example:{one.port}/", limit=100) == {"keys": [1]}
         assert (await refused(client, f"https://other.example:{one.port}/")).kind == "connect"
         head = one.requests[-1][1]
         assert f"host: rp.example:{one.port}" in head.lower()
-    outgoing._tls.cache_clear()
+    wire._tls.cache_clear()

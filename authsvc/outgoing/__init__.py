@@ -12,19 +12,12 @@ import asyncio
 import json
 import re
 import socket
-import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
-import httpcore2
-
-SECONDS = 3.0
-"""For the whole of one request: name, connection, TLS, answer."""
-CONNECT_SECONDS = 1.0
 ADDRESSES = 3
 ANSWER_BYTES = 4096
 MAX_URL = 2048
@@ -159,29 +152,10 @@ class Outgoing:
         self, method: str, url: str, body: bytes | None, limit: int, headers: Mapping[str, str]
     ) -> tuple[int, str, bytes]:
         judge_url(url, loopback=self.loopback)
-        sent = [(b"user-agent", b"authsvc"), (b"accept-encoding", b"identity"), (b"connection", b"close")]
-        sent += [(name.encode(), value.encode()) for name, value in headers.items()]
-        try:
-            async with (
-                asyncio.timeout(SECONDS),
-                httpcore2.AsyncConnectionPool(
-                    ssl_context=_tls(), max_keepalive_connections=0, network_backend=_Judged(self)
-                ) as pool,
-                pool.stream(method, url, headers=sent, content=body) as answer,
-            ):
-                received = b""
-                async for chunk in answer.aiter_stream():
-                    received += chunk
-                    if len(received) > limit:
-                        raise OutgoingFailed("answer_too_large")
-                kinds = [value for name, value in answer.headers if name.lower() == b"content-type"]
-                return answer.status, kinds[0].decode("latin-1") if kinds else "", received
-        except (TimeoutError, httpcore2.TimeoutException):
-            raise OutgoingFailed("timeout") from None
-        except (httpcore2.NetworkError, OSError):
-            raise OutgoingFailed("connect") from None
-        except (httpcore2.ProtocolError, httpcore2.UnsupportedProtocol):
-            raise OutgoingFailed("answer_malformed") from None
+        # The HTTP client is loaded with the first request of a process: many never make one.
+        from authsvc.outgoing.wire import exchange
+
+        return await exchange(self.addresses, method, url, body, limit, headers)
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """Where a connection to this name may go. Raises OutgoingFailed where any address of it is not for us."""
@@ -210,34 +184,3 @@ class Outgoing:
         self._asking.pop((host, port), None)
         if not done.cancelled():
             done.exception()  # seen, though nobody may be waiting any more
-
-
-class _Judged(httpcore2.AsyncNetworkBackend):
-    """Connects by name, to judged addresses only. TLS is for the name all the same: httpcore2 adds it on top."""
-
-    def __init__(self, outgoing: Outgoing) -> None:
-        self._outgoing = outgoing
-        self._network = httpcore2.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature of httpcore2
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        failure: Exception = OutgoingFailed("name_unknown")
-        for address in await self._outgoing.addresses(host, port):
-            try:
-                return await self._network.connect_tcp(address, port, CONNECT_SECONDS)
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                failure = error
-        raise failure
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
