@@ -158,7 +158,7 @@ async def _serve(
 def _announce(runtime: Runtime, ready: Callable[[Runtime], None]) -> None:
     gc.collect()
     gc.freeze()  # what the start made stays: no later collection need look at it again
-    gc.set_threshold(20_000, 20, 20)  # a request makes hundreds of objects and hardly a cycle: look less often
+    gc.set_threshold(5_000, 10, 10)  # a request makes hundreds of objects and hardly a cycle: look less often
     if problems := readiness_problems(runtime):
         log.warning("serving_but_not_ready", reason=" ".join(problems))
     ready(runtime)
