@@ -129,19 +129,23 @@ async def refresh(
 
 
 # The grant whose genuine token was shown, and with it the session when nothing else of it is alive: a login through
-# the JSON API has one grant, and revoking its refresh token is a logout. Locks in the order of every other end:
-# the session first, then its grants. The living ones are locked only to be read again: whoever waited for the session
-# would otherwise take a grant for alive that the revoke before it has ended, and nobody would end the session.
+# the JSON API has one grant, and revoking its refresh token is a logout. A session that a browser holds outlives the
+# last grant of a client that is not of the house: an app's clean-up must not log the person out.
+#
+# Locks in the order of every other end: the session first, then its grants. The living ones are locked only to be read
+# again: whoever waited for the session would otherwise take a grant for alive that the revoke before it has ended, and
+# nobody would end the session.
 _REVOKE = """
 WITH target AS (
     SELECT g.id, g.session_id FROM grants g WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $3
 ), locked AS (
-    SELECT s.id FROM user_sessions s JOIN target ON target.session_id = s.id FOR NO KEY UPDATE OF s
+    SELECT s.id, s.cookie_hash IS NOT NULL AND NOT c.first_party AS held
+    FROM target JOIN user_sessions s ON s.id = target.session_id JOIN clients c ON c.id = $3 FOR NO KEY UPDATE OF s
 ), living AS (
     SELECT g.id FROM grants g JOIN locked ON g.session_id = locked.id
     WHERE g.id <> $1 AND NOT g.ended AND g.expires_at > now() AND g.code_state <> 'issued' FOR NO KEY UPDATE OF g
 ), others AS (
-    SELECT EXISTS (SELECT FROM living) AS alive
+    SELECT EXISTS (SELECT FROM living) OR EXISTS (SELECT FROM locked WHERE held) AS alive
 ), session_ended AS (
     UPDATE user_sessions s SET is_active = false, end_reason = $4
     FROM locked, others WHERE s.id = locked.id AND s.is_active AND NOT others.alive

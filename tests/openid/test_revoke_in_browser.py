@@ -1,0 +1,97 @@
+"""/revoke ends what a client has from a login (RFC 7009); whether that logs the person out of the browser, too."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx2
+import jwt
+import pytest
+
+from tests.openid import devices
+from tests.openid.steps import PARTNER, Pkce, authorize_url, redirected, tokens_for
+from tests.shared import Service
+
+
+async def revoke(house: Service, client_id: str, token: str) -> None:
+    form = {"token": token} if client_id == "partner" else {"token": token, "client_id": client_id}
+    answer = await house.http.post("/revoke", data=form, auth=PARTNER if client_id == "partner" else None)
+    assert answer.status_code == 200, answer.text
+
+
+async def logged_in(http: httpx2.AsyncClient) -> bool:
+    return "code" in redirected(await http.get(authorize_url(Pkce(), prompt="none")))
+
+
+async def test_the_browsers_session_outlives_the_last_grant_of_a_client_that_is_not_of_the_house(
+    house: Service,
+) -> None:
+    http = house.caller()
+    tokens = await tokens_for(http, "partner", scope="openid offline_access")
+    await revoke(house, "partner", tokens["refresh_token"])
+    assert not await house.active(tokens["access_token"])
+    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    again = await house.http.post("/token", data=form, auth=PARTNER)
+    assert (again.status_code, again.json()["error"]) == (400, "invalid_grant")
+    assert await logged_in(http)
+    await revoke(house, "partner", tokens["refresh_token"])  # once more is no more
+    assert await logged_in(http)
+    await asyncio.sleep(1)  # a revoked grant voids what was issued in the same second
+    fresh = await tokens_for(http, "partner", scope="openid")
+    assert await house.active(fresh["access_token"])
+
+
+async def test_a_frontend_of_the_house_logs_out_by_revoking_its_last_grant(house: Service) -> None:
+    http = house.caller()
+    mine, others = await tokens_for(http), await tokens_for(http, "strict")
+    await revoke(house, "customer", mine["refresh_token"])
+    assert await logged_in(http), "another client has something from this login"
+    await revoke(house, "strict", others["refresh_token"])
+    assert not await logged_in(http)
+
+
+async def test_a_session_that_no_browser_holds_ends_with_its_last_grant_whoevers_it_was(house: Service) -> None:
+    asked = await devices.ask(house)
+    await devices.decide(await devices.browser(house), asked["user_code"])
+    tokens = (await devices.poll(house.http, asked["device_code"])).json()
+    await house.sql.execute("UPDATE clients SET first_party = false WHERE id = 'terminal'")
+    await revoke(house, "terminal", tokens["refresh_token"])
+    session = jwt.decode(tokens["access_token"], options={"verify_signature": False})["sid"]
+    assert not await house.sql.fetchval("SELECT is_active FROM user_sessions WHERE id = $1", session)
+
+
+async def test_a_login_without_a_browser_ends_with_its_last_grant(house: Service) -> None:
+    """Nothing else holds it: for a frontend with the JSON login, /revoke is the log-out."""
+    tokens = await house.login()
+    await revoke(house, "customer", tokens["refresh_token"])
+    assert not await house.sql.fetchval("SELECT is_active FROM user_sessions WHERE id = $1", tokens["session_id"])
+
+
+@pytest.mark.parametrize("path", ["/api/auth/logout", "/logout"])
+async def test_logging_out_ends_the_browsers_session(house: Service, path: str) -> None:
+    http = house.caller()
+    tokens = await tokens_for(http)
+    if path == "/logout":
+        answer = await http.get(path, params={"id_token_hint": tokens["id_token"]})
+    else:
+        answer = await http.post(path, json={"refresh_token": tokens["refresh_token"]})
+    assert answer.status_code in (200, 204), answer.text
+    error = redirected(await http.get(authorize_url(Pkce(), prompt="none")))["error"]
+    assert error == "login_required"
+    assert not await house.active(tokens["access_token"])
+
+
+async def test_revoking_and_logging_out_at_once_leave_nothing_alive(house: Service) -> None:
+    for _ in range(15):
+        http = house.caller()
+        tokens = await tokens_for(http)
+        await asyncio.gather(
+            revoke(house, "customer", tokens["refresh_token"]),
+            house.http.post("/api/auth/logout", json={"refresh_token": tokens["refresh_token"]}),
+        )
+        assert not await house.active(tokens["access_token"])
+        session = await house.sql.fetchrow(
+            "SELECT s.is_active, g.ended FROM user_sessions s JOIN grants g ON g.session_id = s.id "
+            "ORDER BY s.created_at DESC LIMIT 1"
+        )
+        assert tuple(session) == (False, True)
