@@ -70,7 +70,8 @@ class Runtime:
     turns: Turns = field(default_factory=Turns)
     known_live: dict[str, float] = field(default_factory=dict)
     blocked: dict[str, float] = field(default_factory=dict)
-    unsure_codes: dict[UUID, float] = field(default_factory=dict)
+    unsure_codes: dict[UUID, tuple[float, bytes]] = field(default_factory=dict, repr=False)
+    """Redemptions of which nobody knows whether they were committed (flows/redeem_code.py)."""
     proved: dict[bytes, Client] = field(default_factory=dict, repr=False)
     """Digests of Authorization headers that were right, and for which record of which client."""
     remote_keys: RemoteKeys = field(default_factory=RemoteKeys)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 
 from authsvc.flows.acknowledge import acknowledge
@@ -28,6 +30,8 @@ from authsvc.store.errors import StoreUnavailable
 
 GRANT_TYPE = "authorization_code"
 _UNSURE_SECONDS = 60
+_UNKNOWN = ("gone", "timeout")
+"""Failures after which a statement may have been committed."""
 _WORN = "The code is invalid, expired or already used, or does not belong to this request."
 
 
@@ -45,27 +49,35 @@ async def redeem_code(runtime: Runtime, client: Client, form: Mapping[str, str],
     code = decode(text, runtime.code_mac_key)
     if code is None:
         raise Rejected(InvalidGrantError(_WORN), "code_forged")
-    first = RefreshToken(runtime.master.current_id, code.grant_id, 0, runtime.entropy(16))
+    unheard = _unheard(runtime, code)
+    first = RefreshToken(runtime.master.current_id, code.grant_id, 0, unheard or runtime.entropy(16))
     resource = read_resources(form.get("resource", ""))
+    redeem = partial(
+        codes.redeem,
+        runtime.db,
+        code.grant_id,
+        code.secret_hash,
+        client_id=client.id,
+        redirect_uri=redirect_uri,
+        code_challenge=challenge_of(verifier),
+        resource=resource,
+        secret_hash=first.secret_hash,
+        proved_jkt=dpop_jkt,
+        bound_jkt=bound_key(client, dpop_jkt),
+    )
     try:
-        done = await codes.redeem(
-            runtime.db,
-            code.grant_id,
-            code.secret_hash,
-            client_id=client.id,
-            redirect_uri=redirect_uri,
-            code_challenge=challenge_of(verifier),
-            resource=resource,
-            secret_hash=first.secret_hash,
-            proved_jkt=dpop_jkt,
-            bound_jkt=bound_key(client, dpop_jkt),
-        )
-    except StoreUnavailable:
-        _remember_unsure(runtime, code)
+        done = await _twice_at_most(redeem)
+    except StoreUnavailable as error:
+        if unheard or error.kind in _UNKNOWN:
+            await _remember_unheard(runtime, code, first)
         raise
     if done is None or done.verdict != "redeemed":
+        if unheard:  # a wrong verifier, say: the right one may still come
+            _keep_unheard(runtime, code, first)
         await _refuse(runtime, client, code, done)
         raise AssertionError("unreachable")
+    if unheard:
+        await _forget_unheard(runtime, code)
     return _answer(runtime, client, replace(done, audience=resource or done.audience), first, dpop_jkt)
 
 
@@ -98,19 +110,53 @@ def _answer(runtime: Runtime, client: Client, done: Redeemed, first: RefreshToke
     return tokens
 
 
-def _remember_unsure(runtime: Runtime, code: Code) -> None:
-    """Nobody knows whether this redemption was committed: the client that tries again is no thief."""
+async def _twice_at_most(redeem: Callable[[], Awaitable[Redeemed | None]]) -> Redeemed | None:
+    """A connection that dies leaves in the dark whether the code was redeemed. The same use again is no second one."""
+    try:
+        return await redeem()
+    except StoreUnavailable as error:
+        if error.kind != "gone":  # after a timeout there is no time left
+            raise
+        return await redeem()
+
+
+def _unheard(runtime: Runtime, code: Code) -> bytes | None:
+    """The secret of a use of this code that nobody heard of: whoever comes next repeats it, and nobody else does."""
+    until, secret = runtime.unsure_codes.pop(code.grant_id, (0.0, None))
+    return secret if until > monotonic() else None
+
+
+def _keep_unheard(runtime: Runtime, code: Code, first: RefreshToken) -> None:
     now = monotonic()
-    for grant_id in [key for key, until in runtime.unsure_codes.items() if until < now]:
+    for grant_id in [key for key, (until, _) in runtime.unsure_codes.items() if until < now]:
         del runtime.unsure_codes[grant_id]
-    runtime.unsure_codes[code.grant_id] = now + _UNSURE_SECONDS
+    runtime.unsure_codes[code.grant_id] = (now + _UNSURE_SECONDS, first.secret)
+
+
+async def _remember_unheard(runtime: Runtime, code: Code, first: RefreshToken) -> None:
+    """Whoever tries again is no thief: here they get their tokens, at another replica they stay logged in at least."""
+    _keep_unheard(runtime, code, first)
+    with suppress(StoreUnavailable):
+        await codes.note_unheard(runtime.redis, code.grant_id, first.secret_hash, _UNSURE_SECONDS)
+
+
+async def _forget_unheard(runtime: Runtime, code: Code) -> None:
+    with suppress(StoreUnavailable):
+        await codes.take_unheard(runtime.redis, code.grant_id)
+
+
+async def _was_unheard(runtime: Runtime, code: Code, done: Redeemed) -> bool:
+    """Whether the first use is one that a replica noted as unheard of."""
+    with suppress(StoreUnavailable):
+        return await codes.take_unheard(runtime.redis, code.grant_id) == done.secret_hash
+    return False
 
 
 async def _refuse(runtime: Runtime, client: Client, code: Code, done: Redeemed | None) -> None:
     verdict = done.verdict if done else "unknown"
-    if verdict == "replayed" and runtime.unsure_codes.get(code.grant_id, 0) > monotonic():
-        raise Rejected(InvalidGrantError(_WORN), "code_outcome_unknown")
     if done is not None and verdict == "replayed":
+        if await _was_unheard(runtime, code, done):
+            raise Rejected(InvalidGrantError(_WORN), "code_outcome_unknown")
         # RFC 9700 section 2.1.1, RFC 6749 section 4.1.2: what the first use gave is not to be trusted any more.
         ended = await sessions.end(runtime.db, done.session_id, "code_replayed")
         if ended:

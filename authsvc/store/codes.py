@@ -11,6 +11,7 @@ from uuid import UUID
 
 from authsvc.oauth.records import Digest, User
 from authsvc.store.postgres import Database
+from authsvc.store.redis import RedisStore
 
 CODE_SECONDS = 60
 
@@ -28,6 +29,8 @@ RETURNING id
 # One guarded statement, as for refresh: the row lock makes the verdict the decision. Whatever is wrong with the first
 # use burns the code. A second use is a replay where it is right in all else: it shows that somebody else has the code
 # and the verifier. One that is wrong shows nothing but an old address line, and must not log anybody out.
+#
+# Running it again with the same secret_hash is safe: it is the same use, of which nobody heard the answer.
 _REDEEM = """
 WITH judged AS (
     UPDATE grants AS g
@@ -45,13 +48,14 @@ WITH judged AS (
                 WHEN g.code_redirect_uri <> $4 THEN 'redirect'
                 WHEN g.code_challenge <> $5 THEN 'pkce'
                 WHEN g.code_state = 'issued' AND g.dpop_jkt NOT IN ('', $8) THEN 'key'
-                WHEN g.code_state = 'redeemed' THEN 'replayed'
+                WHEN g.code_state = 'redeemed' AND NOT (g.secret_hash = $6 AND g.dpop_jkt = $9) THEN 'replayed'
                 WHEN g.ended OR g.expires_at <= now() THEN 'ended'
-                WHEN g.code_expires_at <= now() THEN 'expired'
+                WHEN g.code_state = 'issued' AND g.code_expires_at <= now() THEN 'expired'
                 WHEN NOT ($7::text[] <@ g.audience) THEN 'target'
                 ELSE 'redeemed' END AS verdict) v)
     WHERE g.id = $1 AND g.code_hash = $2
-    RETURNING g.verdict, g.session_id, g.client_id, g.scope, g.audience, g.expires_at, g.code_nonce, g.code_claims
+    RETURNING g.verdict, g.secret_hash, g.session_id, g.client_id, g.scope, g.audience, g.expires_at, g.code_nonce,
+              g.code_claims
 )
 SELECT j.*, s.user_id, s.auth_time, s.amr, u.roles, u.email, u.email_verified, u.name, now() AS now
 FROM judged j JOIN user_sessions s ON s.id = j.session_id JOIN users u ON u.id = s.user_id
@@ -60,10 +64,11 @@ FROM judged j JOIN user_sessions s ON s.id = j.session_id JOIN users u ON u.id =
 
 @dataclass(frozen=True, slots=True)
 class Redeemed:
-    """The answer of the redeeming statement: its verdict, and all that new tokens need. `claims`: single claims asked
-    for, by place (`id_token`, `userinfo`)."""
+    """The answer of the redeeming statement: its verdict, and all that new tokens need. `secret_hash`: of the refresh
+    token that the first use was to give. `claims`: single claims asked for, by place (`id_token`, `userinfo`)."""
 
     verdict: str
+    secret_hash: Digest
     session_id: UUID
     client_id: str
     scope: tuple[str, ...]
@@ -125,9 +130,21 @@ async def redeem(
     return _redeemed(row) if row else None
 
 
+async def note_unheard(redis: RedisStore, grant_id: UUID, secret_hash: Digest, seconds: int) -> None:
+    """Tell all replicas that nobody heard whether this use was committed. Raises StoreUnavailable."""
+    await redis.command("SET", redis.key("unheard", str(grant_id)), secret_hash.hex(), "EX", seconds)
+
+
+async def take_unheard(redis: RedisStore, grant_id: UUID) -> Digest | None:
+    """The use of a code that was noted so, once; None: there is none. Raises StoreUnavailable."""
+    found = await redis.command("GETDEL", redis.key("unheard", str(grant_id)))
+    return bytes.fromhex(found) if found else None
+
+
 def _redeemed(row: Any) -> Redeemed:
     return Redeemed(
         verdict=row["verdict"],
+        secret_hash=row["secret_hash"],
         session_id=row["session_id"],
         client_id=row["client_id"],
         scope=tuple(row["scope"]),
