@@ -224,6 +224,11 @@ TEXT: dict[str, tuple[str, str]] = {
         "The address is mistyped, or the page has gone.",
         "Die Adresse ist falsch geschrieben, oder die Seite gibt es nicht mehr.",
     ),
+    "error.role_missing": ("No access with this account", "Kein Zugriff mit diesem Konto"),
+    "error.role_missing.explain": (
+        "Only accounts with another role can connect this device. Your code is correct, and nothing was changed.",
+        "Nur Konten mit einer anderen Rolle können dieses Gerät verbinden. Ihr Code stimmt, und nichts wurde geändert.",
+    ),
     "error.too_many": ("A little too fast", "Etwas zu schnell"),
     "error.too_many.explain": (
         "There were too many attempts. Please try again in {wait}.",

@@ -91,7 +91,7 @@ async def device_post(request: Request) -> Reply:
     request.client_id = found.client.id
     if isinstance(found, RoleMissing):
         request.reason = "role_missing"
-        return failure(request, "forbidden")
+        return failure(request, "role_missing")
     return _confirm(request, account, found)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from authsvc.web import pages
 from authsvc.web.browser import language_of, look
 from authsvc.web.http import Reply, Request
+from authsvc.web.pages import FailureKind
 from authsvc.web.reply import error_reply
 
-Kind = Literal["bad_request", "expired", "forbidden", "not_found", "too_many", "unavailable", "server_error"]
-_KINDS: dict[int, Kind] = {
+_KINDS: dict[int, FailureKind] = {
     403: "forbidden", 404: "not_found", 429: "too_many", 500: "server_error", 503: "unavailable",
 }  # fmt: skip
 
@@ -25,7 +23,7 @@ def page_error_reply(request: Request, error: Exception) -> Reply:
     return failure(request, kind, retry_after=retry_after, status=answer.status)
 
 
-def failure(request: Request, kind: Kind, *, retry_after: int = 1, status: int | None = None) -> Reply:
+def failure(request: Request, kind: FailureKind, *, retry_after: int = 1, status: int | None = None) -> Reply:
     """The error page, with `request.reason` and the request's id to quote. `status`: another than the kind's own."""
     try:
         language = language_of(request)

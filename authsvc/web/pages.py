@@ -189,20 +189,26 @@ class TurnedAway:
     action: str = "/login"
 
 
+FailureKind = Literal[
+    "bad_request", "expired", "forbidden", "not_found", "role_missing", "too_many", "unavailable", "server_error"
+]
+_FAILURE_STATUS = {
+    "forbidden": 403, "role_missing": 403, "not_found": 404, "too_many": 429, "unavailable": 503, "server_error": 500,
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """`reference`: the request id; `reason`: our own lower_snake word, never input."""
 
-    kind: Literal["bad_request", "expired", "forbidden", "not_found", "too_many", "unavailable", "server_error"]
+    kind: FailureKind
     reference: str = ""
     reason: str = ""
     retry_after: int = 1
 
     @property
     def status(self) -> int:
-        return {"forbidden": 403, "not_found": 404, "too_many": 429, "unavailable": 503, "server_error": 500}.get(
-            self.kind, 400
-        )
+        return _FAILURE_STATUS.get(self.kind, 400)
 
 
 @dataclass(frozen=True, slots=True)

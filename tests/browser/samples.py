@@ -123,6 +123,9 @@ PAGES: dict[str, Callable[[Look, str], Reply]] = {
     "error": lambda look, lang: pages.error_page(
         look, lang, pages.Failure("bad_request", "7f3a9c0000001a", "redirect_uri_not_registered")
     ),
+    "error-role": lambda look, lang: pages.error_page(
+        look, lang, pages.Failure("role_missing", "7f3a9c0000001c", "role_missing")
+    ),
     "error-unavailable": lambda look, lang: pages.error_page(
         look, lang, pages.Failure("unavailable", "7f3a9c0000001b", retry_after=4)
     ),

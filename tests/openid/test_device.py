@@ -384,7 +384,9 @@ async def test_a_complete_link_fills_the_form_and_allows_nothing(house: Service)
 async def test_a_person_without_the_role_cannot_allow_the_device(house: Service) -> None:
     asked = await ask(house)
     stranger = await browser(house, "test@example.com")
-    assert (await enter(stranger, asked["user_code"])).status_code == 403
+    turned_away = await enter(stranger, asked["user_code"])
+    assert turned_away.status_code == 403
+    assert "<h1>No access with this account</h1>" in turned_away.text  # it is the account, not the form
     bartender = await browser(house)
     page = await enter(bartender, asked["user_code"])
     theirs = {**fields(page), "csrf": fields(await stranger.get("/device"))["csrf"], "decision": "allow"}

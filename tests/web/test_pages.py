@@ -337,8 +337,8 @@ def test_who_lacks_the_role_is_told_so_and_may_use_another_account() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "status"),
-    [("bad_request", 400), ("forbidden", 403), ("not_found", 404), ("too_many", 429), ("server_error", 500),
-     ("unavailable", 503), ("expired", 400)],
+    [("bad_request", 400), ("forbidden", 403), ("role_missing", 403), ("not_found", 404), ("too_many", 429),
+     ("server_error", 500), ("unavailable", 503), ("expired", 400)],
 )  # fmt: skip
 @every_language
 def test_an_error_page_has_its_status_and_a_reference(kind: str, status: int, language: str) -> None:
