@@ -148,6 +148,13 @@ def metadata_of(client: Client) -> dict[str, Any]:
     return answer | {name: value for name in (*_LINKS, *_ASKED) if (value := getattr(client, name)) is not None}
 
 
+def sector_of(redirect_uris: tuple[str, ...]) -> str | None:
+    """OpenID Connect Core section 8.1: the one host of all redirect URIs; None: there are several. Loopback and private
+    schemes are nobody's in particular, so such a client is a sector of its own ('')."""
+    hosts = {urlsplit(uri).hostname or "" if urlsplit(uri).scheme == "https" else "" for uri in redirect_uris}
+    return None if len(hosts) > 1 else next(iter(hosts), "")
+
+
 class _Wrong(Exception):
     def __init__(self, description: str, reason: str, error: str = "invalid_client_metadata") -> None:
         super().__init__(reason)
@@ -247,12 +254,10 @@ def _scopes(said: Mapping[str, Any], grant_types: frozenset[str]) -> tuple[str, 
 
 
 def _sector(redirect_uris: tuple[str, ...]) -> str:
-    """OpenID Connect Core section 8.1: the one host of all redirect URIs. Loopback and private schemes are nobody's in
-    particular, so such a client is a sector of its own ('')."""
-    hosts = {urlsplit(uri).hostname or "" if urlsplit(uri).scheme == "https" else "" for uri in redirect_uris}
-    if len(hosts) > 1:
+    sector = sector_of(redirect_uris)
+    if sector is None:
         raise _Wrong("The redirect URIs of a pairwise client have one host.", "sector_several_hosts")
-    return hosts.pop() if hosts else ""
+    return sector
 
 
 def _name(said: Mapping[str, Any]) -> str | None:

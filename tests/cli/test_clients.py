@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import asyncpg
@@ -11,7 +12,11 @@ import httpx2
 import pytest
 
 from authsvc.keyring import jwk
+from authsvc.oauth.records import Client
 from tests.cli.conftest import Cli, answer
+
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+REDIRECTS = ["--redirect-uri", "https://a.example/cb", "--redirect-uri", "https://b.example/cb"]
 
 
 def listed(cli: Cli, client_id: str) -> dict[str, object]:
@@ -30,7 +35,7 @@ def test_a_public_client_is_added_with_its_policy(cli: Cli) -> None:
         "--redirect-uri", "https://bar.example.com/callback", "--redirect-uri", "http://127.0.0.1:5173/callback",
     )  # fmt: skip
     row = listed(cli, "bar")
-    assert row["grant_types"] == ["refresh_token"]
+    assert row["grant_types"] == ["authorization_code", "refresh_token"]
     assert row["scopes"] == ["openid", "profile"]
     assert row["required_role"] == "bartender"
     assert row["remember_me_allowed"] is False
@@ -39,6 +44,110 @@ def test_a_public_client_is_added_with_its_policy(cli: Cli) -> None:
     assert len(row["redirect_uris"]) == 2  # type: ignore[arg-type]
     assert "no remember me, strict, role bartender" in cli("clients", "list").stdout
     assert "already" in cli("clients", "add", "bar", "--public", code=1).stderr
+
+
+def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli) -> None:
+    cli(
+        "clients", "add", "bank", "--confidential", "--native", "--jwks-uri", "https://bank.example/jwks",
+        "--auth-method", "private_key_jwt", "--redirect-uri", "https://bank.example/cb", "--require-par",
+        "--dpop-bound", "--pairwise", "--post-logout-redirect-uri", "https://bank.example/bye", "--scope", "openid",
+        "--backchannel-logout-uri", "https://bank.example/logout", "--client-uri", "https://bank.example/",
+        "--policy-uri", "https://bank.example/policy", "--tos-uri", "https://bank.example/terms",
+        "--grant-type", "authorization_code", "--grant-type", "token_exchange", "--grant-type", "device_code",
+        "--exchange-audience", "https://orders.example", "--exchange-subject", "https://bank.example",
+        "--first-party", "--introspection", "--required-role", "customer", "--no-remember-me", "--strict",
+        "--audience", "https://api.example", "--access-token-seconds", "60", "--session-seconds", "3600",
+        "--remember-me-seconds", "7200", "--name", "The Bank",
+    )  # fmt: skip
+    row = listed(cli, "bank")
+    assert row == {
+        "id": "bank", "name": "The Bank", "kind": "confidential", "secrets": 0, "registered_itself": False,
+        "application_type": "native", "jwks": None, "jwks_uri": "https://bank.example/jwks",
+        "token_endpoint_auth_method": "private_key_jwt", "redirect_uris": ["https://bank.example/cb"],
+        "require_pushed_authorization_requests": True, "dpop_bound_access_tokens": True, "subject_type": "pairwise",
+        "sector": "bank.example", "post_logout_redirect_uris": ["https://bank.example/bye"], "scopes": ["openid"],
+        "backchannel_logout_uri": "https://bank.example/logout", "client_uri": "https://bank.example/",
+        "policy_uri": "https://bank.example/policy", "tos_uri": "https://bank.example/terms",
+        "grant_types": ["authorization_code", "urn:ietf:params:oauth:grant-type:device_code", EXCHANGE],
+        "exchange_audiences": ["https://orders.example"], "exchange_subjects": ["https://bank.example"],
+        "first_party": True, "introspection": True, "required_role": "customer", "remember_me_allowed": False,
+        "refresh_grace_seconds": 0, "audiences": ["https://api.example"], "access_token_seconds": 60,
+        "session_seconds": 3600, "remember_me_seconds": 7200,
+    }  # fmt: skip
+    told = {item.name for item in fields(Client)} - {"secret_hashes", "registration_hash"}
+    assert set(row) == told | {"secrets", "registered_itself"}
+    plain = {item.name: item.default for item in fields(Client)}
+    default = {name for name in told if row[name] == plain[name]}
+    assert default == {"jwks"}, "an option is missing for these"
+    line = next(line for line in cli("clients", "list").stdout.splitlines() if line.startswith("bank "))
+    for words in (
+        "keys at its jwks_uri (private_key_jwt only)", "authorization_code device_code token_exchange", "native",
+        "pushed requests only", "DPoP only", "pairwise for bank.example", "told of logouts",
+        "exchange for https://orders.example",
+    ):  # fmt: skip
+        assert words in line
+
+
+async def test_what_the_options_say_is_what_happens(cli: Cli, http: httpx2.AsyncClient) -> None:
+    words = ("clients", "add", "poster", "--confidential", "--auth-method", "client_secret_post", "--json")
+    secret = answer(await asyncio.to_thread(cli, *words))["client_secret"]
+    form = {"grant_type": "client_credentials"}
+    assert await token(http, "poster", secret) == 401
+    posted = await http.post("/token", data={**form, "client_id": "poster", "client_secret": secret})
+    assert posted.status_code == 200
+    await asyncio.to_thread(
+        cli, "clients", "add", "pusher", "--public", "--require-par", "--redirect-uri", "http://[::1]/"
+    )
+    asked = {"client_id": "pusher", "response_type": "code", "redirect_uri": "http://[::1]/",
+             "code_challenge": "x" * 43, "code_challenge_method": "S256"}  # fmt: skip
+    answered = await http.get("/authorize", params=asked)
+    assert "The+request+must+be+pushed" in answered.headers["location"]
+    assert (await http.post("/par", data=asked)).status_code == 201
+    await asyncio.to_thread(
+        cli, "clients", "add", "bound", "--confidential", "--dpop-bound", "--secret-stdin", input="s" * 32
+    )
+    refused = await http.post("/token", data=form, auth=("bound", "s" * 32))
+    assert refused.json()["error"] in ("invalid_dpop_proof", "use_dpop_nonce")
+
+
+@pytest.mark.parametrize(
+    ("words", "grants", "secrets", "sector"),
+    [
+        (["--public"], ["refresh_token"], 0, ""),
+        (["--confidential"], ["client_credentials"], 1, ""),
+        (["--confidential", *REDIRECTS], ["authorization_code", "refresh_token"], 1, ""),
+        (["--confidential", "--jwks-uri", "https://a.example/jwks"], ["client_credentials"], 0, ""),
+        (["--confidential", "--jwks-uri", "https://a.example/jwks", "--auth-method", "client_secret_basic"],
+         ["client_credentials"], 1, ""),
+        (["--public", "--pairwise", *REDIRECTS, "--sector", "a.example"], ["authorization_code", "refresh_token"], 0,
+         "a.example"),
+        (["--public", "--pairwise", "--native", "--redirect-uri", "com.example.app:/cb"],
+         ["authorization_code", "refresh_token"], 0, ""),
+        (["--confidential", "--grant-type", EXCHANGE, "--exchange-audience", "https://a.example"], [EXCHANGE], 1, ""),
+    ],
+    ids=range(8),
+)  # fmt: skip
+def test_what_is_left_away_is_what_such_a_client_needs(
+    cli: Cli, words: list[str], grants: list[str], secrets: int, sector: str
+) -> None:
+    cli("clients", "add", "x", *words)
+    row = listed(cli, "x")
+    assert (row["grant_types"], row["secrets"], row["sector"]) == (grants, secrets, sector)
+
+
+async def test_a_client_that_registered_itself_is_listed_as_such(cli: Cli, http: httpx2.AsyncClient) -> None:
+    made = answer(await asyncio.to_thread(cli, "clients", "registration-token", "--json"))
+    headers = {"Authorization": f"Bearer {made['registration_token']}"}
+    members = {"redirect_uris": ["https://shop.example/callback"]}
+    client = (await http.post("/register", json=members, headers=headers)).json()
+    shown = await asyncio.to_thread(cli, "clients", "list", "--json")
+    row = next(row for row in answer(shown) if row["id"] == client["client_id"])
+    assert row["registered_itself"] is True
+    assert "registration_hash" not in row
+    assert "registered itself" in (await asyncio.to_thread(cli, "clients", "list")).stdout
+    await asyncio.to_thread(cli, "clients", "remove", client["client_id"], "--yes")
+    headers = {"Authorization": f"Bearer {client['registration_access_token']}"}
+    assert (await http.get(client["registration_client_uri"], headers=headers)).status_code == 401
 
 
 async def test_a_made_secret_is_shown_once_and_works(
@@ -103,6 +212,30 @@ async def test_a_removed_client_is_refused_and_its_tokens_are_void(cli: Cli, htt
         (["--public", "--scope", "a b"], "scope"),
         (["--public", "--grant-type", "password"], "password"),
         (["--public", "--access-token-seconds", "5"], "access-token-seconds"),
+        (["--public", "--grant-type", "token_exchange"], "confidential"),
+        (["--public", "--grant-type", EXCHANGE], "confidential"),
+        (["--public", "--grant-type", "authorization_code"], "--redirect-uri"),
+        (["--public", "--auth-method", "client_secret_post"], "confidential"),
+        (["--public", "--jwks-uri", "https://a.example/jwks"], "confidential"),
+        (["--public", "--name", "a\x1b[2J"], "--name"),
+        (["--public", "--sector", "a.example"], "--pairwise"),
+        (["--public", "--pairwise", "--sector", "https://a.example"], "--sector"),
+        (["--public", "--pairwise", *REDIRECTS], "--sector"),
+        (["--public", "--pairwise", "--redirect-uri", "https://["], "redirect URI"),
+        (["--public", "--post-logout-redirect-uri", "http://a.example/"], "post-logout redirect URI"),
+        (["--public", "--backchannel-logout-uri", "http://a.example/"], "--backchannel-logout-uri"),
+        (["--public", "--backchannel-logout-uri", "https://10.0.0.1/"], "AUTHSVC_OUTGOING_PRIVATE"),
+        (["--public", "--tos-uri", "javascript:alert(1)"], "--tos-uri"),
+        (["--public", "--policy-uri", "http://localhost/"], "--policy-uri"),
+        (["--confidential", "--jwks-uri", "http://a.example/jwks"], "--jwks-uri"),
+        (["--confidential", "--jwks-uri", "https://169.254.169.254/"], "--jwks-uri"),
+        (["--confidential", "--auth-method", "private_key_jwt"], "--jwks"),
+        (["--confidential", "--auth-method", "private_key_jwt", "--secret-stdin"], "--secret-stdin"),
+        (["--confidential", "--auth-method", "none"], "--auth-method"),
+        (["--confidential", "--grant-type", "token_exchange"], "--exchange-audience"),
+        (["--confidential", "--exchange-audience", "https://a.example"], "token_exchange"),
+        (["--confidential", "--exchange-subject", "https://a.example"], "token_exchange"),
+        (["--confidential", "--grant-type", "token_exchange", "--exchange-audience", "a b"], "audience"),
     ],
 )
 def test_what_would_be_unsafe_is_refused_before_anything_is_written(cli: Cli, words: list[str], why: str) -> None:

@@ -1,0 +1,230 @@
+"""`authsvc clients add`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from authsvc.cli.console import Refused, json_option, show_json
+
+if TYPE_CHECKING:
+    from authsvc.oauth.records import Client
+    from authsvc.runtime import Runtime
+
+SHORT = {
+    "device_code": "urn:ietf:params:oauth:grant-type:device_code",
+    "token_exchange": "urn:ietf:params:oauth:grant-type:token-exchange",
+}
+"""What people type for grant types that are URNs; the URN itself is taken too."""
+GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", *SHORT)
+AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt")
+
+secret_stdin = click.option(
+    "--secret-stdin", is_flag=True, help="Read the secret from standard input instead of making one."
+)
+Decorate = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+class _GrantType(click.Choice[str]):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        known = {urn: short for short, urn in SHORT.items()}
+        word = super().convert(known.get(value, value), param, ctx)
+        return SHORT.get(word, word)
+
+
+# Their names are those of the record's fields: what is not in `_own` below goes into the record as it is.
+_OPTIONS: tuple[Decorate, ...] = (
+    click.option("--name", help="What people read; the id where it is left away."),
+    click.option("--public", "kind", flag_value="public", help="A frontend: it cannot keep a secret."),
+    click.option("--confidential", "kind", flag_value="confidential", help="A service: it has a secret or keys."),
+    click.option("--native", is_flag=True, help="An application on people's devices: any port on its loopback URI."),
+    click.option(
+        "--redirect-uri", "redirect_uris", multiple=True, metavar="URI", help="Exactly as used; several times."
+    ),
+    click.option(
+        "--grant-type", "grant_types", multiple=True, type=_GrantType(GRANT_TYPES),
+        help="Several times. Else: with a redirect URI authorization_code and refresh_token; without one refresh_token "
+        "for a public client, client_credentials for a confidential one.",
+    ),
+    click.option("--scope", "scopes", multiple=True, metavar="WORD", help="A scope it may have; several times."),
+    click.option("--audience", "audiences", multiple=True, metavar="URI", help="Who takes its tokens; several times."),
+    click.option("--first-party", is_flag=True, help="One of our own: no consent, may log people in by password."),
+    click.option("--required-role", metavar="ROLE", help="Only people with this role log in here."),
+    click.option("--no-remember-me", is_flag=True, help="Its sessions are never the long ones."),
+    click.option("--introspection", is_flag=True, help="May ask about tokens at /introspect."),
+    click.option("--jwks", type=click.File("rb"), metavar="FILE", help="Public keys for private_key_jwt, no secret."),
+    click.option("--jwks-uri", metavar="URI", help="Where it publishes them, instead."),
+    click.option(
+        "--auth-method", "token_endpoint_auth_method", type=click.Choice(AUTH_METHODS),
+        help="The only way it proves itself; else by whatever it has.",
+    ),
+    click.option("--require-par", "require_pushed_authorization_requests", is_flag=True,
+                 help="Its authorization requests must be pushed to /par."),
+    click.option("--dpop-bound", "dpop_bound_access_tokens", is_flag=True, help="No token without a DPoP proof."),
+    click.option("--pairwise", is_flag=True, help="Knows people by subjects that other clients do not know."),
+    click.option("--sector", default="", metavar="HOST", help="Pairwise clients of one sector share their subjects; "
+                 "the host of the redirect URIs where it is left away."),
+    click.option("--post-logout-redirect-uri", "post_logout_redirect_uris", multiple=True, metavar="URI",
+                 help="Where people may go from /logout; several times."),
+    click.option("--backchannel-logout-uri", metavar="URI", help="Is told there of the end of sessions."),
+    click.option("--exchange-audience", "exchange_audiences", multiple=True, metavar="URI",
+                 help="For whom it may exchange tokens (--grant-type token_exchange); several times."),
+    click.option("--exchange-subject", "exchange_subjects", multiple=True, metavar="URI",
+                 help="Its name, beside its id, as the audience of tokens it may exchange; several times."),
+    click.option("--client-uri", metavar="URI", help="Its home page."),
+    click.option("--policy-uri", metavar="URI", help="Its privacy policy; the consent page links to it."),
+    click.option("--tos-uri", metavar="URI", help="Its terms of service; likewise."),
+    click.option("--access-token-seconds", type=click.IntRange(10, 86_400), help="Life of its access tokens."),
+    click.option("--session-seconds", type=click.IntRange(60, 315_360_000), help="Life of its sessions."),
+    click.option("--remember-me-seconds", type=click.IntRange(60, 315_360_000), help="Life with remember me."),
+    click.option("--strict", is_flag=True, help="A used refresh token is never answered again, not even in a retry."),
+    secret_stdin,
+    json_option,
+)  # fmt: skip
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("client_id", metavar="ID")
+@_options
+def add(client_id: str, secret_stdin: bool, as_json: bool, **said: Any) -> None:
+    """Register a client. A confidential one gets a secret, which is printed once and not kept, or names its keys.
+
+    Redirect URIs are https, http on localhost, or have a private scheme with a dot; without a fragment.
+
+    \b
+    Examples:
+      authsvc clients add shop --confidential --redirect-uri https://shop.example.com/cb --scope openid --scope profile
+      authsvc clients add bar --public --first-party --required-role bartender --scope openid --scope profile
+      authsvc clients add app --public --native --redirect-uri com.example.app:/cb --scope openid --dpop-bound
+      authsvc clients add tv --public --grant-type device_code --grant-type refresh_token --scope offline_access
+      authsvc clients add billing --confidential --scope api --audience https://api.example.com
+      authsvc clients add reports --confidential --jwks public-keys.json --access-token-seconds 300
+      authsvc clients add bank --confidential --jwks-uri https://bank.example/jwks --auth-method private_key_jwt
+              --redirect-uri https://bank.example/cb --require-par --pairwise
+              --backchannel-logout-uri https://bank.example/logout
+      authsvc clients add gateway --confidential --grant-type token_exchange --exchange-audience https://orders.example
+    """
+    from authsvc.cli.client_rules import problem_of
+    from authsvc.cli.running import actor, operate
+    from authsvc.flows import manage_clients
+
+    if said["kind"] is None:
+        raise click.UsageError("say what it is: --public (a frontend) or --confidential (a service)")
+    secret = _secret(said, from_stdin=secret_stdin)
+    client = _client(client_id, said, secret)
+    if problem := problem_of(client):
+        raise click.UsageError(problem)
+
+    async def work(runtime: Runtime) -> bool:
+        _check_reach(runtime, client)
+        return await manage_clients.add(runtime, actor(), client)
+
+    if not operate(work):
+        raise Refused(f"there is a client {client_id} already: `authsvc clients list` shows it")
+    made = None if secret_stdin else secret
+    if as_json:
+        show_json({"id": client.id, "kind": client.kind, **({"client_secret": made} if made else {})})
+        return
+    click.echo(f"Added the {client.kind} client {client.id}.")
+    show_secret(made)
+
+
+def _client(client_id: str, said: dict[str, Any], secret: str | None) -> Client:
+    from authsvc.oauth.records import Client
+
+    own = {"name", "grant_types", "jwks", "native", "no_remember_me", "pairwise", "sector", "strict"}
+    fields: dict[str, Any] = {name: tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value
+              for name, value in said.items() if name not in own}  # fmt: skip
+    return Client(
+        id=client_id,
+        name=said["name"] or client_id,
+        secret_hashes=(digest_of(secret),) if secret else (),
+        grant_types=frozenset(said["grant_types"] or _usual_grants(said)),
+        jwks=_read_jwks(said["jwks"]) if said["jwks"] else None,
+        application_type="native" if said["native"] else "web",
+        subject_type="pairwise" if said["pairwise"] else "public",
+        sector=_sector(said),
+        remember_me_allowed=not said["no_remember_me"],
+        refresh_grace_seconds=0 if said["strict"] else None,
+        **fields,
+    )
+
+
+def _sector(said: dict[str, Any]) -> str:
+    from authsvc.oauth.redirect_uri import registration_problem
+    from authsvc.oauth.registration import sector_of
+
+    named: str = said["sector"]
+    if named and not said["pairwise"]:
+        raise click.UsageError("--sector is for --pairwise clients")
+    if named or not said["pairwise"]:
+        return named
+    sector = sector_of(tuple(uri for uri in said["redirect_uris"] if not registration_problem(uri)))
+    if sector is None:
+        raise click.UsageError("redirect URIs with several hosts: say with --sector which one subjects are made for")
+    return sector
+
+
+def _usual_grants(said: dict[str, Any]) -> tuple[str, ...]:
+    if said["redirect_uris"]:
+        return ("authorization_code", "refresh_token")
+    return ("refresh_token",) if said["kind"] == "public" else ("client_credentials",)
+
+
+def _check_reach(runtime: Runtime, client: Client) -> None:
+    """What the service itself asks must be where it may ask. Raises UsageError."""
+    for option, uri in (("--jwks-uri", client.jwks_uri), ("--backchannel-logout-uri", client.backchannel_logout_uri)):
+        if uri is not None and not runtime.outgoing.may_ask(uri):
+            raise click.UsageError(
+                f"{option} must be an https address that is public (or AUTHSVC_OUTGOING_PRIVATE is on)"
+            )
+
+
+def _secret(said: dict[str, Any], *, from_stdin: bool) -> str | None:
+    has_keys = bool(said["jwks"] or said["jwks_uri"])
+    if said["kind"] == "public":
+        if has_keys or from_stdin:
+            raise click.UsageError("a public client has neither secret nor keys: make it --confidential")
+        return None
+    method = said["token_endpoint_auth_method"]
+    if from_stdin:
+        if method == "private_key_jwt":
+            raise click.UsageError("--auth-method private_key_jwt takes no secret: leave --secret-stdin away")
+        from authsvc.cli.secret_input import read_secret
+
+        return read_secret()
+    needs_one = method != "private_key_jwt" if method else not has_keys
+    return secrets.token_urlsafe(32) if needs_one else None
+
+
+def digest_of(secret: str) -> bytes:
+    return sha256(secret.encode()).digest()
+
+
+def show_secret(secret: str | None) -> None:
+    if secret:
+        click.echo(f"Its secret, shown only now:\n\n  {secret}\n")
+
+
+def _read_jwks(file: BinaryIO) -> dict[str, Any]:
+    """The public keys of a client (RFC 7517 section 5). Raises UsageError."""
+    from authsvc.keyring.algorithms import KeyRefused
+    from authsvc.keyring.client_jwks import MAX_BYTES, read_client_jwks
+
+    try:
+        return read_client_jwks(json.loads(file.read(MAX_BYTES)))
+    except (ValueError, RecursionError):
+        raise click.UsageError('--jwks: not a JWKS ({"keys": [...]}) of 1 to 10 keys') from None
+    except KeyRefused as refused:
+        raise click.UsageError(f"--jwks: {refused}") from None
