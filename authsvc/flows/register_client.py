@@ -19,7 +19,7 @@ from authsvc.keyring.algorithms import KeyRefused
 from authsvc.keyring.client_jwks import read_client_jwks
 from authsvc.oauth.errors import BearerRejected, MetadataRefusedError, Rejected
 from authsvc.oauth.records import Client
-from authsvc.oauth.registration import Metadata, Refused, client_of, judge_change, judge_metadata
+from authsvc.oauth.registration import Metadata, Refused, client_of, judge_change, judge_metadata, new_client
 from authsvc.runtime import Runtime
 from authsvc.store import audit, clients, registrations
 
@@ -45,17 +45,12 @@ async def admit(runtime: Runtime, token: str, *, network: str) -> None:
 
 async def register_client(runtime: Runtime, token: str, members: Mapping[str, Any]) -> Registered:
     """A new client for one use of the token. Raises Rejected, BearerRejected, StoreUnavailable."""
-    metadata, jwks = _judged(runtime, members)
+    metadata, jwks = _judged(runtime, members, None)
     client_id = runtime.entropy(16).hex()
     access_token = _random(runtime)
     secret = _random(runtime) if metadata.has_secret else None
-    client = client_of(
-        metadata,
-        client_id,
-        jwks=jwks,
-        secret_hashes=(_digest(secret),) if secret else (),
-        registration_hash=_digest(access_token),
-    )
+    fresh = new_client(client_id, _digest(access_token))
+    client = client_of(fresh, metadata, jwks=jwks, secret_hashes=(_digest(secret),) if secret else ())
     async with runtime.db.transaction(seconds=10) as connection:
         spent = await registrations.spend(connection, _digest(token))
         if spent is None:  # somebody else took the last use since
@@ -90,20 +85,20 @@ async def read_registration(runtime: Runtime, client: Client, token: str) -> Reg
 
 
 async def change_registration(runtime: Runtime, client_id: str, token: str, members: Mapping[str, Any]) -> Registered:
-    """All of it anew (section 2.2). A secret is made where the client had none. Raises Rejected, BearerRejected,
-    StoreUnavailable."""
-    metadata, jwks = _judged(runtime, members)
+    """All of it anew (section 2.2), but for what an operator gave. A secret is made where it had none.
+
+    Raises Rejected, BearerRejected, StoreUnavailable.
+    """
     async with runtime.db.transaction(seconds=10) as connection:
         known = await clients.lock(connection, client_id)
-        if known is None or known.registration_hash is None or not _is_its_token(known, token):
+        if known is None or not _is_its_token(known, token):
             raise _not_admitted("registration_access_token_wrong")
         if refused := judge_change(members, known) or _judge_secret(members, known):
             raise _refused(refused)
+        metadata, jwks = _judged(runtime, members, known)
         secret = _random(runtime) if metadata.has_secret and not known.secret_hashes else None
         hashes = (_digest(secret),) if secret else known.secret_hashes if metadata.has_secret else ()
-        client = client_of(
-            metadata, client_id, jwks=jwks, secret_hashes=hashes, registration_hash=known.registration_hash
-        )
+        client = client_of(known, metadata, jwks=jwks, secret_hashes=hashes)
         await clients.replace(connection, client)
         issued_at = await registrations.issued_at(connection, client_id)
         await audit.record(connection, "client_changed", f"client:{client_id}", client_id=client_id, kind=client.kind)
@@ -116,8 +111,10 @@ async def end_registration(runtime: Runtime, client: Client) -> None:
         raise _not_admitted("registration_access_token_wrong")
 
 
-def _judged(runtime: Runtime, members: Mapping[str, Any]) -> tuple[Metadata, dict[str, Any] | None]:
-    metadata = judge_metadata(members, loopback=runtime.settings.dev_mode)
+def _judged(
+    runtime: Runtime, members: Mapping[str, Any], known: Client | None
+) -> tuple[Metadata, dict[str, Any] | None]:
+    metadata = judge_metadata(members, loopback=runtime.settings.dev_mode, known=known)
     if isinstance(metadata, Refused):
         raise _refused(metadata)
     for name in ("jwks_uri", "backchannel_logout_uri"):  # asked by us: not for the machines behind us

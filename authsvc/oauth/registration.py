@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -69,14 +69,15 @@ class Metadata:
         return self.method in SECRET_METHODS
 
 
-def judge_metadata(members: Mapping[str, Any], *, loopback: bool) -> Metadata | Refused:
+def judge_metadata(members: Mapping[str, Any], *, loopback: bool, known: Client | None = None) -> Metadata | Refused:
     """Judge what a client sent. Null is as if omitted (RFC 7592 section 2.2), unknown members are ignored.
 
-    `loopback`: development, where a web application may be on this machine, by plain http.
+    `loopback`: development, where a web application may be on this machine, by plain http. `known`: the client as it is
+    registered now; the scopes and grant types that an operator gave it since it may keep.
     """
     said = {name: value for name, value in members.items() if value is not None}
     try:
-        return _read(said, loopback)
+        return _read(said, loopback, known)
     except _Wrong as wrong:
         return wrong.refused
 
@@ -91,19 +92,21 @@ def judge_change(members: Mapping[str, Any], client: Client) -> Refused | None:
     return None
 
 
+def new_client(client_id: str, registration_hash: Digest) -> Client:
+    """Nobody's own, without any right."""
+    return Client(id=client_id, name=client_id, kind="public", registration_hash=registration_hash)
+
+
 def client_of(
-    metadata: Metadata,
-    client_id: str,
-    *,
-    jwks: Mapping[str, Any] | None,
-    secret_hashes: tuple[Digest, ...],
-    registration_hash: Digest,
+    known: Client, metadata: Metadata, *, jwks: Mapping[str, Any] | None, secret_hashes: tuple[Digest, ...]
 ) -> Client:
-    """The client that is registered: nobody's own, without any right beyond its metadata."""
-    return Client(
-        id=client_id,
-        name=metadata.name or client_id,
-        kind="public" if metadata.method == "none" else "confidential",
+    """`known` with other metadata. What is none (roles, lifetimes, rights) stays as the operator has it."""
+    public = metadata.method == "none"
+    return replace(
+        known,
+        name=metadata.name or known.id,
+        kind="public" if public else "confidential",
+        introspection=known.introspection and not public,
         secret_hashes=secret_hashes,
         redirect_uris=metadata.redirect_uris,
         grant_types=metadata.grant_types,
@@ -116,7 +119,6 @@ def client_of(
         require_pushed_authorization_requests=metadata.require_pushed_authorization_requests,
         dpop_bound_access_tokens=metadata.dpop_bound_access_tokens,
         token_endpoint_auth_method=metadata.method,
-        registration_hash=registration_hash,
         jwks_uri=metadata.uris.get("jwks_uri"),
         backchannel_logout_uri=metadata.uris.get("backchannel_logout_uri"),
         client_uri=metadata.uris.get("client_uri"),
@@ -161,17 +163,19 @@ class _Wrong(Exception):
         self.refused = Refused(error, description, reason)
 
 
-def _read(said: Mapping[str, Any], loopback: bool) -> Metadata:
+def _read(said: Mapping[str, Any], loopback: bool, known: Client | None) -> Metadata:
     if "software_statement" in said:
         raise _Wrong("No software statement is approved here.", "software_statement", "unapproved_software_statement")
     _ways(said)
     application_type = _one_of(said, "application_type", ("web", "native"), "web")
-    grant_types = _grant_types(said)
+    grant_types = _grant_types(said, known.grant_types if known else frozenset())
     redirect_uris = _redirect_uris(said, "redirect_uris", application_type, loopback)
     if "authorization_code" in grant_types and not redirect_uris:
         raise _Wrong("A client that asks for codes needs redirect_uris.", "redirect_uris_missing", _REDIRECT)
     method = _one_of(said, "token_endpoint_auth_method", CLIENT_AUTH_METHODS, "client_secret_basic")
     _keys(said, method)
+    if method == "none" and not grant_types <= set(GRANT_TYPES):
+        raise _Wrong("These grant types need a client that authenticates.", "grant_types_of_public_client")
     subject_type = _one_of(said, "subject_type", ("public", "pairwise"), "public")
     links = {name: _link(said, name, plain=False) for name in _LINKS if name in said}
     asked = {name: _link(said, name, plain=loopback) for name in _ASKED if name in said}
@@ -181,7 +185,7 @@ def _read(said: Mapping[str, Any], loopback: bool) -> Metadata:
         redirect_uris=redirect_uris,
         grant_types=grant_types,
         method=method,
-        scopes=_scopes(said, grant_types),
+        scopes=_scopes(said, grant_types, known.scopes if known else ()),
         subject_type=subject_type,
         sector=_sector(redirect_uris) if subject_type == "pairwise" else "",
         post_logout_redirect_uris=_redirect_uris(said, "post_logout_redirect_uris", application_type, loopback),
@@ -204,10 +208,10 @@ def _ways(said: Mapping[str, Any]) -> None:
             raise _Wrong(f"The member {name} is not supported.", f"{name}_unsupported")
 
 
-def _grant_types(said: Mapping[str, Any]) -> frozenset[str]:
+def _grant_types(said: Mapping[str, Any], had: frozenset[str]) -> frozenset[str]:
     """RFC 7591 section 2.1: response types and grant types say the same."""
     grant_types = frozenset(_strings(said, "grant_types", ("authorization_code",)))
-    if not grant_types or not grant_types <= set(GRANT_TYPES):
+    if not grant_types or not grant_types <= {*GRANT_TYPES, *had}:
         raise _Wrong(f"A client may register these grant types: {', '.join(GRANT_TYPES)}.", "grant_types")
     code = "authorization_code" in grant_types
     if "refresh_token" in grant_types and not code and DEVICE_CODE not in grant_types:
@@ -244,11 +248,11 @@ def _keys(said: Mapping[str, Any], method: str) -> None:
         raise _Wrong("A client without authentication has no keys.", "jwks_of_public_client")
 
 
-def _scopes(said: Mapping[str, Any], grant_types: frozenset[str]) -> tuple[str, ...]:
+def _scopes(said: Mapping[str, Any], grant_types: frozenset[str], had: tuple[str, ...]) -> tuple[str, ...]:
     allowed = [scope for scope in SCOPES if scope != "offline_access" or "refresh_token" in grant_types]
     text = said.get("scope")
     scopes = tuple(allowed) if text is None else parse_scope(text) if isinstance(text, str) else None
-    if not scopes or not set(scopes) <= set(allowed):
+    if not scopes or not set(scopes) <= {*allowed, *had} - (set(SCOPES) - set(allowed)):
         raise _Wrong(f"The scope may have these words: {' '.join(allowed)}.", "scope")
     return scopes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from authsvc.oauth.registration import (
     judge_change,
     judge_metadata,
     metadata_of,
+    new_client,
 )
 
 CALLBACK = "https://shop.example/callback"
@@ -33,7 +34,7 @@ def judged(loopback: bool = False, **members: Any) -> Metadata | Refused:
 def registered(**members: Any) -> Client:
     found = judged(**members)
     assert isinstance(found, Metadata), found
-    return client_of(found, "c", jwks=None, secret_hashes=(), registration_hash=b"r")
+    return client_of(new_client("c", b"r"), found, jwks=None, secret_hashes=())
 
 
 def test_the_defaults_are_those_of_the_specification() -> None:
@@ -84,7 +85,7 @@ def test_what_is_answered_can_be_registered_again() -> None:
     client = registered(**GIVEN)
     again = judge_metadata(metadata_of(client), loopback=False)
     assert isinstance(again, Metadata)
-    assert client_of(again, "c", jwks=None, secret_hashes=(), registration_hash=b"r") == client
+    assert client_of(new_client("c", b"r"), again, jwks=None, secret_hashes=()) == client
 
 
 def test_null_is_as_if_left_away() -> None:
@@ -243,6 +244,33 @@ def test_the_name_is_one_line() -> None:
     assert registered(client_name="Cafe\u0301").name == "Caf\u00e9"
 
 
+def test_a_change_leaves_what_an_operator_gave() -> None:
+    """Neither does the client shake off a restriction, nor lose a right; and it may repeat what it is told."""
+    given = {
+        "required_role": "staff", "access_token_seconds": 60, "session_seconds": 600, "first_party": True,
+        "introspection": True, "audiences": ("https://api.example",), "refresh_grace_seconds": 0,
+        "exchange_audiences": ("https://api.example",), "remember_me_allowed": False,
+    }  # fmt: skip
+    known = replace(
+        registered(),
+        **given,
+        scopes=("openid", "api"),
+        grant_types=frozenset({"authorization_code", "client_credentials"}),
+    )  # type: ignore[arg-type]
+    again = judge_metadata({**metadata_of(known), "client_name": "Laden"}, loopback=False, known=known)
+    assert isinstance(again, Metadata), again
+    assert client_of(known, again, jwks=None, secret_hashes=()) == replace(known, name="Laden")
+    more = judge_metadata({**metadata_of(known), "scope": "openid api admin"}, loopback=False, known=known)
+    assert isinstance(more, Refused)
+    offline = {**metadata_of(replace(known, scopes=("openid", "offline_access")))}
+    assert isinstance(judge_metadata(offline, loopback=False, known=known), Refused)
+    public = {**metadata_of(known), "token_endpoint_auth_method": "none"}
+    assert isinstance(judge_metadata(public, loopback=False, known=known), Refused)
+    login = judge_metadata({**public, "grant_types": ["authorization_code"]}, loopback=False, known=known)
+    assert isinstance(login, Metadata)
+    assert not client_of(known, login, jwks=None, secret_hashes=()).introspection
+
+
 def test_a_change_names_its_client_and_leaves_ours_alone() -> None:
     client = registered()
     assert judge_change({**PLAIN, "client_id": "c"}, client) is None
@@ -268,6 +296,6 @@ VALUES = st.recursive(
 def test_whatever_is_sent_there_is_a_verdict(members: dict[str, Any]) -> None:
     found = judge_metadata(members, loopback=False)
     if isinstance(found, Metadata):
-        client = client_of(found, "c", jwks=None, secret_hashes=(), registration_hash=b"r")
+        client = client_of(new_client("c", b"r"), found, jwks=None, secret_hashes=())
         assert not client.first_party
         assert set(client.scopes) <= {"openid", "profile", "email", "offline_access"}

@@ -304,6 +304,25 @@ async def test_a_change_of_the_method_changes_what_proves_the_client(house: Serv
         assert answer.status_code == status
 
 
+async def test_a_change_keeps_what_an_operator_gave(house: Service) -> None:
+    client = await registered(house)
+    where, headers = at(client)
+    await house.sql.execute(
+        """UPDATE clients SET required_role = 'staff', session_seconds = 600, introspection = true,
+                              scopes = scopes || '{api}' WHERE id = $1""",
+        client["client_id"],
+    )
+    told = (await house.http.get(where, headers=headers)).json()
+    assert (await house.http.put(where, json=same(told), headers=headers)).json() == told
+    held = "SELECT required_role, session_seconds, introspection, scopes FROM clients WHERE id = $1"
+    row = await house.sql.fetchrow(held, client["client_id"])
+    assert tuple(row) == ("staff", 600, True, ["openid", "profile", "email", "api"])
+    now = same(told, token_endpoint_auth_method="none")
+    assert (await house.http.put(where, json=now, headers=headers)).status_code == 200
+    row = await house.sql.fetchrow(held, client["client_id"])
+    assert tuple(row)[:3] == ("staff", 600, False)
+
+
 async def test_what_a_change_may_not_say(house: Service) -> None:
     client = await registered(house)
     where, headers = at(client)
