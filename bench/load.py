@@ -26,7 +26,8 @@ class Stats:
 
 
 class Source:
-    """What one connection sends: the same request again, or a chain in which each answer makes the next request."""
+    """What one connection sends: the same request again, or a chain in which each answer makes the next request. An
+    empty request ends the connection's work."""
 
     def __init__(self, request: bytes, follow: Callable[[bytes], bytes] | None = None) -> None:
         self.request = request
@@ -51,7 +52,7 @@ class Connection(asyncio.Protocol):
 
     def _plan(self) -> None:
         now = time.perf_counter()
-        if now >= self.until:
+        if now >= self.until or not self.source.request:
             self.transport.close()
         elif self.period is None:
             self._send(now)
@@ -134,11 +135,19 @@ def refresh_chain(refresh_token: str) -> Source:
     return Source(build(refresh_token), follow)
 
 
+def spend(requests: list[bytes], connections: int) -> list[Source]:
+    """Each request is sent once, by whichever connection is free, until none is left."""
+    left = iter(requests)
+    return [Source(next(left, b""), lambda _: next(left, b"")) for _ in range(connections)]
+
+
 def main() -> None:
     """Child process: reads one JSON job from stdin, prints one JSON result."""
     job: dict[str, Any] = json.load(sys.stdin)
     if job["chains"]:
         sources = [refresh_chain(token) for token in job["chains"]]
+    elif job["once"]:
+        sources = spend([text.encode("latin-1") for text in job["once"]], job["connections"])
     else:
         requests = [text.encode("latin-1") for text in job["requests"]]
         sources = [Source(requests[number % len(requests)]) for number in range(job["connections"])]
