@@ -90,8 +90,11 @@ class Understood:
     request: AuthorizationRequest
 
 
-async def authorize(runtime: Runtime, interaction: Interaction, *, cookie: str | None) -> Outcome:
-    """What is to be done next with a request. Raises Unavailable, StoreUnavailable."""
+async def authorize(runtime: Runtime, interaction: Interaction, *, cookie: str | None, again: bool = False) -> Outcome:
+    """What is to be done next with a request. `again`: it was looked at before, and changed under our eyes.
+
+    Raises Unavailable, StoreUnavailable.
+    """
     understood = await understand(runtime, interaction)
     if not isinstance(understood, Understood):
         return understood
@@ -110,7 +113,13 @@ async def authorize(runtime: Runtime, interaction: Interaction, *, cookie: str |
     if step is Step.CONSENT:
         waiting = replace(interaction, shown_to=str(session.id))
         return AskConsent(close_interaction(runtime, waiting), client, request, session)
-    return await _give_code(runtime, understood, session)
+    code = await _issue(runtime, understood, session)
+    if code is None:  # the session ended, or the consent was taken back, between two statements
+        if not again:
+            return await authorize(runtime, replace(interaction, allowed=False), cookie=cookie, again=True)
+        return refused(runtime, understood.proved, Refusal("login_required", "The session has ended.", "session_ended"))
+    parameters = answer_parameters(runtime.settings.issuer, understood.proved.state, code=code)
+    return SendAnswer(understood.proved.redirect_uri, understood.proved.response_mode, parameters)
 
 
 async def understand(runtime: Runtime, interaction: Interaction) -> Understood | ShowError | SendAnswer:
@@ -214,16 +223,19 @@ def _audience(runtime: Runtime, client: Client, request: AuthorizationRequest) -
     return audience
 
 
-async def _give_code(runtime: Runtime, understood: Understood, session: BrowserSession) -> SendAnswer:
-    client, request, proved = understood.client, understood.request, understood.proved
+async def _issue(runtime: Runtime, understood: Understood, session: BrowserSession) -> str | None:
+    """A code; None: what was decided is not so any more."""
+    client, request = understood.client, understood.request
     code = Code(runtime.master.current_id, UUID(bytes=runtime.entropy(16)), runtime.entropy(16))
     claims = {"id_token": request.claims.id_token, "userinfo": request.claims.userinfo}
     issued = await codes.issue(
         runtime.db,
         grant_id=code.grant_id,
         session_id=session.id,
+        user_id=session.user.id,
         client_id=client.id,
         scope=request.scope,
+        consent=None if client.first_party else request.shown_scope,
         audience=_audience(runtime, client, request),
         code_hash=code.secret_hash,
         redirect_uri=request.redirect_uri,
@@ -233,9 +245,8 @@ async def _give_code(runtime: Runtime, understood: Understood, session: BrowserS
         claims={place: names for place, names in claims.items() if names},
         dpop_jkt=request.dpop_jkt,
     )
-    if not issued:  # the session ended between two statements
-        return refused(runtime, proved, Refusal("login_required", "The session has ended.", "session_ended"))
+    if not issued:
+        return None
     key = runtime.code_mac_key(code.key_id)
     assert key is not None
-    parameters = answer_parameters(runtime.settings.issuer, proved.state, code=encode(code, key))
-    return SendAnswer(proved.redirect_uri, proved.response_mode, parameters)
+    return encode(code, key)

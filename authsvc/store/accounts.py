@@ -118,7 +118,14 @@ FROM service_state
 
 
 async def revoke_app(db: Database, user_id: UUID, client_id: str) -> AppRevoked:
-    """Take back a consent and end this client's grants in all sessions of the person, in one committed statement."""
-    row = await db.fetchrow(_REVOKE_APP, user_id, client_id)
+    """Take back a consent and end this client's grants in all sessions of the person, in one transaction.
+
+    The consent is locked by a statement before: a code that is being issued on it is waited for, and seen by the next.
+    """
+    async with db.transaction() as connection:
+        await connection.execute(
+            "SELECT FROM consents WHERE user_id = $1 AND client_id = $2 FOR UPDATE", user_id, client_id
+        )
+        row = await connection.fetchrow(_REVOKE_APP, user_id, client_id)
     ended = tuple(row["sessions"])
     return AppRevoked(ended, bool(ended) or row["consents"] > 0, row["keep"], row["epoch"])

@@ -15,14 +15,22 @@ from authsvc.store.redis import RedisStore
 
 CODE_SECONDS = 60
 
+# The consent is locked first, as by whoever takes it back: it stays until the code is there to be ended with it, and
+# one that is being taken back is waited for.
+#
 # FOR SHARE: a session that is being ended is waited for and looked at again; no grant slips in behind its end.
 # auth_time, too, is of the row as it is now, and the grant ends with the session or with what its client allows.
 _ISSUE = """
+WITH consent AS MATERIALIZED (
+    SELECT user_id FROM consents WHERE user_id = $14 AND client_id = $3 AND scope @> $15 FOR KEY SHARE
+)
 INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at, code_state, code_hash,
                     code_expires_at, code_redirect_uri, code_challenge, code_nonce, code_claims, dpop_jkt)
 SELECT $1, s.id, $3, $4, $5, $6, least(s.expires_at, s.auth_time + $11::int * interval '1 second'), 'issued', $6,
        now() + $10::int * interval '1 second', $7, $8, $9, $12::jsonb, $13
-FROM user_sessions s WHERE s.id = $2 AND s.is_active AND s.expires_at > now() FOR SHARE
+FROM user_sessions s
+WHERE ($15::text[] IS NULL OR EXISTS (SELECT FROM consent)) AND s.id = $2 AND s.user_id = $14
+AND s.is_active AND s.expires_at > now() FOR SHARE OF s
 RETURNING id
 """
 
@@ -87,8 +95,10 @@ async def issue(
     *,
     grant_id: UUID,
     session_id: UUID,
+    user_id: UUID,
     client_id: str,
     scope: Sequence[str],
+    consent: Sequence[str] | None,
     audience: Sequence[str],
     code_hash: Digest,
     redirect_uri: str,
@@ -98,11 +108,13 @@ async def issue(
     claims: Mapping[str, Sequence[str]],
     dpop_jkt: str,
 ) -> bool:
-    """False: the session has ended meanwhile. `lifetime_seconds`: how long the grant may live after the login;
+    """False: the session has ended meanwhile, or the consent was taken back. `consent`: the scope that the person must
+    have allowed, None where nobody is asked; `lifetime_seconds`: how long the grant may live after the login;
     `dpop_jkt`: the key that must be proved at redemption, '' for none."""
     row = await db.fetchrow(
         _ISSUE, grant_id, session_id, client_id, list(scope), list(audience), code_hash, redirect_uri, code_challenge,
         nonce, CODE_SECONDS, lifetime_seconds, json.dumps(claims) if claims else None, dpop_jkt,
+        user_id, None if consent is None else list(consent),
     )  # fmt: skip
     return row is not None
 
