@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 
 from starlette.applications import Starlette
 from starlette.routing import Match, Route
@@ -17,10 +16,23 @@ from authsvc.keyring.seal import SealError
 from authsvc.runtime import Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.migrate import MigrationError
-from authsvc.web import account, api, authorize, cors, device, login, logout, par, register, token, userinfo, wellknown
+from authsvc.web import (
+    account,
+    api,
+    authorize,
+    cors,
+    device,
+    feed,
+    login,
+    logout,
+    par,
+    register,
+    token,
+    userinfo,
+    wellknown,
+)
 from authsvc.web.http import (
     Endpoint,
-    ErrorReply,
     Handler,
     PromptEndpoint,
     PromptHandler,
@@ -39,18 +51,17 @@ class CannotStart(Exception):
     """The service must not start; the message says what to do."""
 
 
-def table(runtime: Runtime) -> list[tuple[Route, Endpoint]]:
+Entry = tuple[Route, Endpoint]
+
+
+def table(runtime: Runtime) -> list[Entry]:
     """Every route of the service."""
+    return [*_for_people(runtime), *_for_programs(runtime)]
 
-    def route(method: str, path: str, handler: Handler, errors: ErrorReply = error_reply) -> tuple[Route, Endpoint]:
-        endpoint = Endpoint(runtime, path, handler, errors)
-        return Route(path, endpoint, methods=[method], name=f"{method} {path}", include_in_schema=False), endpoint
 
-    page = partial(route, errors=page_error_reply)
-
-    def prompt(method: str, path: str, handler: Handler, now: PromptHandler) -> tuple[Route, Endpoint]:
-        endpoint = PromptEndpoint(runtime, path, handler, error_reply, method=method, prompt=now)
-        return Route(path, endpoint, methods=[method], name=f"{method} {path}", include_in_schema=False), endpoint
+def _for_people(runtime: Runtime) -> list[Entry]:
+    def page(method: str, path: str, handler: Handler) -> Entry:
+        return _at(method, path, Endpoint(runtime, path, handler, page_error_reply))
 
     return [
         page("GET", "/authorize", authorize.authorization),
@@ -67,6 +78,19 @@ def table(runtime: Runtime) -> list[tuple[Route, Endpoint]]:
         page("GET", "/account/password", account.password_landing),
         page("POST", "/account/password", account.change_password),
         page("POST", "/account/apps/revoke", account.revoke_app),
+        page("GET", "/device", device.device_get),
+        page("POST", "/device", device.device_post),
+    ]
+
+
+def _for_programs(runtime: Runtime) -> list[Entry]:
+    def route(method: str, path: str, handler: Handler) -> Entry:
+        return _at(method, path, Endpoint(runtime, path, handler, error_reply))
+
+    def prompt(method: str, path: str, handler: Handler, now: PromptHandler) -> Entry:
+        return _at(method, path, PromptEndpoint(runtime, path, handler, error_reply, method=method, prompt=now))
+
+    return [
         route("GET", "/static/{name}", wellknown.static),
         route("GET", "/userinfo", userinfo.userinfo_get),
         route("POST", "/userinfo", userinfo.userinfo_post),
@@ -81,9 +105,9 @@ def table(runtime: Runtime) -> list[tuple[Route, Endpoint]]:
         route("DELETE", "/register/{client_id}", register.end),
         route("POST", "/introspect", token.introspect_token),
         route("POST", "/revoke", token.revoke_token),
+        route("GET", "/revocations", feed.revocations),
+        _at("GET", feed.STREAM, feed.StreamEndpoint(runtime, feed.STREAM, feed.revocations_stream, error_reply)),
         route("POST", "/device_authorization", device.device_authorization),
-        page("GET", "/device", device.device_get),
-        page("POST", "/device", device.device_post),
         prompt("GET", "/.well-known/jwks.json", wellknown.jwks, wellknown.jwks_now),
         route("GET", "/.well-known/openid-configuration", wellknown.openid_metadata),
         route("GET", "/.well-known/oauth-authorization-server", wellknown.oauth_metadata),
@@ -99,6 +123,10 @@ def table(runtime: Runtime) -> list[tuple[Route, Endpoint]]:
         route("GET", "/metrics", wellknown.metrics_page),
         route("GET", "/openapi.yaml", wellknown.openapi),
     ]
+
+
+def _at(method: str, path: str, endpoint: Endpoint) -> Entry:
+    return Route(path, endpoint, methods=[method], name=f"{method} {path}", include_in_schema=False), endpoint
 
 
 class App:

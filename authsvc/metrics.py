@@ -79,6 +79,21 @@ sync_age = Gauge(
     "authsvc_sync_age_seconds", "Age of the oldest worker's view of what changed (s).", registry=REGISTRY,
     multiprocess_mode="livemax",
 )  # fmt: skip
+feed_subscribers = Gauge(
+    "authsvc_feed_subscribers", "Streams of the revocation feed.", registry=REGISTRY, multiprocess_mode="livesum"
+)
+feed_events = Counter(
+    "authsvc_feed_events", "Events sent to subscribers of the revocation feed.", ("event",), registry=REGISTRY
+)
+feed_ended = Counter("authsvc_feed_ended", "Streams of the revocation feed that ended.", ("reason",), registry=REGISTRY)
+feed_lag = Histogram(
+    "authsvc_feed_lag_seconds", "From the beginning of a revoking transaction to the worker's reading (s).",
+    buckets=REQUEST_BUCKETS, registry=REGISTRY,
+)  # fmt: skip
+feed_age = Gauge(
+    "authsvc_feed_age_seconds", "Age of the oldest worker's view of the revocation feed, where it has one (s).",
+    registry=REGISTRY, multiprocess_mode="livemax",
+)  # fmt: skip
 log_lines_dropped = Counter("authsvc_log_lines_dropped", "Log lines lost: nobody read them.", registry=REGISTRY)
 refused = Counter("authsvc_refused", "Requests refused before they had a route.", ("status",), registry=REGISTRY)
 build_info = Gauge(
@@ -92,6 +107,10 @@ for _result in ("delivered", "failed", "given_up", "postponed"):
     backchannel_logouts.labels(_result)
 for _result in ("answered", "failed"):
     client_key_fetches.labels(_result)
+for _event in ("snapshot", "revocation", "jwks", "heartbeat"):
+    feed_events.labels(_event)
+for _reason in ("gone", "slow", "drained", "expired", "revoked", "closed"):
+    feed_ended.labels(_reason)
 logs.on_dropped(log_lines_dropped.inc)
 
 

@@ -21,6 +21,7 @@ from authsvc.passwords import Passwords
 from authsvc.settings import Settings
 from authsvc.store.clients import ClientMemory
 from authsvc.store.failures import Failures
+from authsvc.store.feed import Feed
 from authsvc.store.grants import Turns
 from authsvc.store.postgres import Database
 from authsvc.store.redis import RedisStore
@@ -77,6 +78,8 @@ class Runtime:
     remote_keys: RemoteKeys = field(default_factory=RemoteKeys)
     key_fetches: dict[Place, asyncio.Task[None]] = field(default_factory=dict)
     """Requests for the keys of clients that are under way (flows/client_keys.py)."""
+    feed: Feed = field(default_factory=Feed)
+    """The revocation feed (flows/feed.py)."""
 
     def refresh_mac_key(self, key_id: int) -> bytes | None:
         """The MAC key of refresh tokens made under a master key; None where that key is not held."""
@@ -104,6 +107,7 @@ class Runtime:
     async def close(self) -> None:
         for fetch in list(self.key_fetches.values()):
             fetch.cancel()
+        await self.feed.close()
         self.passwords.close()
         self.outgoing.close()
         await self.db.close()

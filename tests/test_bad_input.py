@@ -66,6 +66,7 @@ REGISTER: dict[str, Any] = {
     "subject_type": "public", "tos_uri": "x", "dpop_bound_access_tokens": 1, "software_statement": "x",
 }  # fmt: skip
 REGISTRATION = "x" * 43
+FEED = [("GET", "/revocations"), ("GET", "/revocations/stream")]
 PERSONAL = [
     ("GET", "/api/auth/sessions"),
     ("DELETE", "/api/auth/sessions"),
@@ -426,7 +427,7 @@ BEARERS = [
 @pytest.mark.parametrize("authorization", BEARERS, ids=range(len(BEARERS)))
 async def test_a_malformed_access_token_is_401(house: Service, authorization: str) -> None:
     raw = [(b"authorization", authorization.encode("latin-1"))]
-    for method, path in [*PERSONAL, ("POST", "/api/auth/logout")]:
+    for method, path in [*PERSONAL, *FEED, ("POST", "/api/auth/logout")]:
         answer = await house.caller().request(method, path, headers=raw)
         is_error(answer)
         assert answer.status_code == 401
@@ -462,6 +463,29 @@ def _token(house: Service, row: Any) -> str:
         "sid": str(row["id"]),
     }  # fmt: skip
     return house.runtime.keyring.sign(claims, typ="at+jwt", now=house.runtime.clock.now())
+
+
+# The revocation feed
+
+EVENT_IDS = ["x", "-1", "+1", "1.5", "1 2", "0x10", "1e3", "9" * 19, "9" * 9000, "\xb2", "\x00", "null", "'--"]
+
+
+@pytest.mark.parametrize("last", EVENT_IDS, ids=range(len(EVENT_IDS)))
+async def test_an_event_id_that_is_no_number_is_refused(house: Service, last: str) -> None:
+    headers = [(b"last-event-id", last.encode("latin-1"))]
+    is_error(await house.caller().request("GET", "/revocations/stream", headers=headers), 400)
+    is_error(await house.caller().request("GET", "/revocations/stream", params={"last_event_id": last}), 400)
+    twice = [(b"last-event-id", b"1"), (b"last-event-id", b"1")]
+    is_error(await house.caller().request("GET", "/revocations/stream", headers=twice), 400)
+    is_error(await house.caller().get("/revocations/stream?last_event_id=1&last_event_id=1"), 400)
+    is_error(await house.caller().get("/revocations/stream?last_event_id=%ff"), 400)
+
+
+@pytest.mark.parametrize("tags", ['"', "W/", '"x', "\xff", "x" * 9000, ",,,", 'W/"1"'])
+async def test_an_odd_etag_is_another_one(house: Service, tags: str) -> None:
+    headers = [(b"if-none-match", tags.encode("latin-1"))]
+    answer = await house.caller().request("GET", "/revocations?a=%ff", headers=headers)
+    assert answer.status_code == 200
 
 
 # Methods and paths

@@ -64,7 +64,8 @@ def test_every_promised_series_is_there_from_the_start() -> None:
         "requests_total", "request_seconds", "tokens_issued_total", "refresh_total", "state_rollback_total",
         "logins_total", "rate_limited_total", "revocations_total", "store_errors_total", "sweep_deleted_total",
         "sweep_seconds", "key_age_seconds", "keys", "redis_trusted", "sync_age_seconds", "log_lines_dropped_total",
-        "refused_total", "build_info",
+        "refused_total", "build_info", "feed_subscribers", "feed_events_total", "feed_ended_total", "feed_lag_seconds",
+        "feed_age_seconds",
     ):  # fmt: skip
         assert f"# TYPE authsvc_{name} " in text, name
     for verdict in metrics.VERDICTS:

@@ -229,6 +229,23 @@ async def test_public_documents_are_as_documented(house: Service) -> None:
     assert (await house.http.get("/openapi.yaml")).content == FILE.read_bytes()
 
 
+async def test_the_revocation_feed_is_as_documented(house: Service) -> None:
+    tokens = await house.login()
+    await house.http.post("/api/auth/logout", json={"refresh_token": tokens["refresh_token"]})
+    await house.sql.execute("DELETE FROM clients WHERE id = 'strict'")
+    answer = is_documented(await house.http.get("/revocations"))
+    assert {entry["kind"] for entry in answer.json()["revocations"]} >= {"session", "client"}
+    same = await house.http.get("/revocations", headers={"If-None-Match": answer.headers["etag"]})
+    assert is_documented(same).status_code == 304
+    one, both = "/revocations/stream", ("/revocations", "/revocations/stream")
+    assert is_documented(await house.http.get(one, headers={"Last-Event-ID": "x"})).status_code == 400
+    for path in both:
+        assert is_documented(await house.http.get(path, headers=bearer("x"))).status_code == 401
+    person = bearer((await house.login())["access_token"])
+    for path in both:
+        assert is_documented(await house.http.get(path, headers=person)).status_code == 403
+
+
 async def test_refusals_are_as_documented(house: Service) -> None:
     http, mine = house.caller(), await house.login()
     headers = bearer(mine["access_token"])

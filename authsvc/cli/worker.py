@@ -173,6 +173,7 @@ def _orphaned(loop: asyncio.AbstractEventLoop, sentinel: int, server: Server) ->
 def _server(settings: Settings, runtime: Runtime, tls: TlsPair | None, ready: Callable[[Runtime], None]) -> Server:
     def drain() -> None:
         runtime.following.draining = True
+        runtime.feed.end("drained")  # or the streams of the feed would hold the end
 
     config = uvicorn.Config(
         App(runtime),

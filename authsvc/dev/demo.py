@@ -51,7 +51,7 @@ CLIENTS = (
         kind="confidential",
         secret_hashes=(sha256(BACKEND_SECRET.encode()).digest(),),
         grant_types=frozenset({"client_credentials"}),
-        scopes=("api",),
+        scopes=("api", "revocations"),
         introspection=True,
     ),
 )

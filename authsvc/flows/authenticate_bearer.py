@@ -11,7 +11,9 @@ from authsvc.runtime import Runtime
 from authsvc.store.revocations import Bearer, Source
 
 KEYS_FRESH_SECONDS = 3.0
-_INVALID = "The access token is invalid, expired or revoked."
+INVALID = "The access token is invalid, expired or revoked."
+FEED_SCOPE = "revocations"
+_OF_FEED = "A token of client_credentials with the scope revocations is needed."
 _BOUND = "The access token is bound to a key: send it with the scheme DPoP and a proof."
 
 
@@ -46,6 +48,25 @@ async def authenticate_bearer(
 ) -> VerifiedClaims:
     """The claims of a live token of a person; `shown`: the DPoP proof that came with it. Raises BearerRejected,
     StoreUnavailable."""
+    claims = await _shown_token(runtime, authorization, shown)
+    if claims.sid is None:
+        raise BearerRejected("bearer_without_session", error="invalid_token", description="The token is no person's.")
+    await _check_live(runtime, claims)
+    return claims
+
+
+async def authenticate_subscriber(runtime: Runtime, authorization: str | None, shown: Shown | None) -> VerifiedClaims:
+    """The claims of a live token that a client got for itself to read the revocation feed. Raises BearerRejected,
+    StoreUnavailable."""
+    claims = await _shown_token(runtime, authorization, shown)
+    if claims.sid is not None or FEED_SCOPE not in claims.scope.split(" "):
+        raise BearerRejected("scope_revocations_missing", error="insufficient_scope", description=_OF_FEED, status=403)
+    await _check_live(runtime, claims)
+    return claims
+
+
+async def _shown_token(runtime: Runtime, authorization: str | None, shown: Shown | None) -> VerifiedClaims:
+    """Valid, and shown as it must be; whether it was revoked is not asked yet."""
     if authorization is None:
         raise BearerRejected("bearer_missing", error=None)
     scheme, _, token = authorization.partition(" ")
@@ -54,14 +75,15 @@ async def authenticate_bearer(
         raise BearerRejected("bearer_missing", error=None)
     claims = verify(runtime, token, audience=runtime.settings.issuer)
     if isinstance(claims, Invalid):
-        raise BearerRejected(claims.reason, error="invalid_token", description=_INVALID)
+        raise BearerRejected(claims.reason, error="invalid_token", description=INVALID)
     if scheme == "dpop" or claims.dpop_jkt is not None:
         await _check_binding(runtime, claims, scheme, token, shown)
-    if claims.sid is None:
-        raise BearerRejected("bearer_without_session", error="invalid_token", description="The token is no person's.")
-    if await is_revoked(runtime, bearer_of(claims)):
-        raise BearerRejected("token_revoked", error="invalid_token", description=_INVALID)
     return claims
+
+
+async def _check_live(runtime: Runtime, claims: VerifiedClaims) -> None:
+    if await is_revoked(runtime, bearer_of(claims)):
+        raise BearerRejected("token_revoked", error="invalid_token", description=INVALID)
 
 
 async def _check_binding(
@@ -69,7 +91,7 @@ async def _check_binding(
 ) -> None:
     """A bound token is shown with the scheme DPoP and a proof by its key, another one never (RFC 9449 section 7)."""
     if claims.dpop_jkt is None:
-        raise BearerRejected("dpop_unbound_token", error="invalid_token", description=_INVALID)
+        raise BearerRejected("dpop_unbound_token", error="invalid_token", description=INVALID)
     if scheme != "dpop":  # section 7.2: or a thief would simply leave the key away
         raise BearerRejected("dpop_downgraded", error="invalid_token", description=_BOUND, scheme="DPoP")
     if shown is None:
@@ -81,4 +103,4 @@ async def _check_binding(
             error.reason, error=error.error.error, description=error.error.description or "", scheme="DPoP"
         ) from None
     if proved != claims.dpop_jkt:
-        raise BearerRejected("dpop_other_key", error="invalid_token", description=_INVALID, scheme="DPoP")
+        raise BearerRejected("dpop_other_key", error="invalid_token", description=INVALID, scheme="DPoP")

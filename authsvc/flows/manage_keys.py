@@ -6,6 +6,7 @@ Each change is one transaction under one lock, so that two operators, or an oper
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,6 +29,7 @@ from authsvc.keyring.seal import seal
 from authsvc.runtime import Runtime
 from authsvc.store import audit, keys
 from authsvc.store.clients import everyone
+from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Connection
 
 ALGORITHM = "RS256"
@@ -113,7 +115,9 @@ async def withdraw(runtime: Runtime, actor: str, kid: str) -> WithdrawPlan | Ref
             await _apply(connection, rows, plan)
             await keys.note_withdrawal(connection, kid)
             await audit.record(connection, "key_withdrawn", actor, kid=kid, successor=plan.successor)
-        return plan
+    with suppress(StoreUnavailable):  # they would read it within a second all the same
+        await runtime.revocation_set.hint()
+    return plan
 
 
 async def _announce(

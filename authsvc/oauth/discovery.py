@@ -42,6 +42,8 @@ def authorization_server_metadata(issuer: str, *, pushed_only: bool, registratio
         "introspection_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
         "introspection_signing_alg_values_supported": ["RS256"],
         "dpop_signing_alg_values_supported": list(DPOP_ALGORITHMS),
+        "revocations_endpoint": f"{issuer}/revocations",
+        "revocations_stream_endpoint": f"{issuer}/revocations/stream",
         "device_authorization_endpoint": f"{issuer}/device_authorization",
         "grant_types_supported": list(GRANT_TYPES),
         "authorization_endpoint": f"{issuer}/authorize",

@@ -4,7 +4,8 @@ is `StoreUnavailable`, and the caller asks PostgreSQL or counts in its own memor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -26,6 +27,7 @@ from authsvc.store.errors import StoreUnavailable
 TIMEOUT_SECONDS = 0.2
 BREAKER_FAILURES = 3
 BREAKER_SECONDS = 0.5
+HEALTH_SECONDS = 10.0
 MAX_CONNECTIONS = 16  # more only means more greetings at once when a burst comes
 
 
@@ -34,20 +36,25 @@ class RedisStore:
 
     def __init__(self, url: str, *, prefix: str, on_error: Callable[[str], None] = lambda kind: None) -> None:
         self.prefix = prefix
-        self._redis: Redis = Redis.from_url(
-            url,
-            socket_timeout=None,  # ours below; redis-py's is a task a command, and may swallow a cancellation (3.11)
-            socket_connect_timeout=TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-            max_connections=MAX_CONNECTIONS,
-            decode_responses=True,
-            client_name="authsvc",
-        )
+        self._url = url
+        self._redis = self._opened(MAX_CONNECTIONS)
         # redis-py fails a call for which no connection is left; a burst of our own must not look like an outage.
         self._connections = asyncio.Semaphore(MAX_CONNECTIONS)
         self._on_error = on_error
         self._failures = 0
         self._open_until = 0.0
+
+    def _opened(self, connections: int, **options: Any) -> Redis:
+        return Redis.from_url(
+            self._url,
+            socket_timeout=None,  # ours below; redis-py's is a task a command, and may swallow a cancellation (3.11)
+            socket_connect_timeout=TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+            max_connections=connections,
+            decode_responses=True,
+            client_name="authsvc",
+            **options,
+        )
 
     def key(self, *parts: str) -> str:
         """A key of ours. The braces keep all keys of one kind in one slot of a cluster (Lua and MGET need that)."""
@@ -74,6 +81,24 @@ class RedisStore:
             return await self.command("EVALSHA", script.sha, len(keys), *keys, *args)
         except NoScriptError:
             return await self.command("EVAL", script.text, len(keys), *keys, *args)
+
+    async def heard(self, channel: str) -> AsyncIterator[None]:
+        """An item for each message of a channel, and one at the beginning, on a connection of its own. A message may be
+        lost at any time. Raises StoreUnavailable; it is for the caller to listen again."""
+        client = self._opened(1, health_check_interval=10)
+        listening = client.pubsub(ignore_subscribe_messages=True)
+        try:
+            await listening.subscribe(channel)
+            yield
+            while True:
+                if await listening.get_message(timeout=HEALTH_SECONDS) is not None:
+                    yield
+        except (RedisError, OSError, TimeoutError) as error:
+            raise StoreUnavailable("redis", _kind_of(error)) from error
+        finally:
+            with suppress(RedisError, OSError, TimeoutError):
+                await listening.aclose()  # type: ignore[no-untyped-call]
+                await client.aclose()
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -14,7 +14,7 @@ A marker alone would not do: a Redis that lost its last writes still holds every
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from enum import Enum
 from typing import Any
 
@@ -23,7 +23,8 @@ from authsvc.store.redis import RedisStore, Script
 from authsvc.store.revocations import Bearer, Revocation, keys_of
 
 # KEYS: epoch, mark, subject...   ARGV: epoch, mark that was read, new mark, then (not_before, milliseconds) a subject.
-# An older not_before never replaces a newer one, whatever the order of arrival.
+# An older not_before never replaces a newer one, whatever the order of arrival. The hint to those who read the feed is
+# let fail: a user of Redis may have no right to channels.
 _WRITE = Script("""
 local function put(first, argument)
   for i = first, #KEYS do
@@ -37,7 +38,11 @@ local function put(first, argument)
     end
   end
 end
-if ARGV[1] == '' then put(3, 4) return 'added' end
+if ARGV[1] == '' then
+  put(3, 4)
+  redis.pcall('PUBLISH', KEYS[1], '')
+  return 'added'
+end
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'foreign' end
 local mark = tonumber(redis.call('GET', KEYS[2]) or '-1')
 if mark < tonumber(ARGV[2]) then return 'older' end
@@ -106,6 +111,14 @@ class RevocationSet:
             if error.kind == "full":
                 await self._redis.command("DEL", self._epoch_key)
             raise
+
+    async def hint(self) -> None:
+        """Tell every worker that there is something to read in PostgreSQL. Raises StoreUnavailable."""
+        await self._redis.command("PUBLISH", self._epoch_key, "")
+
+    def hints(self) -> AsyncIterator[None]:
+        """An item for each hint, `add` gives one too; raises StoreUnavailable when Redis goes away."""
+        return self._redis.heard(self._epoch_key)
 
     async def position(self) -> tuple[str | None, int | None]:
         """(epoch, mark) as they stand in Redis."""

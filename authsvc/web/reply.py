@@ -15,6 +15,8 @@ from authsvc.oauth.errors import BearerRejected, Rejected, TooMany, Unavailable
 from authsvc.store.errors import StoreUnavailable
 from authsvc.web.http import Headers, Reply, Request, json_reply
 
+_NEEDED = {"scope_openid_missing": "openid", "scope_revocations_missing": "revocations"}
+
 log = get_logger()
 
 
@@ -58,8 +60,8 @@ def _bearer_error(request: Request, error: BearerRejected) -> Reply:
         challenge += f', algs="{" ".join(ALGORITHMS)}"'
     if error.error:
         challenge += f', error="{error.error}", error_description="{error.description}"'
-    if error.reason == "scope_openid_missing":
-        challenge += ', scope="openid"'
+    if error.reason in _NEEDED:
+        challenge += f', scope="{_NEEDED[error.reason]}"'
     description = error.description or "An access token is needed."
     headers = [(b"www-authenticate", challenge.encode("ascii"))]
     return _error(error.status, error.error or "invalid_request", description, headers)

@@ -53,6 +53,8 @@ def request_for(method: str, path: str, tokens: dict[str, Any]) -> dict[str, Any
         "/api/auth/login": {"json": LOGIN},
         "/api/auth/refresh": {"json": {"refresh_token": tokens["refresh_token"]}},
         "/api/auth/logout": {"json": {"refresh_token": tokens["refresh_token"]}},
+        "/revocations": {},  # in dev mode nobody need say who he is
+        "/revocations/stream": {},
     }
     return bodies.get(path, {"headers": bearer(tokens)})
 
@@ -77,6 +79,7 @@ TABLE = {
     "logout": ("POST", "/api/auth/logout", 503, 204, 503),
     "push": ("POST", "/par", 503, 201, 503),
     "device": ("POST", "/device_authorization", 503, 200, 503),
+    "revocations": ("GET", "/revocations", 503, 200, 503),
     "jwks": ("GET", "/.well-known/jwks.json", 200, 200, 200),
     "discovery": ("GET", "/.well-known/openid-configuration", 200, 200, 200),
     "live": ("GET", "/livez", 200, 200, 200),

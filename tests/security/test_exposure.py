@@ -32,7 +32,6 @@ PRIVATE = [
     "/api/clients", "/sweep", "/settings", "/env", "/debug", "/debug/pprof", "/docs", "/redoc", "/openapi.json",
     "/swagger", "/config", "/server-status", "/actuator", "/health", "/.git/HEAD", "/pyproject.toml", "/authsvc/app.py",
     "/static/",
-    "/revocations",
 ]  # fmt: skip
 
 

@@ -1,0 +1,136 @@
+"""GET /revocations and its stream: what a verifier must know that does not want to ask for each token."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+
+from authsvc.flows.authenticate_bearer import authenticate_subscriber
+from authsvc.flows.feed import Subscriber, know, next_words, snapshot, subscribe, unsubscribe
+from authsvc.keyring.verify import VerifiedClaims
+from authsvc.runtime import Runtime
+from authsvc.web.dpop import shown_proof
+from authsvc.web.http import (
+    JSON,
+    NO_SNIFF,
+    NO_STORE,
+    Endpoint,
+    ErrorReply,
+    Headers,
+    Receive,
+    Reply,
+    Request,
+    Scope,
+    Send,
+    malformed,
+)
+
+STREAM = "/revocations/stream"
+MOST_DIGITS = 18
+RETRY = b"retry: 1000\n\n"
+
+
+async def revocations(request: Request) -> Reply:
+    """The snapshot: everything that was committed before it was asked for."""
+    await _caller(request)
+    known = await know(request.runtime)
+    # Weak: the same number may stand over fewer entries, when some have become of no consequence.
+    etag = b'W/"%d"' % known.newest
+    headers: Headers = [JSON, (b"cache-control", b"no-cache"), (b"etag", etag)]
+    asked = request.headers(b"if-none-match").encode("latin-1")
+    if etag[2:] in asked or asked.strip() == b"*":
+        return Reply(304, b"", headers[1:])
+    return Reply(200, snapshot(request.runtime, known), headers)
+
+
+async def revocations_stream(request: Request) -> Subscriber:
+    """Server-sent events from `Last-Event-ID` on; the same as a query parameter is for clients that cannot set it."""
+    claims = await _caller(request)
+    return await subscribe(request.runtime, claims, _last_event_id(request))
+
+
+async def _caller(request: Request) -> VerifiedClaims | None:
+    """None: nobody in particular, in dev mode."""
+    authorization = request.header(b"authorization")
+    if authorization is None and request.runtime.settings.dev_mode:
+        return None
+    claims = await authenticate_subscriber(request.runtime, authorization, shown_proof(request))
+    request.client_id = claims.client_id
+    return claims
+
+
+def _last_event_id(request: Request) -> int | None:
+    text = request.header(b"last-event-id") or request.query().get("last_event_id")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
+        raise malformed("The last event id is the number of an event.", "last_event_id_malformed")
+    return int(text)
+
+
+StreamHandler = Callable[[Request], Awaitable[Subscriber]]
+
+
+class StreamEndpoint(Endpoint):
+    """A route whose answer goes on until the subscriber, the service or the subscriber's token ends it.
+
+    What is sent next is asked for when the last has gone out, so nothing piles up for one who reads slowly; one who
+    does not read at all is cut off by `web/protocol`.
+    """
+
+    def __init__(self, runtime: Runtime, name: str, handler: StreamHandler, error_reply: ErrorReply) -> None:
+        super().__init__(runtime, name, _no_handler, error_reply)
+        self._subscribed = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = perf_counter()
+        request = Request(self.runtime, scope, receive, self._request_id())
+        try:
+            subscriber = await self._subscribed(request)
+        except Exception as error:
+            reply = self.error_reply(request, error)
+            self._complete(request, reply)
+            await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+            await send({"type": "http.response.body", "body": reply.body})
+            self._note(request, reply.status, perf_counter() - started)
+            return
+        self._note(request, 200, perf_counter() - started)
+        headers = [(b"content-type", b"text/event-stream"), NO_STORE, (b"x-accel-buffering", b"no"), NO_SNIFF]
+        headers += [*request.answer_headers, (b"x-request-id", request.id.encode("ascii"))]
+        if scope["method"] == "HEAD":
+            subscriber.end("gone")
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            del request
+            await _tell(self.runtime, subscriber, receive, send)
+        finally:
+            unsubscribe(self.runtime, subscriber)
+
+
+async def _tell(runtime: Runtime, subscriber: Subscriber, receive: Receive, send: Send) -> None:
+    gone = asyncio.create_task(_until_gone(receive, subscriber))
+    try:
+        words = RETRY
+        while subscriber.ended is None:
+            if words:
+                subscriber.sending = True
+                await send({"type": "http.response.body", "body": words, "more_body": True})
+                subscriber.sending = False
+            else:
+                await subscriber.news.wait()
+                subscriber.news.clear()
+            words = next_words(runtime, subscriber)
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        gone.cancel()
+
+
+async def _until_gone(receive: Receive, subscriber: Subscriber) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    subscriber.end("slow" if subscriber.sending else "gone")
+
+
+async def _no_handler(_request: Request) -> Reply:
+    raise AssertionError("a stream has no reply")
