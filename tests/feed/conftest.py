@@ -118,6 +118,7 @@ class Listener:
     """A subscriber: what it was sent, and what it holds by the rules of the feed."""
 
     urls: list[str]
+    """Where it may connect; it goes on to the next one each time. May be shared, and changed meanwhile."""
     headers: dict[str, str] = field(default_factory=dict)
     last: int | None = None
     events: list[tuple[str, dict[str, Any], float]] = field(default_factory=list)
@@ -148,13 +149,13 @@ class Listener:
 
     async def once(self) -> None:
         """One connection, until it ends."""
-        headers = dict(self.headers)
+        headers, url = dict(self.headers), self.urls[self.ends % len(self.urls)]
         if self.last is not None:
             headers["Last-Event-ID"] = str(self.last)
         timeout = httpx2.Timeout(3, read=30)
         async with (
             httpx2.AsyncClient(timeout=timeout, trust_env=False) as http,
-            http.stream("GET", self.urls[0] + "/revocations/stream", headers=headers) as answer,
+            http.stream("GET", url + "/revocations/stream", headers=headers) as answer,
         ):
             if answer.status_code != 200:
                 self.refused.append(answer.status_code)
@@ -178,7 +179,6 @@ class Listener:
             with suppress(httpx2.HTTPError):
                 await self.once()
             self.ends += 1
-            self.urls.append(self.urls.pop(0))
             await asyncio.sleep(0.05)
 
     @asynccontextmanager
