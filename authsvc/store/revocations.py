@@ -65,8 +65,7 @@ class State:
 
 _STATE = """
 SELECT clock_timestamp() AS now, revocation_epoch, keys_version, clients_version,
-       instance::text || '.' || (pg_control_system()).system_identifier || '.' || (pg_control_checkpoint()).timeline_id
-           || '.' || revocation_epoch AS epoch,
+       instance::text || '.' || feed_database() || '.' || revocation_epoch AS epoch,
        pg_snapshot_xmin(pg_current_snapshot())::text AS mark,
        (SELECT coalesce(json_agg(json_build_array(kind, subject, floor(extract(epoch FROM not_before))::bigint,
                                                   extract(epoch FROM expires_at - now())) ORDER BY sequence), '[]')
