@@ -139,7 +139,7 @@ def _beat(runtime: Runtime, subscriber: Subscriber) -> bytes:
     if feed.age() > CURRENT_SECONDS:
         return STALE
     metrics.feed_events.labels("heartbeat").inc()
-    return heartbeat(subscriber.cursor or 0, int(runtime.clock.seconds()))
+    return heartbeat(subscriber.cursor or 0, int(runtime.clock.seconds() - feed.age()))
 
 
 # The reader
@@ -209,14 +209,15 @@ async def _read_all(runtime: Runtime) -> StoreUnavailable | None:
 
 
 def _take(runtime: Runtime, known: Log, reading: Reading) -> None:
+    feed = runtime.feed
+    own = {name for subscriber in feed.subscribers for name in subscriber.names} if reading.rows else set()
     for row in reading.rows:
         data = entry(row.sequence, row.kind, row.subject, row.not_before, row.expires_at)
         known.add(row.sequence, row.expires_at, data)
-        if known is runtime.feed.log:
+        if known is feed.log:
             metrics.feed_lag.observe(max(0.0, row.age))
-        for subscriber in runtime.feed.subscribers:
-            if (row.kind, row.subject) in subscriber.names:
-                subscriber.end("revoked")
+        if (row.kind, row.subject) in own:
+            feed.end("revoked", of=(row.kind, row.subject))
     known.newest = max(known.newest, reading.newest)
 
 

@@ -107,10 +107,11 @@ class Feed:
         for subscriber in self.subscribers:
             subscriber.news.set()
 
-    def end(self, reason: str) -> None:
-        """End every stream; the subscribers come again, here or elsewhere."""
+    def end(self, reason: str, *, of: tuple[str, str] | None = None) -> None:
+        """End every stream, or those whose token goes by this name; the subscribers come again, here or elsewhere."""
         for subscriber in self.subscribers:
-            subscriber.end(reason)
+            if of is None or of in subscriber.names:
+                subscriber.end(reason)
 
     async def close(self) -> None:
         """At the end of the process."""

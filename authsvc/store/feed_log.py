@@ -35,7 +35,7 @@ def event(name: str, data: bytes, number: int | None = None) -> bytes:
 
 
 def heartbeat(sequence: int, now: int) -> bytes:
-    """Everything up to `sequence` has been sent, and that was all at `now` (epoch seconds)."""
+    """Everything up to `sequence` has been sent, and that was all there was at `now` (epoch seconds)."""
     return event("heartbeat", b'{"sequence":%d,"time":%d}' % (sequence, now))
 
 
