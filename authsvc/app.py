@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Match, Route
 
 from authsvc.device_name import warm
-from authsvc.flows import deliver_logouts, follow_changes, sweep
+from authsvc.flows import deliver_logouts, follow_changes, keep_keys, sweep
 from authsvc.flows.snapshot import load_snapshot
 from authsvc.keyring.seal import SealError
 from authsvc.runtime import Runtime
@@ -195,6 +195,7 @@ async def lifespan(runtime: Runtime) -> AsyncIterator[None]:
     warm()
     tasks = [
         asyncio.create_task(follow_changes.follow_changes(runtime)),
+        asyncio.create_task(keep_keys.keep_for_ever(runtime)),
         asyncio.create_task(sweep.sweep_for_ever(runtime)),
         asyncio.create_task(deliver_logouts.deliver_for_ever(runtime)),
     ]

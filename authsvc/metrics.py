@@ -72,6 +72,7 @@ key_age = Gauge(
     "authsvc_key_age_seconds", "Age of the signing key (s).", registry=REGISTRY, multiprocess_mode="livemostrecent"
 )
 keys = Gauge("authsvc_keys", "Keys by phase.", ("phase",), registry=REGISTRY, multiprocess_mode="livemostrecent")
+keys_announced = Counter("authsvc_keys_announced", "Keys that a replica made because it was time.", registry=REGISTRY)
 redis_trusted = Gauge(
     "authsvc_redis_trusted", "1 if every worker may answer from Redis.", registry=REGISTRY, multiprocess_mode="livemin"
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
 from time import monotonic
 from uuid import UUID
 
@@ -12,6 +14,7 @@ from authsvc import metrics
 from authsvc.clock import Clock
 from authsvc.entropy import Entropy
 from authsvc.keyring.master import MasterKeys
+from authsvc.keyring.policy import DEFAULT, KeyLife, PolicyError, Surroundings, problems, read_policy
 from authsvc.keyring.records import SigningKey
 from authsvc.keyring.remote_keys import Place, RemoteKeys
 from authsvc.keyring.ring import Keyring
@@ -30,6 +33,8 @@ from authsvc.store.revocation_set import RevocationSet
 LEASE_SECONDS = 30.0
 """How long Redis alone may answer for revocations after PostgreSQL was last heard."""
 TRUTH_READERS = 50
+ID_TOKEN_SECONDS = 300
+"""As in `oauth/id_token.py`."""
 
 
 @dataclass(slots=True)
@@ -39,6 +44,7 @@ class Following:
     heard_at: float = float("-inf")
     epoch_number: int = 0
     keys_version: int = -1
+    keys_epoch: str = ""
     migrated: bool = False
     draining: bool = False
     redis_up: bool = False
@@ -61,6 +67,7 @@ class Runtime:
     db: Database
     redis: RedisStore
     keyring: Keyring
+    key_life: KeyLife
     clients: ClientMemory
     passwords: Passwords
     failures: Failures
@@ -115,7 +122,7 @@ class Runtime:
 
 
 def open_runtime(settings: Settings, *, entropy: Callable[[int], bytes] | None = None) -> Runtime:
-    """Build a Runtime; connects to nothing yet. Raises MasterKeyError."""
+    """Build a Runtime; connects to nothing yet. Raises MasterKeyError, PolicyError."""
     master = MasterKeys.parse(settings.master_key)
     db = Database(
         settings.database_url,
@@ -136,6 +143,7 @@ def open_runtime(settings: Settings, *, entropy: Callable[[int], bytes] | None =
         db=db,
         redis=redis,
         keyring=Keyring(master),
+        key_life=read_key_life(settings),
         clients=ClientMemory(db),
         passwords=Passwords(
             memory_kib=settings.argon2_memory_kib,
@@ -148,3 +156,26 @@ def open_runtime(settings: Settings, *, entropy: Callable[[int], bytes] | None =
         revocation_set=RevocationSet(redis),
         outgoing=Outgoing(private=settings.outgoing_private, loopback=settings.dev_mode),
     )
+
+
+def key_surroundings(settings: Settings, longest_client: int = 0) -> Surroundings:
+    """What the settings, and the longest life that a client gives its tokens (seconds), demand of keys."""
+    return Surroundings(
+        jwks_max_age=timedelta(seconds=settings.jwks_max_age),
+        longest_token=timedelta(seconds=max(settings.access_token_seconds, ID_TOKEN_SECONDS, longest_client)),
+        skew=timedelta(seconds=settings.clock_skew_seconds),
+    )
+
+
+def read_key_life(settings: Settings) -> KeyLife:
+    """The policy of signing keys that is in force. Raises PolicyError where it would break a promise."""
+    life = DEFAULT
+    if settings.key_policy_file:
+        try:
+            life = read_policy(Path(settings.key_policy_file).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not UTF-8"
+            raise PolicyError([f"cannot read {settings.key_policy_file}: {reason}"]) from None
+    if wrong := problems(life, key_surroundings(settings)):
+        raise PolicyError(wrong)
+    return life

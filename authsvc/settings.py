@@ -146,9 +146,9 @@ class Settings:
     session_seconds: int = _setting(_between(60, 3650 * DAY), 7 * DAY, help="life of a session, fixed at login")
     remember_me_seconds: int = _setting(_between(60, 3650 * DAY), 30 * DAY, help="life with remember me")
     refresh_grace_seconds: int = _setting(_between(0, 300), 30, help="repeat window of a used refresh token; 0: strict")
-    jwks_max_age: int = _setting(_between(5, DAY), 300, help="Cache-Control max-age of the JWKS")
-    key_announce_seconds: int = _setting(
-        _between(5, 90 * DAY), DAY, help="a new key is published this long before it signs"
+    jwks_max_age: int = _setting(_between(1, DAY), 300, help="Cache-Control max-age of the JWKS")
+    key_policy_file: str = _setting(
+        kinds.String(), "", help="life of signing keys, as in keys/policy.toml; empty: the built-in policy, the same"
     )
     dpop_nonce_required: bool = _setting(
         kinds.Boolean(), True, help="a DPoP proof must repeat a nonce of ours, so that none can be made in advance"
@@ -263,11 +263,6 @@ def _contradictions(s: Settings) -> list[str]:
     problems = []
     if s.remember_me_seconds < s.session_seconds:
         problems.append(f"{variable('remember_me_seconds')}: shorter than a session without remember me")
-    if s.key_announce_seconds < s.jwks_max_age + s.clock_skew_seconds and not s.dev_mode:
-        problems.append(
-            f"{variable('key_announce_seconds')}: a key must be announced for at least the JWKS max-age plus the skew "
-            f"({s.jwks_max_age} + {s.clock_skew_seconds} s), or verifiers meet tokens whose key they have not fetched"
-        )
     if not 0.05 <= s.sync_interval_seconds <= 1:
         problems.append(f"{variable('sync_interval_seconds')}: must be between 0.05 and 1")
     if s.metrics not in ("main", "off") and not s.metrics.rpartition(":")[2].isdigit():

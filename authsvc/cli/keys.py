@@ -87,7 +87,8 @@ def _row(key: SigningKey) -> dict[str, Any]:
 def generate(first: bool, as_json: bool) -> None:
     """Make a key and announce it.
 
-    It succeeds the newest key after AUTHSVC_KEY_ANNOUNCE_SECONDS. The first key of all signs at once.
+    It succeeds the newest key after the policy's `announce`. The first key of all signs at once. Running replicas do
+    this by themselves when it is time: `authsvc keys plan`.
 
     \b
     Examples:
@@ -130,9 +131,8 @@ def _time(at: datetime) -> str:
 def rotate(at_once: bool, as_json: bool) -> None:
     """Let the next key sign, noticed by nobody.
 
-    Without --now: announces a key, which takes over by itself after AUTHSVC_KEY_ANNOUNCE_SECONDS; where one is
-    announced already it says when that one signs. With --now: refused, with the time to wait, while a cache may lack
-    the announced key.
+    Without --now: says when the announced key takes over by itself; where none is announced, announces one. With
+    --now it takes over at once: refused, with the time to wait, while a cache or a backup may lack it.
 
     \b
     Examples:
@@ -209,7 +209,7 @@ def import_key(file: BinaryIO, as_json: bool) -> None:
     from authsvc.keyring import jwk
     from authsvc.keyring.plans import Refused as NotThis
 
-    private = jwk.load_private_pem(file.read(1 << 16), manage_keys.ALGORITHM)
+    private = jwk.load_private_pem(file.read(1 << 16), "RS256")
 
     async def work(runtime: Runtime) -> tuple[Generated | NotThis, datetime]:
         return await manage_keys.take_over(runtime, actor(), private), runtime.clock.now()

@@ -14,6 +14,7 @@ from typing import TypeVar
 from authsvc import logs
 from authsvc.cli.console import Refused
 from authsvc.flows.follow_changes import schema_is_current
+from authsvc.keyring.policy import PolicyError
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import Settings, SettingsError, load
 from authsvc.store import health
@@ -39,6 +40,8 @@ def open_with(settings: Settings) -> Runtime:
     """Raises SettingsError, MasterKeyError."""
     try:
         return open_runtime(settings)
+    except PolicyError as error:
+        raise SettingsError([f"AUTHSVC_KEY_POLICY_FILE: {problem}" for problem in error.problems]) from None
     except ValueError as error:  # redis-py reads its URL when the client is made
         raise SettingsError([f"AUTHSVC_REDIS_URL: {str(error).partition(':')[0]}"]) from None
 

@@ -59,9 +59,10 @@ async def follow_once(runtime: Runtime) -> None:
     state = await revocations.read_state(runtime.db, mark_in_redis)
     runtime.clock.align(state.now, asked_at, monotonic())
     runtime.clients.confirm(state.clients_version, asked_at)
-    if state.keys_version != runtime.following.keys_version:
+    # A restored database counts its versions anew and may come by a number that was seen: its epoch is another.
+    if (state.keys_version, state.epoch) != (runtime.following.keys_version, runtime.following.keys_epoch):
         await load_keys(runtime)
-        runtime.following.keys_version = state.keys_version
+        runtime.following.keys_version, runtime.following.keys_epoch = state.keys_version, state.epoch
     runtime.keyring.refresh(runtime.clock.now())
     runtime.revocation_set.require(state.epoch)
     runtime.following.epoch_number = state.epoch_number

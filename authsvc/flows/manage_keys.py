@@ -1,21 +1,22 @@
-"""The operator's part in the life of signing keys: make, rotate, withdraw, import. Verdicts: `keyring/plans`.
+"""What changes signing keys: the operator makes, rotates, withdraws, imports; any replica does what is due. Verdicts:
+`keyring/plans` and `keyring/steps`.
 
 Each change is one transaction under one lock, so that two operators, or an operator and a replica, take turns.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from authsvc.keyring import jwk
 from authsvc.keyring.algorithms import PrivateKey
 from authsvc.keyring.plans import (
     AlreadyPlanned,
     GeneratePlan,
-    KeyPolicy,
     Refused,
     RotatePlan,
     WithdrawPlan,
@@ -24,15 +25,15 @@ from authsvc.keyring.plans import (
     plan_rotate,
     plan_withdraw,
 )
+from authsvc.keyring.policy import ALWAYS, KeyPolicy, policy_of
 from authsvc.keyring.records import SigningKey
 from authsvc.keyring.seal import seal
-from authsvc.runtime import Runtime
+from authsvc.keyring.steps import KeepLonger, plan_step
+from authsvc.runtime import Runtime, key_surroundings
 from authsvc.store import audit, keys
-from authsvc.store.clients import everyone
+from authsvc.store.clients import longest_token
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Connection
-
-ALGORITHM = "RS256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,61 +45,64 @@ class Generated:
     replaces: str | None
 
 
-async def policy_of(runtime: Runtime) -> KeyPolicy:
-    """The waits that this installation's settings and clients demand."""
-    settings = runtime.settings
-    lives = [client.access_token_seconds or 0 for client in await everyone(runtime.db)]
-    return KeyPolicy(
-        announce=timedelta(seconds=settings.key_announce_seconds),
-        jwks_max_age=timedelta(seconds=settings.jwks_max_age),
-        longest_token=timedelta(seconds=max([settings.access_token_seconds, *lives])),
-        skew=timedelta(seconds=settings.clock_skew_seconds),
-    )
+async def policy_in_force(runtime: Runtime) -> KeyPolicy:
+    """The waits that this installation's policy, settings and clients demand."""
+    return policy_of(runtime.key_life, key_surroundings(runtime.settings, await longest_token(runtime.db)))
 
 
-async def generate(runtime: Runtime, actor: str) -> Generated:
+def new_key(runtime: Runtime, alg: str) -> PrivateKey:
+    """Takes tens of milliseconds for RSA. Raises KeyRefused."""
+    return jwk.generate(alg, runtime.key_life.bits)
+
+
+async def generate(runtime: Runtime, actor: str, alg: str = ALWAYS) -> Generated:
     """Make a key and announce it. The first key of all signs at once."""
-    private = jwk.generate(ALGORITHM)
-    policy = await policy_of(runtime)
+    private = new_key(runtime, alg)
+    policy = await policy_in_force(runtime)
     async with runtime.db.transaction(seconds=10) as connection:
         now = await keys.lock(connection)
-        return await _announce(runtime, connection, await keys.everything(connection), now, policy, actor, private)
+        rows = await keys.everything(connection)
+        return await _announce(runtime, connection, rows, plan_generate(rows, now, policy, alg), actor, private)
 
 
 async def generate_first(runtime: Runtime, actor: str) -> Generated | None:
     """Make the first key of an installation. None where there is one: set-ups may run again and again."""
     if await keys.everything(runtime.db):
         return None
-    private = jwk.generate(ALGORITHM)
-    policy = await policy_of(runtime)
+    private = new_key(runtime, ALWAYS)
+    policy = await policy_in_force(runtime)
     async with runtime.db.transaction(seconds=10) as connection:
         now = await keys.lock(connection)
         rows = await keys.everything(connection)
-        return None if rows else await _announce(runtime, connection, rows, now, policy, actor, private)
+        if rows:
+            return None
+        return await _announce(runtime, connection, rows, plan_generate(rows, now, policy), actor, private)
 
 
-async def take_over(runtime: Runtime, actor: str, private: PrivateKey) -> Generated | Refused:
+async def take_over(runtime: Runtime, actor: str, private: PrivateKey, alg: str = ALWAYS) -> Generated | Refused:
     """Announce a key that was made elsewhere. One that was here before, withdrawn perhaps, is not let in again."""
-    kid = jwk.public_jwk(private.public_key(), ALGORITHM)["kid"]
-    policy = await policy_of(runtime)
+    kid = jwk.public_jwk(private.public_key(), alg)["kid"]
+    policy = await policy_in_force(runtime)
     async with runtime.db.transaction(seconds=10) as connection:
         now = await keys.lock(connection)
         rows = await keys.everything(connection)
         if any(row.kid == kid for row in rows):
             return Refused(f"key {kid} is here already: `authsvc keys list` shows it")
-        return await _announce(runtime, connection, rows, now, policy, actor, private)
+        return await _announce(runtime, connection, rows, plan_generate(rows, now, policy, alg), actor, private)
 
 
-async def rotate(runtime: Runtime, actor: str, *, at_once: bool) -> RotatePlan | Generated | AlreadyPlanned | Refused:
+async def rotate(
+    runtime: Runtime, actor: str, *, at_once: bool, alg: str = ALWAYS
+) -> RotatePlan | Generated | AlreadyPlanned | Refused:
     """Let the next key sign: in its announced time, or now where every cache has seen it."""
-    private = jwk.generate(ALGORITHM)
-    policy = await policy_of(runtime)
+    private = new_key(runtime, alg)
+    policy = await policy_in_force(runtime)
     async with runtime.db.transaction(seconds=10) as connection:
         now = await keys.lock(connection)
         rows = await keys.everything(connection)
-        plan = plan_rotate(rows, now, policy, at_once)
+        plan = plan_rotate(rows, now, policy, at_once, alg)
         if isinstance(plan, GeneratePlan):
-            return await _announce(runtime, connection, rows, now, policy, actor, private)
+            return await _announce(runtime, connection, rows, plan, actor, private)
         if isinstance(plan, RotatePlan):
             await _apply(connection, rows, plan)
             await audit.record(connection, "key_rotated", actor, kid=plan.kid, replaces=plan.replaces)
@@ -120,22 +124,41 @@ async def withdraw(runtime: Runtime, actor: str, kid: str) -> WithdrawPlan | Ref
     return plan
 
 
+async def step(runtime: Runtime, policy: KeyPolicy, actor: str) -> Generated | KeepLonger | None:
+    """Do the next thing that is due. None: nothing is, or somebody else is at it. Any replica may, at any time.
+
+    Raises StoreUnavailable.
+    """
+    async with runtime.db.transaction(seconds=10) as connection:
+        now = await keys.try_lock(connection)
+        if now is None:
+            return None
+        rows = await keys.everything(connection)
+        plan = plan_step(rows, now, policy, runtime.key_life.algorithms)
+        if isinstance(plan, GeneratePlan):
+            private = await asyncio.to_thread(new_key, runtime, plan.alg)
+            return await _announce(runtime, connection, rows, plan, actor, private)
+        if plan is not None:
+            await _apply(connection, rows, plan)
+            for change in plan.changes:
+                await audit.record(connection, "key_kept_longer", actor, kid=change.kid, until=str(change.drop_after))
+        return plan
+
+
 async def _announce(
     runtime: Runtime,
     connection: Connection,
     rows: Sequence[SigningKey],
-    now: datetime,
-    policy: KeyPolicy,
+    plan: GeneratePlan,
     actor: str,
     private: PrivateKey,
 ) -> Generated:
-    plan = plan_generate(rows, now, policy, ALGORITHM)
-    public = jwk.public_jwk(private.public_key(), ALGORITHM)
+    public = jwk.public_jwk(private.public_key(), plan.alg)
     key = SigningKey(
         kid=public["kid"],
-        alg=ALGORITHM,
+        alg=plan.alg,
         public_jwk=public,
-        sealed=seal(runtime.master, public["kid"], ALGORITHM, jwk.private_der(private), runtime.entropy),
+        sealed=seal(runtime.master, public["kid"], plan.alg, jwk.private_der(private), runtime.entropy),
         announced_at=plan.announced_at,
         signs_from=plan.signs_from,
         signs_until=plan.signs_until,
@@ -149,7 +172,7 @@ async def _announce(
 
 
 async def _apply(
-    connection: Connection, rows: Sequence[SigningKey], plan: GeneratePlan | RotatePlan | WithdrawPlan
+    connection: Connection, rows: Sequence[SigningKey], plan: GeneratePlan | RotatePlan | WithdrawPlan | KeepLonger
 ) -> None:
     for row in apply_changes(rows, plan.changes):
         if row not in rows:

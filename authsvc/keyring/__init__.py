@@ -9,7 +9,9 @@ come in as arguments (only the making of a new key draws on OpenSSL's own genera
     seal      a private key at rest
     algorithms, jwk   what a key may sign with; its public form and its kid; import and export
     phases    what a key may do at an instant: announced -> signing -> retired -> dropped, or withdrawn
+    policy    keys/policy.toml: how long each step takes, and the least that is needed
     plans     verdicts that change those instants: generate, rotate, withdraw
+    steps     what is due by itself: the next key in time
     ring      the keys of one process: JWKS bytes, sign
     verify    a token -> claims we trust, or the reason why not
 """

@@ -3,10 +3,11 @@
 A plan lists rows as they are to be; the store writes them in one transaction, having locked the rows it read. Every
 plan keeps three things true (a random walk in the tests looks for the instant when they are not):
 
-- of an algorithm that ever had a key, some key signs at every instant;
 - a key leaves the JWKS only when its last token is dead: `signs_until` + longest token + JWKS max-age + skew;
+- every key has an end from its birth, so that a replica that hears of nothing stops in time; and as long as somebody
+  makes the next key when it is due (`steps`), some key signs at every instant;
 - a key signs only after every cache has seen it: announced for JWKS max-age + skew. Two exceptions, both because the
-  alternative is no service at all: an algorithm's first key, and the successor of a withdrawn key.
+  alternative is no service at all: an installation's first key, and the successor of a withdrawn key.
 """
 
 from __future__ import annotations
@@ -16,39 +17,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from authsvc.keyring.phases import Phase, ended, order, phase_of, signer
+from authsvc.keyring.policy import ALWAYS, KeyPolicy, said
 from authsvc.keyring.records import SigningKey
 
 _CLOCKS_BEHIND = timedelta(minutes=1)
 """An emergency successor is dated back this far, or a replica whose clock is behind would have no key at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPolicy:
-    """How long the steps of a key's life take.
-
-    `announce`: published before it signs. `jwks_max_age`: how long caches keep the JWKS. `longest_token`: the longest
-    life of any token of any client. `skew`: clock difference, and the time a replica takes to load a new row.
-    """
-
-    announce: timedelta
-    jwks_max_age: timedelta
-    longest_token: timedelta
-    skew: timedelta
-
-    @property
-    def seen_by_all(self) -> timedelta:
-        """After this long in the JWKS, a key is in every cache."""
-        return self.jwks_max_age + self.skew
-
-    @property
-    def wait(self) -> timedelta:
-        """From announcing to signing: `announce`, and never less than the caches need."""
-        return max(self.announce, self.seen_by_all)
-
-    @property
-    def keep(self) -> timedelta:
-        """From the last signature to leaving the JWKS."""
-        return self.longest_token + self.jwks_max_age + self.skew
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +42,8 @@ class GeneratePlan:
     alg: str
     announced_at: datetime
     signs_from: datetime
-    signs_until: datetime | None
-    drop_after: datetime | None
+    signs_until: datetime
+    drop_after: datetime
     changes: tuple[KeyChange, ...]
 
 
@@ -107,18 +80,34 @@ class Refused:
     reason: str
 
 
-def plan_generate(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, alg: str = "RS256") -> GeneratePlan:
-    """Times of a new key of `alg`, and the end of the key that it will succeed.
+def plan_generate(
+    keys: Sequence[SigningKey],
+    now: datetime,
+    policy: KeyPolicy,
+    alg: str = ALWAYS,
+    after: timedelta = timedelta(),
+) -> GeneratePlan:
+    """Times of a new key of `alg`, and the end of the key that it will succeed, which signs for `after` at the least.
 
-    The first key of its algorithm signs at once, and so does one that finds nobody signing (after a restore, say).
+    The first key of all signs at once, and so does one that finds nobody signing (after a restore, say). The first of a
+    further algorithm does not: verifiers hold a JWKS of ours without it.
     """
     line = _line(keys, now, alg)
-    if signer(keys, now, alg) is None:
-        until = line[0].signs_from if line else None
-        return GeneratePlan(alg, now, now, until, until and until + policy.keep, ())
+    if signer(keys, now, alg) is None and not is_unborn(keys, now, alg):
+        until = line[0].signs_from if line else now + policy.sign
+        return GeneratePlan(alg, now, now, until, until + policy.keep, ())
+    if not line:
+        at = now + policy.wait
+        return GeneratePlan(alg, now, at, at + policy.sign, at + policy.sign + policy.keep, ())
     last = line[-1]
-    at = max(now + policy.wait, last.signs_from)
-    return GeneratePlan(alg, now, at, None, None, (_closed(last, at, policy),))
+    at = max(now + policy.wait, last.signs_from + after)
+    until = at + policy.sign
+    return GeneratePlan(alg, now, at, until, until + policy.keep, (_closed(last, at, policy),))
+
+
+def is_unborn(keys: Sequence[SigningKey], now: datetime, alg: str) -> bool:
+    """No key of this further algorithm has ever signed, while the service signs with others: nobody is in a hurry."""
+    return alg != ALWAYS and bool(keys) and not any(key.alg == alg and key.signs_from <= now for key in keys)
 
 
 def plan_rotate(
@@ -138,15 +127,16 @@ def plan_rotate(
     if not announced:
         return Refused("no key is announced: run `authsvc keys generate` first")
     following = announced[0]
-    ready_at = following.announced_at + policy.seen_by_all
+    ready_at = following.announced_at + policy.ripe
     if ready_at > now:
+        lacking = "caches" if following.announced_at + policy.seen_by_all > now else "a restored backup"
         return Refused(
-            f"key {following.kid} was announced {_span(now - following.announced_at)} ago, and caches may lack it for "
-            f"{_span(ready_at - now)} more (JWKS max-age {_span(policy.jwks_max_age)} + skew {_span(policy.skew)}): "
-            f"try again at {ready_at:%Y-%m-%d %H:%M:%S %Z}"
+            f"key {following.kid} was announced {said(now - following.announced_at)} ago, and {lacking} may lack it "
+            f"for {said(ready_at - now)} more (JWKS max-age {said(policy.jwks_max_age)} + skew {said(policy.skew)}; "
+            f"backup {said(policy.backup)}): try again at {ready_at:%Y-%m-%d %H:%M:%S %Z}"
         )
     current = signer(keys, now, alg)
-    changes = [_change(following, signs_from=now)]
+    changes = [change_of(following, signs_from=now)]
     if current is not None:
         changes.append(_closed(current, now, policy))
     return RotatePlan(following.kid, current.kid if current else None, tuple(changes))
@@ -160,7 +150,7 @@ def plan_withdraw(keys: Sequence[SigningKey], now: datetime, kid: str) -> Withdr
     phase = phase_of(key, keys, now)
     if phase in (Phase.WITHDRAWN, Phase.DROPPED):
         return Refused(f"this key is {phase} already: nothing verifies with it any more")
-    withdrawn = _change(key, withdrawn_at=now)
+    withdrawn = change_of(key, withdrawn_at=now)
     rest = apply_changes(keys, (withdrawn,))
     if phase is Phase.ANNOUNCED:
         return WithdrawPlan(kid, None, (withdrawn, *_close_gap(rest, key, now)))
@@ -174,7 +164,7 @@ def plan_withdraw(keys: Sequence[SigningKey], now: datetime, kid: str) -> Withdr
         )
     successor = announced[0]
     since = max(successor.announced_at, now - _CLOCKS_BEHIND)
-    return WithdrawPlan(kid, successor.kid, (withdrawn, _change(successor, signs_from=since)))
+    return WithdrawPlan(kid, successor.kid, (withdrawn, change_of(successor, signs_from=since)))
 
 
 def apply_changes(keys: Iterable[SigningKey], changes: Iterable[KeyChange]) -> tuple[SigningKey, ...]:
@@ -202,16 +192,16 @@ def _close_gap(rest: Sequence[SigningKey], gone: SigningKey, now: datetime) -> t
     until, drop_after = gone.signs_until, gone.drop_after
     if drop_after is not None and before[-1].drop_after is not None:
         drop_after = max(drop_after, before[-1].drop_after)
-    return (_change(before[-1], signs_until=until, drop_after=drop_after),)
+    return (change_of(before[-1], signs_until=until, drop_after=drop_after),)
 
 
 def _closed(key: SigningKey, at: datetime, policy: KeyPolicy) -> KeyChange:
     """`key` signs until `at`. It leaves the JWKS no earlier than was said: a replica without the news signs on."""
     drop_after = max(at + policy.keep, key.drop_after or at)
-    return _change(key, signs_until=at, drop_after=drop_after)
+    return change_of(key, signs_until=at, drop_after=drop_after)
 
 
-def _change(key: SigningKey, **times: datetime | None) -> KeyChange:
+def change_of(key: SigningKey, **times: datetime | None) -> KeyChange:
     changed = replace(key, **times)  # type: ignore[arg-type]  # the names are those of times
     return KeyChange(key.kid, changed.signs_from, changed.signs_until, changed.drop_after, changed.withdrawn_at)
 
@@ -224,11 +214,3 @@ def _changed(key: SigningKey, change: KeyChange) -> SigningKey:
         drop_after=change.drop_after,
         withdrawn_at=change.withdrawn_at,
     )
-
-
-def _span(span: timedelta) -> str:
-    """A duration for people: '23 h 59 min', '4 min 30 s', '12 s'."""
-    seconds = max(0, round(span.total_seconds()))
-    parts = ((seconds // 3600, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s"))
-    shown = [f"{number} {unit}" for number, unit in parts if number][:2]
-    return " ".join(shown) or "0 s"

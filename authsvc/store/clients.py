@@ -49,6 +49,12 @@ async def everyone(db: Database) -> list[Client]:
     return [_client(row) for row in await db.fetch(f"SELECT {_COLUMNS} FROM clients ORDER BY id")]  # noqa: S608
 
 
+async def longest_token(db: Database) -> int:
+    """Seconds of the longest life that a client gives its access tokens; 0: none says."""
+    seconds: int = await db.fetchval("SELECT coalesce(max(access_token_seconds), 0) FROM clients")
+    return seconds
+
+
 async def add(connection: Connection, client: Client) -> bool:
     """False where the id is taken."""
     status = await connection.execute(
@@ -117,6 +123,11 @@ class ClientMemory:
         self._confirmed_at = float("-inf")
         self._entries: OrderedDict[str, tuple[int, Client]] = OrderedDict()
         self._redirect_uris: tuple[int, frozenset[str]] | None = None
+
+    @property
+    def version(self) -> int:
+        """`service_state.clients_version` as it was last heard."""
+        return self._version
 
     def confirm(self, version: int, at: float) -> None:
         """`at` is the monotonic time before the version was asked for."""

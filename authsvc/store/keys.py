@@ -21,9 +21,20 @@ async def everything(source: Database | Connection) -> list[SigningKey]:
     return [_key(row) for row in await source.fetch(f"SELECT {_COLUMNS} FROM signing_keys ORDER BY signs_from DESC")]  # noqa: S608
 
 
+_LOCK = "hashtextextended('authsvc:keys', 0)"
+
+
 async def lock(connection: Connection) -> datetime:
     """One change of keys at a time, over all replicas, until the transaction ends. Returns PostgreSQL's time."""
-    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('authsvc:keys', 0))")
+    await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
+    now: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    return now
+
+
+async def try_lock(connection: Connection) -> datetime | None:
+    """As `lock`, without waiting: None where somebody else changes keys."""
+    if not await connection.fetchval(f"SELECT pg_try_advisory_xact_lock({_LOCK})"):
+        return None
     now: datetime = await connection.fetchval("SELECT clock_timestamp()")
     return now
 

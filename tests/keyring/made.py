@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from authsvc.keyring import algorithms, jwk, plans
+from authsvc.keyring import algorithms, jwk
 from authsvc.keyring.master import MasterKeys
+from authsvc.keyring.policy import KeyPolicy
 from authsvc.keyring.records import SigningKey
 from authsvc.keyring.ring import Keyring
 from authsvc.keyring.seal import seal
@@ -18,7 +19,7 @@ NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = (timedelta(seconds=s) for s in (1, 60, 3600, 86_400))
 ISSUER = "https://auth.example"
 API = "https://api.example"
-POLICY = plans.KeyPolicy(announce=DAY, jwks_max_age=5 * MINUTE, longest_token=30 * MINUTE, skew=MINUTE)
+POLICY = KeyPolicy(announce=DAY, jwks_max_age=5 * MINUTE, longest_token=30 * MINUTE, skew=MINUTE, sign=90 * DAY)
 
 
 def entropy(n: int) -> bytes:

@@ -10,7 +10,6 @@ from authsvc.keyring.plans import (
     AlreadyPlanned,
     GeneratePlan,
     KeyChange,
-    KeyPolicy,
     Refused,
     RotatePlan,
     WithdrawPlan,
@@ -19,6 +18,7 @@ from authsvc.keyring.plans import (
     plan_rotate,
     plan_withdraw,
 )
+from authsvc.keyring.policy import KeyPolicy
 
 from .made import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned
 
@@ -34,16 +34,31 @@ GONE = planned("gone", -90 * DAY, -90 * DAY, -9 * DAY)
 
 
 def test_the_first_key_of_its_algorithm_signs_at_once():
-    assert plan_generate((), NOW, POLICY) == GeneratePlan("RS256", NOW, NOW, None, None, ())
-    assert plan_generate((LONE,), NOW, POLICY, "ES256") == GeneratePlan("ES256", NOW, NOW, None, None, ())
+    until = NOW + POLICY.sign
+    assert plan_generate((), NOW, POLICY) == GeneratePlan("RS256", NOW, NOW, until, until + POLICY.keep, ())
+    assert plan_generate((), NOW, POLICY, "ES256") == GeneratePlan("ES256", NOW, NOW, until, until + POLICY.keep, ())
+
+
+def test_the_first_key_of_a_further_algorithm_is_announced_like_any_other():
+    # Verifiers hold a JWKS of ours, and in it no such key.
+    at = NOW + DAY
+    until = at + POLICY.sign
+    assert plan_generate((LONE,), NOW, POLICY, "ES256") == GeneratePlan(
+        "ES256", NOW, at, until, until + POLICY.keep, ()
+    )
+    young = planned("young", -HOUR, 23 * HOUR, 99 * DAY, alg="ES256")
+    assert plan_generate((LONE, young), NOW, POLICY, "ES256").signs_from == NOW + DAY
+    ended = planned("ended", -99 * DAY, -99 * DAY, -DAY, alg="ES256")
+    assert plan_generate((LONE, ended), NOW, POLICY, "ES256").signs_from == NOW
 
 
 def test_a_later_key_is_announced_first_and_ends_its_predecessor():
     plan = plan_generate((GONE, LONE), NOW, POLICY)
     end = NOW + DAY
     assert plan == GeneratePlan(
-        "RS256", NOW, end, None, None, (KeyChange("lone", LONE.signs_from, end, end + POLICY.keep, None),)
-    )
+        "RS256", NOW, end, end + POLICY.sign, end + POLICY.sign + POLICY.keep,
+        (KeyChange("lone", LONE.signs_from, end, end + POLICY.keep, None),),
+    )  # fmt: skip
 
 
 def test_a_key_stays_published_until_its_last_token_is_dead_in_every_clock():
@@ -117,6 +132,14 @@ def test_rotate_now_waits_to_the_second():
     at = YOUNG.announced_at + POLICY.seen_by_all
     assert isinstance(plan_rotate((OLD, YOUNG), at - SECOND, POLICY, at_once=True), Refused)
     assert isinstance(plan_rotate((OLD, YOUNG), at, POLICY, at_once=True), RotatePlan)
+
+
+def test_rotate_now_waits_for_a_backup_too():
+    daily = replace(POLICY, backup=DAY)
+    verdict = plan_rotate((OLD, replace(RIPE, announced_at=NOW - 23 * HOUR)), NOW, daily, at_once=True)
+    assert isinstance(verdict, Refused)
+    assert "a restored backup may lack it for 1 h more" in verdict.reason
+    assert isinstance(plan_rotate((OLD, replace(RIPE, announced_at=NOW - DAY)), NOW, daily, at_once=True), RotatePlan)
 
 
 def test_algorithms_rotate_apart_from_each_other():

@@ -15,7 +15,6 @@ from authsvc.keyring import plans
 from authsvc.keyring.phases import next_change, phase_of, published, signer
 from authsvc.keyring.plans import (
     GeneratePlan,
-    KeyPolicy,
     Refused,
     WithdrawPlan,
     apply_changes,
@@ -23,7 +22,9 @@ from authsvc.keyring.plans import (
     plan_rotate,
     plan_withdraw,
 )
+from authsvc.keyring.policy import KeyPolicy
 from authsvc.keyring.records import SigningKey
+from authsvc.keyring.steps import due_at, plan_step
 
 from .made import NOW
 
@@ -40,6 +41,8 @@ POLICIES = st.builds(
     jwks_max_age=_seconds(5, 600),
     longest_token=_seconds(10, 1800),
     skew=_seconds(0, 120),
+    sign=_seconds(1500, 30_000),
+    backup=_seconds(0, 1000),
 )
 ACTIONS = ["generate", "generate", "rotate", "rotate_now", "rotate_now", "withdraw"]
 PAUSES = [0, 1, 60, 300, 700, 1000, 2500, 9000]
@@ -75,6 +78,10 @@ class World:
         if isinstance(plan, Refused):
             assert plan.reason
             return
+        self.carry_out(plan)
+        self.step()
+
+    def carry_out(self, plan) -> None:
         before = self.keys
         self.keys = apply_changes(self.keys, getattr(plan, "changes", ()))
         assert [key.kid for key in self.keys] == [key.kid for key in before]
@@ -82,6 +89,16 @@ class World:
             self._insert(plan)
         if isinstance(plan, WithdrawPlan) and plan.successor:
             self.excused.add(plan.successor)
+
+    def step(self) -> None:
+        """What a replica does by itself."""
+        for _ in range(10_000):
+            plan = plan_step(self.keys, self.now, self.policy, ["RS256"])
+            if plan is None:
+                return
+            self.seen.add(f"step {type(plan).__name__}")
+            self.carry_out(plan)
+        raise AssertionError("always something is due")
 
     def _insert(self, plan: GeneratePlan) -> None:
         kid = f"k{len(self.keys)}"
@@ -96,6 +113,12 @@ class World:
     def live(self, span: timedelta) -> None:
         """Let time pass, and look at every instant that could differ from the one before."""
         end = self.now + span
+        while (due := due_at(self.keys, self.now, self.policy, "RS256")) <= end:
+            self._pass(max(due, self.now))
+            self.step()
+        self._pass(end)
+
+    def _pass(self, end: datetime) -> None:
         for at in (self.now, *self._instants(end), end):
             self._look(at)
         self.now = end
@@ -116,6 +139,9 @@ class World:
             assert signing.kid in shown
             if signing.kid not in self.excused:
                 assert at >= signing.announced_at + self.policy.jwks_max_age + self.policy.skew
+                assert at >= signing.announced_at + self.policy.backup
+            ready = [key for key in self.keys if key.signs_from > at and key.withdrawn_at is None]
+            assert ready, "no key is announced to follow a leaked one"
             self.last_signed[signing.kid] = max(at, self.last_signed.get(signing.kid, at))
         withdrawn = {key.kid for key in self.keys if key.withdrawn_at}
         for kid, signed in self.last_signed.items():
@@ -135,13 +161,16 @@ def walk(policy: KeyPolicy, steps: Iterable[tuple[str, int, int]]) -> World:
     for action, which, seconds in steps:
         world.act(action, which)
         world.live(timedelta(seconds=seconds))
-    world.live(timedelta(days=2))
+    world.live(policy.keep + policy.wait + 2 * policy.sign)
     return world
 
 
 def long_walk(seed: int, length: int = 150) -> World:
     dice = Random(seed)
-    seconds = [timedelta(seconds=dice.randint(*between)) for between in ((0, 2000), (5, 600), (10, 1800), (0, 120))]
+    seconds = [
+        timedelta(seconds=dice.randint(*between))
+        for between in ((0, 2000), (5, 600), (10, 1800), (0, 120), (1500, 30_000))
+    ]
     steps = [
         (dice.choice(ACTIONS), dice.randint(0, 999), dice.choice([*PAUSES, dice.randint(0, 4000)]))
         for _ in range(length)
@@ -160,9 +189,9 @@ def test_so_it_is_on_long_walks_through_every_verdict():
     assert seen == {
         "generate GeneratePlan",
         "rotate AlreadyPlanned",
-        "rotate GeneratePlan",
         "rotate_now Refused",
         "rotate_now RotatePlan",
+        "step GeneratePlan",
         "withdraw Refused",
         "withdraw WithdrawPlan",
     }
@@ -185,7 +214,7 @@ def _leave_a_gap(monkeypatch):
 
 
 def _end_nobody(monkeypatch):
-    monkeypatch.setattr(plans, "_closed", lambda key, at, policy: plans._change(key, signs_until=at - TICK))
+    monkeypatch.setattr(plans, "_closed", lambda key, at, policy: plans.change_of(key, signs_until=at - TICK))
 
 
 def _withdraw_without_successor(monkeypatch):
@@ -195,7 +224,7 @@ def _withdraw_without_successor(monkeypatch):
 def _withdrawing_blindly(world, action, which, act=World.act):
     if action == "withdraw":
         key = world.keys[which % len(world.keys)]
-        world.keys = apply_changes(world.keys, (plans._change(key, withdrawn_at=world.now),))
+        world.keys = apply_changes(world.keys, (plans.change_of(key, withdrawn_at=world.now),))
     else:
         act(world, action, which)
 

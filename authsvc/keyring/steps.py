@@ -1,0 +1,56 @@
+"""What is due in the life of keys, by itself. Pure, and idempotent: what has been done is no longer due.
+
+Phases follow from times, so switching, retiring and dropping need nobody. What somebody must do is make the next key in
+time: a line of keys is whole while its last key is announced for at least `wait` more before it signs. So there is
+always a key that every cache has seen, ready to follow a leaked one at once; and a key signs only long after the backup
+that holds it. Any replica may do it, under the store's lock; all come to the same verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from authsvc.keyring.phases import ended, order, signer
+from authsvc.keyring.plans import GeneratePlan, KeyChange, change_of, is_unborn, plan_generate
+from authsvc.keyring.policy import KeyPolicy
+from authsvc.keyring.records import SigningKey
+
+
+@dataclass(frozen=True, slots=True)
+class KeepLonger:
+    """Tokens live longer than was foreseen when these ends were set: the keys are to stay published for longer."""
+
+    changes: tuple[KeyChange, ...]
+
+
+def plan_step(
+    keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, algorithms: Sequence[str]
+) -> GeneratePlan | KeepLonger | None:
+    """The next thing to do; None: nothing is due. Ask again after it is done: there may be more."""
+    if late := tuple(_longer(key, policy) for key in keys if _dropped_early(key, now, policy)):
+        return KeepLonger(late)
+    for alg in algorithms:
+        if due_at(keys, now, policy, alg) <= now:
+            return plan_generate(keys, now, policy, alg, after=policy.sign)
+    return None
+
+
+def due_at(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, alg: str) -> datetime:
+    """When the next key of `alg` must be made; `now` or earlier: it is due."""
+    line = [key for key in keys if key.alg == alg and not ended(key, now)]
+    if not line or (signer(line, now, alg) is None and not is_unborn(keys, now, alg)):
+        return now
+    return max(line, key=order).signs_from - policy.wait
+
+
+def _dropped_early(key: SigningKey, now: datetime, policy: KeyPolicy) -> bool:
+    if ended(key, now) or key.signs_until is None:
+        return False
+    return key.drop_after is None or key.drop_after < key.signs_until + policy.keep
+
+
+def _longer(key: SigningKey, policy: KeyPolicy) -> KeyChange:
+    assert key.signs_until is not None
+    return change_of(key, drop_after=key.signs_until + policy.keep)

@@ -1,0 +1,7 @@
+"""The operator's terminal, as in tests/cli."""
+
+from __future__ import annotations
+
+from tests.cli.conftest import cli
+
+__all__ = ["cli"]

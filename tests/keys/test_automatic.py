@@ -1,0 +1,130 @@
+"""The life of signing keys goes on by itself, on whichever replica comes first."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import asyncpg
+import httpx2
+import pytest
+
+from authsvc.flows import manage_keys
+from authsvc.flows.keep_keys import Known, keep_once
+from authsvc.runtime import Runtime
+from authsvc.store import keys
+from tests.cli.conftest import Cli
+from tests.replicas import Replicas
+from tests.shared import BACKEND
+
+CREDENTIALS = {"grant_type": "client_credentials"}
+
+
+async def until(true: Callable[[], object], seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+
+
+async def test_three_replicas_at_once_make_one_key(runtime: Runtime) -> None:
+    policy = await manage_keys.policy_in_force(runtime)
+    [first] = await keys.everything(runtime.db)
+    done = await asyncio.gather(*(manage_keys.step(runtime, policy, "tests") for _ in range(3)))
+    assert sum(isinstance(made, manage_keys.Generated) for made in done) == 1
+    rows = await keys.everything(runtime.db)
+    assert [row.signs_from for row in rows] == [first.signs_until, first.signs_from]
+    assert await manage_keys.step(runtime, policy, "tests") is None
+
+
+async def test_who_holds_the_lock_is_not_waited_for(runtime: Runtime) -> None:
+    policy = await manage_keys.policy_in_force(runtime)
+    async with runtime.db.transaction() as connection:
+        await keys.lock(connection)
+        assert await manage_keys.step(runtime, policy, "tests") is None
+    assert isinstance(await manage_keys.step(runtime, policy, "tests"), manage_keys.Generated)
+
+
+async def test_a_worker_does_what_is_due_and_then_nothing(runtime: Runtime, sql: asyncpg.Connection) -> None:
+    known = Known()
+    made = await keep_once(runtime, known)
+    assert made is not None
+    await until(lambda: len(runtime.following.keys) == 2)
+    assert await keep_once(runtime, known) is None
+    event = await sql.fetchrow("SELECT actor, detail FROM audit_events WHERE event = 'key_announced' ORDER BY id DESC")
+    assert event["actor"] == "authsvc"
+    assert json.loads(event["detail"])["kid"] == made.kid
+
+
+async def test_a_client_with_longer_tokens_makes_the_keys_stay(runtime: Runtime, sql: asyncpg.Connection) -> None:
+    known = Known()
+    await keep_once(runtime, known)
+    version = runtime.clients.version
+    await sql.execute("UPDATE clients SET access_token_seconds = 86400 WHERE id = 'backend'")
+    await sql.execute("UPDATE signing_keys SET drop_after = signs_until + interval '1 hour'")
+    await until(lambda: runtime.clients.version != version and len(runtime.following.keys) == 2)
+    await asyncio.sleep(0.6)  # the worker reads what the test wrote
+    await keep_once(runtime, known)
+    assert await sql.fetchval("SELECT bool_and(drop_after - signs_until >= interval '1 day') FROM signing_keys")
+
+
+async def test_cut_off_from_postgresql_a_key_signs_until_its_end_and_then_nothing_does(
+    runtime: Runtime, http: httpx2.AsyncClient, sql: asyncpg.Connection
+) -> None:
+    """What others may have dropped signs no more: 503 and Retry-After, on the quick way and on the long one."""
+    await sql.execute(
+        "UPDATE signing_keys SET signs_until = now() + interval '3 seconds', drop_after = now() + interval '1 day'"
+    )
+    await until(lambda: runtime.following.keys[0].signs_until is not None)
+    assert (await http.post("/token", data=CREDENTIALS, auth=BACKEND)).status_code == 200
+    end = runtime.following.keys[0].signs_until
+    assert end is not None
+    await until(lambda: runtime.keyring.signing_kid(runtime.clock.now()) is None or runtime.clock.now() > end)
+    refused = await http.post("/token", data=CREDENTIALS, auth=BACKEND)
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"] == "5"
+    assert (await http.get("/.well-known/jwks.json")).json()["keys"]
+    assert "no_signing_key" in (await http.get("/readyz")).json()["problems"]
+
+
+def test_replicas_make_the_first_key_and_its_successor_by_themselves(
+    replicas: Replicas,
+    settings_env: dict[str, str],
+    cli: Cli,
+) -> None:
+    first, second = replicas.start(2)
+    deadline = time.monotonic() + 10
+    while len(found := json.loads(cli("keys", "list", "--json").stdout)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert sorted(key["phase"] for key in found) == ["announced", "signing"]
+    time.sleep(1.2)
+    published = [httpx2.get(replica.url + "/.well-known/jwks.json").json() for replica in (first, second)]
+    assert published[0] == published[1]
+    assert {key["kid"] for key in published[0]["keys"]} == {key["kid"] for key in found}
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"),
+    [
+        ('announce = "1 min"\nbackup = "0 s"', "announce: 1 min is less than 6 min 15 s (JWKS max-age 5 min + clock"),
+        ('sign = "soon"', "sign: 'soon' is not a duration"),
+    ],
+)
+def test_a_policy_that_would_break_a_promise_is_refused_with_the_sum(
+    cli: Cli,
+    settings_env: dict[str, str],
+    tmp_path: Path,
+    policy: str,
+    says: str,
+) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(policy)
+    settings_env["AUTHSVC_KEY_POLICY_FILE"] = str(file)
+    for words in (("keys", "list"), ("serve", "--port", "0")):
+        assert f"AUTHSVC_KEY_POLICY_FILE: {says}" in cli(*words, code=2).stderr
+    settings_env["AUTHSVC_KEY_POLICY_FILE"] = str(tmp_path / "none")
+    assert "cannot read" in cli("keys", "list", code=2).stderr
