@@ -43,6 +43,7 @@ class Log:
 def log() -> Iterator[Log]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    logs.flush(5)  # what other tests of this process still have in the pipe
     logs._state.told = logs._state.lost
     here = Log()
     logs.configure("debug", "json", here.stream)  # type: ignore[arg-type]

@@ -14,6 +14,15 @@ from authsvc.store.postgres import Connection, Database
 _COLUMNS = "id, email, email_verified, name, roles, password_hash, disabled_at"
 
 
+# A row that is not there would be 15 us less to send and to read: enough to tell addresses apart (SECURITY.md).
+_BY_EMAIL = f"""
+SELECT {_COLUMNS}, true AS found FROM users WHERE email = $1
+UNION ALL
+SELECT '00000000-0000-0000-0000-000000000000', $1, false, 'Nobody', '{{customer}}', repeat('x', 97), NULL, false
+LIMIT 1
+"""  # noqa: S608
+
+
 def normal_email(text: str) -> str:
     """The form in which an address is stored, compared and counted: one form for all its spellings."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).strip().casefold())
@@ -32,9 +41,10 @@ def _user(row: Any) -> User:
 
 
 async def by_email(db: Database, email: str) -> User | None:
-    """`email` in its normal form."""
-    row = await db.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE email = $1", email)  # noqa: S608
-    return _user(row) if row else None
+    """`email` in its normal form. An address that nobody has costs the same: a row is sent, read and thrown away."""
+    row = await db.fetchrow(_BY_EMAIL, email)
+    user = _user(row)
+    return user if row["found"] else None
 
 
 async def by_id(db: Database, user_id: UUID) -> User | None:
