@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 from http.client import HTTPConnection, HTTPResponse
@@ -38,6 +39,7 @@ class Browser:
     def __init__(self, url: str) -> None:
         self.connection = HTTPConnection(urlsplit(url).netloc, timeout=30)
         self.cookies: dict[str, str] = {}
+        self._asked_at = 0.0
 
     @property
     def cookie_header(self) -> str:
@@ -47,6 +49,9 @@ class Browser:
         headers = {"Cookie": self.cookie_header} if self.cookies else {}
         if form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
+        if time.monotonic() - self._asked_at > 2:
+            self.connection.close()  # the service does not keep an idle connection for long
+        self._asked_at = time.monotonic()
         self.connection.request(method, path, urlencode(form) if form is not None else None, headers)
         answer = self.connection.getresponse()
         text = answer.read().decode()
