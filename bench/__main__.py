@@ -84,7 +84,7 @@ class Service:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "authsvc", "serve", "--port", str(self.port)],
-                env={**os.environ, **self.env}, stdout=log, stderr=subprocess.STDOUT, **on_core(SERVICE_CORE),
+                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **self.env}, stdout=log, stderr=subprocess.STDOUT, **on_core(SERVICE_CORE),
             )  # fmt: skip
         while time.perf_counter() - started < 20:
             try:
@@ -322,7 +322,7 @@ def _measure_all(service: Service, admin_url: str, options: argparse.Namespace) 
         results = []
         for scenario in _scenarios(service):
             if not options.only or scenario.name in options.only:
-                print(f"measuring {scenario.name} …", file=sys.stderr)
+                print(f"measuring {scenario.name} … ({service.memory_mb():.0f} MB)", file=sys.stderr)
                 results.append(measure(service, scenario, options.rounds, options.seconds))
         memory = service.memory_mb()
         lines = [
