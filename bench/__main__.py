@@ -84,7 +84,8 @@ class Service:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "authsvc", "serve", "--port", str(self.port)],
-                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **self.env}, stdout=log, stderr=subprocess.STDOUT, **on_core(SERVICE_CORE),
+                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **self.env}, stdout=log, stderr=subprocess.STDOUT,
+                **on_core(SERVICE_CORE),
             )  # fmt: skip
         while time.perf_counter() - started < 20:
             try:
