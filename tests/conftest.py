@@ -6,7 +6,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -132,9 +132,9 @@ CLIENTS = [
 ]
 
 
-@pytest.fixture
-async def database_url(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[str]:
-    """A private copy of the template."""
+@asynccontextmanager
+async def copied_database(servers: Servers) -> AsyncIterator[str]:
+    """A private copy of the template; its URL."""
     name = f"t{os.getpid()}_{next(_numbers)}"
     admin = await asyncpg.connect(servers.admin_url)
     await admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
@@ -142,6 +142,12 @@ async def database_url(servers: Servers, base_env: dict[str, str]) -> AsyncItera
     with suppress(asyncpg.PostgresError, OSError):
         await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await admin.close()
+
+
+@pytest.fixture
+async def database_url(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[str]:
+    async with copied_database(servers) as url:
+        yield url
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from authsvc.flows.issue import subject_for
 from authsvc.keyring.ring import NoSigningKey
 from authsvc.keyring.verify import VerifiedClaims
 from authsvc.oauth.errors import AccessDeniedError, InvalidRequestError, Rejected, Unavailable
-from authsvc.oauth.records import Client, Grant
+from authsvc.oauth.records import Client
 from authsvc.oauth.refresh import Repeat, Rotate, Supersede, judge_refresh
 from authsvc.oauth.refresh_token import LENGTH, decode
 from authsvc.runtime import Runtime
@@ -58,30 +58,22 @@ def signed_introspection(runtime: Runtime, client: Client, answer: dict[str, Any
 async def _introspect_refresh_token(runtime: Runtime, client: Client, token: str) -> dict[str, Any]:
     # The MAC covers the client: only the client that a refresh token was given to can ask about it.
     presented = decode(token, runtime.refresh_mac_key, client.id)
-    row = presented and await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
-    if not presented or not row:
+    seen = presented and await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
+    if not presented or not seen:
         return INACTIVE
-    grant = Grant(
-        generation=row["generation"],
-        parent=row["parent"],
-        rotated_at=row["rotated_at"],
-        repeats=row["repeats"],
-        expires_at=row["expires_at"],
-        ended=row["ended"],
-        scope=tuple(row["scope"]),
-    )
-    verdict = judge_refresh(grant, presented.generation, grace_seconds=0, scope=(), now=row["now"])
+    grant = seen.grant
+    verdict = judge_refresh(grant, presented.generation, grace_seconds=0, scope=(), now=seen.now)
     if not isinstance(verdict, Rotate | Repeat | Supersede):
         return INACTIVE
-    bound = {"cnf": {"jkt": row["dpop_jkt"]}} if row["dpop_jkt"] else {}
+    bound = {"cnf": {"jkt": seen.dpop_jkt}} if seen.dpop_jkt else {}
     return {
         "active": True,
         "iss": runtime.settings.issuer,
         "client_id": client.id,
-        "sub": subject_for(runtime, client, row["user_id"]),
-        "sid": str(row["session_id"]),
-        "scope": " ".join(row["scope"]),
-        "iat": int(row["rotated_at"].timestamp()),
-        "exp": int(row["expires_at"].timestamp()),
+        "sub": subject_for(runtime, client, seen.user_id),
+        "sid": str(seen.session_id),
+        "scope": " ".join(grant.scope),
+        "iat": int(grant.rotated_at.timestamp()),
+        "exp": int(grant.expires_at.timestamp()),
         **bound,
     }

@@ -18,11 +18,11 @@ async def logout_by_refresh_token(runtime: Runtime, client: Client, refresh_toke
     """End the session that a refresh token belongs to. Unknown tokens are no error; a key that is not the token's is
     (see `revoke`). Raises Rejected, StoreUnavailable."""
     presented = decode(refresh_token, runtime.refresh_mac_key, client.id)
-    row = presented and await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
-    if not row:
+    seen = presented and await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
+    if not seen:
         return "token_unknown"
-    check_key(row["dpop_jkt"], dpop_jkt)
-    return await _end(runtime, row["session_id"], None)
+    check_key(seen.dpop_jkt, dpop_jkt)
+    return await _end(runtime, seen.session_id, None)
 
 
 async def logout_by_access_token(runtime: Runtime, claims: VerifiedClaims) -> str:

@@ -122,16 +122,16 @@ def _answer(
 
 async def _check_resource(runtime: Runtime, client: Client, presented: RefreshToken, wanted: tuple[str, ...]) -> None:
     """Before the token is spent: an error must not cost it. What was granted never changes."""
-    row = await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
-    if row and not set(wanted) <= set(row["audience"]):
+    seen = await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
+    if seen and not set(wanted) <= set(seen.audience):
         raise Rejected(InvalidTargetError("The resource was not granted."), "resource_not_granted")
 
 
 async def refuse_other_key(runtime: Runtime, client: Client, presented: RefreshToken, dpop_jkt: str) -> None:
     """Say what is wrong where a genuine token is bound to a key that was not proved (RFC 9449 section 5). Raises
     Rejected, StoreUnavailable."""
-    row = await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
-    if row and row["dpop_jkt"] not in ("", dpop_jkt):
+    seen = await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
+    if seen and seen.dpop_jkt not in ("", dpop_jkt):
         raise Rejected(
             InvalidDpopProofError("The refresh token is bound to another key."),
             "dpop_other_key" if dpop_jkt else "dpop_missing",

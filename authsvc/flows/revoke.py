@@ -37,8 +37,8 @@ async def _revoke_refresh_token(runtime: Runtime, client: Client, token: str, dp
     if presented is None:
         return "token_unknown"
     if dpop_jkt:
-        row = await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
-        check_key(row["dpop_jkt"] if row else "", dpop_jkt)
+        seen = await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
+        check_key(seen.dpop_jkt if seen else "", dpop_jkt)
     # Any token of the lineage will do, also a used one: who logs out after a lost answer must be logged out.
     ended = await grants.revoke(
         runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id, reason="revoked"

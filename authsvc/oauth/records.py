@@ -99,6 +99,19 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantSeen:
+    """A grant as it stands, with its session. `dpop_jkt`: '' where it is bound to no key. `now` is PostgreSQL's."""
+
+    grant: Grant
+    session_id: UUID
+    user_id: UUID
+    audience: tuple[str, ...]
+    dpop_jkt: str
+    auth_time: datetime
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Refreshed:
     """The answer of the refresh statement: its verdict, and all that a new token needs. `now` is PostgreSQL's."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from authsvc.oauth.records import Digest, Refreshed
+from authsvc.oauth.records import Digest, Grant, GrantSeen, Refreshed
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Database
 from authsvc.store.sessions import Ended
@@ -173,9 +173,9 @@ async def revoke(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id
     return Ended((row["session_id"],), row["keep"], row["revocation_epoch"])
 
 
-async def look(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id: str) -> Any:
-    """A grant with its session's person, for introspection; None: no such grant. Changes nothing."""
-    return await db.fetchrow(
+async def look(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id: str) -> GrantSeen | None:
+    """A grant and whose it is; None: no such grant. Changes nothing."""
+    row = await db.fetchrow(
         """SELECT g.generation, g.parent, g.rotated_at, g.repeats, g.expires_at, g.ended, g.scope, g.session_id,
                   g.audience, g.dpop_jkt,
                   s.user_id, s.created_at, now() AS now
@@ -184,4 +184,16 @@ async def look(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id: 
         grant_id,
         secret_hash,
         client_id,
+    )
+    if row is None:
+        return None
+    state = {name: row[name] for name in ("generation", "parent", "rotated_at", "repeats", "expires_at", "ended")}
+    return GrantSeen(
+        grant=Grant(**state, scope=tuple(row["scope"])),
+        session_id=row["session_id"],
+        user_id=row["user_id"],
+        audience=tuple(row["audience"]),
+        dpop_jkt=row["dpop_jkt"],
+        auth_time=row["created_at"],
+        now=row["now"],
     )

@@ -6,7 +6,6 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 
 from authsvc.dev.servers import Servers
 from authsvc.store.postgres import Database
-from tests.conftest import TEMPLATE, _make_template, with_database
+from tests.conftest import TEMPLATE, _make_template, copied_database, with_database
 from tests.refresh.bench import Bench
 
 _numbers = count(1)
@@ -24,13 +23,8 @@ _numbers = count(1)
 @pytest.fixture(scope="module")
 async def module_database_url(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[str]:
     """One copy of the template for the tests of a module, each of which brings sessions of its own."""
-    name = f"m{os.getpid()}_{next(_numbers)}"
-    admin = await asyncpg.connect(servers.admin_url)
-    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
-    yield with_database(servers.database_url, name)
-    with suppress(asyncpg.PostgresError, OSError):
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await admin.close()
+    async with copied_database(servers) as url:
+        yield url
 
 
 @pytest.fixture

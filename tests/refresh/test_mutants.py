@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from authsvc.oauth.records import Grant, Refreshed
+from authsvc.oauth.records import Refreshed
 from authsvc.oauth.refresh import judge_refresh
 from authsvc.store import grants, migrate
 from authsvc.store.postgres import Database
@@ -279,20 +279,19 @@ async def read_then_write(
     scope: tuple[str, ...], dpop_jkt: str = "",
 ) -> Refreshed | None:  # fmt: skip
     """What the store must not do."""
-    row = await grants.look(db, grant_id, secret_hash, client_id=client_id)
-    if row is None or row["dpop_jkt"] not in ("", dpop_jkt):
+    seen = await grants.look(db, grant_id, secret_hash, client_id=client_id)
+    if seen is None or seen.dpop_jkt not in ("", dpop_jkt):
         return None
-    state = {name: row[name] for name in ("generation", "parent", "rotated_at", "repeats", "expires_at", "ended")}
-    grant = Grant(**state, scope=tuple(row["scope"]))
-    verdict = judge_refresh(grant, presented, grace_seconds=grace_seconds, scope=scope, now=row["now"])
-    after = applied(grant, verdict, presented, row["now"])
+    grant = seen.grant
+    verdict = judge_refresh(grant, presented, grace_seconds=grace_seconds, scope=scope, now=seen.now)
+    after = applied(grant, verdict, presented, seen.now)
     await db.fetchrow(
         "UPDATE grants SET generation = $2, parent = $3, rotated_at = $4, repeats = $5 WHERE id = $1",
         grant_id, after.generation, after.parent, after.rotated_at, after.repeats,
     )  # fmt: skip
     return Refreshed(
-        word(verdict), after.generation, row["session_id"], row["user_id"], after.scope, (), after.expires_at,
-        row["now"], row["created_at"], (), (),
+        word(verdict), after.generation, seen.session_id, seen.user_id, after.scope, (), after.expires_at,
+        seen.now, seen.auth_time, (), (),
     )  # fmt: skip
 
 
