@@ -1,0 +1,46 @@
+"""Verify access tokens (RFC 9068) in a resource server; see README.md.
+
+pure    claims jws keys judge require dpop revocations feed discovery state presented errors
+effects wire (requests), verifier (asyncio), sync (threads)
+adapters asgi starlette wsgi flask django: each imports its framework, nothing imports them
+"""
+
+from authsvc_verifier.claims import Claims
+from authsvc_verifier.dpop import Shown
+from authsvc_verifier.errors import (
+    BoundToken,
+    InsufficientRole,
+    InsufficientScope,
+    InvalidProof,
+    InvalidRequest,
+    InvalidToken,
+    Refused,
+    StepUpNeeded,
+    TokenMissing,
+    Unavailable,
+    VerifierError,
+)
+from authsvc_verifier.require import Requirement, Stale, require
+from authsvc_verifier.sync import SyncVerifier
+from authsvc_verifier.verifier import Verifier
+
+__all__ = [
+    "BoundToken",
+    "Claims",
+    "InsufficientRole",
+    "InsufficientScope",
+    "InvalidProof",
+    "InvalidRequest",
+    "InvalidToken",
+    "Refused",
+    "Requirement",
+    "Shown",
+    "Stale",
+    "StepUpNeeded",
+    "SyncVerifier",
+    "TokenMissing",
+    "Unavailable",
+    "Verifier",
+    "VerifierError",
+    "require",
+]

@@ -1,0 +1,99 @@
+"""For any ASGI application: a middleware in front of all of it. Knows no framework.
+
+The claims are in `scope["authsvc.claims"]`, and as `request.state.claims` where the framework reads `scope["state"]`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from typing import Any
+
+from authsvc_verifier.claims import Claims
+from authsvc_verifier.errors import TokenMissing, VerifierError
+from authsvc_verifier.presented import read_request
+from authsvc_verifier.require import NOTHING, Requirement
+from authsvc_verifier.verifier import Verifier
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+CLAIMS = "authsvc.claims"
+
+
+async def authenticate(verifier: Verifier, scope: Scope, need: Requirement = NOTHING, external_url: str = "") -> Claims:
+    """The claims of the token of an http or websocket scope; kept in the scope. `external_url`: scheme and host under
+    which callers know us, where a proxy changes them; only DPoP proofs need it. Raises Refused, Unavailable."""
+    token, shown = read_request(
+        _values(scope, b"authorization"), _values(scope, b"dpop"), scope.get("method", "GET"), _url(scope, external_url)
+    )
+    claims = await verifier.verify(token, need, dpop=shown)
+    scope[CLAIMS] = claims
+    scope.setdefault("state", {})["claims"] = claims
+    return claims
+
+
+class BearerMiddleware:
+    """Every request needs a good token that fulfils `need`, but for the paths in `public`. With `optional`, a request
+    without a token goes on without claims; a wrong one is refused all the same. Starts and ends the verifier with the
+    application."""
+
+    def __init__(
+        self,
+        app: App,
+        verifier: Verifier,
+        need: Requirement = NOTHING,
+        *,
+        public: Collection[str] = (),
+        optional: bool = False,
+        external_url: str = "",
+    ) -> None:
+        self.app = app
+        self.verifier = verifier
+        self.need = need
+        self.public = frozenset(public)
+        self.optional = optional
+        self.external_url = external_url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            async with self.verifier:
+                await self.app(scope, receive, send)
+            return
+        if scope["type"] in ("http", "websocket") and scope["path"] not in self.public:
+            try:
+                await authenticate(self.verifier, scope, self.need, self.external_url)
+            except TokenMissing as missing:
+                if not self.optional:
+                    await refuse(missing, scope, receive, send)
+                    return
+            except VerifierError as error:
+                await refuse(error, scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
+async def refuse(error: VerifierError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer instead of the application. A websocket is closed before it is accepted: the server says 403."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    body = json.dumps(error.body).encode()
+    headers = {**error.headers, "Content-Type": "application/json", "Content-Length": str(len(body))}
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": error.status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _values(scope: Scope, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for given, value in scope["headers"] if given.lower() == name]
+
+
+def _url(scope: Scope, external_url: str) -> str:
+    path = scope.get("raw_path") or scope["path"].encode()
+    base = external_url or f"{scope.get('scheme', 'http')}://{next(iter(_values(scope, b'host')), '')}"
+    return base.rstrip("/") + bytes(path).partition(b"?")[0].decode("latin-1")

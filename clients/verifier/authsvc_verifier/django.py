@@ -1,0 +1,71 @@
+"""For Django: `@guard(scope="orders.read")` over a view, sync or async; the claims are `request.claims`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+
+from authsvc_verifier.claims import Claims
+from authsvc_verifier.errors import VerifierError
+from authsvc_verifier.presented import read_request
+from authsvc_verifier.require import Requirement, Stale, require
+from authsvc_verifier.sync import SyncVerifier
+
+View = Callable[..., Any]
+
+
+class Guard:
+    """`external_url`: scheme and host under which callers know us, where a proxy changes them."""
+
+    def __init__(self, verifier: SyncVerifier, *, external_url: str = "") -> None:
+        self.verifier = verifier
+        self.external_url = external_url
+
+    def __call__(
+        self,
+        scope: str | Iterable[str] = (),
+        role: str | Iterable[str] = (),
+        max_age: int | None = None,
+        acr: str | Iterable[str] = (),
+        stale: Stale | None = None,
+    ) -> Callable[[View], View]:
+        need = require(scope, role, max_age, acr, stale)
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+                try:
+                    request.claims = self.check(request, need)
+                except VerifierError as error:
+                    return JsonResponse(error.body, status=error.status, headers=error.headers)
+                return view(request, *args, **kwargs)
+
+            @wraps(view)
+            async def guarded_async(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+                try:
+                    # In a thread: nobody else's request waits where the issuer must be asked.
+                    request.claims = await asyncio.to_thread(self.check, request, need)
+                except VerifierError as error:
+                    return JsonResponse(error.body, status=error.status, headers=error.headers)
+                return await view(request, *args, **kwargs)
+
+            return guarded_async if iscoroutinefunction(view) else guarded
+
+        return decorate
+
+    def check(self, request: HttpRequest, need: Requirement) -> Claims:
+        """Raises Refused, Unavailable."""
+        headers = request.headers
+        base = self.external_url or f"{request.scheme}://{request.get_host()}"
+        token, shown = read_request(
+            [headers["Authorization"]] if "Authorization" in headers else [],
+            [headers["DPoP"]] if "DPoP" in headers else [],
+            str(request.method),
+            base.rstrip("/") + request.get_full_path().partition("?")[0],
+        )
+        return self.verifier.verify(token, need, dpop=shown)

@@ -1,0 +1,84 @@
+"""For any WSGI application: a middleware in front of all of it. Knows no framework.
+
+The claims are in `environ["authsvc.claims"]`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from authsvc_verifier.claims import Claims
+from authsvc_verifier.errors import TokenMissing, VerifierError
+from authsvc_verifier.presented import read_request
+from authsvc_verifier.require import NOTHING, Requirement
+from authsvc_verifier.sync import SyncVerifier
+
+Environ = dict[str, Any]
+App = Callable[[Environ, Any], Iterable[bytes]]
+
+CLAIMS = "authsvc.claims"
+
+
+def authenticate(
+    verifier: SyncVerifier, environ: Environ, need: Requirement = NOTHING, external_url: str = ""
+) -> Claims:
+    """The claims of the request's token; kept in `environ`. `external_url`: as in `asgi`. Raises Refused,
+    Unavailable."""
+    token, shown = read_request(
+        [environ["HTTP_AUTHORIZATION"]] if "HTTP_AUTHORIZATION" in environ else [],
+        [environ["HTTP_DPOP"]] if "HTTP_DPOP" in environ else [],
+        environ["REQUEST_METHOD"],
+        _url(environ, external_url),
+    )
+    claims = verifier.verify(token, need, dpop=shown)
+    environ[CLAIMS] = claims
+    return claims
+
+
+class BearerMiddleware:
+    """As `asgi.BearerMiddleware`."""
+
+    def __init__(
+        self,
+        app: App,
+        verifier: SyncVerifier,
+        need: Requirement = NOTHING,
+        *,
+        public: Collection[str] = (),
+        optional: bool = False,
+        external_url: str = "",
+    ) -> None:
+        self.app = app
+        self.verifier = verifier
+        self.need = need
+        self.public = frozenset(public)
+        self.optional = optional
+        self.external_url = external_url
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        if environ.get("PATH_INFO", "") not in self.public:
+            try:
+                authenticate(self.verifier, environ, self.need, self.external_url)
+            except TokenMissing as missing:
+                if not self.optional:
+                    return refuse(missing, start_response)
+            except VerifierError as error:
+                return refuse(error, start_response)
+        return self.app(environ, start_response)
+
+
+def refuse(error: VerifierError, start_response: Any) -> Iterable[bytes]:
+    body = json.dumps(error.body).encode()
+    headers = {**error.headers, "Content-Type": "application/json", "Content-Length": str(len(body))}
+    start_response(f"{error.status} {HTTPStatus(error.status).phrase}", list(headers.items()))
+    return [body]
+
+
+def _url(environ: Environ, external_url: str) -> str:
+    base = external_url or f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST') or environ['SERVER_NAME']}"
+    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return base.rstrip("/") + quote(path.encode("latin-1"), safe="/~!$&'()*+,;=:@")

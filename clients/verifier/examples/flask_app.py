@@ -1,0 +1,32 @@
+"""flask --app flask_app run   (ISSUER and AUDIENCE in the environment)"""
+
+import os
+
+import flask
+
+from authsvc_verifier import SyncVerifier
+from authsvc_verifier.flask import Guard
+
+verifier = SyncVerifier(
+    os.environ.get("ISSUER", "http://localhost:8000"), os.environ.get("AUDIENCE", "http://localhost:8000")
+)
+guard = Guard(verifier)
+app = flask.Flask(__name__)
+
+
+@app.get("/me")
+@guard()
+def me() -> dict[str, str]:
+    return {"sub": flask.g.claims.sub}
+
+
+@app.get("/orders")
+@guard(scope="orders.read")
+def orders() -> dict[str, str]:
+    return {"orders_of": flask.g.claims.sub}
+
+
+@app.delete("/orders")
+@guard(role="admin", max_age=300)
+def delete() -> dict[str, str]:
+    return {"deleted_by": flask.g.claims.sub}

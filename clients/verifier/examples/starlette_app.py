@@ -1,0 +1,48 @@
+"""uvicorn starlette_app:app   (ISSUER and AUDIENCE in the environment)"""
+
+import os
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from authsvc_verifier import Verifier
+from authsvc_verifier.asgi import BearerMiddleware
+from authsvc_verifier.starlette import Guard
+
+verifier = Verifier(
+    os.environ.get("ISSUER", "http://localhost:8000"), os.environ.get("AUDIENCE", "http://localhost:8000")
+)
+guard = Guard(verifier)
+
+
+async def health(request: Request) -> JSONResponse:
+    return JSONResponse({"ok": True})
+
+
+async def me(request: Request) -> JSONResponse:
+    return JSONResponse({"sub": request.state.claims.sub})
+
+
+@guard.route(scope="orders.read")
+async def orders(request: Request) -> JSONResponse:
+    return JSONResponse({"orders_of": request.state.claims.sub})
+
+
+@guard.route(role="admin", max_age=300)
+async def delete(request: Request) -> JSONResponse:
+    return JSONResponse({"deleted_by": request.state.claims.sub})
+
+
+app = Starlette(
+    routes=[
+        Route("/health", health),
+        Route("/me", me),
+        Route("/orders", orders),
+        Route("/orders", delete, methods=["DELETE"]),
+    ],
+    # Every path needs a good token; routes may want more. It starts and ends the verifier, too.
+    middleware=[Middleware(BearerMiddleware, verifier=verifier, public=["/health"])],
+)
