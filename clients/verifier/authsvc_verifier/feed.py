@@ -43,7 +43,10 @@ class JwksChanged:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
+    """`time`: when the sequence was the newest, in seconds since 1970 by the issuer's clock; None: it does not say."""
+
     sequence: int
+    time: int | None = None
 
 
 Event = Snapshot | Revocation | JwksChanged | Heartbeat
@@ -60,7 +63,8 @@ def read_event(name: str, data: str, issuer: str) -> Event | None:
             raise FeedBroken("bad_revocation")
         return _revocation(value) if value["kind"] in KINDS else None
     if name == "heartbeat":
-        return Heartbeat(_whole(_parsed(data), "sequence"))
+        value = _parsed(data)
+        return Heartbeat(_whole(value, "sequence"), _whole(value, "time") if "time" in value else None)
     if name == "jwks":
         etag = _parsed(data).get("etag", "")
         return JwksChanged(etag if isinstance(etag, str) else "")
@@ -135,6 +139,8 @@ class Feed:
     confirmed: int | None = None
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     heard_at: float = -math.inf
+    ahead: float = math.inf
+    """Least difference of our monotonic clock to the issuer's clock, as heartbeats of this connection showed it."""
     unknown: int = 0
     """Revocations, or events, that this version does not know: update it."""
 
@@ -149,18 +155,29 @@ class Feed:
             self.confirmed, self.heartbeat_seconds = event.sequence, event.heartbeat_seconds
             self.heard_at, self.unknown = monotonic, event.unknown
         elif isinstance(event, Heartbeat):
-            self._beat(event.sequence, monotonic)
+            self._beat(event, monotonic)
         elif event is None:
             self.unknown += 1
 
-    def _beat(self, sequence: int, monotonic: float) -> None:
+    def _beat(self, beat: Heartbeat, monotonic: float) -> None:
         if self.confirmed is None:
             raise FeedBroken("no_snapshot")
-        if sequence < self.confirmed:
+        if beat.sequence < self.confirmed:
             # The issuer's database went back: its numbers may come again for something else.
             self.confirmed = None
             raise FeedBroken("went_back")
-        self.confirmed, self.heard_at = sequence, monotonic
+        self.confirmed = beat.sequence
+        if beat.time is None:
+            self.heard_at = monotonic
+            return
+        # A heartbeat that lay in a buffer is as old as it is: measured by the promptest of this connection, because
+        # clocks may differ.
+        self.ahead = min(self.ahead, monotonic - beat.time)
+        self.heard_at = beat.time + self.ahead
+
+    def opened(self) -> None:
+        """A new connection: nothing of it was heard yet."""
+        self.ahead = math.inf
 
     def staleness(self, monotonic: float) -> float:
         """Seconds since we last knew that nothing is missing; infinite before that."""

@@ -262,6 +262,7 @@ class Verifier:
             asyncio.timeout(feed.late_after() + 10.0) as watchdog,
             self._wire.events(feed.confirmed, feed.late_after()) as events,
         ):
+            feed.opened()
             async for event in events:
                 if len(event.data) > LARGE_EVENT:
                     watchdog.reschedule(None)

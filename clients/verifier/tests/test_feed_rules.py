@@ -138,6 +138,21 @@ def test_only_snapshot_and_heartbeat_make_it_fresh() -> None:
     assert (feed.staleness(105), feed.confirmed) == (0, 9)
 
 
+def test_a_heartbeat_that_lay_in_a_buffer_is_as_old_as_it_is() -> None:
+    feed = Feed()
+    feed.take(read_event("snapshot", snapshot(5), ISSUER), 100)
+    feed.take(read_event("heartbeat", '{"sequence": 5, "time": 1700000000}', ISSUER), 101)
+    feed.take(Heartbeat(5, 1700000002), 103)
+    assert feed.staleness(103) == 0
+    feed.take(Heartbeat(5, 1700000004), 150)  # we slept
+    assert feed.staleness(150) == 45
+    feed.take(Heartbeat(6, 1700000049), 150)
+    assert feed.staleness(150) == 0
+    feed.opened()
+    feed.take(Heartbeat(6, 1600000000), 160)  # their clock was put back: the next connection starts anew
+    assert feed.staleness(160) == 0
+
+
 def test_a_service_that_went_back_is_asked_for_everything() -> None:
     feed = Feed()
     feed.take(read_event("snapshot", snapshot(50, revocations=[{"kind": "key", "subject": "k1", "expires_at": 9}]),
