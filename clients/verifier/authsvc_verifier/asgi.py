@@ -5,10 +5,10 @@ The claims are in `scope["authsvc.claims"]`, and as `request.state.claims` where
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from authsvc_verifier.adapter import BaseMiddleware
 from authsvc_verifier.claims import Claims
 from authsvc_verifier.errors import TokenMissing, VerifierError
 from authsvc_verifier.presented import read_request
@@ -36,27 +36,8 @@ async def authenticate(verifier: Verifier, scope: Scope, need: Requirement = NOT
     return claims
 
 
-class BearerMiddleware:
-    """Every request needs a good token that fulfils `need`, but for the paths in `public`. With `optional`, a request
-    without a token goes on without claims; a wrong one is refused all the same. Starts and ends the verifier with the
-    application."""
-
-    def __init__(
-        self,
-        app: App,
-        verifier: Verifier,
-        need: Requirement = NOTHING,
-        *,
-        public: Collection[str] = (),
-        optional: bool = False,
-        external_url: str = "",
-    ) -> None:
-        self.app = app
-        self.verifier = verifier
-        self.need = need
-        self.public = frozenset(public)
-        self.optional = optional
-        self.external_url = external_url
+class BearerMiddleware(BaseMiddleware[App, Verifier]):
+    """See `BaseMiddleware`. Starts and ends the verifier with the application."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -82,8 +63,7 @@ async def refuse(error: VerifierError, scope: Scope, receive: Receive, send: Sen
         await receive()
         await send({"type": "websocket.close", "code": 1008})
         return
-    body = json.dumps(error.body).encode()
-    headers = {**error.headers, "Content-Type": "application/json", "Content-Length": str(len(body))}
+    headers, body = error.answer()
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": error.status, "headers": raw})
     await send({"type": "http.response.body", "body": body})

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 DPOP_ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA")
@@ -29,6 +30,11 @@ class VerifierError(Exception):
     def body(self) -> dict[str, str]:
         found = {"error": self.error or "unauthorized"}
         return {**found, "error_description": self.description} if self.description else found
+
+    def answer(self) -> tuple[dict[str, str], bytes]:
+        """Headers and content of the HTTP answer, where no framework makes them."""
+        content = json.dumps(self.body).encode()
+        return {**self.headers, "Content-Type": "application/json", "Content-Length": str(len(content))}, content
 
 
 class Refused(VerifierError):

@@ -7,69 +7,64 @@ claims: Annotated[Claims, Depends(guard(scope="orders.read"))]     # FastAPI
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
+from authsvc_verifier.adapter import BaseGuard
 from authsvc_verifier.asgi import authenticate
 from authsvc_verifier.claims import Claims
 from authsvc_verifier.errors import VerifierError
-from authsvc_verifier.require import Requirement, Stale, require
+from authsvc_verifier.require import Requirement
 from authsvc_verifier.verifier import Verifier
 
 Answer = TypeVar("Answer")
+Dependency = Callable[[HTTPConnection], Awaitable[Claims]]
 
 
-class Guard:
-    """`external_url`: scheme and host under which callers know us, where a proxy changes them."""
+class Decorator(Protocol):
+    """Of `async def endpoint(request)`."""
 
-    def __init__(self, verifier: Verifier, *, external_url: str = "") -> None:
-        self.verifier = verifier
-        self.external_url = external_url
+    def __call__(self, endpoint: Callable[..., Awaitable[Answer]], /) -> Callable[..., Awaitable[Answer]]: ...
 
-    def __call__(
-        self,
-        scope: str | Iterable[str] = (),
-        role: str | Iterable[str] = (),
-        max_age: int | None = None,
-        acr: str | Iterable[str] = (),
-        stale: Stale | None = None,
-    ) -> Callable[[HTTPConnection], Awaitable[Claims]]:
-        """A dependency that gives the claims."""
-        need = require(scope, role, max_age, acr, stale)
 
-        async def dependency(request: HTTPConnection) -> Claims:
-            return await self.check(request, need)
-
-        return dependency
-
-    def route(
-        self,
-        scope: str | Iterable[str] = (),
-        role: str | Iterable[str] = (),
-        max_age: int | None = None,
-        acr: str | Iterable[str] = (),
-        stale: Stale | None = None,
-    ) -> Callable[[Callable[..., Awaitable[Answer]]], Callable[..., Awaitable[Answer]]]:
-        """A decorator of `async def endpoint(request)`."""
-        need = require(scope, role, max_age, acr, stale)
-
+class _Routes(BaseGuard[Verifier, Decorator]):
+    def _guarding(self, need: Requirement) -> Decorator:
         def decorate(endpoint: Callable[..., Awaitable[Answer]]) -> Callable[..., Awaitable[Answer]]:
             @wraps(endpoint)
             async def guarded(request: Any, *args: Any, **kwargs: Any) -> Answer:
-                await self.check(request, need)
+                await _check(self, request, need)
                 return await endpoint(request, *args, **kwargs)
 
             return guarded
 
         return decorate
 
+
+class Guard(BaseGuard[Verifier, Dependency]):
+    """Called, it makes a dependency that gives the claims; `route`, with the same arguments, a decorator. See
+    `BaseGuard`."""
+
+    def __init__(self, verifier: Verifier, *, external_url: str = "") -> None:
+        super().__init__(verifier, external_url=external_url)
+        self.route = _Routes(verifier, external_url=external_url)
+
+    def _guarding(self, need: Requirement) -> Dependency:
+        async def dependency(request: HTTPConnection) -> Claims:
+            return await self.check(request, need)
+
+        return dependency
+
     async def check(self, request: HTTPConnection, need: Requirement) -> Claims:
         """Raises HTTPException with the challenge."""
-        try:
-            return await authenticate(self.verifier, request.scope, need, self.external_url)
-        except VerifierError as error:
-            raise HTTPException(error.status, error.body.get("error_description"), error.headers) from error
+        return await _check(self, request, need)
+
+
+async def _check(guard: BaseGuard[Verifier, Any], request: HTTPConnection, need: Requirement) -> Claims:
+    try:
+        return await authenticate(guard.verifier, request.scope, need, guard.external_url)
+    except VerifierError as error:
+        raise HTTPException(error.status, error.body.get("error_description"), error.headers) from error

@@ -164,7 +164,7 @@ class Verifier:
                 raise RuntimeError("a Verifier belongs to one event loop: use SyncVerifier, or one Verifier for each")
             self._loop, self._tasks, self._fetch = loop, [], None
             self._ready, self._rekey = asyncio.Event(), asyncio.Event()
-            self._wire._http = None  # its connections were the other loop's
+            self._wire.forget_connections()
         if not self._tasks:
             work: list[Callable[[], Coroutine[Any, Any, None]]] = [self._keep_keys]
             if self.state.feed is not None:

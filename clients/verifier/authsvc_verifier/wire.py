@@ -65,6 +65,10 @@ class Wire:
             self._http = self.open_http()
         return self._http
 
+    def forget_connections(self) -> None:
+        """They were another event loop's, which is closed."""
+        self._http = None
+
     async def close(self) -> None:
         http, self._http = self._http, None
         if http is not None:

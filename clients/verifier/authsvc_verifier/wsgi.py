@@ -5,12 +5,12 @@ The claims are in `environ["authsvc.claims"]`.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from authsvc_verifier.adapter import BaseMiddleware
 from authsvc_verifier.claims import Claims
 from authsvc_verifier.errors import TokenMissing, VerifierError
 from authsvc_verifier.presented import read_request
@@ -39,25 +39,8 @@ def authenticate(
     return claims
 
 
-class BearerMiddleware:
-    """As `asgi.BearerMiddleware`."""
-
-    def __init__(
-        self,
-        app: App,
-        verifier: SyncVerifier,
-        need: Requirement = NOTHING,
-        *,
-        public: Collection[str] = (),
-        optional: bool = False,
-        external_url: str = "",
-    ) -> None:
-        self.app = app
-        self.verifier = verifier
-        self.need = need
-        self.public = frozenset(public)
-        self.optional = optional
-        self.external_url = external_url
+class BearerMiddleware(BaseMiddleware[App, SyncVerifier]):
+    """See `BaseMiddleware`."""
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "") not in self.public:
@@ -72,8 +55,7 @@ class BearerMiddleware:
 
 
 def refuse(error: VerifierError, start_response: Any) -> Iterable[bytes]:
-    body = json.dumps(error.body).encode()
-    headers = {**error.headers, "Content-Type": "application/json", "Content-Length": str(len(body))}
+    headers, body = error.answer()
     start_response(f"{error.status} {HTTPStatus(error.status).phrase}", list(headers.items()))
     return [body]
 
