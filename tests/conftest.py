@@ -168,17 +168,25 @@ async def sql(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
-@pytest.fixture
-async def runtime(settings_env: dict[str, str]) -> AsyncIterator[Runtime]:
+@asynccontextmanager
+async def following(env: dict[str, str]) -> AsyncIterator[Runtime]:
     """A worker's runtime in this process, following changes as a worker does."""
-    opened = open_runtime(load(settings_env))
+    opened = open_runtime(load(env))
     await start(opened)
     task = asyncio.create_task(follow_changes(opened))
-    yield opened
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-    await opened.close()
+    try:
+        yield opened
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await opened.close()
+
+
+@pytest.fixture
+async def runtime(settings_env: dict[str, str]) -> AsyncIterator[Runtime]:
+    async with following(settings_env) as opened:
+        yield opened
 
 
 @pytest.fixture

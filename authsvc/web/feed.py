@@ -89,11 +89,7 @@ class StreamEndpoint(Endpoint):
         try:
             subscriber = await self._subscribed(request)
         except Exception as error:
-            reply = self.error_reply(request, error)
-            self._complete(request, reply)
-            await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
-            await send({"type": "http.response.body", "body": reply.body})
-            self._note(request, reply.status, perf_counter() - started)
+            await self._send(request, self.error_reply(request, error), send, started)
             return
         self._note(request, 200, perf_counter() - started)
         headers = [(b"content-type", b"text/event-stream"), NO_STORE, (b"x-accel-buffering", b"no"), NO_SNIFF]

@@ -287,8 +287,12 @@ class Endpoint:
             reply = await self.handler(request)
         except Exception as error:
             reply = self.error_reply(request, error)
+        await self._send(request, reply, send, started)
+
+    async def _send(self, request: Request, reply: Reply, send: Send, started: float) -> None:
+        """Complete a reply, send it, write it down. `started`: perf_counter when the request came."""
         self._complete(request, reply)
-        answered = scope.get(ANSWER)
+        answered = request.scope.get(ANSWER)
         if answered is None or not answered(reply):
             await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
             await send({"type": "http.response.body", "body": reply.body})

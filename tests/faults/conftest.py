@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -18,12 +18,10 @@ import httpx2
 import pytest
 import redis.asyncio
 
-from authsvc.app import App, start
+from authsvc.app import App
 from authsvc.dev.servers import Servers
-from authsvc.flows.follow_changes import follow_changes
-from authsvc.runtime import Runtime, open_runtime
-from authsvc.settings import load
-from tests.conftest import ISSUER, TEMPLATE, with_database
+from authsvc.runtime import Runtime
+from tests.conftest import ISSUER, TEMPLATE, following, with_database
 from tests.conftest import base_env as base_env  # an imported fixture is a new one: this is on the servers below
 from tests.faultproxy import FaultProxy
 from tests.test_main_job import bearer
@@ -82,18 +80,10 @@ class Service:
 @asynccontextmanager
 async def serving(env: dict[str, str], *, address: str = "192.0.2.7") -> AsyncIterator[Service]:
     """A worker with these settings, following changes as a worker does."""
-    runtime = open_runtime(load(env))
-    await start(runtime)
-    task = asyncio.create_task(follow_changes(runtime))
-    transport = httpx2.ASGITransport(app=App(runtime), client=(address, 4711))
-    async with httpx2.AsyncClient(transport=transport, base_url=ISSUER, timeout=30) as http:
-        try:
+    async with following(env) as runtime:
+        transport = httpx2.ASGITransport(app=App(runtime), client=(address, 4711))
+        async with httpx2.AsyncClient(transport=transport, base_url=ISSUER, timeout=30) as http:
             yield Service(runtime, http)
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-            await runtime.close()
 
 
 @pytest.fixture
