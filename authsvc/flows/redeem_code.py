@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from time import monotonic
 
@@ -78,36 +77,41 @@ async def redeem_code(runtime: Runtime, client: Client, form: Mapping[str, str],
         raise AssertionError("unreachable")
     if unheard:
         await _forget_unheard(runtime, code)
-    return _answer(runtime, client, replace(done, audience=resource or done.audience), first, dpop_jkt)
+    return _answer(runtime, client, done, resource or done.audience, first, dpop_jkt)
 
 
-def _answer(runtime: Runtime, client: Client, done: Redeemed, first: RefreshToken, dpop_jkt: str) -> Tokens:
+def _answer(
+    runtime: Runtime, client: Client, done: Redeemed, audience: Sequence[str], first: RefreshToken, dpop_jkt: str
+) -> Tokens:
     person = person_of(
         runtime, client, user_id=done.user.id, session_id=done.session_id, auth_time=done.auth_time, amr=done.amr,
         roles=done.user.roles,
     )  # fmt: skip
     token, lifetime = access_token(
-        runtime, client, grant_type=GRANT_TYPE, scope=done.scope, audience=done.audience, person=person,
+        runtime, client, grant_type=GRANT_TYPE, scope=done.scope, audience=audience, person=person,
         dpop_jkt=dpop_jkt, now=done.now, session_expires_at=done.expires_at,
     )  # fmt: skip
-    tokens = Tokens(access_token=token, expires_in=lifetime, scope=done.scope)
+    signed = None
     if "openid" in done.scope:
         about = claims_about(done.user, (), done.claims.get("id_token", ()))
-        tokens = replace(
-            tokens,
-            id_token=id_token(
-                runtime, client, person=person, access_token=token, now=done.now, nonce=done.nonce, about=about
-            ),
+        signed = id_token(
+            runtime, client, person=person, access_token=token, now=done.now, nonce=done.nonce, about=about
         )
-    if "refresh_token" in client.grant_types and (client.first_party or "offline_access" in done.scope):
-        key = runtime.refresh_mac_key(first.key_id)
-        assert key is not None
-        tokens = replace(
-            tokens,
-            refresh_token=encode(first, key, client.id),
-            refresh_token_expires_in=max(0, int((done.expires_at - done.now).total_seconds())),
-        )
-    return tokens
+    refreshable = "refresh_token" in client.grant_types and (client.first_party or "offline_access" in done.scope)
+    return Tokens(
+        access_token=token,
+        expires_in=lifetime,
+        scope=done.scope,
+        refresh_token=_encoded(runtime, client, first) if refreshable else None,
+        refresh_token_expires_in=max(0, int((done.expires_at - done.now).total_seconds())) if refreshable else None,
+        id_token=signed,
+    )
+
+
+def _encoded(runtime: Runtime, client: Client, first: RefreshToken) -> str:
+    key = runtime.refresh_mac_key(first.key_id)
+    assert key is not None
+    return encode(first, key, client.id)
 
 
 async def _twice_at_most(redeem: Callable[[], Awaitable[Redeemed | None]]) -> Redeemed | None:

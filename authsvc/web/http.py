@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from time import perf_counter
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from authsvc.logs import access
 from authsvc.metrics import observe_request
@@ -197,16 +197,29 @@ class Request:
         return value
 
 
-_PLAIN = re.compile(rb"[A-Za-z0-9_=&.~-]*").fullmatch
+_PLAIN = re.compile(rb"[A-Za-z0-9_=&.~%-]*").fullmatch
 
 
 def _plain_pairs(body: bytes) -> dict[str, str] | None:
-    """The parameters of a body in which nothing is encoded, as nearly all are; None where the long way is needed."""
+    """The parameters of a body in which nothing is doubtful, as nearly all are, and few values are encoded; None where
+    the long way is needed. It is a third of `_pairs`' work."""
     if not _PLAIN(body) or body.count(b"&") >= MAX_FIELDS:
         return None
     pairs = [pair.split("=") for pair in body.decode("ascii").split("&")]
     form = {pair[0]: pair[1] for pair in pairs if len(pair) == 2 and pair[0] and pair[1]}
-    return form if len(form) == len(pairs) else None
+    if len(form) != len(pairs):
+        return None
+    return _decoded(form) if b"%" in body else form
+
+
+def _decoded(form: dict[str, str]) -> dict[str, str] | None:
+    """Percent-encoded values, where that leaves no doubt; names are not encoded by anybody."""
+    try:
+        form = {name: unquote(value, errors="strict") if "%" in value else value for name, value in form.items()}
+    except UnicodeDecodeError:
+        return None
+    doubtful = any("%" in name for name in form) or any("\0" in value for value in form.values())
+    return None if doubtful else form
 
 
 def _pairs(text: bytes, place: str) -> list[tuple[str, str]]:

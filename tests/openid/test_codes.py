@@ -36,7 +36,14 @@ def is_worn(answer: httpx2.Response, error: str = "invalid_grant") -> bool:
 async def test_a_code_redeemed_a_hundred_times_in_parallel_succeeds_once_and_its_session_ends(house: Service) -> None:
     http, pkce = house.caller(), Pkce()
     code = await code_for(http, pkce)
-    answers = await asyncio.gather(*(redeem(house.caller(), code, pkce) for _ in range(100)))
+
+    async def until_heard() -> httpx2.Response:
+        caller = house.caller()
+        while (answer := await redeem(caller, code, pkce)).status_code == 503:  # a busy machine: PostgreSQL has a queue
+            await asyncio.sleep(0.1)
+        return answer
+
+    answers = await asyncio.gather(*(until_heard() for _ in range(100)))
     won = [answer.json() for answer in answers if answer.status_code == 200]
     assert len(won) == 1
     assert all(is_worn(answer) for answer in answers if answer.status_code != 200)
