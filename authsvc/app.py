@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Match, Route
 
 from authsvc.device_name import warm
-from authsvc.flows import deliver_logouts, follow_changes, keep_keys, sweep
+from authsvc.flows import deliver_logouts, follow_changes, keep_keys, status_indices, sweep
 from authsvc.flows.snapshot import load_snapshot
 from authsvc.keyring.seal import SealError
 from authsvc.runtime import Runtime
@@ -27,6 +27,7 @@ from authsvc.web import (
     logout,
     par,
     register,
+    status_list,
     token,
     userinfo,
     wellknown,
@@ -105,6 +106,7 @@ def _for_programs(runtime: Runtime) -> list[Entry]:
         route("DELETE", "/register/{client_id}", register.end),
         route("POST", "/introspect", token.introspect_token),
         route("POST", "/revoke", token.revoke_token),
+        route("GET", "/statuslists/{id}", status_list.status_list_get),
         route("GET", "/revocations", feed.revocations),
         _at("GET", feed.STREAM, feed.StreamEndpoint(runtime, feed.STREAM, feed.revocations_stream, error_reply)),
         route("POST", "/device_authorization", device.device_authorization),
@@ -196,6 +198,7 @@ async def lifespan(runtime: Runtime) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(follow_changes.follow_changes(runtime)),
         asyncio.create_task(keep_keys.keep_for_ever(runtime)),
+        asyncio.create_task(status_indices.keep_for_ever(runtime)),
         asyncio.create_task(sweep.sweep_for_ever(runtime)),
         asyncio.create_task(deliver_logouts.deliver_for_ever(runtime)),
     ]
@@ -206,6 +209,7 @@ async def lifespan(runtime: Runtime) -> AsyncIterator[None]:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        await status_indices.give_back(runtime)
         await runtime.close()
 
 

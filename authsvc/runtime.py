@@ -29,6 +29,8 @@ from authsvc.store.grants import Turns
 from authsvc.store.postgres import Database
 from authsvc.store.redis import RedisStore
 from authsvc.store.revocation_set import RevocationSet
+from authsvc.store.status_indices import StatusIndices
+from authsvc.store.status_lists import SignedList
 
 LEASE_SECONDS = 30.0
 """How long Redis alone may answer for revocations after PostgreSQL was last heard."""
@@ -87,6 +89,11 @@ class Runtime:
     """Requests for the keys of clients that are under way (flows/client_keys.py)."""
     feed: Feed = field(default_factory=Feed)
     """The revocation feed (flows/feed.py)."""
+    status_indices: StatusIndices = field(default_factory=StatusIndices)
+    """Indices of status lists (flows/status_indices.py)."""
+    signed_lists: dict[str, SignedList] = field(default_factory=dict)
+    list_builds: dict[str, asyncio.Task[SignedList | None]] = field(default_factory=dict)
+    """Status lists by name: as they were last signed, and those being built (flows/status_list.py)."""
 
     def refresh_mac_key(self, key_id: int) -> bytes | None:
         """The MAC key of refresh tokens made under a master key; None where that key is not held."""
@@ -114,6 +121,8 @@ class Runtime:
     async def close(self) -> None:
         for fetch in list(self.key_fetches.values()):
             fetch.cancel()
+        for build in list(self.list_builds.values()):
+            build.cancel()
         await self.feed.close()
         self.passwords.close()
         self.outgoing.close()

@@ -147,6 +147,9 @@ class Settings:
     remember_me_seconds: int = _setting(_between(60, 3650 * DAY), 30 * DAY, help="life with remember me")
     refresh_grace_seconds: int = _setting(_between(0, 300), 30, help="repeat window of a used refresh token; 0: strict")
     jwks_max_age: int = _setting(_between(1, DAY), 300, help="Cache-Control max-age of the JWKS")
+    status_list_ttl_seconds: int = _setting(
+        _between(1, 300), 30, help="how long a status list is kept, here and by verifiers; believed four times as long"
+    )
     key_policy_file: str = _setting(
         kinds.String(), "", help="life of signing keys, as in keys/policy.toml; empty: the built-in policy, the same"
     )

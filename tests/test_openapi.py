@@ -12,6 +12,7 @@ import httpx2
 import pytest_asyncio
 import yaml
 from jsonschema import Draft202012Validator
+from jwt import decode
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
@@ -244,6 +245,21 @@ async def test_the_revocation_feed_is_as_documented(house: Service) -> None:
     person = bearer((await house.login())["access_token"])
     for path in both:
         assert is_documented(await house.http.get(path, headers=person)).status_code == 403
+
+
+async def test_a_status_list_is_as_documented(house: Service) -> None:
+    at = "/statuslists/{id}"
+    await house.sql.execute(
+        """INSERT INTO clients (id, name, kind, grant_types, scopes, first_party, status_list)
+           VALUES ('listed', 'Listed', 'public', '{refresh_token}', '{openid}', true, true)"""
+    )
+    token = (await house.login(client_id="listed"))["access_token"]
+    path = decode(token, options={"verify_signature": False})["status"]["status_list"]["uri"].removeprefix(ISSUER)
+    answer = is_documented(await house.http.get(path), at)
+    assert answer.status_code == 200
+    same = await house.http.get(path, headers={"If-None-Match": answer.headers["etag"]})
+    assert is_documented(same, at).status_code == 304
+    assert is_documented(await house.http.get("/statuslists/x"), at).status_code == 404
 
 
 async def test_refusals_are_as_documented(house: Service) -> None:

@@ -66,6 +66,7 @@ _OPTIONS: tuple[Decorate, ...] = (
     click.option("--require-par", "require_pushed_authorization_requests", is_flag=True,
                  help="Its authorization requests must be pushed to /par."),
     click.option("--dpop-bound", "dpop_bound_access_tokens", is_flag=True, help="No token without a DPoP proof."),
+    click.option("--status-list", is_flag=True, help="Its access tokens name a status list that shows their end."),
     click.option("--pairwise", is_flag=True, help="Knows people by subjects that other clients do not know."),
     click.option("--sector", default="", metavar="HOST", help="Pairwise clients of one sector share their subjects; "
                  "the host of the redirect URIs where it is left away."),

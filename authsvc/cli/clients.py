@@ -88,6 +88,7 @@ def _policy(client: Client) -> list[str]:
         "strict": client.refresh_grace_seconds == 0,
         "pushed requests only": client.require_pushed_authorization_requests,
         "DPoP only": client.dpop_bound_access_tokens,
+        "status lists": client.status_list,
         f"pairwise for {client.sector or 'itself'}": client.subject_type == "pairwise",
         "told of logouts": client.backchannel_logout_uri,
         f"role {client.required_role}": client.required_role,

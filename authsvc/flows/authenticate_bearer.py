@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from authsvc.flows.check_revoked import is_revoked
 from authsvc.flows.prove_possession import Shown, prove_possession
 from authsvc.keyring.verify import Invalid, VerifiedClaims
@@ -19,11 +22,17 @@ _BOUND = "The access token is bound to a key: send it with the scheme DPoP and a
 
 def bearer_of(claims: VerifiedClaims) -> Bearer:
     """What a revocation may name."""
-    session_id = claims.sid
+    return bearer_in(claims.raw)
+
+
+def bearer_in(claims: Mapping[str, Any]) -> Bearer:
+    """As `bearer_of`, for the claims of an access token that we made."""
+    session_id = claims.get("sid")
     sources = tuple(
-        Source(source["jti"], source["client_id"], source["iat"]) for source in claims.raw.get("exchanged_from", ())
+        Source(source["jti"], source["client_id"], source["iat"]) for source in claims.get("exchanged_from", ())
     )
-    return Bearer(claims.jti, claims.client_id, claims.iat, session_id, claims.sub if session_id else None, sources)
+    user_id = claims["sub"] if session_id else None
+    return Bearer(claims["jti"], claims["client_id"], claims["iat"], session_id, user_id, sources)
 
 
 def verify(runtime: Runtime, token: str, *, audience: str | None) -> VerifiedClaims | Invalid:

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from authsvc import metrics
+from authsvc.flows.status_indices import give_index
 from authsvc.keyring.ring import NoSigningKey
 from authsvc.oauth.claims import ACCESS_TOKEN_TYPE, Person, access_token_claims, exchanged_claims
 from authsvc.oauth.errors import Unavailable
@@ -63,6 +64,8 @@ def access_token(
         person=person,
         dpop_jkt=dpop_jkt,
     )
+    if client.status_list:
+        claims["status"] = give_index(runtime, client, claims, now)
     token = _signed(runtime, claims, ACCESS_TOKEN_TYPE, now)
     metrics.token_issued(grant_type)
     return token, lifetime
@@ -93,6 +96,8 @@ def exchanged_token(
         exchanged_from=exchange.exchanged_from,
         dpop_jkt=dpop_jkt,
     )
+    if client.status_list:
+        claims["status"] = give_index(runtime, client, claims, now)
     token = _signed(runtime, claims, ACCESS_TOKEN_TYPE, now)
     metrics.token_issued(TOKEN_EXCHANGE)
     return token, expires_at - issued_at

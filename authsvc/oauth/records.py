@@ -48,6 +48,7 @@ class Client:
     tos_uri: str | None = None
     token_endpoint_auth_method: str | None = None
     registration_hash: Digest | None = field(repr=False, default=None)
+    status_list: bool = False
 
     @property
     def confidential(self) -> bool:

@@ -35,6 +35,13 @@ _STATEMENTS = {
     "revocations": """DELETE FROM revocations WHERE sequence IN (
         SELECT sequence FROM revocations
         WHERE expires_at < now() - interval '1 hour' LIMIT $1 FOR UPDATE SKIP LOCKED)""",
+    # A slice goes when its batches went; its blocks go with it.
+    "status_batches": """WITH emptied AS (
+            DELETE FROM status_slices s WHERE to_timestamp(s.ends_at) < now() - interval '1 hour'
+            AND NOT EXISTS (SELECT FROM status_batches b WHERE b.salt = s.salt))
+        DELETE FROM status_batches WHERE id IN (
+            SELECT id FROM status_batches
+            WHERE ends_at < extract(epoch FROM now() - interval '1 hour') LIMIT $1 FOR UPDATE SKIP LOCKED)""",
     "spent_assertions": """DELETE FROM spent_assertions WHERE digest IN (
         SELECT digest FROM spent_assertions WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED)""",
     "signing_keys": """DELETE FROM signing_keys WHERE kid IN (

@@ -15,6 +15,7 @@ from authsvc.flows.own_sessions import end_others, end_own, list_own
 from authsvc.flows.person_behind import first_party_only
 from authsvc.flows.profile import profile
 from authsvc.flows.refresh import GRANT_TYPE, refresh
+from authsvc.flows.status_indices import wait_for_index
 from authsvc.keyring.verify import VerifiedClaims
 from authsvc.oauth.records import Client, Session, User
 from authsvc.passwords import MAX_PASSWORD_BYTES
@@ -45,6 +46,8 @@ async def api_login(request: Request) -> Reply:
     )
     request.grant_type = "password_login"
     dpop_jkt = await proved_key(request, client)
+    if client.status_list:
+        await wait_for_index(request.runtime, client)
     done = await login(request.runtime, client, attempt, dpop_jkt=dpop_jkt)
     request.user_id, request.session_id = str(done.user.id), str(done.session_id)
     answer = {
@@ -61,6 +64,8 @@ async def api_refresh(request: Request) -> Reply:
     client = await _client(request, members)
     request.grant_type = GRANT_TYPE
     dpop_jkt = await proved_key(request, client)
+    if client.status_list:
+        await wait_for_index(request.runtime, client)
     tokens = await refresh(
         request.runtime,
         client,

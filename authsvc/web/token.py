@@ -15,6 +15,7 @@ from authsvc.flows.redeem_code import redeem_code
 from authsvc.flows.redeem_device_code import redeem_device_code
 from authsvc.flows.refresh import refresh
 from authsvc.flows.revoke import revoke
+from authsvc.flows.status_indices import enough_indices, wait_for_index
 from authsvc.oauth.errors import Rejected, UnsupportedGrantTypeError
 from authsvc.oauth.exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from authsvc.oauth.records import Client
@@ -63,6 +64,8 @@ async def token(request: Request) -> Reply:
     request.grant_type = grant_type
     client = await _client(request, form)
     dpop_jkt = await proved_key(request, client)
+    if client.status_list:
+        await wait_for_index(request.runtime, client)
     return json_reply(token_response(await grant(request.runtime, client, form, dpop_jkt), dpop_jkt))
 
 
@@ -75,6 +78,8 @@ def token_now(request: Request, body: bytes) -> Reply | None:
         return None
     client = remembered_client(request.runtime, request.header(b"authorization"), form)
     if client is None or client.dpop_bound_access_tokens:
+        return None
+    if client.status_list and not enough_indices(request.runtime, client):
         return None
     request.grant_type, request.client_id = "client_credentials", client.id
     origin_of_client(request, client)

@@ -50,8 +50,8 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli) -> None:
     cli(
         "clients", "add", "bank", "--confidential", "--native", "--jwks-uri", "https://bank.example/jwks",
         "--auth-method", "private_key_jwt", "--redirect-uri", "https://bank.example/cb", "--require-par",
-        "--dpop-bound", "--pairwise", "--post-logout-redirect-uri", "https://bank.example/bye", "--scope", "openid",
-        "--backchannel-logout-uri", "https://bank.example/logout", "--client-uri", "https://bank.example/",
+        "--dpop-bound", "--status-list", "--pairwise", "--post-logout-redirect-uri", "https://bank.example/bye",
+        "--scope", "openid", "--backchannel-logout-uri", "https://bank.example/logout", "--client-uri", "https://bank.example/",
         "--policy-uri", "https://bank.example/policy", "--tos-uri", "https://bank.example/terms",
         "--grant-type", "authorization_code", "--grant-type", "token_exchange", "--grant-type", "device_code",
         "--exchange-audience", "https://orders.example", "--exchange-subject", "https://bank.example",
@@ -72,7 +72,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli) -> None:
         "exchange_audiences": ["https://orders.example"], "exchange_subjects": ["https://bank.example"],
         "first_party": True, "introspection": True, "required_role": "customer", "remember_me_allowed": False,
         "refresh_grace_seconds": 0, "audiences": ["https://api.example"], "access_token_seconds": 60,
-        "session_seconds": 3600, "remember_me_seconds": 7200,
+        "session_seconds": 3600, "remember_me_seconds": 7200, "status_list": True,
     }  # fmt: skip
     told = {item.name for item in fields(Client)} - {"secret_hashes", "registration_hash"}
     assert set(row) == told | {"secrets", "registered_itself"}
@@ -82,7 +82,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli) -> None:
     line = next(line for line in cli("clients", "list").stdout.splitlines() if line.startswith("bank "))
     for words in (
         "keys at its jwks_uri (private_key_jwt only)", "authorization_code device_code token_exchange", "native",
-        "pushed requests only", "DPoP only", "pairwise for bank.example", "told of logouts",
+        "pushed requests only", "DPoP only", "status lists", "pairwise for bank.example", "told of logouts",
         "exchange for https://orders.example",
     ):  # fmt: skip
         assert words in line

@@ -1,0 +1,145 @@
+"""Indices for access tokens of clients with status lists: leased ahead of need, written down after the fact.
+
+A token is given its index from memory. Within half a second PostgreSQL is told what could void it, in one statement for
+all tokens since; until then only this process knows. So a block whose process is not heard of any more is void wherever
+nothing was written: a crash costs some people a refresh, and lets nobody keep a token that was revoked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from time import monotonic
+from typing import Any
+
+from authsvc.flows.authenticate_bearer import bearer_in
+from authsvc.logs import get_logger
+from authsvc.oauth.errors import Unavailable
+from authsvc.oauth.records import Client
+from authsvc.oauth.status_list import BLOCK, SLICE_SECONDS, ListName, place_of, slice_end, status_claim
+from authsvc.runtime import Runtime
+from authsvc.store import status_lists
+from authsvc.store.errors import StoreUnavailable
+from authsvc.store.revocations import keys_of
+from authsvc.store.status_indices import HOLD_SECONDS, Block
+
+ENOUGH = BLOCK // 2
+SCARCE = BLOCK // 8
+"""With fewer at hand a request waits for a block: more than there are requests between its look and its token."""
+AHEAD_SECONDS = 30
+IDLE_SECONDS = 600
+"""After so long without a token of a life no blocks are kept for it."""
+RENEW_SECONDS = HOLD_SECONDS / 4
+
+_shuffler = random.SystemRandom()
+log = get_logger()
+
+
+def enough_indices(runtime: Runtime, client: Client) -> bool:
+    """Whether a token of this client, which has status lists, will find its index without waiting."""
+    indices, life = runtime.status_indices, _life(runtime, client)
+    indices.lives[life] = monotonic()
+    return indices.left(slice_end(int(runtime.clock.seconds()) + life)) >= SCARCE
+
+
+async def wait_for_index(runtime: Runtime, client: Client) -> None:
+    """Before anything is committed for a token: that its index is at hand. Raises StoreUnavailable."""
+    if not enough_indices(runtime, client):
+        await _lease(runtime, slice_end(int(runtime.clock.seconds()) + _life(runtime, client)), SCARCE)
+
+
+def give_index(runtime: Runtime, client: Client, claims: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """The claim `status` for a token with these claims. Raises Unavailable."""
+    first = slice_end(int(now.timestamp()) + _life(runtime, client))
+    # The next slice will do as well, where the clock stepped over the end of one since `wait_for_index`.
+    entry = runtime.status_indices.take((first, first + SLICE_SECONDS), keys_of(bearer_in(claims)))
+    if entry is None:
+        raise Unavailable("no_status_index")
+    return status_claim(runtime.settings.issuer, ListName(entry.ends_at, entry.salt, entry.part), entry.index)
+
+
+def _life(runtime: Runtime, client: Client) -> int:
+    """Seconds; a token may live shorter, and is then in the list of those that do not."""
+    return client.access_token_seconds or runtime.settings.access_token_seconds
+
+
+async def keep_for_ever(runtime: Runtime) -> None:
+    """Write down and lease ahead, as often as this worker follows changes. Without such clients: nothing."""
+    silent = False
+    while True:
+        await asyncio.sleep(runtime.settings.sync_interval_seconds)
+        try:
+            await keep_once(runtime)
+            silent = False
+        except StoreUnavailable as error:
+            if not silent:
+                log.error("status_indices_not_written", reason=error.kind, count=len(runtime.status_indices.pending))
+            silent = True
+        except Exception as error:  # tokens would be issued and never written down: never stop
+            log.error("status_indices_failed", error_type=type(error).__name__, exc_info=True)
+
+
+async def keep_once(runtime: Runtime) -> None:
+    """Raises StoreUnavailable."""
+    indices = runtime.status_indices
+    if not (indices.lives or indices.blocks or indices.pending):
+        return
+    indices.lives = {life: at for life, at in indices.lives.items() if monotonic() - at < IDLE_SECONDS}
+    now = int(runtime.clock.seconds())
+    wanted = {slice_end(now + life + ahead) for life in indices.lives for ahead in (0, AHEAD_SECONDS)}
+    await write_down(runtime, keep=wanted)
+    for ends_at in wanted:
+        await _lease(runtime, ends_at, ENOUGH)
+
+
+async def write_down(runtime: Runtime, keep: set[int]) -> None:
+    """Tell PostgreSQL what was issued, keep the blocks of these slices, give back the others and those that are used up
+    or were not heard of for too long. Raises StoreUnavailable; then all is as it was."""
+    indices = runtime.status_indices
+    async with indices.writing:
+        held = [block for block in indices.blocks if block.ends_at in keep and block.usable()]
+        # A block is out of use before it is given back; what it gave away goes in the same statement.
+        done = [block for block in indices.blocks if block not in held]
+        for block in done:
+            block.left.clear()
+        entries = list(indices.pending)
+        asked_at = monotonic()
+        if not entries and not done and all(asked_at - block.heard_at < RENEW_SECONDS for block in held):
+            return
+        known = await status_lists.record(
+            runtime.db, entries, held=[block.leased for block in held], done=[block.leased for block in done]
+        )
+        del indices.pending[: len(entries)]
+        for block in held:
+            if block.leased in known:
+                block.heard_at = asked_at
+            else:  # a failover forgot it
+                block.left.clear()
+        gone = {block.leased for block in done}
+        indices.blocks = [block for block in indices.blocks if block.leased not in gone]
+
+
+async def give_back(runtime: Runtime) -> None:
+    """At the end: write down the last tokens and give back every block. What cannot be written counts as void."""
+    if runtime.status_indices.blocks:
+        with suppress(StoreUnavailable):
+            await write_down(runtime, keep=set())
+
+
+async def _lease(runtime: Runtime, ends_at: int, least: int) -> None:
+    """One block more, where fewer than `least` indices of a slice are at hand. Raises StoreUnavailable."""
+    indices = runtime.status_indices
+    async with indices.leasing:
+        if indices.left(ends_at) >= least:
+            return
+        asked_at = monotonic()
+        leased = await status_lists.lease(runtime.db, ends_at)
+        if leased is None:
+            return
+        part, first = place_of(leased.number)
+        left = list(range(first, first + BLOCK))
+        _shuffler.shuffle(left)
+        indices.blocks.append(Block(leased, ends_at, part, left, asked_at))

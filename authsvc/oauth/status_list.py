@@ -1,0 +1,98 @@
+"""Token Status List (draft-ietf-oauth-status-list-20): the lists, their names, and which list a token is in.
+
+A list belongs to a slice of time in which its tokens expire at the latest, and is forgotten with it: storage is
+bounded, and no index ever means another token. Every list is as long as it can become from its first day, so that a
+copy which is kept for its `ttl` has room for tokens that are issued meanwhile. Indices are given in blocks.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+STATUS_LIST_TYPE = "statuslist+jwt"
+CAPACITY = 2**20
+"""Indices of a list: 128 KiB before compression, some 150 bytes while no token of it is void."""
+BLOCK = 1024
+BLOCKS = CAPACITY // BLOCK
+SLICE_SECONDS = 600
+LONGEST_SECONDS = 86_400
+"""The longest life of an access token that can be set."""
+EXPIRY_TTLS = 4
+"""How many times its `ttl` a list may be believed: so long it is served while PostgreSQL is away."""
+
+_NAME = re.compile(r"([1-9][0-9]{0,11})-([0-9a-f]{16})-(0|[1-9][0-9]{0,5})").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class ListName:
+    """`ends_at`: end of the slice, seconds since 1970. `salt`: 16 hexadecimal digits that tell the slices of two
+    databases apart. `part`: from 0 on; a slice has another list when one is full."""
+
+    ends_at: int
+    salt: str
+    part: int
+
+    def __str__(self) -> str:
+        return f"{self.ends_at}-{self.salt}-{self.part}"
+
+
+def read_name(text: str, now: float) -> ListName | None:
+    """What a path names; None: no list that can be in use at `now` (seconds since 1970)."""
+    found = _NAME(text)
+    if not found:
+        return None
+    name = ListName(int(found[1]), found[2], int(found[3]))
+    known = now < name.ends_at <= now + LONGEST_SECONDS + 2 * SLICE_SECONDS and name.ends_at % SLICE_SECONDS == 0
+    return name if known else None
+
+
+def slice_end(expires_at: int) -> int:
+    """The end of the slice for tokens that expire at `expires_at` at the latest (seconds since 1970)."""
+    return -(-expires_at // SLICE_SECONDS) * SLICE_SECONDS
+
+
+def place_of(block: int) -> tuple[int, int]:
+    """(part, first index) of a slice's block, counted from 0."""
+    part, place = divmod(block, BLOCKS)
+    return part, place * BLOCK
+
+
+def encode(void: Iterable[int], size: int = CAPACITY) -> str:
+    """`lst` of a list with one bit a token (sections 4.1 and 4.2): 1 (INVALID) at the indices in `void`, else 0."""
+    packed = bytearray((size + 7) // 8)
+    for index in void:
+        packed[index >> 3] |= 1 << (index & 7)
+    return urlsafe_b64encode(zlib.compress(packed, 9)).decode("ascii").rstrip("=")
+
+
+def decode(lst: str) -> frozenset[int]:
+    """The indices whose bit is 1, of a `lst` that we made: nothing limits what it unpacks to."""
+    packed = zlib.decompress(urlsafe_b64decode(lst + "=" * (-len(lst) % 4)))
+    return frozenset(at * 8 + bit for at, byte in enumerate(packed) if byte for bit in range(8) if byte >> bit & 1)
+
+
+def uri_of(issuer: str, name: ListName) -> str:
+    return f"{issuer}/statuslists/{name}"
+
+
+def status_claim(issuer: str, name: ListName, index: int) -> dict[str, Any]:
+    """The claim `status` of an access token (section 6.1)."""
+    return {"status_list": {"idx": index, "uri": uri_of(issuer, name)}}
+
+
+def status_list_claims(
+    *, issuer: str, name: ListName, void: Iterable[int], issued_at: int, ttl_seconds: int
+) -> dict[str, Any]:
+    """Claims of a status list token (section 5.1)."""
+    return {
+        "sub": uri_of(issuer, name),
+        "iat": issued_at,
+        "exp": issued_at + EXPIRY_TTLS * ttl_seconds,
+        "ttl": ttl_seconds,
+        "status_list": {"bits": 1, "lst": encode(void)},
+    }

@@ -1,0 +1,29 @@
+"""GET /statuslists/{id}: which access tokens of clients with status lists are void (draft-ietf-oauth-status-list)."""
+
+from __future__ import annotations
+
+from authsvc.flows.status_list import status_list
+from authsvc.oauth.status_list import STATUS_LIST_TYPE
+from authsvc.web.http import Headers, Reply, Request
+from authsvc.web.reply import not_found
+
+_TYPE = (b"content-type", f"application/{STATUS_LIST_TYPE}".encode("ascii"))
+
+
+async def status_list_get(request: Request) -> Reply:
+    """Section 8.1. Lists that are over are unknown."""
+    found = await status_list(request.runtime, request.scope["path_params"]["id"])
+    if found is None:
+        return await not_found(request)
+    signed, seconds = found
+    etag = signed.etag.encode("ascii")
+    headers: Headers = [
+        _TYPE,
+        (b"cache-control", b"public, max-age=%d" % seconds),
+        (b"etag", etag),
+        (b"access-control-allow-origin", b"*"),
+    ]
+    asked = request.headers(b"if-none-match").encode("latin-1")
+    if etag in asked or asked.strip() == b"*":
+        return Reply(304, b"", headers)
+    return Reply(200, signed.body, headers)

@@ -1,0 +1,53 @@
+"""Several processes, and one that is killed: no index is given twice, and what it did not write down counts as void."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import asyncpg
+import httpx2
+
+from authsvc.oauth.status_list import BLOCK
+from tests.replicas import Replicas
+from tests.statuslist.conftest import Lists, place
+
+WRITTEN = "SELECT count(*) FROM status_batches WHERE $1 = ANY(indices)"
+
+
+async def test_a_killed_process_loses_its_block_and_no_index_is_given_twice(
+    listed: None, replicas: Replicas, sql: asyncpg.Connection
+) -> None:
+    first, second = replicas.start(2)
+    async with httpx2.AsyncClient(base_url=first.url) as one, httpx2.AsyncClient(base_url=second.url) as two:
+        dying, living = Lists(one), Lists(two)
+        early = await dying.own_token()
+        other = await living.own_token()
+        places = [place(await lists.own_token()) for _ in range(40) for lists in (dying, living)]
+        while not await sql.fetchval(WRITTEN, place(early)[1]):
+            await asyncio.sleep(0.05)
+
+        async with sql.transaction():
+            await sql.execute("LOCK TABLE status_batches IN EXCLUSIVE MODE")  # nothing is written down meanwhile
+            late = await dying.own_token()
+            first.send(signal.SIGKILL)
+            first.process.wait(10)
+            await asyncio.sleep(1.3)  # longer than a statement of the killed one waits for the lock
+        assert await sql.fetchval(WRITTEN, place(late)[1]) == 0
+        assert not await living.void(late)  # it may still come
+
+        (third,) = replicas.start(1)
+        async with httpx2.AsyncClient(base_url=third.url) as three:
+            places += [place(await lists.own_token()) for _ in range(40) for lists in (living, Lists(three))]
+        places += [place(token) for token in (early, other, late)]
+        assert len(set(places)) == len(places) == 163
+        lost = place(late)[1] // BLOCK
+        assert not [at for at in places[80:160] if at[1] // BLOCK == lost], "nobody else is given the lost block"
+
+        aged = await sql.execute(
+            "UPDATE status_blocks SET heard_at = heard_at - interval '15 seconds' WHERE number = $1", lost
+        )
+        assert aged == "UPDATE 1"
+        assert await living.until_void(late) < 3
+        assert not await living.void(early), "what was written down is judged by revocations alone"
+        assert not await living.void(other)
