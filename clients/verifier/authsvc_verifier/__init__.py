@@ -1,7 +1,7 @@
 """Verify access tokens (RFC 9068) in a resource server; see README.md.
 
-pure    claims jws keys judge require dpop revocations feed discovery state presented errors
-effects wire (requests), verifier (asyncio), sync (threads)
+pure    claims jws keys judge require dpop revocations feed status_list list_cache discovery state presented errors
+effects wire (requests), list_keeper, verifier (asyncio), sync (threads)
 adapters asgi starlette wsgi flask django: each imports its framework, nothing imports them
 """
 

@@ -78,16 +78,26 @@ def judge_token(token: str, rules: Rules, keys: KeySet, now: float) -> Claims | 
 
 
 def _named_key(header_text: bytes, rules: Rules, keys: KeySet) -> Key | Invalid | UnknownKid:
-    """The key that an unverified header names, if the header asks for nothing else."""
+    """As `find_key`, for an access token; remembered, so that each header is read once."""
+    key = find_key(header_text, rules.types, rules.algorithms, keys)
+    if isinstance(key, Key) and len(header_text) <= MAX_HEADER and len(keys.named) < MAX_NAMED:
+        keys.named[header_text] = key
+    return key
+
+
+def find_key(
+    header_text: bytes, types: frozenset[str], algorithms: frozenset[str], keys: KeySet
+) -> Key | Invalid | UnknownKid:
+    """The key that an unverified header names, if the header asks for nothing else. `types`: see `Rules`."""
     header = json_object(decoded(header_text))
     if header is None:
         return Invalid("bad_header")
     if "crit" in header:
         return Invalid("crit")  # RFC 7515 section 4.1.11: we understand no extension, so any critical one is too much
-    if rules.types and not is_type(header.get("typ"), rules.types):
+    if types and not is_type(header.get("typ"), types):
         return Invalid("wrong_typ")  # RFC 9068 section 4, RFC 8725 section 3.11
     alg, kid = header.get("alg"), header.get("kid", "")
-    if not isinstance(alg, str) or alg not in rules.algorithms:
+    if not isinstance(alg, str) or alg not in algorithms:
         return Invalid("wrong_alg")
     if not isinstance(kid, str):
         return Invalid("bad_header")
@@ -96,8 +106,6 @@ def _named_key(header_text: bytes, rules: Rules, keys: KeySet) -> Key | Invalid 
         if kid and kid not in keys.kids:
             return UnknownKid(kid)
         return Invalid("wrong_alg" if kid else "no_kid")
-    if len(header_text) <= MAX_HEADER and len(keys.named) < MAX_NAMED:
-        keys.named[header_text] = key
     return key
 
 
@@ -135,13 +143,15 @@ def _malformed(claims: Mapping[str, Any]) -> str | None:
         if name in _TEXTS:
             good = type(value) is str
         elif name in _DATES:
-            good = _is_date(value)
+            good = is_date(value)
         elif name in _LISTS:
             good = type(value) is str or _is_texts(value)
         elif name in _OBJECTS:
             good = type(value) is dict
         elif name == "exchanged_from":
             good = isinstance(value, list) and all(_is_source(source) for source in value)
+        elif name == "status":
+            good = _is_status(value)
         else:
             continue
         if not good:
@@ -149,7 +159,7 @@ def _malformed(claims: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _is_date(value: object) -> bool:
+def is_date(value: object) -> bool:
     """NumericDate (RFC 7519 section 2); a bool, infinity or the year 292277026596 is none."""
     return type(value) in (int, float) and 0 <= value <= _LAST_SECOND  # type: ignore[operator]
 
@@ -164,8 +174,18 @@ def _is_source(value: object) -> bool:
         isinstance(value, dict)
         and isinstance(value.get("jti"), str)
         and isinstance(value.get("client_id"), str)
-        and _is_date(value.get("iat"))
+        and is_date(value.get("iat"))
     )
+
+
+def _is_status(value: object) -> bool:
+    """draft-ietf-oauth-status-list section 6.2. What names no list is another mechanism, or another meaning."""
+    if not isinstance(value, dict) or "status_list" not in value:
+        return True
+    found = value["status_list"]
+    if not isinstance(found, dict):
+        return False
+    return type(found.get("idx")) is int and found["idx"] >= 0 and type(found.get("uri")) is str
 
 
 def roles_of(claims: Mapping[str, Any], path: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """All that a verifier knows, and what it makes of a token by that alone: no I/O, no clock, so both shells are thin.
 
-`decide` says yes (`Claims`), no (`Refused`), not now (`Unavailable`), or whom to ask first. A further source of status
-(a Token Status List) belongs beside `feed`: an object with `voids(claims, now)` and `staleness(monotonic)`.
+`decide` says yes (`Claims`), no (`Refused`), not now (`Unavailable`), or whom to ask first. Of revocations the feed
+tells; without it, or where it is stale and the policy is to go on, the status list that the token names.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from authsvc_verifier.errors import BoundToken, InvalidProof, InvalidToken, Unav
 from authsvc_verifier.feed import Feed
 from authsvc_verifier.judge import Invalid, Rules, UnknownKid, judge_token
 from authsvc_verifier.keys import KeyCache
+from authsvc_verifier.list_cache import ListCache
 from authsvc_verifier.require import Stale
+from authsvc_verifier.status_list import REFUSED, VALID, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +41,27 @@ class AskIssuer:
     claims: Claims
 
 
-Verdict = Claims | VerifierError | AskKeys | AskIssuer
+@dataclass(frozen=True, slots=True)
+class AskList:
+    """Good but for its status, and that is in a list of which we have no copy that we may believe: read it."""
+
+    claims: Claims
+    uri: str
+
+
+Verdict = Claims | VerifierError | AskKeys | AskIssuer | AskList
 
 
 @dataclass(slots=True)
 class State:
-    """`feed` None: this verifier hears of no revocations. `stale_after`: seconds, None: three heartbeats."""
+    """`feed` None: this verifier does not follow it; `lists` None: it reads no status lists, else those that
+    `may_read(uri)`. `stale_after`: seconds, None: three heartbeats."""
 
     rules: Rules
     stale: Stale
     feed: Feed | None = None
+    lists: ListCache | None = None
+    may_read: Callable[[str], bool] = field(default=lambda _uri: True)
     stale_after: float | None = None
     clock: Clock = field(default_factory=Clock)
     cache: KeyCache = field(default_factory=KeyCache)
@@ -68,7 +81,9 @@ class State:
             wrong = self._binding(verdict, token, shown, now)
             if wrong is not None:
                 return wrong
-        return verdict if self.feed is None else self._revoked(self.feed, verdict, stale, now, monotonic)
+        if self.feed is not None:
+            return self._revoked(self.feed, verdict, stale, now, monotonic)
+        return verdict if "status" not in verdict.raw else self.listed(verdict, stale)
 
     def _revoked(self, feed: Feed, claims: Claims, stale: Stale | None, now: float, monotonic: float) -> Verdict:
         kind = feed.revocations.voids(claims, now - self.rules.leeway)
@@ -76,13 +91,36 @@ class State:
             return InvalidToken(f"revoked_{kind}")
         if not self.is_stale(monotonic):
             return claims
+        verdict = self._unsure(claims, stale, "revocations_stale")
+        return self.listed(claims, stale) if verdict is claims else verdict
+
+    def listed(self, claims: Claims, stale: Stale | None, *, asked: bool = False) -> Verdict:
+        """What the list that a good token names says of it, if it names one. `asked`: it was just read, or could not
+        be."""
+        place = None if self.lists is None else place_of(claims)
+        if place is None or self.lists is None:
+            return claims
+        monotonic = self.clock.monotonic()
+        entry = self.lists.look(place.uri, monotonic)
+        held = entry.held if entry is not None else None
+        status = None if held is None else held.found.status(place.index)
+        if status is not None and status != VALID:
+            return InvalidToken(REFUSED.get(status, "status_unknown"))  # however old the list is
+        if not asked and (self.may_read(place.uri) if entry is None else entry.may_ask(place.index, monotonic)):
+            return AskList(claims, place.uri)
+        if held is None or monotonic >= held.until:
+            return self._unsure(claims, stale, "status_list_stale")
+        return claims if status == VALID else InvalidToken("status_out_of_bounds")  # section 8.3, step 6
+
+    def _unsure(self, claims: Claims, stale: Stale | None, reason: str) -> Verdict:
+        """The policy for a good token while what we know of its end is too old."""
         match stale or self.stale:
             case "accept":
                 return claims
             case "introspect":
                 return AskIssuer(claims)
             case _:
-                return Unavailable("revocations_stale")
+                return Unavailable(reason)
 
     def is_stale(self, monotonic: float) -> bool:
         if self.feed is None:
@@ -112,4 +150,5 @@ class State:
             return InvalidToken("unknown_kid")
         if isinstance(verdict, AskIssuer):
             return Unavailable("introspection_failed")
+        assert not isinstance(verdict, AskList)  # its list was asked for, and then it is a policy's
         return verdict

@@ -13,14 +13,16 @@ from typing import Any, Self, TypedDict, Unpack
 import httpx2
 
 from authsvc_verifier.claims import Claims
-from authsvc_verifier.discovery import may_ask
+from authsvc_verifier.discovery import may_ask, origin_of
 from authsvc_verifier.dpop import Shown
 from authsvc_verifier.errors import InvalidToken, VerifierError
 from authsvc_verifier.feed import Feed, FeedBroken, JwksChanged, read_event
 from authsvc_verifier.judge import RFC9068_REQUIRED, Rules
 from authsvc_verifier.keys import ALGORITHMS, SAFE, KeyRefused, fresh_seconds, read_jwks
+from authsvc_verifier.list_cache import ListCache
+from authsvc_verifier.list_keeper import ListKeeper
 from authsvc_verifier.require import NOTHING, STALE, Requirement, Stale, judge_requirement
-from authsvc_verifier.state import AskIssuer, AskKeys, Clock, State, Verdict
+from authsvc_verifier.state import AskIssuer, AskKeys, AskList, Clock, State, Verdict
 from authsvc_verifier.wire import Credentials, IssuerAway, Wire
 
 log = logging.getLogger("authsvc_verifier")
@@ -46,6 +48,8 @@ class Options(TypedDict, total=False):
     types: Collection[str]
     required: Collection[str]
     roles_claim: str
+    status_lists: bool
+    status_list_origins: Collection[str]
     jwks_uri: str
     allow_http: bool
     http: Callable[[], httpx2.AsyncClient]
@@ -74,7 +78,25 @@ def make_state(issuer: str, audience: str | Collection[str], options: Options) -
         raise ValueError(f"stale is one of {STALE}")
     if feed and stale == "introspect" and not options.get("client_id"):
         raise ValueError("stale='introspect' needs client_id and client_secret; or choose 'accept' or 'refuse'")
-    return State(rules, stale, Feed() if feed else None, options.get("stale_after"), options.get("clock", Clock()))
+    return State(
+        rules,
+        stale,
+        Feed() if feed else None,
+        ListCache() if options.get("status_lists", True) else None,
+        list_reader(issuer, options),
+        options.get("stale_after"),
+        options.get("clock", Clock()),
+    )
+
+
+def list_reader(issuer: str, options: Options) -> Callable[[str], bool]:
+    """Which status lists may be asked for. Raises ValueError."""
+    allow_http, origins = options.get("allow_http", False), set()
+    for url in (issuer, *options.get("status_list_origins", ())):
+        if not may_ask(url, allow_http=allow_http):
+            raise ValueError("status_list_origins are https addresses")
+        origins.add(origin_of(url))
+    return lambda uri: may_ask(uri, allow_http=allow_http) and origin_of(uri) in origins
 
 
 def make_wire(issuer: str, options: Options) -> Wire:
@@ -104,6 +126,8 @@ class Verifier:
         self._ready = asyncio.Event()
         self._fetch: asyncio.Task[None] | None = None
         self._rekey = asyncio.Event()
+        lists = self.state.lists
+        self._lists = None if lists is None else ListKeeper(self.state, lists, self._wire, self._new_keys)
 
     async def verify(
         self, token: str, need: Requirement = NOTHING, *, stale: Stale | None = None, dpop: Shown | None = None
@@ -142,6 +166,9 @@ class Verifier:
             verdict = self.state.decide(token, stale, dpop)
             if not joined:
                 break
+        if isinstance(verdict, AskList) and self._lists is not None:
+            await self._lists.read(verdict.uri)
+            verdict = self.state.listed(verdict.claims, stale, asked=True)
         if isinstance(verdict, AskIssuer):
             try:
                 return verdict.claims if await self._wire.active(token) else InvalidToken("introspected_inactive")
@@ -165,10 +192,14 @@ class Verifier:
             self._loop, self._tasks, self._fetch = loop, [], None
             self._ready, self._rekey = asyncio.Event(), asyncio.Event()
             self._wire.forget_connections()
+            if self._lists is not None:
+                self._lists.begin()
         if not self._tasks:
             work: list[Callable[[], Coroutine[Any, Any, None]]] = [self._keep_keys]
             if self.state.feed is not None:
                 work += [self._follow, self._sweep]
+            if self._lists is not None:
+                work.append(self._lists.keep)
             self._tasks = [loop.create_task(each()) for each in work]
             for task in self._tasks:
                 task.add_done_callback(_ended)
@@ -183,6 +214,8 @@ class Verifier:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._lists is not None:
+            await self._lists.end()
         self._ready.clear()
         await self._wire.close()
 
@@ -202,6 +235,13 @@ class Verifier:
         if self._fetch is None or self._fetch.done():
             self._fetch = asyncio.get_running_loop().create_task(self._read_keys())
         await asyncio.shield(self._fetch)
+
+    async def _new_keys(self) -> bool:
+        """After a kid that we do not know: whether the issuer was asked, which it is not for each (see `may_ask`)."""
+        if not (self._fetching() or self.state.cache.may_ask(self.state.clock.monotonic())):
+            return False
+        await self._fetch_keys()
+        return True
 
     def _fetching(self) -> bool:
         return self._fetch is not None and not self._fetch.done()

@@ -14,6 +14,7 @@ import httpx2
 from authsvc_verifier.discovery import BadMetadata, Metadata, metadata_urls, read_metadata
 from authsvc_verifier.feed import MAX_BYTES as MAX_EVENT
 from authsvc_verifier.state import Clock
+from authsvc_verifier.status_list import MAX_LENGTH as MAX_STATUS_LIST
 
 MAX_BYTES = 2**20
 TIMEOUT = httpx2.Timeout(5.0, connect=3.0)
@@ -106,6 +107,19 @@ class Wire:
             return None, etag, answer.headers.get("cache-control", "")
         return _json(answer), answer.headers.get("etag", ""), answer.headers.get("cache-control", "")
 
+    async def status_list(self, uri: str, etag: str) -> tuple[bytes | None, str]:
+        """(status list token or None when it is the one with this `etag`, its ETag). Raises IssuerAway. Unpacked by us
+        alone, so that its size is bounded; section 8.2's redirects are not followed, as nowhere."""
+        headers = {"Accept": "application/statuslist+jwt", "Accept-Encoding": "identity"}
+        if etag:
+            headers["If-None-Match"] = etag
+        answer = await self._ask("GET", uri, most=MAX_STATUS_LIST, headers=headers)
+        if answer.status_code == 304 and etag:
+            return None, etag
+        if answer.status_code != 200:
+            raise IssuerAway(f"status_{answer.status_code}")
+        return answer.content, answer.headers.get("etag", "")
+
     async def active(self, token: str) -> bool:
         """What introspection says (RFC 7662). Raises IssuerAway."""
         endpoint = "" if self.credentials is None else (await self.metadata()).introspection_endpoint
@@ -165,16 +179,18 @@ class Wire:
             "POST", url, data=form, auth=self.credentials.basic(), headers={"Accept": "application/json"}
         )
 
-    async def _ask(self, method: str, url: str, **options: Any) -> httpx2.Response:
-        """The answer with its body, of 1 MB at most. Raises IssuerAway for none, and for 429 and 5xx."""
+    async def _ask(self, method: str, url: str, *, most: int = MAX_BYTES, **options: Any) -> httpx2.Response:
+        """The answer with its body, of `most` bytes. Raises IssuerAway for none, and for 429 and 5xx."""
         try:
             async with self.http.stream(method, url, timeout=TIMEOUT, follow_redirects=False, **options) as answer:
                 if answer.status_code == 429 or answer.status_code >= 500:
                     raise IssuerAway(f"status_{answer.status_code}", _retry_after(answer))
+                if options["headers"].get("Accept-Encoding") == "identity" and "content-encoding" in answer.headers:
+                    raise IssuerAway("encoded")
                 body = bytearray()
                 async for chunk in answer.aiter_bytes():
                     body += chunk
-                    if len(body) > MAX_BYTES:
+                    if len(body) > most:
                         raise IssuerAway("too_large")
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise IssuerAway(_word(error)) from error

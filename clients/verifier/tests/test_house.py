@@ -14,7 +14,7 @@ ADAPTERS = {
     "flask": {"flask"},
     "django": {"django"},
 }
-EFFECTS = {"wire", "verifier", "sync"}
+EFFECTS = {"wire", "list_keeper", "verifier", "sync"}
 EFFECTFUL = {"asyncio", "socket", "httpx2", "os", "random", "logging"}
 
 
