@@ -95,6 +95,9 @@ feed_age = Gauge(
     "authsvc_feed_age_seconds", "Age of the oldest worker's view of the revocation feed, where it has one (s).",
     registry=REGISTRY, multiprocess_mode="livemax",
 )  # fmt: skip
+status_list_seconds = Histogram(
+    "authsvc_status_list_seconds", "Time to build a status list (s).", buckets=REQUEST_BUCKETS, registry=REGISTRY
+)
 log_lines_dropped = Counter("authsvc_log_lines_dropped", "Log lines lost: nobody read them.", registry=REGISTRY)
 refused = Counter("authsvc_refused", "Requests refused before they had a route.", ("status",), registry=REGISTRY)
 build_info = Gauge(

@@ -30,7 +30,7 @@ from authsvc.store.postgres import Database
 from authsvc.store.redis import RedisStore
 from authsvc.store.revocation_set import RevocationSet
 from authsvc.store.status_indices import StatusIndices
-from authsvc.store.status_lists import SignedList
+from authsvc.store.status_lists import ListMemory
 
 LEASE_SECONDS = 30.0
 """How long Redis alone may answer for revocations after PostgreSQL was last heard."""
@@ -91,9 +91,8 @@ class Runtime:
     """The revocation feed (flows/feed.py)."""
     status_indices: StatusIndices = field(default_factory=StatusIndices)
     """Indices of status lists (flows/status_indices.py)."""
-    signed_lists: dict[str, SignedList] = field(default_factory=dict)
-    list_builds: dict[str, asyncio.Task[SignedList | None]] = field(default_factory=dict)
-    """Status lists by name: as they were last signed, and those being built (flows/status_list.py)."""
+    status_lists: ListMemory = field(default_factory=ListMemory)
+    """Status lists themselves (flows/status_list.py)."""
 
     def refresh_mac_key(self, key_id: int) -> bytes | None:
         """The MAC key of refresh tokens made under a master key; None where that key is not held."""
@@ -121,8 +120,7 @@ class Runtime:
     async def close(self) -> None:
         for fetch in list(self.key_fetches.values()):
             fetch.cancel()
-        for build in list(self.list_builds.values()):
-            build.cancel()
+        self.status_lists.close()
         await self.feed.close()
         self.passwords.close()
         self.outgoing.close()

@@ -147,8 +147,13 @@ class Settings:
     remember_me_seconds: int = _setting(_between(60, 3650 * DAY), 30 * DAY, help="life with remember me")
     refresh_grace_seconds: int = _setting(_between(0, 300), 30, help="repeat window of a used refresh token; 0: strict")
     jwks_max_age: int = _setting(_between(1, DAY), 300, help="Cache-Control max-age of the JWKS")
-    status_list_ttl_seconds: int = _setting(
-        _between(1, 300), 30, help="how long a status list is kept, here and by verifiers; believed four times as long"
+    status_list_seconds: int = _setting(
+        _between(2, 300), 30, help="a revocation shows in every copy of a status list within this; half is their ttl"
+    )
+    status_list_audiences: tuple[str, ...] = _setting(
+        _Words(),
+        (),
+        help="audiences whose tokens name a status list, whichever client asked for them",
     )
     key_policy_file: str = _setting(
         kinds.String(), "", help="life of signing keys, as in keys/policy.toml; empty: the built-in policy, the same"
@@ -268,6 +273,10 @@ def _contradictions(s: Settings) -> list[str]:
         problems.append(f"{variable('remember_me_seconds')}: shorter than a session without remember me")
     if not 0.05 <= s.sync_interval_seconds <= 1:
         problems.append(f"{variable('sync_interval_seconds')}: must be between 0.05 and 1")
+    if s.status_list_seconds // 2 <= 2 * s.sync_interval_seconds:
+        problems.append(
+            f"{variable('status_list_seconds')}: half of it must be more than twice {variable('sync_interval_seconds')}"
+        )
     if s.metrics not in ("main", "off") and not s.metrics.rpartition(":")[2].isdigit():
         problems.append(f"{variable('metrics')}: must be HOST:PORT, main or off")
     if s.dev_mode and urlsplit(s.issuer).hostname not in ("localhost", "127.0.0.1", "::1"):

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from authsvc import metrics
-from authsvc.flows.status_indices import give_index
+from authsvc.flows.status_indices import give_index, names_list
 from authsvc.keyring.ring import NoSigningKey
 from authsvc.oauth.claims import ACCESS_TOKEN_TYPE, Person, access_token_claims, exchanged_claims
 from authsvc.oauth.errors import Unavailable
@@ -64,7 +64,7 @@ def access_token(
         person=person,
         dpop_jkt=dpop_jkt,
     )
-    if client.status_list:
+    if names_list(runtime, client, audience):
         claims["status"] = give_index(runtime, client, claims, now)
     token = _signed(runtime, claims, ACCESS_TOKEN_TYPE, now)
     metrics.token_issued(grant_type)
@@ -96,7 +96,7 @@ def exchanged_token(
         exchanged_from=exchange.exchanged_from,
         dpop_jkt=dpop_jkt,
     )
-    if client.status_list:
+    if names_list(runtime, client, exchange.audience):
         claims["status"] = give_index(runtime, client, claims, now)
     token = _signed(runtime, claims, ACCESS_TOKEN_TYPE, now)
     metrics.token_issued(TOKEN_EXCHANGE)

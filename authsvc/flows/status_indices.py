@@ -1,4 +1,4 @@
-"""Indices for access tokens of clients with status lists: leased ahead of need, written down after the fact.
+"""Indices of status lists for access tokens: leased ahead of need, written down after the fact.
 
 A token is given its index from memory. Within half a second PostgreSQL is told what could void it, in one statement for
 all tokens since; until then only this process knows. So a block whose process is not heard of any more is void wherever
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -19,7 +19,7 @@ from authsvc.flows.authenticate_bearer import bearer_in
 from authsvc.logs import get_logger
 from authsvc.oauth.errors import Unavailable
 from authsvc.oauth.records import Client
-from authsvc.oauth.status_list import BLOCK, SLICE_SECONDS, ListName, place_of, slice_end, status_claim
+from authsvc.oauth.status_list import BLOCK, REQUEST_SECONDS, ListName, place_of, slice_end, status_claim
 from authsvc.runtime import Runtime
 from authsvc.store import status_lists
 from authsvc.store.errors import StoreUnavailable
@@ -28,7 +28,7 @@ from authsvc.store.status_indices import HOLD_SECONDS, Block
 
 ENOUGH = BLOCK // 2
 SCARCE = BLOCK // 8
-"""With fewer at hand a request waits for a block: more than there are requests between its look and its token."""
+"""With fewer to spare a request waits for a block."""
 AHEAD_SECONDS = 30
 IDLE_SECONDS = 600
 """After so long without a token of a life no blocks are kept for it."""
@@ -38,27 +38,50 @@ _shuffler = random.SystemRandom()
 log = get_logger()
 
 
-def enough_indices(runtime: Runtime, client: Client) -> bool:
-    """Whether a token of this client, which has status lists, will find its index without waiting."""
+def names_list(runtime: Runtime, client: Client, audience: Sequence[str]) -> bool:
+    """Whether a token of this client for this audience names a status list."""
+    audiences = runtime.settings.status_list_audiences
+    return client.status_list or bool(audiences and not set(audiences).isdisjoint(audience))
+
+
+def index_ready(runtime: Runtime, client: Client) -> bool:
+    """Whether a token of this client, issued at once, finds its index, if it needs one."""
+    if not _may_name_list(runtime, client):
+        return True
     indices, life = runtime.status_indices, _life(runtime, client)
     indices.lives[life] = monotonic()
-    return indices.left(slice_end(int(runtime.clock.seconds()) + life)) >= SCARCE
+    return indices.spare(_slice_for(runtime, life)) >= SCARCE
 
 
-async def wait_for_index(runtime: Runtime, client: Client) -> None:
-    """Before anything is committed for a token: that its index is at hand. Raises StoreUnavailable."""
-    if not enough_indices(runtime, client):
-        await _lease(runtime, slice_end(int(runtime.clock.seconds()) + _life(runtime, client)), SCARCE)
+@asynccontextmanager
+async def index_at_hand(runtime: Runtime, client: Client) -> AsyncIterator[None]:
+    """Around every request for a token, before anything is committed for it: inside, there is an index for it, however
+    many others are on their way. Raises StoreUnavailable."""
+    if not _may_name_list(runtime, client):
+        yield
+        return
+    if not index_ready(runtime, client):
+        await _lease(runtime, _slice_for(runtime, _life(runtime, client)), SCARCE)
+    runtime.status_indices.waiting += 1
+    try:
+        yield
+    finally:
+        runtime.status_indices.waiting -= 1
 
 
 def give_index(runtime: Runtime, client: Client, claims: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """The claim `status` for a token with these claims. Raises Unavailable."""
-    first = slice_end(int(now.timestamp()) + _life(runtime, client))
-    # The next slice will do as well, where the clock stepped over the end of one since `wait_for_index`.
-    entry = runtime.status_indices.take((first, first + SLICE_SECONDS), keys_of(bearer_in(claims)))
+    # Not this token's own end: tokens of a life are in the same lists, however short some of them are.
+    least = now.timestamp() + _life(runtime, client) + runtime.settings.clock_skew_seconds
+    entry = runtime.status_indices.take(least, keys_of(bearer_in(claims)))
     if entry is None:
         raise Unavailable("no_status_index")
     return status_claim(runtime.settings.issuer, ListName(entry.ends_at, entry.salt, entry.part), entry.index)
+
+
+def _may_name_list(runtime: Runtime, client: Client) -> bool:
+    """Before the audience is known."""
+    return client.status_list or bool(runtime.settings.status_list_audiences)
 
 
 def _life(runtime: Runtime, client: Client) -> int:
@@ -66,8 +89,15 @@ def _life(runtime: Runtime, client: Client) -> int:
     return client.access_token_seconds or runtime.settings.access_token_seconds
 
 
+def _slice_for(runtime: Runtime, life: int, ahead: int = 0) -> int:
+    """The slice of tokens that live so long and are issued `ahead` seconds from now, or as long after that as a request
+    takes. A verifier whose clock is behind needs the list after the end of the token."""
+    spare = runtime.settings.clock_skew_seconds + REQUEST_SECONDS
+    return slice_end(runtime.clock.seconds() + life + ahead + spare)
+
+
 async def keep_for_ever(runtime: Runtime) -> None:
-    """Write down and lease ahead, as often as this worker follows changes. Without such clients: nothing."""
+    """Write down and lease ahead, as often as this worker follows changes. Without such tokens: nothing."""
     silent = False
     while True:
         await asyncio.sleep(runtime.settings.sync_interval_seconds)
@@ -88,11 +118,10 @@ async def keep_once(runtime: Runtime) -> None:
     if not (indices.lives or indices.blocks or indices.pending):
         return
     indices.lives = {life: at for life, at in indices.lives.items() if monotonic() - at < IDLE_SECONDS}
-    now = int(runtime.clock.seconds())
-    wanted = {slice_end(now + life + ahead) for life in indices.lives for ahead in (0, AHEAD_SECONDS)}
-    await write_down(runtime, keep=wanted)
-    for ends_at in wanted:
+    wanted = {_slice_for(runtime, life, ahead) for life in indices.lives for ahead in (0, AHEAD_SECONDS)}
+    for ends_at in wanted:  # first: a request that was promised an index of a slice before may take one of these
         await _lease(runtime, ends_at, ENOUGH)
+    await write_down(runtime, keep=wanted)
 
 
 async def write_down(runtime: Runtime, keep: set[int]) -> None:
@@ -130,16 +159,15 @@ async def give_back(runtime: Runtime) -> None:
 
 
 async def _lease(runtime: Runtime, ends_at: int, least: int) -> None:
-    """One block more, where fewer than `least` indices of a slice are at hand. Raises StoreUnavailable."""
+    """Blocks, until there are `least` indices of a slice to spare. Raises StoreUnavailable."""
     indices = runtime.status_indices
     async with indices.leasing:
-        if indices.left(ends_at) >= least:
-            return
-        asked_at = monotonic()
-        leased = await status_lists.lease(runtime.db, ends_at)
-        if leased is None:
-            return
-        part, first = place_of(leased.number)
-        left = list(range(first, first + BLOCK))
-        _shuffler.shuffle(left)
-        indices.blocks.append(Block(leased, ends_at, part, left, asked_at))
+        while indices.spare(ends_at) < least:
+            asked_at = monotonic()
+            leased = await status_lists.lease(runtime.db, ends_at)
+            if leased is None:
+                return
+            part, first = place_of(leased.number)
+            left = list(range(first, first + BLOCK))
+            _shuffler.shuffle(left)
+            indices.blocks.append(Block(leased, ends_at, part, left, asked_at))

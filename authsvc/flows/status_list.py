@@ -1,14 +1,18 @@
-"""GET /statuslists/{id}: a list is computed from PostgreSQL, signed, and served from memory until its ttl is over.
+"""GET /statuslists/{id}: a list is computed from PostgreSQL, signed, and sent from memory until it is too old for it.
 
 Whoever asks meanwhile gets the same bytes, so nobody can make us sign or ask PostgreSQL more often than once a list and
-ttl in a worker. With PostgreSQL away the last list serves as long as it says of itself that it may be believed.
+worker in that time. A list that is too old is never sent: with PostgreSQL away we cannot know what was revoked at
+another replica, and a verifier's own policy is better than a promise of ours that does not hold.
 """
 
 from __future__ import annotations
 
 import asyncio
 from hashlib import sha256
+from time import monotonic
+from typing import Any
 
+from authsvc import metrics
 from authsvc.keyring.ring import NoSigningKey
 from authsvc.oauth.errors import Unavailable
 from authsvc.oauth.status_list import (
@@ -16,68 +20,107 @@ from authsvc.oauth.status_list import (
     BLOCKS,
     STATUS_LIST_TYPE,
     ListName,
+    encode,
     read_name,
     status_list_claims,
+    waits,
 )
 from authsvc.runtime import Runtime
 from authsvc.store import status_lists
-from authsvc.store.errors import StoreUnavailable
-from authsvc.store.status_lists import SignedList
+from authsvc.store.status_lists import ListMemory, SignedList
+
+SLICES_SECONDS = 0.2
+"""Between two readings of the slices that there are, whatever names are made up."""
 
 
 async def status_list(runtime: Runtime, text: str) -> tuple[SignedList, int] | None:
-    """A status list token and the whole seconds that it may be kept; None: there is no such list, or it is over.
-
-    Raises StoreUnavailable, Unavailable: nothing that may still be believed is at hand.
-    """
+    """A status list token and the whole seconds for which it may still be sent; None: there is no such list, or it is
+    over. Raises StoreUnavailable, Unavailable."""
     now = runtime.clock.seconds()
     name = read_name(text, now)
     if name is None:
         return None
-    known = runtime.signed_lists.get(str(name))
-    if known is None or now >= known.fresh_until:
-        try:
-            known = await _built_once(runtime, name)
-        except (StoreUnavailable, Unavailable):
-            if known is None or now >= known.expires_at:
-                raise
-    return (known, max(0, int(known.fresh_until - now))) if known else None
+    signed = runtime.status_lists.signed.get(text)
+    if signed is None or now >= signed.fresh_until:
+        if not await _exists(runtime, name):
+            return None
+        signed = await _built_once(runtime, name)
+        now = runtime.clock.seconds()
+        if now >= signed.fresh_until:
+            raise Unavailable("status_list_slow", retry_after=5)
+    return signed, int(signed.fresh_until - now)
 
 
-async def _built_once(runtime: Runtime, name: ListName) -> SignedList | None:
+async def _exists(runtime: Runtime, name: ListName) -> bool:
+    """Whether indices of this list were ever given."""
+    memory = runtime.status_lists
+    for _ in range(2):  # a reading that was on its way already may have been too early for this list
+        if _is_known(memory, name):
+            return True
+        joined = memory.reading_slices is not None
+        if memory.reading_slices is None:
+            memory.reading_slices = asyncio.create_task(_read_slices(runtime))
+            memory.reading_slices.add_done_callback(_heard)
+        await asyncio.shield(memory.reading_slices)
+        if not joined:
+            break
+    return _is_known(memory, name)
+
+
+def _is_known(memory: ListMemory, name: ListName) -> bool:
+    ends_at, blocks = memory.slices.get(name.salt, (0, 0))
+    return ends_at == name.ends_at and blocks > name.part * BLOCKS
+
+
+async def _read_slices(runtime: Runtime) -> None:
+    memory = runtime.status_lists
+    try:
+        await asyncio.sleep(memory.slices_at + SLICES_SECONDS - monotonic())
+        memory.slices_at = monotonic()
+        memory.slices = await status_lists.slices(runtime.db)
+    finally:
+        memory.reading_slices = None
+
+
+async def _built_once(runtime: Runtime, name: ListName) -> SignedList:
     """Requests that come together share one building; none of them cuts it short."""
-    task = runtime.list_builds.get(str(name))
+    builds = runtime.status_lists.builds
+    task = builds.get(str(name))
     if task is None:
-        task = runtime.list_builds[str(name)] = asyncio.create_task(_build(runtime, name))
+        task = builds[str(name)] = asyncio.create_task(_build(runtime, name))
 
-        def forget(done: asyncio.Task[SignedList | None]) -> None:
-            runtime.list_builds.pop(str(name), None)
-            if not done.cancelled():
-                done.exception()  # everybody who asked may have gone
-
-        task.add_done_callback(forget)
+        task.add_done_callback(lambda _task: builds.pop(str(name)))
+        task.add_done_callback(_heard)
     return await asyncio.shield(task)
 
 
-async def _build(runtime: Runtime, name: ListName) -> SignedList | None:
-    # The time before the question: whatever was revoked until then is in the answer.
-    now = runtime.clock.now()
-    void = await status_lists.void_indices(
-        runtime.db, ends_at=name.ends_at, salt=name.salt, part=name.part, block=BLOCK, blocks=BLOCKS
-    )
-    if void is None:
-        return None
-    ttl = runtime.settings.status_list_ttl_seconds
-    claims = status_list_claims(
-        issuer=runtime.settings.issuer, name=name, void=void, issued_at=int(now.timestamp()), ttl_seconds=ttl
-    )
-    try:
-        body = runtime.keyring.sign(claims, typ=STATUS_LIST_TYPE, now=now).encode("ascii")
-    except NoSigningKey as error:
-        raise Unavailable("no_signing_key", retry_after=5) from error
-    etag = f'"{sha256(body).hexdigest()[:32]}"'
-    signed = SignedList(body, etag, claims["iat"] + ttl, claims["exp"], name.ends_at)
-    for over in [text for text, known in runtime.signed_lists.items() if known.ends_at <= claims["iat"]]:
-        del runtime.signed_lists[over]
-    runtime.signed_lists[str(name)] = signed
+def _heard(done: asyncio.Task[Any]) -> None:
+    """Everybody who asked may have gone."""
+    if not done.cancelled():
+        done.exception()
+
+
+async def _build(runtime: Runtime, name: ListName) -> SignedList:
+    memory, settings = runtime.status_lists, runtime.settings
+    async with memory.building:  # one after the other: a worker has better things to do with its connections
+        started = monotonic()
+        # The time before the question: whatever was revoked until then is in the answer.
+        now = runtime.clock.now()
+        void = await status_lists.void_indices(runtime.db, salt=name.salt, part=name.part, block=BLOCK, blocks=BLOCKS)
+        lst = await asyncio.to_thread(encode, void)
+        wait = waits(settings.status_list_seconds, settings.sync_interval_seconds)
+        claims = status_list_claims(
+            issuer=settings.issuer, name=name, lst=lst, issued_at=int(now.timestamp()), ttl_seconds=wait.ttl,
+            exp_seconds=settings.status_list_seconds + settings.clock_skew_seconds,
+        )  # fmt: skip
+        try:
+            body = runtime.keyring.sign(claims, typ=STATUS_LIST_TYPE, now=now).encode("ascii")
+        except NoSigningKey as error:
+            raise Unavailable("no_signing_key", retry_after=5) from error
+        metrics.status_list_seconds.observe(monotonic() - started)
+    built_at = now.timestamp()
+    signed = SignedList(body, f'"{sha256(body).hexdigest()[:32]}"', built_at, built_at + wait.sent, name.ends_at)
+    for over in [text for text, known in memory.signed.items() if known.ends_at <= built_at]:
+        del memory.signed[over]
+    memory.signed[str(name)] = signed
     return signed

@@ -105,6 +105,13 @@ class PayloadTooLargeError(OAuth2Error):
     status_code = 413
 
 
+class HistoryNotKeptError(OAuth2Error):
+    """draft-ietf-oauth-status-list section 8.4: only the newest status list can be had."""
+
+    error = "invalid_request"
+    status_code = 501
+
+
 class RequestRefusedError(OAuth2Error):
     """RFC 9126 section 2.3: a pushed request is refused in the words of the authorization endpoint."""
 

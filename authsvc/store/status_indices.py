@@ -30,25 +30,26 @@ class Block:
 
 @dataclass(slots=True)
 class StatusIndices:
-    """`lives`: seconds that clients with status lists let access tokens live, and when it was last asked for one
-    (monotonic)."""
+    """`lives`: seconds that access tokens with a status list live, and when it was last asked for one (monotonic).
+    `waiting`: requests that were told that there is an index for them, and are not over."""
 
     blocks: list[Block] = field(default_factory=list)
     pending: list[Entry] = field(default_factory=list)
     lives: dict[int, float] = field(default_factory=dict)
+    waiting: int = 0
     leasing: asyncio.Lock = field(default_factory=asyncio.Lock)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def left(self, ends_at: int) -> int:
-        """How many indices of a slice are at hand."""
-        return sum(block.usable() for block in self.blocks if block.ends_at == ends_at)
+    def spare(self, ends_at: int) -> int:
+        """How many indices of a slice are at hand for those who have not been promised one."""
+        return sum(block.usable() for block in self.blocks if block.ends_at == ends_at) - self.waiting
 
-    def take(self, slices: Sequence[int], named: Sequence[Named]) -> Entry | None:
-        """An index in the first of these slices that has one, for a token that could be voided by `named`."""
-        for ends_at in slices:
-            for block in self.blocks:
-                if block.ends_at == ends_at and block.usable():
-                    entry = Entry(ends_at, block.leased.salt, block.part, block.left.pop(), named)
-                    self.pending.append(entry)
-                    return entry
-        return None
+    def take(self, least: float, named: Sequence[Named]) -> Entry | None:
+        """An index of the first slice that does not end before `least`, for a token that could be voided by `named`."""
+        usable = [block for block in self.blocks if block.ends_at >= least and block.usable()]
+        if not usable:
+            return None
+        block = min(usable, key=lambda each: each.ends_at)
+        entry = Entry(block.ends_at, block.leased.salt, block.part, block.left.pop(), named)
+        self.pending.append(entry)
+        return entry

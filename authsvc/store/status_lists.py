@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from authsvc.store.postgres import Database
 
 LOST_SECONDS = 15
 """A block that was not heard of for so long has lost its process."""
+BUILD_SECONDS = 10.0
 
 Named = tuple[str, str, int | None]
 """(kind, subject, time of issue where it matters): as `revocations.keys_of` names what could void a token."""
@@ -36,13 +38,31 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class SignedList:
-    """A status list token, ready to be sent. Times are seconds since 1970; `ends_at`: when nobody needs it any more."""
+    """A status list token, ready to be sent. Times are seconds since 1970. `built_at`: before PostgreSQL was asked;
+    `fresh_until`: from then on it is not sent any more; `ends_at`: when nobody needs it any more."""
 
     body: bytes = field(repr=False)
     etag: str
-    fresh_until: int
-    expires_at: int
+    built_at: float
+    fresh_until: float
     ends_at: int
+
+
+@dataclass(slots=True)
+class ListMemory:
+    """What this worker knows of lists, by name: as they were last signed, and what is being built. `slices`: see
+    there; `slices_at`: when they were last asked for (monotonic)."""
+
+    signed: dict[str, SignedList] = field(default_factory=dict)
+    builds: dict[str, asyncio.Task[SignedList]] = field(default_factory=dict)
+    building: asyncio.Lock = field(default_factory=asyncio.Lock)
+    slices: dict[str, tuple[int, int]] = field(default_factory=dict)
+    slices_at: float = float("-inf")
+    reading_slices: asyncio.Task[None] | None = None
+
+    def close(self) -> None:
+        for task in [*self.builds.values(), *([self.reading_slices] if self.reading_slices else [])]:
+            task.cancel()
 
 
 async def lease(db: Database, ends_at: int) -> Leased | None:
@@ -59,6 +79,12 @@ async def lease(db: Database, ends_at: int) -> Leased | None:
     return Leased(**row) if row else None
 
 
+async def slices(db: Database) -> dict[str, tuple[int, int]]:
+    """(end in seconds since 1970, blocks given) of every slice that is not over, by its salt."""
+    rows = await db.fetch("SELECT salt, ends_at, blocks FROM status_slices WHERE to_timestamp(ends_at) > now()")
+    return {row["salt"]: (row["ends_at"], row["blocks"]) for row in rows}
+
+
 async def record(
     db: Database, entries: Sequence[Entry], *, held: Sequence[Leased], done: Sequence[Leased]
 ) -> set[Leased]:
@@ -66,9 +92,9 @@ async def record(
     `held` that are known. Doing it twice is the same as once."""
     rows = await db.fetch(
         """WITH written AS (
-               INSERT INTO status_batches (ends_at, salt, part, indices, kinds, subjects, issued)
+               INSERT INTO status_batches (ends_at, salt, part, kind, indices, subjects, issued)
                SELECT * FROM json_to_recordset($1::json) AS batch (
-                   ends_at bigint, salt text, part integer, indices integer[], kinds text[], subjects text[],
+                   ends_at bigint, salt text, part integer, kind text, indices integer[], subjects text[],
                    issued bigint[])
            ), given_back AS (
                DELETE FROM status_blocks b USING unnest($4::text[], $5::int[]) AS d (salt, number)
@@ -85,57 +111,50 @@ async def record(
 
 
 def _batches(entries: Sequence[Entry]) -> list[dict[str, object]]:
-    """One for each list; every name of a token is an element of the parallel arrays."""
-    lists: dict[tuple[int, str, int], list[tuple[int, Named]]] = {}
+    """One for each list and kind."""
+    batches: dict[tuple[int, str, int, str], list[tuple[int, str, int | None]]] = {}
     for entry in entries:
-        of_list = lists.setdefault((entry.ends_at, entry.salt, entry.part), [])
-        of_list += [(entry.index, named) for named in entry.named]
+        for kind, subject, issued_at in entry.named:
+            batch = batches.setdefault((entry.ends_at, entry.salt, entry.part, kind), [])
+            batch.append((entry.index, subject, issued_at))
     return [
         {
             "ends_at": ends_at,
             "salt": salt,
             "part": part,
-            "indices": [index for index, _ in found],
-            "kinds": [kind for _, (kind, _, _) in found],
-            "subjects": [subject for _, (_, subject, _) in found],
-            "issued": [issued_at for _, (_, _, issued_at) in found],
+            "kind": kind,
+            "indices": [index for index, _, _ in batch],
+            "subjects": [subject for _, subject, _ in batch],
+            "issued": None if batch[0][2] is None else [issued_at for _, _, issued_at in batch],
         }
-        for (ends_at, salt, part), found in lists.items()
+        for (ends_at, salt, part, kind), batch in batches.items()
     ]
 
 
-async def void_indices(
-    db: Database, *, ends_at: int, salt: str, part: int, block: int, blocks: int
-) -> Sequence[int] | None:
-    """Indices of a list whose tokens are void; None: there is no such list. `block`: indices of a block, `blocks`: how
-    many a list has.
+_VOID = """
+WITH lost AS (
+    SELECT (number % $4::int) * $3::int AS first FROM status_blocks
+    WHERE salt = $1 AND number / $4::int = $2::int AND heard_at < now() - $5::int * interval '1 second')
+SELECT ARRAY(
+    SELECT DISTINCT n.index
+    FROM status_batches b, unnest(b.indices, b.subjects, b.issued) AS n (index, subject, issued), revocations r
+    WHERE b.salt = $1 AND b.part = $2::int AND b.kind IN (SELECT DISTINCT kind FROM revocations)
+    AND r.kind = b.kind AND r.subject = n.subject
+    AND (n.issued IS NULL OR r.not_before >= to_timestamp(n.issued))) AS revoked,
+ARRAY(
+    SELECT generate_series(first, first + $3::int - 1) FROM lost
+    EXCEPT
+    SELECT unnest(indices) FROM status_batches
+    WHERE EXISTS (SELECT FROM lost) AND salt = $1 AND part = $2::int AND kind = 'token') AS unwritten
+"""
+
+
+async def void_indices(db: Database, *, salt: str, part: int, block: int, blocks: int) -> Sequence[int]:
+    """Indices of a list whose tokens are void. `block`: indices of a block, `blocks`: how many a list has.
 
     Void is what a revocation names, by the rule of `revocations.is_revoked`; and what a process that died may have
     issued without writing it down, for then nobody can tell what would void it.
     """
-    row = await db.fetchrow(
-        """WITH lost AS (
-               SELECT (number % $5::int) * $4::int AS first FROM status_blocks
-               WHERE salt = $2 AND number / $5::int = $3::int AND heard_at < now() - $6::int * interval '1 second')
-           SELECT ARRAY(
-               SELECT DISTINCT n.index
-               FROM status_batches b,
-                    unnest(b.indices, b.kinds, b.subjects, b.issued) AS n (index, kind, subject, issued)
-               JOIN revocations r ON r.kind = n.kind AND r.subject = n.subject
-               WHERE b.salt = $2 AND b.part = $3::int
-               AND (n.issued IS NULL OR r.not_before >= to_timestamp(n.issued))) AS revoked,
-           ARRAY(
-               SELECT generate_series(first, first + $4::int - 1) FROM lost
-               EXCEPT
-               SELECT unnest(b.indices) FROM status_batches b
-               WHERE EXISTS (SELECT FROM lost) AND b.salt = $2 AND b.part = $3::int) AS unwritten
-           FROM status_slices
-           WHERE salt = $2 AND ends_at = $1 AND to_timestamp(ends_at) > now() AND blocks > $3::int * $5::int""",
-        ends_at,
-        salt,
-        part,
-        block,
-        blocks,
-        LOST_SECONDS,
-    )
-    return None if row is None else [*row["revoked"], *row["unwritten"]]
+    async with db.transaction(seconds=BUILD_SECONDS) as connection:
+        row = await connection.fetchrow(_VOID, salt, part, block, blocks, LOST_SECONDS, timeout=BUILD_SECONDS)
+    return [*row["revoked"], *row["unwritten"]]

@@ -15,13 +15,13 @@ from authsvc.flows.own_sessions import end_others, end_own, list_own
 from authsvc.flows.person_behind import first_party_only
 from authsvc.flows.profile import profile
 from authsvc.flows.refresh import GRANT_TYPE, refresh
-from authsvc.flows.status_indices import wait_for_index
 from authsvc.keyring.verify import VerifiedClaims
 from authsvc.oauth.records import Client, Session, User
 from authsvc.passwords import MAX_PASSWORD_BYTES
 from authsvc.web.browser import DEVICE, DEVICE_COOKIE_SECONDS, cookie, set_cookie
 from authsvc.web.dpop import proved_key, shown_proof
 from authsvc.web.http import Reply, Request, flag, json_reply, malformed, text
+from authsvc.web.issuing import issuing
 from authsvc.web.token import token_response
 
 MAX_EMAIL = 320
@@ -45,10 +45,8 @@ async def api_login(request: Request) -> Reply:
         device=cookie(request, DEVICE),
     )
     request.grant_type = "password_login"
-    dpop_jkt = await proved_key(request, client)
-    if client.status_list:
-        await wait_for_index(request.runtime, client)
-    done = await login(request.runtime, client, attempt, dpop_jkt=dpop_jkt)
+    async with issuing(request, client) as dpop_jkt:
+        done = await login(request.runtime, client, attempt, dpop_jkt=dpop_jkt)
     request.user_id, request.session_id = str(done.user.id), str(done.session_id)
     answer = {
         **token_response(done.tokens, dpop_jkt),
@@ -63,16 +61,14 @@ async def api_refresh(request: Request) -> Reply:
     members = await request.json()
     client = await _client(request, members)
     request.grant_type = GRANT_TYPE
-    dpop_jkt = await proved_key(request, client)
-    if client.status_list:
-        await wait_for_index(request.runtime, client)
-    tokens = await refresh(
-        request.runtime,
-        client,
-        refresh_token=text(members, "refresh_token", limit=4096),
-        scope=text(members, "scope", limit=4096) or "",
-        dpop_jkt=dpop_jkt,
-    )
+    async with issuing(request, client) as dpop_jkt:
+        tokens = await refresh(
+            request.runtime,
+            client,
+            refresh_token=text(members, "refresh_token", limit=4096),
+            scope=text(members, "scope", limit=4096) or "",
+            dpop_jkt=dpop_jkt,
+        )
     return json_reply(token_response(tokens, dpop_jkt))
 
 

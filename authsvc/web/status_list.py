@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from authsvc.flows.status_list import status_list
+from authsvc.oauth.errors import HistoryNotKeptError, Rejected
 from authsvc.oauth.status_list import STATUS_LIST_TYPE
 from authsvc.web.http import Headers, Reply, Request
 from authsvc.web.reply import not_found
@@ -12,6 +13,8 @@ _TYPE = (b"content-type", f"application/{STATUS_LIST_TYPE}".encode("ascii"))
 
 async def status_list_get(request: Request) -> Reply:
     """Section 8.1. Lists that are over are unknown."""
+    if "time" in request.query():
+        raise Rejected(HistoryNotKeptError("Status lists of the past are not kept."), "status_list_history")
     found = await status_list(request.runtime, request.scope["path_params"]["id"])
     if found is None:
         return await not_found(request)

@@ -15,7 +15,7 @@ from authsvc.flows.redeem_code import redeem_code
 from authsvc.flows.redeem_device_code import redeem_device_code
 from authsvc.flows.refresh import refresh
 from authsvc.flows.revoke import revoke
-from authsvc.flows.status_indices import enough_indices, wait_for_index
+from authsvc.flows.status_indices import index_ready
 from authsvc.oauth.errors import Rejected, UnsupportedGrantTypeError
 from authsvc.oauth.exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from authsvc.oauth.records import Client
@@ -24,6 +24,7 @@ from authsvc.web.accept import prefers
 from authsvc.web.cors import origin_of_client
 from authsvc.web.dpop import proved_key
 from authsvc.web.http import NO_STORE, Reply, Request, json_reply, malformed
+from authsvc.web.issuing import issuing
 
 Form = dict[str, str]
 _JWT_ANSWER = (b"content-type", f"application/{INTROSPECTION_TYPE}".encode("ascii"))
@@ -63,10 +64,8 @@ async def token(request: Request) -> Reply:
         raise Rejected(UnsupportedGrantTypeError("This grant type is not supported."), "grant_type_unsupported")
     request.grant_type = grant_type
     client = await _client(request, form)
-    dpop_jkt = await proved_key(request, client)
-    if client.status_list:
-        await wait_for_index(request.runtime, client)
-    return json_reply(token_response(await grant(request.runtime, client, form, dpop_jkt), dpop_jkt))
+    async with issuing(request, client) as dpop_jkt:
+        return json_reply(token_response(await grant(request.runtime, client, form, dpop_jkt), dpop_jkt))
 
 
 def token_now(request: Request, body: bytes) -> Reply | None:
@@ -79,7 +78,7 @@ def token_now(request: Request, body: bytes) -> Reply | None:
     client = remembered_client(request.runtime, request.header(b"authorization"), form)
     if client is None or client.dpop_bound_access_tokens:
         return None
-    if client.status_list and not enough_indices(request.runtime, client):
+    if not index_ready(request.runtime, client):
         return None
     request.grant_type, request.client_id = "client_credentials", client.id
     origin_of_client(request, client)

@@ -48,7 +48,7 @@ MACHINE = Client(
 
 @pytest.fixture
 def settings_env(settings_env: dict[str, str]) -> dict[str, str]:
-    return {**settings_env, "AUTHSVC_STATUS_LIST_TTL_SECONDS": "1", "AUTHSVC_SYNC_INTERVAL_SECONDS": "0.1"}
+    return {**settings_env, "AUTHSVC_STATUS_LIST_SECONDS": "2", "AUTHSVC_SYNC_INTERVAL_SECONDS": "0.1"}
 
 
 @pytest.fixture

@@ -167,7 +167,7 @@ async def test_with_postgresql_away_the_last_list_serves_until_it_expires(
     assert (stale.status_code, stale.content, stale.headers["cache-control"]) == (
         200, last.content, "public, max-age=0",
     )  # fmt: skip
-    expires_at = runtime.signed_lists[path.rpartition("/")[2]].expires_at
+    expires_at = runtime.status_lists.signed[path.rpartition("/")[2]].expires_at
     monkeypatch.setattr(runtime.clock, "seconds", lambda: float(expires_at))
     refused = await lists.http.get(path)
     assert (refused.status_code, refused.json()["error"]) == (503, "temporarily_unavailable")
@@ -179,7 +179,7 @@ async def test_redis_holds_nothing_of_it(lists: Lists, runtime: Runtime) -> None
     await _log_out(lists, None, tokens)
     await lists.until_void(tokens["access_token"])
     await runtime.redis.command("FLUSHDB")
-    runtime.signed_lists.clear()
+    runtime.status_lists.signed.clear()
     assert await lists.void(tokens["access_token"])
 
 

@@ -1,5 +1,4 @@
--- Token Status List (draft-ietf-oauth-status-list), for clients that ask for it. Only adds: authsvc of the previous version
--- keeps running beside it.
+-- Token Status List (draft-ietf-oauth-status-list). Only adds: authsvc of the previous version keeps running beside it.
 
 ALTER TABLE clients ADD COLUMN status_list boolean NOT NULL DEFAULT false;
 
@@ -22,17 +21,18 @@ CREATE TABLE status_blocks (
     PRIMARY KEY (salt, number)
 ) WITH (fillfactor = 50);
 
--- What could void the token at each index: one row for what a process issued in half a second. The arrays are parallel;
--- kind, subject and issued_at are those of `revocations` (NULL: whenever it was issued).
+-- What could void the token at each index: for what a process issued in half a second, one row for each kind of
+-- revocation. The arrays are parallel; kind, subject and time of issue are those of `revocations` (issued NULL: whenever
+-- it was issued). By kind, because a list is made of those rows alone whose kind was revoked at all.
 CREATE TABLE status_batches (
     id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     ends_at  bigint NOT NULL,
     salt     text NOT NULL,
     part     integer NOT NULL,
+    kind     text NOT NULL,
     indices  integer[] NOT NULL,
-    kinds    text[] NOT NULL,
     subjects text[] NOT NULL,
-    issued   bigint[] NOT NULL
+    issued   bigint[]
 );
-CREATE INDEX status_batches_of_list ON status_batches (salt, part);
+CREATE INDEX status_batches_of_list ON status_batches (salt, part, kind);
 CREATE INDEX status_batches_end ON status_batches (ends_at);

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from authsvc_verifier.claims import Claims
-from authsvc_verifier.jws import decoded, json_object
 from authsvc_verifier.judge import Invalid, Rules, UnknownKid, find_key, is_date
+from authsvc_verifier.jws import decoded, json_object
 from authsvc_verifier.keys import KeySet
 
 TYPES: Final = frozenset({"statuslist+jwt"})
