@@ -83,6 +83,7 @@ def test_plain_http_is_for_loopback(issuer: str) -> None:
 
 
 def test_contradictions_are_refused_with_the_arithmetic() -> None:
+    assert "half of it" in problems(status_list_seconds="2")[0]
     assert "shorter" in problems(remember_me_seconds="3600")[0]
     assert "loopback" in problems(dev_mode="true")[0]
 

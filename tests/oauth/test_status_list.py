@@ -21,6 +21,7 @@ from authsvc.oauth.status_list import (
     slice_end,
     status_claim,
     status_list_claims,
+    waits,
 )
 
 SHORT = ({0, 3, 4, 5, 7, 8, 9, 13, 15}, 16, "eNrbuRgAAhcBXQ")
@@ -117,7 +118,18 @@ def test_a_list_is_known_in_its_time(now: float, known: bool) -> None:
 def test_the_claims_are_those_of_the_draft() -> None:
     uri = "https://id.example/statuslists/1795500000-0123456789abcdef-0"
     assert status_claim("https://id.example", NAME, 5) == {"status_list": {"idx": 5, "uri": uri}}
-    claims = status_list_claims(issuer="https://id.example", name=NAME, void={5}, issued_at=1000, ttl_seconds=30)
+    claims = status_list_claims(
+        issuer="https://id.example", name=NAME, lst=encode({5}), issued_at=1000, ttl_seconds=15, exp_seconds=90
+    )
     lst = claims["status_list"].pop("lst")
-    assert claims == {"sub": uri, "iat": 1000, "exp": 1120, "ttl": 30, "status_list": {"bits": 1}}
+    assert claims == {"sub": uri, "iat": 1000, "exp": 1090, "ttl": 15, "status_list": {"bits": 1}}
     assert decode(lst) == {5}
+
+
+@pytest.mark.parametrize(("within", "sync"), [(30, 0.5), (30, 1.0), (2, 0.1), (3, 0.2), (300, 1.0), (31, 0.05)])
+def test_all_waits_together_are_the_time_within_which_a_revocation_shows(within: int, sync: float) -> None:
+    """Written down, then built into a list that is sent for a while, then kept by who fetched it last."""
+    found = waits(within, sync)
+    assert 2 * sync + found.sent + found.ttl == pytest.approx(within)
+    assert found.ttl >= 1
+    assert found.sent > 0

@@ -1,4 +1,4 @@
-"""A worker that writes indices down, lists that are fresh for one second, and clients that have them."""
+"""A worker that writes indices down, lists that show a revocation within two seconds, and clients that have them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import httpx2
 import jwt
 import pytest
 
+from authsvc.flows.authorize_device import GRANT_TYPE as DEVICE_CODE
 from authsvc.flows.status_indices import keep_for_ever
 from authsvc.oauth.records import Client
 from authsvc.oauth.status_list import decode
@@ -23,12 +24,15 @@ from authsvc.runtime import Runtime
 from authsvc.store import clients
 
 METER = ("meter", "meter-secret")
+WITHIN = 2
+"""Seconds from a revocation to the refusal by whoever reads lists as the draft says."""
+TTL = 1
 PERSONAL = Client(
     id="listed",
     name="Listed",
     kind="public",
     redirect_uris=("http://localhost:5173/callback",),
-    grant_types=frozenset({"authorization_code", "refresh_token"}),
+    grant_types=frozenset({"authorization_code", "refresh_token", DEVICE_CODE}),
     scopes=("openid", "profile"),
     first_party=True,
     status_list=True,
@@ -48,7 +52,7 @@ MACHINE = Client(
 
 @pytest.fixture
 def settings_env(settings_env: dict[str, str]) -> dict[str, str]:
-    return {**settings_env, "AUTHSVC_STATUS_LIST_SECONDS": "2", "AUTHSVC_SYNC_INTERVAL_SECONDS": "0.1"}
+    return {**settings_env, "AUTHSVC_STATUS_LIST_SECONDS": str(WITHIN), "AUTHSVC_SYNC_INTERVAL_SECONDS": "0.1"}
 
 
 @pytest.fixture
@@ -91,7 +95,7 @@ class Lists:
             leeway=2,
         )  # fmt: skip
         assert urlsplit(claims["sub"]).path == path
-        assert (claims["ttl"], claims["status_list"]["bits"]) == (1, 1)
+        assert (claims["ttl"], claims["status_list"]["bits"]) == (TTL, 1)
         return claims
 
     async def void(self, token: str) -> bool:
