@@ -228,8 +228,9 @@ async def test_blocks_that_are_leased_at_once_are_all_different(runtime: Runtime
 
 
 async def test_a_worker_that_ends_gives_its_blocks_back(
-    lists: Lists, runtime: Runtime, sql: asyncpg.Connection
+    listed: None, runtime: Runtime, http: httpx2.AsyncClient, sql: asyncpg.Connection
 ) -> None:
+    lists = Lists(http)
     token = await lists.own_token()
     await give_back(runtime)
     written = "SELECT count(*) FROM status_batches WHERE $1 = ANY(indices) AND kind = 'token'"

@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from authsvc_verifier.discovery import PORTS
 from authsvc_verifier.errors import DPOP_ALGORITHMS
 from authsvc_verifier.jws import decoded, is_type, json_object
 from authsvc_verifier.keys import FITTING, Key, KeyRefused, read_key
@@ -22,7 +23,6 @@ MAX_SEEN = 100_000
 _TYPES = frozenset({"dpop+jwt"})
 _ALGORITHMS = frozenset(DPOP_ALGORITHMS)
 _MEMBERS = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
-_PORTS = {"http": 80, "https": 443}
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
@@ -115,7 +115,7 @@ def normal_url(url: object) -> tuple[str, str, int | None, str] | None:
         return None
     if not parts.scheme or not parts.hostname or "@" in parts.netloc or "\\" in url:
         return None
-    return parts.scheme, parts.hostname, _PORTS.get(parts.scheme) if port is None else port, _normal_path(parts.path)
+    return parts.scheme, parts.hostname, PORTS.get(parts.scheme) if port is None else port, _normal_path(parts.path)
 
 
 def _normal_path(path: str) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import threading
 import time
+import zlib
+from base64 import urlsafe_b64encode
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs
@@ -30,6 +33,11 @@ def public_jwk(key: Any, kid: str, alg: str = "RS256", **members: Any) -> dict[s
     return {**document, "kid": kid, "alg": alg, "use": "sig", **members}
 
 
+def packed_list(raw: bytes) -> str:
+    """`lst` (draft-ietf-oauth-status-list section 4.2)."""
+    return urlsafe_b64encode(zlib.compress(raw, 9)).decode().rstrip("=")
+
+
 def event(name: str, data: object, number: int | None = None) -> str:
     head = "" if number is None else f"id: {number}\n"
     return f"{head}event: {name}\ndata: {json.dumps(data)}\n\n"
@@ -45,6 +53,8 @@ class FakeIssuer:
         self.failing: set[str] = set()
         self.revoked: set[str] = set()
         self.streams: list[Stream] = []
+        self.lists: dict[str, str] = {}
+        self.list_headers: dict[str, str] = {}
         self.metadata: dict[str, Any] = {}
         self.delay = 0.0
         self.over = threading.Event()
@@ -89,6 +99,8 @@ class FakeIssuer:
             self._send(request, 200, {"active": parse_qs(body)["token"][0] not in self.revoked})
         elif path == "/jwks":
             self._send(request, 200, {"keys": self.keys})
+        elif path in self.lists:
+            self._send_list(request, self.lists[path].encode())
         elif path == "/.well-known/openid-configuration":
             self._send(request, 200, self._metadata())
         else:
@@ -111,6 +123,18 @@ class FakeIssuer:
         request.send_header("Content-Length", str(len(raw)))
         request.end_headers()
         request.wfile.write(raw)
+
+    def _send_list(self, request: BaseHTTPRequestHandler, raw: bytes) -> None:
+        etag = f'"{sha256(raw).hexdigest()[:8]}"'
+        same = request.headers["If-None-Match"] == etag
+        self.requests["not modified"] += same
+        request.send_response(304 if same else 200)
+        for name, value in {"ETag": etag, "Content-Type": "application/statuslist+jwt", **self.list_headers}.items():
+            request.send_header(name, value)
+        if not same:
+            request.send_header("Content-Length", str(len(raw)))
+        request.end_headers()
+        request.wfile.write(b"" if same else raw)
 
     def _stream(self, request: BaseHTTPRequestHandler) -> None:
         self.resumed.append(request.headers["Last-Event-ID"])
@@ -144,8 +168,30 @@ class FakeIssuer:
         }  # fmt: skip
         for name in drop:
             del full[name]
-        headers = {"kid": kid, "typ": typ, **(header or {})}
-        return jwt.api_jws.PyJWS().encode(json.dumps(full).encode(), key, alg, headers)  # type: ignore[arg-type]
+        return self._sign(full, key, alg, {"kid": kid, "typ": typ, **(header or {})})
+
+    def listed(self, index: int, path: str = "/lists/1", **claims: Any) -> str:
+        """A token whose status is in the list at `path`."""
+        return self.token(**{"status": {"status_list": {"idx": index, "uri": self.url + path}}, **claims})
+
+    def status_list(self, statuses: Mapping[int, int] | None = None, *, path: str = "/lists/1", size: int = 1000,
+                    bits: int = 1, key: PrivateKeyTypes = RSA_KEY, kid: str = "one", alg: str = "RS256",
+                    header: dict[str, Any] | None = None, drop: Iterable[str] = (), **claims: Any) -> str:  # fmt: skip
+        """A status list token; `statuses` by index, the others are 0."""
+        packed = bytearray(size * bits // 8)
+        for index, status in (statuses or {}).items():
+            packed[index * bits >> 3] |= status << (index * bits & 7)
+        now = int(time.time())
+        full = {
+            "sub": self.url + path, "iat": now, "exp": now + 600, "ttl": 60,
+            "status_list": {"bits": bits, "lst": packed_list(bytes(packed))}, **claims,
+        }  # fmt: skip
+        for name in drop:
+            del full[name]
+        return self._sign(full, key, alg, {"kid": kid, "typ": "statuslist+jwt", **(header or {})})
+
+    def _sign(self, claims: dict[str, Any], key: PrivateKeyTypes, alg: str, headers: dict[str, Any]) -> str:
+        return jwt.api_jws.PyJWS().encode(json.dumps(claims).encode(), key, alg, headers)  # type: ignore[arg-type]
 
 
 def entry(kind: str, subject: str, number: int = 1, **members: Any) -> dict[str, Any]:
