@@ -24,17 +24,18 @@ from typing import Self
 CHUNK = 65536
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
+Upstream = str | os.PathLike[str] | tuple[str, int]
+
 
 class FaultProxy:
     """Listens on the unix socket `path` (named `name`, in a short directory of its own), or on 127.0.0.1 when `tcp`.
 
-    `upstream` is the path of a unix socket or (host, port). Counters: `connections` accepted, `bytes_up` forwarded to
-    the server, `bytes_down` to the client, `cuts` connections reset, `dropped` answers swallowed.
+    `upstream` is the path of a unix socket or (host, port); or a list of them, which are taken in turn, past those that
+    refuse the connection. Counters: `connections` accepted, `bytes_up` forwarded to the server, `bytes_down` to the
+    client, `cuts` connections reset, `dropped` answers swallowed.
     """
 
-    def __init__(
-        self, upstream: str | os.PathLike[str] | tuple[str, int], *, tcp: bool = False, name: str = "proxy.sock"
-    ) -> None:
+    def __init__(self, upstream: Upstream | list[Upstream], *, tcp: bool = False, name: str = "proxy.sock") -> None:
         self.upstream = upstream
         self.delay = 0.0
         """Seconds that each chunk waits before it is forwarded, each way; later chunks wait behind it."""
@@ -48,6 +49,7 @@ class FaultProxy:
         self._flowing = asyncio.Event()
         self._refusing = False
         self._fatal_request: bytes | None = None
+        self._banned_request: bytes | None = None
         self._drop_next = False
         self.heal()
 
@@ -81,7 +83,7 @@ class FaultProxy:
         """A plain proxy again. Stalled connections go on with what they held; those whose bytes are lost are cut."""
         self.delay = 0.0
         self._refusing = self._drop_next = False
-        self._fatal_request = None
+        self._fatal_request = self._banned_request = None
         for connection in self._open:
             if connection.lost:
                 connection.cut()
@@ -109,6 +111,10 @@ class FaultProxy:
         The server has done the work by then, and the client cannot know. Once; `cuts` counts it.
         """
         self._fatal_request = match
+
+    def ban_request(self, match: bytes) -> None:
+        """Reset every connection that sends a request with `match`, before the server hears all of it, until `heal`."""
+        self._banned_request = match
 
     def drop_next_answer(self) -> None:
         """Swallow what a server says next, on any connection, until its client speaks again. Nothing is closed."""
@@ -138,10 +144,20 @@ class FaultProxy:
         self._fatal_request = None
         return True
 
+    def is_banned(self, request: bytes) -> bool:
+        return self._banned_request is not None and self._banned_request in request
+
     @property
     def longest_overlap(self) -> int:
-        """How many bytes of a chunk may be the beginning of the fatal request."""
-        return max(len(self._fatal_request or b"") - 1, 0)
+        """How many bytes of a chunk may be the beginning of a request that is waited for."""
+        return max(len(self._fatal_request or b""), len(self._banned_request or b""), 1) - 1
+
+    def next_upstreams(self) -> list[Upstream]:
+        """All of them, in the order in which this connection tries them."""
+        if not isinstance(self.upstream, list):
+            return [self.upstream]
+        first = self.connections % len(self.upstream)
+        return self.upstream[first:] + self.upstream[:first]
 
     def take_drop(self) -> bool:
         wanted, self._drop_next = self._drop_next, False
@@ -179,7 +195,14 @@ class _Connection:
             await self._close()
 
     async def _connect(self) -> tuple[StreamReader, StreamWriter]:
-        upstream = self._proxy.upstream
+        *others, last = self._proxy.next_upstreams()
+        for upstream in others:
+            with suppress(OSError):
+                return await self._dial(upstream)
+        return await self._dial(last)
+
+    @staticmethod
+    async def _dial(upstream: Upstream) -> tuple[StreamReader, StreamWriter]:
         if isinstance(upstream, tuple):
             return await asyncio.open_connection(*upstream)
         return await asyncio.open_unix_connection(upstream)
@@ -190,6 +213,9 @@ class _Connection:
             await self._hold()
             self._mute = False
             seen += chunk
+            if self._proxy.is_banned(seen):
+                self.cut()
+                return
             self._doomed = self._proxy.take_fatal(seen) or self._doomed
             seen = seen[len(seen) - min(self._proxy.longest_overlap, len(seen)) :]
             writer.write(chunk)

@@ -243,6 +243,34 @@ async def test_drop_next_answer_swallows_one_answer_and_keeps_the_connection(ups
         assert (proxy.dropped, proxy.cuts, echo.heard) == (1, 0, [b"one\n", b"two\n"])
 
 
+async def test_a_banned_request_never_reaches_the_server(upstream: tuple[Path, Echo]) -> None:
+    path, echo = upstream
+    async with FaultProxy(path) as proxy:
+        old = await connect(proxy)
+        await ask(old, b"GET /\n")
+        proxy.ban_request(b"GET /stream")
+        assert await ask(old, b"GET /other\n") == b"GET /other\n"
+        old[1].write(b"GET /stream\n")
+        assert await is_closed(old)
+        again = await connect(proxy)
+        again[1].write(b"GET /stream\n")
+        assert await is_closed(again)
+        assert echo.heard == [b"GET /\n", b"GET /other\n"]
+        proxy.heal()
+        assert await ask(await connect(proxy), b"GET /stream\n") == b"GET /stream\n"
+
+
+async def test_several_upstreams_take_turns_past_one_that_is_dead(upstream: tuple[Path, Echo]) -> None:
+    path, echo = upstream
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        other = Path(directory) / "other.sock"
+        async with echo_at(other) as second, FaultProxy([path, "/tmp/there-is-no-such-socket", other]) as proxy:
+            for _ in range(6):
+                assert await ask(await connect(proxy), b"up\n") == b"up\n"
+            assert echo.clients == 2
+            assert second.clients == 4
+
+
 async def test_a_dead_upstream_closes_the_client() -> None:
     async with FaultProxy("/tmp/there-is-no-such-socket") as proxy:
         assert await is_closed(await connect(proxy))

@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from hashlib import sha256
 from time import monotonic
 from typing import Any
 
@@ -18,7 +17,6 @@ import uvicorn
 
 from authsvc.app import App, start
 from authsvc.flows.follow_changes import follow_changes
-from authsvc.oauth.records import Client
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
 from authsvc.store import clients
@@ -26,15 +24,7 @@ from authsvc.web.protocol import DeadlineProtocol
 from tests.conftest import base_env as base_env  # an imported fixture is a new one: these are on the servers below
 from tests.faults.conftest import database_url as database_url
 from tests.faults.conftest import servers as servers
-
-VERIFIER = Client(
-    id="verifier",
-    name="Verifier",
-    kind="confidential",
-    secret_hashes=(sha256(b"verifier-secret").digest(),),
-    grant_types=frozenset({"client_credentials"}),
-    scopes=("api", "revocations"),
-)
+from tests.fleet import VERIFIER
 
 
 class Wire(DeadlineProtocol):

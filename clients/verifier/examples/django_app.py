@@ -1,4 +1,4 @@
-"""python django_app.py runserver   (ISSUER and AUDIENCE in the environment)"""
+"""python django_app.py runserver   (ISSUER, AUDIENCE, CLIENT_ID and CLIENT_SECRET in the environment)"""
 
 import os
 import sys
@@ -19,7 +19,11 @@ from authsvc_verifier import SyncVerifier  # noqa: E402
 from authsvc_verifier.django import Guard  # noqa: E402
 
 verifier = SyncVerifier(
-    os.environ.get("ISSUER", "http://localhost:8000"), os.environ.get("AUDIENCE", "http://localhost:8000")
+    os.environ.get("ISSUER", "http://localhost:8000"),
+    os.environ.get("AUDIENCE", "http://localhost:8000"),
+    feed=True,
+    client_id=os.environ.get("CLIENT_ID", "backend"),
+    client_secret=os.environ.get("CLIENT_SECRET", "backend-secret"),
 )
 guard = Guard(verifier)
 

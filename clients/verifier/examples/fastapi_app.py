@@ -1,4 +1,4 @@
-"""uvicorn fastapi_app:app   (ISSUER and AUDIENCE in the environment)"""
+"""uvicorn fastapi_app:app   (ISSUER, AUDIENCE, CLIENT_ID and CLIENT_SECRET in the environment)"""
 
 import os
 from collections.abc import AsyncIterator
@@ -11,7 +11,11 @@ from authsvc_verifier import Claims, Verifier
 from authsvc_verifier.starlette import Guard
 
 verifier = Verifier(
-    os.environ.get("ISSUER", "http://localhost:8000"), os.environ.get("AUDIENCE", "http://localhost:8000")
+    os.environ.get("ISSUER", "http://localhost:8000"),
+    os.environ.get("AUDIENCE", "http://localhost:8000"),
+    feed=True,
+    client_id=os.environ.get("CLIENT_ID", "backend"),
+    client_secret=os.environ.get("CLIENT_SECRET", "backend-secret"),
 )
 guard = Guard(verifier)
 

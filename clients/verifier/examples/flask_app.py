@@ -1,4 +1,4 @@
-"""flask --app flask_app run   (ISSUER and AUDIENCE in the environment)"""
+"""flask --app flask_app run   (ISSUER, AUDIENCE, CLIENT_ID and CLIENT_SECRET in the environment)"""
 
 import os
 
@@ -8,7 +8,11 @@ from authsvc_verifier import SyncVerifier
 from authsvc_verifier.flask import Guard
 
 verifier = SyncVerifier(
-    os.environ.get("ISSUER", "http://localhost:8000"), os.environ.get("AUDIENCE", "http://localhost:8000")
+    os.environ.get("ISSUER", "http://localhost:8000"),
+    os.environ.get("AUDIENCE", "http://localhost:8000"),
+    feed=True,
+    client_id=os.environ.get("CLIENT_ID", "backend"),
+    client_secret=os.environ.get("CLIENT_SECRET", "backend-secret"),
 )
 guard = Guard(verifier)
 app = flask.Flask(__name__)

@@ -1,4 +1,4 @@
-"""uvicorn starlette_app:app   (ISSUER and AUDIENCE in the environment)"""
+"""uvicorn starlette_app:app   (ISSUER, AUDIENCE, CLIENT_ID and CLIENT_SECRET in the environment)"""
 
 import os
 
@@ -13,7 +13,11 @@ from authsvc_verifier.asgi import BearerMiddleware
 from authsvc_verifier.starlette import Guard
 
 verifier = Verifier(
-    os.environ.get("ISSUER", "http://localhost:8000"), os.environ.get("AUDIENCE", "http://localhost:8000")
+    os.environ.get("ISSUER", "http://localhost:8000"),
+    os.environ.get("AUDIENCE", "http://localhost:8000"),
+    feed=True,
+    client_id=os.environ.get("CLIENT_ID", "backend"),
+    client_secret=os.environ.get("CLIENT_SECRET", "backend-secret"),
 )
 guard = Guard(verifier)
 
