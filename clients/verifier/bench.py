@@ -1,8 +1,10 @@
-"""What the verifier costs: python bench.py
+"""What the verifier costs: python bench.py [--json]
 
 - the time of one token beside bare `jwt.decode` with its key at hand, in turns, best of many (goal: 5 % more at most);
 - the memory of 100,000 live revocations (goal: 32 MB at most);
 - the requests that 10,000 forged kids within a second cause (goal: one in 30 s at most).
+
+tests/test_bench.py holds it to the goals.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import json
 import sys
 import time
 import tracemalloc
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +22,7 @@ from uuid import uuid4
 
 import jwt
 
-from authsvc_verifier import Verifier, VerifierError
+from authsvc_verifier import InvalidToken, Verifier
 from authsvc_verifier.feed import Feed, read_event
 
 sys.path.insert(0, str(Path(__file__).parent / "tests"))
@@ -30,6 +33,8 @@ TURNS, CALLS = 30, 200
 REVOCATIONS = 100_000
 FORGED = 10_000
 
+Figures = dict[str, float]
+
 
 def microseconds(call: Callable[[], object]) -> float:
     started = time.perf_counter()
@@ -38,7 +43,7 @@ def microseconds(call: Callable[[], object]) -> float:
     return (time.perf_counter() - started) / CALLS * 1e6
 
 
-async def overhead() -> None:
+async def overhead() -> Figures:
     with FakeIssuer() as issuer:
         issuer.streams = [quiet]
         async with Verifier(issuer.url, AUDIENCE, feed=True, client_id="bench", client_secret="bench") as verifier:
@@ -59,14 +64,10 @@ async def overhead() -> None:
             for _ in range(TURNS):
                 times.bare.append(microseconds(bare))
                 times.ours.append(microseconds(ours))
-            least_bare, least_ours = min(times.bare), min(times.ours)
-            print(
-                f"verify: {least_ours:.1f} us, bare jwt.decode: {least_bare:.1f} us, "
-                f"overhead {100 * (least_ours / least_bare - 1):+.1f} %"
-            )
+            return {"bare_us": min(times.bare), "verify_us": min(times.ours)}
 
 
-def memory() -> None:
+def memory() -> Figures:
     """A snapshot of sessions, whose ids are the longest, each with an expiry of its own."""
     now = int(time.time())
     entries = [
@@ -84,27 +85,47 @@ def memory() -> None:
     feed.take(read_event("snapshot", text, "x"), 0.0)
     took = time.perf_counter() - started
     assert len(feed.revocations) == REVOCATIONS
-    print(
-        f"{REVOCATIONS:,} revocations: {held / 2**20:.1f} MB held, {peak / 2**20:.1f} MB while the snapshot "
-        f"({len(text) / 2**20:.1f} MB) is read, which takes {took:.2f} s beside the event loop"
-    )
+    return {"held_mb": held / 2**20, "peak_mb": peak / 2**20, "text_mb": len(text) / 2**20, "read_s": took}
 
 
-async def forged() -> None:
+def header(kid: str) -> str:
+    raw = json.dumps({"alg": "RS256", "typ": "at+jwt", "kid": kid}).encode()
+    return urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+async def forged() -> Figures:
+    """Each kid another. Nobody can sign for a key that is not there, so one signature serves for all."""
     with FakeIssuer() as issuer:
         async with Verifier(issuer.url, AUDIENCE) as verifier:
-            tokens = [issuer.token(kid=f"forged-{number}") for number in range(100)]
+            _, payload, signature = issuer.token().split(".")
+            heads = [
+                json.dumps({"alg": "RS256", "typ": "at+jwt", "kid": f"forged-{number}"}) for number in range(FORGED)
+            ]
+            tokens = [
+                f"{urlsafe_b64encode(head.encode()).decode().rstrip('=')}.{payload}.{signature}" for head in heads
+            ]
             before, started, refused = issuer.requests["/jwks"], time.perf_counter(), 0
-            for number in range(FORGED):
+            for token in tokens:
                 try:
-                    await verifier.verify(tokens[number % 100])
-                except VerifierError:
-                    refused += 1
+                    await verifier.verify(token)
+                except InvalidToken as error:
+                    refused += error.reason == "unknown_kid"
             took = time.perf_counter() - started
-            print(f"{refused:,} forged kids in {took:.2f} s: {issuer.requests['/jwks'] - before} request(s) for keys")
+            return {"refused": refused, "took_s": took, "requests": issuer.requests["/jwks"] - before}
+
+
+TEXT = """\
+verify: {verify_us:.1f} us, bare jwt.decode: {bare_us:.1f} us, overhead {overhead:+.1f} %
+{live:,} revocations: {held_mb:.1f} MB held, {peak_mb:.1f} MB while the snapshot ({text_mb:.1f} MB) is read, \
+which takes {read_s:.2f} s beside the event loop
+{refused:,} forged kids in {took_s:.2f} s: {requests} request(s) for keys"""
+
+
+def main() -> None:
+    figures = {**asyncio.run(overhead()), **memory(), **asyncio.run(forged())}
+    more = 100 * (figures["verify_us"] / figures["bare_us"] - 1)
+    print(json.dumps(figures) if "--json" in sys.argv else TEXT.format(live=REVOCATIONS, overhead=more, **figures))
 
 
 if __name__ == "__main__":
-    asyncio.run(overhead())
-    memory()
-    asyncio.run(forged())
+    main()
