@@ -1,66 +1,37 @@
-"""Each example in a process of its own, behind a real server, asked over HTTP."""
+"""Each example as its docstring starts it: what it lets in, what it refuses and how, what it hears of."""
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
-import httpx2
 import pytest
 
-from fake_issuer import AUDIENCE, FakeIssuer
-
-EXAMPLES = Path(__file__).parents[1] / "examples"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from fake_issuer import AUDIENCE, FakeIssuer, Write, entry, event
+from started import EXAMPLES, FRAMEWORKS, Example
 
 
-COMMANDS = {
-    "fastapi": ["-m", "uvicorn", "fastapi_app:app", "--port", "{port}"],
-    "starlette": ["-m", "uvicorn", "starlette_app:app", "--port", "{port}"],
-    "flask": ["-m", "flask", "--app", "flask_app", "run", "--port", "{port}"],
-    "django": ["django_app.py", "runserver", "--noreload", "127.0.0.1:{port}"],
-}
+@pytest.fixture(params=FRAMEWORKS)
+def example(request: pytest.FixtureRequest, issuer: FakeIssuer) -> Iterator[Example]:
+    issuer.streams = [follow]
+    who = {"ISSUER": issuer.url, "AUDIENCE": AUDIENCE, "CLIENT_ID": "orders", "CLIENT_SECRET": "secret"}
+    with Example(EXAMPLES / f"{request.param}_app.py", **who) as started:
+        yield started
 
 
-@pytest.fixture(params=COMMANDS)
-def example(request: pytest.FixtureRequest, issuer: FakeIssuer) -> Iterator[httpx2.Client]:
-    port = free_port()
-    command = [word.format(port=port) for word in COMMANDS[request.param]]
-    env = {**os.environ, "ISSUER": issuer.url, "AUDIENCE": AUDIENCE}
-    process = subprocess.Popen(
-        [sys.executable, *command], cwd=EXAMPLES, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        with httpx2.Client(base_url=f"http://127.0.0.1:{port}") as http:
-            deadline = time.monotonic() + 20
-            while True:
-                try:
-                    http.get("/me")
-                    break
-                except httpx2.TransportError:
-                    assert process.poll() is None, "the example ended"
-                    assert time.monotonic() < deadline, "the example does not answer"
-                    time.sleep(0.05)
-            yield http
-    finally:
-        process.terminate()
-        process.wait(10)
+def follow(issuer: FakeIssuer, last_id: str | None, write: Write) -> None:
+    """The feed: whoever is in `issuer.revoked` by the id of the token."""
+    write(issuer.snapshot(1))
+    told: set[str] = set()
+    while not issuer.over.wait(0.02):
+        for jti in issuer.revoked - told:
+            write(event("revocation", entry("token", jti), 2 + len(told)))
+            told.add(jti)
+        write(event("heartbeat", {"sequence": 1 + len(told)}))
 
 
-def test_an_example_lets_in_and_refuses(example: httpx2.Client, issuer: FakeIssuer) -> None:
-    def ask(method: str, path: str, authorization: str | None) -> httpx2.Response:
-        return example.request(method, path, headers={"Authorization": authorization} if authorization else {})
-
+def test_an_example_lets_in_and_refuses(example: Example, issuer: FakeIssuer) -> None:
+    ask = example.ask
     nothing = ask("GET", "/me", None)
     assert (nothing.status_code, nothing.headers["www-authenticate"]) == (401, "Bearer")
     good = f"Bearer {issuer.token()}"
@@ -81,3 +52,9 @@ def test_an_example_lets_in_and_refuses(example: httpx2.Client, issuer: FakeIssu
     assert ask("GET", "/me", "Bearer a b").status_code == 400
     bound = ask("GET", "/me", f"Bearer {issuer.token(cnf={'jkt': 'x'})}")
     assert (bound.status_code, bound.headers["www-authenticate"].partition(" ")[0]) == (401, "DPoP")
+    revoked = f"Bearer {issuer.token(jti='stolen')}"
+    assert ask("GET", "/me", revoked).status_code == 200
+    issuer.revoked.add("stolen")
+    answer = example.until_refused("/me", revoked)
+    assert (answer.status_code, 'error="invalid_token"' in answer.headers["www-authenticate"]) == (401, True)
+    assert ask("GET", "/me", good).status_code == 200

@@ -1,0 +1,92 @@
+"""A replica that is its own issuer, seen from the services that verify its tokens."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx2
+import pytest
+
+from authsvc.dev.servers import Servers
+from authsvc.store import clients
+from tests.conftest import copied_database
+from tests.fleet import VERIFIER
+from tests.replicas import Replica, Replicas
+from tests.shared import LOGIN
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "clients/verifier/tests"))  # `started`: how its own tests start the examples
+
+
+@dataclass
+class House:
+    """`env`: what an example wants to be told."""
+
+    replica: Replica
+    http: httpx2.Client
+
+    @property
+    def issuer(self) -> str:
+        return self.replica.url
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {
+            "ISSUER": self.issuer,
+            "AUDIENCE": self.issuer,
+            "CLIENT_ID": VERIFIER.id,
+            "CLIENT_SECRET": "verifier-secret",
+        }
+
+    def person(self) -> dict[str, Any]:
+        answer = self.http.post("/api/auth/login", json=LOGIN)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def log_out(self, person: dict[str, Any]) -> None:
+        answer = self.http.post("/api/auth/logout", json={"refresh_token": person["refresh_token"]})
+        assert answer.status_code == 204, answer.text
+
+    def own(self, scope: str = "") -> str:
+        """A service's own access token."""
+        form = {"grant_type": "client_credentials", **({"scope": scope} if scope else {})}
+        answer = self.http.post("/token", data=form, auth=(VERIFIER.id, "verifier-secret"))
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["access_token"])
+
+
+@asynccontextmanager
+async def open_house(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[House]:
+    """With a database of its own."""
+    async with copied_database(servers) as url:
+        sql = await asyncpg.connect(url)
+        assert await clients.add(sql, replace(VERIFIER, scopes=("api", "orders.read", "revocations")))
+        await sql.close()
+        prefix = urlsplit(url).path.strip("/")
+        replicas = Replicas({**base_env, "AUTHSVC_DATABASE_URL": url, "AUTHSVC_REDIS_PREFIX": prefix})
+        try:
+            [replica] = replicas.start(own_issuer=True)
+            with httpx2.Client(base_url=replica.url, trust_env=False) as http:
+                yield House(replica, http)
+        finally:
+            replicas.stop()
+
+
+@pytest.fixture(scope="module")
+async def house(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[House]:
+    async with open_house(servers, base_env) as opened:
+        yield opened
+
+
+def bent(token: str) -> str:
+    """Another claim under the same signature."""
+    head, body, signature = token.split(".")
+    return f"{head}.{body[:-2]}{'A' if body[-2] != 'A' else 'B'}{body[-1]}.{signature}"
