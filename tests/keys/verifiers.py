@@ -63,7 +63,7 @@ class PyJwt:
     def _word(self, token: str) -> str:
         try:
             key = self.keys.get_signing_key_from_jwt(token)
-            jwt.decode(token, key, algorithms=["RS256"], issuer=self.issuer, audience=self.issuer)
+            jwt.decode(token, key, algorithms=["RS256"], issuer=self.issuer, audience=self.issuer, leeway=30)
         except jwt.PyJWTError as error:
             return f"{type(error).__name__}: {error}"
         return ""
