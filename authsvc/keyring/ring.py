@@ -20,7 +20,7 @@ from authsvc.keyring import algorithms, jwk, phases
 from authsvc.keyring.jwks import JwksDocument, document, read_snapshot
 from authsvc.keyring.master import MasterKeys
 from authsvc.keyring.records import SigningKey
-from authsvc.keyring.seal import SealError, open_sealed
+from authsvc.keyring.seal import SealError, open_key
 from authsvc.keyring.verify import Expected, Invalid, VerifiedClaims, Verifier, judge_token
 
 _EVER = datetime.min.replace(tzinfo=UTC)
@@ -195,12 +195,10 @@ class Keyring:
 
 
 def _open(master: MasterKeys, row: SigningKey) -> _Opened:
-    """Unseal and parse one key. Its public half is made anew, not believed. Raises `SealError`, `KeyRefused`."""
-    private = jwk.load_private_der(open_sealed(master, row.kid, row.alg, row.sealed), row.alg)
+    """One key. Its public half is made anew, not believed. Raises `SealError`, `KeyRefused`."""
+    private = open_key(master, row)
     public = private.public_key()
     entry = jwk.public_jwk(public, row.alg)
-    if entry["kid"] != row.kid:
-        raise SealError("the sealed key is not the one its kid names")
     verifier = Verifier(row.kid, row.alg, algorithms.checking(public, row.alg))
     return _Opened(row.kid, row.alg, entry, algorithms.signing(private, row.alg), verifier)
 
