@@ -62,8 +62,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """From `now` to `until`. `keys`: the rows as they will be, with `made` (kids) among them. `overdue`: should have been
-    done by now. `duty`: what a replica is needed for next, after that; before it none is."""
+    """From `now` to `until`. `keys`: the rows as they will be, with `made` (kids) among them. `overdue`: should have
+    been done by now. `duty`: what a replica is needed for next, after that; before it none is."""
 
     now: datetime
     until: datetime
@@ -189,9 +189,7 @@ def _over(key: SigningKey, now: datetime) -> bool:
     return key.withdrawn_at is not None or (key.drop_after is not None and key.drop_after <= now)
 
 
-def _overdue(
-    keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, algorithms: Sequence[str]
-) -> Iterator[Duty]:
+def _overdue(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, algorithms: Sequence[str]) -> Iterator[Duty]:
     for alg in algorithms:
         due = due_at(keys, now, policy, alg)
         if due <= now:

@@ -26,10 +26,10 @@ ANNOUNCED, SIGNS, RETIRED, DROPPED, KEPT_LONGER = (
 
 
 def ahead(
-    keys: tuple[SigningKey, ...], span: timedelta = horizon(POLICY), algorithms: tuple[str, ...] = RSA,
+    keys: tuple[SigningKey, ...], span: timedelta | None = None, algorithms: tuple[str, ...] = RSA,
     policy: KeyPolicy = POLICY,
 ) -> Forecast:  # fmt: skip
-    return forecast(keys, NOW, policy, algorithms, NOW + span)
+    return forecast(keys, NOW, policy, algorithms, NOW + (span or horizon(policy)))
 
 
 def told(found: Forecast) -> list[tuple[timedelta, str, Happening]]:
