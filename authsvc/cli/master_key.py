@@ -197,6 +197,8 @@ def drop_master(file: Path, key_id: int, at_once: bool, yes: bool) -> None:
 
     seals = operate(reseal_keys.look)
     over = seals.keep_until <= seals.now
+    if key_id == seals.current_id:
+        raise Refused(f"key {key_id} is the current one: put another first (`authsvc keys promote-master`)")
     if kids := seals.kids.get(key_id):
         raise Refused(f"{plural(len(kids), 'signing key')} would open no more: run `authsvc keys reseal` first")
     if not over and not at_once:
