@@ -11,11 +11,11 @@ import click
 from authsvc.cli.console import json_option, relative, show_json, show_table
 
 if TYPE_CHECKING:
-    from authsvc.keyring.forecast import Duty, Forecast
+    from authsvc.keyring.forecast import Forecast
     from authsvc.runtime import Runtime
 
 WIDTH = 100
-_LABEL = 24
+_LABEL = 26
 _TICKS = 4
 _MARKS = {"announced": ".", "signing": "#", "retired": "-"}
 _LONGEST = timedelta(days=3650)
@@ -75,24 +75,25 @@ def _read(span: str) -> timedelta:
 def summary(found: Forecast) -> Iterator[str]:
     """What somebody must do, or that nobody must."""
     for duty in found.overdue:
-        since = f" since {_time(duty.at)} ({relative(duty.at, found.now)})" if duty.at < found.now else ""
-        yield f"OVERDUE: the next {duty.alg} key was to be made{since}. Any replica that runs does it within a second."
+        since = f", since {_when(duty.at, found.now)}" if duty.at < found.now else ""
+        yield f"OVERDUE: the next {duty.alg} key{since}."
+    if found.overdue:
+        yield "Any replica does this within a second of its start. After that:"
     if found.duty is None:
         yield f"No replica is needed before {_time(found.until)}."
     else:
-        yield f"{'Then no' if found.overdue else 'No'} replica is needed before {_said(found.duty, found.now)}."
+        yield f"No replica is needed until {_when(found.duty.at, found.now)}: the next {found.duty.alg} key."
     for line in found.lines:
-        if line.kid is None:
-            first = next((event for event in found.events if (event.alg, event.what) == (line.alg, "signs")), None)
-            since = f"; from {_time(first.at)} ({relative(first.at, found.now)}) one does" if first else ""
-            yield f"{line.alg}: no key signs now{since}."
-        else:
-            end = f"{_time(line.until)} ({relative(line.until, found.now)})" if line.until else "for ever"
-            yield f"{line.alg}: should no replica make another key, the last one signs until {end}."
+        if line.kid is not None:
+            end = f"until {_when(line.until, found.now)}" if line.until else "without end"
+            yield f"{line.alg}: the keys there are sign {end}."
+            continue
+        first = next((event for event in found.events if (event.alg, event.what) == (line.alg, "signs")), None)
+        yield f"{line.alg}: no key signs now" + (f"; one does from {_when(first.at, found.now)} on." if first else ".")
 
 
-def _said(duty: Duty, now: datetime) -> str:
-    return f"{_time(duty.at)} ({relative(duty.at, now)}), when the next {duty.alg} key is made"
+def _when(at: datetime, now: datetime) -> str:
+    return f"{_time(at)} ({relative(at, now)})"
 
 
 def timeline(found: Forecast) -> Iterator[str]:
@@ -114,7 +115,7 @@ def timeline(found: Forecast) -> Iterator[str]:
         drawn = "".join(lives[key.kid]).rstrip()
         if drawn:
             label = key.kid if key.kid in found.made else f"{key.kid[:12]}.."
-            yield f"{label:<15}  {key.alg:<5}  {drawn}"
+            yield f"{label:<17}  {key.alg:<5}  {drawn}"
     yield " " * _LABEL + ", ".join(f"{mark} {word}" for word, mark in _MARKS.items())
 
 

@@ -76,8 +76,8 @@ class Forecast:
 
 
 def horizon(policy: KeyPolicy) -> timedelta:
-    """Long enough to see the next key but one sign."""
-    return 2 * policy.sign + policy.wait
+    """Long enough to see the next key but one sign for a while."""
+    return 5 * policy.sign / 2 + policy.wait
 
 
 def forecast(
