@@ -91,7 +91,7 @@ def _wishes(runtime: Runtime, known: Sequence[Client], rows: Sequence[SigningKey
             continue
         names = " ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
         state = "no key signs with it: 503" if unsigned else "the key policy has it no more, so its keys run out"
-        yield Finding(
-            f"clients with {alg}", "warn", f"{names}: {state}",
-            f"see `authsvc keys plan`; add {alg} to the key policy's algorithms, or `authsvc clients choose-alg`",
-        )  # fmt: skip
+        do = f"add {alg} to the key policy's algorithms, or `authsvc clients choose-alg`"
+        if alg in runtime.key_life.algorithms:
+            do = "`authsvc keys plan` says when one will; else `authsvc clients choose-alg`"
+        yield Finding(f"clients with {alg}", "warn", f"{names}: {state}", do)

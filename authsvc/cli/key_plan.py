@@ -25,10 +25,11 @@ _LONGEST = timedelta(days=3650)
 @click.option("--until", "span", metavar="SPAN", help="How far to look, such as '365 d' or '12 h'.")
 @json_option
 def plan(span: str | None, as_json: bool) -> None:
-    """Show what will happen to the signing keys, when, and whether anything is overdue. Changes nothing.
+    """Show what will happen to the signing keys.
 
-    It takes the steps that the replicas will take, over the keys there are: also for keys that are yet to be made. How
-    long each step lasts is the key policy's to say (AUTHSVC_KEY_POLICY_FILE).
+    What, when, and whether anything is overdue; it changes nothing. It takes the steps that the replicas will take,
+    over the keys there are: also for keys that are yet to be made. How long each step lasts is the key policy's to say
+    (AUTHSVC_KEY_POLICY_FILE).
 
     \b
     Examples:

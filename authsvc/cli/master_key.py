@@ -72,10 +72,11 @@ def generate_master(out: Path | None, add_to: Path | None) -> None:
 @_file_argument
 @click.option("--id", "key_id", type=click.IntRange(1, 255), help="Which key; the last one of the file by default.")
 def promote_master(file: Path, key_id: int | None) -> None:
-    """Make a key of a master key file the current one: refresh tokens and signing keys are made with it from then on.
+    """Make another master key the current one.
 
-    Every replica must have the key already (`generate-master --add-to`, rolled out): one that has not would refuse the
-    refresh tokens that others make with it, and people would be logged out.
+    Refresh tokens are made with it from the restart on, and signing keys sealed under it. Every replica must have the
+    key already (`generate-master --add-to`, rolled out): one that has not would refuse the refresh tokens that others
+    make with it, and people would be logged out.
 
     \b
     Examples:
@@ -101,10 +102,11 @@ def promote_master(file: Path, key_id: int | None) -> None:
 @json_option
 @click.pass_context
 def reseal(ctx: click.Context, check: bool, as_json: bool) -> None:
-    """Seal every signing key under the current master key: all of them, or none where one does not open.
+    """Seal signing keys under the current master key.
 
-    Run it with the file that every replica has. Replicas are not disturbed; the keys themselves stay as they are. It
-    tells how long the lines of older master keys must stay: until the last refresh token of before is over.
+    All of them, or none where one does not open. Run it with the file that every replica has. Replicas are not
+    disturbed; the keys themselves stay as they are. It tells how long the lines of older master keys must stay: until
+    the last refresh token of before is over.
 
     \b
     Examples:
@@ -145,9 +147,11 @@ def _report(done: Resealed, *, check: bool) -> list[str]:
         held = "current" if key_id == seals.current_id else "older or next"
         held = held if key_id in (seals.current_id, *seals.others) else "NOT IN THE FILE"
         lines.append(f"Master key {key_id} ({held}): {plural(len(seals.kids.get(key_id, ())), 'signing key')}.")
-    if seals.others:
+    if set(seals.kids) - {seals.current_id}:
+        lines.append("Next: `authsvc keys reseal`, when every replica has this file.")
+    elif seals.others:
         lines.append(
-            f"Older keys stay in the file until {_until(seals)}, for the refresh tokens made with them; then: "
+            f"Older keys stay in the file until {_until(seals)}, for the refresh tokens made with them. Then: "
             f"`authsvc keys drop-master FILE {seals.others[-1]}`."
         )
     return lines
@@ -182,10 +186,10 @@ def _document(done: Resealed) -> dict[str, Any]:
 @click.option("--now", "at_once", is_flag=True, help="It leaked: do not wait for the refresh tokens made with it.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def drop_master(file: Path, key_id: int, at_once: bool, yes: bool) -> None:
-    """Take an older key out of a master key file: the last step of a change.
+    """Take an older key out of a master key file.
 
-    Refused while a signing key is sealed under it, or a refresh token made with it may still be good. With --now the
-    tokens are not waited for: whoever has one must log in again.
+    The last step of a change. Refused while a signing key is sealed under it, or a refresh token made with it may still
+    be good. With --now the tokens are not waited for: whoever has one must log in again.
 
     \b
     Examples:

@@ -159,10 +159,13 @@ def problems(life: KeyLife, around: Surroundings) -> list[str]:
         )
     if life.sign < timedelta(seconds=1):
         found.append(f"sign: {said(life.sign)} is less than 1 s")
-    elif (number := (life.announce + life.sign + life.keep) // life.sign + 1) > MOST_PUBLISHED:
+        return found
+    number = ((life.announce + life.sign + life.keep) // life.sign + 1) * len(life.algorithms)
+    if number > MOST_PUBLISHED:
+        lines = f" of {len(life.algorithms)} algorithms" if len(life.algorithms) > 1 else ""
         found.append(
             f"sign: with announce {said(life.announce)} + sign {said(life.sign)} + keep {said(life.keep)} the JWKS "
-            f"would hold {number} keys, more than {MOST_PUBLISHED}: let keys sign longer"
+            f"would hold {number} keys{lines}, more than {MOST_PUBLISHED}: let keys sign longer"
         )
     return found
 

@@ -7,7 +7,7 @@ import asyncio
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,14 @@ import asyncpg
 import httpx2
 import pytest
 
-from authsvc.app import App, start
+from authsvc.app import App
 from authsvc.flows import reseal_keys
-from authsvc.flows.follow_changes import follow_changes
 from authsvc.keyring.master import MasterKeys
 from authsvc.keyring.seal import sealed_under
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
 from tests.cli.conftest import Cli, answer, terminal
+from tests.conftest import following
 from tests.openid import devices
 from tests.openid.steps import Pkce, authorize_url, enter, redeem
 from tests.shared import ISSUER, LOGIN
@@ -56,16 +56,8 @@ class Replica:
 
 @asynccontextmanager
 async def started(env: dict[str, str]) -> AsyncIterator[Replica]:
-    runtime = open_runtime(load(env))
-    await start(runtime)
-    task = asyncio.create_task(follow_changes(runtime))
-    try:
+    async with following(env) as runtime:
         yield Replica(runtime)
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        await runtime.close()
 
 
 @pytest.fixture
@@ -241,7 +233,10 @@ async def test_reseal_is_all_or_nothing_and_once(
     await run("keys", "generate-master", "--add-to", str(file))
     await run("keys", "promote-master", str(file))
     first = file.read_text()
-    assert "2 signing keys" in (await run("keys", "reseal", "--check", code=1)).stdout
+    half_way = (await run("keys", "reseal", "--check", code=1)).stdout
+    assert "Master key 1 (older or next): 2 signing keys." in half_way
+    assert "Next: `authsvc keys reseal`, when every replica has this file." in half_way
+    assert "stay in the file until" not in half_way
     assert any(f["check"] == "seals" and f["state"] == "warn" for f in answer(await run("doctor", "--json")))
     last = "WHERE signs_from = (SELECT max(signs_from) FROM signing_keys)"
     await sql.execute(rf"UPDATE signing_keys SET sealed = sealed || '\x00' {last}")
@@ -255,6 +250,7 @@ async def test_reseal_is_all_or_nothing_and_once(
     assert "Sealed 2 signing keys under master key 2." in said
     assert "Master key 1 (older or next): 0 signing keys." in said
     assert "Master key 2 (current): 2 signing keys." in said
+    assert "Older keys stay in the file until " in said
     [event] = await sql.fetch("SELECT actor, detail FROM audit_events WHERE event = 'keys_resealed'")
     assert event["actor"].startswith("cli:")
     assert json.loads(event["detail"])["master_key"] == 2
