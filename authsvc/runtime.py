@@ -23,6 +23,7 @@ from authsvc.outgoing import Outgoing
 from authsvc.passwords import Passwords
 from authsvc.settings import Settings
 from authsvc.store.clients import ClientMemory
+from authsvc.store.errors import StoreUnavailable
 from authsvc.store.failures import Failures
 from authsvc.store.feed import Feed
 from authsvc.store.grants import Turns
@@ -54,6 +55,8 @@ class Following:
     redis_trouble: str | None = None
     subject_salt: bytes = field(repr=False, default=b"")
     keys: tuple[SigningKey, ...] = ()
+    master_ids: frozenset[int] = frozenset()
+    """Master keys under which `keys` are sealed: those that a replica must hold."""
 
     def age(self) -> float:
         """Seconds since PostgreSQL was last heard."""
@@ -95,20 +98,29 @@ class Runtime:
     """Status lists themselves (flows/status_list.py)."""
 
     def refresh_mac_key(self, key_id: int) -> bytes | None:
-        """The MAC key of refresh tokens made under a master key; None where that key is not held."""
-        return self.master.derive(key_id, "refresh token mac") if key_id in self.master.ids else None
+        """The MAC key of refresh tokens made under a master key; None: nobody has that key. Raises StoreUnavailable."""
+        return self._shared_key(key_id, "refresh token mac")
 
     def code_mac_key(self, key_id: int) -> bytes | None:
-        """The MAC key of authorization codes made under a master key; None where that key is not held."""
-        return self.master.derive(key_id, "authorization code mac") if key_id in self.master.ids else None
+        """The MAC key of authorization codes made under a master key; as `refresh_mac_key`."""
+        return self._shared_key(key_id, "authorization code mac")
 
     def dpop_nonce_key(self, key_id: int) -> bytes | None:
         """The MAC key of DPoP nonces made under a master key; None where that key is not held."""
         return self.master.derive(key_id, "dpop nonce mac") if key_id in self.master.ids else None
 
     def device_mac_key(self, key_id: int) -> bytes | None:
-        """The MAC key of device codes made under a master key; None where that key is not held."""
-        return self.master.derive(key_id, "device code mac") if key_id in self.master.ids else None
+        """The MAC key of device codes made under a master key; as `refresh_mac_key`."""
+        return self._shared_key(key_id, "device code mac")
+
+    def _shared_key(self, key_id: int, purpose: str) -> bytes | None:
+        if key_id in self.master.ids:
+            return self.master.derive(key_id, purpose)
+        if key_id in self.following.master_ids:
+            # Signing keys are sealed under it, so others have it, and what they made is no forgery: we were forgotten
+            # when it was rolled out.
+            raise StoreUnavailable("master_key", "not_held")
+        return None
 
     def current_key(self, purpose: str) -> bytes:
         """32 bytes for one purpose, from the current master key."""

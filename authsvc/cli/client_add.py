@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from authsvc.cli import client_algorithms
 from authsvc.cli.console import Refused, json_option, show_json
+from authsvc.keyring.policy import ALWAYS
 
 if TYPE_CHECKING:
     from authsvc.oauth.records import Client
@@ -84,6 +86,7 @@ _OPTIONS: tuple[Decorate, ...] = (
     click.option("--session-seconds", type=click.IntRange(60, 315_360_000), help="Life of its sessions."),
     click.option("--remember-me-seconds", type=click.IntRange(60, 315_360_000), help="Life with remember me."),
     click.option("--strict", is_flag=True, help="A used refresh token is never answered again, not even in a retry."),
+    *client_algorithms.options(ALWAYS),
     secret_stdin,
     json_option,
 )  # fmt: skip
@@ -114,6 +117,7 @@ def add(client_id: str, secret_stdin: bool, as_json: bool, **said: Any) -> None:
       authsvc clients add bank --confidential --jwks-uri https://bank.example/jwks --auth-method private_key_jwt
               --redirect-uri https://bank.example/cb --require-par --pairwise
               --backchannel-logout-uri https://bank.example/logout
+      authsvc clients add kiosk --public --grant-type device_code --scope openid --id-token-alg ES256
       authsvc clients add gateway --confidential --grant-type token_exchange --exchange-audience https://orders.example
     """
     from authsvc.cli.client_rules import problem_of
@@ -127,11 +131,15 @@ def add(client_id: str, secret_stdin: bool, as_json: bool, **said: Any) -> None:
     if problem := problem_of(client):
         raise click.UsageError(problem)
 
-    async def work(runtime: Runtime) -> bool:
+    async def work(runtime: Runtime) -> tuple[bool, tuple[str, ...]]:
         _check_reach(runtime, client)
-        return await manage_clients.add(runtime, actor(), client)
+        if refused := manage_clients.not_in_policy(runtime, client):
+            raise click.UsageError(refused.reason)
+        added = await manage_clients.add(runtime, actor(), client)
+        return added, await manage_clients.without_key(runtime, client)
 
-    if not operate(work):
+    added, without_key = operate(work)
+    if not added:
         raise Refused(f"there is a client {client_id} already: `authsvc clients list` shows it")
     made = None if secret_stdin else secret
     if as_json:
@@ -139,6 +147,7 @@ def add(client_id: str, secret_stdin: bool, as_json: bool, **said: Any) -> None:
         return
     click.echo(f"Added the {client.kind} client {client.id}.")
     show_secret(made)
+    client_algorithms.warn_of(without_key)
 
 
 def _client(client_id: str, said: dict[str, Any], secret: str | None) -> Client:

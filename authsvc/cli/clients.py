@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from authsvc.cli.client_add import SHORT, add, digest_of, secret_stdin, show_secret
+from authsvc.cli.client_algorithms import choose_alg
 from authsvc.cli.console import CONTEXT, Refused, confirm, inert, json_option, show_json, show_table
 from authsvc.cli.registration_token import registration_token
+from authsvc.keyring.policy import ALWAYS
 
 if TYPE_CHECKING:
     from authsvc.oauth.records import Client
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group(context_settings=CONTEXT)
 def command() -> None:
-    """Registered clients: add, list, rotate-secret, remove; registration-token lets others register theirs.
+    """Registered clients: add, list, rotate-secret, choose-alg, remove; registration-token lets others register theirs.
 
     Workers know of a change within a second.
 
@@ -31,6 +33,7 @@ def command() -> None:
 
 
 command.add_command(add)
+command.add_command(choose_alg)
 command.add_command(registration_token)
 
 
@@ -95,6 +98,8 @@ def _policy(client: Client) -> list[str]:
         f"access {client.access_token_seconds} s": client.access_token_seconds,
         f"session {client.session_seconds} s": client.session_seconds,
         f"remembered {client.remember_me_seconds} s": client.remember_me_seconds,
+        f"ID tokens {client.id_token_signed_response_alg}": client.id_token_signed_response_alg != ALWAYS,
+        f"access tokens {client.access_token_signed_response_alg}": client.access_token_signed_response_alg != ALWAYS,
         f"audience {' '.join(client.audiences)}": client.audiences,
         f"exchange for {' '.join(client.exchange_audiences)}": client.exchange_audiences,
     }

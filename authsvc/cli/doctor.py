@@ -7,14 +7,13 @@ import os
 import stat
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.console import CONTEXT, duration, inert, json_option, relative, show_json
+from authsvc.cli.console import CONTEXT, inert, json_option, show_json
 
 if TYPE_CHECKING:
     from authsvc.runtime import Runtime
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 OLDEST_POSTGRES = 14
 OLDEST_REDIS = 6
-OLD_KEY = timedelta(days=90)
 WARN_SKEW, FAIL_SKEW = 2.0, 30.0
 MARKS = {"ok": "ok  ", "warn": "warn", "FAIL": "FAIL"}
 COLORS = {"ok": "green", "warn": "yellow", "FAIL": "red"}
@@ -118,6 +116,7 @@ def _master_key_file(environ: Mapping[str, str]) -> list[Finding]:
 
 
 async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
+    from authsvc.cli.doctor_keys import examine_keys
     from authsvc.store import health, migrate
     from authsvc.store.errors import StoreUnavailable
 
@@ -138,7 +137,7 @@ async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
             yield Finding("schema", "FAIL", f"{len(behind)} migrations behind", "authsvc migrate")
             return
         yield Finding("schema", "ok", "current")
-        for finding in await _keys(runtime, runtime.clock.now()):
+        for finding in await examine_keys(runtime, runtime.clock.now()):
             yield finding
     except StoreUnavailable as error:
         yield Finding("PostgreSQL", "FAIL", health.cause(error), "start it, or correct AUTHSVC_DATABASE_URL")
@@ -173,56 +172,6 @@ def _judge_clock(runtime: Runtime) -> Finding:
             "clock", "FAIL" if abs(skew) > FAIL_SKEW else "warn", text, "run an NTP client (chrony) on both machines"
         )
     return Finding("clock", "ok", text)
-
-
-async def _keys(runtime: Runtime, now: datetime) -> list[Finding]:
-    from authsvc.keyring.phases import Phase, phase_of, signer
-    from authsvc.keyring.ring import NoSigningKey
-    from authsvc.keyring.seal import SealError
-    from authsvc.store import keys
-
-    rows = await keys.everything(runtime.db)
-    try:
-        runtime.keyring.load(rows, now, runtime.settings.jwks_max_age)
-    except SealError as error:
-        return [
-            Finding("signing keys", "FAIL", str(error), "restore the master key file that belongs to this database")
-        ]
-    if runtime.keyring.unopened:
-        yes = Finding(
-            "signing keys", "FAIL", f"the master key does not open {' '.join(runtime.keyring.unopened)}",
-            "put the master key that sealed them back into the file, below the current one",
-        )  # fmt: skip
-    else:
-        yes = Finding("signing keys", "ok", f"{len(rows)}, and the master key opens all that are published")
-    current = signer(rows, now)
-    if current is None:
-        return [yes, Finding("signing", "FAIL", "no key may sign now", "authsvc keys generate")]
-    try:
-        runtime.keyring.sign({"iss": "doctor"}, typ="doctor", now=now)
-    except NoSigningKey as error:
-        return [yes, Finding("signing", "FAIL", str(error), "authsvc keys generate")]
-    age = now - current.signs_from
-    following = [row for row in rows if phase_of(row, rows, now) is Phase.ANNOUNCED]
-    found = f"{current.kid} signs, for {duration(age)}"
-    if not following:
-        old = age > OLD_KEY
-        return [
-            yes,
-            Finding("signing", "warn" if old else "ok", found, "it is old: authsvc keys rotate" if old else ""),
-            Finding(
-                "successor",
-                "warn",
-                "no key is announced: should this one leak, verifiers would not know the next",
-                "authsvc keys generate",
-            ),
-        ]
-    first = min(following, key=lambda row: row.signs_from)
-    return [
-        yes,
-        Finding("signing", "ok", found),
-        Finding("successor", "ok", f"{first.kid} signs {relative(first.signs_from, now)}"),
-    ]
 
 
 async def _redis(runtime: Runtime) -> AsyncIterator[Finding]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import secrets
+from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from authsvc.cli.console import CONTEXT, Refused, confirm, inert, json_option, relative, show_json, show_table
+from authsvc.cli.key_plan import plan
+from authsvc.cli.master_key import drop_master, generate_master, promote_master, reseal
+from authsvc.keyring.policy import ALGORITHMS, ALWAYS
 
 if TYPE_CHECKING:
     from authsvc.flows.manage_keys import Generated
@@ -18,9 +19,16 @@ if TYPE_CHECKING:
     from authsvc.runtime import Runtime
 
 
+Decorate = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+def _alg_option(**more: Any) -> Decorate:
+    return click.option("--alg", type=click.Choice(ALGORITHMS), **more)
+
+
 @click.group(context_settings=CONTEXT)
 def command() -> None:
-    """Signing keys: list, generate, rotate, withdraw, import, export.
+    """Signing keys: list, plan, generate, rotate, withdraw, import, export; and the master key that seals them.
 
     A key is announced (in the JWKS, not signing) until every cache has seen it, signs, is retired (still in the JWKS)
     until its last token is dead, and is dropped. keys/README.md is the operator's drill.
@@ -28,9 +36,14 @@ def command() -> None:
     \b
     Examples:
       authsvc keys list
+      authsvc keys plan              what will happen when
       authsvc keys rotate            announce the next key; it takes over by itself
       authsvc keys withdraw KID      this key leaked
     """
+
+
+for part in (plan, generate_master, promote_master, reseal, drop_master):
+    command.add_command(part)
 
 
 @command.command("list")
@@ -83,26 +96,35 @@ def _row(key: SigningKey) -> dict[str, Any]:
 
 @command.command()
 @click.option("--first", is_flag=True, help="Only where there is no key at all; otherwise do nothing.")
+@_alg_option(help="One that the key policy has; RS256 by default.")
 @json_option
-def generate(first: bool, as_json: bool) -> None:
+def generate(first: bool, alg: str | None, as_json: bool) -> None:
     """Make a key and announce it.
 
-    It succeeds the newest key after the policy's `announce`. The first key of all signs at once. Running replicas do
-    this by themselves when it is time: `authsvc keys plan`.
+    It succeeds the newest key of its algorithm after the policy's `announce`. The first key of all signs at once.
+    Running replicas do this by themselves when it is time: `authsvc keys plan`.
 
     \b
     Examples:
       authsvc keys generate
+      authsvc keys generate --alg ES256
       authsvc migrate && authsvc keys generate --first     set up; safe to run again
     """
     from authsvc.cli.running import actor, operate
     from authsvc.flows import manage_keys
+    from authsvc.keyring.plans import Refused as NotThis
 
-    async def work(runtime: Runtime) -> tuple[Generated | None, datetime]:
-        make = manage_keys.generate_first if first else manage_keys.generate
-        return await make(runtime, actor()), runtime.clock.now()
+    if first and alg not in (None, ALWAYS):
+        raise click.UsageError("the first key of all is for RS256: leave --alg away")
+
+    async def work(runtime: Runtime) -> tuple[Generated | NotThis | None, datetime]:
+        if first:
+            return await manage_keys.generate_first(runtime, actor()), runtime.clock.now()
+        return await manage_keys.generate(runtime, actor(), alg or ALWAYS), runtime.clock.now()
 
     made, now = operate(work)
+    if isinstance(made, NotThis):
+        raise Refused(made.reason)
     if made is not None:
         _tell_generated(made, now, as_json)
     elif as_json:
@@ -127,8 +149,9 @@ def _time(at: datetime) -> str:
 
 @command.command()
 @click.option("--now", "at_once", is_flag=True, help="The announced key signs at once, if every cache has seen it.")
+@_alg_option(default=ALWAYS, show_default=True, help="Of which algorithm.")
 @json_option
-def rotate(at_once: bool, as_json: bool) -> None:
+def rotate(at_once: bool, alg: str, as_json: bool) -> None:
     """Let the next key sign, noticed by nobody.
 
     Without --now: says when the announced key takes over by itself; where none is announced, announces one. With
@@ -138,6 +161,7 @@ def rotate(at_once: bool, as_json: bool) -> None:
     Examples:
       authsvc keys rotate
       authsvc keys rotate --now
+      authsvc keys rotate --alg ES256
     """
     from authsvc.cli.running import actor, operate
     from authsvc.flows import manage_keys
@@ -145,7 +169,7 @@ def rotate(at_once: bool, as_json: bool) -> None:
     from authsvc.keyring.plans import Refused as NotNow
 
     async def work(runtime: Runtime) -> tuple[Any, datetime]:
-        return await manage_keys.rotate(runtime, actor(), at_once=at_once), runtime.clock.now()
+        return await manage_keys.rotate(runtime, actor(), at_once=at_once, alg=alg), runtime.clock.now()
 
     plan, now = operate(work)
     if isinstance(plan, NotNow):
@@ -193,15 +217,17 @@ def withdraw(kid: str, yes: bool, as_json: bool) -> None:
 
 @command.command("import")
 @click.argument("file", type=click.File("rb"))
+@_alg_option(help="What it signs with; by default RS256 for an RSA key, ES256 for P-256, EdDSA for Ed25519.")
 @json_option
-def import_key(file: BinaryIO, as_json: bool) -> None:
-    """Bring a private key along: PEM, RSA of 2048 bits or more, not encrypted. `-` reads standard input.
+def import_key(file: BinaryIO, alg: str | None, as_json: bool) -> None:
+    """Bring a private key along: PEM, not encrypted; RSA of 2048 bits or more, P-256 or Ed25519. `-`: standard input.
 
     It is announced like a new one.
 
     \b
     Examples:
       authsvc keys import old-service.pem
+      authsvc keys import old-service.pem --alg PS256
       vault read -field=key secret/jwt | authsvc keys import -
     """
     from authsvc.cli.running import actor, operate
@@ -209,10 +235,10 @@ def import_key(file: BinaryIO, as_json: bool) -> None:
     from authsvc.keyring import jwk
     from authsvc.keyring.plans import Refused as NotThis
 
-    private = jwk.load_private_pem(file.read(1 << 16), "RS256")
+    private, alg = jwk.load_private_pem(file.read(1 << 16), alg)
 
     async def work(runtime: Runtime) -> tuple[Generated | NotThis, datetime]:
-        return await manage_keys.take_over(runtime, actor(), private), runtime.clock.now()
+        return await manage_keys.take_over(runtime, actor(), private, alg), runtime.clock.now()
 
     made, now = operate(work)
     if isinstance(made, NotThis):
@@ -252,48 +278,3 @@ def export_public(kid: str | None, as_pem: bool, as_jwk: bool) -> None:
         click.echo("".join(jwk.public_pem(jwk.key_of_jwk(row.public_jwk)) for row in found), nl=False)
     else:
         show_json(found[0].public_jwk if kid else {"keys": [row.public_jwk for row in found]})
-
-
-@command.command()
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    default=Path("keys/master.key"),
-    show_default=True,
-    help="The file to make, mode 0600; `-`: standard output.",
-)
-def generate_master(out: Path) -> None:
-    """Make a master key file; never overwrites one.
-
-    It seals the signing keys and is the root of every refresh token: without it nobody stays logged in. Keep a copy
-    apart from the backups of the database, and name it in AUTHSVC_MASTER_KEY_FILE.
-
-    \b
-    Examples:
-      authsvc keys generate-master --out /etc/authsvc/master.key
-      authsvc keys generate-master --out - | vault kv put secret/authsvc master.key=-
-    """
-    from authsvc.keyring.master import MasterKeys
-
-    text = MasterKeys.generate(secrets.token_bytes)
-    if str(out) == "-":
-        click.echo(text, nl=False)
-        return
-    write_new(out, text)
-    click.echo(f"Made {out} (mode 0600). Set AUTHSVC_MASTER_KEY_FILE={out.resolve()}, and keep a copy elsewhere.")
-
-
-def write_new(path: Path, text: str) -> None:
-    """A new file, 0600, on the disk when this returns. Raises Refused, also where there is one already."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        raise Refused(
-            f"{path} exists and is not overwritten: what it seals would be lost; choose another --out"
-        ) from None
-    except OSError as error:
-        raise Refused(f"cannot make {path}: {error.strerror}") from None
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)

@@ -48,7 +48,7 @@ async def authenticate_person(runtime: Runtime, attempt: Attempt, *, required_ro
     """Raises Rejected (invalid_credentials, access_denied), TooMany, Unavailable, StoreUnavailable."""
     email = users.normal_email(attempt.email)
     account = _account(runtime, email)
-    device = device_cookie.device_of(runtime.current_key("device cookie"), account, attempt.device or "")
+    device = _device(runtime, email, attempt.device) if attempt.device else None
     buckets = _buckets(runtime, account, device, attempt.network)
     name = runtime.entropy(8).hex()
     wait = await runtime.failures.take(buckets, name)
@@ -86,6 +86,16 @@ def lifetime(runtime: Runtime, client: Client, remember_me: bool) -> int:
 
 def _account(runtime: Runtime, email: str) -> bytes:
     return device_cookie.account_digest(runtime.current_key("account digest"), email)
+
+
+def _device(runtime: Runtime, email: str, cookie: str) -> str | None:
+    """Under every master key that is held: the cookie may be older than the newest."""
+    for key_id in runtime.master.ids:
+        account = device_cookie.account_digest(runtime.master.derive(key_id, "account digest"), email)
+        device = device_cookie.device_of(runtime.master.derive(key_id, "device cookie"), account, cookie)
+        if device:
+            return device
+    return None
 
 
 def _buckets(runtime: Runtime, account: bytes, device: str | None, network: str) -> list[Bucket]:

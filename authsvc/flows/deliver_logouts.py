@@ -13,8 +13,7 @@ from base64 import urlsafe_b64encode
 from collections import Counter
 
 from authsvc import metrics
-from authsvc.flows.issue import subject_for
-from authsvc.keyring.ring import NoSigningKey
+from authsvc.flows.issue import signed, subject_for
 from authsvc.logs import get_logger
 from authsvc.oauth.errors import Unavailable
 from authsvc.oauth.logout_token import LOGOUT_TOKEN_TYPE, is_final, logout_token_claims, pause_after
@@ -85,14 +84,14 @@ class _Courier:
     async def _deliver(self, due: Due) -> None:
         try:
             await deliver(self._runtime, due)
-        except (StoreUnavailable, Unavailable, NoSigningKey):
+        except (StoreUnavailable, Unavailable):
             metrics.backchannel_logouts.labels("postponed").inc()  # the lease ends, and somebody takes it up again
         except Exception as error:
             log.error("outbox_failed", error_type=type(error).__name__, exc_info=True)
 
 
 async def deliver(runtime: Runtime, due: Due) -> None:
-    """One attempt, and what follows from its outcome. Raises StoreUnavailable, Unavailable, NoSigningKey."""
+    """One attempt, and what follows from its outcome. Raises StoreUnavailable, Unavailable."""
     client = await runtime.clients.get(due.client_id)
     if client is None or not client.backchannel_logout_uri:
         await outbox.done(runtime.db, due.id)  # it was removed, or does not want to be told any more
@@ -111,7 +110,7 @@ async def deliver(runtime: Runtime, due: Due) -> None:
 
 
 def logout_token(runtime: Runtime, client: Client, due: Due) -> str:
-    """Raises NoSigningKey, Unavailable."""
+    """Signed as the client's ID tokens are (section 2.6). Raises Unavailable."""
     claims = logout_token_claims(
         issuer=runtime.settings.issuer,
         client_id=client.id,
@@ -120,7 +119,7 @@ def logout_token(runtime: Runtime, client: Client, due: Due) -> str:
         issued_at=int(due.now.timestamp()),
         jti=urlsafe_b64encode(runtime.entropy(16)).decode("ascii").rstrip("="),
     )
-    return runtime.keyring.sign(claims, typ=LOGOUT_TOKEN_TYPE, now=due.now)
+    return signed(runtime, claims, LOGOUT_TOKEN_TYPE, due.now, client.id_token_signed_response_alg)
 
 
 async def _failed(runtime: Runtime, due: Due, status: int | None, reason: str) -> None:

@@ -13,7 +13,9 @@ from time import monotonic
 
 from authsvc import metrics
 from authsvc.flows.snapshot import save_snapshot
-from authsvc.keyring.phases import Phase, phase_of
+from authsvc.keyring.phases import Phase, phases_at, signer
+from authsvc.keyring.policy import ALWAYS
+from authsvc.keyring.reseal import kids_under
 from authsvc.logs import get_logger
 from authsvc.runtime import Runtime
 from authsvc.store import keys, migrate, revocations, users
@@ -99,18 +101,21 @@ async def load_keys(runtime: Runtime) -> None:
     rows = await keys.everything(runtime.db)
     runtime.keyring.load(rows, runtime.clock.now(), runtime.settings.jwks_max_age)
     runtime.following.keys = tuple(rows)
+    runtime.following.master_ids = frozenset(kids_under(rows, runtime.clock.now()))
+    if missing := runtime.following.master_ids - set(runtime.master.ids):
+        # What is open stays open; this process could not start again, and does not know what others make.
+        log.error("master_key_missing", count=len(missing))
     save_snapshot(runtime)
 
 
 def measure_keys(runtime: Runtime) -> None:
-    """Show the operator how many keys are in each phase, and how old the signing one is."""
+    """Show the operator how many keys are in each phase, and how old the one is that signs for most clients."""
     rows, now = runtime.following.keys, runtime.clock.now()
-    counted = Counter(phase_of(row, rows, now) for row in rows)
+    counted = Counter(phases_at(rows, now).values())
     for phase in Phase:
         metrics.keys.labels(phase.value).set(counted[phase])
-    signing = [row for row in rows if phase_of(row, rows, now) is Phase.SIGNING]
-    if signing:
-        metrics.key_age.set((now - signing[0].signs_from).total_seconds())
+    if current := signer(rows, now, ALWAYS):
+        metrics.key_age.set((now - current.signs_from).total_seconds())
 
 
 async def rebuild(runtime: Runtime) -> None:

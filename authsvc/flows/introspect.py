@@ -6,10 +6,9 @@ from typing import Any
 
 from authsvc.flows.authenticate_bearer import bearer_of, verify
 from authsvc.flows.check_revoked import is_revoked
-from authsvc.flows.issue import subject_for
-from authsvc.keyring.ring import NoSigningKey
+from authsvc.flows.issue import signed, subject_for
 from authsvc.keyring.verify import VerifiedClaims
-from authsvc.oauth.errors import AccessDeniedError, InvalidRequestError, Rejected, Unavailable
+from authsvc.oauth.errors import AccessDeniedError, InvalidRequestError, Rejected
 from authsvc.oauth.records import Client
 from authsvc.oauth.refresh import Repeat, Rotate, Supersede, judge_refresh
 from authsvc.oauth.refresh_token import LENGTH, decode
@@ -38,7 +37,8 @@ async def introspect(runtime: Runtime, client: Client, *, token: str | None) -> 
 
 
 def signed_introspection(runtime: Runtime, client: Client, answer: dict[str, Any]) -> str:
-    """The answer as a JWT for the client that asked (RFC 9701 section 5). Raises Unavailable.
+    """The answer as a JWT for the client that asked (RFC 9701 section 5), by RS256: it has no
+    introspection_signed_response_alg of its own. Raises Unavailable.
 
     No access token: another `typ`, and neither `sub` nor `exp`, which the section advises against.
     """
@@ -49,10 +49,7 @@ def signed_introspection(runtime: Runtime, client: Client, answer: dict[str, Any
         "iat": int(now.timestamp()),
         "token_introspection": answer,
     }
-    try:
-        return runtime.keyring.sign(claims, typ=INTROSPECTION_TYPE, now=now)
-    except NoSigningKey as error:
-        raise Unavailable("no_signing_key", retry_after=5) from error
+    return signed(runtime, claims, INTROSPECTION_TYPE, now)
 
 
 async def _introspect_refresh_token(runtime: Runtime, client: Client, token: str) -> dict[str, Any]:

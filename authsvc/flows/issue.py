@@ -11,12 +11,13 @@ from uuid import UUID
 
 from authsvc import metrics
 from authsvc.flows.status_indices import give_index, names_list
+from authsvc.keyring.policy import ALWAYS
 from authsvc.keyring.ring import NoSigningKey
 from authsvc.oauth.claims import ACCESS_TOKEN_TYPE, Person, access_token_claims, exchanged_claims
 from authsvc.oauth.errors import Unavailable
 from authsvc.oauth.exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from authsvc.oauth.exchange import Exchange
-from authsvc.oauth.id_token import ID_TOKEN_TYPE, id_token_claims
+from authsvc.oauth.id_token import ID_TOKEN_TYPE, half_hash, id_token_claims
 from authsvc.oauth.records import Client
 from authsvc.oauth.subject import subject_of
 from authsvc.runtime import Runtime
@@ -66,7 +67,7 @@ def access_token(
     )
     if names_list(runtime, client, audience):
         claims["status"] = give_index(runtime, client, claims, now)
-    token = _signed(runtime, claims, ACCESS_TOKEN_TYPE, now)
+    token = signed(runtime, claims, ACCESS_TOKEN_TYPE, now, client.access_token_signed_response_alg)
     metrics.token_issued(grant_type)
     return token, lifetime
 
@@ -98,7 +99,7 @@ def exchanged_token(
     )
     if names_list(runtime, client, exchange.audience):
         claims["status"] = give_index(runtime, client, claims, now)
-    token = _signed(runtime, claims, ACCESS_TOKEN_TYPE, now)
+    token = signed(runtime, claims, ACCESS_TOKEN_TYPE, now, client.access_token_signed_response_alg)
     metrics.token_issued(TOKEN_EXCHANGE)
     return token, expires_at - issued_at
 
@@ -114,17 +115,41 @@ def id_token(
     about: Mapping[str, Any] | None = None,
 ) -> str:
     """An ID token beside an access token. `about`: further claims about the person."""
+    alg = client.id_token_signed_response_alg
     claims = id_token_claims(
         issuer=runtime.settings.issuer,
         client_id=client.id,
         person=person,
         issued_at=int(now.timestamp()),
-        access_token=access_token,
+        at_hash=half_hash(access_token, alg),
         nonce=nonce,
         jti=urlsafe_b64encode(runtime.entropy(16)).decode("ascii").rstrip("="),
         about=about or {},
     )
-    return _signed(runtime, claims, ID_TOKEN_TYPE, now)
+    return signed(runtime, claims, ID_TOKEN_TYPE, now, alg)
+
+
+def offered_algorithms(runtime: Runtime) -> tuple[str, ...]:
+    """What a client may choose that registers itself, and what we say that we sign with: what the key policy has, once
+    a key of it has begun to sign. RS256 always (OpenID Connect Discovery section 3)."""
+    in_use = runtime.keyring.in_use(runtime.clock.now())
+    return tuple(alg for alg in runtime.key_life.algorithms if alg == ALWAYS or alg in in_use)
+
+
+def require_keys(runtime: Runtime, client: Client, *, id_token: bool = False) -> None:
+    """Before anything is spent: whether this client's tokens can be signed. `id_token`: it will get one, too.
+
+    Raises Unavailable. No other algorithm takes the place of the client's: who counts on ES256 accepts nothing else.
+    """
+    now = runtime.clock.now()
+    wanted = [client.access_token_signed_response_alg, *([client.id_token_signed_response_alg] if id_token else ())]
+    for alg in wanted:
+        if runtime.keyring.signing_kid(now, alg) is None:
+            raise no_signing_key()
+
+
+def no_signing_key() -> Unavailable:
+    return Unavailable("no_signing_key", retry_after=5)
 
 
 def person_of(
@@ -148,8 +173,9 @@ def subject_for(runtime: Runtime, client: Client, user_id: UUID) -> str:
     return subject_of(client, user_id, runtime.following.subject_salt)
 
 
-def _signed(runtime: Runtime, claims: dict[str, Any], typ: str, now: datetime) -> str:
+def signed(runtime: Runtime, claims: dict[str, Any], typ: str, now: datetime, alg: str = ALWAYS) -> str:
+    """A JWS by the key of `alg` that signs at `now`. Raises Unavailable."""
     try:
-        return runtime.keyring.sign(claims, typ=typ, now=now)
+        return runtime.keyring.sign(claims, typ=typ, now=now, alg=alg)
     except NoSigningKey as error:
-        raise Unavailable("no_signing_key", retry_after=5) from error
+        raise no_signing_key() from error

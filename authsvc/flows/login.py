@@ -18,7 +18,7 @@ from authsvc.flows.authenticate_person import (
     lifetime,
     refused,
 )
-from authsvc.flows.issue import Tokens, access_token, person_of
+from authsvc.flows.issue import Tokens, access_token, person_of, require_keys
 from authsvc.oauth.claims import audience_of
 from authsvc.oauth.dpop import bound_key
 from authsvc.oauth.errors import Rejected, UnauthorizedClientError
@@ -46,6 +46,7 @@ async def login(runtime: Runtime, client: Client, attempt: Attempt, *, dpop_jkt:
         raise Rejected(
             UnauthorizedClientError("This client may not log people in by password."), "client_not_first_party"
         )
+    require_keys(runtime, client)
     person = await authenticate_person(runtime, attempt, required_role=client.required_role)
     logged_in = await _begin(runtime, client, attempt, person, dpop_jkt)
     metrics.logins.labels("ok").inc()

@@ -1,17 +1,20 @@
-"""The operator's part in the life of clients: add, rotate a secret, remove, let somebody register some. Workers follow
-within a second."""
+"""The operator's part in the life of clients: add, rotate a secret, choose algorithms, remove, let somebody register
+some. Workers follow within a second."""
 
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
 from authsvc.flows.acknowledge import spread
+from authsvc.keyring.phases import signer
 from authsvc.keyring.plans import Refused
 from authsvc.oauth.records import Client, Digest
 from authsvc.runtime import Runtime
-from authsvc.store import audit, clients, registrations
+from authsvc.store import audit, clients, keys, registrations
 from authsvc.store.revocations import Revocation
 
 MOST_SECRETS = 2
@@ -24,6 +27,54 @@ async def add(runtime: Runtime, actor: str, client: Client) -> bool:
         if added:
             await audit.record(connection, "client_added", actor, client_id=client.id, kind=client.kind)
         return added
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """`without_key`: algorithms of the client with which no key signs now; its tokens are refused until one does."""
+
+    client: Client
+    without_key: tuple[str, ...]
+
+
+def not_in_policy(runtime: Runtime, client: Client) -> Refused | None:
+    """What no replica makes keys for is not chosen."""
+    for alg in algorithms_of(client):
+        if alg not in runtime.key_life.algorithms:
+            return Refused(
+                f"the key policy has no {alg}, but {', '.join(runtime.key_life.algorithms)}: add it to `algorithms` "
+                "(keys/README.md)"
+            )
+    return None
+
+
+async def without_key(runtime: Runtime, client: Client) -> tuple[str, ...]:
+    """Algorithms of a client with which no key signs now. Raises StoreUnavailable."""
+    rows, now = await keys.everything(runtime.db), runtime.clock.now()
+    return tuple(alg for alg in algorithms_of(client) if signer(rows, now, alg) is None)
+
+
+def algorithms_of(client: Client) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((client.id_token_signed_response_alg, client.access_token_signed_response_alg)))
+
+
+async def choose_algorithms(
+    runtime: Runtime, actor: str, client_id: str, chosen: Mapping[str, str]
+) -> Chosen | Refused:
+    """`chosen`: field of `Client` -> algorithm. Raises StoreUnavailable."""
+    async with runtime.db.transaction(seconds=10) as connection:
+        known = await clients.lock(connection, client_id)
+        if known is None:
+            return _unknown(client_id)
+        client = replace(known, **chosen)  # type: ignore[arg-type]  # the names are those of algorithms
+        if refused := not_in_policy(runtime, client):
+            return refused
+        await clients.replace(connection, client)
+        await audit.record(
+            connection, "client_algorithms_chosen", actor, client_id=client_id,
+            id_tokens=client.id_token_signed_response_alg, access_tokens=client.access_token_signed_response_alg,
+        )  # fmt: skip
+    return Chosen(client, await without_key(runtime, client))
 
 
 async def add_secret(runtime: Runtime, actor: str, client_id: str, digest: Digest) -> Refused | int:
@@ -83,5 +134,9 @@ async def add_registration_token(
 
 def _with_secrets(client: Client | None, client_id: str) -> Client | Refused:
     if client is None:
-        return Refused(f"there is no client {client_id}: `authsvc clients list` shows them")
+        return _unknown(client_id)
     return client if client.confidential else Refused(f"client {client_id} is public: it has no secret")
+
+
+def _unknown(client_id: str) -> Refused:
+    return Refused(f"there is no client {client_id}: `authsvc clients list` shows them")

@@ -14,6 +14,7 @@ from datetime import datetime
 
 from authsvc.keyring import jwk
 from authsvc.keyring.algorithms import PrivateKey
+from authsvc.keyring.phases import published
 from authsvc.keyring.plans import (
     AlreadyPlanned,
     GeneratePlan,
@@ -55,13 +56,15 @@ def new_key(runtime: Runtime, alg: str) -> PrivateKey:
     return jwk.generate(alg, runtime.key_life.bits)
 
 
-async def generate(runtime: Runtime, actor: str, alg: str = ALWAYS) -> Generated:
+async def generate(runtime: Runtime, actor: str, alg: str = ALWAYS) -> Generated | Refused:
     """Make a key and announce it. The first key of all signs at once."""
     private = new_key(runtime, alg)
     policy = await policy_in_force(runtime)
     async with runtime.db.transaction(seconds=10) as connection:
         now = await keys.lock(connection)
         rows = await keys.everything(connection)
+        if refused := _no_line(runtime, rows, now, alg):
+            return refused
         return await _announce(runtime, connection, rows, plan_generate(rows, now, policy, alg), actor, private)
 
 
@@ -88,6 +91,8 @@ async def take_over(runtime: Runtime, actor: str, private: PrivateKey, alg: str 
         rows = await keys.everything(connection)
         if any(row.kid == kid for row in rows):
             return Refused(f"key {kid} is here already: `authsvc keys list` shows it")
+        if refused := _no_line(runtime, rows, now, alg):
+            return refused
         return await _announce(runtime, connection, rows, plan_generate(rows, now, policy, alg), actor, private)
 
 
@@ -100,6 +105,8 @@ async def rotate(
     async with runtime.db.transaction(seconds=10) as connection:
         now = await keys.lock(connection)
         rows = await keys.everything(connection)
+        if refused := _no_line(runtime, rows, now, alg):
+            return refused
         plan = plan_rotate(rows, now, policy, at_once, alg)
         if isinstance(plan, GeneratePlan):
             return await _announce(runtime, connection, rows, plan, actor, private)
@@ -143,6 +150,16 @@ async def step(runtime: Runtime, policy: KeyPolicy, actor: str) -> Generated | K
             for change in plan.changes:
                 await audit.record(connection, "key_kept_longer", actor, kid=change.kid, until=str(change.drop_after))
         return plan
+
+
+def _no_line(runtime: Runtime, rows: Sequence[SigningKey], now: datetime, alg: str) -> Refused | None:
+    """A key whose successor no replica would make is none to count on. A line that there is may be rotated anyway."""
+    if alg in runtime.key_life.algorithms or any(row.alg == alg for row in published(rows, now)):
+        return None
+    return Refused(
+        f"the key policy has no {alg}, so no replica would make the keys that follow: add it to `algorithms` "
+        "(keys/README.md)"
+    )
 
 
 async def _announce(

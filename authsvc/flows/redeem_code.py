@@ -8,7 +8,7 @@ from functools import partial
 from time import monotonic
 
 from authsvc.flows.acknowledge import acknowledge
-from authsvc.flows.issue import Tokens, access_token, id_token, person_of
+from authsvc.flows.issue import Tokens, access_token, id_token, person_of, require_keys
 from authsvc.oauth.authorization import read_resources
 from authsvc.oauth.code import Code, challenge_of, decode, verifier_well_formed
 from authsvc.oauth.dpop import bound_key
@@ -48,6 +48,7 @@ async def redeem_code(runtime: Runtime, client: Client, form: Mapping[str, str],
     code = decode(text, runtime.code_mac_key)
     if code is None:
         raise Rejected(InvalidGrantError(_WORN), "code_forged")
+    require_keys(runtime, client, id_token="openid" in client.scopes)
     unheard = _unheard(runtime, code)
     first = RefreshToken(runtime.master.current_id, code.grant_id, 0, unheard or runtime.entropy(16))
     resource = read_resources(form.get("resource", ""))

@@ -13,7 +13,7 @@ from uuid import UUID
 from authsvc import metrics
 from authsvc.flows.authenticate_person import lifetime
 from authsvc.flows.authorize_device import GRANT_TYPE
-from authsvc.flows.issue import Tokens, access_token, id_token, person_of
+from authsvc.flows.issue import Tokens, access_token, id_token, person_of, require_keys
 from authsvc.oauth.device_code import decode
 from authsvc.oauth.dpop import bound_key
 from authsvc.oauth.errors import (
@@ -59,6 +59,7 @@ async def redeem_device_code(runtime: Runtime, client: Client, form: Mapping[str
     code = decode(text, runtime.device_mac_key, client.id)
     if code is None:
         raise Rejected(InvalidGrantError(_WORN), "device_code_forged_or_foreign")
+    require_keys(runtime, client, id_token="openid" in client.scopes)
     session_id, grant_id = UUID(bytes=runtime.entropy(16)), UUID(bytes=runtime.entropy(16))
     first = RefreshToken(runtime.master.current_id, grant_id, 0, runtime.entropy(16))
     # One poll of a request at a time in a worker: a burst must not hold every connection while it waits for the row.

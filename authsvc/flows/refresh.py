@@ -9,7 +9,7 @@ from functools import partial
 
 from authsvc import metrics
 from authsvc.flows.acknowledge import acknowledge
-from authsvc.flows.issue import Tokens, access_token, person_of
+from authsvc.flows.issue import Tokens, access_token, person_of, require_keys
 from authsvc.oauth.authorization import read_resources
 from authsvc.oauth.errors import (
     InvalidDpopProofError,
@@ -56,6 +56,7 @@ async def refresh(
     if presented is None:
         metrics.refresh.labels("forged").inc()
         raise Rejected(InvalidGrantError(_WORN), "refresh_token_forged_or_foreign")
+    require_keys(runtime, client)
     wanted = read_resources(resource)
     if wanted:
         await _check_resource(runtime, client, presented, wanted)

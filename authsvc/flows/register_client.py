@@ -15,6 +15,7 @@ from typing import Any
 
 from authsvc.flows import manage_clients
 from authsvc.flows.authenticate_client import count_failure, refuse_blocked
+from authsvc.flows.issue import offered_algorithms
 from authsvc.keyring.algorithms import KeyRefused
 from authsvc.keyring.client_jwks import read_client_jwks
 from authsvc.oauth.errors import BearerRejected, MetadataRefusedError, Rejected
@@ -114,7 +115,9 @@ async def end_registration(runtime: Runtime, client: Client) -> None:
 def _judged(
     runtime: Runtime, members: Mapping[str, Any], known: Client | None
 ) -> tuple[Metadata, dict[str, Any] | None]:
-    metadata = judge_metadata(members, loopback=runtime.settings.dev_mode, known=known)
+    metadata = judge_metadata(
+        members, loopback=runtime.settings.dev_mode, algorithms=offered_algorithms(runtime), known=known
+    )
     if isinstance(metadata, Refused):
         raise _refused(metadata)
     for name in ("jwks_uri", "backchannel_logout_uri"):  # asked by us: not for the machines behind us

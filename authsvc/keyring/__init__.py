@@ -12,6 +12,8 @@ come in as arguments (only the making of a new key draws on OpenSSL's own genera
     policy    keys/policy.toml: how long each step takes, and the least that is needed
     plans     verdicts that change those instants: generate, rotate, withdraw
     steps     what is due by itself: the next key in time
+    forecast  what will happen when: steps by a virtual clock
+    reseal    signing keys under a new master key
     ring      the keys of one process: JWKS bytes, sign
     verify    a token -> claims we trust, or the reason why not
 """

@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
+from authsvc.keyring import policy
+
 PrivateKey: TypeAlias = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey
 PublicKey: TypeAlias = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
 Sign: TypeAlias = Callable[[bytes], bytes]
@@ -27,9 +29,7 @@ Check: TypeAlias = Callable[[bytes, bytes], bool]
 
 MIN_RSA_BITS: Final = 2048  # RFC 7518 section 3.3
 
-ALGORITHMS: Final[Mapping[str, Any]] = {
-    name: jwt.get_algorithm_by_name(name) for name in ("RS256", "PS256", "ES256", "EdDSA")
-}
+ALGORITHMS: Final[Mapping[str, Any]] = {name: jwt.get_algorithm_by_name(name) for name in policy.ALGORITHMS}
 
 
 class KeyRefused(Exception):
@@ -57,6 +57,13 @@ def check_fit(key: PrivateKey | PublicKey, alg: str) -> None:
             raise KeyRefused("ES256 needs a key on the curve P-256")
     elif not isinstance(key, Ed25519PrivateKey | Ed25519PublicKey):
         raise KeyRefused("EdDSA needs an Ed25519 key, and this is none")
+
+
+def usual_alg(key: PrivateKey | PublicKey) -> str:
+    """What a key of this kind signs with where nobody says otherwise; `check_fit` judges whether it can."""
+    if isinstance(key, EllipticCurvePrivateKey | EllipticCurvePublicKey):
+        return "ES256"
+    return "EdDSA" if isinstance(key, Ed25519PrivateKey | Ed25519PublicKey) else "RS256"
 
 
 def signing(key: PrivateKey, alg: str) -> Sign:

@@ -19,7 +19,16 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from authsvc.keyring.algorithms import ALGORITHMS, MIN_RSA_BITS, KeyRefused, PrivateKey, PublicKey, check_fit, known
+from authsvc.keyring.algorithms import (
+    ALGORITHMS,
+    MIN_RSA_BITS,
+    KeyRefused,
+    PrivateKey,
+    PublicKey,
+    check_fit,
+    known,
+    usual_alg,
+)
 
 _MEMBERS: Final = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
 """Required members of each key type, in the order RFC 7638 section 3.2 (RFC 8037 section 2) hashes them."""
@@ -71,8 +80,9 @@ def generate(alg: str = "RS256", bits: int = MIN_RSA_BITS) -> PrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=bits)
 
 
-def load_private_pem(pem: bytes, alg: str = "RS256") -> PrivateKey:
-    """The private key of a PEM file (`keys import`), fully checked. Raises `KeyRefused`, to be shown."""
+def load_private_pem(pem: bytes, alg: str | None = None) -> tuple[PrivateKey, str]:
+    """The private key of a PEM file (`keys import`), fully checked, and its algorithm: `alg`, or the usual one of its
+    kind. Raises `KeyRefused`, to be shown."""
     if b"PRIVATE KEY" not in pem:
         raise KeyRefused("this file holds no PEM private key")
     try:
@@ -83,8 +93,10 @@ def load_private_pem(pem: bytes, alg: str = "RS256") -> PrivateKey:
         ) from None
     except (ValueError, UnsupportedAlgorithm):
         raise KeyRefused("the private key cannot be read: damaged, or of an unknown kind") from None
-    check_fit(cast("PrivateKey", key), alg)
-    return cast("PrivateKey", key)
+    private = cast("PrivateKey", key)
+    alg = alg or usual_alg(private)
+    check_fit(private, alg)
+    return private, alg
 
 
 def private_der(key: PrivateKey) -> bytes:

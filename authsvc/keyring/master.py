@@ -59,7 +59,7 @@ class MasterKeys:
         """Read the text of a master key file. `#` starts a comment. Raises `MasterKeyError`."""
         keys: dict[int, bytes] = {}
         for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
-            content = line.partition("#")[0].strip()
+            content = _content(line)
             if not content:
                 continue
             key_id, key = _entry(content, number)
@@ -71,7 +71,7 @@ class MasterKeys:
     @staticmethod
     def generate(entropy: Callable[[int], bytes]) -> str:
         """Text of a new file with one key, id 1. `entropy(n)` gives n bytes from a cryptographic source."""
-        return f"{_HEAD}1 {urlsafe_b64encode(entropy(KEY_BYTES)).rstrip(b'=').decode('ascii')}\n"
+        return _HEAD + _new_line(1, entropy)
 
     def derive(self, key_id: int, purpose: str, length: int = KEY_BYTES) -> bytes:
         """`length` bytes for one purpose (HKDF-SHA256, RFC 5869), so that no key ever serves two purposes.
@@ -86,6 +86,55 @@ class MasterKeys:
             derived = HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(self._keys[key_id])
             self._derived[key_id, purpose, length] = derived
         return derived
+
+
+def with_new_key(text: str, entropy: Callable[[int], bytes]) -> tuple[str, int]:
+    """The file with one key more, and its id. It comes last: it opens, and nothing is made with it until it is first,
+    so that every replica may learn of it before any replica uses it. Raises `MasterKeyError`."""
+    ids = MasterKeys.parse(text).ids
+    free = [key_id for key_id in (*range(max(ids) + 1, 256), *range(1, 256)) if key_id not in ids]
+    if not free:
+        raise MasterKeyError("the master key file holds 255 keys: drop the old ones first")
+    return text.rstrip() + "\n" + _new_line(free[0], entropy), free[0]
+
+
+def with_first(text: str, key_id: int) -> str:
+    """The file with this key as its current one. Raises `MasterKeyError`."""
+    before, line, after = _cut(text, key_id)
+    first = next((place for place, other in enumerate(before) if _content(other)), len(before))
+    return "".join((*before[:first], line, *before[first:], *after))
+
+
+def without(text: str, key_id: int) -> str:
+    """The file without this key, which must not be the current one. Raises `MasterKeyError`."""
+    if MasterKeys.parse(text).current_id == key_id:
+        raise MasterKeyError(f"master key {key_id} is the current one: put another first")
+    before, _, after = _cut(text, key_id)
+    return "".join((*before, *after))
+
+
+def _cut(text: str, key_id: int) -> tuple[list[str], str, list[str]]:
+    """The lines before that of `key_id`, this line, and those after it; each ends with a line feed."""
+    if key_id not in MasterKeys.parse(text).ids:
+        raise MasterKeyError(f"master key {key_id} is not in the master key file")
+    lines = [f"{line}\n" for line in text.removeprefix("\ufeff").splitlines()]
+    place = next(place for place, line in enumerate(lines) if _id_of(line) == key_id)
+    return lines[:place], lines[place], lines[place + 1 :]
+
+
+def _content(line: str) -> str:
+    """A line without its comment."""
+    return line.partition("#")[0].strip()
+
+
+def _id_of(line: str) -> int | None:
+    """Of a line that `parse` has read."""
+    content = _content(line)
+    return int(content.split()[0]) if content else None
+
+
+def _new_line(key_id: int, entropy: Callable[[int], bytes]) -> str:
+    return f"{key_id} {urlsafe_b64encode(entropy(KEY_BYTES)).rstrip(b'=').decode('ascii')}\n"
 
 
 def _entry(content: str, number: int) -> tuple[int, bytes]:

@@ -30,6 +30,16 @@ class Phase(StrEnum):
 
 def phase_of(key: SigningKey, keys: Sequence[SigningKey], now: datetime) -> Phase:
     """The phase of `key` among all `keys` at `now`. Of one algorithm at most one key is SIGNING."""
+    return _phase(key, signer(keys, now, key.alg), now)
+
+
+def phases_at(keys: Sequence[SigningKey], now: datetime) -> dict[str, Phase]:
+    """The phase of each key at `now`, by kid."""
+    signers = {alg: signer(keys, now, alg) for alg in {key.alg for key in keys}}
+    return {key.kid: _phase(key, signers[key.alg], now) for key in keys}
+
+
+def _phase(key: SigningKey, current: SigningKey | None, now: datetime) -> Phase:
     if key.withdrawn_at is not None:
         # Even if that lies ahead of `now`: a replica whose clock is behind must not go on using a stolen key.
         return Phase.WITHDRAWN
@@ -37,7 +47,6 @@ def phase_of(key: SigningKey, keys: Sequence[SigningKey], now: datetime) -> Phas
         return Phase.DROPPED
     if key.signs_from > now:
         return Phase.ANNOUNCED
-    current = signer(keys, now, key.alg)
     return Phase.SIGNING if current is not None and current.kid == key.kid else Phase.RETIRED
 
 

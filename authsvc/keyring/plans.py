@@ -125,7 +125,7 @@ def plan_rotate(
             else plan_generate(keys, now, policy, alg)
         )
     if not announced:
-        return Refused("no key is announced: run `authsvc keys generate` first")
+        return Refused(f"no key is announced: run `{_generate(alg)}` first")
     following = announced[0]
     ready_at = following.announced_at + policy.ripe
     if ready_at > now:
@@ -159,7 +159,7 @@ def plan_withdraw(keys: Sequence[SigningKey], now: datetime, kid: str) -> Withdr
     announced = _announced(rest, now, key.alg)
     if not announced:
         return Refused(
-            f"this is the only {key.alg} key that can sign: run `authsvc keys generate` first, then withdraw it; "
+            f"this is the only {key.alg} key that can sign: run `{_generate(key.alg)}` first, then withdraw it; "
             "the new key then signs at once"
         )
     successor = announced[0]
@@ -182,6 +182,11 @@ def _line(keys: Sequence[SigningKey], now: datetime, alg: str) -> list[SigningKe
 def _announced(keys: Sequence[SigningKey], now: datetime, alg: str) -> list[SigningKey]:
     """Keys that have yet to sign, the next one first."""
     return sorted((key for key in keys if key.alg == alg and key.signs_from > now and not ended(key, now)), key=order)
+
+
+def _generate(alg: str) -> str:
+    """The command that makes a key of `alg`."""
+    return "authsvc keys generate" + (f" --alg {alg}" if alg != ALWAYS else "")
 
 
 def _close_gap(rest: Sequence[SigningKey], gone: SigningKey, now: datetime) -> tuple[KeyChange, ...]:

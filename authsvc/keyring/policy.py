@@ -17,10 +17,11 @@ SPREAD: Final = timedelta(seconds=15)
 PostgreSQL says after 3 s that it is unready, and a balancer that looks every 10 s asks it no more."""
 MOST_PUBLISHED: Final = 60
 """Keys in the JWKS. Every verifier fetches and parses all of them."""
+ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA")
+"""What keys may sign with (RFC 7518 section 3.1; RFC 8037, with Ed25519)."""
 ALWAYS: Final = "RS256"
 """The algorithm of clients that named none: its line of keys is always there (OpenID Connect Core section 15.1)."""
 
-_ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA")
 _UNITS: Final = {"d": 86_400, "h": 3600, "min": 60, "s": 1}
 _SPAN: Final = re.compile(r"\s*([0-9]{1,6})\s*(d|h|min|s)\s*")
 _DURATIONS: Final = ("announce", "sign", "keep", "backup")
@@ -158,10 +159,13 @@ def problems(life: KeyLife, around: Surroundings) -> list[str]:
         )
     if life.sign < timedelta(seconds=1):
         found.append(f"sign: {said(life.sign)} is less than 1 s")
-    elif (number := (life.announce + life.sign + life.keep) // life.sign + 1) > MOST_PUBLISHED:
+        return found
+    number = ((life.announce + life.sign + life.keep) // life.sign + 1) * len(life.algorithms)
+    if number > MOST_PUBLISHED:
+        lines = f" of {len(life.algorithms)} algorithms" if len(life.algorithms) > 1 else ""
         found.append(
             f"sign: with announce {said(life.announce)} + sign {said(life.sign)} + keep {said(life.keep)} the JWKS "
-            f"would hold {number} keys, more than {MOST_PUBLISHED}: let keys sign longer"
+            f"would hold {number} keys{lines}, more than {MOST_PUBLISHED}: let keys sign longer"
         )
     return found
 
@@ -186,8 +190,8 @@ def said(span: timedelta) -> str:
 
 def _algorithms(value: object) -> tuple[str, ...]:
     listed = tuple(value) if isinstance(value, list) else ()
-    if not listed or len(set(listed)) < len(listed) or not set(listed) <= set(_ALGORITHMS):
-        raise ValueError(f"must be a list out of {', '.join(_ALGORITHMS)}")
+    if not listed or len(set(listed)) < len(listed) or not set(listed) <= set(ALGORITHMS):
+        raise ValueError(f"must be a list out of {', '.join(ALGORITHMS)}")
     if ALWAYS not in listed:
         raise ValueError(f"{ALWAYS} must be among them: every verifier understands it")
     return listed

@@ -20,7 +20,7 @@ from authsvc.keyring import algorithms, jwk, phases
 from authsvc.keyring.jwks import JwksDocument, document, read_snapshot
 from authsvc.keyring.master import MasterKeys
 from authsvc.keyring.records import SigningKey
-from authsvc.keyring.seal import SealError, open_sealed
+from authsvc.keyring.seal import SealError, open_key
 from authsvc.keyring.verify import Expected, Invalid, VerifiedClaims, Verifier, judge_token
 
 _EVER = datetime.min.replace(tzinfo=UTC)
@@ -66,6 +66,7 @@ class _Set:
     signers: Mapping[str, _Opened]
     verifiers: Mapping[str, Verifier]
     withdrawn: frozenset[str]
+    in_use: frozenset[str]
     jwks: JwksDocument
 
 
@@ -117,7 +118,8 @@ class Keyring:
         }
         published = document((entry for entry, _ in entries), max_age)
         with self._change:
-            self._set = _Set(_EVER, _NEVER, {}, verifiers, frozenset(), published)
+            in_use = frozenset(entry["alg"] for entry, _ in entries)
+            self._set = _Set(_EVER, _NEVER, {}, verifiers, frozenset(), in_use, published)
 
     def refresh(self, now: datetime) -> None:
         """Follow the clock: cheap while no key changes its phase. `sign` and `verify` do it by themselves."""
@@ -135,6 +137,12 @@ class Keyring:
         ring = self._at(now)
         signer = ring.signers.get(alg) if ring else None
         return signer.kid if signer else None
+
+    def in_use(self, now: datetime) -> frozenset[str]:
+        """Algorithms of which a published key has begun to sign. So one that is only announced is not among them, and
+        one whose signer is missing for a while does not come and go."""
+        ring = self._at(now)
+        return ring.in_use if ring else frozenset()
 
     def sign(self, claims: dict[str, Any], *, typ: str, now: datetime, alg: str = "RS256") -> str:
         """A compact JWS (RFC 7515 section 7.1) with the header {alg, kid, typ}. Raises `NoSigningKey`.
@@ -174,11 +182,8 @@ class Keyring:
             return self._set
 
     def _built(self, now: datetime) -> _Set:
-        live = [
-            self._opened[row.kid, row.alg]
-            for row in phases.published(self._rows, now)
-            if (row.kid, row.alg) in self._opened
-        ]
+        shown = [row for row in phases.published(self._rows, now) if (row.kid, row.alg) in self._opened]
+        live = [self._opened[row.kid, row.alg] for row in shown]
         signers = {}
         for alg in algorithms.ALGORITHMS:
             row = phases.signer(self._rows, now, alg)
@@ -190,17 +195,16 @@ class Keyring:
             signers=signers,
             verifiers={key.kid: key.verifier for key in live},
             withdrawn=frozenset(row.kid for row in self._rows if row.withdrawn_at is not None),
+            in_use=frozenset(row.alg for row in shown if row.signs_from <= now),
             jwks=document((key.public for key in live), self._max_age),
         )
 
 
 def _open(master: MasterKeys, row: SigningKey) -> _Opened:
-    """Unseal and parse one key. Its public half is made anew, not believed. Raises `SealError`, `KeyRefused`."""
-    private = jwk.load_private_der(open_sealed(master, row.kid, row.alg, row.sealed), row.alg)
+    """One key. Its public half is made anew, not believed. Raises `SealError`, `KeyRefused`."""
+    private = open_key(master, row)
     public = private.public_key()
     entry = jwk.public_jwk(public, row.alg)
-    if entry["kid"] != row.kid:
-        raise SealError("the sealed key is not the one its kid names")
     verifier = Verifier(row.kid, row.alg, algorithms.checking(public, row.alg))
     return _Opened(row.kid, row.alg, entry, algorithms.signing(private, row.alg), verifier)
 

@@ -14,7 +14,10 @@ from collections.abc import Callable
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from authsvc.keyring import jwk
+from authsvc.keyring.algorithms import PrivateKey
 from authsvc.keyring.master import MasterKeys
+from authsvc.keyring.records import SigningKey
 
 _VERSION = 1
 _NONCE = 12
@@ -48,6 +51,14 @@ def open_sealed(master: MasterKeys, kid: str, alg: str, sealed: bytes) -> bytes:
         return cipher.decrypt(sealed[2:_HEAD], sealed[_HEAD:], _bound(sealed[:2], kid, alg))
     except InvalidTag:
         raise SealError("the sealed key does not open: another master key made it, or it was altered") from None
+
+
+def open_key(master: MasterKeys, row: SigningKey) -> PrivateKey:
+    """Unseal and parse the key of a row, if it is the one that its kid names. Raises `SealError`, `KeyRefused`."""
+    private = jwk.load_private_der(open_sealed(master, row.kid, row.alg, row.sealed), row.alg)
+    if jwk.public_jwk(private.public_key(), row.alg)["kid"] != row.kid:
+        raise SealError("the sealed key is not the one its kid names")
+    return private
 
 
 def sealed_under(sealed: bytes) -> int | None:

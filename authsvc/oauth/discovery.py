@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from authsvc.oauth.authorization import PROMPTS, RESPONSE_MODES
@@ -61,8 +62,10 @@ def authorization_server_metadata(issuer: str, *, pushed_only: bool, registratio
     }
 
 
-def openid_configuration(issuer: str, *, pushed_only: bool, registration: bool) -> dict[str, Any]:
-    """OpenID Connect Discovery; the members about ID tokens say how the keys of the JWKS sign."""
+def openid_configuration(
+    issuer: str, *, pushed_only: bool, registration: bool, algorithms: Sequence[str]
+) -> dict[str, Any]:
+    """OpenID Connect Discovery. `algorithms`: what ID tokens are signed with, as their clients choose."""
     return {
         **authorization_server_metadata(issuer, pushed_only=pushed_only, registration=registration),
         "userinfo_endpoint": f"{issuer}/userinfo",
@@ -74,7 +77,7 @@ def openid_configuration(issuer: str, *, pushed_only: bool, registration: bool) 
         "claims_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
-        "id_token_signing_alg_values_supported": ["RS256"],
+        "id_token_signing_alg_values_supported": list(algorithms),
         "end_session_endpoint": f"{issuer}/logout",
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
+from hashlib import sha256, sha512
 from typing import Any
 
 from authsvc.oauth.claims import PASSWORD_ACR, Person
@@ -15,9 +15,11 @@ ID_TOKEN_TYPE = "JWT"  # noqa: S105 - a media type
 ID_TOKEN_SECONDS = 300
 
 
-def half_hash(token: str) -> str:
-    """at_hash and c_hash for RS256, PS256 and ES256: the left half of SHA-256 (section 3.1.3.6)."""
-    return urlsafe_b64encode(sha256(token.encode("ascii")).digest()[:16]).decode("ascii").rstrip("=")
+def half_hash(token: str, alg: str) -> str:
+    """at_hash and c_hash: the left half of the hash that `alg` itself signs (section 3.1.3.6). Ed25519 is made with
+    SHA-512 (RFC 8032 section 5.1); the working group settled on it (openid/connect issue 1125), and clients compare."""
+    digest = (sha512 if alg == "EdDSA" else sha256)(token.encode("ascii")).digest()
+    return urlsafe_b64encode(digest[: len(digest) // 2]).decode("ascii").rstrip("=")
 
 
 def id_token_claims(
@@ -26,7 +28,7 @@ def id_token_claims(
     client_id: str,
     person: Person,
     issued_at: int,
-    access_token: str,
+    at_hash: str,
     nonce: str | None,
     jti: str,
     about: Mapping[str, Any],
@@ -44,7 +46,7 @@ def id_token_claims(
         "acr": PASSWORD_ACR,
         "amr": list(person.amr),
         "sid": person.session_id,
-        "at_hash": half_hash(access_token),
+        "at_hash": at_hash,
         "jti": jti,
         "client_id": client_id,
     }

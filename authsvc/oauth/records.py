@@ -11,10 +11,17 @@ from uuid import UUID
 Digest = bytes
 """SHA-256 of a secret. The secret itself is never stored."""
 
+DEFAULT_ALG = "RS256"
+"""What a client's tokens are signed with that named no algorithm (OpenID Connect Registration section 2)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A registered client (RFC 7591 section 2) and what it may do. `None` seconds mean the service's default."""
+    """A registered client (RFC 7591 section 2) and what it may do. `None` seconds mean the service's default.
+
+    `id_token_signed_response_alg`: of ID tokens and logout tokens (OpenID Connect Registration section 2);
+    `access_token_signed_response_alg`: ours, of access tokens. A key of exactly this algorithm signs, or none.
+    """
 
     id: str
     name: str
@@ -49,6 +56,8 @@ class Client:
     token_endpoint_auth_method: str | None = None
     registration_hash: Digest | None = field(repr=False, default=None)
     status_list: bool = False
+    id_token_signed_response_alg: str = DEFAULT_ALG
+    access_token_signed_response_alg: str = DEFAULT_ALG
 
     @property
     def confidential(self) -> bool:

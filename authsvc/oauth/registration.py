@@ -5,13 +5,13 @@ what is answered of it. Power over people or other clients is the operator's to 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from authsvc.oauth.discovery import CLIENT_AUTH_METHODS, SCOPES
-from authsvc.oauth.records import Client, Digest
+from authsvc.oauth.records import DEFAULT_ALG, Client, Digest
 from authsvc.oauth.redirect_uri import registration_problem
 from authsvc.oauth.scope import parse_scope
 
@@ -25,7 +25,8 @@ SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 _LINKS = ("client_uri", "policy_uri", "tos_uri")
 _ASKED = ("jwks_uri", "backchannel_logout_uri")
 # What we do in one way only: a client that counts on another way is told so, rather than registered for this one.
-_FIXED = {"id_token_signed_response_alg": "RS256", "introspection_signed_response_alg": "RS256"}
+_FIXED = {"introspection_signed_response_alg": DEFAULT_ALG}
+_ALGS = ("id_token_signed_response_alg", "access_token_signed_response_alg")
 _MISSING = (
     "sector_identifier_uri", "userinfo_signed_response_alg", "id_token_encrypted_response_alg",
     "userinfo_encrypted_response_alg", "introspection_encrypted_response_alg", "request_object_encryption_alg",
@@ -61,6 +62,8 @@ class Metadata:
     post_logout_redirect_uris: tuple[str, ...]
     require_pushed_authorization_requests: bool
     dpop_bound_access_tokens: bool
+    id_token_signed_response_alg: str
+    access_token_signed_response_alg: str
     jwks: object = field(repr=False, default=None)
     uris: Mapping[str, str] = field(default_factory=dict)
 
@@ -69,15 +72,22 @@ class Metadata:
         return self.method in SECRET_METHODS
 
 
-def judge_metadata(members: Mapping[str, Any], *, loopback: bool, known: Client | None = None) -> Metadata | Refused:
+def judge_metadata(
+    members: Mapping[str, Any],
+    *,
+    loopback: bool,
+    algorithms: Sequence[str] = (DEFAULT_ALG,),
+    known: Client | None = None,
+) -> Metadata | Refused:
     """Judge what a client sent. Null is as if omitted (RFC 7592 section 2.2), unknown members are ignored.
 
-    `loopback`: development, where a web application may be on this machine, by plain http. `known`: the client as it is
-    registered now; the scopes and grant types that an operator gave it since it may keep.
+    `loopback`: development, where a web application may be on this machine, by plain http. `algorithms`: what tokens
+    may be signed with. `known`: the client as it is registered now; the scopes, grant types and algorithms that an
+    operator gave it since it may keep.
     """
     said = {name: value for name, value in members.items() if value is not None}
     try:
-        return _read(said, loopback, known)
+        return _read(said, loopback, tuple(algorithms), known)
     except _Wrong as wrong:
         return wrong.refused
 
@@ -118,6 +128,8 @@ def client_of(
         sector=metadata.sector,
         require_pushed_authorization_requests=metadata.require_pushed_authorization_requests,
         dpop_bound_access_tokens=metadata.dpop_bound_access_tokens,
+        id_token_signed_response_alg=metadata.id_token_signed_response_alg,
+        access_token_signed_response_alg=metadata.access_token_signed_response_alg,
         token_endpoint_auth_method=metadata.method,
         jwks_uri=metadata.uris.get("jwks_uri"),
         backchannel_logout_uri=metadata.uris.get("backchannel_logout_uri"),
@@ -138,7 +150,8 @@ def metadata_of(client: Client) -> dict[str, Any]:
         "token_endpoint_auth_method": client.token_endpoint_auth_method,
         "scope": " ".join(client.scopes),
         "subject_type": client.subject_type,
-        "id_token_signed_response_alg": "RS256",
+        "id_token_signed_response_alg": client.id_token_signed_response_alg,
+        "access_token_signed_response_alg": client.access_token_signed_response_alg,
         "post_logout_redirect_uris": list(client.post_logout_redirect_uris),
         "require_pushed_authorization_requests": client.require_pushed_authorization_requests,
         "dpop_bound_access_tokens": client.dpop_bound_access_tokens,
@@ -163,7 +176,7 @@ class _Wrong(Exception):
         self.refused = Refused(error, description, reason)
 
 
-def _read(said: Mapping[str, Any], loopback: bool, known: Client | None) -> Metadata:
+def _read(said: Mapping[str, Any], loopback: bool, algorithms: tuple[str, ...], known: Client | None) -> Metadata:
     if "software_statement" in said:
         raise _Wrong("No software statement is approved here.", "software_statement", "unapproved_software_statement")
     _ways(said)
@@ -179,6 +192,9 @@ def _read(said: Mapping[str, Any], loopback: bool, known: Client | None) -> Meta
     subject_type = _one_of(said, "subject_type", ("public", "pairwise"), "public")
     links = {name: _link(said, name, plain=False) for name in _LINKS if name in said}
     asked = {name: _link(said, name, plain=loopback) for name in _ASKED if name in said}
+    id_token_alg, access_token_alg = (
+        _one_of(said, name, _with(algorithms, getattr(known, name, DEFAULT_ALG)), DEFAULT_ALG) for name in _ALGS
+    )
     return Metadata(
         name=_name(said),
         application_type=application_type,
@@ -191,6 +207,8 @@ def _read(said: Mapping[str, Any], loopback: bool, known: Client | None) -> Meta
         post_logout_redirect_uris=_redirect_uris(said, "post_logout_redirect_uris", application_type, loopback),
         require_pushed_authorization_requests=_flag(said, "require_pushed_authorization_requests"),
         dpop_bound_access_tokens=_flag(said, "dpop_bound_access_tokens"),
+        id_token_signed_response_alg=id_token_alg,
+        access_token_signed_response_alg=access_token_alg,
         jwks=said.get("jwks"),
         uris=links | asked,
     )
@@ -294,6 +312,10 @@ def _one_of(said: Mapping[str, Any], name: str, words: tuple[str, ...], default:
     if not isinstance(value, str) or value not in words:
         raise _Wrong(f"The {name} must be one of {', '.join(words)}.", name)
     return value
+
+
+def _with(words: tuple[str, ...], had: str) -> tuple[str, ...]:
+    return words if had in words else (*words, had)
 
 
 def _flag(said: Mapping[str, Any], name: str) -> bool:

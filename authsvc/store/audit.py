@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from authsvc.store.postgres import Connection, Database
+
+LONG_SECONDS = 30
+"""For a statement that reads a whole table."""
 
 
 async def record(
@@ -30,3 +34,14 @@ async def record(
         session_id,
         json.dumps(detail),
     )
+
+
+async def latest(connection: Connection, event: str, **detail: Any) -> datetime | None:
+    """When an event with this detail was last recorded. Reads all of the table: for operators."""
+    at: datetime | None = await connection.fetchval(
+        "SELECT max(at) FROM audit_events WHERE event = $1 AND detail @> $2::jsonb",
+        event,
+        json.dumps(detail),
+        timeout=LONG_SECONDS,
+    )
+    return at

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 
 class StoreUnavailable(Exception):
-    """A store did not answer in time, or at all. `store` is postgresql or redis, `kind` a lower_snake word."""
+    """A store did not answer in time, or at all. `store` is postgresql, redis or master_key (a file, in
+    its way a store), `kind` a lower_snake word."""
 
     def __init__(self, store: str, kind: str) -> None:
         super().__init__(f"{store}: {kind}")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
 
 from authsvc.oauth.records import Digest, Grant, GrantSeen, Refreshed
+from authsvc.store.audit import LONG_SECONDS
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.postgres import Database
+from authsvc.store.postgres import Connection, Database
 from authsvc.store.sessions import Ended
 
 # The verdicts of `oauth/refresh.judge_refresh`, decided under the row's lock. READ COMMITTED: whoever waits for the
@@ -197,3 +199,11 @@ async def look(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id: 
         auth_time=row["created_at"],
         now=row["now"],
     )
+
+
+async def latest_end(connection: Connection, *, begun_before: datetime) -> datetime | None:
+    """When the last refresh token of a grant that began before is over; None: there is none. Reads all of the table."""
+    at: datetime | None = await connection.fetchval(
+        "SELECT max(expires_at) FROM grants WHERE NOT ended AND created_at <= $1", begun_before, timeout=LONG_SECONDS
+    )
+    return at

@@ -40,7 +40,7 @@ async def try_lock(connection: Connection) -> datetime | None:
 
 
 async def save(connection: Connection, key: SigningKey) -> None:
-    """Insert a key, or change the times of a known one; its material never changes."""
+    """Insert a key, or change the times of a known one; its material never changes (its seal: `replace_seal`)."""
     await connection.execute(
         f"""INSERT INTO signing_keys ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
             ON CONFLICT (kid) DO UPDATE SET signs_from = excluded.signs_from, signs_until = excluded.signs_until,
@@ -48,6 +48,11 @@ async def save(connection: Connection, key: SigningKey) -> None:
         key.kid, key.alg, json.dumps(key.public_jwk), key.sealed, key.announced_at, key.signs_from, key.signs_until,
         key.drop_after, key.withdrawn_at,
     )  # fmt: skip
+
+
+async def replace_seal(connection: Connection, kid: str, sealed: bytes) -> None:
+    """The same private key under another master key."""
+    await connection.execute("UPDATE signing_keys SET sealed = $2 WHERE kid = $1", kid, sealed)
 
 
 async def note_withdrawal(connection: Connection, kid: str) -> None:

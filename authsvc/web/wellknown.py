@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from authsvc import metrics
+from authsvc.flows.issue import offered_algorithms
 from authsvc.keyring.ring import KeyringEmpty
 from authsvc.oauth.discovery import authorization_server_metadata, openid_configuration
 from authsvc.oauth.errors import Unavailable
@@ -54,7 +55,8 @@ async def oauth_metadata(request: Request) -> Reply:
 
 async def openid_metadata(request: Request) -> Reply:
     """OpenID Connect Discovery 1.0 section 4."""
-    return _public(json.dumps(_said_of(request, openid_configuration)).encode())
+    describe = partial(openid_configuration, algorithms=offered_algorithms(request.runtime))
+    return _public(json.dumps(_said_of(request, describe)).encode())
 
 
 def _said_of(request: Request, describe: Callable[..., dict[str, Any]]) -> dict[str, Any]:

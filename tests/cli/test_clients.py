@@ -46,7 +46,14 @@ def test_a_public_client_is_added_with_its_policy(cli: Cli) -> None:
     assert "already" in cli("clients", "add", "bar", "--public", code=1).stderr
 
 
-def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli) -> None:
+@pytest.fixture
+def many_algorithms(settings_env: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('algorithms = ["RS256", "ES256", "EdDSA"]')
+    settings_env["AUTHSVC_KEY_POLICY_FILE"] = str(file)
+
+
+def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algorithms: None) -> None:
     cli(
         "clients", "add", "bank", "--confidential", "--native", "--jwks-uri", "https://bank.example/jwks",
         "--auth-method", "private_key_jwt", "--redirect-uri", "https://bank.example/cb", "--require-par",
@@ -57,7 +64,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli) -> None:
         "--exchange-audience", "https://orders.example", "--exchange-subject", "https://bank.example",
         "--first-party", "--introspection", "--required-role", "customer", "--no-remember-me", "--strict",
         "--audience", "https://api.example", "--access-token-seconds", "60", "--session-seconds", "3600",
-        "--remember-me-seconds", "7200", "--name", "The Bank",
+        "--remember-me-seconds", "7200", "--name", "The Bank", "--id-token-alg", "ES256", "--access-token-alg", "EdDSA",
     )  # fmt: skip
     row = listed(cli, "bank")
     assert row == {
@@ -73,6 +80,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli) -> None:
         "first_party": True, "introspection": True, "required_role": "customer", "remember_me_allowed": False,
         "refresh_grace_seconds": 0, "audiences": ["https://api.example"], "access_token_seconds": 60,
         "session_seconds": 3600, "remember_me_seconds": 7200, "status_list": True,
+        "id_token_signed_response_alg": "ES256", "access_token_signed_response_alg": "EdDSA",
     }  # fmt: skip
     told = {item.name for item in fields(Client)} - {"secret_hashes", "registration_hash"}
     assert set(row) == told | {"secrets", "registered_itself"}
@@ -83,9 +91,34 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli) -> None:
     for words in (
         "keys at its jwks_uri (private_key_jwt only)", "authorization_code device_code token_exchange", "native",
         "pushed requests only", "DPoP only", "status lists", "pairwise for bank.example", "told of logouts",
-        "exchange for https://orders.example",
+        "exchange for https://orders.example", "ID tokens ES256, access tokens EdDSA",
     ):  # fmt: skip
         assert words in line
+
+
+def test_an_algorithm_is_chosen_out_of_the_key_policy(cli: Cli, many_algorithms: None) -> None:
+    added = cli("clients", "add", "shop", "--public", *REDIRECTS, "--id-token-alg", "ES256")
+    assert "No ES256 key signs now: the client gets 503 until one does" in added.stderr
+    assert (
+        "the key policy has no PS256, but RS256, ES256, EdDSA: add it to `algorithms`"
+        in cli("clients", "add", "bank", "--public", *REDIRECTS, "--access-token-alg", "PS256", code=2).stderr
+    )
+    assert "no PS256" in cli("clients", "choose-alg", "shop", "--id-token-alg", "PS256", code=1).stderr
+    assert "there is no client bank" in cli("clients", "choose-alg", "bank", "--id-token-alg", "ES256", code=1).stderr
+    assert "say --id-token-alg" in cli("clients", "choose-alg", "shop", code=2).stderr
+    assert answer(cli("clients", "choose-alg", "shop", "--access-token-alg", "EdDSA", "--json")) == {
+        "id": "shop", "id_token_signed_response_alg": "ES256", "access_token_signed_response_alg": "EdDSA",
+        "without_key": ["ES256", "EdDSA"],
+    }  # fmt: skip
+    said = cli("clients", "choose-alg", "shop", "--id-token-alg", "RS256", "--access-token-alg", "RS256")
+    assert said.stdout == "Client shop: RS256 for ID tokens, RS256 for access tokens.\n"
+    assert said.stderr == ""
+    assert "tokens" not in cli("clients", "list").stdout
+
+
+def test_the_built_in_policy_has_one_algorithm(cli: Cli) -> None:
+    refused = cli("clients", "add", "shop", "--public", *REDIRECTS, "--id-token-alg", "ES256", code=2).stderr
+    assert "the key policy has no ES256, but RS256: add it to `algorithms` (keys/README.md)" in refused
 
 
 async def test_what_the_options_say_is_what_happens(cli: Cli, http: httpx2.AsyncClient) -> None:

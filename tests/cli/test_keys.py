@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import jwt
+import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from authsvc.keyring import jwk
 from authsvc.keyring.master import MasterKeys
 from tests.cli.conftest import Cli, answer
 
@@ -93,6 +95,53 @@ def test_a_key_that_cannot_serve_is_refused_with_the_reason(cli: Cli) -> None:
     assert "too short" in cli("keys", "import", "-", input=pem(1024), code=1).stderr
     assert "encrypted" in cli("keys", "import", "-", input=pem(password=b"x"), code=1).stderr
     assert "no PEM private key" in cli("keys", "import", "-", input=b"hello", code=1).stderr
+
+
+@pytest.fixture
+def es256(settings_env: dict[str, str], tmp_path: Path) -> None:
+    """The key policy has ES256."""
+    file = tmp_path / "policy.toml"
+    file.write_text('algorithms = ["RS256", "ES256"]')
+    settings_env["AUTHSVC_KEY_POLICY_FILE"] = str(file)
+
+
+def elliptic(alg: str = "ES256") -> bytes:
+    return jwk.generate(alg).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def test_a_line_of_another_algorithm_is_made_rotated_and_withdrawn_by_its_name(cli: Cli, es256: None) -> None:
+    rsa_key = signing(cli)
+    assert "authsvc keys generate --alg ES256" in cli("keys", "rotate", "--alg", "ES256", "--now", code=1).stderr
+    first = answer(cli("keys", "generate", "--alg", "ES256", "--json"))
+    assert first["replaces"] is None
+    assert "is announced already and signs in" in cli("keys", "rotate", "--alg", "ES256").stdout
+    assert "caches may lack it" in cli("keys", "rotate", "--alg", "ES256", "--now", code=1).stderr
+    second = answer(cli("keys", "generate", "--alg", "ES256", "--json"))
+    assert second["replaces"] == first["kid"]
+    assert [key["alg"] for key in answer(cli("keys", "list", "--json"))] == ["ES256", "ES256", "RS256"]
+    cli("keys", "withdraw", first["kid"], "--yes")
+    assert phases(cli) == {first["kid"]: "withdrawn", second["kid"]: "announced", rsa_key: "signing"}
+    assert signing(cli) == rsa_key
+
+
+def test_a_key_is_imported_as_what_it_is(cli: Cli, es256: None) -> None:
+    made = answer(cli("keys", "import", "-", "--json", input=elliptic()))
+    [key] = [key for key in answer(cli("keys", "list", "--json")) if key["kid"] == made["kid"]]
+    assert (key["alg"], key["phase"]) == ("ES256", "announced")
+    assert "RS256 needs an RSA key" in cli("keys", "import", "-", "--alg", "RS256", input=elliptic(), code=1).stderr
+
+
+def test_no_line_is_begun_that_no_replica_would_go_on_with(cli: Cli) -> None:
+    for words, input in (
+        (("generate", "--alg", "ES256"), None), (("rotate", "--alg", "PS256"), None),
+        (("import", "-"), elliptic("EdDSA")), (("import", "-", "--alg", "PS256"), pem()),
+    ):  # fmt: skip
+        refused = cli("keys", *words, input=input, code=1).stderr
+        assert "the key policy has no " in refused
+        assert refused.count("\n") == 1
+    assert "HS256" in cli("keys", "generate", "--alg", "HS256", code=2).stderr
+    assert "leave --alg away" in cli("keys", "generate", "--first", "--alg", "ES256", code=2).stderr
+    assert len(phases(cli)) == 1
 
 
 def test_public_halves_come_out_as_jwks_jwk_and_pem(cli: Cli) -> None:

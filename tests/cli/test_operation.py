@@ -127,3 +127,39 @@ def test_the_doctor_sees_a_clock_that_is_wrong(settings_env: dict[str, str]) -> 
     assert state(findings, "clock") == "FAIL"
     findings = answer(terminal({**settings_env, "AUTHSVC_CLOCK_OFFSET_SECONDS": "-5"})("doctor", "--json"))
     assert state(findings, "clock") == "warn"
+
+
+async def test_the_doctor_looks_at_each_algorithm_and_at_what_clients_chose(
+    settings_env: dict[str, str], tmp_path: Path, sql: asyncpg.Connection
+) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('algorithms = ["RS256", "ES256"]')
+    env = {**settings_env, "AUTHSVC_KEY_POLICY_FILE": str(file)}
+    cli = terminal(env)
+
+    async def found(using: Cli = cli, code: int = 0) -> dict[str, dict[str, str]]:
+        result = await asyncio.to_thread(using, "doctor", "--json", code=code)
+        return {finding["check"]: finding for finding in answer(result)}
+
+    assert (await found(code=1))["signing ES256"]["do"] == "authsvc keys generate --alg ES256"
+    await asyncio.to_thread(cli, "keys", "generate", "--alg", "ES256")
+    await asyncio.to_thread(cli, "clients", "choose-alg", "customer", "--id-token-alg", "ES256")
+    await asyncio.to_thread(cli, "clients", "choose-alg", "admin", "--access-token-alg", "ES256")
+    young = await found()
+    assert young["signing ES256"]["found"].startswith("the first key signs in ")
+    assert (young["clients with ES256"]["state"], young["clients with ES256"]["found"]) == (
+        "warn", "admin customer: no key signs with it: 503",
+    )  # fmt: skip
+    await sql.execute(
+        "UPDATE signing_keys SET announced_at = now() - interval '2 d', signs_from = now() - interval '1 min' "
+        "WHERE alg = 'ES256'"
+    )
+    grown = await found()
+    assert grown["signing ES256"]["state"] == "ok"
+    assert grown["successor ES256"]["state"] == "warn"
+    assert "clients with ES256" not in grown
+    # The policy drops it: the keys that there are run out.
+    dropped = await found(terminal(settings_env))
+    assert "signing ES256" not in dropped
+    assert "its keys run out" in dropped["clients with ES256"]["found"]
+    assert "authsvc clients choose-alg" in dropped["clients with ES256"]["do"]

@@ -98,13 +98,16 @@ def _pem(key, encryption=None, form=PrivateFormat.PKCS8):
 
 @pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
 def test_an_exported_private_key_is_imported(form):
-    key = jwk.load_private_pem(_pem(private(), form=form))
+    key, alg = jwk.load_private_pem(_pem(private(), form=form))
+    assert alg == "RS256"
     assert jwk.public_jwk(key.public_key(), "RS256") == public()
 
 
 @pytest.mark.parametrize("alg", ["ES256", "EdDSA"])
 def test_keys_of_the_other_algorithms_are_imported(alg):
-    assert jwk.public_jwk(jwk.load_private_pem(_pem(private(0, alg)), alg).public_key(), alg) == public(0, alg)
+    for said in (alg, None):
+        key, found = jwk.load_private_pem(_pem(private(0, alg)), said)
+        assert (found, jwk.public_jwk(key.public_key(), alg)) == (alg, public(0, alg))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from authsvc.keyring.master import MasterKeyError, MasterKeys
+from authsvc.keyring.master import MasterKeyError, MasterKeys, with_first, with_new_key, without
 
 from .made import b64
 
@@ -87,3 +87,56 @@ def test_master_keys_do_not_print_and_are_not_pickled():
     for leak in (pickle.dumps, copy.deepcopy):
         with pytest.raises(TypeError):
             leak(keys)
+
+
+# A change of the master key
+
+
+def test_a_new_key_comes_last_opens_and_changes_nothing_else() -> None:
+    text = f"# ours\n\n3 {ONE}   # since May"
+    changed, key_id = with_new_key(text, lambda n: bytes(range(32, 32 + n)))
+    assert changed == f"{text}\n4 {TWO}\n"
+    assert key_id == 4
+    keys = MasterKeys.parse(changed)
+    assert (keys.current_id, keys.ids) == (3, (3, 4))
+    assert keys.derive(3, "x") == MasterKeys.parse(text).derive(3, "x")
+
+
+def test_ids_are_never_given_twice_in_a_file_and_begin_again_after_the_last() -> None:
+    assert with_new_key(f"255 {ONE}\n1 {TWO}", secrets.token_bytes)[1] == 2
+    full = "".join(f"{number} {b64(bytes([number]) * 32)}\n" for number in range(1, 256))
+    with pytest.raises(MasterKeyError, match="255 keys"):
+        with_new_key(full, secrets.token_bytes)
+
+
+def test_a_key_is_put_first_with_its_comment_and_below_the_words_at_the_top() -> None:
+    text = f"# ours\n1 {ONE}\n# the next one:\n2 {TWO} # June\n"
+    assert with_first(text, 2) == f"# ours\n2 {TWO} # June\n1 {ONE}\n# the next one:\n"
+    assert with_first(text, 1) == text
+    assert MasterKeys.parse(with_first(f"\ufeff1 {ONE}\r\n02 {TWO}", 2)).ids == (2, 1)
+
+
+def test_a_key_is_dropped_but_never_the_current_one() -> None:
+    text = f"# ours\n2 {TWO}\n1 {ONE}\n"
+    assert without(text, 1) == f"# ours\n2 {TWO}\n"
+    with pytest.raises(MasterKeyError, match="2 is the current one"):
+        without(text, 2)
+
+
+@pytest.mark.parametrize("change", [with_first, without])
+def test_a_change_that_cannot_be_made_says_so_and_shows_nothing(change) -> None:
+    with pytest.raises(MasterKeyError, match="master key 9 is not in"):
+        change(f"1 {ONE}\n2 {TWO}", 9)
+    with pytest.raises(MasterKeyError, match="line 1") as error:
+        change(f"1 {ONE}x", 1)
+    assert ONE[:8] not in str(error.value)
+
+
+def test_a_whole_change_loses_no_key_on_the_way() -> None:
+    first = MasterKeys.generate(secrets.token_bytes)
+    added, key_id = with_new_key(first, secrets.token_bytes)
+    promoted = with_first(added, key_id)
+    last = without(promoted, 1)
+    assert [MasterKeys.parse(text).ids for text in (first, added, promoted, last)] == [(1,), (1, 2), (2, 1), (2,)]
+    derived = {MasterKeys.parse(text).derive(2, "x") for text in (added, promoted, last)}
+    assert len(derived) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,9 +88,13 @@ def test_every_problem_is_told_at_once() -> None:
         ),
         ({"sign": timedelta()}, "sign: 0 s is less than 1 s"),
         ({"sign": HOUR}, "sign: with announce 24 h + sign 1 h + keep 48 h the JWKS would hold 74 keys, more than 60"),
+        (
+            {"sign": 3 * HOUR, "algorithms": ("RS256", "ES256", "EdDSA")},
+            "sign: with announce 24 h + sign 3 h + keep 48 h the JWKS would hold 78 keys of 3 algorithms, more than 60",
+        ),
     ],
 )
-def test_a_policy_below_what_is_needed_is_refused_with_the_sum(changes: dict[str, timedelta], says: str) -> None:
+def test_a_policy_below_what_is_needed_is_refused_with_the_sum(changes: dict[str, Any], says: str) -> None:
     [said] = problems(replace(DEFAULT, **changes), AROUND)
     assert said.startswith(says)
 

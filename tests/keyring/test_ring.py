@@ -135,8 +135,8 @@ def test_a_ring_without_rows_publishes_an_empty_set():
 
 def test_each_key_is_opened_once_however_often_the_rows_are_loaded(monkeypatch):
     opened = []
-    real = ring_module.open_sealed
-    monkeypatch.setattr(ring_module, "open_sealed", lambda *a: opened.append(a[1]) or real(*a))
+    real = ring_module.open_key
+    monkeypatch.setattr(ring_module, "open_key", lambda *a: opened.append(a[1].kid) or real(*a))
     keys = ring(FIRST)
     keys.load((FIRST, SECOND_KEY), NOW, 300)
     keys.load((FIRST, SECOND_KEY), NOW + MINUTE, 300)

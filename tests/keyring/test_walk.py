@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authsvc.keyring import plans
-from authsvc.keyring.phases import next_change, phase_of, published, signer
+from authsvc.keyring.phases import Phase, next_change, phases_at, published, signer
 from authsvc.keyring.plans import (
     GeneratePlan,
     Refused,
@@ -152,7 +152,7 @@ class World:
             if key.signs_until is not None:
                 assert key.drop_after is not None
                 assert key.drop_after > key.signs_until, "the database refuses this row"
-        assert [phase_of(key, self.keys, at) for key in self.keys].count("signing") <= 1
+        assert list(phases_at(self.keys, at).values()).count(Phase.SIGNING) <= 1
 
 
 def walk(policy: KeyPolicy, steps: Iterable[tuple[str, int, int]]) -> World:

@@ -18,9 +18,6 @@ from authsvc.runtime import Runtime
 from authsvc.store import keys
 from tests.cli.conftest import Cli
 from tests.replicas import Replicas
-from tests.shared import BACKEND
-
-CREDENTIALS = {"grant_type": "client_credentials"}
 
 
 async def until(true: Callable[[], object], seconds: float = 5) -> None:
@@ -69,25 +66,6 @@ async def test_a_client_with_longer_tokens_makes_the_keys_stay(runtime: Runtime,
     await asyncio.sleep(0.6)  # the worker reads what the test wrote
     await keep_once(runtime, known)
     assert await sql.fetchval("SELECT bool_and(drop_after - signs_until >= interval '1 day') FROM signing_keys")
-
-
-async def test_cut_off_from_postgresql_a_key_signs_until_its_end_and_then_nothing_does(
-    runtime: Runtime, http: httpx2.AsyncClient, sql: asyncpg.Connection
-) -> None:
-    """What others may have dropped signs no more: 503 and Retry-After, on the quick way and on the long one."""
-    await sql.execute(
-        "UPDATE signing_keys SET signs_until = now() + interval '3 seconds', drop_after = now() + interval '1 day'"
-    )
-    await until(lambda: runtime.following.keys[0].signs_until is not None)
-    assert (await http.post("/token", data=CREDENTIALS, auth=BACKEND)).status_code == 200
-    end = runtime.following.keys[0].signs_until
-    assert end is not None
-    await until(lambda: runtime.keyring.signing_kid(runtime.clock.now()) is None or runtime.clock.now() > end)
-    refused = await http.post("/token", data=CREDENTIALS, auth=BACKEND)
-    assert refused.status_code == 503
-    assert refused.headers["retry-after"] == "5"
-    assert (await http.get("/.well-known/jwks.json")).json()["keys"]
-    assert "no_signing_key" in (await http.get("/readyz")).json()["problems"]
 
 
 def test_replicas_make_the_first_key_and_its_successor_by_themselves(

@@ -24,11 +24,12 @@ from authsvc.oauth.registration import (
 CALLBACK = "https://shop.example/callback"
 PLAIN = {"redirect_uris": [CALLBACK]}
 JWKS = {"keys": [{"kty": "EC"}]}
+OFFERED = ("RS256", "ES256", "EdDSA")
 
 
 def judged(loopback: bool = False, **members: Any) -> Metadata | Refused:
     members = {name: value for name, value in {**PLAIN, **members}.items() if value is not ...}
-    return judge_metadata(members, loopback=loopback)
+    return judge_metadata(members, loopback=loopback, algorithms=OFFERED)
 
 
 def registered(**members: Any) -> Client:
@@ -47,8 +48,9 @@ def test_the_defaults_are_those_of_the_specification() -> None:
         "client_name": "c", "application_type": "web", "redirect_uris": [CALLBACK],
         "grant_types": ["authorization_code"], "response_types": ["code"],
         "token_endpoint_auth_method": "client_secret_basic", "scope": "openid profile email", "subject_type": "public",
-        "id_token_signed_response_alg": "RS256", "post_logout_redirect_uris": [],
-        "require_pushed_authorization_requests": False, "dpop_bound_access_tokens": False,
+        "id_token_signed_response_alg": "RS256", "access_token_signed_response_alg": "RS256",
+        "post_logout_redirect_uris": [], "require_pushed_authorization_requests": False,
+        "dpop_bound_access_tokens": False,
     }  # fmt: skip
 
 
@@ -61,7 +63,8 @@ GIVEN = {
     "token_endpoint_auth_method": "private_key_jwt",
     "scope": "openid offline_access",
     "subject_type": "pairwise",
-    "id_token_signed_response_alg": "RS256",
+    "id_token_signed_response_alg": "ES256",
+    "access_token_signed_response_alg": "EdDSA",
     "post_logout_redirect_uris": ["com.example.shop:/bye"],
     "require_pushed_authorization_requests": True,
     "dpop_bound_access_tokens": True,
@@ -83,7 +86,7 @@ def test_everything_that_is_registered_is_answered() -> None:
 
 def test_what_is_answered_can_be_registered_again() -> None:
     client = registered(**GIVEN)
-    again = judge_metadata(metadata_of(client), loopback=False)
+    again = judge_metadata(metadata_of(client), loopback=False, algorithms=OFFERED)
     assert isinstance(again, Metadata)
     assert client_of(new_client("c", b"r"), again, jwks=None, secret_hashes=()) == client
 
@@ -109,7 +112,7 @@ def test_no_metadata_gives_power() -> None:
         "redirect_uris", "grant_types", "scopes", "application_type", "post_logout_redirect_uris", "subject_type",
         "sector", "jwks", "jwks_uri", "backchannel_logout_uri", "client_uri", "policy_uri", "tos_uri", "name", "kind",
         "require_pushed_authorization_requests", "dpop_bound_access_tokens", "token_endpoint_auth_method",
-        "registration_hash", "secret_hashes", "id",
+        "registration_hash", "secret_hashes", "id", "id_token_signed_response_alg", "access_token_signed_response_alg",
     }  # fmt: skip
     client = registered(**POWERS, **GIVEN)
     for item in fields(Client):
@@ -144,7 +147,7 @@ DEVICE = {"grant_types": [DEVICE_CODE, "refresh_token"], "redirect_uris": ...}
         {"client_name": "Магазин"},
         {"client_name": "Ωmega".replace("mega", "")},
         {"client_name": "x" * 100},
-        {"id_token_signed_response_alg": "RS256"},
+        {"id_token_signed_response_alg": "ES256", "access_token_signed_response_alg": "RS256"},
         {"require_signed_request_object": False},
     ],
     ids=range(21),
@@ -205,8 +208,8 @@ REDIRECT, METADATA = "invalid_redirect_uri", "invalid_client_metadata"
         )),
         *(({name: value}, METADATA) for name in ("require_pushed_authorization_requests", "dpop_bound_access_tokens")
           for value in ("true", 1, [])),
-        ({"id_token_signed_response_alg": "none"}, METADATA),
-        ({"id_token_signed_response_alg": ["RS256"]}, METADATA),
+        *(({name: value}, METADATA) for name in ("id_token_signed_response_alg", "access_token_signed_response_alg")
+          for value in ("none", "HS256", "PS256", "es256", "", ["RS256"], 1)),
         ({"userinfo_signed_response_alg": "RS256"}, METADATA),
         ({"id_token_encrypted_response_alg": "RSA-OAEP"}, METADATA),
         ({"require_signed_request_object": True}, METADATA),
@@ -237,6 +240,26 @@ def test_the_sector_is_the_one_host_and_nobody_elses() -> None:
     assert registered().sector == ""
     for uris in (["com.example.app:/cb"], ["http://127.0.0.1/a", "http://localhost/b"]):
         assert registered(**pairwise, **NATIVE, redirect_uris=uris).sector == ""
+
+
+def test_an_algorithm_is_one_that_is_offered_or_that_the_client_has_already() -> None:
+    asked = {**PLAIN, "id_token_signed_response_alg": "PS256", "access_token_signed_response_alg": "ES256"}
+    for offered in ((), ("RS256",), ("RS256", "ES256")):
+        found = judge_metadata(asked, loopback=False, algorithms=offered)
+        assert isinstance(found, Refused)
+        assert (found.error, found.reason) == ("invalid_client_metadata", "id_token_signed_response_alg")
+    known = replace(registered(), id_token_signed_response_alg="PS256")
+    refused = judge_metadata(asked, loopback=False, known=known)
+    assert isinstance(refused, Refused)
+    assert refused.description == "The access_token_signed_response_alg must be one of RS256."
+    found = judge_metadata({**asked, "access_token_signed_response_alg": None}, loopback=False, known=known)
+    assert isinstance(found, Metadata)
+    changed = client_of(known, found, jwks=None, secret_hashes=())
+    assert (changed.id_token_signed_response_alg, changed.access_token_signed_response_alg) == ("PS256", "RS256")
+    # What is left away is the default again, as with all metadata (RFC 7592 section 2.2).
+    plain = judge_metadata(PLAIN, loopback=False, known=known)
+    assert isinstance(plain, Metadata)
+    assert plain.id_token_signed_response_alg == "RS256"
 
 
 def test_the_name_is_one_line() -> None:

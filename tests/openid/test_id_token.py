@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
-from hashlib import sha256
+from hashlib import sha256, sha512
 from typing import Any
 from uuid import UUID
 
@@ -100,7 +100,7 @@ PERSON = Person(
 def claims_with(**changed: Any) -> dict[str, Any]:
     return id_token_claims(
         **{
-            "issuer": "https://i", "client_id": "c", "person": PERSON, "issued_at": 100, "access_token": "t",
+            "issuer": "https://i", "client_id": "c", "person": PERSON, "issued_at": 100, "at_hash": "h",
             "nonce": None, "jti": "j", "about": {}, **changed,
         }
     )  # fmt: skip
@@ -108,7 +108,17 @@ def claims_with(**changed: Any) -> dict[str, Any]:
 
 def test_at_hash_of_the_example_in_the_specification() -> None:
     """OpenID Connect Core, appendix A.3."""
-    assert half_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y") == "77QmUPtjPfzWtF2AnpK9RQ"
+    assert half_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y", "RS256") == "77QmUPtjPfzWtF2AnpK9RQ"
+
+
+@pytest.mark.parametrize(
+    ("alg", "hashed"), [("RS256", sha256), ("PS256", sha256), ("ES256", sha256), ("EdDSA", sha512)]
+)
+def test_at_hash_is_half_of_the_hash_that_the_algorithm_uses(alg: str, hashed: Any) -> None:
+    digest = hashed(b"a.b.c").digest()
+    expected = urlsafe_b64encode(digest[: len(digest) // 2]).decode().rstrip("=")
+    assert half_hash("a.b.c", alg) == expected
+    assert len(expected) == {sha256: 22, sha512: 43}[hashed]
 
 
 def test_further_claims_never_replace_ours() -> None:

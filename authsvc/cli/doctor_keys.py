@@ -1,0 +1,97 @@
+"""What is wrong with keys, and with what clients want of them: a part of `authsvc doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from authsvc.cli.console import duration, plural, relative
+from authsvc.cli.doctor import Finding
+from authsvc.flows.manage_clients import algorithms_of
+from authsvc.keyring.phases import Phase, phases_at, signer
+from authsvc.keyring.policy import ALWAYS
+from authsvc.keyring.records import SigningKey
+from authsvc.keyring.reseal import kids_under
+from authsvc.keyring.seal import SealError
+from authsvc.oauth.records import Client
+from authsvc.runtime import Runtime
+from authsvc.store import clients, keys
+
+
+async def examine_keys(runtime: Runtime, now: datetime) -> list[Finding]:
+    """Raises StoreUnavailable."""
+    rows = await keys.everything(runtime.db)
+    try:
+        runtime.keyring.load(rows, now, runtime.settings.jwks_max_age)
+    except SealError as error:
+        return [
+            Finding("signing keys", "FAIL", str(error), "restore the master key file that belongs to this database")
+        ]
+    known = await clients.everyone(runtime.db)
+    return [
+        _opened(runtime, rows),
+        *_sealed(runtime, rows, now),
+        *(finding for alg in runtime.key_life.algorithms for finding in _line(runtime, rows, now, alg)),
+        *_wishes(runtime, known, rows, now),
+    ]
+
+
+def _opened(runtime: Runtime, rows: Sequence[SigningKey]) -> Finding:
+    if runtime.keyring.unopened:
+        return Finding(
+            "signing keys", "FAIL", f"the master key does not open {' '.join(runtime.keyring.unopened)}",
+            "put the master key that sealed them back into the file, below the current one",
+        )  # fmt: skip
+    return Finding("signing keys", "ok", f"{len(rows)}, and the master key opens all that are published")
+
+
+def _sealed(runtime: Runtime, rows: Sequence[SigningKey], now: datetime) -> Iterator[Finding]:
+    """A change of the master key that was begun."""
+    current = runtime.master.current_id
+    others = {key_id: kids for key_id, kids in kids_under(rows, now).items() if key_id != current}
+    if others:
+        under = ", ".join(f"{plural(len(kids), 'signing key')} under {key_id}" for key_id, kids in others.items())
+        yield Finding("seals", "warn", f"master key {current} is current, and {under}", "authsvc keys reseal")
+
+
+def _line(runtime: Runtime, rows: Sequence[SigningKey], now: datetime, alg: str) -> Iterator[Finding]:
+    """The key that signs, and the one that follows."""
+    name, option = ("", "") if alg == ALWAYS else (f" {alg}", f" --alg {alg}")
+    phases = phases_at(rows, now)
+    following = [row for row in rows if row.alg == alg and phases[row.kid] is Phase.ANNOUNCED]
+    first = min(following, key=lambda row: row.signs_from, default=None)
+    current = signer(rows, now, alg)
+    if current is None or runtime.keyring.signing_kid(now, alg) is None:
+        if alg != ALWAYS and first is not None:
+            yield Finding(f"signing{name}", "ok", f"the first key signs {relative(first.signs_from, now)}")
+            return
+        yield Finding(f"signing{name}", "FAIL", "no key may sign now", f"authsvc keys generate{option}")
+        return
+    yield Finding(f"signing{name}", "ok", f"{current.kid} signs, for {duration(now - current.signs_from)}")
+    if first is None:
+        yield Finding(
+            f"successor{name}",
+            "warn",
+            "no key is announced: should this one leak, verifiers would not know the next",
+            f"let a replica run, or authsvc keys generate{option}",
+        )
+    else:
+        yield Finding(f"successor{name}", "ok", f"{first.kid} signs {relative(first.signs_from, now)}")
+
+
+def _wishes(runtime: Runtime, known: Sequence[Client], rows: Sequence[SigningKey], now: datetime) -> Iterator[Finding]:
+    """Clients whose tokens cannot be signed, or soon cannot."""
+    wanted: dict[str, list[str]] = {}
+    for client in known:
+        for alg in algorithms_of(client):
+            wanted.setdefault(alg, []).append(client.id)
+    for alg, ids in sorted(wanted.items()):
+        unsigned = signer(rows, now, alg) is None
+        if alg == ALWAYS or not (unsigned or alg not in runtime.key_life.algorithms):
+            continue
+        names = " ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
+        state = "no key signs with it: 503" if unsigned else "the key policy has it no more, so its keys run out"
+        do = f"add {alg} to the key policy's algorithms, or `authsvc clients choose-alg`"
+        if alg in runtime.key_life.algorithms:
+            do = "`authsvc keys plan` says when one will; else `authsvc clients choose-alg`"
+        yield Finding(f"clients with {alg}", "warn", f"{names}: {state}", do)

@@ -1,0 +1,149 @@
+"""`authsvc keys plan`: what will happen to the signing keys, as a time line and a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from authsvc.cli.console import json_option, relative, show_json, show_table
+
+if TYPE_CHECKING:
+    from authsvc.keyring.forecast import Forecast
+    from authsvc.runtime import Runtime
+
+WIDTH = 100
+_LABEL = 26
+_TICKS = 4
+_MARKS = {"announced": ".", "signing": "#", "retired": "-"}
+_LONGEST = timedelta(days=3650)
+
+
+@click.command()
+@click.option("--until", "span", metavar="SPAN", help="How far to look, such as '365 d' or '12 h'.")
+@json_option
+def plan(span: str | None, as_json: bool) -> None:
+    """Show what will happen to the signing keys.
+
+    What, when, and whether anything is overdue; it changes nothing. It takes the steps that the replicas will take,
+    over the keys there are: also for keys that are yet to be made. How long each step lasts is the key policy's to say
+    (AUTHSVC_KEY_POLICY_FILE).
+
+    \b
+    Examples:
+      authsvc keys plan
+      authsvc keys plan --until '2 d'
+      authsvc keys plan --json | jq -r '.events[] | select(.event == "signs") | .at'
+    """
+    from authsvc.cli.running import operate
+    from authsvc.flows.manage_keys import policy_in_force
+    from authsvc.keyring.forecast import forecast, horizon
+    from authsvc.store import keys
+
+    ahead = None if span is None else _read(span)
+
+    async def work(runtime: Runtime) -> Forecast:
+        policy, now = await policy_in_force(runtime), runtime.clock.now()
+        rows = await keys.everything(runtime.db)
+        return forecast(rows, now, policy, runtime.key_life.algorithms, now + (ahead or horizon(policy)))
+
+    found = operate(work)
+    if as_json:
+        show_json(as_document(found))
+        return
+    click.echo("\n".join((*summary(found), "", *timeline(found), "")))
+    show_table(
+        ("WHEN (UTC)", "IN", "KEY", "ALG", "WHAT"),
+        [(f"{e.at:%Y-%m-%d %H:%M:%S}", relative(e.at, found.now), e.kid, e.alg, e.what) for e in found.events],
+        empty=f"Nothing happens before {_time(found.until)}.",
+    )
+
+
+def _read(span: str) -> timedelta:
+    from authsvc.keyring.policy import read_span
+
+    try:
+        ahead = read_span(span)
+    except ValueError as error:
+        raise click.UsageError(f"--until: {error}") from None
+    if not timedelta() < ahead <= _LONGEST:
+        raise click.UsageError(f"--until: from 1 s to {_LONGEST.days} d")
+    return ahead
+
+
+def summary(found: Forecast) -> Iterator[str]:
+    """What somebody must do, or that nobody must."""
+    for duty in found.overdue:
+        since = f", since {_when(duty.at, found.now)}" if duty.at < found.now else ""
+        yield f"OVERDUE: the next {duty.alg} key{since}."
+    if found.overdue:
+        yield "Any replica does this within a second of its start. After that:"
+    if found.duty is None:
+        yield f"No replica is needed before {_time(found.until)}."
+    else:
+        yield f"No replica is needed until {_when(found.duty.at, found.now)}: the next {found.duty.alg} key."
+    for line in found.lines:
+        if line.kid is not None:
+            end = f"until {_when(line.until, found.now)}" if line.until else "without end"
+            yield f"{line.alg}: the keys there are sign {end}."
+            continue
+        first = next((event for event in found.events if (event.alg, event.what) == (line.alg, "signs")), None)
+        yield f"{line.alg}: no key signs now" + (f"; one does from {_when(first.at, found.now)} on." if first else ".")
+
+
+def _when(at: datetime, now: datetime) -> str:
+    return f"{_time(at)} ({relative(at, now)})"
+
+
+def timeline(found: Forecast) -> Iterator[str]:
+    """A line for each key, its phase in each column; at most WIDTH columns of ASCII."""
+    from authsvc.keyring.phases import phases_at
+
+    columns = WIDTH - _LABEL
+    span = found.until - found.now
+    lives: dict[str, list[str]] = {key.kid: [] for key in found.keys}
+    for column in range(columns):
+        at = found.now + span * ((column + 0.5) / columns)
+        there = phases_at([key for key in found.keys if key.announced_at <= at], at)
+        for kid, life in lives.items():
+            phase = there.get(kid)
+            life.append(_MARKS.get(phase, " ") if phase else " ")
+    ticks = [found.now + span * (tick / _TICKS) for tick in range(_TICKS)]
+    yield " " * _LABEL + "".join(_tick(at, span).ljust(columns // _TICKS) for at in ticks).rstrip()
+    for key in sorted(found.keys, key=lambda key: (key.alg, key.signs_from)):
+        drawn = "".join(lives[key.kid]).rstrip()
+        if drawn:
+            label = key.kid if key.kid in found.made else f"{key.kid[:12]}.."
+            yield f"{label:<17}  {key.alg:<5}  {drawn}"
+    yield " " * _LABEL + ", ".join(f"{mark} {word}" for word, mark in _MARKS.items())
+
+
+def _tick(at: datetime, span: timedelta) -> str:
+    if span >= timedelta(days=4):
+        return f"{at:%Y-%m-%d}"
+    return f"{at:%d. %H:%M}" if span >= timedelta(hours=4) else f"{at:%H:%M:%S}"
+
+
+def as_document(found: Forecast) -> dict[str, Any]:
+    """For scripts. A key that is yet to be made has no kid, but a name."""
+
+    def named(kid: str) -> dict[str, str | None]:
+        return {"kid": None if kid in found.made else kid, "name": kid}
+
+    return {
+        "now": found.now,
+        "until": found.until,
+        "overdue": [{"alg": duty.alg, "since": duty.at} for duty in found.overdue],
+        "replica_needed": {"alg": found.duty.alg, "at": found.duty.at} if found.duty else None,
+        "lines": [
+            {"alg": line.alg, "signing_kid": line.kid, "signs_until_without_replicas": line.until}
+            for line in found.lines
+        ],
+        "events": [{"at": e.at, "event": e.what, "alg": e.alg, **named(e.kid)} for e in found.events],
+    }
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
