@@ -19,6 +19,7 @@ from authsvc.oauth.exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from authsvc.oauth.exchange import Exchange
 from authsvc.oauth.id_token import ID_TOKEN_TYPE, half_hash, id_token_claims
 from authsvc.oauth.records import Client
+from authsvc.oauth.refresh_token import RefreshToken, encode
 from authsvc.oauth.subject import subject_of
 from authsvc.runtime import Runtime
 
@@ -34,6 +35,55 @@ class Tokens:
     refresh_token_expires_in: int | None = None
     id_token: str | None = field(repr=False, default=None)
     issued_token_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """What an ID token says besides who logged in, when and how. `about`: further claims about the person."""
+
+    nonce: str | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+def session_tokens(
+    runtime: Runtime,
+    client: Client,
+    person: Person,
+    *,
+    grant_type: str,
+    scope: tuple[str, ...],
+    audience: Sequence[str],
+    now: datetime,
+    expires_at: datetime,
+    dpop_jkt: str,
+    refresh_token: RefreshToken | None,
+    identified: Identified | None = None,
+) -> Tokens:
+    """What a session gives to a client. `expires_at`: the grant's end; `refresh_token`: None where the client gets
+    none; `identified`: what its ID token says, None for no ID token. See `access_token`. Raises Unavailable."""
+    token, lifetime = access_token(
+        runtime, client, grant_type=grant_type, scope=scope, audience=audience, person=person, dpop_jkt=dpop_jkt,
+        now=now, session_expires_at=expires_at,
+    )  # fmt: skip
+    return Tokens(
+        access_token=token,
+        expires_in=lifetime,
+        scope=scope,
+        refresh_token=_encoded(runtime, client, refresh_token) if refresh_token else None,
+        refresh_token_expires_in=max(0, int((expires_at - now).total_seconds())) if refresh_token else None,
+        id_token=_id_token(runtime, client, person, identified, access_token=token, now=now) if identified else None,
+    )
+
+
+def gets_refresh_token(client: Client, scope: Sequence[str]) -> bool:
+    """By policy: frontends of the house always, others where `offline_access` was granted (OIDC Core section 11)."""
+    return "refresh_token" in client.grant_types and (client.first_party or "offline_access" in scope)
+
+
+def _encoded(runtime: Runtime, client: Client, token: RefreshToken) -> str:
+    key = runtime.refresh_mac_key(token.key_id)
+    assert key is not None
+    return encode(token, key, client.id)
 
 
 def access_token(
@@ -104,17 +154,9 @@ def exchanged_token(
     return token, expires_at - issued_at
 
 
-def id_token(
-    runtime: Runtime,
-    client: Client,
-    *,
-    person: Person,
-    access_token: str,
-    now: datetime,
-    nonce: str | None = None,
-    about: Mapping[str, Any] | None = None,
+def _id_token(
+    runtime: Runtime, client: Client, person: Person, identified: Identified, *, access_token: str, now: datetime
 ) -> str:
-    """An ID token beside an access token. `about`: further claims about the person."""
     alg = client.id_token_signed_response_alg
     claims = id_token_claims(
         issuer=runtime.settings.issuer,
@@ -122,9 +164,9 @@ def id_token(
         person=person,
         issued_at=int(now.timestamp()),
         at_hash=half_hash(access_token, alg),
-        nonce=nonce,
+        nonce=identified.nonce,
         jti=urlsafe_b64encode(runtime.entropy(16)).decode("ascii").rstrip("="),
-        about=about or {},
+        about=identified.about,
     )
     return signed(runtime, claims, ID_TOKEN_TYPE, now, alg)
 

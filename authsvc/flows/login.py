@@ -18,12 +18,12 @@ from authsvc.flows.authenticate_person import (
     lifetime,
     refused,
 )
-from authsvc.flows.issue import Tokens, access_token, person_of, require_keys
+from authsvc.flows.issue import Tokens, person_of, require_keys, session_tokens
 from authsvc.oauth.claims import audience_of
 from authsvc.oauth.dpop import bound_key
 from authsvc.oauth.errors import Rejected, UnauthorizedClientError
 from authsvc.oauth.records import Client, User
-from authsvc.oauth.refresh_token import RefreshToken, encode
+from authsvc.oauth.refresh_token import RefreshToken
 from authsvc.runtime import Runtime
 from authsvc.store import sessions
 
@@ -82,18 +82,8 @@ async def _begin(runtime: Runtime, client: Client, attempt: Attempt, person: Aut
     who = person_of(
         runtime, client, user_id=user.id, session_id=session_id, auth_time=begun.now, amr=AMR, roles=user.roles
     )
-    token, seconds = access_token(
-        runtime, client, grant_type="password_login", scope=client.scopes, audience=audience,
-        person=who, dpop_jkt=dpop_jkt, now=begun.now,
-        session_expires_at=begun.expires_at,
+    tokens = session_tokens(
+        runtime, client, who, grant_type="password_login", scope=client.scopes, audience=audience, now=begun.now,
+        expires_at=begun.expires_at, dpop_jkt=dpop_jkt, refresh_token=first,
     )  # fmt: skip
-    key = runtime.refresh_mac_key(first.key_id)
-    assert key is not None
-    tokens = Tokens(
-        access_token=token,
-        expires_in=seconds,
-        scope=client.scopes,
-        refresh_token=encode(first, key, client.id),
-        refresh_token_expires_in=int((begun.expires_at - begun.now).total_seconds()),
-    )
     return LoggedIn(tokens, user, session_id, remember_me, person.device, begun.now)

@@ -8,7 +8,7 @@ from functools import partial
 from time import monotonic
 
 from authsvc.flows.acknowledge import acknowledge
-from authsvc.flows.issue import Tokens, access_token, id_token, person_of, require_keys
+from authsvc.flows.issue import Identified, Tokens, gets_refresh_token, person_of, require_keys, session_tokens
 from authsvc.oauth.authorization import read_resources
 from authsvc.oauth.code import Code, challenge_of, decode, verifier_well_formed
 from authsvc.oauth.dpop import bound_key
@@ -21,7 +21,7 @@ from authsvc.oauth.errors import (
 )
 from authsvc.oauth.id_token import claims_about
 from authsvc.oauth.records import Client
-from authsvc.oauth.refresh_token import RefreshToken, encode
+from authsvc.oauth.refresh_token import RefreshToken
 from authsvc.runtime import Runtime
 from authsvc.store import audit, codes, sessions
 from authsvc.store.codes import Redeemed
@@ -88,31 +88,13 @@ def _answer(
         runtime, client, user_id=done.user.id, session_id=done.session_id, auth_time=done.auth_time, amr=done.amr,
         roles=done.user.roles,
     )  # fmt: skip
-    token, lifetime = access_token(
-        runtime, client, grant_type=GRANT_TYPE, scope=done.scope, audience=audience, person=person,
-        dpop_jkt=dpop_jkt, now=done.now, session_expires_at=done.expires_at,
+    about = claims_about(done.user, (), done.claims.get("id_token", ()))
+    return session_tokens(
+        runtime, client, person, grant_type=GRANT_TYPE, scope=done.scope, audience=audience, now=done.now,
+        expires_at=done.expires_at, dpop_jkt=dpop_jkt,
+        refresh_token=first if gets_refresh_token(client, done.scope) else None,
+        identified=Identified(done.nonce, about) if "openid" in done.scope else None,
     )  # fmt: skip
-    signed = None
-    if "openid" in done.scope:
-        about = claims_about(done.user, (), done.claims.get("id_token", ()))
-        signed = id_token(
-            runtime, client, person=person, access_token=token, now=done.now, nonce=done.nonce, about=about
-        )
-    refreshable = "refresh_token" in client.grant_types and (client.first_party or "offline_access" in done.scope)
-    return Tokens(
-        access_token=token,
-        expires_in=lifetime,
-        scope=done.scope,
-        refresh_token=_encoded(runtime, client, first) if refreshable else None,
-        refresh_token_expires_in=max(0, int((done.expires_at - done.now).total_seconds())) if refreshable else None,
-        id_token=signed,
-    )
-
-
-def _encoded(runtime: Runtime, client: Client, first: RefreshToken) -> str:
-    key = runtime.refresh_mac_key(first.key_id)
-    assert key is not None
-    return encode(first, key, client.id)
 
 
 async def _twice_at_most(redeem: Callable[[], Awaitable[Redeemed | None]]) -> Redeemed | None:

@@ -6,14 +6,13 @@ PostgreSQL decides, and remembers how fast the device may ask: the same on every
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
 from authsvc import metrics
 from authsvc.flows.authenticate_person import lifetime
 from authsvc.flows.authorize_device import GRANT_TYPE
-from authsvc.flows.issue import Tokens, access_token, id_token, person_of, require_keys
+from authsvc.flows.issue import Identified, Tokens, gets_refresh_token, person_of, require_keys, session_tokens
 from authsvc.oauth.device_code import decode
 from authsvc.oauth.dpop import bound_key
 from authsvc.oauth.errors import (
@@ -28,7 +27,7 @@ from authsvc.oauth.errors import (
     UnauthorizedClientError,
 )
 from authsvc.oauth.records import Client
-from authsvc.oauth.refresh_token import RefreshToken, encode
+from authsvc.oauth.refresh_token import RefreshToken
 from authsvc.runtime import Runtime
 from authsvc.store import device_requests
 from authsvc.store.device_requests import Begun
@@ -93,20 +92,9 @@ def _answer(
         runtime, client, user_id=done.user_id, session_id=session_id, auth_time=done.auth_time, amr=done.amr,
         roles=done.roles,
     )  # fmt: skip
-    token, seconds = access_token(
-        runtime, client, grant_type=GRANT_TYPE, scope=done.scope, audience=done.audience, person=person,
-        dpop_jkt=dpop_jkt, now=done.now, session_expires_at=done.expires_at,
+    return session_tokens(
+        runtime, client, person, grant_type=GRANT_TYPE, scope=done.scope, audience=done.audience, now=done.now,
+        expires_at=done.expires_at, dpop_jkt=dpop_jkt,
+        refresh_token=first if gets_refresh_token(client, done.scope) else None,
+        identified=Identified() if "openid" in done.scope else None,
     )  # fmt: skip
-    tokens = Tokens(access_token=token, expires_in=seconds, scope=done.scope)
-    if "openid" in done.scope:
-        signed = id_token(runtime, client, person=person, access_token=token, now=done.now)
-        tokens = replace(tokens, id_token=signed)
-    if "refresh_token" in client.grant_types and (client.first_party or "offline_access" in done.scope):
-        key = runtime.refresh_mac_key(first.key_id)
-        assert key is not None
-        tokens = replace(
-            tokens,
-            refresh_token=encode(first, key, client.id),
-            refresh_token_expires_in=max(0, int((done.expires_at - done.now).total_seconds())),
-        )
-    return tokens

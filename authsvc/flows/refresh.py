@@ -9,7 +9,7 @@ from functools import partial
 
 from authsvc import metrics
 from authsvc.flows.acknowledge import acknowledge
-from authsvc.flows.issue import Tokens, access_token, person_of, require_keys
+from authsvc.flows.issue import Tokens, person_of, require_keys, session_tokens
 from authsvc.oauth.authorization import read_resources
 from authsvc.oauth.errors import (
     InvalidDpopProofError,
@@ -22,7 +22,7 @@ from authsvc.oauth.errors import (
     Unavailable,
 )
 from authsvc.oauth.records import Client, Refreshed
-from authsvc.oauth.refresh_token import RefreshToken, decode, encode
+from authsvc.oauth.refresh_token import RefreshToken, decode
 from authsvc.oauth.scope import narrow, parse_scope
 from authsvc.runtime import Runtime
 from authsvc.store import audit, grants, sessions
@@ -100,25 +100,16 @@ def _answer(
     dpop_jkt: str,
 ) -> Tokens:
     scope = narrow(done.scope, asked)
-    key = runtime.refresh_mac_key(presented.key_id)
     assert scope is not None
-    assert key is not None
     person = person_of(
         runtime, client, user_id=done.user_id, session_id=done.session_id, auth_time=done.auth_time, amr=done.amr,
         roles=done.roles,
     )  # fmt: skip
-    token, lifetime = access_token(
-        runtime, client, grant_type=GRANT_TYPE, scope=scope, audience=audience, person=person,
-        dpop_jkt=dpop_jkt, now=done.now, session_expires_at=done.expires_at,
-    )  # fmt: skip
     # No ID token (OIDC Core section 12.2 leaves it to us): nobody has logged in, and it would double the cost.
-    return Tokens(
-        access_token=token,
-        expires_in=lifetime,
-        scope=scope,
-        refresh_token=encode(presented.at_generation(done.generation), key, client.id),
-        refresh_token_expires_in=max(0, int((done.expires_at - done.now).total_seconds())),
-    )
+    return session_tokens(
+        runtime, client, person, grant_type=GRANT_TYPE, scope=scope, audience=audience, now=done.now,
+        expires_at=done.expires_at, dpop_jkt=dpop_jkt, refresh_token=presented.at_generation(done.generation),
+    )  # fmt: skip
 
 
 async def _check_resource(runtime: Runtime, client: Client, presented: RefreshToken, wanted: tuple[str, ...]) -> None:
