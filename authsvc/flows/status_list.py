@@ -1,13 +1,15 @@
 """GET /statuslists/{id}: a list is computed from PostgreSQL, signed, and sent from memory until it is too old for it.
 
-Whoever asks meanwhile gets the same bytes, so nobody can make us sign or ask PostgreSQL more often than once a list and
-worker in that time. A list that is too old is never sent: with PostgreSQL away we cannot know what was revoked at
-another replica, and a verifier's own policy is better than a promise of ours that does not hold.
+Whoever asks meanwhile gets the same bytes, also at other workers, who find them in Redis; so nobody can make us sign or
+ask PostgreSQL more often than once a list in that time (without Redis once a worker). A list that is too old is never
+sent: with PostgreSQL away we cannot know what was revoked at another replica, and a verifier's own policy is better
+than a promise of ours that does not hold.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from hashlib import sha256
 from time import monotonic
 from typing import Any
@@ -20,6 +22,7 @@ from authsvc.oauth.status_list import (
     BLOCKS,
     STATUS_LIST_TYPE,
     ListName,
+    Waits,
     encode,
     read_name,
     status_list_claims,
@@ -27,6 +30,7 @@ from authsvc.oauth.status_list import (
 )
 from authsvc.runtime import Runtime
 from authsvc.store import status_lists
+from authsvc.store.errors import StoreUnavailable
 from authsvc.store.status_lists import ListMemory, SignedList
 
 SLICES_SECONDS = 0.2
@@ -102,25 +106,49 @@ def _heard(done: asyncio.Task[Any]) -> None:
 
 async def _build(runtime: Runtime, name: ListName) -> SignedList:
     memory, settings = runtime.status_lists, runtime.settings
-    async with memory.building:  # one after the other: a worker has better things to do with its connections
-        started = monotonic()
-        # The time before the question: whatever was revoked until then is in the answer.
-        now = runtime.clock.now()
-        void = await status_lists.void_indices(runtime.db, salt=name.salt, part=name.part, block=BLOCK, blocks=BLOCKS)
-        lst = await asyncio.to_thread(encode, void)
-        wait = waits(settings.status_list_seconds, settings.sync_interval_seconds)
-        claims = status_list_claims(
-            issuer=settings.issuer, name=name, lst=lst, issued_at=int(now.timestamp()), ttl_seconds=wait.ttl,
-            exp_seconds=settings.status_list_seconds + settings.clock_skew_seconds,
-        )  # fmt: skip
-        try:
-            body = runtime.keyring.sign(claims, typ=STATUS_LIST_TYPE, now=now).encode("ascii")
-        except NoSigningKey as error:
-            raise Unavailable("no_signing_key", retry_after=5) from error
-        metrics.status_list_seconds.observe(monotonic() - started)
-    built_at = now.timestamp()
-    signed = SignedList(body, f'"{sha256(body).hexdigest()[:32]}"', built_at, built_at + wait.sent, name.ends_at)
-    for over in [text for text, known in memory.signed.items() if known.ends_at <= built_at]:
+    wait = waits(settings.status_list_seconds, settings.sync_interval_seconds)
+    signed = await _shared(runtime, name, wait)
+    if signed is None:
+        async with memory.building:  # one after the other: a worker has better things to do with its connections
+            with metrics.status_list_seconds.time():
+                signed = await _signed(runtime, name, wait)
+        with suppress(StoreUnavailable):
+            await status_lists.share(runtime.redis, str(name), signed, wait.sent)
+    for over in [text for text, known in memory.signed.items() if known.ends_at <= signed.built_at]:
         del memory.signed[over]
     memory.signed[str(name)] = signed
     return signed
+
+
+async def _shared(runtime: Runtime, name: ListName, wait: Waits) -> SignedList | None:
+    """What another worker built, if it may still be sent: it says itself how old it is."""
+    with suppress(StoreUnavailable):
+        found = await status_lists.shared(runtime.redis, str(name))
+        if found is not None and runtime.clock.seconds() < found[0] + wait.sent:
+            return _ready(name, *found, wait)
+    return None
+
+
+async def _signed(runtime: Runtime, name: ListName, wait: Waits) -> SignedList:
+    """A list as PostgreSQL knows it now. Raises StoreUnavailable, Unavailable."""
+    settings = runtime.settings
+    # The time before the question: whatever was revoked until then is in the answer.
+    now = runtime.clock.now()
+    void = await status_lists.void_indices(runtime.db, salt=name.salt, part=name.part, block=BLOCK, blocks=BLOCKS)
+    claims = status_list_claims(
+        issuer=settings.issuer,
+        name=name,
+        lst=await asyncio.to_thread(encode, void),
+        issued_at=int(now.timestamp()),
+        ttl_seconds=wait.ttl,
+        exp_seconds=settings.status_list_seconds + settings.clock_skew_seconds,
+    )
+    try:
+        body = runtime.keyring.sign(claims, typ=STATUS_LIST_TYPE, now=now).encode("ascii")
+    except NoSigningKey as error:
+        raise Unavailable("no_signing_key", retry_after=5) from error
+    return _ready(name, now.timestamp(), body, wait)
+
+
+def _ready(name: ListName, built_at: float, body: bytes, wait: Waits) -> SignedList:
+    return SignedList(body, f'"{sha256(body).hexdigest()[:32]}"', built_at, built_at + wait.sent, name.ends_at)

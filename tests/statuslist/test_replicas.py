@@ -41,11 +41,15 @@ async def test_a_killed_process_loses_its_block_and_no_index_is_given_twice(
             places += [place(await lists.own_token()) for _ in range(40) for lists in (living, Lists(three))]
         places += [place(token) for token in (early, other, late)]
         assert len(set(places)) == len(places) == 163
-        lost = place(late)[1] // BLOCK
-        assert not [at for at in places[80:160] if at[1] // BLOCK == lost], "nobody else is given the lost block"
+        path, lost = place(late)[0], place(late)[1] // BLOCK
+        others = [(at, index // BLOCK) for at, index in places[80:160]]
+        assert (path, lost) not in others, "nobody else is given the lost block"
 
         aged = await sql.execute(
-            "UPDATE status_blocks SET heard_at = heard_at - interval '15 seconds' WHERE number = $1", lost
+            """UPDATE status_blocks SET heard_at = heard_at - interval '15 seconds'
+               WHERE salt = split_part($1, '-', 2) AND number = $2""",
+            path,
+            lost,
         )
         assert aged == "UPDATE 1"
         assert await living.until_void(late) < 3
