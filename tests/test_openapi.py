@@ -260,6 +260,7 @@ async def test_a_status_list_is_as_documented(house: Service) -> None:
     same = await house.http.get(path, headers={"If-None-Match": answer.headers["etag"]})
     assert is_documented(same, at).status_code == 304
     assert is_documented(await house.http.get("/statuslists/x"), at).status_code == 404
+    assert is_documented(await house.http.get(path, params={"time": "1"}), at).status_code == 501
 
 
 async def test_refusals_are_as_documented(house: Service) -> None:

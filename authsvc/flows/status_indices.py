@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -53,20 +53,26 @@ def index_ready(runtime: Runtime, client: Client) -> bool:
     return indices.spare(_slice_for(runtime, life)) >= SCARCE
 
 
-@asynccontextmanager
-async def index_at_hand(runtime: Runtime, client: Client) -> AsyncIterator[None]:
-    """Around every request for a token, before anything is committed for it: inside, there is an index for it, however
-    many others are on their way. Raises StoreUnavailable."""
-    if not _may_name_list(runtime, client):
-        yield
-        return
-    if not index_ready(runtime, client):
-        await _lease(runtime, _slice_for(runtime, _life(runtime, client)), SCARCE)
-    runtime.status_indices.waiting += 1
-    try:
-        yield
-    finally:
-        runtime.status_indices.waiting -= 1
+class IndexAtHand:
+    """`async with`, around every request for a token, before anything is committed for it: inside, there is an index
+    for it, however many others are on their way. Raises StoreUnavailable. A class, for it is on the hottest paths."""
+
+    __slots__ = ("_client", "_promised", "_runtime")
+
+    def __init__(self, runtime: Runtime, client: Client) -> None:
+        self._runtime, self._client, self._promised = runtime, client, False
+
+    async def __aenter__(self) -> None:
+        runtime, client = self._runtime, self._client
+        if _may_name_list(runtime, client):
+            if not index_ready(runtime, client):
+                await _lease(runtime, _slice_for(runtime, _life(runtime, client)), SCARCE)
+            runtime.status_indices.waiting += 1
+            self._promised = True
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._promised:
+            self._runtime.status_indices.waiting -= 1
 
 
 def give_index(runtime: Runtime, client: Client, claims: Mapping[str, Any], now: datetime) -> dict[str, Any]:

@@ -141,7 +141,7 @@ WITH lost AS (
 ), void AS MATERIALIZED (
     SELECT kind, jsonb_object_agg(subject, not_before) AS subjects
     FROM (SELECT kind, subject, floor(extract(epoch FROM max(not_before)))::bigint AS not_before
-          FROM revocations GROUP BY kind, subject) AS revoked
+          FROM revocations WHERE expires_at > now() GROUP BY kind, subject) AS revoked
     GROUP BY kind
 )
 SELECT ARRAY(

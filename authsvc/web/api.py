@@ -21,7 +21,7 @@ from authsvc.passwords import MAX_PASSWORD_BYTES
 from authsvc.web.browser import DEVICE, DEVICE_COOKIE_SECONDS, cookie, set_cookie
 from authsvc.web.dpop import proved_key, shown_proof
 from authsvc.web.http import Reply, Request, flag, json_reply, malformed, text
-from authsvc.web.issuing import issuing
+from authsvc.web.issuing import Issuing
 from authsvc.web.token import token_response
 
 MAX_EMAIL = 320
@@ -45,7 +45,7 @@ async def api_login(request: Request) -> Reply:
         device=cookie(request, DEVICE),
     )
     request.grant_type = "password_login"
-    async with issuing(request, client) as dpop_jkt:
+    async with Issuing(request, client) as dpop_jkt:
         done = await login(request.runtime, client, attempt, dpop_jkt=dpop_jkt)
     request.user_id, request.session_id = str(done.user.id), str(done.session_id)
     answer = {
@@ -61,7 +61,7 @@ async def api_refresh(request: Request) -> Reply:
     members = await request.json()
     client = await _client(request, members)
     request.grant_type = GRANT_TYPE
-    async with issuing(request, client) as dpop_jkt:
+    async with Issuing(request, client) as dpop_jkt:
         tokens = await refresh(
             request.runtime,
             client,

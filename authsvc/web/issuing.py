@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
-from authsvc.flows.status_indices import index_at_hand
+from authsvc.flows.status_indices import IndexAtHand
 from authsvc.oauth.records import Client
 from authsvc.web.dpop import proved_key
 from authsvc.web.http import Request
 
 
-@asynccontextmanager
-async def issuing(request: Request, client: Client) -> AsyncIterator[str]:
-    """The key that the tokens will be bound to ('' for none: see `proved_key`), and room in a status list where they
-    need it. Raises Rejected, StoreUnavailable."""
-    dpop_jkt = await proved_key(request, client)
-    async with index_at_hand(request.runtime, client):
-        yield dpop_jkt
+class Issuing:
+    """`async with Issuing(request, client) as dpop_jkt`: the key that the tokens will be bound to ('' for none: see
+    `proved_key`), and room in a status list where they need it. Raises Rejected, StoreUnavailable."""
+
+    __slots__ = ("_client", "_index", "_request")
+
+    def __init__(self, request: Request, client: Client) -> None:
+        self._request, self._client = request, client
+        self._index = IndexAtHand(request.runtime, client)
+
+    async def __aenter__(self) -> str:
+        dpop_jkt = await proved_key(self._request, self._client)
+        await self._index.__aenter__()
+        return dpop_jkt
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._index.__aexit__(*error)

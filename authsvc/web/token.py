@@ -24,7 +24,7 @@ from authsvc.web.accept import prefers
 from authsvc.web.cors import origin_of_client
 from authsvc.web.dpop import proved_key
 from authsvc.web.http import NO_STORE, Reply, Request, json_reply, malformed
-from authsvc.web.issuing import issuing
+from authsvc.web.issuing import Issuing
 
 Form = dict[str, str]
 _JWT_ANSWER = (b"content-type", f"application/{INTROSPECTION_TYPE}".encode("ascii"))
@@ -64,7 +64,7 @@ async def token(request: Request) -> Reply:
         raise Rejected(UnsupportedGrantTypeError("This grant type is not supported."), "grant_type_unsupported")
     request.grant_type = grant_type
     client = await _client(request, form)
-    async with issuing(request, client) as dpop_jkt:
+    async with Issuing(request, client) as dpop_jkt:
         return json_reply(token_response(await grant(request.runtime, client, form, dpop_jkt), dpop_jkt))
 
 

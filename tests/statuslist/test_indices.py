@@ -12,7 +12,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from authsvc.flows.status_indices import give_back, give_index, index_at_hand, keep_once, write_down
+from authsvc.flows.status_indices import IndexAtHand, give_back, give_index, keep_once, write_down
 from authsvc.oauth.exchange import ACCESS_TOKEN
 from authsvc.oauth.exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from authsvc.oauth.status_list import BLOCK, CAPACITY, REQUEST_SECONDS, SLICE_SECONDS, slice_end
@@ -111,7 +111,7 @@ async def test_a_promise_holds_however_many_are_on_their_way(listed: None, runti
     number, all_in, entered = BLOCK + 400, asyncio.Event(), []
 
     async def issue() -> tuple[str, int]:
-        async with index_at_hand(runtime, MACHINE):
+        async with IndexAtHand(runtime, MACHINE):
             entered.append(1)
             if len(entered) == number:
                 all_in.set()
@@ -126,7 +126,7 @@ async def test_a_promise_holds_however_many_are_on_their_way(listed: None, runti
 
 async def test_a_request_that_fails_gives_its_promise_back(listed: None, runtime: Runtime) -> None:
     with pytest.raises(ZeroDivisionError):
-        async with index_at_hand(runtime, MACHINE):
+        async with IndexAtHand(runtime, MACHINE):
             raise ZeroDivisionError
     assert runtime.status_indices.waiting == 0
 
@@ -141,7 +141,7 @@ async def test_the_end_of_a_slice_between_promise_and_token_is_no_matter(
     real = runtime.clock.seconds
     moved = crossing - before - real()
     monkeypatch.setattr(runtime.clock, "seconds", lambda: real() + moved)
-    async with index_at_hand(runtime, MACHINE):
+    async with IndexAtHand(runtime, MACHINE):
         moved += REQUEST_SECONDS - 1
         now = runtime.clock.now()
         uri = give_index(runtime, MACHINE, CLAIMS, now)["status_list"]["uri"]
@@ -279,11 +279,11 @@ async def test_what_is_stored_grows_with_time_not_with_tokens(
     listed: None, runtime: Runtime, sql: asyncpg.Connection
 ) -> None:
     """One row a kind of revocation for all that was issued between two writings."""
-    async with index_at_hand(runtime, MACHINE):
+    async with IndexAtHand(runtime, MACHINE):
         pass
     for number in (1, 700):
         for _ in range(number):
-            async with index_at_hand(runtime, MACHINE):
+            async with IndexAtHand(runtime, MACHINE):
                 give_index(runtime, MACHINE, CLAIMS, runtime.clock.now())
         await keep_once(runtime)
     rows = await sql.fetch(
