@@ -179,6 +179,7 @@ def open_runtime(settings: Settings, *, entropy: Callable[[int], bytes] | None =
 
 def key_surroundings(settings: Settings, longest_client: int = 0) -> Surroundings:
     """What the settings, and the longest life that a client gives its tokens (seconds), demand of keys."""
+    # A status list is believed for no longer than an ID token lives (`status_list_seconds`).
     return Surroundings(
         jwks_max_age=timedelta(seconds=settings.jwks_max_age),
         longest_token=timedelta(seconds=max(settings.access_token_seconds, ID_TOKEN_SECONDS, longest_client)),
