@@ -70,7 +70,7 @@ def generate_master(out: Path | None, add_to: Path | None) -> None:
 
 @click.command()
 @_file_argument
-@click.option("--id", "key_id", type=click.IntRange(1, 255), help="Which key; the last one of the file by default.")
+@click.option("--id", "key_id", type=click.IntRange(1, 255), help="Which key; the newest by default.")
 def promote_master(file: Path, key_id: int | None) -> None:
     """Make another master key the current one.
 
@@ -88,7 +88,7 @@ def promote_master(file: Path, key_id: int | None) -> None:
     chosen: list[int] = []
 
     def promote(text: str) -> str:
-        chosen.append(key_id or MasterKeys.parse(text).ids[-1])
+        chosen.append(key_id or max(MasterKeys.parse(text).ids))
         return with_first(text, chosen[0])
 
     change(file, promote)

@@ -401,6 +401,7 @@ def test_a_file_that_lives_elsewhere_goes_through_the_pipe(cli: Cli) -> None:
     promoted = cli("keys", "promote-master", "-", input=added.stdout)
     assert MasterKeys.parse(added.stdout).ids == (1, 2)
     assert MasterKeys.parse(promoted.stdout).ids == (2, 1)
+    assert cli("keys", "promote-master", "-", input=promoted.stdout).stdout == promoted.stdout
     assert "promote-master" in added.stderr
     assert "reseal" in promoted.stderr
 
