@@ -53,6 +53,16 @@ class CannotStart(Exception):
 
 
 Entry = tuple[Route, Endpoint]
+_WITH_PREFLIGHT = (
+    "/userinfo",
+    "/api/auth/login",
+    "/api/auth/refresh",
+    "/api/auth/logout",
+    "/api/auth/sessions",
+    "/api/auth/sessions/{id}",
+    "/api/profile/me",
+)
+"""What pages of other origins call with a token or with JSON. (A form of theirs is preflighted for DPoP alone.)"""
 
 
 def table(runtime: Runtime) -> list[Entry]:
@@ -95,7 +105,6 @@ def _for_programs(runtime: Runtime) -> list[Entry]:
         route("GET", "/static/{name}", wellknown.static),
         route("GET", "/userinfo", userinfo.userinfo_get),
         route("POST", "/userinfo", userinfo.userinfo_post),
-        route("OPTIONS", "/userinfo", cors.userinfo_preflight),
         route("OPTIONS", "/token", cors.token_preflight),
         route("OPTIONS", "/revoke", cors.token_preflight),
         prompt("POST", "/token", token.token, token.token_now),
@@ -120,6 +129,7 @@ def _for_programs(runtime: Runtime) -> list[Entry]:
         route("DELETE", "/api/auth/sessions", api.api_end_other_sessions),
         route("DELETE", "/api/auth/sessions/{id}", api.api_end_session),
         route("GET", "/api/profile/me", api.api_profile),
+        *(route("OPTIONS", path, cors.api_preflight) for path in _WITH_PREFLIGHT),
         route("GET", "/livez", wellknown.livez),
         route("GET", "/readyz", wellknown.readyz),
         route("GET", "/metrics", wellknown.metrics_page),

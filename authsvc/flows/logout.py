@@ -1,4 +1,4 @@
-"""Log out: the session ends, and with it every grant it gave."""
+"""Log out: the session ends, and with it every grant it gave. A client that is not of the house ends its own grant."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from authsvc.flows.acknowledge import acknowledge
 from authsvc.flows.person_behind import person_id
-from authsvc.flows.revoke import check_key
+from authsvc.flows.revoke import check_key, revoke
 from authsvc.keyring.verify import VerifiedClaims
 from authsvc.oauth.records import Client
 from authsvc.oauth.refresh_token import decode
@@ -15,8 +15,10 @@ from authsvc.store import grants, sessions
 
 
 async def logout_by_refresh_token(runtime: Runtime, client: Client, refresh_token: str, *, dpop_jkt: str = "") -> str:
-    """End the session that a refresh token belongs to. Unknown tokens are no error; a key that is not the token's is
-    (see `revoke`). Raises Rejected, StoreUnavailable."""
+    """End the session that a refresh token belongs to, or what a client that is not of the house has from it (see
+    CONTRIBUTING). Unknown tokens are no error; a key that is not the token's is. Raises Rejected, StoreUnavailable."""
+    if not client.first_party:
+        return await revoke(runtime, client, token=refresh_token, dpop_jkt=dpop_jkt)
     presented = decode(refresh_token, runtime.refresh_mac_key, client.id)
     seen = presented and await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
     if not seen:

@@ -19,6 +19,7 @@ from authsvc.keyring.verify import VerifiedClaims
 from authsvc.oauth.records import Client, Session, User
 from authsvc.passwords import MAX_PASSWORD_BYTES
 from authsvc.web.browser import DEVICE, DEVICE_COOKIE_SECONDS, cookie, set_cookie
+from authsvc.web.cors import any_registered_origin, origin_of_client
 from authsvc.web.dpop import proved_key, shown_proof
 from authsvc.web.http import Reply, Request, flag, json_reply, malformed, text
 from authsvc.web.issuing import Issuing
@@ -118,10 +119,12 @@ async def _client(request: Request, members: dict[str, Any]) -> Client:
         form["client_secret"] = secret
     client = await authenticate_client(request.runtime, basic, form, network=request.network)
     request.client_id = client.id
+    origin_of_client(request, client)
     return client
 
 
 async def _person(request: Request) -> VerifiedClaims:
+    await any_registered_origin(request)
     claims = await authenticate_bearer(request.runtime, request.header(b"authorization"), shown_proof(request))
     request.client_id, request.user_id, request.session_id = claims.client_id, claims.sub, claims.sid
     await first_party_only(request.runtime, claims)

@@ -1,49 +1,73 @@
 """Which pages elsewhere may read an answer (the Fetch standard's CORS): never with cookies.
 
-Public documents and /userinfo: any. Token endpoints: exactly the origins of registered redirect URIs, and in the answer
-those of the client that asked.
+Public documents: any. All else: exactly the origins of registered redirect URIs, and where a client names itself those
+of this client. Where an access token is the credential, those of every client: an expired one must be readable as 401,
+and whose it was is not known then.
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 from authsvc.oauth.records import Client
 from authsvc.oauth.redirect import origins_of
 from authsvc.web.http import Headers, Reply, Request
 
-ANY = (b"access-control-allow-origin", b"*")
 _VARY = (b"vary", b"origin")
-_EXPOSED = (b"access-control-expose-headers", b"www-authenticate, dpop-nonce, retry-after")
+# Date: a device whose own clock is wrong can make no DPoP proof without it.
+_EXPOSED = (b"access-control-expose-headers", b"www-authenticate, dpop-nonce, retry-after, date")
 _ASKED = (b"access-control-allow-headers", b"authorization, content-type, dpop")
-_KEPT = (b"access-control-max-age", b"600")
+# As long as Chromium keeps it. It gives nothing away: whether an answer may be read, the answer says itself.
+_KEPT = (b"access-control-max-age", b"7200")
 
 
 async def token_preflight(request: Request) -> Reply:
     """OPTIONS of an endpoint that clients post to. Raises StoreUnavailable."""
+    return await _preflight(request, b"POST")
+
+
+async def api_preflight(request: Request) -> Reply:
+    """OPTIONS of /userinfo and of everything under /api. Raises StoreUnavailable."""
+    return await _preflight(request, b"GET, POST, DELETE")
+
+
+async def _preflight(request: Request, methods: bytes) -> Reply:
     headers: Headers = [_VARY]
     origin = _origin(request)
-    if origin is not None and origin in origins_of(await request.runtime.clients.redirect_uris()):
+    if origin is not None and await _registered(request, origin):
         headers += [(b"access-control-allow-origin", origin.encode("ascii")), _ASKED, _KEPT]
-        headers.append((b"access-control-allow-methods", b"POST"))
+        headers.append((b"access-control-allow-methods", methods))
     return Reply(204, b"", headers)
-
-
-async def userinfo_preflight(_request: Request) -> Reply:
-    return Reply(204, b"", [ANY, _ASKED, _KEPT, (b"access-control-allow-methods", b"GET, POST")])
-
-
-def any_origin(request: Request) -> None:
-    request.answer_headers = [*request.answer_headers, ANY, _EXPOSED]
 
 
 def origin_of_client(request: Request, client: Client) -> None:
     """Let a page of this client read the answer, whatever it will be."""
     origin = _origin(request)
-    if origin is None:
-        return
-    request.answer_headers = [*request.answer_headers, _VARY]
-    if origin in origins_of(client.redirect_uris):
-        allowed = (b"access-control-allow-origin", origin.encode("ascii"))
-        request.answer_headers = [*request.answer_headers, allowed, _EXPOSED]
+    if origin is not None:
+        _allow(request, origin, origin in origins_of(client.redirect_uris))
+
+
+async def any_registered_origin(request: Request) -> None:
+    """Let a page of any client read the answer, whatever it will be. Raises StoreUnavailable."""
+    origin = _origin(request)
+    if origin is not None:
+        _allow(request, origin, await _registered(request, origin))
+
+
+def _allow(request: Request, origin: str, allowed: bool) -> None:
+    headers: Headers = [_VARY]
+    if allowed:
+        headers += [(b"access-control-allow-origin", origin.encode("ascii")), _EXPOSED]
+    request.answer_headers = [*request.answer_headers, *headers]
+
+
+async def _registered(request: Request, origin: str) -> bool:
+    return origin in _origins(await request.runtime.clients.redirect_uris())
+
+
+@lru_cache(maxsize=2)
+def _origins(redirect_uris: frozenset[str]) -> frozenset[str]:
+    return origins_of(redirect_uris)
 
 
 def _origin(request: Request) -> str | None:

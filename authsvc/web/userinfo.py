@@ -1,21 +1,22 @@
-"""GET and POST /userinfo (OpenID Connect Core section 5.3). Any page with a token may read it; cookies do nothing."""
+"""GET and POST /userinfo (OpenID Connect Core section 5.3). A page of any client may read it; cookies do nothing."""
 
 from __future__ import annotations
 
 from authsvc.flows.authenticate_bearer import authenticate_bearer
 from authsvc.flows.userinfo import userinfo
-from authsvc.web.cors import any_origin
+from authsvc.web.cors import any_registered_origin
 from authsvc.web.dpop import shown_proof
 from authsvc.web.http import Reply, Request, json_reply, malformed
 
 
 async def userinfo_get(request: Request) -> Reply:
+    await any_registered_origin(request)
     return await _answer(request, request.header(b"authorization"))
 
 
 async def userinfo_post(request: Request) -> Reply:
     """The token may be in the form instead (RFC 6750 section 2.2), but not in both."""
-    any_origin(request)
+    await any_registered_origin(request)
     authorization = request.header(b"authorization")
     if (request.header(b"content-type") or "").startswith("application/x-www-form-urlencoded"):
         token = (await request.form()).get("access_token")
@@ -27,8 +28,6 @@ async def userinfo_post(request: Request) -> Reply:
 
 
 async def _answer(request: Request, authorization: str | None) -> Reply:
-    if not request.answer_headers:
-        any_origin(request)
     claims = await authenticate_bearer(request.runtime, authorization, shown_proof(request))
     request.client_id, request.user_id, request.session_id = claims.client_id, claims.sub, claims.sid
     return json_reply(await userinfo(request.runtime, claims))

@@ -81,6 +81,20 @@ async def test_logging_out_ends_the_browsers_session(house: Service, path: str) 
     assert not await house.active(tokens["access_token"])
 
 
+async def test_a_client_that_is_not_of_the_house_logs_nobody_out_of_the_browser(house: Service) -> None:
+    """Its refresh token is worth as much at /api/auth/logout as at /revoke."""
+    http = house.caller()
+    tokens = await tokens_for(http, "partner", scope="openid offline_access")
+    members = {"client_id": "partner", "client_secret": PARTNER[1], "refresh_token": tokens["refresh_token"]}
+    answer = await house.http.post("/api/auth/logout", json=members)
+    assert answer.status_code == 204, answer.text
+    assert not await house.active(tokens["access_token"])
+    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    again = await house.http.post("/token", data=form, auth=PARTNER)
+    assert (again.status_code, again.json()["error"]) == (400, "invalid_grant")
+    assert await logged_in(http)
+
+
 async def test_revoking_and_logging_out_at_once_leave_nothing_alive(house: Service) -> None:
     for _ in range(15):
         http = house.caller()

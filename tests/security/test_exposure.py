@@ -20,7 +20,7 @@ from authsvc import logs, metrics
 from authsvc.dev.servers import Servers
 from authsvc.store import users
 from tests.security.test_requests import log  # noqa: F401 - a fixture
-from tests.shared import BACKEND, LOGIN, Service, bearer, service
+from tests.shared import BACKEND, Service, bearer, service
 
 ROOT = Path(__file__).parents[2]
 
@@ -176,37 +176,9 @@ async def test_tokens_are_never_stored(house: Service) -> None:
     assert raw[22:38].hex() not in str(dict(row)).lower()
 
 
-# Other origins
+# Other origins (what needs credentials: test_cors.py)
 
 ORIGINS = ["https://attacker.example", "null", "http://localhost:5173", "http://localhost:8000.attacker.example", "*"]
-
-
-@pytest.mark.parametrize("origin", ORIGINS)
-async def test_no_origin_reads_what_needs_credentials(house: Service, origin: str) -> None:
-    tokens = await house.login()
-    headers = {"Origin": origin}
-    answers = [
-        await house.http.post("/token", data={"grant_type": "client_credentials"}, auth=BACKEND, headers=headers),
-        await house.http.post("/introspect", data={"token": "x"}, auth=BACKEND, headers=headers),
-        await house.caller().post("/api/auth/login", json=LOGIN, headers=headers),
-        await house.http.get("/api/profile/me", headers={**headers, **bearer(tokens["access_token"])}),
-        await house.http.get("/api/auth/sessions", headers={**headers, **bearer(tokens["access_token"])}),
-        await house.http.get("/livez", headers=headers),
-    ]
-    for path in ("/token", "/api/auth/login", "/api/profile/me"):
-        preflight = {
-            **headers,
-            "Access-Control-Request-Method": "POST",
-            "Access-Control-Request-Headers": "authorization",
-        }
-        answer = await house.http.options(path, headers=preflight)
-        if path == "/token" and origin == "http://localhost:5173":  # a page of registered clients: without cookies
-            assert answer.headers["access-control-allow-origin"] == origin
-            assert "access-control-allow-credentials" not in answer.headers
-        else:
-            answers.append(answer)
-    for answer in answers:
-        assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 
 @pytest.mark.parametrize("origin", ORIGINS)

@@ -1,0 +1,141 @@
+"""Which pages elsewhere may read what (the Fetch standard's CORS): exact registered origins, and never with cookies."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.security.conftest import statements
+from tests.shared import BACKEND, LOGIN, Service, bearer
+
+FRONTEND = "http://localhost:5173"
+"""Of customer, bartender and admin."""
+PARTNER = "https://partner.example"
+STRANGERS = (
+    "null", "*", "", "https://attacker.example", "https://localhost:5173", "http://localhost", "http://localhost:5174",
+    "http://localhost:5173/", "http://localhost:5173.attacker.example", "http://LOCALHOST:5173",
+    "http://localhost:8000.attacker.example", f"{FRONTEND} {PARTNER}", f"{FRONTEND}, {PARTNER}", "http://localhost:5173\xe9".encode(),
+)  # fmt: skip
+
+OWN, ANY_CLIENT, NOBODY = {FRONTEND}, {FRONTEND, PARTNER}, set[str]()
+JSON: dict[str, Any] = {"client_id": "customer", "refresh_token": "x"}
+FORM = {"client_id": "customer", "token": "x"}
+ANSWERS: list[tuple[str, str, dict[str, Any], int, set[str]]] = [
+    # Where the client says who it is: its own pages.
+    ("POST", "/token", {"data": {**FORM, "grant_type": "refresh_token", "refresh_token": "x"}}, 400, OWN),
+    ("POST", "/token", {"data": {"grant_type": "client_credentials"}, "auth": BACKEND}, 200, NOBODY),
+    ("POST", "/revoke", {"data": FORM}, 200, OWN),
+    ("POST", "/api/auth/login", {"json": {**LOGIN, "client_id": "customer"}}, 200, OWN),
+    ("POST", "/api/auth/login", {"json": {"email": "test@example.com"}}, 400, OWN),
+    ("POST", "/api/auth/refresh", {"json": JSON}, 400, OWN),
+    ("POST", "/api/auth/logout", {"json": JSON}, 204, OWN),
+    # Where a token does: pages of any client, and also where the token is worth nothing any more.
+    *(
+        (method, path, {"headers": headers}, status, ANY_CLIENT)
+        for method, path, good in (
+            ("GET", "/userinfo", 200),
+            ("POST", "/userinfo", 200),
+            ("GET", "/api/profile/me", 200),
+            ("GET", "/api/auth/sessions", 200),
+            ("DELETE", "/api/auth/sessions", 200),
+            ("DELETE", "/api/auth/sessions/x", 404),
+        )
+        for headers, status in (({"Authorization": "Bearer {token}"}, good), (bearer("expired"), 401), ({}, 401))
+    ),
+    # What no page has business with.
+    ("POST", "/introspect", {"data": {"token": "x"}, "auth": BACKEND}, 200, NOBODY),
+    ("POST", "/par", {"data": {"client_id": "customer"}}, 400, NOBODY),
+    ("POST", "/device_authorization", {"data": {"client_id": "terminal"}}, 200, NOBODY),
+    ("GET", "/revocations", {"headers": bearer("expired")}, 401, NOBODY),
+    ("POST", "/register", {"json": {}}, 401, NOBODY),
+    ("GET", "/login", {}, 200, NOBODY),
+    ("GET", "/account", {}, 303, NOBODY),
+    ("GET", "/livez", {}, 200, NOBODY),
+    ("GET", "/nothing", {}, 404, NOBODY),
+]
+PREFLIGHTS = [
+    *((path, "POST", ANY_CLIENT) for path in ("/token", "/revoke")),
+    *((f"/api/auth/{name}", "GET, POST, DELETE", ANY_CLIENT) for name in ("login", "refresh", "logout", "sessions")),
+    *((path, "GET, POST, DELETE", ANY_CLIENT) for path in ("/userinfo", "/api/auth/sessions/x", "/api/profile/me")),
+    *((path, "", NOBODY) for path in ("/introspect", "/par", "/device_authorization", "/revocations", "/register")),
+    *((path, "", NOBODY) for path in ("/login", "/account", "/authorize", "/logout", "/livez")),
+]
+
+
+def readable_by(answer: httpx2.Response) -> str | None:
+    """The origin that may read it. Whoever may, may see what the module needs; nobody may send cookies along."""
+    assert "access-control-allow-credentials" not in answer.headers
+    origin: str | None = answer.headers.get("access-control-allow-origin")
+    return origin
+
+
+@pytest.mark.parametrize("origin", [FRONTEND, PARTNER, *STRANGERS])
+async def test_an_answer_is_read_by_pages_of_the_client_alone(house: Service, origin: str) -> None:
+    token = (await house.login())["access_token"]
+    for method, path, options, status, readers in ANSWERS:
+        headers = {name: value.format(token=token) for name, value in options.get("headers", {}).items()}
+        headers["Origin"] = origin
+        answer = await house.caller().request(method, path, **{**options, "headers": headers})  # type: ignore[arg-type]
+        assert answer.status_code == status, (method, path, answer.text)
+        assert readable_by(answer) == (origin if origin in readers else None), (method, path)
+        if origin in readers:
+            exposed = answer.headers["access-control-expose-headers"].split(", ")
+            assert exposed == ["www-authenticate", "dpop-nonce", "retry-after", "date"]
+        if readers and origin in ANY_CLIENT:
+            assert answer.headers["vary"] == "origin", (method, path)
+
+
+@pytest.mark.parametrize("origin", [FRONTEND, PARTNER, *STRANGERS])
+async def test_a_preflight_says_yes_to_pages_of_clients_alone(house: Service, origin: str) -> None:
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "dpop"}
+    for path, methods, callers in PREFLIGHTS:
+        answer = await house.http.request("OPTIONS", path, headers=asked)
+        assert answer.status_code == (204 if methods else 405), path
+        assert readable_by(answer) == (origin if origin in callers else None), path
+        said = {name: value for name, value in answer.headers.items() if name.startswith("access-control-")}
+        if origin in callers:
+            assert said == {
+                "access-control-allow-origin": origin,
+                "access-control-allow-methods": methods,
+                "access-control-allow-headers": "authorization, content-type, dpop",
+                "access-control-max-age": "7200",
+            }, path
+        else:
+            assert said == {}, path
+
+
+async def test_a_preflight_asks_no_store(house: Service) -> None:
+    asked = {"Origin": FRONTEND, "Access-Control-Request-Method": "GET"}
+    await house.http.request("OPTIONS", "/token", headers=asked)
+    with statements(house.runtime) as made:
+        for path, _, _ in PREFLIGHTS:
+            await house.http.request("OPTIONS", path, headers=asked)
+    assert made == []
+
+
+async def test_a_client_that_was_added_is_let_in_and_one_that_was_removed_is_not(house: Service) -> None:
+    """Without a restart: the worker hears of it as of any change of a client."""
+    asked = {"Origin": "https://new.example", "Access-Control-Request-Method": "POST"}
+
+    async def seen() -> str | None:
+        await _heard(house)
+        return readable_by(await house.http.request("OPTIONS", "/token", headers=asked))
+
+    assert await seen() is None
+    await house.sql.execute(
+        "INSERT INTO clients (id, name, kind, redirect_uris) VALUES ('new', 'New', 'public', '{https://new.example/cb}')"
+    )
+    assert await seen() == "https://new.example"
+    await house.sql.execute("DELETE FROM clients WHERE id = 'new'")
+    assert await seen() is None
+
+
+async def _heard(house: Service) -> None:
+    """Until the worker knows the present version of the clients."""
+    wanted = await house.sql.fetchval("SELECT clients_version FROM service_state")
+    async with asyncio.timeout(5):
+        while house.runtime.clients.version < wanted:
+            await asyncio.sleep(0.02)
