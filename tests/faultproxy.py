@@ -50,6 +50,7 @@ class FaultProxy:
         self._refusing = False
         self._fatal_request: bytes | None = None
         self._banned_request: bytes | None = None
+        self._fatal_times = 0
         self._drop_next = False
         self.heal()
 
@@ -105,12 +106,12 @@ class FaultProxy:
         for connection in self._open:
             connection.cut()
 
-    def cut_after_request(self, match: bytes) -> None:
+    def cut_after_request(self, match: bytes, times: int = 1) -> None:
         """Lose one answer: forward the next request that contains `match`, wait for the answer, cut instead.
 
-        The server has done the work by then, and the client cannot know. Once; `cuts` counts it.
+        The server has done the work by then, and the client cannot know. So many times in a row; `cuts` counts them.
         """
-        self._fatal_request = match
+        self._fatal_request, self._fatal_times = match, times
 
     def ban_request(self, match: bytes) -> None:
         """Reset every connection that sends a request with `match`, before the server hears all of it, until `heal`."""
@@ -138,10 +139,12 @@ class FaultProxy:
         return not self._flowing.is_set()
 
     def take_fatal(self, request: bytes) -> bool:
-        """Whether these bytes are what `cut_after_request` waits for; true once."""
+        """Whether these bytes are what `cut_after_request` waits for; true as often as it was told."""
         if self._fatal_request is None or self._fatal_request not in request:
             return False
-        self._fatal_request = None
+        self._fatal_times -= 1
+        if self._fatal_times == 0:
+            self._fatal_request = None
         return True
 
     def is_banned(self, request: bytes) -> bool:

@@ -232,6 +232,18 @@ async def test_cut_after_request_loses_the_answer_of_work_that_was_done(upstream
         assert await ask(again, b"COMMIT\n") == b"COMMIT\n"
 
 
+async def test_cut_after_request_loses_as_many_answers_as_it_is_told(upstream: tuple[Path, Echo]) -> None:
+    path, echo = upstream
+    async with FaultProxy(path) as proxy:
+        proxy.cut_after_request(b"COMMIT", times=2)
+        for _ in range(2):
+            client = await connect(proxy)
+            client[1].write(b"COMMIT\n")
+            assert await is_closed(client)
+        assert await ask(await connect(proxy), b"COMMIT\n") == b"COMMIT\n"
+        assert (proxy.cuts, echo.heard) == (2, [b"COMMIT\n"] * 3)
+
+
 async def test_drop_next_answer_swallows_one_answer_and_keeps_the_connection(upstream: tuple[Path, Echo]) -> None:
     path, echo = upstream
     async with FaultProxy(path) as proxy:

@@ -24,7 +24,7 @@ def _frontend(name: str, **policy: Any) -> Client:
         id=name,
         name=name.title(),
         kind="public",
-        redirect_uris=("http://localhost:5173/callback",),
+        redirect_uris=("http://localhost:5173/callback", "http://localhost:5173/"),
         grant_types=frozenset({"authorization_code", "refresh_token"}),
         scopes=("openid", "profile", "email", "offline_access"),
         first_party=True,

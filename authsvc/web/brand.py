@@ -20,7 +20,7 @@ DARK_SURFACE = "#181c23"
 TEXT_CONTRAST = 4.6
 PART_CONTRAST = 3.1
 
-_TYPES = {"css": b"text/css; charset=utf-8", "svg": b"image/svg+xml"}
+_TYPES = {"css": b"text/css; charset=utf-8", "js": b"text/javascript; charset=utf-8", "svg": b"image/svg+xml"}
 _DIRECTORY = Path(__file__).with_name("static")
 _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="{brand}"/>'
@@ -97,8 +97,11 @@ def static_file(look: Look, name: str, if_none_match: str | None = None) -> Repl
         (b"cache-control", policy),
         (b"etag", etag.encode("ascii")),
         (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-        (b"cross-origin-resource-policy", b"same-origin"),
     ]
+    if kind == "js":  # a frontend's page of another origin imports it
+        headers += [(b"cross-origin-resource-policy", b"cross-origin"), (b"access-control-allow-origin", b"*")]
+    else:
+        headers.append((b"cross-origin-resource-policy", b"same-origin"))
     known = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
     return Reply(304, b"", headers) if etag in known or "*" in known else Reply(200, found.body, headers)
 

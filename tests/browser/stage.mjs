@@ -1,17 +1,14 @@
-// What the scripts beside this one share: one Chromium, and a watch over everything that its pages complain of.
+// What the scripts beside this one share: a Chromium, and a watch over everything that its pages complain of.
 // A script gets its job as JSON and ends with `report`; whatever was noticed on the way is in the report's faults.
 import { readFileSync } from "node:fs";
 import { createHash, randomBytes } from "node:crypto";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
+import { launching } from "./launching.mjs";
 
 export const job = JSON.parse(process.argv[2]);
-export const browser = await chromium.launch({
-  executablePath: job.chromium,
-  headless: true,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync"],
-});
+// The one of the run where there is one, at the address `browser`.
+export const browser = await (job.browser ? chromium.connect(job.browser) : chromium.launch(launching(job.chromium)));
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const BACKEND = { authorization: `Basic ${Buffer.from("backend:backend-secret").toString("base64")}` };
 const faults = [];
@@ -23,12 +20,13 @@ export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resol
 /** The next answer with this status and path is meant to come: Chromium's line about it is no fault, its absence is. */
 export const expect = (status, path) => expected.push({ status, path });
 
-/** A browser of its own person: cookies, storage, and a page that is watched. */
-export async function visitor(options = {}) {
+/** A browser of its own person: cookies, storage, and a page that is watched. `refused`: requests may fail. */
+export async function visitor({ refused = false, ...options } = {}) {
   const context = await browser.newContext({ reducedMotion: "reduce", locale: "en", ...options });
   context.setDefaultTimeout(10_000);
   context.on("console", (message) => {
     if (!["error", "warning"].includes(message.type())) return;
+    if (refused && /^Failed to load resource: |blocked by CORS policy/.test(message.text())) return;
     const { pathname } = new URL(message.location().url || "about:blank");
     const meant = expected.findIndex(({ status, path }) => pathname === path && message.text().includes(`status of ${status} `));
     if (meant >= 0) expected.splice(meant, 1);
@@ -103,6 +101,18 @@ export async function report(values) {
   for (const { status, path } of expected) fault(`no answer with ${status} was seen at ${path}`);
   console.log(JSON.stringify({ ...values, examined, faults }));
   process.exit(0);
+}
+
+/** Each of these scenes: its report, or why it failed. */
+export async function playAll(scenes) {
+  await play(async () => {
+    const said = {};
+    for (const [name, scene] of Object.entries(scenes)) {
+      said[name] = await scene().catch((error) => ({ failed: error.stack }));
+      await Promise.all(browser.contexts().map((context) => context.close()));
+    }
+    return said;
+  });
 }
 
 /** The script's body; where it fails, what was noticed before is said too. */

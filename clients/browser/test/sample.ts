@@ -1,0 +1,37 @@
+// What an app writes, for the type checker; never run.
+import { AuthError, createClient, type Session, type User } from "authsvc-browser";
+
+const auth = createClient({
+  issuer: "https://auth.example.com",
+  clientId: "shop",
+  redirectUri: "https://shop.example.com/",
+  storage: "local",
+  origins: ["https://api.example.com"],
+  dpop: true,
+  onLoggedOut: (reason) => console.log(reason === "session_over"),
+});
+// @ts-expect-error there is no such storage
+createClient({ issuer: "", clientId: "", redirectUri: "", storage: "cookie" });
+// @ts-expect-error the client is missing
+createClient({ issuer: "", redirectUri: "" });
+
+export async function main(): Promise<void> {
+  const back: { user: User; returnTo: string } | null = await auth.handleRedirect();
+  if (!auth.user) await auth.login({ returnTo: "/cart", ui_locales: "de" });
+  const user: User = await auth.loginWithPassword("a@example.com", "x", { rememberMe: true });
+  const token: string | null = await auth.getAccessToken();
+  const answer: Response = await auth.fetch("https://api.example.com/orders", { method: "POST" });
+  const sessions: Session[] = await auth.sessions();
+  const ended: number = await auth.endOtherSessions();
+  const stop: () => void = auth.onChange((now) => console.log(now?.name));
+  // @ts-expect-error read only
+  auth.user = user;
+  stop();
+  try {
+    await auth.endSession(sessions[0]!.id);
+  } catch (error) {
+    if (error instanceof AuthError && error.temporary) console.log(error.retryAfter, back, token, answer.ok, ended);
+  }
+  const told: boolean = await auth.logout();
+  console.log(told);
+}
