@@ -119,6 +119,7 @@ def _for_programs(runtime: Runtime) -> list[Entry]:
         route("GET", "/revocations", feed.revocations),
         _at("GET", feed.STREAM, feed.StreamEndpoint(runtime, feed.STREAM, feed.revocations_stream, error_reply)),
         route("POST", "/device_authorization", device.device_authorization),
+        route("OPTIONS", "/device_authorization", cors.token_preflight),
         prompt("GET", "/.well-known/jwks.json", wellknown.jwks, wellknown.jwks_now),
         route("GET", "/.well-known/openid-configuration", wellknown.openid_metadata),
         route("GET", "/.well-known/oauth-authorization-server", wellknown.oauth_metadata),

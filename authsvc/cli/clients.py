@@ -10,6 +10,7 @@ import click
 from authsvc.cli.client_add import SHORT, add, digest_of, secret_stdin, show_secret
 from authsvc.cli.client_algorithms import choose_alg
 from authsvc.cli.console import CONTEXT, Refused, confirm, inert, json_option, show_json, show_table
+from authsvc.cli.redirect_uris import redirect_uris
 from authsvc.cli.registration_token import registration_token
 from authsvc.keyring.policy import ALWAYS
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 @click.group(context_settings=CONTEXT)
 def command() -> None:
-    """Registered clients: add, list, rotate-secret, choose-alg, remove; registration-token lets others register theirs.
+    """Registered clients: add, list, redirect-uris, rotate-secret, choose-alg, remove; registration-token lets others
+    register theirs.
 
     Workers know of a change within a second.
 
@@ -28,12 +30,14 @@ def command() -> None:
     Examples:
       authsvc clients add shop --public --first-party --scope openid --redirect-uri https://shop.example.com/cb
       authsvc clients add billing --confidential --scope api --introspection
+      authsvc clients redirect-uris shop --add https://shop.example.com/other
       authsvc clients rotate-secret billing
     """
 
 
 command.add_command(add)
 command.add_command(choose_alg)
+command.add_command(redirect_uris)
 command.add_command(registration_token)
 
 

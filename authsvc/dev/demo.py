@@ -12,6 +12,8 @@ from authsvc.store import audit, clients, users
 PASSWORD = "password"  # noqa: S105 - known to everybody, for loopback only
 BACKEND_SECRET = "backend-secret"  # noqa: S105 - likewise
 KITCHEN_SECRET = "kitchen-secret"  # noqa: S105 - likewise
+ANYBODYS = ("http://localhost:5173/callback", "http://localhost:5173/")
+"""Where a frontend that somebody begins runs, whichever client it takes."""
 PEOPLE = (
     ("test@example.com", "Test", "customer"),
     ("bartender@example.com", "Bartender", "bartender"),
@@ -19,12 +21,13 @@ PEOPLE = (
 )
 
 
-def _frontend(name: str, **policy: Any) -> Client:
+def _frontend(name: str, port: int, **policy: Any) -> Client:
+    """`port`: of the sample frontend in clients/browser."""
     return Client(
         id=name,
         name=name.title(),
         kind="public",
-        redirect_uris=("http://localhost:5173/callback", "http://localhost:5173/"),
+        redirect_uris=tuple(dict.fromkeys((*ANYBODYS, f"http://localhost:{port}/callback"))),
         grant_types=frozenset({"authorization_code", "refresh_token"}),
         scopes=("openid", "profile", "email", "offline_access"),
         first_party=True,
@@ -33,13 +36,14 @@ def _frontend(name: str, **policy: Any) -> Client:
 
 
 CLIENTS = (
-    _frontend("customer"),
-    _frontend("bartender", required_role="bartender"),
-    _frontend("admin", required_role="admin", remember_me_allowed=False),
+    _frontend("customer", 5173),
+    _frontend("bartender", 5174, required_role="bartender"),
+    _frontend("admin", 5175, required_role="admin", remember_me_allowed=False),
     Client(
         id="terminal",
         name="Terminal",
         kind="public",
+        redirect_uris=("http://localhost:5176/",),  # no code comes there: it names the origin that may read answers
         grant_types=frozenset({"refresh_token", "urn:ietf:params:oauth:grant-type:device_code"}),
         scopes=("openid", "profile"),
         first_party=True,

@@ -1,10 +1,10 @@
-"""The operator's part in the life of clients: add, rotate a secret, choose algorithms, remove, let somebody register
-some. Workers follow within a second."""
+"""The operator's part in the life of clients: add, change redirect URIs or algorithms, rotate a secret, remove, let others
+register some. Workers follow within a second."""
 
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -75,6 +75,29 @@ async def choose_algorithms(
             id_tokens=client.id_token_signed_response_alg, access_tokens=client.access_token_signed_response_alg,
         )  # fmt: skip
     return Chosen(client, await without_key(runtime, client))
+
+
+async def change_redirect_uris(
+    runtime: Runtime, actor: str, client_id: str, added: Sequence[str], removed: Sequence[str]
+) -> Refused | Client:
+    """The client as it is now. `added` were found good (`oauth.redirect_uri`); the order is kept."""
+    async with runtime.db.transaction(seconds=10) as connection:
+        client = await clients.lock(connection, client_id)
+        if client is None:
+            return _unknown(client_id)
+        unknown = [uri for uri in removed if uri not in client.redirect_uris]
+        if unknown:
+            return Refused(f"client {client_id} has no redirect URI {unknown[0]}: `authsvc clients list` shows them")
+        uris = tuple(uri for uri in dict.fromkeys([*client.redirect_uris, *added]) if uri not in removed)
+        if not uris and "authorization_code" in client.grant_types:
+            return Refused(f"client {client_id} would have no redirect URI left to send a code to")
+        changed = replace(client, redirect_uris=uris)
+        if changed != client:
+            await clients.replace(connection, changed)
+            await audit.record(
+                connection, "client_redirect_uris_changed", actor, client_id=client_id, redirect_uris=uris
+            )
+        return changed
 
 
 async def add_secret(runtime: Runtime, actor: str, client_id: str, digest: Digest) -> Refused | int:

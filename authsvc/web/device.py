@@ -13,6 +13,7 @@ from authsvc.oauth.device_code import MAX_TYPED, normal_user_code, shown_user_co
 from authsvc.oauth.errors import TooMany
 from authsvc.store.errors import StoreUnavailable
 from authsvc.web.browser import SESSION, Header, check_form, cookie, form_token, language_of, look
+from authsvc.web.cors import origin_of_client
 from authsvc.web.dpop import proved_key
 from authsvc.web.http import Reply, Request, json_reply
 from authsvc.web.outcome import see
@@ -28,6 +29,7 @@ async def device_authorization(request: Request) -> Reply:
     runtime = request.runtime
     client = await authenticate_client(runtime, request.header(b"authorization"), form, network=request.network)
     request.client_id = client.id
+    origin_of_client(request, client)
     asked = await authorize_device(
         runtime,
         client,

@@ -168,6 +168,42 @@ def test_what_is_left_away_is_what_such_a_client_needs(
     assert (row["grant_types"], row["secrets"], row["sector"]) == (grants, secrets, sector)
 
 
+async def test_redirect_uris_change_and_with_them_whose_pages_read_answers(cli: Cli, http: httpx2.AsyncClient) -> None:
+    new, old = "http://localhost:5999/callback", "http://localhost:5173/callback"
+
+    async def readable(origin: str) -> bool:
+        answered = await http.options("/token", headers={"Origin": origin})
+        return "access-control-allow-origin" in answered.headers
+
+    before = listed(cli, "customer")
+    assert not await readable("http://localhost:5999")
+    said = answer(cli("clients", "redirect-uris", "customer", "--add", new, "--add", old, "--json"))
+    assert said == {"id": "customer", "redirect_uris": [old, new]}
+    assert {**listed(cli, "customer"), "redirect_uris": before["redirect_uris"]} == before
+    deadline = asyncio.get_running_loop().time() + 3
+    while not await readable("http://localhost:5999"):
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.05)
+    assert new in cli("clients", "redirect-uris", "customer", "--remove", old).stdout
+    assert listed(cli, "customer")["redirect_uris"] == [new]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        (["customer"], 2, "say what to change"),
+        (["customer", "--add", "http://shop.example.com/cb"], 2, "plain http"),
+        (["customer", "--add", "https://shop.example.com/*"], 2, "wildcard"),
+        (["customer", "--remove", "https://shop.example.com/cb"], 1, "has no redirect URI"),
+        (["customer", "--remove", "http://localhost:5173/callback"], 1, "no redirect URI left"),
+        (["nobody", "--add", "https://shop.example.com/cb"], 1, "there is no client nobody"),
+    ],
+)
+def test_a_wrong_change_of_redirect_uris_changes_nothing(cli: Cli, words: list[str], code: int, why: str) -> None:
+    assert why in cli("clients", "redirect-uris", *words, code=code).stderr
+    assert listed(cli, "customer")["redirect_uris"] == ["http://localhost:5173/callback"]
+
+
 async def test_a_client_that_registered_itself_is_listed_as_such(cli: Cli, http: httpx2.AsyncClient) -> None:
     made = answer(await asyncio.to_thread(cli, "clients", "registration-token", "--json"))
     headers = {"Authorization": f"Bearer {made['registration_token']}"}
