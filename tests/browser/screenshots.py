@@ -1,8 +1,10 @@
-"""Draw every page in Chromium: `scripts/screenshots [--out DIR] [--all] [PAGE ...]`.
+"""Draw every page in Chromium: `scripts/screenshots [--out DIR] [--all] [PAGE ...]`, or `--frontends`.
 
 The pages come from sample data through a small server on a free loopback port. `look.mjs` writes
 PAGE-THEME-WIDTH.png, runs axe-core on each and fails on a serious violation, a console error or a breach of the
 Content-Security-Policy. `--all` also draws German, 320 px and every variant; without it the pages for the documents.
+`--frontends` draws the sample frontends instead (`frontends.mjs`), as `scripts/demo` serves them, and examines them
+likewise.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -25,6 +29,8 @@ import uvicorn
 from authsvc.settings import Settings
 from authsvc.web.brand import look_of, static_file
 from authsvc.web.http import Message, Receive, Reply, Scope, Send
+from tests.browser.conftest import played
+from tests.browser.demo import running_demo
 from tests.browser.samples import PAGES
 
 ROOT = Path(__file__).parents[2]
@@ -88,32 +94,58 @@ def _serve() -> tuple[uvicorn.Server, int]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="scripts/screenshots", description="Draw and examine the hosted pages.")
+    parser = argparse.ArgumentParser(prog="scripts/screenshots", description="Draw and examine the pages.")
     parser.add_argument("pages", nargs="*", metavar="PAGE", help=f"of {', '.join(PAGES)}")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots")
+    parser.add_argument("--out", type=Path, help="where to; else docs/screenshots, or docs/frontends")
     parser.add_argument("--all", action="store_true", help="every page, German and 320 px too")
+    parser.add_argument("--frontends", action="store_true", help="the sample frontends instead of the hosted pages")
     asked = parser.parse_args()
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if not chromium or not shutil.which("npm"):
         print("screenshots: chromium and npm are needed (Debian: apt-get install chromium npm)", file=sys.stderr)
         return 2
-    asked.out.mkdir(parents=True, exist_ok=True)
-    server, port = _serve()
+    out = (asked.out or ROOT / "docs" / ("frontends" if asked.frontends else "screenshots")).resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    with _stage() as stage:
+        return _frontends(stage, chromium, out) if asked.frontends else _hosted(stage, chromium, out, asked)
+
+
+@contextmanager
+def _stage() -> Iterator[Path]:
+    """The scripts of this directory, with npm's packages beside them."""
     with tempfile.TemporaryDirectory(prefix="authsvc-screenshots-") as place:
         install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", place, *PACKAGES]
         subprocess.run(install, check=True)
-        shutil.copy(Path(__file__).with_name("look.mjs"), place)
-        job = {
-            "base": f"http://127.0.0.1:{port}",
-            "chromium": chromium,
-            "out": str(asked.out.resolve()),
-            "pages": asked.pages or list(PAGES if asked.all else DOCUMENTED),
-            "languages": ["en", "de"] if asked.all else ["en"],
-            "widths": [1280, 390, 320] if asked.all else [1280, 390],
-        }
-        done = subprocess.run(["node", "look.mjs", json.dumps(job)], cwd=place, check=False)
+        for script in Path(__file__).parent.glob("*.mjs"):
+            shutil.copy(script, place)
+        yield Path(place)
+
+
+def _hosted(stage: Path, chromium: str, out: Path, asked: argparse.Namespace) -> int:
+    server, port = _serve()
+    job = {
+        "base": f"http://127.0.0.1:{port}",
+        "chromium": chromium,
+        "out": str(out),
+        "pages": asked.pages or list(PAGES if asked.all else DOCUMENTED),
+        "languages": ["en", "de"] if asked.all else ["en"],
+        "widths": [1280, 390, 320] if asked.all else [1280, 390],
+    }
+    done = subprocess.run(["node", "look.mjs", json.dumps(job)], cwd=stage, check=False)
     server.should_exit = True
     return done.returncode
+
+
+def _frontends(stage: Path, chromium: str, out: Path) -> int:
+    # At port 8000: an address in the pictures that people know.
+    with running_demo("--port", "8000") as demo:
+        try:
+            found = played(stage, "frontends.mjs", {"chromium": chromium, "out": str(out), **demo.places})
+        except AssertionError as fault:
+            print(fault, file=sys.stderr)
+            return 1
+    print(f"{found['drawn']} pictures, 0 faults")
+    return 0
 
 
 if __name__ == "__main__":

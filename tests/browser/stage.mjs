@@ -23,7 +23,7 @@ export const expect = (status, path) => expected.push({ status, path });
 /** A browser of its own person: cookies, storage, and a page that is watched. `refused`: requests may fail. */
 export async function visitor({ refused = false, ...options } = {}) {
   const context = await browser.newContext({ reducedMotion: "reduce", locale: "en", ...options });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(20_000);
   context.on("console", (message) => {
     if (!["error", "warning"].includes(message.type())) return;
     if (refused && /^Failed to load resource: |blocked by CORS policy/.test(message.text())) return;

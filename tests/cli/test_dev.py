@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import signal
 import socket
 import ssl
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -23,16 +21,14 @@ import pytest
 
 from authsvc.cli.dev import House, env_text, environment
 from tests.cli.conftest import Process, Start, children, clean_environment, get
+from tests.conftest import place_for_data
 from tests.replicas import free_port
 
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
-    """The servers' user must reach it, and pytest's own directories are private to us."""
-    outer = Path(tempfile.mkdtemp(prefix="authsvc-dev-test-"))
-    outer.chmod(0o711)
-    yield outer / "data"
-    shutil.rmtree(outer, ignore_errors=True)
+    with place_for_data() as place:
+        yield place
 
 
 def ready(start: Start, data_dir: Path, port: int, *words: str, **env: str) -> Process:
