@@ -18,17 +18,15 @@ async function ended(name) {
   const here = await guest(name, { userAgent: SAFARI, refused: true });
   const token = (await kept(there.page, APPS[name].storage)).access_token;
   await here.page.getByRole("link", { name: "Active sessions" }).click();
-  const begun = performance.now();
   await press(here.page, "End Firefox on Windows");
   await said(here.page, "Ended: Firefox on Windows.");
   await said(there.page, OVER);
-  const seconds = (performance.now() - begun) / 1000;
   await heading(there.page, await welcome(there.page));
   const left = { there: Object.keys(await kept(there.page, APPS[name].storage)), token: await standing(token) };
   const listed = await here.page.getByRole("button", { name: "End Firefox on Windows" }).count();
   const tabs = await inBothTabs(here, name);
   await Promise.all([there.context.close(), here.context.close()]);
-  return { seconds, left, listed, tabs };
+  return { left, listed, tabs };
 }
 
 const welcome = (page) => page.getByRole("heading", { level: 1 }).textContent();

@@ -12,7 +12,7 @@ async function decided(decision) {
   const polls = [];
   context.on("response", async (answer) => {
     if (new URL(answer.url()).pathname !== "/token" || !answer.request().postData()?.includes("device_code")) return;
-    const at = performance.now();
+    const at = answer.request().timing().startTime;
     polls.push({ at, error: answer.ok() ? null : (await answer.json()).error });
   });
   if (decision === "Connect") await page.route(`${job.issuer}/token`, tooSoon, { times: 1 });
