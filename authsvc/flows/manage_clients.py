@@ -1,5 +1,5 @@
-"""The operator's part in the life of clients: add, change redirect URIs or algorithms, rotate a secret, remove, let others
-register some. Workers follow within a second."""
+"""The operator's part in the life of clients: add, change redirect URIs or algorithms, rotate a secret, remove, let
+others register some. Workers follow within a second."""
 
 from __future__ import annotations
 
