@@ -22,6 +22,7 @@ from authsvc.keyring.plans import (
     RotatePlan,
     WithdrawPlan,
     apply_changes,
+    crowded,
     plan_generate,
     plan_rotate,
     plan_withdraw,
@@ -63,7 +64,7 @@ async def generate(runtime: Runtime, actor: str, alg: str = ALWAYS) -> Generated
     async with runtime.db.transaction(seconds=10) as connection:
         now = await keys.lock(connection)
         rows = await keys.everything(connection)
-        if refused := _no_line(runtime, rows, now, alg):
+        if refused := _no_line(runtime, rows, now, alg) or crowded(rows, now, policy):
             return refused
         return await _announce(runtime, connection, rows, plan_generate(rows, now, policy, alg), actor, private)
 
@@ -91,7 +92,7 @@ async def take_over(runtime: Runtime, actor: str, private: PrivateKey, alg: str 
         rows = await keys.everything(connection)
         if any(row.kid == kid for row in rows):
             return Refused(f"key {kid} is here already: `authsvc keys list` shows it")
-        if refused := _no_line(runtime, rows, now, alg):
+        if refused := _no_line(runtime, rows, now, alg) or crowded(rows, now, policy):
             return refused
         return await _announce(runtime, connection, rows, plan_generate(rows, now, policy, alg), actor, private)
 

@@ -3,7 +3,8 @@
 A plan lists rows as they are to be; the store writes them in one transaction, having locked the rows it read. Every
 plan keeps three things true (a random walk in the tests looks for the instant when they are not):
 
-- a key leaves the JWKS only when its last token is dead: `signs_until` + longest token + JWKS max-age + skew;
+- a key leaves the JWKS only when its last token is dead: `signs_until` + longest token + JWKS max-age + skew, or + the
+  time between two backups, which may have forgotten that it signed for longer;
 - every key has an end from its birth, so that a replica that hears of nothing stops in time; and as long as somebody
   makes the next key when it is due (`steps`), some key signs at every instant;
 - a key signs only after every cache has seen it: announced for JWKS max-age + skew. Two exceptions, both because the
@@ -16,12 +17,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from authsvc.keyring.phases import Phase, ended, order, phase_of, signer
-from authsvc.keyring.policy import ALWAYS, KeyPolicy, said
+from authsvc.keyring.phases import Phase, ended, order, phase_of, published, signer
+from authsvc.keyring.policy import ALWAYS, AWAY, MOST_PUBLISHED, KeyPolicy, said
 from authsvc.keyring.records import SigningKey
 
 _CLOCKS_BEHIND = timedelta(minutes=1)
-"""An emergency successor is dated back this far, or a replica whose clock is behind would have no key at all."""
+"""Who signs in place of a withdrawn key is dated back this far, or a replica whose clock is behind would have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +127,17 @@ def plan_rotate(
         )
     if not announced:
         return Refused(f"no key is announced: run `{_generate(alg)}` first")
+    if (full := crowded(keys, now, policy)) is not None:
+        return full
     following = announced[0]
     ready_at = following.announced_at + policy.ripe
     if ready_at > now:
+        backup = f"; backup {said(policy.backup)} + {said(AWAY)}" if policy.backup else ""
         lacking = "caches" if following.announced_at + policy.seen_by_all > now else "a restored backup"
         return Refused(
             f"key {following.kid} was announced {said(now - following.announced_at)} ago, and {lacking} may lack it "
-            f"for {said(ready_at - now)} more (JWKS max-age {said(policy.jwks_max_age)} + skew {said(policy.skew)}; "
-            f"backup {said(policy.backup)}): try again at {ready_at:%Y-%m-%d %H:%M:%S %Z}"
+            f"for {said(ready_at - now)} more (JWKS max-age {said(policy.jwks_max_age)} + skew {said(policy.skew)}"
+            f"{backup}): try again at {ready_at:%Y-%m-%d %H:%M:%S %Z}"
         )
     current = signer(keys, now, alg)
     changes = [change_of(following, signs_from=now)]
@@ -154,17 +158,32 @@ def plan_withdraw(keys: Sequence[SigningKey], now: datetime, kid: str) -> Withdr
     rest = apply_changes(keys, (withdrawn,))
     if phase is Phase.ANNOUNCED:
         return WithdrawPlan(kid, None, (withdrawn, *_close_gap(rest, key, now)))
-    if phase is Phase.RETIRED or signer(rest, now, key.alg) is not None:
-        return WithdrawPlan(kid, None, (withdrawn,))
+    current = signer(rest, now, key.alg)
+    if phase is Phase.RETIRED or current is not None:
+        # An operator who rotated a moment ago withdraws the key that slow clocks still sign with.
+        just = [current] if current is not None and current.signs_from > now - _CLOCKS_BEHIND else []
+        return WithdrawPlan(kid, None, (withdrawn, *(_dated_back(key, now) for key in just)))
     announced = _announced(rest, now, key.alg)
     if not announced:
         return Refused(
             f"this is the only {key.alg} key that can sign: run `{_generate(key.alg)}` first, then withdraw it; "
             "the new key then signs at once"
         )
-    successor = announced[0]
-    since = max(successor.announced_at, now - _CLOCKS_BEHIND)
-    return WithdrawPlan(kid, successor.kid, (withdrawn, change_of(successor, signs_from=since)))
+    return WithdrawPlan(kid, announced[0].kid, (withdrawn, _dated_back(announced[0], now)))
+
+
+def crowded(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy) -> Refused | None:
+    """Whether an operator may not have one key more in the JWKS: there must be room for all that the policy will make
+    before it leaves. What makes the next key in time does not ask; nor does a withdrawal, which takes one away."""
+    shown = published(keys, now)
+    if len(shown) + policy.published * len({key.alg for key in shown}) < MOST_PUBLISHED:
+        return None
+    ends = [key.drop_after for key in shown if key.drop_after is not None]
+    when = f", the first of them until {min(ends):%Y-%m-%d %H:%M:%S %Z}" if ends else ""
+    return Refused(
+        f"the JWKS holds {len(shown)} keys{when}, and every verifier reads all of them: let keys sign as long as the "
+        "policy says; a leaked one is withdrawn with `authsvc keys withdraw`"
+    )
 
 
 def apply_changes(keys: Iterable[SigningKey], changes: Iterable[KeyChange]) -> tuple[SigningKey, ...]:
@@ -198,6 +217,11 @@ def _close_gap(rest: Sequence[SigningKey], gone: SigningKey, now: datetime) -> t
     if drop_after is not None and before[-1].drop_after is not None:
         drop_after = max(drop_after, before[-1].drop_after)
     return (change_of(before[-1], signs_until=until, drop_after=drop_after),)
+
+
+def _dated_back(key: SigningKey, now: datetime) -> KeyChange:
+    """`key` signs now by the clock of every replica."""
+    return change_of(key, signs_from=max(key.announced_at, now - _CLOCKS_BEHIND))
 
 
 def _closed(key: SigningKey, at: datetime, policy: KeyPolicy) -> KeyChange:

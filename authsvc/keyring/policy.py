@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-SPREAD: Final = timedelta(seconds=15)
-"""Until whoever is asked for the JWKS has a new key: a replica reads twice a second; one that is cut off from
-PostgreSQL says after 3 s that it is unready, and a balancer that looks every 10 s asks it no more."""
+SPREAD: Final = timedelta(seconds=25)
+"""Until whoever is asked for the JWKS has a new key: the transaction that announces it may take 10 s; a replica reads
+at least once a second; one that is cut off from PostgreSQL says after 3 s that it is unready, and a balancer that looks
+every 10 s asks it no more."""
+AWAY: Final = timedelta(minutes=1)
+"""A replica that is cut off gives tokens for this long, also by a key whose time has just begun: with the database
+lost, it must be in the backup already."""
 MOST_PUBLISHED: Final = 60
 """Keys in the JWKS. Every verifier fetches and parses all of them."""
 ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA")
@@ -88,7 +92,7 @@ class KeyPolicy:
     @property
     def ripe(self) -> timedelta:
         """After this long in the JWKS a key may sign: in every cache, and in a backup, so that no restore loses it."""
-        return max(self.seen_by_all, self.backup)
+        return max(self.seen_by_all, self.backup + AWAY if self.backup else self.backup)
 
     @property
     def wait(self) -> timedelta:
@@ -97,8 +101,14 @@ class KeyPolicy:
 
     @property
     def keep(self) -> timedelta:
-        """From the last signature to leaving the JWKS."""
-        return max(self.at_least, self.longest_token + self.jwks_max_age + self.skew)
+        """From the last signature to leaving the JWKS: until the last token is dead everywhere. A restored backup may
+        know an earlier last signature than there was, but by no more than the time between two."""
+        return max(self.at_least, self.longest_token + self.ripe)
+
+    @property
+    def published(self) -> int:
+        """How many keys of a line are in the JWKS at once, where nobody hurries it."""
+        return (self.wait + self.sign + self.keep) // self.sign + 1
 
 
 def policy_of(life: KeyLife, around: Surroundings) -> KeyPolicy:
@@ -151,17 +161,17 @@ def problems(life: KeyLife, around: Surroundings) -> list[str]:
             f"announce: {said(life.announce)} is less than backup {said(life.backup)}: "
             "a restored database would lack the key that signs"
         )
-    least = around.longest_token + policy.seen_by_all
+    least = around.longest_token + policy.ripe
     if life.keep < least:
+        most = seen if policy.ripe == policy.seen_by_all else f"backup {said(life.backup)} + {said(AWAY)}"
         found.append(
-            f"keep: {said(life.keep)} is less than {said(least)} (longest token {said(around.longest_token)} + {seen})"
+            f"keep: {said(life.keep)} is less than {said(least)} (longest token {said(around.longest_token)} + {most})"
             ": a key would leave the JWKS before its last token is dead"
         )
     if life.sign < timedelta(seconds=1):
         found.append(f"sign: {said(life.sign)} is less than 1 s")
         return found
-    number = ((life.announce + life.sign + life.keep) // life.sign + 1) * len(life.algorithms)
-    if number > MOST_PUBLISHED:
+    if (number := len(life.algorithms) * policy.published) > MOST_PUBLISHED:
         lines = f" of {len(life.algorithms)} algorithms" if len(life.algorithms) > 1 else ""
         found.append(
             f"sign: with announce {said(life.announce)} + sign {said(life.sign)} + keep {said(life.keep)} the JWKS "

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from authsvc.keyring.phases import ended, order, signer
 from authsvc.keyring.plans import GeneratePlan, KeyChange, change_of, is_unborn, plan_generate
@@ -29,7 +29,8 @@ def plan_step(
     keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, algorithms: Sequence[str]
 ) -> GeneratePlan | KeepLonger | None:
     """The next thing to do; None: nothing is due. Ask again after it is done: there may be more."""
-    if late := tuple(_longer(key, policy) for key in keys if _dropped_early(key, now, policy)):
+    keep = policy.keep
+    if late := tuple(_longer(key, keep) for key in keys if _dropped_early(key, now, keep)):
         return KeepLonger(late)
     for alg in algorithms:
         if due_at(keys, now, policy, alg) <= now:
@@ -45,12 +46,14 @@ def due_at(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, alg: st
     return max(line, key=order).signs_from - policy.wait
 
 
-def _dropped_early(key: SigningKey, now: datetime, policy: KeyPolicy) -> bool:
-    if ended(key, now) or key.signs_until is None:
+def _dropped_early(key: SigningKey, now: datetime, keep: timedelta) -> bool:
+    """Also one that signs no more: its last tokens may be of the new length, by moments, or in a restored database."""
+    if key.withdrawn_at is not None or key.signs_until is None:
         return False
-    return key.drop_after is None or key.drop_after < key.signs_until + policy.keep
+    until = key.signs_until + keep
+    return now < until and (key.drop_after is None or key.drop_after < until)
 
 
-def _longer(key: SigningKey, policy: KeyPolicy) -> KeyChange:
+def _longer(key: SigningKey, keep: timedelta) -> KeyChange:
     assert key.signs_until is not None
-    return change_of(key, drop_after=key.signs_until + policy.keep)
+    return change_of(key, drop_after=key.signs_until + keep)

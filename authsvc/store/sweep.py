@@ -14,6 +14,7 @@ REST = 4.0
 """After each batch, how many times its own time is rested: the clean-up takes a fifth of one connection's time at most,
 on a slow machine too."""
 
+# The last key of an algorithm stays, however old: it tells that clients count on it, and that the next is in a hurry.
 # An hour is kept after the end: long enough that no statement in flight, and no clock, can still want the row.
 _STATEMENTS = {
     "user_sessions": """DELETE FROM user_sessions WHERE id IN (
@@ -45,8 +46,11 @@ _STATEMENTS = {
     "spent_assertions": """DELETE FROM spent_assertions WHERE digest IN (
         SELECT digest FROM spent_assertions WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED)""",
     "signing_keys": """DELETE FROM signing_keys WHERE kid IN (
-        SELECT kid FROM signing_keys
-        WHERE greatest(drop_after, withdrawn_at) < now() - interval '1 hour' LIMIT $1 FOR UPDATE SKIP LOCKED)""",
+        SELECT kid FROM signing_keys gone
+        WHERE greatest(drop_after, withdrawn_at) < now() - interval '1 hour'
+          AND EXISTS (SELECT 1 FROM signing_keys later WHERE later.alg = gone.alg
+                      AND (later.signs_from, later.kid) > (gone.signs_from, gone.kid))
+        LIMIT $1 FOR UPDATE SKIP LOCKED)""",
     "audit_events": """DELETE FROM audit_events WHERE id IN (
         SELECT id FROM audit_events WHERE at < now() - interval '400 days' LIMIT $1 FOR UPDATE SKIP LOCKED)""",
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
 from pathlib import Path
 
+import asyncpg
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -166,3 +168,23 @@ def test_a_master_key_file_is_private_and_never_overwritten(cli: Cli, tmp_path: 
     assert path.read_text() == text
     assert "cannot make" in cli("keys", "generate-master", "--out", str(tmp_path / "no/such"), code=1).stderr
     assert MasterKeys.parse(cli("keys", "generate-master", "--out", "-").stdout).ids == (1,)
+
+
+async def test_nobody_fills_the_jwks_until_verifiers_refuse_it(
+    cli: Cli, sql: asyncpg.Connection, tmp_path: Path
+) -> None:
+    await asyncio.to_thread(cli, "keys", "generate")
+    await sql.execute(
+        """INSERT INTO signing_keys (kid, alg, public_jwk, sealed, announced_at, signs_from, signs_until, drop_after)
+           SELECT 'k' || n, 'RS256', '{}', '', now() - interval '9 days', now() - interval '9 days',
+                  now() - interval '1 hour', now() + interval '1 day' FROM generate_series(1, 56) AS n"""
+    )
+    file = tmp_path / "old.pem"
+    file.write_bytes(pem())
+    for words in (("generate",), ("rotate", "--now"), ("import", str(file))):
+        refused = (await asyncio.to_thread(cli, "keys", *words, code=1)).stderr
+        assert "the JWKS holds 58 keys, the first of them until " in refused
+        assert refused.count("\n") == 1
+    assert await sql.fetchval("SELECT count(*) FROM signing_keys") == 58
+    leaked = await sql.fetchval("SELECT kid FROM signing_keys ORDER BY announced_at DESC LIMIT 1")
+    await asyncio.to_thread(cli, "keys", "withdraw", leaked, "--yes")

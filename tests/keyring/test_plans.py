@@ -14,11 +14,13 @@ from authsvc.keyring.plans import (
     RotatePlan,
     WithdrawPlan,
     apply_changes,
+    crowded,
     plan_generate,
     plan_rotate,
     plan_withdraw,
 )
-from authsvc.keyring.policy import KeyPolicy
+from authsvc.keyring.policy import MOST_PUBLISHED, KeyPolicy
+from authsvc.keyring.records import SigningKey
 
 from .made import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned
 
@@ -138,8 +140,10 @@ def test_rotate_now_waits_for_a_backup_too():
     daily = replace(POLICY, backup=DAY)
     verdict = plan_rotate((OLD, replace(RIPE, announced_at=NOW - 23 * HOUR)), NOW, daily, at_once=True)
     assert isinstance(verdict, Refused)
-    assert "a restored backup may lack it for 1 h more" in verdict.reason
-    assert isinstance(plan_rotate((OLD, replace(RIPE, announced_at=NOW - DAY)), NOW, daily, at_once=True), RotatePlan)
+    assert "a restored backup may lack it for 1 h 1 min more" in verdict.reason
+    assert "backup 24 h + 1 min" in verdict.reason
+    ripe = replace(RIPE, announced_at=NOW - DAY - MINUTE)
+    assert isinstance(plan_rotate((OLD, ripe), NOW, daily, at_once=True), RotatePlan)
 
 
 def test_algorithms_rotate_apart_from_each_other():
@@ -147,6 +151,31 @@ def test_algorithms_rotate_apart_from_each_other():
     verdict = plan_rotate((OLD, RIPE, other), NOW, POLICY, at_once=True)
     assert "ec" not in [change.kid for change in verdict.changes]
     assert isinstance(plan_rotate((OLD, RIPE, other), NOW, POLICY, at_once=True, alg="ES256"), Refused)
+
+
+def crowd(number: int) -> tuple[SigningKey, ...]:
+    """An operator rotated daily: who could still sign by old news stays published."""
+    retired = tuple(
+        planned(f"k{day}", -99 * DAY, -day * DAY, -HOUR, drop_after=NOW + day * DAY) for day in range(1, number)
+    )
+    return (*retired, OLD)
+
+
+def test_no_operator_fills_the_jwks_beyond_what_verifiers_read():
+    assert crowded(crowd(MOST_PUBLISHED - 3), NOW, POLICY) is None
+    full = crowd(MOST_PUBLISHED - 2)
+    assert isinstance(refused := crowded(full, NOW, POLICY), Refused)
+    for words in ("holds 58 keys", "until 2030-01-02 00:36:00 UTC", "keys withdraw"):
+        assert words in refused.reason
+    assert plan_rotate((*full, RIPE), NOW, POLICY, at_once=True) == crowded((*full, RIPE), NOW, POLICY)
+    # Another line needs room of its own, and so do keys that sign for an hour only.
+    assert POLICY.published == 2
+    assert crowded(crowd(40), NOW, replace(POLICY, sign=HOUR))
+    assert crowded((*crowd(MOST_PUBLISHED - 6), replace(LONE, alg="ES256")), NOW, POLICY) is None
+    assert crowded((*crowd(MOST_PUBLISHED - 5), replace(LONE, alg="ES256")), NOW, POLICY)
+    # What is due or urgent is done.
+    assert isinstance(plan_withdraw((*full, RIPE), NOW, "old"), WithdrawPlan)
+    assert isinstance(plan_generate((*full, RIPE), NOW, POLICY), GeneratePlan)
 
 
 # withdraw --------------------------------------------------------------------------------------------------------
@@ -201,6 +230,18 @@ def test_a_retired_key_is_withdrawn_without_touching_the_others():
     plan = plan_withdraw((retired, LONE), NOW, "retired")
     assert [change.kid for change in plan.changes] == ["retired"]
     assert published(apply_changes((retired, LONE), plan.changes), NOW) == [LONE]
+
+
+def test_who_withdraws_the_old_key_right_after_rotating_leaves_no_slow_clock_without_a_key():
+    keys = apply_changes((OLD, RIPE), plan_rotate((OLD, RIPE), NOW, POLICY, at_once=True).changes)
+    later = NOW + SECOND
+    plan = plan_withdraw(keys, later, "old")
+    assert plan.successor is None
+    after = apply_changes(keys, plan.changes)
+    for clock in (later, NOW - 30 * SECOND):
+        assert signer(after, clock).kid == "ripe"
+    # A minute later nobody's clock needs it, and the line is left alone.
+    assert [change.kid for change in plan_withdraw(keys, NOW + 2 * MINUTE, "old").changes] == ["old"]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,20 @@ from typing import Any
 
 import pytest
 
-from authsvc.keyring.policy import DEFAULT, SPREAD, KeyLife, PolicyError, Surroundings, policy_of, problems, read_policy
+from authsvc.keyring.policy import (
+    AWAY,
+    DEFAULT,
+    SPREAD,
+    KeyLife,
+    PolicyError,
+    Surroundings,
+    policy_of,
+    problems,
+    read_policy,
+)
 from authsvc.oauth.id_token import ID_TOKEN_SECONDS
 from authsvc.runtime import ID_TOKEN_SECONDS as LEAST_TOKEN_SECONDS
+from authsvc.store.clients import MEMORY_SECONDS
 
 from .made import DAY, HOUR, MINUTE, SECOND
 
@@ -78,14 +89,15 @@ def test_every_problem_is_told_at_once() -> None:
     [
         (
             {"announce": 6 * MINUTE, "backup": timedelta()},
-            "announce: 6 min is less than 6 min 15 s (JWKS max-age 5 min + clock skew 1 min + spread 15 s): ",
+            "announce: 6 min is less than 6 min 25 s (JWKS max-age 5 min + clock skew 1 min + spread 25 s): ",
         ),
         ({"announce": 23 * HOUR}, "announce: 23 h is less than backup 24 h: "),
         (
-            {"keep": 36 * MINUTE},
-            "keep: 36 min is less than 36 min 15 s (longest token 30 min + JWKS max-age 5 min + clock skew 1 min + "
-            "spread 15 s): ",
+            {"keep": 36 * MINUTE, "backup": timedelta()},
+            "keep: 36 min is less than 36 min 25 s (longest token 30 min + JWKS max-age 5 min + clock skew 1 min + "
+            "spread 25 s): ",
         ),
+        ({"keep": DAY}, "keep: 24 h is less than 24 h 31 min (longest token 30 min + backup 24 h + 1 min): "),
         ({"sign": timedelta()}, "sign: 0 s is less than 1 s"),
         ({"sign": HOUR}, "sign: with announce 24 h + sign 1 h + keep 48 h the JWKS would hold 74 keys, more than 60"),
         (
@@ -110,10 +122,19 @@ def test_the_least_that_is_needed_is_enough() -> None:
 
 def test_a_client_with_longer_tokens_makes_keys_stay_whatever_the_policy_says() -> None:
     policy = policy_of(DEFAULT, replace(AROUND, longest_token=9 * DAY))
-    assert policy.keep == 9 * DAY + 6 * MINUTE + SPREAD
+    assert policy.keep == 9 * DAY + DAY + AWAY
     assert policy_of(DEFAULT, AROUND).keep == 2 * DAY
 
 
 def test_a_backup_holds_every_key_before_it_signs() -> None:
+    """Also of a replica that is cut off in the last moment, when the backup is as old as it may be."""
     policy = policy_of(replace(DEFAULT, announce=HOUR, backup=DAY), AROUND)
-    assert policy.ripe == policy.wait == DAY
+    assert policy.ripe == policy.wait == DAY + AWAY
+    assert AWAY.total_seconds() >= MEMORY_SECONDS, "so long a replica that is cut off gives tokens"
+
+
+def test_a_key_stays_longer_than_a_restored_backup_may_be_mistaken_about_its_end() -> None:
+    policy = policy_of(replace(DEFAULT, keep=timedelta(), backup=DAY), AROUND)
+    assert policy.keep == AROUND.longest_token + DAY + AWAY
+    without = policy_of(replace(DEFAULT, keep=timedelta(), backup=timedelta()), AROUND)
+    assert without.keep == AROUND.longest_token + without.seen_by_all

@@ -98,6 +98,22 @@ def test_when_tokens_live_longer_than_was_foreseen_keys_stay_longer() -> None:
     assert plan_step(after, NOW, longer, RSA) is None
     shorter = replace(POLICY, longest_token=MINUTE)
     assert plan_step(after, NOW, shorter, RSA) is None
-    # One that no longer signs has given tokens of the old length only.
-    retired = planned("retired", -99 * DAY, -99 * DAY, -MINUTE)
-    assert plan_step((retired, *after), NOW, longer, RSA) is None
+
+
+def test_a_key_that_signs_no_more_stays_for_the_new_length_too() -> None:
+    """Its last tokens may have it: given moments before the end, or before the database was restored."""
+    longer = replace(POLICY, longest_token=DAY)
+    retired = planned("retired", -99 * DAY, -99 * DAY, -HOUR)
+    dropped = replace(retired, kid="dropped", drop_after=NOW - SECOND)
+    plan = plan_step((retired, dropped, *LINE), NOW, longer, RSA)
+    assert isinstance(plan, KeepLonger)
+    assert [change.kid for change in plan.changes] == ["retired", "dropped", "current", "next"]
+    assert {change.drop_after for change in plan.changes[:2]} == {NOW - HOUR + longer.keep}
+
+
+def test_but_not_one_whose_last_token_is_dead_and_never_a_withdrawn_one() -> None:
+    longer = replace(POLICY, longest_token=DAY)
+    gone = planned("gone", -99 * DAY, -99 * DAY, -longer.keep)
+    stolen = planned("stolen", -99 * DAY, -99 * DAY, -HOUR, withdrawn_at=NOW - SECOND)
+    plan = plan_step((gone, stolen, *LINE), NOW, longer, RSA)
+    assert [change.kid for change in plan.changes] == ["current", "next"]  # type: ignore[union-attr]

@@ -14,6 +14,8 @@ import pytest
 
 from authsvc.flows import manage_keys
 from authsvc.flows.keep_keys import Known, keep_once
+from authsvc.flows.sweep import sweep_once
+from authsvc.keyring.plans import plan_generate
 from authsvc.runtime import Runtime
 from authsvc.store import keys
 from tests.cli.conftest import Cli
@@ -56,6 +58,26 @@ async def test_a_worker_does_what_is_due_and_then_nothing(runtime: Runtime, sql:
     assert json.loads(event["detail"])["kid"] == made.kid
 
 
+async def test_the_last_key_of_an_algorithm_stays_to_tell_that_it_was_used(
+    runtime: Runtime, sql: asyncpg.Connection
+) -> None:
+    """After months without any replica, clients that chose it wait for no announcement."""
+    await sql.execute(
+        """INSERT INTO signing_keys (kid, alg, public_jwk, sealed, announced_at, signs_from, signs_until, drop_after)
+           SELECT alg || n, alg, '{}', '', now() - n * interval '100 days', now() - n * interval '99 days',
+                  now() - n * interval '9 days', now() - n * interval '7 days'
+           FROM generate_series(1, 3) AS n, unnest(ARRAY['ES256', 'RS256']) AS alg"""
+    )
+    await sweep_once(runtime)
+    rows = await keys.everything(runtime.db)
+    assert [row.kid for row in rows if row.alg == "ES256"] == ["ES2561"]
+    assert not [row.kid for row in rows if row.kid.startswith("RS256")]
+    policy = await manage_keys.policy_in_force(runtime)
+    now = runtime.clock.now()
+    assert plan_generate(rows, now, policy, "ES256").signs_from == now
+    assert plan_generate(rows, now, policy, "PS256").signs_from == now + policy.wait
+
+
 async def test_a_client_with_longer_tokens_makes_the_keys_stay(runtime: Runtime, sql: asyncpg.Connection) -> None:
     known = Known()
     await keep_once(runtime, known)
@@ -88,7 +110,7 @@ def test_replicas_make_the_first_key_and_its_successor_by_themselves(
 @pytest.mark.parametrize(
     ("policy", "says"),
     [
-        ('announce = "1 min"\nbackup = "0 s"', "announce: 1 min is less than 6 min 15 s (JWKS max-age 5 min + clock"),
+        ('announce = "1 min"\nbackup = "0 s"', "announce: 1 min is less than 6 min 25 s (JWKS max-age 5 min + clock"),
         ('sign = "soon"', "sign: 'soon' is not a duration"),
     ],
 )
