@@ -29,7 +29,7 @@ COMMANDS = {
     "serve": "Run the service.",
     "dev": "Run it with a private PostgreSQL and Redis, and demo data.",
     "migrate": "Bring the database up to date.",
-    "keys": "Signing keys: list, plan, generate, rotate, withdraw, import, export; the master key.",
+    "keys": "Signing keys: list, plan, generate, rotate, withdraw, import, export, simulate; the master key.",
     "users": "People: add, import, disable, enable, set-password, list.",
     "clients": "Registered clients: add, list, redirect-uris, rotate-secret, choose-alg, remove.",
     "sessions": "Sessions: list, end.",

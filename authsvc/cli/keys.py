@@ -10,6 +10,7 @@ import click
 
 from authsvc.cli.console import CONTEXT, Refused, confirm, inert, json_option, relative, show_json, show_table
 from authsvc.cli.key_plan import plan
+from authsvc.cli.keys_simulate import simulate
 from authsvc.cli.master_key import drop_master, generate_master, promote_master, reseal
 from authsvc.keyring.policy import ALGORITHMS, ALWAYS
 
@@ -39,10 +40,11 @@ def command() -> None:
       authsvc keys plan              what will happen when
       authsvc keys rotate            announce the next key; it takes over by itself
       authsvc keys withdraw KID      this key leaked
+      authsvc keys simulate          play the policy against faults
     """
 
 
-for part in (plan, generate_master, promote_master, reseal, drop_master):
+for part in (plan, simulate, generate_master, promote_master, reseal, drop_master):
     command.add_command(part)
 
 

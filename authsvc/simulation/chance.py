@@ -1,0 +1,35 @@
+"""Chance: one `Random` of a seed, for the whole world."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from random import Random
+from typing import Final, TypeVar
+
+Any = TypeVar("Any")
+
+EDGE: Final = 0.02
+AT_EDGES: Final = 0.3
+
+
+class Chance:
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed).random  # noqa: S311 - a world, no secret
+
+    def happens(self, chance: float) -> bool:
+        return self._random() < chance
+
+    def share(self) -> float:
+        """From 0 to 1, and often next to either: what goes wrong goes wrong at the edges."""
+        kind = self._random()
+        if kind >= AT_EDGES:
+            return (kind - AT_EDGES) / (1 - AT_EDGES)
+        edge = EDGE * self._random()
+        return edge if kind < AT_EDGES / 2 else 1 - edge
+
+    def within(self, least: timedelta, most: timedelta) -> timedelta:
+        return least + (most - least) * self.share()
+
+    def one_of(self, things: Sequence[Any]) -> Any:
+        return things[int(self._random() * len(things))]
