@@ -2,8 +2,8 @@
 
 The clock is scaled. Where production says 300 s for the JWKS's max-age, the caches' ages and cool-downs, here they are
 1 s (verifiers.py). The replicas carry out a policy of seconds, the shortest that they accept, and the keys alone live
-SPEED times as fast: a task moves all times of all keys back, so that a rotation comes each 6 / SPEED seconds. Not a
-line of the service knows of it. With KEY_SPEED=1 no row is touched. A thousand rotations take 100 minutes / SPEED:
+SPEED times as fast: a task moves all times of all keys back, so that a rotation comes each 8 / SPEED seconds. Not a
+line of the service knows of it. With KEY_SPEED=1 no row is touched. A thousand rotations take 133 minutes / SPEED:
 
     ROTATIONS=1000 python -m pytest tests/keys/test_live_rotation.py -n 0 -s --timeout 9000
 """
@@ -34,7 +34,7 @@ from tests.replicas import Replica, Replicas
 from tests.shared import BACKEND, LOGIN
 
 ROTATIONS = int(os.environ.get("ROTATIONS", "8"))
-SPEED = float(os.environ.get("KEY_SPEED", "4"))
+SPEED = float(os.environ.get("KEY_SPEED", "8"))
 WITHDRAWALS = max(1, ROTATIONS // 100)
 TOKEN_SECONDS = 10
 AGAIN_SECONDS = 8.5
@@ -46,9 +46,9 @@ LOOK_SECONDS = 0.02
 STILL_SECONDS = 0.3
 
 POLICY = """
-announce = "17 s"
-sign = "6 s"
-keep = "5 min 20 s"
+announce = "56 s"
+sign = "8 s"
+keep = "6 min 5 s"
 backup = "0 s"
 """
 
