@@ -7,8 +7,8 @@ plan keeps three things true (a random walk in the tests looks for the instant w
   time between two backups, which may have forgotten that it signed for longer;
 - every key has an end from its birth, so that a replica that hears of nothing stops in time; and as long as somebody
   makes the next key when it is due (`steps`), some key signs at every instant;
-- a key signs only after every cache has seen it: announced for JWKS max-age + skew. Two exceptions, both because the
-  alternative is no service at all: an installation's first key, and the successor of a withdrawn key.
+- a key signs only after every cache has seen it: announced for JWKS max-age (30 s at the least) + skew. Two exceptions,
+  both because the alternative is no service at all: an installation's first key, and the successor of a withdrawn key.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from authsvc.keyring.phases import Phase, ended, order, phase_of, published, signer
-from authsvc.keyring.policy import ALWAYS, AWAY, MOST_PUBLISHED, KeyPolicy, said
+from authsvc.keyring.policy import ALWAYS, AWAY, MOST_PUBLISHED, KeyPolicy, cached, said
 from authsvc.keyring.records import SigningKey
 
 _CLOCKS_BEHIND = timedelta(minutes=1)
@@ -136,7 +136,7 @@ def plan_rotate(
         lacking = "caches" if following.announced_at + policy.seen_by_all > now else "a restored backup"
         return Refused(
             f"key {following.kid} was announced {said(now - following.announced_at)} ago, and {lacking} may lack it "
-            f"for {said(ready_at - now)} more (JWKS max-age {said(policy.jwks_max_age)} + skew {said(policy.skew)}"
+            f"for {said(ready_at - now)} more ({cached(policy.jwks_max_age)} + skew {said(policy.skew)}"
             f"{backup}): try again at {ready_at:%Y-%m-%d %H:%M:%S %Z}"
         )
     current = signer(keys, now, alg)

@@ -16,6 +16,8 @@ SPREAD: Final = timedelta(seconds=25)
 """Until whoever is asked for the JWKS has a new key: the transaction that announces it may take 10 s; a replica reads
 at least once a second; one that is cut off from PostgreSQL says after 3 s that it is unready, and a balancer that looks
 every 10 s asks it no more."""
+COOLDOWN: Final = timedelta(seconds=30)
+"""Common verifiers (PyJWT's, jose) ask for the JWKS no sooner again, whatever its max-age and whatever comes."""
 AWAY: Final = timedelta(minutes=1)
 """A replica that is cut off gives tokens for this long, also by a key whose time has just begun: with the database
 lost, it must be in the backup already."""
@@ -87,7 +89,7 @@ class KeyPolicy:
     @property
     def seen_by_all(self) -> timedelta:
         """After this long in the JWKS, a key is in every cache."""
-        return self.jwks_max_age + self.skew
+        return max(self.jwks_max_age, COOLDOWN) + self.skew
 
     @property
     def ripe(self) -> timedelta:
@@ -150,7 +152,7 @@ def problems(life: KeyLife, around: Surroundings) -> list[str]:
     """Why a policy would break a promise in these surroundings: one line each, with the sum. Empty: it would not."""
     found = []
     policy = policy_of(life, around)
-    seen = f"JWKS max-age {said(around.jwks_max_age)} + clock skew {said(around.skew)} + spread {said(SPREAD)}"
+    seen = f"{cached(around.jwks_max_age)} + clock skew {said(around.skew)} + spread {said(SPREAD)}"
     if life.announce < policy.seen_by_all:
         found.append(
             f"announce: {said(life.announce)} is less than {said(policy.seen_by_all)} ({seen}): "
@@ -188,6 +190,13 @@ def read_span(value: object) -> timedelta:
     if not isinstance(value, str) or not text or end != len(text):
         raise ValueError(f"{text[:40]!r} is not a duration such as '90 d', '1 h 30 min' or '45 s'")
     return timedelta(seconds=seconds)
+
+
+def cached(jwks_max_age: timedelta) -> str:
+    """How long caches go by a JWKS, for people."""
+    if jwks_max_age < COOLDOWN:
+        return f"{said(COOLDOWN)} until verifiers ask for the JWKS again"
+    return f"JWKS max-age {said(jwks_max_age)}"
 
 
 def said(span: timedelta) -> str:

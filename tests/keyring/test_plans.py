@@ -19,7 +19,7 @@ from authsvc.keyring.plans import (
     plan_rotate,
     plan_withdraw,
 )
-from authsvc.keyring.policy import MOST_PUBLISHED, KeyPolicy
+from authsvc.keyring.policy import MOST_PUBLISHED, KeyPolicy, said
 from authsvc.keyring.records import SigningKey
 
 from .made import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned
@@ -265,5 +265,12 @@ def test_what_cannot_be_withdrawn_is_refused_with_the_reason(kid, says):
     ],
 )
 def test_waiting_times_are_said_in_words(span, words):
-    policy = KeyPolicy(announce=ZERO, jwks_max_age=span, longest_token=ZERO, skew=DAY)
-    assert f"max-age {words} +" in plan_rotate((OLD, YOUNG), NOW, policy, at_once=True).reason
+    assert said(span) == words
+
+
+def test_a_refusal_says_what_caches_do():
+    policy = KeyPolicy(announce=ZERO, jwks_max_age=90 * SECOND, longest_token=ZERO, skew=DAY)
+    assert "(JWKS max-age 1 min 30 s + skew 24 h)" in plan_rotate((OLD, YOUNG), NOW, policy, at_once=True).reason
+    brief = replace(policy, jwks_max_age=SECOND)
+    reason = plan_rotate((OLD, YOUNG), NOW, brief, at_once=True).reason
+    assert "(30 s until verifiers ask for the JWKS again + skew 24 h)" in reason

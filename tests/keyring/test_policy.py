@@ -11,6 +11,7 @@ import pytest
 
 from authsvc.keyring.policy import (
     AWAY,
+    COOLDOWN,
     DEFAULT,
     SPREAD,
     KeyLife,
@@ -131,6 +132,16 @@ def test_a_backup_holds_every_key_before_it_signs() -> None:
     policy = policy_of(replace(DEFAULT, announce=HOUR, backup=DAY), AROUND)
     assert policy.ripe == policy.wait == DAY + AWAY
     assert AWAY.total_seconds() >= MEMORY_SECONDS, "so long a replica that is cut off gives tokens"
+
+
+def test_a_max_age_below_what_verifiers_heed_is_not_counted_on() -> None:
+    """PyJWT's client and jose ask once in 30 s, whatever the JWKS says and whatever kid comes."""
+    brief = replace(AROUND, jwks_max_age=SECOND)
+    assert policy_of(DEFAULT, brief).seen_by_all == COOLDOWN + MINUTE + SPREAD
+    [said] = problems(replace(DEFAULT, announce=MINUTE, backup=timedelta()), brief)
+    assert said.startswith(
+        "announce: 1 min is less than 1 min 55 s (30 s until verifiers ask for the JWKS again + clock skew 1 min + "
+    )
 
 
 def test_a_key_stays_longer_than_a_restored_backup_may_be_mistaken_about_its_end() -> None:

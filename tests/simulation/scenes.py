@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from authsvc.keyring.policy import KeyLife, Surroundings, policy_of, problems
@@ -24,6 +25,9 @@ def tight(around: Surroundings, *, backup: timedelta = timedelta(), sign: timede
 
 BUILT_IN = Scene(KeyLife(), AROUND)
 TIGHT = Scene(tight(EXACT), EXACT)
+BRIEF = replace(EXACT, jwks_max_age=SECOND)
+UNHEEDED = Scene(tight(BRIEF), BRIEF)
+"""A max-age that verifiers do not heed."""
 RESTORED = Scene(tight(AROUND, backup=HOUR), AROUND)
 BY_KEYS_ALONE = Scene(tight(AROUND), AROUND, lease=None)
-SIX_LINES = Scene(KeyLife(algorithms=("RS256", "ES256")), AROUND, replicas=2, verifiers=12)
+TWO_LINES = Scene(KeyLife(algorithms=("RS256", "ES256")), AROUND, replicas=2, verifiers=12)

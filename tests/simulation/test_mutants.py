@@ -20,7 +20,7 @@ from authsvc.simulation.judges import Judges
 from authsvc.simulation.run import simulate
 from authsvc.simulation.scene import Scene
 from authsvc.simulation.verifiers import KINDS, Kind, Ours, OursFollowing
-from tests.simulation.scenes import AROUND, BUILT_IN, BY_KEYS_ALONE, EXACT, HOUR, TIGHT, tight
+from tests.simulation.scenes import AROUND, BUILT_IN, BY_KEYS_ALONE, EXACT, HOUR, TIGHT, UNHEEDED, tight
 
 Keys = Sequence[SigningKey]
 REFUSED = "no valid token is refused"
@@ -109,6 +109,10 @@ class ForgetsTheSpread(KeyPolicy):
     seen_by_all = property(lambda self: self.jwks_max_age + self.skew - policy.SPREAD)  # type: ignore[assignment]
 
 
+class HeedsTheMaxAge(KeyPolicy):
+    seen_by_all = property(lambda self: self.jwks_max_age + self.skew)  # type: ignore[assignment]
+
+
 def ruled_by(kind: type[KeyPolicy]) -> Any:
     return lambda life, around: kind(**asdict(policy.policy_of(life, around)))
 
@@ -170,6 +174,7 @@ MUTANTS = {
     "deaf to withdrawals": Mutant(replace(BUILT_IN, kinds=instead(Deaf)), {ACCEPTED_LATE}),
     "no backup before it signs": Mutant(NO_BACKUP, {LOST}, Judges(policy_of=ruled_by(ForgetsTheBackup)), 2000),
     "no spread between replicas": Mutant(TIGHT, {REFUSED}, Judges(policy_of=ruled_by(ForgetsTheSpread)), 1000),
+    "counts on any max-age": Mutant(UNHEEDED, {REFUSED}, Judges(policy_of=ruled_by(HeedsTheMaxAge)), 1000),
     "cut off, it signs past its end": Mutant(BY_KEYS_ALONE, {REFUSED}, Judges(signer=signs_on), 2000),
     "the next key is made when nobody signs": Mutant(BUILT_IN, {NOBODY}, Judges(plan_step=made_too_late)),
     "withdrawn, and it signs": Mutant(BUILT_IN, {SIGNS_ON}, Judges(signer=signs_though_withdrawn)),

@@ -10,7 +10,7 @@ import pytest
 from authsvc.simulation.account import COUNTED
 from authsvc.simulation.run import TooLong, simulate
 from authsvc.simulation.scene import Scene
-from tests.simulation.scenes import BUILT_IN, BY_KEYS_ALONE, RESTORED, SIX_LINES, TIGHT
+from tests.simulation.scenes import BUILT_IN, BY_KEYS_ALONE, RESTORED, TIGHT, TWO_LINES, UNHEEDED
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,8 @@ from tests.simulation.scenes import BUILT_IN, BY_KEYS_ALONE, RESTORED, SIX_LINES
         pytest.param(TIGHT, 400, 2, id="nothing to spare"),
         pytest.param(RESTORED, 400, 3, id="restores, and nothing to spare"),
         pytest.param(BY_KEYS_ALONE, 300, 4, id="a replica that is cut off signs as long as its keys let it"),
-        pytest.param(SIX_LINES, 200, 5, id="two algorithms"),
+        pytest.param(TWO_LINES, 200, 5, id="two algorithms"),
+        pytest.param(UNHEEDED, 200, 12, id="a max-age that verifiers do not heed"),
         pytest.param(replace(BUILT_IN, replicas=1), 100, 6, id="one replica"),
     ],
 )
