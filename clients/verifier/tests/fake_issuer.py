@@ -57,6 +57,7 @@ class FakeIssuer:
         self.list_headers: dict[str, str] = {}
         self.metadata: dict[str, Any] = {}
         self.delay = 0.0
+        self.now = time.time
         self.over = threading.Event()
         issuer = self
 
@@ -160,7 +161,7 @@ class FakeIssuer:
 
     def token(self, key: PrivateKeyTypes = RSA_KEY, kid: str = "one", alg: str = "RS256", typ: str = "at+jwt",
               header: dict[str, Any] | None = None, drop: Iterable[str] = (), **claims: Any) -> str:  # fmt: skip
-        now = int(time.time())
+        now = int(self.now())
         full = {
             "iss": self.url, "aud": AUDIENCE, "sub": "user-1", "client_id": "shop", "scope": "orders.read profile",
             "iat": now, "exp": now + 600, "jti": "jti-1", "sid": "sid-1", "auth_time": now - 60,
@@ -181,7 +182,7 @@ class FakeIssuer:
         packed = bytearray(size * bits // 8)
         for index, status in (statuses or {}).items():
             packed[index * bits >> 3] |= status << (index * bits & 7)
-        now = int(time.time())
+        now = int(self.now())
         full = {
             "sub": self.url + path, "iat": now, "exp": now + 600, "ttl": 60,
             "status_list": {"bits": bits, "lst": packed_list(bytes(packed))}, **claims,

@@ -17,6 +17,12 @@ from fake_issuer import AUDIENCE, EC_KEY, OTHER_KEY, RSA_KEY, FakeIssuer, public
 NOW = int(time.time())
 
 
+@pytest.fixture(autouse=True)
+def issued_now(issuer: FakeIssuer) -> None:
+    """However long ago this file was read."""
+    issuer.now = lambda: NOW
+
+
 @pytest.fixture
 def rules(issuer: FakeIssuer) -> Rules:
     return Rules(issuer.url, frozenset({AUDIENCE}))

@@ -21,6 +21,12 @@ ONE_BIT = ("eNrbuRgAAhcBXQ", 1, [1, 0, 0, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 0, 1]
 TWO_BITS = ("eNo76fITAAPfAgc", 2, [1, 2, 0, 3, 0, 1, 0, 1, 1, 2, 3, 3])
 
 
+@pytest.fixture(autouse=True)
+def issued_now(issuer: FakeIssuer) -> None:
+    """However long ago this file was read."""
+    issuer.now = lambda: NOW
+
+
 @pytest.fixture
 def rules(issuer: FakeIssuer) -> Rules:
     return Rules(issuer.url, frozenset({AUDIENCE}))
@@ -32,7 +38,6 @@ def keys() -> KeySet:
 
 
 def read(issuer: FakeIssuer, rules: Rules, keys: KeySet, **how: Any) -> StatusList | Invalid | UnknownKid:
-    how = {"iat": NOW, "exp": NOW + 600, **how}
     return read_list(issuer.status_list(**how).encode(), f"{issuer.url}/lists/1", rules, keys, NOW)
 
 
@@ -122,7 +127,7 @@ def test_a_list_that_unpacks_to_more_than_we_read_is_never_unpacked(
     issuer: FakeIssuer, rules: Rules, keys: KeySet
 ) -> None:
     bomb = packed_list(bytes(16 * MAX_PACKED))
-    text = issuer.status_list(iat=NOW, status_list={"bits": 1, "lst": bomb}).encode()
+    text = issuer.status_list(status_list={"bits": 1, "lst": bomb}).encode()
     tracemalloc.start()
     found = read_list(text, f"{issuer.url}/lists/1", rules, keys, NOW)
     _, peak = tracemalloc.get_traced_memory()
@@ -151,7 +156,7 @@ def test_a_ttl_is_held_within_reason(ttl: Any, believed: float, issuer: FakeIssu
     ],
 )  # fmt: skip
 def test_where_a_token_stands(status: Any, place: Place | None, issuer: FakeIssuer, rules: Rules, keys: KeySet) -> None:
-    claims = judge_token(issuer.token(status=status), rules, keys, time.time())
+    claims = judge_token(issuer.token(status=status), rules, keys, NOW)
     assert isinstance(claims, Claims)
     assert place_of(claims) == place
 
@@ -167,12 +172,12 @@ def test_where_a_token_stands(status: Any, place: Place | None, issuer: FakeIssu
 def test_a_token_that_names_a_list_badly_is_no_good_token(
     found: Any, issuer: FakeIssuer, rules: Rules, keys: KeySet
 ) -> None:
-    assert why(judge_token(issuer.token(status={"status_list": found}), rules, keys, time.time())) == "bad_claims"
+    assert why(judge_token(issuer.token(status={"status_list": found}), rules, keys, NOW)) == "bad_claims"
 
 
 def test_the_header_of_a_list_opens_nothing_for_an_access_token(issuer: FakeIssuer, rules: Rules, keys: KeySet) -> None:
     assert why(read(issuer, rules, keys)) == "StatusList"
-    assert why(judge_token(issuer.token(typ="statuslist+jwt"), rules, keys, time.time())) == "wrong_typ"
+    assert why(judge_token(issuer.token(typ="statuslist+jwt"), rules, keys, NOW)) == "wrong_typ"
 
 
 # Memory
