@@ -65,14 +65,14 @@ async def test_whatever_is_not_valid_is_refused(status: int, word: str, issuer: 
 
 
 async def test_a_revocation_is_seen_within_the_ttl_and_no_request_waits_for_it(issuer: FakeIssuer) -> None:
-    issuer.lists[LIST] = issuer.status_list(ttl=2)
+    issuer.lists[LIST] = issuer.status_list(ttl=3)
     async with Verifier(issuer.url, AUDIENCE) as verifier:
         token = issuer.listed(7)
         await verifier.verify(token)
         issuer.delay = 0.2
         for status in (1, 0):
-            issuer.lists[LIST] = issuer.status_list({7: status, 100: 1}, ttl=2)
-            deadline = time.monotonic() + 2 + issuer.delay
+            issuer.lists[LIST] = issuer.status_list({7: status, 100: 1}, ttl=3)
+            deadline = time.monotonic() + 3 + issuer.delay
             while at_once(verifier, token) is bool(status):
                 assert time.monotonic() < deadline, "not within the ttl"
                 await asyncio.sleep(0.01)
@@ -287,11 +287,11 @@ def test_in_threads(issuer: FakeIssuer) -> None:
         tokens = [issuer.listed(index) for index in range(8, 208)]
         with ThreadPoolExecutor(8) as pool:
             assert {claims.sub for claims in pool.map(verifier.verify, tokens)} == {"user-1"}
-        assert issuer.requests[LIST] == 1
+        assert issuer.requests[LIST] < 10, "one for all, and what the background asked for since"
         with pytest.raises(InvalidToken, match="status_invalid"):
             verifier.verify(issuer.listed(7))
         issuer.lists[LIST] = issuer.status_list({8: 1}, ttl=1)
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + 5
         while True:
             try:
                 verifier.verify(tokens[0])
