@@ -161,7 +161,9 @@ async def test_lists_of_other_origins_are_read_where_they_are_named(issuer: Fake
 
 
 @pytest.mark.parametrize(
-    "how", [{"key": OTHER_KEY}, {"sub": "https://evil.example/1"}, {"exp": 1}, {"ttl": -1}], ids=str
+    "how",
+    [{"key": OTHER_KEY}, {"sub": "https://evil.example/1"}, {"exp": 1}, {"ttl": -1}],
+    ids=["another key", "another list", "expired", "no time"],
 )
 async def test_a_list_that_is_not_the_issuers_is_no_list(how: dict[str, Any], issuer: FakeIssuer) -> None:
     issuer.lists[LIST] = issuer.status_list(**how)
