@@ -62,7 +62,7 @@ class Member:
         while True:
             for name, token in [*self.watched.items()]:
                 try:
-                    await self.verifier.verify(token)
+                    await self.verifier.verify(token, stale="accept")  # what it knows, not what it is told when it asks
                 except Refused as refused:
                     self.say(rejected=name, at=time.monotonic(), reason=refused.reason)
                     self.watched.pop(name, None)
