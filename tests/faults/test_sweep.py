@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from authsvc.flows import manage_keys
 from authsvc.flows.sweep import sweep_once
 from tests.faults.conftest import Service, active, logout
 from tests.test_main_job import login, refresh
@@ -151,7 +152,11 @@ async def test_a_key_cannot_be_deleted_before_its_time(service: Service, sql: as
     assert await sql.fetchval("SELECT count(*) FROM signing_keys") == 1, "an hour is kept"
     await sql.execute("UPDATE signing_keys SET drop_after = now() - interval '70 min'")
     await sweep_once(service.runtime)
-    assert await sql.fetchval("SELECT count(*) FROM signing_keys") == 0
+    assert await sql.fetchval("SELECT count(*) FROM signing_keys") == 1, "the last of an algorithm is kept"
+    made = await manage_keys.generate(service.runtime, "tests")
+    assert isinstance(made, manage_keys.Generated)
+    await sweep_once(service.runtime)
+    assert [row["kid"] for row in await sql.fetch("SELECT kid FROM signing_keys")] == [made.kid]
 
 
 async def test_a_second_sweeper_leaves_at_once(service: Service, sql: asyncpg.Connection) -> None:
