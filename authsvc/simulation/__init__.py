@@ -7,6 +7,7 @@ by what verifiers made of tokens, never by the rule that is on trial. Imports ke
 
     judges     the verdicts on trial
     scene      what is simulated: policy, surroundings, how many of whom
+    chance, things   a seed's chance; tokens, and sets of keys as they are served
     database   rows of signing keys, one change at a time, and what a backup brings back
     replicas   what a replica knows, signs and serves, also cut off or restarted
     verifiers  caches of real kinds: PyJWT's, jose's, plain HTTP, a gateway's, ours

@@ -33,7 +33,7 @@ COUNTED: Final = {
     "unready_accepted": "a withdrawn key's token accepted by such a set",
     "withdrawn_accepted": "a withdrawn key's token accepted within the bound",
     "withdrawn_signed": "a token of a withdrawn key, from a replica that had not heard of it yet",
-    "refused_now": "operators' `rotate --now` and `withdraw` that were refused",
+    "refused_now": "operators' commands that were refused, most often because the JWKS was full",
 }
 ENOUGH: Final = 10
 """Violations after which a world is not looked at further."""
@@ -149,7 +149,7 @@ class Account:
         if held is None:
             yield "its cache was empty"
         else:
-            kids = " ".join(sorted(held.kids, key=len))
+            kids = " ".join(sorted(held.kids, key=lambda kid: (len(kid), kid)))
             yield f"its cache held {kids}, for {said(now - verifier.fetched_at)}, from {held.by}"
         yield self.told(self.keys[token.kid])
 

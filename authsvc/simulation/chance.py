@@ -7,10 +7,12 @@ from datetime import timedelta
 from random import Random
 from typing import Final, TypeVar
 
-Any = TypeVar("Any")
+Thing = TypeVar("Thing")
 
 EDGE: Final = 0.02
+"""How wide an edge is."""
 AT_EDGES: Final = 0.3
+"""How often chance falls on one."""
 
 
 class Chance:
@@ -31,5 +33,5 @@ class Chance:
     def within(self, least: timedelta, most: timedelta) -> timedelta:
         return least + (most - least) * self.share()
 
-    def one_of(self, things: Sequence[Any]) -> Any:
+    def one_of(self, things: Sequence[Thing]) -> Thing:
         return things[int(self._random() * len(things))]

@@ -12,8 +12,8 @@ from authsvc.simulation.things import EVER, NEVER
 
 
 class Replica:
-    """`linked`: it reads the database now; `heard`: when it last did. `life`, `connection`: count its
-    starts, and what it lost."""
+    """`linked`: it reads the database now, since `linked_since`; `heard`: when it last did, `news_at`: something new.
+    `life`, `connection`: count its starts, and connections lost. `asked_until`: by the balancer, once cut off."""
 
     def __init__(self, number: int, scene: Scene, chance: Chance) -> None:
         self.name = f"replica {number}"

@@ -79,6 +79,7 @@ class Verifier:
         self.cut_until = EVER
         self._issuer = issuer
         self._terms = terms
+        self._leeway = terms.leeway
 
     @property
     def trusts(self) -> timedelta:
@@ -86,9 +87,9 @@ class Verifier:
 
     def judge(self, token: Token, now: datetime) -> str:
         local = now + self.skew
-        if token.exp <= local - self._terms.leeway:
+        if token.exp <= local - self._leeway:
             return EXPIRED
-        if token.iat > local + self._terms.leeway:
+        if token.iat > local + self._leeway:
             return EARLY
         return self.find(token.kid, now)
 
