@@ -21,7 +21,7 @@ from typing import Any
 
 STATUS_LIST_TYPE = "statuslist+jwt"
 CAPACITY = 2**20
-"""Indices of a list: 128 KiB before compression, some 150 bytes while no token of it is void."""
+"""Indices of a list: 128 KiB before compression, some 200 bytes while no token of it is void."""
 BLOCK = 1024
 BLOCKS = CAPACITY // BLOCK
 SLICE_SECONDS = 600

@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
-from typing import Any
 
 import asyncpg
 import httpx2
@@ -18,7 +17,6 @@ from authsvc.oauth.exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from authsvc.oauth.status_list import BLOCK, CAPACITY, REQUEST_SECONDS, SLICE_SECONDS, slice_end
 from authsvc.runtime import Runtime
 from authsvc.store import status_lists, sweep
-from authsvc.store.errors import StoreUnavailable
 from tests.openid import devices, steps
 from tests.refresh.test_round_trips import service, wire
 from tests.refresh.wire import Wire
@@ -149,22 +147,19 @@ async def test_the_end_of_a_slice_between_promise_and_token_is_no_matter(
     assert now.timestamp() + life + skew <= ends_at <= now.timestamp() + life + skew + REQUEST_SECONDS + SLICE_SECONDS
 
 
-async def test_without_postgresql_there_is_no_promise_and_nothing_is_spent(
-    lists: Lists, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+async def test_where_no_index_can_be_had_nothing_is_spent(
+    listed: None, runtime: Runtime, http: httpx2.AsyncClient, sql: asyncpg.Connection
 ) -> None:
-    refresh_token = await _refresh_token(lists)
-
-    async def away(*_args: Any, **_named: Any) -> None:
-        raise StoreUnavailable("postgresql", "tests")
-
+    refresh_token = await _refresh_token(Lists(http))
     form = {"grant_type": "refresh_token", "client_id": "listed", "refresh_token": refresh_token}
-    with monkeypatch.context() as patched:
-        patched.setattr(status_lists, "lease", away)
-        for block in runtime.status_indices.blocks:
-            block.left.clear()
-        refused = await lists.http.post("/token", data=form)
+    for block in runtime.status_indices.blocks:
+        block.left.clear()
+    async with sql.transaction():
+        await sql.execute("LOCK TABLE status_slices IN ACCESS EXCLUSIVE MODE")
+        refused = await http.post("/token", data=form)
         assert (refused.status_code, refused.json()["error"]) == (503, "temporarily_unavailable")
-    again = await lists.http.post("/token", data=form)
+        assert await sql.fetchval("SELECT generation FROM grants") == 0
+    again = await http.post("/token", data=form)
     assert (again.status_code, again.json()["refresh_token"] != refresh_token) == (200, True)
 
 

@@ -18,9 +18,8 @@ from authsvc.oauth.status_list import SLICE_SECONDS
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
 from authsvc.store import status_lists
-from authsvc.store.errors import StoreUnavailable
-from authsvc.store.redis import RedisStore
 from tests.conftest import ISSUER
+from tests.replicas import free_port
 from tests.shared import bearer
 from tests.statuslist.conftest import METER, TTL, WITHIN, Lists, place
 
@@ -149,19 +148,14 @@ async def test_a_list_is_never_sent_older_than_its_part_of_the_sum(lists: Lists,
     assert max(ages) <= WITHIN - TTL - 2 * runtime.settings.sync_interval_seconds + 0.1  # from its choice to here
 
 
-async def test_with_postgresql_away_no_list_is_sent_that_is_too_old(
-    lists: Lists, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+async def test_while_postgresql_does_not_answer_no_list_is_sent_that_is_too_old(
+    lists: Lists, sql: asyncpg.Connection
 ) -> None:
     """Another replica may have acknowledged a revocation: what then happens is the verifiers' policy."""
     path, _ = place(await lists.own_token())
-    last = await lists.http.get(path)
-
-    async def away(*_args: Any, **_named: Any) -> None:
-        raise StoreUnavailable("postgresql", "tests")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(status_lists, "void_indices", away)
-        assert (await lists.http.get(path)).content == last.content
+    assert (await lists.http.get(path)).status_code == 200
+    async with sql.transaction():
+        await sql.execute("LOCK TABLE status_batches IN ACCESS EXCLUSIVE MODE")
         await asyncio.sleep(WITHIN - TTL)
         refused = await lists.http.get(path)
         assert (refused.status_code, refused.json()["error"]) == (503, "temporarily_unavailable")
@@ -237,13 +231,14 @@ class TestBetweenWorkers:
         assert (await lists.http.get(path)).status_code == 200
         assert asked, "what lies in Redis says itself that it is too old"
 
-    async def test_without_redis_each_builds_its_own(
-        self, lists: Lists, other: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        async def away(*_args: Any) -> None:
-            raise StoreUnavailable("redis", "tests")
 
-        monkeypatch.setattr(RedisStore, "command", away)
-        path, _ = place(await lists.own_token())
-        for http in (lists.http, other):
-            assert (await http.get(path)).status_code == 200
+class TestWithoutRedis:
+    @pytest.fixture
+    def settings_env(self, settings_env: dict[str, str]) -> dict[str, str]:
+        return {**settings_env, "AUTHSVC_REDIS_URL": f"redis://127.0.0.1:{free_port()}"}
+
+    async def test_lists_are_all_the_same(self, lists: Lists) -> None:
+        tokens = await lists.login()
+        assert not await lists.void(tokens["access_token"])
+        await _log_out(lists, None, tokens)
+        await lists.until_void(tokens["access_token"])
