@@ -134,7 +134,7 @@ def _batches(entries: Sequence[Entry]) -> list[dict[str, object]]:
 
 # What was revoked is one object for each kind, in which every name is looked up. A join with `revocations` would be for
 # the planner to arrange, which knows nothing of a slice that has just begun: it took half a minute instead of a second.
-_VOID = """
+VOID = """
 WITH lost AS (
     SELECT (number % $4::int) * $3::int AS first FROM status_blocks
     WHERE salt = $1 AND number / $4::int = $2::int AND heard_at < now() - $5::int * interval '1 second'
@@ -166,7 +166,7 @@ async def void_indices(db: Database, *, salt: str, part: int, block: int, blocks
     issued without writing it down, for then nobody can tell what would void it.
     """
     async with db.transaction(seconds=BUILD_SECONDS) as connection:
-        row = await connection.fetchrow(_VOID, salt, part, block, blocks, LOST_SECONDS, timeout=BUILD_SECONDS)
+        row = await connection.fetchrow(VOID, salt, part, block, blocks, LOST_SECONDS, timeout=BUILD_SECONDS)
     return [*row["revoked"], *row["unwritten"]]
 
 
