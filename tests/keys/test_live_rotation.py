@@ -14,7 +14,7 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -76,9 +76,10 @@ class Run:
         """At the replicas in turn; who is put off comes again, as a client should."""
         while True:
             url = self.replicas[next(self.turn) % len(self.replicas)].url
-            answer = await self.http.post(url + path, **options)
-            if answer.status_code != 503:
-                break
+            with suppress(httpx2.TransportError):  # an idle connection was closed at the moment when it was taken
+                answer = await self.http.post(url + path, **options)
+                if answer.status_code != 503:
+                    break
             self.put_off += 1
             await asyncio.sleep(0.2)
         if answer.status_code != 200:
