@@ -98,7 +98,7 @@ export interface Client {
   axios(instance: AxiosLike): () => void;
   sessions(): Promise<Session[]>;
   endSession(id: string): Promise<void>;
-  /** How many ended. Needs a login of the last 15 minutes. */
+  /** How many ended. */
   endOtherSessions(): Promise<number>;
   /** Called at login and log-out, in whichever tab. Returns what ends it. */
   onChange(listener: (user: User | null) => void): () => void;
