@@ -8,8 +8,9 @@ from datetime import datetime
 from authsvc.cli.console import duration, plural, relative
 from authsvc.cli.doctor import Finding
 from authsvc.flows.manage_clients import algorithms_of
+from authsvc.flows.manage_keys import policy_in_force
 from authsvc.keyring.phases import Phase, phases_at, signer
-from authsvc.keyring.policy import ALWAYS
+from authsvc.keyring.policy import ALWAYS, MOST_PUBLISHED, KeyPolicy
 from authsvc.keyring.records import SigningKey
 from authsvc.keyring.reseal import kids_under
 from authsvc.keyring.seal import SealError
@@ -33,6 +34,7 @@ async def examine_keys(runtime: Runtime, now: datetime) -> list[Finding]:
         *_sealed(runtime, rows, now),
         *(finding for alg in runtime.key_life.algorithms for finding in _line(runtime, rows, now, alg)),
         *_wishes(runtime, known, rows, now),
+        *_room(runtime, await policy_in_force(runtime)),
     ]
 
 
@@ -95,3 +97,16 @@ def _wishes(runtime: Runtime, known: Sequence[Client], rows: Sequence[SigningKey
         if alg in runtime.key_life.algorithms:
             do = "`authsvc keys plan` says when one will; else `authsvc clients choose-alg`"
         yield Finding(f"clients with {alg}", "warn", f"{names}: {state}", do)
+
+
+def _room(runtime: Runtime, policy: KeyPolicy) -> Iterator[Finding]:
+    """A client was given tokens that live so long that the JWKS fills with the keys that stay for them."""
+    number = policy.published * len(runtime.key_life.algorithms)
+    if number > MOST_PUBLISHED:
+        yield Finding(
+            "JWKS",
+            "warn",
+            f"tokens of a client live {duration(policy.longest_token)}: {number} keys will be in it, more than "
+            f"{MOST_PUBLISHED}, and verifiers refuse such a set",
+            "let keys sign for longer (`sign` in the key policy), or the client's tokens live shorter",
+        )

@@ -163,3 +163,17 @@ async def test_the_doctor_looks_at_each_algorithm_and_at_what_clients_chose(
     assert "signing ES256" not in dropped
     assert "its keys run out" in dropped["clients with ES256"]["found"]
     assert "authsvc clients choose-alg" in dropped["clients with ES256"]["do"]
+
+
+async def test_the_doctor_sees_tokens_that_live_too_long_for_the_key_policy(
+    settings_env: dict[str, str], tmp_path: Path, sql: asyncpg.Connection
+) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('announce = "1 h"\nsign = "20 min"\nkeep = "90 min"\nbackup = "30 min"')
+    cli = terminal({**settings_env, "AUTHSVC_KEY_POLICY_FILE": str(file)})
+    assert "JWKS" not in {finding["check"] for finding in answer(await asyncio.to_thread(cli, "doctor", "--json"))}
+    await sql.execute("UPDATE clients SET access_token_seconds = 86400 WHERE id = 'backend'")
+    findings = answer(await asyncio.to_thread(cli, "doctor", "--json"))
+    assert state(findings, "JWKS") == "warn"
+    said = next(finding["found"] for finding in findings if finding["check"] == "JWKS")
+    assert said.startswith("tokens of a client live 1 d: 78 keys will be in it, more than 60")
