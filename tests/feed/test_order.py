@@ -146,6 +146,6 @@ async def test_a_mass_of_revocations_is_read_in_parts(env: dict[str, str], sql: 
                 """INSERT INTO revocations (kind, subject, expires_at, reason)
                    SELECT 'session', n::text, now() + interval '1 hour', 'x' FROM generate_series(12001, 24000) n"""
             )
-            await until(lambda: len(listener.held) == 24_000)
+            await until(lambda: len(listener.held) == 24_000, 40)
         assert len(listener.of("snapshot")) == 1
         assert listener.subjects() == {str(number) for number in range(1, 24_001)}
