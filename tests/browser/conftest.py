@@ -179,7 +179,7 @@ class Apps:
 
 @pytest_asyncio.fixture(scope="session")
 async def apps(browser: str, stage: Path, servers: Servers, base_env: dict[str, str]) -> AsyncIterator[Apps]:
-    """Two workers behind a proxy that is the issuer's address; the clients that `App` has pages for."""
+    """Two replicas behind a proxy that is the issuer's address; the clients that `App` has pages for."""
     app = App()
     name = f"apps{os.getpid()}"
     await _command(servers.admin_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
@@ -192,8 +192,8 @@ async def apps(browser: str, stage: Path, servers: Servers, base_env: dict[str, 
         replicas = Replicas(env)
         try:
             await _register_apps(sql, app)
-            [replica] = await asyncio.to_thread(replicas.start, workers=2)
-            proxy.upstream = ("127.0.0.1", replica.port)
+            started = await asyncio.to_thread(replicas.start, 2)
+            proxy.upstream = [("127.0.0.1", replica.port) for replica in started]
             app.serve(issuer, stage, pages_shown(app.url, issuer))
             yield Apps({"browser": browser, "issuer": issuer, "app": app.url}, stage, proxy, sql)
         finally:

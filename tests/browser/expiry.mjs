@@ -4,21 +4,19 @@ import { calls, loggedIn, person, sessionOf, standingOf, wrongClock } from "./pe
 
 const MINUTE = 60_000;
 
-async function report(someone, tabs, statuses) {
-  const standings = await Promise.all(tabs.map(standingOf));
-  return { statuses, standings, refreshes: someone.refreshes.length, session: await sessionOf(tabs[0]) };
-}
-
 /** Somebody with so many tabs, as `prepare` left the browser; afterwards `change` is done to the pages. */
 async function somebody(tabs, prepare = () => {}, change = null) {
   const someone = await person();
   await prepare(someone.context);
   const pages = await loggedIn(someone, "/brief/local", { tabs });
+  const session = await sessionOf(pages[0]);
   const before = await calls(pages, tabs);
   if (change) for (const tab of pages) await tab.evaluate(change);
   return async () => {
     const fresh = someone.refreshes.length;
-    return { before, fresh, ...await report(someone, pages, await calls(pages, 8 * tabs)) };
+    const statuses = await calls(pages, 8 * tabs);
+    const refreshes = someone.refreshes.length;
+    return { session, before, fresh, statuses, refreshes, standings: await Promise.all(pages.map(standingOf)) };
   };
 }
 
