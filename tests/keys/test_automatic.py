@@ -15,7 +15,7 @@ import pytest
 from authsvc.flows import manage_keys
 from authsvc.flows.keep_keys import Known, keep_once
 from authsvc.flows.sweep import sweep_once
-from authsvc.keyring.plans import plan_generate
+from authsvc.keyring.plans import WithdrawPlan, plan_generate
 from authsvc.runtime import Runtime
 from authsvc.store import keys
 from tests.cli.conftest import Cli
@@ -27,6 +27,18 @@ async def until(true: Callable[[], object], seconds: float = 5) -> None:
     while not true():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
+
+
+async def test_a_withdrawal_waits_for_whoever_makes_a_key_just_now(runtime: Runtime, sql: asyncpg.Connection) -> None:
+    """Longer than the lock_timeout of requests, which is 1 s: a leaked key must go."""
+    [first] = await keys.everything(runtime.db)
+    await manage_keys.generate(runtime, "tests")
+    async with sql.transaction():
+        await keys.lock(sql)
+        withdrawal = asyncio.create_task(manage_keys.withdraw(runtime, "tests", first.kid))
+        await asyncio.sleep(1.5)
+        assert not withdrawal.done()
+    assert isinstance(await withdrawal, WithdrawPlan)
 
 
 async def test_three_replicas_at_once_make_one_key(runtime: Runtime) -> None:
