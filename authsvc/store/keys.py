@@ -30,7 +30,7 @@ async def lock(connection: Connection) -> datetime:
     It waits for longer than a request would: a leaked key must go, though somebody makes a key just now.
     """
     await connection.execute("SET LOCAL lock_timeout = '8s'")
-    await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
+    await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})", timeout=9)
     now: datetime = await connection.fetchval("SELECT clock_timestamp()")
     return now
 
