@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.routing import Match, Route
@@ -16,6 +16,7 @@ from authsvc.keyring.seal import SealError
 from authsvc.runtime import Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.migrate import MigrationError
+from authsvc.tasks import end_tasks
 from authsvc.web import (
     account,
     api,
@@ -216,10 +217,7 @@ async def lifespan(runtime: Runtime) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await end_tasks(tasks)
         await status_indices.give_back(runtime)
         await runtime.close()
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "authsvc"
 
 # Who may import whom: a room of the house, and the modules of authsvc that it may know besides its own.
-LEAVES = {"clock", "device_name", "entropy", "logs", "metrics", "outgoing", "passwords", "settings"}
+LEAVES = {"clock", "device_name", "entropy", "logs", "metrics", "outgoing", "passwords", "settings", "tasks"}
 CORE = {"oauth", "keyring", "store"}
 ROOMS: dict[str, set[str]] = {
     "__init__": set(),
@@ -26,11 +26,11 @@ ROOMS: dict[str, set[str]] = {
     "app": {"web", "flows", "runtime"} | CORE | LEAVES,
     "web": {"flows", "runtime", "oauth", "keyring.verify", "keyring.ring", "store.errors"} | LEAVES,
     "flows": {"runtime"} | CORE | LEAVES,
-    "runtime": {"store", "keyring", "oauth.records"} | (LEAVES - {"device_name", "logs"}),
+    "runtime": {"store", "keyring", "oauth.records"} | (LEAVES - {"device_name", "logs", "tasks"}),
     "oauth": set(),
     "keyring": set(),
     "simulation": {"keyring"},
-    "store": {"oauth.records", "keyring.records"},
+    "store": {"oauth.records", "keyring.records", "tasks"},
     "dev": {"runtime", "store", "oauth.records"},  # demo data
     "passwords": {"oauth.errors"},
     "clock": set(),
@@ -40,6 +40,7 @@ ROOMS: dict[str, set[str]] = {
     "metrics": {"logs"},
     "outgoing": set(),
     "settings": set(),
+    "tasks": set(),
 }
 
 # Who may use what is not ours. Every package from outside stands here, with the rooms that it may enter.

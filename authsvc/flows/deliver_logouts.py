@@ -23,6 +23,7 @@ from authsvc.runtime import Runtime
 from authsvc.store import audit, outbox
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.outbox import Due
+from authsvc.tasks import end_tasks
 
 POLL_SECONDS = 0.5
 PLACES = 32
@@ -55,9 +56,7 @@ class _Courier:
                     log.error("outbox_failed", error_type=type(error).__name__, exc_info=True)
                 await self._wait()
         finally:
-            for task in self._under_way:
-                task.cancel()
-            await asyncio.gather(*self._under_way, return_exceptions=True)
+            await end_tasks(self._under_way)
 
     async def _wait(self) -> None:
         try:

@@ -24,6 +24,7 @@ from authsvc.store.errors import StoreUnavailable
 from authsvc.store.feed import Feed, Reading
 from authsvc.store.feed import Subscriber as Subscriber
 from authsvc.store.feed_log import Log, document, entry, event, heartbeat, judge_resume, snapshot_event
+from authsvc.tasks import end_tasks
 
 LEAST_PAUSE_SECONDS = 0.02
 """Between two readings, however many hints there are: revocations of that time share one."""
@@ -170,9 +171,7 @@ async def follow_feed(runtime: Runtime) -> None:
         metrics.feed_age.set(0)
         if (waiting := feed.take_waiting()) is not None and not waiting.done():
             waiting.set_result(StoreUnavailable("postgresql", "not_read"))
-        hearing.cancel()
-        with suppress(asyncio.CancelledError):
-            await hearing
+        await end_tasks([hearing])
 
 
 async def _read_all(runtime: Runtime) -> StoreUnavailable | None:

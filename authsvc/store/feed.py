@@ -16,6 +16,7 @@ from time import monotonic
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.feed_log import Log
 from authsvc.store.postgres import Database
+from authsvc.tasks import end_tasks
 
 BATCH = 5_000
 """Revocations in one reading: well within a statement's time. After a mass log-out there are several."""
@@ -117,8 +118,7 @@ class Feed:
         """At the end of the process."""
         self.end("closed")
         if (reader := self.reader) is not None:
-            reader.cancel()
-            await asyncio.wait([reader])
+            await end_tasks([reader])
 
     def next_reading(self) -> asyncio.Future[StoreUnavailable | None]:
         """Done when a reading that begins after this call is; its result is the trouble that there was."""

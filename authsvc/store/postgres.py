@@ -141,6 +141,8 @@ class Database:
                 yield connection
         except BaseException as error:
             self._discard(connection)
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError from error  # a rollback that failed had taken its place
             if isinstance(error, (*_GONE, *_BUSY, *_RETRYABLE, TimeoutError)):
                 raise self._unavailable(error) from error
             raise

@@ -16,6 +16,7 @@ import pytest
 from authsvc.dev.tls import make_certificate
 from tests.cli.conftest import Process, Start, children, get
 from tests.conftest import with_database
+from tests.dev.conftest import wait_until_gone
 from tests.replicas import free_port
 
 DRAIN = {"AUTHSVC_DEV_MODE": "false", "AUTHSVC_DRAIN_SECONDS": "2"}
@@ -183,6 +184,9 @@ def test_workers_whose_parent_is_killed_end_and_free_the_port(start: Start, sett
     while get(url + "/livez")[0] and time.monotonic() < deadline:
         time.sleep(0.1)
     assert get(url + "/livez")[0] == 0
+    workers = [event["pid"] for event in process.events("worker_ready")]
+    assert len(workers) == 2
+    assert wait_until_gone(*workers, seconds=10), process.said
 
 
 def test_an_idle_connection_over_tls_delays_no_end(start: Start, settings_env: dict[str, str], tmp_path: Path) -> None:

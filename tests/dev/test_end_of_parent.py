@@ -22,6 +22,7 @@ PARENT = """
 import os, signal, sys, time
 from pathlib import Path
 from authsvc.dev.servers import Servers
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in its background without it
 uid = int(sys.argv[2])
 if uid != os.geteuid():
     os.setgroups([]), os.setgid(uid), os.setuid(uid)

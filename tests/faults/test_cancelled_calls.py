@@ -89,3 +89,30 @@ async def test_no_answer_of_postgresql_reaches_another_call(servers: Servers) ->
         for number in range(100):
             assert await database.fetchval("SELECT $1::text", f"after {number}") == f"after {number}"
         await database.close()
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["cut first", "cancelled first"])
+async def test_a_call_that_is_cancelled_while_postgresql_goes_away_ends_as_cancelled(
+    servers: Servers, before: bool
+) -> None:
+    """As StoreUnavailable a loop that goes on after failures would go on after its end."""
+    async with database_proxy(servers) as proxy:
+        database = Database(on_database(servers.database_url, proxy), size=2, statement_cache_size=0)
+
+        async def in_transaction() -> None:
+            async with database.transaction() as connection:
+                await connection.execute("SELECT pg_sleep(1)")
+
+        for call in (in_transaction, lambda: database.execute("SELECT pg_sleep(1)")):
+            await database.connect()
+            task = asyncio.ensure_future(call())
+            await asyncio.sleep(0.05)
+            if before:
+                task.cancel()
+                proxy.cut()
+            else:
+                proxy.cut()
+                task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        await database.close()
