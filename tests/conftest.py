@@ -233,6 +233,36 @@ def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return installed(tmp_path_factory.mktemp("npm"))
 
 
+# What takes longest begins first, or it would keep one process busy when the others have nothing left to do.
+LONGEST = (
+    "tests/web/test_protocol.py",
+    "tests/openid/test_backchannel_logout.py",
+    "tests/cli/test_serve.py",
+    "tests/feed/test_faults.py",
+    "tests/keys/test_live_rotation.py",
+    "tests/security/test_remembered_client.py",
+    "tests/feed/test_fleet.py",
+    "tests/feed/test_endpoints.py",
+    "tests/faults/test_revocations_lost.py",
+    "tests/refresh/test_state_machine.py",
+    "tests/refresh/test_parallel.py",
+    "tests/statuslist/test_lists.py",
+    "tests/feed/test_chaos.py",
+    "tests/cli/test_dev.py",
+    "clients/verifier/tests/test_listed.py",
+    "tests/keys/test_withdrawal.py",
+    "tests/feed/test_order.py",
+    "tests/simulation/test_promises.py",
+    "tests/refresh/test_sql_twin.py",
+    "clients/verifier/tests/test_bench.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Long values (tokens, keys made in the run) and unprintable ones name no test: two processes must find the same
     names, and be able to tell each other."""
