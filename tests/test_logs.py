@@ -43,6 +43,10 @@ class Log:
 def log() -> Iterator[Log]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    for name in ("uvicorn", "uvicorn.error"):  # servers of other tests of this process
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [], True
+        logger.setLevel(logging.NOTSET)
     logs.flush(5)  # what other tests of this process still have in the pipe
     logs._state.told = logs._state.lost
     here = Log()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -22,9 +23,21 @@ if TYPE_CHECKING:
 
 Decorate = Callable[[Callable[..., None]], Callable[..., None]]
 
+_HYPHEN_FIRST = re.compile("-[A-Za-z0-9_-]{42}")
+
 
 def _alg_option(**more: Any) -> Decorate:
     return click.option("--alg", type=click.Choice(ALGORITHMS), **more)
+
+
+class _OfKid(click.Command):
+    """One kid in 64 begins with a hyphen (RFC 7638 thumbprints are base64url), and is no option all the same."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        kids = [] if "--" in args else [word for word in args if _HYPHEN_FIRST.fullmatch(word)]
+        if kids:
+            args = [word for word in args if word not in kids] + ["--", *kids]
+        return super().parse_args(ctx, args)
 
 
 @click.group(context_settings=CONTEXT)
@@ -189,7 +202,7 @@ def rotate(at_once: bool, alg: str, as_json: bool) -> None:
         click.echo(f"Key {plan.kid} signs now" + (f", after {plan.replaces}." if plan.replaces else "."))
 
 
-@command.command()
+@command.command(cls=_OfKid)
 @click.argument("kid")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
@@ -248,7 +261,7 @@ def import_key(file: BinaryIO, alg: str | None, as_json: bool) -> None:
     _tell_generated(made, now, as_json)
 
 
-@command.command()
+@command.command(cls=_OfKid)
 @click.argument("kid", required=False)
 @click.option("--pem", "as_pem", is_flag=True, help="SubjectPublicKeyInfo in PEM.")
 @click.option("--jwk", "as_jwk", is_flag=True, help="JSON Web Key; without KID a whole JWKS (the default).")

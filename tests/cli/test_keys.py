@@ -126,6 +126,19 @@ def test_a_line_of_another_algorithm_is_made_rotated_and_withdrawn_by_its_name(c
     assert signing(cli) == rsa_key
 
 
+@pytest.mark.parametrize("last", [False, True], ids=["before the options", "after them"])
+def test_a_kid_that_begins_with_a_hyphen_is_no_option(cli: Cli, es256: None, last: bool) -> None:
+    """One in 64 does, and a leaked key does not wait until somebody remembers `--`."""
+    while not (kid := jwk.public_jwk((key := jwk.generate("ES256")).public_key(), "ES256")["kid"]).startswith("-"):
+        pass
+    cli("keys", "import", "-", input=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    assert cli("keys", "export-public", *(["--pem", kid] if last else [kid, "--pem"])).stdout.startswith("-----BEGIN")
+    assert "No such option" in cli("keys", "withdraw", "-x", code=2).stderr
+    cli("keys", "withdraw", *(["--yes", kid] if last else [kid, "--yes"]))
+    assert phases(cli)[kid] == "withdrawn"
+    assert "no key has this kid" in cli("keys", "withdraw", "--yes", "--", "-no-such-key", code=1).stderr
+
+
 def test_a_key_is_imported_as_what_it_is(cli: Cli, es256: None) -> None:
     made = answer(cli("keys", "import", "-", "--json", input=elliptic()))
     [key] = [key for key in answer(cli("keys", "list", "--json")) if key["kid"] == made["kid"]]
