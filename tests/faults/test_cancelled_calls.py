@@ -14,6 +14,7 @@ from authsvc.dev.servers import Servers
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Database
 from authsvc.store.redis import RedisStore
+from tests.busy import again_when_busy, prompt
 from tests.faults.conftest import database_proxy, on_database, on_redis, redis_proxy
 
 pytestmark = pytest.mark.faults
@@ -60,13 +61,14 @@ async def until_answered(store: RedisStore) -> None:
                 return
 
 
+@again_when_busy
 async def test_no_answer_of_redis_reaches_another_call(servers: Servers) -> None:
     async with redis_proxy(servers) as proxy:
         proxy.delay = 0.002
         store = RedisStore(on_redis(servers.redis_url, proxy), prefix="x")
         seen = await hammer(3000, lambda question: store.command("ECHO", question), (0.002, 0.008, 0.03, 0.1, 0.15))
-        assert seen["cancelled"] > 1000, seen
-        assert seen["answered"] > 100, seen
+        prompt(seen["cancelled"] > 1000, seen)
+        prompt(seen["answered"] > 100, seen)
         proxy.delay = 0
         await until_answered(store)
         for number in range(100):
@@ -74,6 +76,7 @@ async def test_no_answer_of_redis_reaches_another_call(servers: Servers) -> None
         await store.close()
 
 
+@again_when_busy
 async def test_no_answer_of_postgresql_reaches_another_call(servers: Servers) -> None:
     async with database_proxy(servers) as proxy:
         database = Database(on_database(servers.database_url, proxy), size=AT_ONCE, statement_cache_size=100)
@@ -82,8 +85,8 @@ async def test_no_answer_of_postgresql_reaches_another_call(servers: Servers) ->
         seen = await hammer(
             1600, lambda question: database.fetchval("SELECT $1::text", question), (0.001, 0.002, 0.004, 0.2)
         )
-        assert seen["cancelled"] > 400, seen
-        assert seen["answered"] > 100, seen
+        prompt(seen["cancelled"] > 400, seen)
+        prompt(seen["answered"] > 100, seen)
         proxy.delay = 0
         await asyncio.sleep(0.6)
         for number in range(100):

@@ -9,6 +9,7 @@ from time import monotonic
 import pytest
 
 from authsvc.dev.servers import Servers
+from tests.busy import again_when_busy, prompt
 from tests.faults.conftest import Service, active, database_proxy, honest, on_database, serving, timed
 from tests.test_main_job import login, refresh
 
@@ -80,10 +81,11 @@ async def test_with_every_connection_taken_a_request_is_turned_away_in_a_quarter
     assert (await refresh(service.http, tokens["refresh_token"])).status_code == 200, "the breaker is open"
 
 
+@again_when_busy
 async def test_a_burst_of_a_hundred_is_served_when_postgresql_is_quick(service: Service) -> None:
     people = [await login(service.http) for _ in range(50)]
     await asyncio.gather(*(service.runtime.db.fetchval("SELECT pg_sleep(0.05)") for _ in range(POOL)))  # connections
     answers = await asyncio.gather(*(refresh(service.http, people[n % 50]["refresh_token"]) for n in range(100)))
     statuses = Counter(answer.status_code for answer in answers)
     assert set(statuses) <= {200, 503}
-    assert statuses[200] >= 90, statuses  # the rest is the share of a machine that is busy with something else
+    prompt(statuses[200] >= 90, statuses)

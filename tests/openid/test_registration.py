@@ -19,6 +19,7 @@ from authsvc.dev.servers import Servers
 from authsvc.flows.manage_clients import add_registration_token
 from authsvc.keyring.jwk import public_jwk
 from authsvc.oauth.client_credentials import ASSERTION_TYPE
+from tests.busy import again_when_busy, none_turned_away
 from tests.openid.receiver import answer as said
 from tests.openid.receiver import receiver
 from tests.openid.steps import Pkce, authorize_url, enter, is_page, redirected, submit
@@ -237,10 +238,12 @@ async def test_a_token_is_used_up_and_expires(house: Service) -> None:
     assert await house.sql.fetchval("SELECT uses_left FROM registration_tokens WHERE digest = $1", digest) == 5
 
 
+@again_when_busy
 async def test_a_race_for_the_last_uses_has_that_many_winners(house: Service) -> None:
     token = await initial(house, uses=3)
     before = await house.sql.fetchval("SELECT count(*) FROM clients")
     answers = await asyncio.gather(*(register(house, token) for _ in range(25)))
+    none_turned_away(answers)
     assert sorted(answer.status_code for answer in answers) == [201] * 3 + [401] * 22
     assert await house.sql.fetchval("SELECT count(*) FROM clients") == before + 3
     won = [answer.json()["client_id"] for answer in answers if answer.status_code == 201]

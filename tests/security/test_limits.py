@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from authsvc.dev.servers import Servers
+from tests.busy import again_when_busy, none_turned_away, prompt
 from tests.faultproxy import FaultProxy
 from tests.security.conftest import statements
 from tests.shared import BACKEND, HERE, LOGIN, Service, service
@@ -332,6 +333,7 @@ async def test_guessing_names_of_clients_is_limited_by_network(house: Service) -
 # The hash queue
 
 
+@again_when_busy
 async def test_a_flood_of_logins_is_turned_away_and_refreshes_are_unaffected(
     servers: Servers, base_env: dict[str, str]
 ) -> None:
@@ -357,14 +359,15 @@ async def test_a_flood_of_logins_is_turned_away_and_refreshes_are_unaffected(
         flood = asyncio.gather(*(stranger(n) for n in range(40)))
         await asyncio.sleep(0.02)
         known, times, answers = await asyncio.gather(owner.post("/api/auth/login", json=LOGIN), bystander(), flood)
-        assert known.status_code == 200, "half of the queue is kept for known devices"
+        none_turned_away([known])  # half of the queue is kept for known devices
+        assert known.status_code == 200
         turned_away = [answer for answer in answers if answer.status_code == 503]
-        assert len(turned_away) >= 40 - 3
+        prompt(len(turned_away) >= 40 - 3, len(turned_away))
         for answer in turned_away:
             assert answer.json()["error"] == "temporarily_unavailable"
             assert int(answer.headers["retry-after"]) >= 1
         assert {answer.status_code for answer in answers} == {401, 503}
-        assert statistics.median(times) < 0.2
+        prompt(statistics.median(times) < 0.2, times)
         # Being turned away was no failed attempt. (A few may lose their place to a deadline, on a busy machine.)
         guessed = sum(answer.status_code == 401 for answer in answers)
         assert len(await house.redis_keys("{fail}:login-account:*")) <= guessed + 3

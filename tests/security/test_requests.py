@@ -16,6 +16,7 @@ import pytest
 
 from authsvc import logs
 from authsvc.dev.servers import Servers
+from tests.busy import again_when_busy, prompt
 from tests.shared import BACKEND, ISSUER, LOGIN, Service, bearer, service
 
 FORM = "application/x-www-form-urlencoded"
@@ -156,6 +157,7 @@ COSTLY_JSON = {
 }
 
 
+@again_when_busy
 @pytest.mark.parametrize("name", [*COSTLY, *COSTLY_JSON])
 async def test_a_bomb_costs_at_most_50_ms(house: Service, name: str) -> None:
     if name in COSTLY:
@@ -182,7 +184,7 @@ async def test_a_bomb_costs_at_most_50_ms(house: Service, name: str) -> None:
     await house.app(scope, receive, send)
     spent = process_time() - started
     assert sent[0]["status"] == status, sent
-    assert spent < 0.05
+    prompt(spent < 0.05, spent)
 
 
 async def test_10000_cookies_and_long_headers_cost_little(house: Service) -> None:
