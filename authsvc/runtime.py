@@ -27,7 +27,7 @@ from authsvc.store.errors import StoreUnavailable
 from authsvc.store.failures import Failures
 from authsvc.store.feed import Feed
 from authsvc.store.grants import Turns
-from authsvc.store.postgres import Database
+from authsvc.store.postgres import Database, Deadlines
 from authsvc.store.redis import RedisStore
 from authsvc.store.revocation_set import RevocationSet
 from authsvc.store.status_indices import StatusIndices
@@ -140,14 +140,20 @@ class Runtime:
         await self.redis.close()
 
 
-def open_runtime(settings: Settings, *, entropy: Callable[[int], bytes] | None = None) -> Runtime:
-    """Build a Runtime; connects to nothing yet. Raises MasterKeyError, PolicyError."""
+def open_runtime(
+    settings: Settings, *, entropy: Callable[[int], bytes] | None = None, deadlines: Deadlines | None = None
+) -> Runtime:
+    """Build a Runtime, with the deadlines of requests or others; connects to nothing yet.
+
+    Raises MasterKeyError, PolicyError.
+    """
     master = MasterKeys.parse(settings.master_key)
     db = Database(
         settings.database_url,
         size=settings.db_pool_size,
         statement_cache_size=settings.db_statement_cache_size,
         on_error=lambda kind: metrics.store_errors.labels("postgresql", kind).inc(),
+        deadlines=deadlines,
     )
     redis = RedisStore(
         settings.redis_url,

@@ -195,8 +195,9 @@ async def _furnish(settings: Settings) -> None:
     from authsvc.flows import manage_keys
     from authsvc.keyring.phases import signer
     from authsvc.store import health, keys, migrate
+    from authsvc.store.postgres import OF_COMMANDS
 
-    runtime = open_with(settings)
+    runtime = open_with(settings, OF_COMMANDS)
     try:
         await migrate.migrate(runtime.db)
         if signer(await keys.everything(runtime.db), await health.now(runtime.db)) is None:

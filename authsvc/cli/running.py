@@ -19,6 +19,7 @@ from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import Settings, SettingsError, load
 from authsvc.store import health
 from authsvc.store.errors import StoreUnavailable
+from authsvc.store.postgres import OF_COMMANDS, OF_REQUESTS, Deadlines
 
 Answer = TypeVar("Answer")
 
@@ -32,14 +33,14 @@ def actor() -> str:
 
 
 def open_from(environ: Mapping[str, str]) -> Runtime:
-    """Raises SettingsError, MasterKeyError."""
-    return open_with(load(environ))
+    """For a command. Raises SettingsError, MasterKeyError."""
+    return open_with(load(environ), OF_COMMANDS)
 
 
-def open_with(settings: Settings) -> Runtime:
+def open_with(settings: Settings, deadlines: Deadlines = OF_REQUESTS) -> Runtime:
     """Raises SettingsError, MasterKeyError."""
     try:
-        return open_runtime(settings)
+        return open_runtime(settings, deadlines=deadlines)
     except PolicyError as error:
         raise SettingsError([f"AUTHSVC_KEY_POLICY_FILE: {problem}" for problem in error.problems]) from None
     except ValueError as error:  # redis-py reads its URL when the client is made

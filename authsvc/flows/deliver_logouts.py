@@ -123,11 +123,24 @@ def logout_token(runtime: Runtime, client: Client, due: Due) -> str:
 
 async def _failed(runtime: Runtime, due: Due, status: int | None, reason: str) -> None:
     final = status is not None and is_final(status, due.attempts)
-    if final:
-        await outbox.done(runtime.db, due.id)
-    else:
-        pause = pause_after(due.attempts, random.random())  # noqa: S311
-        final = not await outbox.later(runtime.db, due.id, pause)
+    async with runtime.db.transaction() as connection:
+        if final:
+            await outbox.done(connection, due.id)
+        else:
+            pause = pause_after(due.attempts, random.random())  # noqa: S311
+            final = not await outbox.later(connection, due.id, pause)
+        if final:
+            await audit.record(
+                connection,
+                "backchannel_logout_given_up",
+                "service",
+                user_id=due.user_id,
+                client_id=due.client_id,
+                session_id=due.session_id,
+                attempts=due.attempts,
+                reason=reason,
+                status=status,
+            )
     metrics.backchannel_logouts.labels("given_up" if final else "failed").inc()
     log.warning(
         "backchannel_logout_given_up" if final else "backchannel_logout_failed",
@@ -137,15 +150,3 @@ async def _failed(runtime: Runtime, due: Due, status: int | None, reason: str) -
         reason=reason,
         status=status,
     )
-    if final:
-        await audit.record(
-            runtime.db,
-            "backchannel_logout_given_up",
-            "service",
-            user_id=due.user_id,
-            client_id=due.client_id,
-            session_id=due.session_id,
-            attempts=due.attempts,
-            reason=reason,
-            status=status,
-        )

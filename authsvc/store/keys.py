@@ -25,12 +25,8 @@ _LOCK = "hashtextextended('authsvc:keys', 0)"
 
 
 async def lock(connection: Connection) -> datetime:
-    """One change of keys at a time, over all replicas, until the transaction ends. Returns PostgreSQL's time.
-
-    It waits for longer than a request would: a leaked key must go, though somebody makes a key just now.
-    """
-    await connection.execute("SET LOCAL lock_timeout = '8s'")
-    await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})", timeout=9)
+    """One change of keys at a time, over all replicas, until the transaction ends. Returns PostgreSQL's time."""
+    await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
     now: datetime = await connection.fetchval("SELECT clock_timestamp()")
     return now
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from authsvc.store.postgres import Database
+from authsvc.store.postgres import Connection, Database
 
 LEASE_SECONDS = 15
 """Longer than an attempt takes: what a worker claimed and did not finish, because it died, is due again after that."""
@@ -49,14 +49,14 @@ async def claim(db: Database, *, busy: Sequence[str], each: int, limit: int) -> 
     return [Due(**row) for row in rows]
 
 
-async def done(db: Database, row_id: int) -> None:
+async def done(target: Database | Connection, row_id: int) -> None:
     """Told, or given up."""
-    await db.execute("DELETE FROM outbox WHERE id = $1", row_id)
+    await target.execute("DELETE FROM outbox WHERE id = $1", row_id)
 
 
-async def later(db: Database, row_id: int, pause_seconds: float) -> bool:
+async def later(connection: Connection, row_id: int, pause_seconds: float) -> bool:
     """Try again after a pause. False: it would be too late then, and the row is deleted."""
-    row = await db.fetchrow(
+    row = await connection.fetchrow(
         """WITH late AS (
                DELETE FROM outbox WHERE id = $1 AND expires_at <= now() + $2::float8 * interval '1 second'
                RETURNING id)

@@ -12,16 +12,26 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
 from authsvc.store.errors import StoreUnavailable
 
-ACQUIRE_SECONDS = 0.25
-STATEMENT_SECONDS = 1.5
-"""With the wait for a connection a request spends less than 2 s here."""
-LOCK_TIMEOUT = "1s"
+
+class Deadlines(NamedTuple):
+    """Seconds that a caller waits for a connection, for a statement (or for a connection to be made), and within that
+    for what somebody else has locked."""
+
+    acquire: float
+    statement: float
+    lock: float
+
+
+OF_REQUESTS = Deadlines(acquire=0.25, statement=1.5, lock=1)
+"""A request spends less than 2 s here."""
+OF_COMMANDS = Deadlines(acquire=5, statement=30, lock=8)
+"""Nobody who waits at a terminal is served by an early end; those who help a slow database least of all."""
 BREAKER_FAILURES = 5
 BREAKER_SECONDS = 0.5
 RETRIES = 3
@@ -57,12 +67,19 @@ class Database:
     """asyncpg's pool with deadlines. `on_error(kind)` is told of each failure, for the metrics."""
 
     def __init__(
-        self, url: str, *, size: int, statement_cache_size: int, on_error: Callable[[str], None] = lambda kind: None
+        self,
+        url: str,
+        *,
+        size: int,
+        statement_cache_size: int,
+        on_error: Callable[[str], None] = lambda kind: None,
+        deadlines: Deadlines | None = None,
     ) -> None:
         self._url = url
         self._size = size
         self._statement_cache_size = statement_cache_size
         self._on_error = on_error
+        self._deadlines = deadlines or OF_REQUESTS
         self._pool: asyncpg.Pool | None = None
         self._failures = 0
         self._open_until = 0.0
@@ -75,7 +92,7 @@ class Database:
         """See that there is a connection. Raises StoreUnavailable; may be called again."""
         pool = await self._opened()
         try:
-            connection = await pool.acquire(timeout=STATEMENT_SECONDS)
+            connection = await pool.acquire(timeout=self._deadlines.statement)
         except (*_GONE, *_BUSY, TimeoutError) as error:
             raise self._unavailable(error) from error
         await self._release(connection)
@@ -90,13 +107,13 @@ class Database:
                 max_size=self._size,
                 max_queries=2**62,
                 max_inactive_connection_lifetime=0,
-                timeout=STATEMENT_SECONDS,
-                command_timeout=STATEMENT_SECONDS,
+                timeout=self._deadlines.statement,
+                command_timeout=self._deadlines.statement,
                 statement_cache_size=self._statement_cache_size,
                 reset=_keep_session,
                 server_settings={
                     "application_name": "authsvc",
-                    "lock_timeout": LOCK_TIMEOUT,
+                    "lock_timeout": f"{self._deadlines.lock}s",
                     "idle_in_transaction_session_timeout": "5s",
                     "statement_timeout": "30s",
                     "jit": "off",
@@ -133,11 +150,12 @@ class Database:
         return status
 
     @asynccontextmanager
-    async def transaction(self, *, seconds: float = STATEMENT_SECONDS) -> AsyncIterator[Connection]:
-        """Several statements, `seconds` long at most. For the CLI, clean-up and start, not for requests."""
+    async def transaction(self, *, seconds: float | None = None) -> AsyncIterator[Connection]:
+        """Several statements, `seconds` long at most (else as long as one). For the CLI, clean-up and start, not for
+        requests."""
         connection = await self._acquire()
         try:
-            async with asyncio.timeout(seconds), connection.transaction():
+            async with asyncio.timeout(seconds or self._deadlines.statement), connection.transaction():
                 yield connection
         except BaseException as error:
             self._discard(connection)
@@ -190,12 +208,12 @@ class Database:
         pool = await self._opened()
         self._waiting += 1
         try:
-            return await pool.acquire(timeout=ACQUIRE_SECONDS)
+            return await pool.acquire(timeout=self._deadlines.acquire)
         except TimeoutError as error:
             if pool.get_size() < pool.get_max_size():
                 self._connect_in_background(pool)
             # A wait while others are served is our own load, not PostgreSQL's fault: it does not open the breaker.
-            busy = monotonic() - self._heard_at < STATEMENT_SECONDS
+            busy = monotonic() - self._heard_at < self._deadlines.statement
             raise self._unavailable(error, "pool_exhausted" if busy else None) from error
         except (*_GONE, *_BUSY) as error:
             raise self._unavailable(error) from error

@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 
 import asyncpg
-import pytest
 
+from authsvc.cli.running import open_from
 from authsvc.flows import manage_keys
 from authsvc.runtime import Runtime
-from authsvc.store import postgres
 
 
 async def test_the_first_key_is_made_once_by_many_set_ups_at_once(
-    runtime: Runtime, sql: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+    settings_env: dict[str, str], sql: asyncpg.Connection
 ) -> None:
-    monkeypatch.setattr(postgres, "ACQUIRE_SECONDS", 10.0)  # three keys are made on one loop, which is no shortage
+    runtime = open_from(settings_env)
     await sql.execute("UPDATE signing_keys SET withdrawn_at = now()")
     await sql.execute("DELETE FROM signing_keys")
     made = await asyncio.gather(*(manage_keys.generate_first(runtime, "tests") for _ in range(3)))
     assert sum(one is not None for one in made) == 1
     assert await sql.fetchval("SELECT count(*) FROM signing_keys") == 1
+    await runtime.close()
 
 
 async def test_where_there_is_a_key_nothing_is_done(runtime: Runtime) -> None:

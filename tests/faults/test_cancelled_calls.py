@@ -30,7 +30,7 @@ async def hammer(calls: int, ask: Callable[[str], Awaitable[str]], patience: tup
         for number in numbers:
             question = f"question {number}"
             task = asyncio.ensure_future(ask(question))
-            with suppress(TimeoutError):
+            with suppress(TimeoutError, StoreUnavailable):  # which is looked at below
                 await asyncio.wait_for(asyncio.shield(task), dice.choice(patience))
             cut = task.cancel()
             try:

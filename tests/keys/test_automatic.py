@@ -12,6 +12,7 @@ import asyncpg
 import httpx2
 import pytest
 
+from authsvc.cli.running import open_from
 from authsvc.flows import manage_keys
 from authsvc.flows.keep_keys import Known, keep_once
 from authsvc.flows.sweep import sweep_once
@@ -29,16 +30,20 @@ async def until(true: Callable[[], object], seconds: float = 5) -> None:
         await asyncio.sleep(0.02)
 
 
-async def test_a_withdrawal_waits_for_whoever_makes_a_key_just_now(runtime: Runtime, sql: asyncpg.Connection) -> None:
-    """Longer than the lock_timeout of requests, which is 1 s: a leaked key must go."""
+async def test_a_withdrawal_waits_for_whoever_makes_a_key_just_now(
+    settings_env: dict[str, str], sql: asyncpg.Connection
+) -> None:
+    """Longer than a request would, which is 1 s for the lock and 1.5 s in all: a leaked key must go."""
+    runtime = open_from(settings_env)
     [first] = await keys.everything(runtime.db)
     await manage_keys.generate(runtime, "tests")
     async with sql.transaction():
         await keys.lock(sql)
         withdrawal = asyncio.create_task(manage_keys.withdraw(runtime, "tests", first.kid))
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(2)
         assert not withdrawal.done()
     assert isinstance(await withdrawal, WithdrawPlan)
+    await runtime.close()
 
 
 async def test_three_replicas_at_once_make_one_key(runtime: Runtime) -> None:

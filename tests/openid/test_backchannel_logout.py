@@ -302,6 +302,20 @@ async def test_it_is_given_up_when_its_day_is_over(runtime: Runtime, sql: asyncp
         assert await sql.fetchval("SELECT count(*) FROM audit_events WHERE event = 'backchannel_logout_given_up'") == 1
 
 
+async def test_nothing_is_given_up_without_a_word_of_it(runtime: Runtime, sql: asyncpg.Connection) -> None:
+    """The row goes with the audit event that says so, or stays and is tried again."""
+    async with receiver(answer(400)) as one:
+        await wants_to_know(sql, "customer", one.url)
+        await add_session(sql, "customer")
+        await sql.execute("UPDATE user_sessions SET is_active = false")
+        await sql.execute("UPDATE outbox SET attempts = 9")
+        await sql.execute("ALTER TABLE audit_events ADD CONSTRAINT full_up CHECK (event NOT LIKE 'backchannel%')")
+        async with courier(runtime):
+            await one.until(1)
+            await asyncio.sleep(0.2)
+        assert await left(sql) == 1
+
+
 def test_pauses_grow_and_are_spread() -> None:
     assert [pause_after(attempts, 1.0) for attempts in (1, 2, 3, 4)] == [1, 2, 4, 8]
     assert pause_after(1, 0.0) == 0.5
