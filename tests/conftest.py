@@ -240,7 +240,6 @@ LONGEST = (
     "tests/cli/test_serve.py",
     "tests/feed/test_faults.py",
     "tests/keys/test_live_rotation.py",
-    "tests/security/test_remembered_client.py",
     "tests/feed/test_fleet.py",
     "tests/feed/test_endpoints.py",
     "tests/faults/test_revocations_lost.py",
