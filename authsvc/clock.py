@@ -18,8 +18,14 @@ class Clock:
         self._base: float | None = None
 
     def align(self, store_now: datetime, asked_at: float, heard_at: float) -> None:
-        """The store said `store_now` between two readings of the monotonic clock."""
-        self._base = store_now.timestamp() - (asked_at + heard_at) / 2
+        """The store said `store_now` between two readings of the monotonic clock.
+
+        So much is sure and no more. What is known better, from a quicker answer, stays; else the later moment is taken
+        for the right one: a clock that is late harms nobody, and with one that is early tokens begin in the future.
+        """
+        earliest, latest = store_now.timestamp() - heard_at, store_now.timestamp() - asked_at
+        if self._base is None or not earliest <= self._base <= latest:
+            self._base = earliest
 
     def seconds(self) -> float:
         """Seconds since 1970, by the store's clock once it has been heard."""

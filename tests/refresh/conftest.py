@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from authsvc.dev.servers import Servers
-from authsvc.store.postgres import Database
+from authsvc.store.postgres import OF_COMMANDS, Database
 from tests.conftest import TEMPLATE, _make_template, copied_database, with_database
 from tests.refresh.bench import Bench
 
@@ -29,7 +29,7 @@ async def module_database_url(servers: Servers, base_env: dict[str, str]) -> Asy
 
 @pytest.fixture
 async def bench(module_database_url: str) -> AsyncIterator[Bench]:
-    db = Database(module_database_url, size=10, statement_cache_size=100)
+    db = Database(module_database_url, size=10, statement_cache_size=100, deadlines=OF_COMMANDS)
     await db.connect()
     sql = await asyncpg.connect(module_database_url)
     yield Bench(db, sql)
