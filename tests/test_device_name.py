@@ -10,6 +10,7 @@ import pytest
 
 from authsvc import device_name as module
 from authsvc.device_name import UNKNOWN, device_name, warm
+from tests.busy import again_when_busy, prompt
 
 WEBKIT = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
 BLINK = "AppleWebKit/537.36 (KHTML, like Gecko)"
@@ -87,6 +88,7 @@ def test_only_the_first_512_characters_are_looked_at() -> None:
     assert device_name(" " * 512 + start) == UNKNOWN
 
 
+@again_when_busy
 @pytest.mark.parametrize(
     "piece", ["a", "(", "/", ";", "1", " ", ".", "Android ", "like Gecko; ", "Version/1.", "a/1 ("]
 )
@@ -94,15 +96,16 @@ def test_no_user_agent_costs_more_than_a_moment(piece: str) -> None:
     device_name("warm")
     began = time.perf_counter()
     device_name((piece * 600)[:512] + "!")
-    assert time.perf_counter() - began < 0.1
+    prompt(time.perf_counter() - began < 0.1)
 
 
+@again_when_busy
 def test_warming_does_not_hold_up_the_caller() -> None:
     module._parser.cache_clear()
     module._named.cache_clear()
     began = time.perf_counter()
     warm()
-    assert time.perf_counter() - began < 0.05
+    prompt(time.perf_counter() - began < 0.05)
     for thread in threading.enumerate():
         if thread.name == "device-names":
             thread.join(5)

@@ -21,6 +21,7 @@ import pytest
 import structlog
 
 from authsvc import logs
+from tests.busy import again_when_busy, prompt
 
 CANARY = "hunter2-canary-7f3a"
 
@@ -265,6 +266,7 @@ def test_the_console_is_for_people(log: Log) -> None:
     assert 'method="GET" path="/here" status=200' in second
 
 
+@again_when_busy
 def test_a_reader_that_stalls_costs_lines_and_no_time(log: Log) -> None:
     reader = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     assert reader.stdin is not None
@@ -281,8 +283,8 @@ def test_a_reader_that_stalls_costs_lines_and_no_time(log: Log) -> None:
             slowest = max(slowest, time.perf_counter() - start)
         took = time.perf_counter() - began
         lost = logs.dropped() - before
-        assert took < 2.0
-        assert slowest < 0.2
+        prompt(took < 2.0)
+        prompt(slowest < 0.2)
         assert 50_000 - 2 * logs.QUEUE_LINES - 2_000 < lost < 50_000
         assert sum(heard) == lost
         assert not logs.flush(0.2)
@@ -330,6 +332,7 @@ for n in range(9_000):
     assert output.stderr == b""
 
 
+@again_when_busy
 def test_a_stuck_or_closed_reader_does_not_hold_up_the_exit() -> None:
     code = """
 import sys
@@ -346,7 +349,7 @@ for n in range(9_000):
         done = subprocess.run([sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, timeout=60)
         assert done.returncode == 0, done.stderr
         assert CANARY.encode() not in done.stderr
-        assert time.monotonic() - began < 10
+        prompt(time.monotonic() - began < 10)
         os.close(writing)
         if not closed:
             os.close(reading)

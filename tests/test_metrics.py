@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from authsvc import logs, metrics
+from tests.busy import again_when_busy, prompt
 
 
 def value(name: str, **labels: str) -> float:
@@ -191,6 +192,7 @@ def test_ipv6_hosts_work() -> None:
     server.stop()
 
 
+@again_when_busy
 def test_a_slow_scraper_is_let_go(server: metrics.MetricsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics._Handler, "timeout", 0.2)
     client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
@@ -198,5 +200,5 @@ def test_a_slow_scraper_is_let_go(server: metrics.MetricsServer, monkeypatch: py
     began = time.monotonic()
     client.sock.sendall(b"GET /met")
     assert client.sock.recv(1) == b""
-    assert time.monotonic() - began < 2
+    prompt(time.monotonic() - began < 2)
     client.close()

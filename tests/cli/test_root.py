@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from authsvc.cli import root
+from tests.busy import again_when_busy, prompt
 from tests.cli.conftest import Cli, clean_environment, terminal
 from tests.conftest import with_database
 
@@ -57,6 +58,7 @@ def test_whatever_prints_data_prints_json_too() -> None:
             assert any("--json" in parameter.opts for parameter in command.params), path
 
 
+@again_when_busy
 def test_help_is_instant_and_imports_nothing_heavy() -> None:
     script = (
         "import sys; sys.argv = ['authsvc', '--help']\n"
@@ -70,7 +72,7 @@ def test_help_is_instant_and_imports_nothing_heavy() -> None:
         started = time.perf_counter()
         subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, env=clean_environment())
         durations.append(time.perf_counter() - started)
-    assert min(durations) < 0.4  # 0.05 s on a machine at rest
+    prompt(min(durations) < 0.4)  # 0.05 s on a machine at rest
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["keys", "nonsense"], ["serve", "--port", "x"], ["keys", "withdraw"]])

@@ -8,12 +8,14 @@ from collections import Counter
 import asyncpg
 import pytest
 
+from tests.busy import again_when_busy, prompt
 from tests.faults.conftest import Service, honest, logout, serving, timed
 from tests.test_main_job import bearer, login, refresh
 
 pytestmark = pytest.mark.faults
 
 
+@again_when_busy
 async def test_a_row_that_somebody_holds_is_a_503_after_the_lock_timeout_and_concerns_nobody_else(
     service: Service, sql: asyncpg.Connection
 ) -> None:
@@ -28,17 +30,19 @@ async def test_a_row_that_somebody_holds_is_a_503_after_the_lock_timeout_and_con
         )
         for answer, took in (refused, left):
             honest(answer)
-            assert 0.5 < took < 1.4
+            prompt(0.5 < took < 1.4)
         assert all(answer.status_code == 200 and took < 0.3 for answer, took in served)
     assert (await refresh(service.http, held["refresh_token"])).status_code == 200
 
 
+@again_when_busy
 async def test_a_session_row_alone_held_does_not_stop_its_refresh(service: Service, sql: asyncpg.Connection) -> None:
     tokens = await login(service.http)
     async with sql.transaction():
         await sql.execute("SELECT FROM user_sessions WHERE id = $1::uuid FOR NO KEY UPDATE", tokens["session_id"])
         answer, took = await timed(refresh(service.http, tokens["refresh_token"]))
-    assert (answer.status_code, took < 0.3) == (200, True)
+    assert answer.status_code == 200
+    prompt(took < 0.3, took)
 
 
 async def test_a_few_held_rows_open_no_breaker(service: Service, sql: asyncpg.Connection) -> None:

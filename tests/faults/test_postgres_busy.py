@@ -18,6 +18,7 @@ pytestmark = pytest.mark.faults
 POOL = 5
 
 
+@again_when_busy
 async def test_a_slow_postgresql_serves_what_it_can_and_the_rest_is_told_at_once(
     env: dict[str, str], servers: Servers
 ) -> None:
@@ -42,10 +43,11 @@ async def test_a_slow_postgresql_serves_what_it_can_and_the_rest_is_told_at_once
             assert set(statuses) <= {200, 503}
             assert statuses[200] >= 35, statuses  # of 50 that two seconds could have served
             assert all(honest(answer) for answer, _ in answers if answer.status_code == 503)
-            assert max(took for _, took in answers) < 1
+            prompt(max(took for _, took in answers) < 1)
             assert max(public) < 0.1
 
 
+@again_when_busy
 async def test_a_slow_postgresql_gets_new_connections_although_no_request_can_wait_for_them(
     env: dict[str, str], servers: Servers
 ) -> None:
@@ -58,9 +60,10 @@ async def test_a_slow_postgresql_gets_new_connections_although_no_request_can_wa
             started = monotonic()
             while (await refresh(service.http, tokens["refresh_token"])).status_code != 200:
                 await asyncio.sleep(0.02)
-                assert monotonic() - started < 4
+                prompt(monotonic() - started < 4)
 
 
+@again_when_busy
 async def test_with_every_connection_taken_a_request_is_turned_away_in_a_quarter_second(service: Service) -> None:
     people = [await login(service.http) for _ in range(20)]
     tokens = people[0]
@@ -71,9 +74,10 @@ async def test_with_every_connection_taken_a_request_is_turned_away_in_a_quarter
     await asyncio.sleep(0.1)
     answers = await asyncio.gather(*(timed(refresh(service.http, tokens["refresh_token"])) for tokens in people))
     assert all(honest(answer) for answer, _ in answers)
-    assert max(took for _, took in answers) < 0.4
+    prompt(max(took for _, took in answers) < 0.4)
     jwks, took = await timed(service.http.get("/.well-known/jwks.json"))
-    assert (jwks.status_code, took < 0.05) == (200, True)
+    assert jwks.status_code == 200
+    prompt(took < 0.05, took)
     for _ in range(20):
         assert await active(service.http, tokens) is True
     assert (await service.http.get("/readyz")).status_code == 200, "our own load is no reason to leave the balancer"

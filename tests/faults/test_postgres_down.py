@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from authsvc.dev.servers import Servers
+from tests.busy import again_when_busy, prompt
 from tests.faults.conftest import Service, active, honest, logout, profile, serving
 from tests.test_main_job import LOGIN, login, refresh
 
@@ -53,6 +54,7 @@ async def test_no_failed_attempt_is_counted_while_postgresql_is_away(service: Se
     await login(service.http)
 
 
+@again_when_busy
 async def test_a_request_is_served_within_a_second_of_postgresqls_return(service: Service, servers: Servers) -> None:
     tokens = await login(service.http)
     servers.postgres.kill()
@@ -62,7 +64,7 @@ async def test_a_request_is_served_within_a_second_of_postgresqls_return(service
     started = asyncio.get_running_loop().time()
     while (await refresh(service.http, tokens["refresh_token"])).status_code != 200:
         await asyncio.sleep(0.01)
-    assert asyncio.get_running_loop().time() - started < 1
+    prompt(asyncio.get_running_loop().time() - started < 1)
 
 
 async def test_a_replica_that_starts_without_postgresql_serves_the_jwks_of_its_snapshot(

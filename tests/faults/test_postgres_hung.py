@@ -9,6 +9,7 @@ from time import monotonic
 import pytest
 
 from authsvc.dev.servers import Servers
+from tests.busy import again_when_busy, prompt
 from tests.faults.conftest import Service, database_proxy, honest, logout, on_database, serving, timed
 from tests.test_main_job import LOGIN, login, refresh
 
@@ -45,27 +46,29 @@ async def load(service: Service, people: list[dict[str, str]], seconds: float) -
     return times
 
 
+@again_when_busy
 async def test_every_request_to_a_stopped_postgresql_ends_in_two_seconds(service: Service, servers: Servers) -> None:
     people = [await login(service.http) for _ in range(10)]
     before = tasks(), descriptors()
     servers.postgres.freeze()
     times = await load(service, people, 3.2)
-    assert max(times) < 2
-    assert sorted(times)[len(times) // 2] < 0.05, "the breaker is not open"
+    prompt(max(times) < 2)
+    prompt(sorted(times)[len(times) // 2] < 0.05, "the breaker is not open")
     assert (await service.http.get("/readyz")).status_code == 503
     servers.postgres.thaw()
     thawed = monotonic()
     while (await refresh(service.http, people[0]["refresh_token"])).status_code != 200:
         await asyncio.sleep(0.01)
-    assert monotonic() - thawed < 1
+    prompt(monotonic() - thawed < 1)
     await service.until(200)
-    assert monotonic() - thawed < 1.2
+    prompt(monotonic() - thawed < 1.2)
     await asyncio.sleep(1.6)  # what was given up by then has had its time
     after = tasks(), descriptors()
     assert after[0] <= before[0] + 1, (before, after)
     assert after[1] <= before[1] + 5, (before, after)
 
 
+@again_when_busy
 async def test_every_request_into_a_black_hole_ends_in_two_seconds(env: dict[str, str], servers: Servers) -> None:
     async with database_proxy(servers) as proxy:
         env["AUTHSVC_DATABASE_URL"] = on_database(env["AUTHSVC_DATABASE_URL"], proxy)
@@ -74,15 +77,16 @@ async def test_every_request_into_a_black_hole_ends_in_two_seconds(env: dict[str
             before = tasks()
             proxy.blackhole()
             times = await load(service, people, 2)
-            assert max(times) < 2
+            prompt(max(times) < 2)
             proxy.heal()
             healed = monotonic()
             while (await refresh(service.http, people[0]["refresh_token"])).status_code != 200:
                 await asyncio.sleep(0.01)
-            assert monotonic() - healed < 1
+            prompt(monotonic() - healed < 1)
             assert tasks() <= before + 30
 
 
+@again_when_busy
 async def test_a_start_into_a_black_hole_serves_and_lets_nobody_stand_in_line(
     env: dict[str, str], servers: Servers
 ) -> None:
@@ -94,11 +98,12 @@ async def test_a_start_into_a_black_hole_serves_and_lets_nobody_stand_in_line(
                 *(timed(service.http.post("/api/auth/login", json=LOGIN)) for _ in range(20))
             )
             assert all(honest(answer) for answer, _ in answers)
-            assert max(took for _, took in answers) < 2
+            prompt(max(took for _, took in answers) < 2)
             proxy.heal()
             assert await service.until(200) < 1
 
 
+@again_when_busy
 async def test_a_call_that_was_given_up_leaves_no_connection_that_waits_for_it(
     service: Service, servers: Servers
 ) -> None:
@@ -112,13 +117,14 @@ async def test_a_call_that_was_given_up_leaves_no_connection_that_waits_for_it(
     for task in hung:
         task.cancel()
     await asyncio.gather(*hung, return_exceptions=True)
-    assert monotonic() - started < 0.1
+    prompt(monotonic() - started < 0.1)
     servers.postgres.thaw()
     assert await database.fetchval("SELECT 17") == 17
     await service.runtime.db.close()
-    assert monotonic() - started < 1
+    prompt(monotonic() - started < 1)
 
 
+@again_when_busy
 async def test_closing_with_a_stopped_postgresql_takes_no_longer_than_two_seconds(
     env: dict[str, str], servers: Servers
 ) -> None:
@@ -126,4 +132,4 @@ async def test_closing_with_a_stopped_postgresql_takes_no_longer_than_two_second
         await login(service.http)
         servers.postgres.freeze()
         started = monotonic()
-    assert monotonic() - started < 2.3
+    prompt(monotonic() - started < 2.3)

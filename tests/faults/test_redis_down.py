@@ -13,6 +13,7 @@ import redis.asyncio
 
 from authsvc.dev.servers import Servers
 from authsvc.store.failures import Bucket
+from tests.busy import again_when_busy, prompt
 from tests.faults.conftest import Service, active, logout, profile, serving, timed
 from tests.test_main_job import LOGIN, login, refresh
 
@@ -35,6 +36,7 @@ async def broken(how: str, servers: Servers, valkey: redis.asyncio.Redis) -> Asy
     servers.redis.start()
 
 
+@again_when_busy
 @pytest.mark.parametrize("how", ["killed", "stopped", "paused"])
 async def test_without_redis_everything_works_and_only_the_first_logout_waits(
     service: Service, servers: Servers, valkey: redis.asyncio.Redis, how: str
@@ -44,9 +46,11 @@ async def test_without_redis_everything_works_and_only_the_first_logout_waits(
     assert await active(http, people[0]) is True
     async with broken(how, servers, valkey):
         answer, took = await timed(refresh(http, people[0]["refresh_token"]))
-        assert (answer.status_code, took < 0.1) == (200, True), took
+        assert answer.status_code == 200
+        prompt(took < 0.1, took)
         answer, took = await timed(http.post("/api/auth/login", json=LOGIN))
-        assert (answer.status_code, took < 0.7) == (200, True), took
+        assert answer.status_code == 200
+        prompt(took < 0.7, took)
         assert (await profile(http, people[0])).status_code == 200
         assert await active(http, people[0]) is True
         started = monotonic()
@@ -61,7 +65,7 @@ async def test_without_redis_everything_works_and_only_the_first_logout_waits(
             assert answer.status_code == 204
             assert await active(http, tokens) is False
             times.append(took)
-        assert max(times) < 0.3, times
+        prompt(max(times) < 0.3, times)
         assert (await http.get("/readyz")).json() == {"status": "ready", "problems": [], "degraded": ["redis"]}
     await _trusted_again(service)
     assert [await active(http, tokens) for tokens in people] == [True] + [False] * 5 + [True] * 2
@@ -100,6 +104,7 @@ async def test_the_limiter_has_no_hole_while_redis_goes_and_comes(service: Servi
     assert taken <= 10, "never more than one window in Redis and one in memory"
 
 
+@again_when_busy
 async def test_a_redis_that_refuses_info_and_config_holds_the_set_all_the_same(
     env: dict[str, str], servers: Servers, valkey: redis.asyncio.Redis
 ) -> None:
@@ -115,7 +120,8 @@ async def test_a_redis_that_refuses_info_and_config_holds_the_set_all_the_same(
         service.runtime.db.fetchval = database  # type: ignore[method-assign]
         assert not asked, "Redis was not believed"
         answer, took = await timed(logout(service.http, tokens))
-        assert (answer.status_code, took < 0.5) == (204, True)
+        assert answer.status_code == 204
+        prompt(took < 0.5, took)
         assert await active(service.http, tokens) is False
 
 

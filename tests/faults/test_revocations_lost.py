@@ -18,6 +18,7 @@ import redis.asyncio
 
 from authsvc.app import CannotStart
 from authsvc.dev.servers import Servers
+from tests.busy import again_when_busy, prompt
 from tests.faultproxy import FaultProxy
 from tests.faults.conftest import Service, active, logout, serving
 from tests.replicas import free_port
@@ -112,6 +113,7 @@ async def test_a_redis_restarted_empty_is_filled_again(
     assert len(await valkey.keys(f"{service.runtime.redis.prefix}:{{rev}}:session:*")) == 5
 
 
+@again_when_busy
 async def test_a_set_of_twenty_thousand_is_rebuilt_in_two_seconds(
     service: Service, sql: asyncpg.Connection, valkey: redis.asyncio.Redis
 ) -> None:
@@ -123,7 +125,7 @@ async def test_a_set_of_twenty_thousand_is_rebuilt_in_two_seconds(
     while not took or (took[-1] > 2.5 and len(took) < 4):  # a busy machine may be late
         await valkey.flushall()
         took.append(await until_trusted(valkey, service))
-    assert took[-1] < 2.5, took
+    prompt(took[-1] < 2.5, took)
     assert await valkey.dbsize() >= 20_000
 
 
@@ -265,6 +267,7 @@ async def test_an_evicting_redis_refuses_the_start(env: dict[str, str], valkey: 
         await valkey.config_set("maxmemory-policy", "noeviction")
 
 
+@again_when_busy
 async def test_evictions_at_run_time_are_noticed_within_a_second_and_an_alarm(
     service: Service, valkey: redis.asyncio.Redis
 ) -> None:
@@ -280,7 +283,7 @@ async def test_evictions_at_run_time_are_noticed_within_a_second_and_an_alarm(
             noticed = monotonic()
             while service.runtime.following.redis_up:
                 await asyncio.sleep(0.02)
-                assert monotonic() - noticed < 1, "nobody noticed the policy"
+                prompt(monotonic() - noticed < 1, "nobody noticed the policy")
             # Evict everything of ours, silently; and then pretend that nothing had been.
             await valkey.config_set("maxmemory", "1mb")
             await asyncio.sleep(0.2)

@@ -13,6 +13,7 @@ import pytest
 
 from authsvc.flows import manage_keys
 from authsvc.flows.sweep import sweep_once
+from tests.busy import again_when_busy, prompt
 from tests.faults.conftest import Service, active, logout
 from tests.test_main_job import login, refresh
 
@@ -159,6 +160,7 @@ async def test_a_key_cannot_be_deleted_before_its_time(service: Service, sql: as
     assert [row["kid"] for row in await sql.fetch("SELECT kid FROM signing_keys")] == [made.kid]
 
 
+@again_when_busy
 async def test_a_second_sweeper_leaves_at_once(service: Service, sql: asyncpg.Connection) -> None:
     tokens = await login(service.http)
     await sql.execute("UPDATE user_sessions SET expires_at = now() - interval '2 hours'")
@@ -166,11 +168,12 @@ async def test_a_second_sweeper_leaves_at_once(service: Service, sql: asyncpg.Co
         assert await sql.fetchval("SELECT pg_try_advisory_xact_lock(hashtextextended('authsvc:sweep', 0))")
         started = monotonic()
         assert not await sweep_once(service.runtime)
-        assert monotonic() - started < 0.3
+        prompt(monotonic() - started < 0.3)
     assert (await sweep_once(service.runtime))["user_sessions"] == 1
     assert tokens
 
 
+@again_when_busy
 async def test_rows_that_somebody_holds_are_left_for_the_next_time(service: Service, sql: asyncpg.Connection) -> None:
     held, free = await login(service.http), await login(service.http)
     await sql.execute("UPDATE user_sessions SET expires_at = now() - interval '2 hours'")
@@ -178,6 +181,6 @@ async def test_rows_that_somebody_holds_are_left_for_the_next_time(service: Serv
         await sql.execute("SELECT FROM user_sessions WHERE id = $1::uuid FOR UPDATE", held["session_id"])
         started = monotonic()
         assert (await sweep_once(service.runtime))["user_sessions"] == 1
-        assert monotonic() - started < 0.5
+        prompt(monotonic() - started < 0.5)
     left = [str(row[0]) for row in await sql.fetch("SELECT id FROM user_sessions")]
     assert left == [held["session_id"]] != [free["session_id"]]

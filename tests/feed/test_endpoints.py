@@ -14,6 +14,7 @@ import pytest
 
 from authsvc.flows import feed as flow
 from authsvc.flows import manage_keys
+from tests.busy import again_when_busy, prompt
 from tests.feed.conftest import Listener, Service, revoke, serving, until
 from tests.shared import LOGIN, bearer
 
@@ -159,6 +160,7 @@ async def test_a_withdrawn_key_is_told_and_the_jwks_too(service: Service) -> Non
         assert kid not in now.text
 
 
+@again_when_busy
 async def test_an_acknowledged_revocation_is_told_at_once(service: Service) -> None:
     """A hint goes ahead of the poll, which is slowed down here so that it cannot be what told."""
     object.__setattr__(service.runtime.settings, "sync_interval_seconds", 1.0)
@@ -169,9 +171,10 @@ async def test_an_acknowledged_revocation_is_told_at_once(service: Service) -> N
             await service.http.post("/api/auth/logout", json={"refresh_token": tokens["refresh_token"]})
             waits.append(await until(lambda tokens=tokens: tokens["session_id"] in listener.subjects()))
             await asyncio.sleep(0.05)
-        assert sorted(waits)[5] < 0.25, waits
+        prompt(sorted(waits)[5] < 0.25, waits)
 
 
+@again_when_busy
 async def test_another_workers_revocation_is_hinted_by_redis(env: dict[str, str], service: Service) -> None:
     object.__setattr__(service.runtime.settings, "sync_interval_seconds", 1.0)
     async with Listener([service.url]).listening() as listener, serving(env) as other:
@@ -181,7 +184,7 @@ async def test_another_workers_revocation_is_hinted_by_redis(env: dict[str, str]
             await other.http.post("/api/auth/logout", json={"refresh_token": tokens["refresh_token"]})
             waits.append(await until(lambda tokens=tokens: tokens["session_id"] in listener.subjects()))
             await asyncio.sleep(0.05)
-        assert sorted(waits)[5] < 0.25, waits
+        prompt(sorted(waits)[5] < 0.25, waits)
 
 
 async def test_heartbeats_come_at_once_and_then_in_time(service: Service, sql: asyncpg.Connection) -> None:

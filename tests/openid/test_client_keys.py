@@ -21,7 +21,7 @@ from authsvc.keyring.remote_keys import FRESH_SECONDS, PAUSE_SECONDS, STALE_SECO
 from authsvc.oauth.client_credentials import ASSERTION_TYPE
 from authsvc.oauth.records import Client
 from authsvc.store import clients
-from tests.busy import again_when_busy, none_turned_away
+from tests.busy import again_when_busy, none_turned_away, prompt
 from tests.openid.receiver import Receiver, answer, receiver, silence
 from tests.openid.steps import PARTNER_CALLBACK, Pkce, authorize_parameters
 from tests.security.test_client_authentication import FOREIGN, KEYS
@@ -233,12 +233,13 @@ async def test_what_is_no_set_of_public_keys_is_not_believed(signer: Signer, sai
     assert await signer.works()
 
 
+@again_when_busy
 async def test_a_host_that_never_answers_costs_its_client_three_seconds_and_once(signer: Signer) -> None:
     signer.host.answer = silence
     begun = asyncio.get_running_loop().time()
     assert await asyncio.gather(*(signer.refused() for _ in range(5))) == [UNREAD] * 5
     assert await signer.refused() == UNREAD
-    assert asyncio.get_running_loop().time() - begun < 6
+    prompt(asyncio.get_running_loop().time() - begun < 6)
     assert (signer.asked, signer.memory.failure) == (1, "timeout")
 
 

@@ -15,6 +15,7 @@ import pytest
 from authsvc import outgoing
 from authsvc.dev.tls import make_certificate
 from authsvc.outgoing import Outgoing, OutgoingFailed, judge_address, judge_url, wire
+from tests.busy import again_when_busy, prompt
 from tests.openid.receiver import Receiver, answer, receiver, silence
 
 
@@ -203,6 +204,7 @@ async def test_nobody_listening_is_said_so() -> None:
     assert (await refused(Outgoing(), "https://name.invalid/")).kind == "name_unknown"
 
 
+@again_when_busy
 async def test_a_name_server_that_never_answers_holds_up_one_name_only() -> None:
     release = threading.Event()
 
@@ -217,7 +219,7 @@ async def test_a_name_server_that_never_answers_holds_up_one_name_only() -> None
         await asyncio.sleep(0.05)
         started = monotonic()
         assert await client.get_json(f"http://localhost:{one.port}/", limit=9) == {}
-        assert monotonic() - started < 1
+        prompt(monotonic() - started < 1)
         done = await asyncio.gather(*waiting, return_exceptions=True)
         assert {str(failure) for failure in done} == {"timeout"}
         release.set()

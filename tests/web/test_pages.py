@@ -23,6 +23,7 @@ from authsvc.web.http import Reply
 from authsvc.web.page_headers import form_source
 from authsvc.web.words import choose_language, plain, words
 from tests.browser.samples import CALLBACK, CONSENT, DEVICE, FORM_POST, NOW, PAGES, TURNED_AWAY, account, login, session
+from tests.busy import again_when_busy, prompt
 
 ENVIRONMENT = {
     "AUTHSVC_ISSUER": "https://auth.example.com",
@@ -558,13 +559,14 @@ def test_the_stylesheet_is_small_and_fetches_nothing() -> None:
 # speed: the numbers are for people (pytest -s); only what no machine should fail is asserted
 
 
+@again_when_busy
 def test_pages_are_fast_enough_to_be_drawn_by_the_event_loop() -> None:
     brand, view = look(), login()
     crowd = account(sessions=tuple(session(number, current=not number) for number in range(1000)))
     few = min(_timed(lambda: pages.login_page(brand, "en", view)) for _ in range(50))
     many = min(_timed(lambda: pages.account_page(brand, "de", crowd)) for _ in range(5))
     print(f"login {few * 1000:.3f} ms, account with 1,000 sessions {many * 1000:.1f} ms")
-    assert few < 0.1 and many < 2
+    prompt(few < 0.1 and many < 2)
     assert Page(pages.account_page(brand, "de", crowd)).text.count("Dieses Gerät") == 1
 
 

@@ -27,6 +27,7 @@ from authsvc.web import request_head
 from authsvc.web.http import Reply
 from authsvc.web.protocol import DeadlineProtocol
 from authsvc.web.request_head import judge_head
+from tests.busy import again_when_busy, prompt
 
 HOST = b"Host: localhost\r\n"
 GET = b"GET /here HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -454,6 +455,7 @@ def test_a_connection_that_says_nothing_is_closed_without_a_word(server: Running
         assert closes(client, 0.6)
 
 
+@again_when_busy
 @pytest.mark.parametrize("junk", [b"\r\n", b"\r\n\r\n"])
 def test_line_ends_alone_keep_no_connection_alive(server: Running, junk: bytes) -> None:
     with server.connect() as client:
@@ -463,9 +465,10 @@ def test_line_ends_alone_keep_no_connection_alive(server: Running, junk: bytes) 
         with contextlib.suppress(OSError):
             while time.monotonic() - began < 3 and not closes(client, 0.05):
                 client.sendall(junk)
-        assert time.monotonic() - began < 1.5
+        prompt(time.monotonic() - began < 1.5)
 
 
+@again_when_busy
 @pytest.mark.parametrize("framing", [b"Content-Length: 100\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"])
 def test_a_body_that_trickles_is_refused_and_the_application_hears_of_it(server: Running, framing: bytes) -> None:
     with server.connect() as client:
@@ -477,10 +480,11 @@ def test_a_body_that_trickles_is_refused_and_the_application_hears_of_it(server:
                 client.sendall(piece)
                 time.sleep(0.05)
         assert is_refusal(read_all(client), 408, request_head.BODY_SLOW[1])
-        assert time.monotonic() - began < 2
+        prompt(time.monotonic() - began < 2)
     assert eventually(lambda: server.app.started.count("/trickle") == server.app.ended.count("/trickle"))
 
 
+@again_when_busy
 def test_the_rest_of_a_body_nobody_wants_has_a_deadline_as_well(server: Running) -> None:
     with server.connect() as client:
         began = time.monotonic()
@@ -489,7 +493,7 @@ def test_the_rest_of_a_body_nobody_wants_has_a_deadline_as_well(server: Running)
         with contextlib.suppress(OSError):
             while time.monotonic() - began < 3 and not closes(client, 0.05):
                 client.sendall(b"x")
-        assert time.monotonic() - began < 2
+        prompt(time.monotonic() - began < 2)
 
 
 def open_files() -> int:
@@ -500,6 +504,7 @@ def open_files() -> int:
     return wanted
 
 
+@again_when_busy
 def test_2000_trickling_sockets_do_not_keep_others_from_being_answered() -> None:
     class Patient(DeadlineProtocol):
         head_seconds = 3.0
@@ -518,7 +523,7 @@ def test_2000_trickling_sockets_do_not_keep_others_from_being_answered() -> None
                     honest.sendall(GET)
                     assert one_response(honest)[0] == 200
                     times.append(time.monotonic() - asked)
-            assert sorted(times)[int(len(times) * 0.99)] < 0.25
+            prompt(sorted(times)[int(len(times) * 0.99)] < 0.25)
             assert here.connections >= len(clients) >= 400
             assert eventually(lambda: here.connections == 0, 8)
         finally:
@@ -561,6 +566,7 @@ def test_a_client_that_reads_slowly_but_steadily_is_served_and_may_stay(server: 
         assert one_response(client)[0] == 200
 
 
+@again_when_busy
 def test_a_short_deadline_is_kept_though_a_long_one_went_before() -> None:
     class Uneven(Wire):
         body_seconds = 20.0
@@ -573,7 +579,7 @@ def test_a_short_deadline_is_kept_though_a_long_one_went_before() -> None:
         began = time.monotonic()
         client.sendall(b"GET / HT")
         assert is_refusal(read_all(client), 408)
-        assert time.monotonic() - began < 2
+        prompt(time.monotonic() - began < 2)
 
 
 # Too large
