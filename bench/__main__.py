@@ -43,6 +43,8 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 ROOT = Path(__file__).parents[1]
 AUTHSVC = [str(ROOT / ".venv-image/bin/python"), "-m", "authsvc"]
 """As in the image: what only the tests need is not there to be imported."""
+TUNABLES = dict(re.findall(r"^ENV (GLIBC_TUNABLES)=(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+"""As in the image, too: what malloc does with large blocks."""
 TURN_SECONDS = 3
 """Of a paused and of a running sweep, in turns. Less than idle_in_transaction_session_timeout."""
 
@@ -89,7 +91,7 @@ class Service:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*AUTHSVC, "serve", "--port", str(self.port)],
-                cwd=ROOT, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **self.env},
+                cwd=ROOT, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **TUNABLES, **self.env},
                 stdout=log, stderr=subprocess.STDOUT,
                 **on_core(SERVICE_CORE),
             )  # fmt: skip
