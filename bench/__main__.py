@@ -328,6 +328,7 @@ def _measure_all(service: Service, admin_url: str, options: argparse.Namespace) 
         starts.append(service.start())
         service.stop()
     starts.append(service.start())
+    service.log.unlink()  # it is for a start that fails
     try:
         results = []
         for scenario in _scenarios(service):

@@ -82,6 +82,7 @@ def _settings(site: Site) -> Iterator[str]:
         "listen_addresses": "",
         "port": "5432",
         "max_connections": "200",
+        "dynamic_shared_memory_type": "mmap",  # beside its data, where nothing stays of a server that was killed
         "log_parameter_max_length": "0",  # parameters are secrets
         "log_parameter_max_length_on_error": "0",
     }
