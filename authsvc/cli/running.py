@@ -19,7 +19,7 @@ from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import Settings, SettingsError, load
 from authsvc.store import health
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.postgres import OF_COMMANDS, OF_REQUESTS, Deadlines
+from authsvc.store.postgres import OF_COMMANDS, Deadlines
 
 Answer = TypeVar("Answer")
 
@@ -37,8 +37,8 @@ def open_from(environ: Mapping[str, str]) -> Runtime:
     return open_with(load(environ), OF_COMMANDS)
 
 
-def open_with(settings: Settings, deadlines: Deadlines = OF_REQUESTS) -> Runtime:
-    """Raises SettingsError, MasterKeyError."""
+def open_with(settings: Settings, deadlines: Deadlines | None = None) -> Runtime:
+    """With the deadlines of requests or others. Raises SettingsError, MasterKeyError."""
     try:
         return open_runtime(settings, deadlines=deadlines)
     except PolicyError as error:

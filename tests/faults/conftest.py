@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 from time import monotonic, thread_time
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -21,7 +19,7 @@ import redis.asyncio
 from authsvc.app import App
 from authsvc.dev.servers import Servers
 from authsvc.runtime import Runtime
-from tests.conftest import ISSUER, TEMPLATE, following, with_database
+from tests.conftest import ISSUER, TEMPLATE, following, place_for_data, with_database
 from tests.conftest import base_env as base_env  # an imported fixture is a new one: this is on the servers below
 from tests.faultproxy import FaultProxy
 from tests.test_main_job import bearer
@@ -32,13 +30,10 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
-    """Not the whole run's. And not below pytest's directories: another run of pytest closes them to the servers' user,
-    and these here are started again and again."""
-    with tempfile.TemporaryDirectory(prefix="authsvc-faults-") as directory:
-        Path(directory).chmod(0o711)
-        with Servers(Path(directory) / "data", durable=False) as running:
-            asyncio.run(_commits_wait(running))
-            yield running
+    """Not the whole run's: these here are started again and again."""
+    with place_for_data() as data_dir, Servers(data_dir, durable=False) as running:
+        asyncio.run(_commits_wait(running))
+        yield running
 
 
 @pytest.fixture

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
-from pathlib import Path
 
 import asyncpg
 import pytest
 
 from authsvc.dev.servers import Servers
 from authsvc.store.postgres import OF_COMMANDS, Database
-from tests.conftest import TEMPLATE, _make_template, copied_database, with_database
+from tests.conftest import TEMPLATE, _make_template, copied_database, place_for_data, with_database
 from tests.refresh.bench import Bench
 
 _numbers = count(1)
@@ -41,11 +39,9 @@ async def bench(module_database_url: str) -> AsyncIterator[Bench]:
 def own_servers() -> Iterator[Servers]:
     """Durable ones, to be killed. A commit of theirs outlives SIGKILL; only a power cut would need the fsync that is
     switched off here, and nobody cuts the power of a test."""
-    with tempfile.TemporaryDirectory(prefix="authsvc-refresh-") as directory:
-        Path(directory).chmod(0o711)
-        with Servers(Path(directory) / "data") as running:
-            asyncio.run(_without_fsync(running.admin_url))
-            yield running
+    with place_for_data() as data_dir, Servers(data_dir) as running:
+        asyncio.run(_without_fsync(running.admin_url))
+        yield running
 
 
 async def _without_fsync(admin_url: str) -> None:
