@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from authsvc import logs
 from authsvc.cli import root
 
 Cli = Callable[..., Result]
@@ -35,6 +36,7 @@ def cli(settings_env: dict[str, str]) -> Cli:
 def terminal(env: dict[str, str]) -> Cli:
     def run(*words: str, code: int = 0, input: str | bytes | None = None) -> Result:
         hidden = {name: None for name in os.environ if name.startswith("AUTHSVC_")}
+        logs.flush(5)  # what other tests of this process still have in the pipe is not the command's
         result = CliRunner().invoke(root, list(words), input=input, env={**hidden, **env})
         assert result.exit_code == code, f"{words}: {result.exit_code}\n{result.output}"
         return result

@@ -133,7 +133,11 @@ def test_an_old_pid_that_is_somebody_elses_now_does_no_harm(data_dir: Path) -> N
 
 def python_for(uid: int) -> str | None:
     """A Python that this user can run and that can load our compiled packages."""
-    wanted = f"import sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
+    site_packages = str(Path(asyncpg.__file__).parents[1])  # below a directory of root's alone, perhaps
+    wanted = (
+        "import os, sys; "
+        f"sys.exit(sys.version_info[:2] != {sys.version_info[:2]} or not os.access({site_packages!r}, os.R_OK))"
+    )
     for python in (sys.executable, "/usr/bin/python3"):
         try:
             if subprocess.run([python, "-c", wanted], user=uid, cwd="/", capture_output=True).returncode == 0:
