@@ -11,9 +11,8 @@ import pytest
 from authsvc.keyring.forecast import MOST_MADE, Duty, Forecast, Happening, Line, forecast, horizon
 from authsvc.keyring.policy import KeyPolicy
 from authsvc.keyring.records import SigningKey
-
-from .made import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned
-from .test_walk import ACTIONS, walk
+from tests.keyring.made import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned
+from tests.keyring.test_walk import ACTIONS, walk
 
 RSA = ("RS256",)
 SIGN, KEEP = POLICY.sign, POLICY.keep

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authsvc.keyring.verify import Invalid, VerifiedClaims
-
-from .made import API, ISSUER, NOW, b64, claims, crafted, header, public, ring
+from tests.keyring.made import API, ISSUER, NOW, b64, claims, crafted, header, public, ring
 
 KEYS = ring()
 TOKEN = KEYS.sign(claims(), typ="at+jwt", now=NOW)

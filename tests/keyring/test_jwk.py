@@ -15,8 +15,7 @@ from joserfc.jwk import JWKRegistry
 
 from authsvc.keyring import jwk
 from authsvc.keyring.algorithms import ALGORITHMS, KeyRefused
-
-from .made import private, public
+from tests.keyring.made import private, public
 
 RFC_7638_SECTION_3_1 = {
     "kty": "RSA",

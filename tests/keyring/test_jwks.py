@@ -11,8 +11,7 @@ from joserfc.jwk import KeySet
 from authsvc.keyring.algorithms import ALGORITHMS
 from authsvc.keyring.jwk import PRIVATE_MEMBERS
 from authsvc.keyring.jwks import SnapshotError, document, read_snapshot
-
-from .made import private, public
+from tests.keyring.made import private, public
 
 EVERY = [public(0, alg) for alg in ALGORITHMS]
 BODY = document(EVERY, 300).body

@@ -7,8 +7,7 @@ import secrets
 import pytest
 
 from authsvc.keyring.master import MasterKeyError, MasterKeys, with_first, with_new_key, without
-
-from .made import b64
+from tests.keyring.made import b64
 
 ONE, TWO = b64(bytes(range(32))), b64(bytes(range(32, 64)))
 

@@ -5,8 +5,7 @@ from datetime import timedelta
 import pytest
 
 from authsvc.keyring.phases import Phase, last_change, next_change, phase_of, published, signer
-
-from .made import DAY, HOUR, MINUTE, NOW, POLICY, planned
+from tests.keyring.made import DAY, HOUR, MINUTE, NOW, POLICY, planned
 
 ZERO = timedelta()
 TICK = timedelta(microseconds=1)

@@ -21,8 +21,7 @@ from authsvc.keyring.plans import (
 )
 from authsvc.keyring.policy import MOST_PUBLISHED, KeyPolicy, said
 from authsvc.keyring.records import SigningKey
-
-from .made import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned
+from tests.keyring.made import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned
 
 ZERO = timedelta()
 LONE = planned("lone", -9 * DAY, -9 * DAY)

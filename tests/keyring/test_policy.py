@@ -24,8 +24,7 @@ from authsvc.keyring.policy import (
 from authsvc.oauth.id_token import ID_TOKEN_SECONDS
 from authsvc.runtime import ID_TOKEN_SECONDS as LEAST_TOKEN_SECONDS
 from authsvc.store.clients import MEMORY_SECONDS
-
-from .made import DAY, HOUR, MINUTE, SECOND
+from tests.keyring.made import DAY, HOUR, MINUTE, SECOND
 
 FILE = Path(__file__).parents[2] / "keys" / "policy.toml"
 AROUND = Surroundings(jwks_max_age=5 * MINUTE, longest_token=30 * MINUTE, skew=MINUTE)

@@ -1,4 +1,4 @@
-from .made import row
+from tests.keyring.made import row
 
 
 def test_a_record_does_not_print_its_sealed_part():

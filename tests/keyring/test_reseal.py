@@ -13,8 +13,7 @@ from authsvc.keyring.records import SigningKey
 from authsvc.keyring.reseal import ResealPlan, kids_under, plan_reseal
 from authsvc.keyring.ring import Keyring
 from authsvc.keyring.seal import open_sealed, seal, sealed_under
-
-from .made import DAY, HOUR, MASTER, MINUTE, NOW, POLICY, claims, entropy, private, ring, row
+from tests.keyring.made import DAY, HOUR, MASTER, MINUTE, NOW, POLICY, claims, entropy, private, ring, row
 
 OLD = MasterKeys.generate(entropy)
 ADDED, _ = with_new_key(OLD, os.urandom)

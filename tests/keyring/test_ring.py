@@ -17,8 +17,7 @@ from authsvc.keyring.plans import apply_changes, plan_withdraw
 from authsvc.keyring.ring import Keyring, KeyringEmpty, NoSigningKey
 from authsvc.keyring.seal import SealError, seal
 from authsvc.keyring.verify import Invalid, VerifiedClaims
-
-from .made import (
+from tests.keyring.made import (
     API,
     DAY,
     HOUR,

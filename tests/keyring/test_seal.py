@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from authsvc.keyring.master import MasterKeys
 from authsvc.keyring.seal import SealError, open_sealed, seal, sealed_under
-
-from .made import MASTER, b64, entropy
+from tests.keyring.made import MASTER, b64, entropy
 
 OTHER = MasterKeys.parse(f"1 {b64(bytes(32))}")
 LATER = MasterKeys.parse(f"2 {b64(bytes(32))}\n{MasterKeys.generate(entropy)}")

@@ -11,8 +11,7 @@ from authsvc.keyring.phases import signer
 from authsvc.keyring.plans import GeneratePlan, apply_changes
 from authsvc.keyring.records import SigningKey
 from authsvc.keyring.steps import KeepLonger, due_at, plan_step
-
-from .made import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned
+from tests.keyring.made import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned
 
 RSA = ("RS256",)
 SIGN = POLICY.sign

@@ -10,8 +10,7 @@ import pytest
 
 from authsvc.keyring import jwk
 from authsvc.keyring.verify import MAX_LENGTH, Invalid, VerifiedClaims
-
-from .made import API, ISSUER, NOW, b64, claims, crafted, header, private, public, ring, row
+from tests.keyring.made import API, ISSUER, NOW, b64, claims, crafted, header, private, public, ring, row
 
 KEYS = ring(row(0), row(0, "ES256"))
 SECONDS = int(NOW.timestamp())

@@ -25,8 +25,7 @@ from authsvc.keyring.plans import (
 from authsvc.keyring.policy import KeyPolicy
 from authsvc.keyring.records import SigningKey
 from authsvc.keyring.steps import due_at, plan_step
-
-from .made import NOW
+from tests.keyring.made import NOW
 
 TICK = timedelta(microseconds=1)
 
