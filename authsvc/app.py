@@ -12,7 +12,7 @@ from starlette.routing import Match, Route
 from authsvc.device_name import warm
 from authsvc.flows import deliver_logouts, follow_changes, keep_keys, status_indices, sweep
 from authsvc.flows.snapshot import load_snapshot
-from authsvc.keyring.seal import SealError
+from authsvc.keys.seal import SealError
 from authsvc.runtime import Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.migrate import MigrationError

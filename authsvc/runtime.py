@@ -13,11 +13,11 @@ from uuid import UUID
 from authsvc import metrics
 from authsvc.clock import Clock
 from authsvc.entropy import Entropy
-from authsvc.keyring.master import MasterKeys
-from authsvc.keyring.policy import DEFAULT, KeyLife, PolicyError, Surroundings, problems, read_policy
-from authsvc.keyring.records import SigningKey
-from authsvc.keyring.remote_keys import Place, RemoteKeys
-from authsvc.keyring.ring import Keyring
+from authsvc.jose.remote_jwks import Place, RemoteKeys
+from authsvc.keys.master import MasterKeys
+from authsvc.keys.policy import DEFAULT, KeyLife, PolicyError, Surroundings, problems, read_policy
+from authsvc.keys.records import SigningKey
+from authsvc.keys.ring import Keyring
 from authsvc.oauth.records import Client
 from authsvc.outgoing import Outgoing
 from authsvc.passwords import Passwords

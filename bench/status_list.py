@@ -19,7 +19,7 @@ from uuid import uuid4
 import asyncpg
 
 from authsvc.dev.servers import Servers
-from authsvc.keyring.master import MasterKeys
+from authsvc.keys.master import MasterKeys
 from authsvc.oauth.status_list import BLOCK, BLOCKS, CAPACITY, SLICE_SECONDS, encode, slice_end
 from authsvc.runtime import open_runtime
 from authsvc.settings import load

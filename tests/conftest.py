@@ -23,7 +23,7 @@ from authsvc.app import App, start
 from authsvc.dev.servers import Servers
 from authsvc.flows import manage_keys
 from authsvc.flows.follow_changes import follow_changes
-from authsvc.keyring.master import MasterKeys
+from authsvc.keys.master import MasterKeys
 from authsvc.oauth.records import Client
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
@@ -239,7 +239,7 @@ LONGEST = (
     "tests/openid/test_backchannel_logout.py",
     "tests/cli/test_serve.py",
     "tests/feed/test_faults.py",
-    "tests/keys/test_live_rotation.py",
+    "tests/flows/keys/test_live_rotation.py",
     "tests/feed/test_fleet.py",
     "tests/feed/test_endpoints.py",
     "tests/faults/test_revocations_lost.py",
@@ -249,9 +249,9 @@ LONGEST = (
     "tests/feed/test_chaos.py",
     "tests/cli/test_dev.py",
     "clients/verifier/tests/test_listed.py",
-    "tests/keys/test_withdrawal.py",
+    "tests/flows/keys/test_withdrawal.py",
     "tests/feed/test_order.py",
-    "tests/simulation/test_promises.py",
+    "tests/keys/simulation/test_promises.py",
     "tests/refresh/test_sql_twin.py",
     "clients/verifier/tests/test_bench.py",
 )

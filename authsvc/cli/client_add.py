@@ -12,7 +12,7 @@ import click
 
 from authsvc.cli import client_algorithms
 from authsvc.cli.console import Refused, json_option, show_json
-from authsvc.keyring.policy import ALWAYS
+from authsvc.jose.names import DEFAULT_ALG
 
 if TYPE_CHECKING:
     from authsvc.oauth.records import Client
@@ -86,7 +86,7 @@ _OPTIONS: tuple[Decorate, ...] = (
     click.option("--session-seconds", type=click.IntRange(60, 315_360_000), help="Life of its sessions."),
     click.option("--remember-me-seconds", type=click.IntRange(60, 315_360_000), help="Life with remember me."),
     click.option("--strict", is_flag=True, help="A used refresh token is never answered again, not even in a retry."),
-    *client_algorithms.options(ALWAYS),
+    *client_algorithms.options(DEFAULT_ALG),
     secret_stdin,
     json_option,
 )  # fmt: skip
@@ -229,8 +229,8 @@ def show_secret(secret: str | None) -> None:
 
 def _read_jwks(file: BinaryIO) -> dict[str, Any]:
     """The public keys of a client (RFC 7517 section 5). Raises UsageError."""
-    from authsvc.keyring.algorithms import KeyRefused
-    from authsvc.keyring.client_jwks import MAX_BYTES, read_client_jwks
+    from authsvc.jose.algorithms import KeyRefused
+    from authsvc.jose.client_jwks import MAX_BYTES, read_client_jwks
 
     try:
         return read_client_jwks(json.loads(file.read(MAX_BYTES)))

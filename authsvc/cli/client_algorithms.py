@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from authsvc.cli.console import Refused, json_option, show_json
-from authsvc.keyring.policy import ALGORITHMS
+from authsvc.jose.names import ALGORITHM_NAMES
 
 if TYPE_CHECKING:
     from authsvc.flows.manage_clients import Chosen
-    from authsvc.keyring.plans import Refused as NotThis
+    from authsvc.keys.plans import Refused as NotThis
     from authsvc.runtime import Runtime
 
 FIELDS = ("id_token_signed_response_alg", "access_token_signed_response_alg")
@@ -21,7 +21,7 @@ Decorate = Callable[[Callable[..., None]], Callable[..., None]]
 
 def options(default: str | None) -> tuple[Decorate, ...]:
     """One for each of FIELDS, named as the field is."""
-    kind = click.Choice(ALGORITHMS)
+    kind = click.Choice(ALGORITHM_NAMES)
     shown: dict[str, Any] = {"type": kind, "default": default, "show_default": default is not None}
     return (
         click.option("--id-token-alg", FIELDS[0], help="Signs its ID tokens and logout tokens.", **shown),
@@ -51,7 +51,7 @@ def choose_alg(client_id: str, as_json: bool, **said: str | None) -> None:
     """
     from authsvc.cli.running import actor, operate
     from authsvc.flows import manage_clients
-    from authsvc.keyring.plans import Refused as NotNow
+    from authsvc.keys.plans import Refused as NotNow
 
     wanted = {name: alg for name, alg in said.items() if alg is not None}
     if not wanted:

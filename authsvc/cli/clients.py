@@ -12,7 +12,7 @@ from authsvc.cli.client_algorithms import choose_alg
 from authsvc.cli.console import CONTEXT, Refused, confirm, inert, json_option, show_json, show_table
 from authsvc.cli.redirect_uris import redirect_uris
 from authsvc.cli.registration_token import registration_token
-from authsvc.keyring.policy import ALWAYS
+from authsvc.jose.names import DEFAULT_ALG
 
 if TYPE_CHECKING:
     from authsvc.oauth.records import Client
@@ -102,8 +102,9 @@ def _policy(client: Client) -> list[str]:
         f"access {client.access_token_seconds} s": client.access_token_seconds,
         f"session {client.session_seconds} s": client.session_seconds,
         f"remembered {client.remember_me_seconds} s": client.remember_me_seconds,
-        f"ID tokens {client.id_token_signed_response_alg}": client.id_token_signed_response_alg != ALWAYS,
-        f"access tokens {client.access_token_signed_response_alg}": client.access_token_signed_response_alg != ALWAYS,
+        f"ID tokens {client.id_token_signed_response_alg}": client.id_token_signed_response_alg != DEFAULT_ALG,
+        f"access tokens {client.access_token_signed_response_alg}": client.access_token_signed_response_alg
+        != DEFAULT_ALG,
         f"audience {' '.join(client.audiences)}": client.audiences,
         f"exchange for {' '.join(client.exchange_audiences)}": client.exchange_audiences,
     }
@@ -145,7 +146,7 @@ def rotate_secret(client_id: str, drop_old: bool, secret_stdin: bool, as_json: b
     from authsvc.cli.running import actor, operate
     from authsvc.cli.secret_input import read_secret
     from authsvc.flows import manage_clients
-    from authsvc.keyring.plans import Refused as NotThis
+    from authsvc.keys.plans import Refused as NotThis
 
     if drop_old and secret_stdin:
         raise click.UsageError("--drop-old makes no new secret: leave --secret-stdin away")

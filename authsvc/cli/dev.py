@@ -193,7 +193,7 @@ async def _furnish(settings: Settings) -> None:
     from authsvc.cli.running import actor, open_with
     from authsvc.dev.demo import add_demo_data
     from authsvc.flows import manage_keys
-    from authsvc.keyring.phases import signer
+    from authsvc.keys.phases import signer
     from authsvc.store import health, keys, migrate
     from authsvc.store.postgres import OF_COMMANDS
 
@@ -209,7 +209,7 @@ async def _furnish(settings: Settings) -> None:
 
 def _ensure_master_key(path: Path) -> None:
     if not path.exists():
-        from authsvc.keyring.master import MasterKeys
+        from authsvc.keys.master import MasterKeys
 
         _write_private(path, MasterKeys.generate(secrets.token_bytes))
 

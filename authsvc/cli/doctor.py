@@ -71,7 +71,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
 async def _examine(environ: Mapping[str, str]) -> list[Finding]:
     from authsvc.cli.running import open_from
-    from authsvc.keyring.master import MasterKeyError
+    from authsvc.keys.master import MasterKeyError
     from authsvc.settings import SettingsError
 
     try:

@@ -9,11 +9,12 @@ from authsvc.cli.console import duration, plural, relative
 from authsvc.cli.doctor import Finding
 from authsvc.flows.manage_clients import algorithms_of
 from authsvc.flows.manage_keys import policy_in_force
-from authsvc.keyring.phases import Phase, phases_at, signer
-from authsvc.keyring.policy import ALWAYS, MOST_PUBLISHED, KeyPolicy
-from authsvc.keyring.records import SigningKey
-from authsvc.keyring.reseal import kids_under
-from authsvc.keyring.seal import SealError
+from authsvc.jose.names import DEFAULT_ALG
+from authsvc.keys.phases import Phase, phases_at, signer
+from authsvc.keys.policy import MOST_PUBLISHED, KeyPolicy
+from authsvc.keys.records import SigningKey
+from authsvc.keys.reseal import kids_under
+from authsvc.keys.seal import SealError
 from authsvc.oauth.records import Client
 from authsvc.runtime import Runtime
 from authsvc.store import clients, keys
@@ -58,13 +59,13 @@ def _sealed(runtime: Runtime, rows: Sequence[SigningKey], now: datetime) -> Iter
 
 def _line(runtime: Runtime, rows: Sequence[SigningKey], now: datetime, alg: str) -> Iterator[Finding]:
     """The key that signs, and the one that follows."""
-    name, option = ("", "") if alg == ALWAYS else (f" {alg}", f" --alg {alg}")
+    name, option = ("", "") if alg == DEFAULT_ALG else (f" {alg}", f" --alg {alg}")
     phases = phases_at(rows, now)
     following = [row for row in rows if row.alg == alg and phases[row.kid] is Phase.ANNOUNCED]
     first = min(following, key=lambda row: row.signs_from, default=None)
     current = signer(rows, now, alg)
     if current is None or runtime.keyring.signing_kid(now, alg) is None:
-        if alg != ALWAYS and first is not None:
+        if alg != DEFAULT_ALG and first is not None:
             yield Finding(f"signing{name}", "ok", f"the first key signs {relative(first.signs_from, now)}")
             return
         yield Finding(f"signing{name}", "FAIL", "no key may sign now", f"authsvc keys generate{option}")
@@ -89,7 +90,7 @@ def _wishes(runtime: Runtime, known: Sequence[Client], rows: Sequence[SigningKey
             wanted.setdefault(alg, []).append(client.id)
     for alg, ids in sorted(wanted.items()):
         unsigned = signer(rows, now, alg) is None
-        if alg == ALWAYS or not (unsigned or alg not in runtime.key_life.algorithms):
+        if alg == DEFAULT_ALG or not (unsigned or alg not in runtime.key_life.algorithms):
             continue
         names = " ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
         state = "no key signs with it: 503" if unsigned else "the key policy has it no more, so its keys run out"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from authsvc.app import CannotStart
-from authsvc.keyring.algorithms import KeyRefused
-from authsvc.keyring.master import MasterKeyError
-from authsvc.keyring.seal import SealError
+from authsvc.jose.algorithms import KeyRefused
+from authsvc.keys.master import MasterKeyError
+from authsvc.keys.seal import SealError
 from authsvc.settings import SettingsError
 from authsvc.store import health
 from authsvc.store.errors import StoreUnavailable

@@ -11,7 +11,7 @@ import click
 from authsvc.cli.console import json_option, relative, show_json, show_table
 
 if TYPE_CHECKING:
-    from authsvc.keyring.forecast import Forecast
+    from authsvc.keys.forecast import Forecast
     from authsvc.runtime import Runtime
 
 WIDTH = 100
@@ -39,7 +39,7 @@ def plan(span: str | None, as_json: bool) -> None:
     """
     from authsvc.cli.running import operate
     from authsvc.flows.manage_keys import policy_in_force
-    from authsvc.keyring.forecast import forecast, horizon
+    from authsvc.keys.forecast import forecast, horizon
     from authsvc.store import keys
 
     ahead = None if span is None else _read(span)
@@ -62,7 +62,7 @@ def plan(span: str | None, as_json: bool) -> None:
 
 
 def _read(span: str) -> timedelta:
-    from authsvc.keyring.policy import read_span
+    from authsvc.keys.policy import read_span
 
     try:
         ahead = read_span(span)
@@ -99,7 +99,7 @@ def _when(at: datetime, now: datetime) -> str:
 
 def timeline(found: Forecast) -> Iterator[str]:
     """A line for each key, its phase in each column; at most WIDTH columns of ASCII."""
-    from authsvc.keyring.phases import phases_at
+    from authsvc.keys.phases import phases_at
 
     columns = WIDTH - _LABEL
     span = found.until - found.now

@@ -13,11 +13,11 @@ from authsvc.cli.console import CONTEXT, Refused, confirm, inert, json_option, r
 from authsvc.cli.key_plan import plan
 from authsvc.cli.keys_simulate import simulate
 from authsvc.cli.master_key import drop_master, generate_master, promote_master, reseal
-from authsvc.keyring.policy import ALGORITHMS, ALWAYS
+from authsvc.jose.names import ALGORITHM_NAMES, DEFAULT_ALG
 
 if TYPE_CHECKING:
     from authsvc.flows.manage_keys import Generated
-    from authsvc.keyring.records import SigningKey
+    from authsvc.keys.records import SigningKey
     from authsvc.runtime import Runtime
 
 
@@ -27,7 +27,7 @@ _HYPHEN_FIRST = re.compile("-[A-Za-z0-9_-]{42}")
 
 
 def _alg_option(**more: Any) -> Decorate:
-    return click.option("--alg", type=click.Choice(ALGORITHMS), **more)
+    return click.option("--alg", type=click.Choice(ALGORITHM_NAMES), **more)
 
 
 class _OfKid(click.Command):
@@ -72,7 +72,7 @@ def list_keys(as_json: bool) -> None:
       authsvc keys list --json | jq -r '.[] | select(.phase == "signing") | .kid'
     """
     from authsvc.cli.running import operate
-    from authsvc.keyring.phases import phase_of
+    from authsvc.keys.phases import phase_of
     from authsvc.store import keys
 
     async def work(runtime: Runtime) -> tuple[list[SigningKey], datetime]:
@@ -127,15 +127,15 @@ def generate(first: bool, alg: str | None, as_json: bool) -> None:
     """
     from authsvc.cli.running import actor, operate
     from authsvc.flows import manage_keys
-    from authsvc.keyring.plans import Refused as NotThis
+    from authsvc.keys.plans import Refused as NotThis
 
-    if first and alg not in (None, ALWAYS):
+    if first and alg not in (None, DEFAULT_ALG):
         raise click.UsageError("the first key of all is for RS256: leave --alg away")
 
     async def work(runtime: Runtime) -> tuple[Generated | NotThis | None, datetime]:
         if first:
             return await manage_keys.generate_first(runtime, actor()), runtime.clock.now()
-        return await manage_keys.generate(runtime, actor(), alg or ALWAYS), runtime.clock.now()
+        return await manage_keys.generate(runtime, actor(), alg or DEFAULT_ALG), runtime.clock.now()
 
     made, now = operate(work)
     if isinstance(made, NotThis):
@@ -164,7 +164,7 @@ def _time(at: datetime) -> str:
 
 @command.command()
 @click.option("--now", "at_once", is_flag=True, help="The announced key signs at once, if every cache has seen it.")
-@_alg_option(default=ALWAYS, show_default=True, help="Of which algorithm.")
+@_alg_option(default=DEFAULT_ALG, show_default=True, help="Of which algorithm.")
 @json_option
 def rotate(at_once: bool, alg: str, as_json: bool) -> None:
     """Let the next key sign, noticed by nobody.
@@ -180,8 +180,8 @@ def rotate(at_once: bool, alg: str, as_json: bool) -> None:
     """
     from authsvc.cli.running import actor, operate
     from authsvc.flows import manage_keys
-    from authsvc.keyring.plans import AlreadyPlanned
-    from authsvc.keyring.plans import Refused as NotNow
+    from authsvc.keys.plans import AlreadyPlanned
+    from authsvc.keys.plans import Refused as NotNow
 
     async def work(runtime: Runtime) -> tuple[Any, datetime]:
         return await manage_keys.rotate(runtime, actor(), at_once=at_once, alg=alg), runtime.clock.now()
@@ -218,7 +218,7 @@ def withdraw(kid: str, yes: bool, as_json: bool) -> None:
     """
     from authsvc.cli.running import actor, operate
     from authsvc.flows import manage_keys
-    from authsvc.keyring.plans import Refused as NotThis
+    from authsvc.keys.plans import Refused as NotThis
 
     confirm(f"Every access token that {inert(kid)} signed becomes invalid. Withdraw it?", yes=yes)
     plan = operate(lambda runtime: manage_keys.withdraw(runtime, actor(), kid))
@@ -247,8 +247,8 @@ def import_key(file: BinaryIO, alg: str | None, as_json: bool) -> None:
     """
     from authsvc.cli.running import actor, operate
     from authsvc.flows import manage_keys
-    from authsvc.keyring import jwk
-    from authsvc.keyring.plans import Refused as NotThis
+    from authsvc.jose import jwk
+    from authsvc.keys.plans import Refused as NotThis
 
     private, alg = jwk.load_private_pem(file.read(1 << 16), alg)
 
@@ -274,7 +274,8 @@ def export_public(kid: str | None, as_pem: bool, as_jwk: bool) -> None:
       authsvc keys export-public KID --pem > key.pem
     """
     from authsvc.cli.running import operate
-    from authsvc.keyring import jwk, phases
+    from authsvc.jose import jwk
+    from authsvc.keys import phases
     from authsvc.store import keys
 
     if as_pem and as_jwk:

@@ -16,8 +16,8 @@ import click
 from authsvc.cli.console import Refused, duration, json_option, plural, show_json
 
 if TYPE_CHECKING:
-    from authsvc.simulation.run import Result
-    from authsvc.simulation.scene import Scene
+    from authsvc.keys.simulation.run import Result
+    from authsvc.keys.simulation.scene import Scene
 
 _VIRTUAL: Final = {
     "AUTHSVC_ISSUER": "https://localhost",
@@ -76,10 +76,10 @@ def simulate(
 
 def scene_of(environ: Mapping[str, str], policy: Path | None, replicas: int, verifiers: int) -> Scene:
     """By the settings of this environment, as far as they are there. Raises SettingsError."""
-    from authsvc.keyring.policy import PolicyError
+    from authsvc.keys.policy import PolicyError
+    from authsvc.keys.simulation.scene import Scene
     from authsvc.runtime import key_surroundings, read_key_life
     from authsvc.settings import Settings, SettingsError, load, variable
-    from authsvc.simulation.scene import Scene
 
     required = {variable(item.name) for item in fields(Settings) if item.metadata["required"]}
     given = {name: value for name, value in environ.items() if name.removesuffix("_FILE") not in required}
@@ -95,7 +95,7 @@ def scene_of(environ: Mapping[str, str], policy: Path | None, replicas: int, ver
 
 
 def _played(scene: Scene, rotations: int, seed: int) -> Result:
-    from authsvc.simulation.run import TooLong, simulate
+    from authsvc.keys.simulation.run import TooLong, simulate
 
     hidden = not sys.stderr.isatty()
     steps = max(1, rotations // 500)
@@ -132,7 +132,7 @@ def _document(scene: Scene, result: Result, seconds: float) -> dict[str, Any]:
 
 
 def _show(scene: Scene, result: Result, seconds: float) -> None:
-    from authsvc.simulation.account import COUNTED
+    from authsvc.keys.simulation.violations import COUNTED
 
     life, around = scene.life, scene.around
     click.echo(

@@ -17,7 +17,7 @@ from authsvc.cli.console import Refused, confirm, json_option, plural, relative,
 
 if TYPE_CHECKING:
     from authsvc.flows.reseal_keys import Resealed, Seals
-    from authsvc.keyring.plans import Refused as NotThis
+    from authsvc.keys.plans import Refused as NotThis
     from authsvc.runtime import Runtime
 
 DEFAULT_FILE = Path("keys/master.key")
@@ -43,7 +43,7 @@ def generate_master(out: Path | None, add_to: Path | None) -> None:
       authsvc keys generate-master --out - | vault kv put secret/authsvc master.key=-
       authsvc keys generate-master --add-to /etc/authsvc/master.key
     """
-    from authsvc.keyring.master import MasterKeys, with_new_key
+    from authsvc.keys.master import MasterKeys, with_new_key
 
     if out and add_to:
         raise click.UsageError("give --out (a new file) or --add-to (the next key of one), not both")
@@ -83,7 +83,7 @@ def promote_master(file: Path, key_id: int | None) -> None:
       authsvc keys promote-master /etc/authsvc/master.key
       vault read -field=key secret/authsvc | authsvc keys promote-master - | vault write secret/authsvc key=-
     """
-    from authsvc.keyring.master import MasterKeys, with_first
+    from authsvc.keys.master import MasterKeys, with_first
 
     chosen: list[int] = []
 
@@ -115,7 +115,7 @@ def reseal(ctx: click.Context, check: bool, as_json: bool) -> None:
     """
     from authsvc.cli.running import actor, operate
     from authsvc.flows import reseal_keys
-    from authsvc.keyring.plans import Refused as NotNow
+    from authsvc.keys.plans import Refused as NotNow
 
     async def work(runtime: Runtime) -> Resealed | NotThis:
         if check:
@@ -197,7 +197,7 @@ def drop_master(file: Path, key_id: int, at_once: bool, yes: bool) -> None:
     """
     from authsvc.cli.running import operate
     from authsvc.flows import reseal_keys
-    from authsvc.keyring.master import without
+    from authsvc.keys.master import without
 
     seals = operate(reseal_keys.look)
     over = seals.keep_until <= seals.now
@@ -221,7 +221,7 @@ def _tell(file: Path, text: str) -> None:
 def change(file: Path, edit: Callable[[str], str]) -> None:
     """Replace a master key file by what `edit` makes of it, whole or not at all. Owner and mode stay, but for rights of
     others and of the group to write. `-`: from standard input to standard output. Raises Refused."""
-    from authsvc.keyring.master import MasterKeyError
+    from authsvc.keys.master import MasterKeyError
 
     try:
         if str(file) == "-":

@@ -30,7 +30,7 @@ def redirect_uris(client_id: str, added: tuple[str, ...], removed: tuple[str, ..
     """
     from authsvc.cli.running import actor, operate
     from authsvc.flows import manage_clients
-    from authsvc.keyring.plans import Refused as NotThis
+    from authsvc.keys.plans import Refused as NotThis
     from authsvc.oauth.redirect_uri import registration_problem
 
     if not added and not removed:

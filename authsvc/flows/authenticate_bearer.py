@@ -7,7 +7,7 @@ from typing import Any
 
 from authsvc.flows.check_revoked import is_revoked
 from authsvc.flows.prove_possession import Shown, prove_possession
-from authsvc.keyring.verify import Invalid, VerifiedClaims
+from authsvc.jose.verify import Invalid, VerifiedClaims
 from authsvc.oauth.claims import ACCESS_TOKEN_TYPE
 from authsvc.oauth.errors import BearerRejected, Rejected, Unavailable
 from authsvc.runtime import Runtime

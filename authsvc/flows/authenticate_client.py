@@ -13,8 +13,8 @@ from time import monotonic
 
 from authsvc import metrics
 from authsvc.flows.client_keys import KeysMissing, keys_of
-from authsvc.keyring.assertion import Refused, judge_assertion, unverified_subject
-from authsvc.keyring.compact import unverified_kid
+from authsvc.jose.assertion import Refused, judge_assertion, unverified_subject
+from authsvc.jose.compact import unverified_kid
 from authsvc.oauth.client_credentials import Malformed, Presented, read_credentials
 from authsvc.oauth.errors import InvalidClientError, InvalidRequestError, Rejected, TooMany
 from authsvc.oauth.records import Client

@@ -12,7 +12,7 @@ from uuid import UUID
 from authsvc.flows.authenticate_person import lifetime
 from authsvc.flows.interaction import Interaction, close_interaction, cookie_digest
 from authsvc.flows.issue import subject_for
-from authsvc.keyring.verify import VerifiedClaims
+from authsvc.jose.verify import VerifiedClaims
 from authsvc.oauth.authorization import (
     AuthorizationRequest,
     Proved,

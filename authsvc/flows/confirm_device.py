@@ -12,7 +12,7 @@ from uuid import UUID
 
 from authsvc import metrics
 from authsvc.flows.authorize_device import USER_CODE_KEY
-from authsvc.keyring.box import close_box, open_box
+from authsvc.keys.sealed_value import close_box, open_box
 from authsvc.oauth.device_code import normal_user_code, shown_user_code, user_code_digest
 from authsvc.oauth.errors import TooMany
 from authsvc.oauth.records import Client

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from authsvc.flows.authenticate_bearer import bearer_of, verify
 from authsvc.flows.check_revoked import is_revoked
 from authsvc.flows.issue import Tokens, exchanged_token
-from authsvc.keyring.verify import Invalid
+from authsvc.jose.verify import Invalid
 from authsvc.oauth.errors import (
     InvalidRequestError,
     InvalidScopeError,

@@ -13,8 +13,8 @@ from time import monotonic
 
 from authsvc import metrics
 from authsvc.flows.authenticate_bearer import INVALID, bearer_of
-from authsvc.keyring.ring import KeyringEmpty
-from authsvc.keyring.verify import VerifiedClaims
+from authsvc.jose.verify import VerifiedClaims
+from authsvc.keys.ring import KeyringEmpty
 from authsvc.logs import get_logger
 from authsvc.oauth.errors import BearerRejected, Unavailable
 from authsvc.runtime import Runtime

@@ -13,9 +13,9 @@ from time import monotonic
 
 from authsvc import metrics
 from authsvc.flows.snapshot import save_snapshot
-from authsvc.keyring.phases import Phase, phases_at, signer
-from authsvc.keyring.policy import ALWAYS
-from authsvc.keyring.reseal import kids_under
+from authsvc.jose.names import DEFAULT_ALG
+from authsvc.keys.phases import Phase, phases_at, signer
+from authsvc.keys.reseal import kids_under
 from authsvc.logs import get_logger
 from authsvc.runtime import Runtime
 from authsvc.store import keys, migrate, revocations, users
@@ -114,7 +114,7 @@ def measure_keys(runtime: Runtime) -> None:
     counted = Counter(phases_at(rows, now).values())
     for phase in Phase:
         metrics.keys.labels(phase.value).set(counted[phase])
-    if current := signer(rows, now, ALWAYS):
+    if current := signer(rows, now, DEFAULT_ALG):
         metrics.key_age.set((now - current.signs_from).total_seconds())
 
 

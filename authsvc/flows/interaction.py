@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from authsvc.keyring.box import close_box, open_box
+from authsvc.keys.sealed_value import close_box, open_box
 from authsvc.oauth.authorization import Asked
 from authsvc.runtime import Runtime
 

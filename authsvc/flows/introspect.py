@@ -7,7 +7,7 @@ from typing import Any
 from authsvc.flows.authenticate_bearer import bearer_of, verify
 from authsvc.flows.check_revoked import is_revoked
 from authsvc.flows.issue import signed, subject_for
-from authsvc.keyring.verify import VerifiedClaims
+from authsvc.jose.verify import VerifiedClaims
 from authsvc.oauth.errors import AccessDeniedError, InvalidRequestError, Rejected
 from authsvc.oauth.records import Client
 from authsvc.oauth.refresh import Repeat, Rotate, Supersede, judge_refresh

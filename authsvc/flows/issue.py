@@ -11,8 +11,8 @@ from uuid import UUID
 
 from authsvc import metrics
 from authsvc.flows.status_indices import give_index, names_list
-from authsvc.keyring.policy import ALWAYS
-from authsvc.keyring.ring import NoSigningKey
+from authsvc.jose.names import DEFAULT_ALG
+from authsvc.keys.ring import NoSigningKey
 from authsvc.oauth.claims import ACCESS_TOKEN_TYPE, Person, access_token_claims, exchanged_claims
 from authsvc.oauth.errors import Unavailable
 from authsvc.oauth.exchange import GRANT_TYPE as TOKEN_EXCHANGE
@@ -175,7 +175,7 @@ def offered_algorithms(runtime: Runtime) -> tuple[str, ...]:
     """What a client may choose that registers itself, and what we say that we sign with: what the key policy has, once
     a key of it has begun to sign. RS256 always (OpenID Connect Discovery section 3)."""
     in_use = runtime.keyring.in_use(runtime.clock.now())
-    return tuple(alg for alg in runtime.key_life.algorithms if alg == ALWAYS or alg in in_use)
+    return tuple(alg for alg in runtime.key_life.algorithms if alg == DEFAULT_ALG or alg in in_use)
 
 
 def require_keys(runtime: Runtime, client: Client, *, id_token: bool = False) -> None:
@@ -215,7 +215,7 @@ def subject_for(runtime: Runtime, client: Client, user_id: UUID) -> str:
     return subject_of(client, user_id, runtime.following.subject_salt)
 
 
-def signed(runtime: Runtime, claims: dict[str, Any], typ: str, now: datetime, alg: str = ALWAYS) -> str:
+def signed(runtime: Runtime, claims: dict[str, Any], typ: str, now: datetime, alg: str = DEFAULT_ALG) -> str:
     """A JWS by the key of `alg` that signs at `now`. Raises Unavailable."""
     try:
         return runtime.keyring.sign(claims, typ=typ, now=now, alg=alg)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from authsvc import metrics
 from authsvc.flows.manage_keys import Generated, policy_in_force, step
-from authsvc.keyring.policy import KeyPolicy
-from authsvc.keyring.steps import plan_step
+from authsvc.keys.policy import KeyPolicy
+from authsvc.keys.steps import plan_step
 from authsvc.logs import get_logger
 from authsvc.runtime import Runtime
 from authsvc.store.errors import StoreUnavailable

@@ -7,7 +7,7 @@ from uuid import UUID
 from authsvc.flows.acknowledge import acknowledge
 from authsvc.flows.person_behind import person_id
 from authsvc.flows.revoke import check_key, revoke
-from authsvc.keyring.verify import VerifiedClaims
+from authsvc.jose.verify import VerifiedClaims
 from authsvc.oauth.records import Client
 from authsvc.oauth.refresh_token import decode
 from authsvc.runtime import Runtime

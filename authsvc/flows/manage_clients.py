@@ -10,8 +10,8 @@ from datetime import datetime
 from hashlib import sha256
 
 from authsvc.flows.acknowledge import spread
-from authsvc.keyring.phases import signer
-from authsvc.keyring.plans import Refused
+from authsvc.keys.phases import signer
+from authsvc.keys.plans import Refused
 from authsvc.oauth.records import Client, Digest
 from authsvc.runtime import Runtime
 from authsvc.store import audit, clients, keys, registrations

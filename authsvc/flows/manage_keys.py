@@ -1,5 +1,5 @@
 """What changes signing keys: the operator makes, rotates, withdraws, imports; any replica does what is due. Verdicts:
-`keyring/plans` and `keyring/steps`.
+`keys/plans` and `keys/steps`.
 
 Each change is one transaction under one lock, so that two operators, or an operator and a replica, take turns.
 """
@@ -12,10 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from authsvc.keyring import jwk
-from authsvc.keyring.algorithms import PrivateKey
-from authsvc.keyring.phases import published
-from authsvc.keyring.plans import (
+from authsvc.jose import jwk
+from authsvc.jose.algorithms import PrivateKey
+from authsvc.jose.names import DEFAULT_ALG
+from authsvc.keys.phases import published
+from authsvc.keys.plans import (
     AlreadyPlanned,
     GeneratePlan,
     Refused,
@@ -27,10 +28,10 @@ from authsvc.keyring.plans import (
     plan_rotate,
     plan_withdraw,
 )
-from authsvc.keyring.policy import ALWAYS, KeyPolicy, policy_of
-from authsvc.keyring.records import SigningKey
-from authsvc.keyring.seal import seal
-from authsvc.keyring.steps import KeepLonger, plan_step
+from authsvc.keys.policy import KeyPolicy, policy_of
+from authsvc.keys.records import SigningKey
+from authsvc.keys.seal import seal
+from authsvc.keys.steps import KeepLonger, plan_step
 from authsvc.runtime import Runtime, key_surroundings
 from authsvc.store import audit, keys
 from authsvc.store.clients import longest_token
@@ -57,7 +58,7 @@ def new_key(runtime: Runtime, alg: str) -> PrivateKey:
     return jwk.generate(alg, runtime.key_life.bits)
 
 
-async def generate(runtime: Runtime, actor: str, alg: str = ALWAYS) -> Generated | Refused:
+async def generate(runtime: Runtime, actor: str, alg: str = DEFAULT_ALG) -> Generated | Refused:
     """Make a key and announce it. The first key of all signs at once."""
     private = new_key(runtime, alg)
     policy = await policy_in_force(runtime)
@@ -73,7 +74,7 @@ async def generate_first(runtime: Runtime, actor: str) -> Generated | None:
     """Make the first key of an installation. None where there is one: set-ups may run again and again."""
     if await keys.everything(runtime.db):
         return None
-    private = new_key(runtime, ALWAYS)
+    private = new_key(runtime, DEFAULT_ALG)
     policy = await policy_in_force(runtime)
     async with runtime.db.transaction(seconds=10) as connection:
         now = await keys.lock(connection)
@@ -83,7 +84,7 @@ async def generate_first(runtime: Runtime, actor: str) -> Generated | None:
         return await _announce(runtime, connection, rows, plan_generate(rows, now, policy), actor, private)
 
 
-async def take_over(runtime: Runtime, actor: str, private: PrivateKey, alg: str = ALWAYS) -> Generated | Refused:
+async def take_over(runtime: Runtime, actor: str, private: PrivateKey, alg: str = DEFAULT_ALG) -> Generated | Refused:
     """Announce a key that was made elsewhere. One that was here before, withdrawn perhaps, is not let in again."""
     kid = jwk.public_jwk(private.public_key(), alg)["kid"]
     policy = await policy_in_force(runtime)
@@ -98,7 +99,7 @@ async def take_over(runtime: Runtime, actor: str, private: PrivateKey, alg: str 
 
 
 async def rotate(
-    runtime: Runtime, actor: str, *, at_once: bool, alg: str = ALWAYS
+    runtime: Runtime, actor: str, *, at_once: bool, alg: str = DEFAULT_ALG
 ) -> RotatePlan | Generated | AlreadyPlanned | Refused:
     """Let the next key sign: in its announced time, or now where every cache has seen it."""
     private = new_key(runtime, alg)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from authsvc.keyring.box import close_box, open_box
+from authsvc.keys.sealed_value import close_box, open_box
 from authsvc.runtime import Runtime
 
 SECONDS = 60

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from authsvc.flows.person_behind import person_id
-from authsvc.keyring.verify import VerifiedClaims
+from authsvc.jose.verify import VerifiedClaims
 from authsvc.oauth.errors import BearerRejected
 from authsvc.oauth.records import User
 from authsvc.runtime import Runtime

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from authsvc.keyring.proof import Unproved, verify_proof
+from authsvc.jose.proof import Unproved, verify_proof
 from authsvc.oauth.dpop import Genuine, NonceNeeded, Wanted, judge_proof, make_nonce
 from authsvc.oauth.errors import InvalidDpopProofError, Rejected, UseDpopNonceError
 from authsvc.runtime import Runtime

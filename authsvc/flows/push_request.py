@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from authsvc.flows.client_keys import KeysMissing, keys_of
-from authsvc.keyring.compact import unverified_kid
-from authsvc.keyring.request_object import SignedRequest, verify_request_object
+from authsvc.jose.compact import unverified_kid
+from authsvc.jose.request_object import SignedRequest, verify_request_object
 from authsvc.oauth.authorization import Asked, Proved, Refusal, judge, prove, read_pairs
 from authsvc.oauth.errors import InvalidDpopProofError, InvalidRequestError, Rejected, RequestRefusedError
 from authsvc.oauth.records import Client

@@ -16,8 +16,8 @@ from typing import Any
 from authsvc.flows import manage_clients
 from authsvc.flows.authenticate_client import count_failure, refuse_blocked
 from authsvc.flows.issue import offered_algorithms
-from authsvc.keyring.algorithms import KeyRefused
-from authsvc.keyring.client_jwks import read_client_jwks
+from authsvc.jose.algorithms import KeyRefused
+from authsvc.jose.client_jwks import read_client_jwks
 from authsvc.oauth.errors import BearerRejected, MetadataRefusedError, Rejected
 from authsvc.oauth.records import Client
 from authsvc.oauth.registration import Metadata, Refused, client_of, judge_change, judge_metadata, new_client

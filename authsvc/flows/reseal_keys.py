@@ -1,5 +1,5 @@
 """The master key changes: signing keys are sealed under the new one, and whoever asks is told how long the old one must
-stay. Verdicts: `keyring/reseal`.
+stay. Verdicts: `keys/reseal`.
 
 Replicas are not disturbed: what they have opened stays open. What a master key once closed or signed otherwise (refresh
 tokens, codes, boxes) names its id and is opened by the old line of the file until it is over.
@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from authsvc.flows.confirm_device import CONFIRM_SECONDS
 from authsvc.flows.interaction import INTERACTION_SECONDS
 from authsvc.flows.sign_out import BOX_SECONDS
-from authsvc.keyring.plans import Refused
-from authsvc.keyring.reseal import kids_under, plan_reseal
+from authsvc.keys.plans import Refused
+from authsvc.keys.reseal import kids_under, plan_reseal
 from authsvc.runtime import Runtime
 from authsvc.store import audit, codes, device_requests, grants, keys
 

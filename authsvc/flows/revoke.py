@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from authsvc.flows.acknowledge import acknowledge, spread
 from authsvc.flows.authenticate_bearer import verify
-from authsvc.keyring.verify import VerifiedClaims
+from authsvc.jose.verify import VerifiedClaims
 from authsvc.oauth.errors import InvalidDpopProofError, InvalidRequestError, Rejected
 from authsvc.oauth.records import Client
 from authsvc.oauth.refresh_token import LENGTH, decode

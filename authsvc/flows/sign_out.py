@@ -12,8 +12,8 @@ from uuid import UUID
 
 from authsvc.flows.acknowledge import acknowledge
 from authsvc.flows.browser_login import browser_session
-from authsvc.keyring.box import close_box, open_box
-from authsvc.keyring.verify import VerifiedClaims
+from authsvc.jose.verify import VerifiedClaims
+from authsvc.keys.sealed_value import close_box, open_box
 from authsvc.oauth.id_token import ID_TOKEN_TYPE
 from authsvc.oauth.logout_request import (
     Ask,

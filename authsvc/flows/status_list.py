@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any
 
 from authsvc import metrics
-from authsvc.keyring.ring import NoSigningKey
+from authsvc.keys.ring import NoSigningKey
 from authsvc.oauth.errors import Unavailable
 from authsvc.oauth.status_list import (
     BLOCK,

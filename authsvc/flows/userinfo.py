@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from authsvc.keyring.verify import VerifiedClaims
+from authsvc.jose.verify import VerifiedClaims
 from authsvc.oauth.errors import BearerRejected
 from authsvc.oauth.id_token import claims_about
 from authsvc.runtime import Runtime

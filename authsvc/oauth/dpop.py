@@ -1,6 +1,6 @@
 """What a DPoP proof must say (RFC 9449 section 4.3), and the nonces that it must repeat (section 8).
 
-The signature was checked before (`keyring/proof`). A nonce is a slice of time and our MAC over it: any replica makes
+The signature was checked before (`jose/proof`). A nonce is a slice of time and our MAC over it: any replica makes
 and knows it, none stores it.
 
     base64url( MAC key id (1) | slice (4, big-endian) | HMAC-SHA256(K, both before)[:16] )

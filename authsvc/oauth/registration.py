@@ -49,7 +49,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a client may be registered with. `jwks` is as it was sent: the keyring judges it."""
+    """What a client may be registered with. `jwks` is as it was sent: `jose` judges it."""
 
     name: str | None
     application_type: str

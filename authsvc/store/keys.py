@@ -1,4 +1,4 @@
-"""Rows of `signing_keys`. What they mean is `keyring/phases.py`'s to say."""
+"""Rows of `signing_keys`. What they mean is `keys/phases.py`'s to say."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from authsvc.keyring.records import SigningKey
+from authsvc.keys.records import SigningKey
 from authsvc.store.postgres import Connection, Database
 
 _COLUMNS = "kid, alg, public_jwk, sealed, announced_at, signs_from, signs_until, drop_after, withdrawn_at"

@@ -15,7 +15,7 @@ from authsvc.flows.own_sessions import end_others, end_own, list_own
 from authsvc.flows.person_behind import first_party_only
 from authsvc.flows.profile import profile
 from authsvc.flows.refresh import GRANT_TYPE, refresh
-from authsvc.keyring.verify import VerifiedClaims
+from authsvc.jose.verify import VerifiedClaims
 from authsvc.oauth.records import Client, Session, User
 from authsvc.passwords import MAX_PASSWORD_BYTES
 from authsvc.web.browser import DEVICE, DEVICE_COOKIE_SECONDS, cookie, set_cookie

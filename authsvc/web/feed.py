@@ -8,7 +8,7 @@ from time import perf_counter
 
 from authsvc.flows.authenticate_bearer import authenticate_subscriber
 from authsvc.flows.feed import Subscriber, know, next_words, snapshot, subscribe, unsubscribe
-from authsvc.keyring.verify import VerifiedClaims
+from authsvc.jose.verify import VerifiedClaims
 from authsvc.runtime import Runtime
 from authsvc.web.dpop import shown_proof
 from authsvc.web.http import (

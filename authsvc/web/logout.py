@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from authsvc.flows.sign_out import AskFirst, Outcome, SignedOut, Stay, confirm, sign_out
-from authsvc.keyring.verify import MAX_LENGTH
+from authsvc.jose.verify import MAX_LENGTH
 from authsvc.oauth.authorization import redirect_location
 from authsvc.oauth.logout_request import Wrong
 from authsvc.web import pages

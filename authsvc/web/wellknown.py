@@ -12,7 +12,7 @@ from typing import Any
 
 from authsvc import metrics
 from authsvc.flows.issue import offered_algorithms
-from authsvc.keyring.ring import KeyringEmpty
+from authsvc.keys.ring import KeyringEmpty
 from authsvc.oauth.discovery import authorization_server_metadata, openid_configuration
 from authsvc.oauth.errors import Unavailable
 from authsvc.runtime import Runtime

@@ -11,7 +11,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from authsvc.keyring import jwk
+from authsvc.jose import jwk
 from authsvc.oauth.records import Client
 from tests.cli.conftest import Cli, answer
 

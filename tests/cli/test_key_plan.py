@@ -10,11 +10,11 @@ import asyncpg
 import pytest
 
 from authsvc.cli import key_plan
-from authsvc.keyring.forecast import forecast
-from authsvc.keyring.policy import AWAY
+from authsvc.keys.forecast import forecast
+from authsvc.keys.policy import AWAY
 from tests.cli.conftest import Cli, answer
-from tests.keyring.made import DAY, HOUR, MINUTE, NOW, POLICY, SECOND
-from tests.keyring.test_forecast import CURRENT, LINE, NEXT, SIGN, ahead
+from tests.keys.test_forecast import CURRENT, LINE, NEXT, SIGN, ahead
+from tests.support.jose import DAY, HOUR, MINUTE, NOW, POLICY, SECOND
 
 
 def test_the_time_line_shows_each_keys_phases_in_plain_ascii() -> None:

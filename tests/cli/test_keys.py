@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from authsvc.keyring import jwk
-from authsvc.keyring.master import MasterKeys
+from authsvc.jose import jwk
+from authsvc.keys.master import MasterKeys
 from tests.cli.conftest import Cli, answer
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from authsvc.cli import keys_simulate
-from authsvc.simulation.judges import Judges
-from authsvc.simulation.scene import Scene
+from authsvc.keys.simulation.judges import Judges
+from authsvc.keys.simulation.scene import Scene
 from tests.cli.conftest import answer, terminal
-from tests.simulation.test_mutants import published_when_it_signs
+from tests.keys.simulation.test_mutants import published_when_it_signs
 
 NOWHERE = terminal({})
 

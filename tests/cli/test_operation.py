@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from authsvc.dev.servers import Servers
-from authsvc.keyring.master import MasterKeys
+from authsvc.keys.master import MasterKeys
 from tests.cli.conftest import Cli, answer, terminal
 from tests.conftest import with_database
 

@@ -14,7 +14,7 @@ import httpx2
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from authsvc.keyring.jwk import public_jwk, thumbprint
+from authsvc.jose.jwk import public_jwk, thumbprint
 from tests.shared import ISSUER, Service
 
 

@@ -22,7 +22,7 @@ from joserfc.jwk import KeySet
 from authsvc.dev.servers import Servers
 from authsvc.flows import manage_keys
 from authsvc.flows.deliver_logouts import logout_token
-from authsvc.keyring.policy import ALGORITHMS
+from authsvc.jose.names import ALGORITHM_NAMES
 from authsvc.oauth.exchange import ACCESS_TOKEN, GRANT_TYPE
 from authsvc.oauth.records import Client
 from authsvc.store import clients
@@ -44,7 +44,7 @@ def signed_by(alg: str, access_alg: str | None = None, **more: Any) -> Client:
     return replace(CLIENTS[0], id=name, name=name, **algs, **more)
 
 
-FRONTENDS = [*map(signed_by, ALGORITHMS), signed_by("ES256", "RS256"), signed_by("RS256", "EdDSA")]
+FRONTENDS = [*map(signed_by, ALGORITHM_NAMES), signed_by("ES256", "RS256"), signed_by("RS256", "EdDSA")]
 SERVICE = replace(
     CLIENTS[-1], id="service", access_token_signed_response_alg="ES256",
     grant_types=frozenset({"client_credentials", GRANT_TYPE}), exchange_audiences=("https://stock.example",),
@@ -78,7 +78,7 @@ async def house(
     servers: Servers, base_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Service]:
     policy = tmp_path_factory.mktemp("policy") / "policy.toml"
-    policy.write_text(f"algorithms = {list(ALGORITHMS)}")
+    policy.write_text(f"algorithms = {list(ALGORITHM_NAMES)}")
     async with service(servers, base_env, key_policy_file=policy, client_failures=100_000) as running:
         async with running.runtime.db.transaction() as connection:
             for client in (*FRONTENDS, SERVICE, TERMINAL):
@@ -226,8 +226,8 @@ async def offered(house: Service) -> list[str]:
 
 
 async def test_discovery_says_what_signs_and_registration_takes_exactly_that(house: Service) -> None:
-    assert await offered(house) == list(ALGORITHMS)
-    for alg in ALGORITHMS:
+    assert await offered(house) == list(ALGORITHM_NAMES)
+    for alg in ALGORITHM_NAMES:
         client = await registered(house, id_token_signed_response_alg=alg, access_token_signed_response_alg=alg)
         assert client["id_token_signed_response_alg"] == client["access_token_signed_response_alg"] == alg
         where, token = at(client)

@@ -16,8 +16,8 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from authsvc.dev.servers import Servers
-from authsvc.keyring.jwk import public_jwk
-from authsvc.keyring.remote_keys import FRESH_SECONDS, PAUSE_SECONDS, STALE_SECONDS, KeySet
+from authsvc.jose.jwk import public_jwk
+from authsvc.jose.remote_jwks import FRESH_SECONDS, PAUSE_SECONDS, STALE_SECONDS, KeySet
 from authsvc.oauth.client_credentials import ASSERTION_TYPE
 from authsvc.oauth.records import Client
 from authsvc.store import clients

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from authsvc.flows.sign_out import BOX_SECONDS
-from authsvc.keyring.box import close_box
+from authsvc.keys.sealed_value import close_box
 from authsvc.oauth.logout_request import Ask, EndNow, LogoutHint, NothingToEnd, judge_logout
 from authsvc.runtime import Runtime
 from tests.conftest import ISSUER

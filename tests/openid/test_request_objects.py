@@ -19,7 +19,7 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from authsvc.dev.servers import Servers
-from authsvc.keyring.algorithms import ALGORITHMS
+from authsvc.jose.algorithms import ALGORITHMS
 from authsvc.oauth.client_credentials import ASSERTION_TYPE
 from authsvc.oauth.records import Client
 from authsvc.store import clients

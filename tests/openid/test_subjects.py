@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from authsvc.dev.servers import Servers
-from authsvc.keyring.master import MasterKeys
+from authsvc.keys.master import MasterKeys
 from authsvc.oauth.records import Client
 from authsvc.oauth.subject import subject_of
 from authsvc.store import clients

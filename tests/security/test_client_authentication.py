@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from authsvc.dev.servers import Servers
 from authsvc.flows import authenticate_client as flow
-from authsvc.keyring.jwk import public_jwk
+from authsvc.jose.jwk import public_jwk
 from authsvc.oauth.client_credentials import ASSERTION_TYPE
 from authsvc.oauth.records import Client
 from authsvc.store import clients

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from authsvc.keyring.jwk import public_jwk
+from authsvc.jose.jwk import public_jwk
 from tests.busy import again_when_busy, prompt
 from tests.security.conftest import statements
 from tests.shared import BACKEND, Service, bearer

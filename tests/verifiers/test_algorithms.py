@@ -18,7 +18,7 @@ import pytest
 import pytest_asyncio
 
 from authsvc.dev.servers import Servers
-from authsvc.keyring.policy import ALGORITHMS
+from authsvc.jose.names import ALGORITHM_NAMES
 from authsvc_verifier import InvalidToken, SyncVerifier
 from tests.cli.conftest import Cli, terminal
 from tests.conftest import copied_database
@@ -50,7 +50,7 @@ async def env(
 ) -> AsyncIterator[dict[str, str]]:
     """A house with a client and a signing key of each algorithm."""
     policy = tmp_path_factory.mktemp("policy") / "policy.toml"
-    policy.write_text(f"algorithms = {list(ALGORITHMS)}")
+    policy.write_text(f"algorithms = {list(ALGORITHM_NAMES)}")
     async with copied_database(servers) as url:
         env = {**base_env, "AUTHSVC_DATABASE_URL": url, "AUTHSVC_REDIS_PREFIX": f"verifiers-{os.getpid()}"}
         env["AUTHSVC_KEY_POLICY_FILE"] = str(policy)
@@ -62,7 +62,7 @@ async def env(
 
 
 def _furnish(cli: Cli) -> None:
-    for alg in ALGORITHMS:
+    for alg in ALGORITHM_NAMES:
         words = ("clients", "add", alg, "--confidential", "--scope", "api", "--secret-stdin", "--access-token-alg", alg)
         cli(*words, input=SECRET)
         if alg != "RS256":
@@ -90,9 +90,11 @@ def tokens(replica: Replica) -> list[str]:
 def of_each(replica: Replica) -> dict[str, str]:
     """Algorithm -> a token."""
     with httpx2.Client(base_url=replica.url) as http:
-        found = {alg: http.post("/token", data=OWN, auth=(alg, SECRET)).json()["access_token"] for alg in ALGORITHMS}
+        found = {
+            alg: http.post("/token", data=OWN, auth=(alg, SECRET)).json()["access_token"] for alg in ALGORITHM_NAMES
+        }
     assert {alg: jwt.get_unverified_header(token)["alg"] for alg, token in found.items()} == dict(
-        zip(ALGORITHMS, ALGORITHMS, strict=True)
+        zip(ALGORITHM_NAMES, ALGORITHM_NAMES, strict=True)
     )
     return found
 
@@ -122,7 +124,7 @@ def test_pyjwts_client_verifies_our_tokens(replica: Replica, tokens: list[str]) 
 def test_pyjwts_client_verifies_each_algorithm(replica: Replica, of_each: dict[str, str]) -> None:
     """Its names decide ours: a key whose `alg` is the newer Ed25519 (RFC 9864) would not even be in its set."""
     keys = jwt.PyJWKClient(f"{replica.url}/.well-known/jwks.json")
-    assert len(keys.get_signing_keys()) >= len(ALGORITHMS)
+    assert len(keys.get_signing_keys()) >= len(ALGORITHM_NAMES)
     for alg, token in of_each.items():
         options: Any = {"issuer": replica.url, "audience": replica.url}
         key = keys.get_signing_key_from_jwt(token)
@@ -130,7 +132,7 @@ def test_pyjwts_client_verifies_each_algorithm(replica: Replica, of_each: dict[s
         with pytest.raises(jwt.InvalidSignatureError):
             jwt.decode(_bent(token), key, algorithms=[alg], **options)
         with pytest.raises(jwt.InvalidAlgorithmError):
-            jwt.decode(token, key, algorithms=[other for other in ALGORITHMS if other != alg], **options)
+            jwt.decode(token, key, algorithms=[other for other in ALGORITHM_NAMES if other != alg], **options)
 
 
 @pytest.fixture
@@ -156,7 +158,7 @@ def test_npms_jose_verifies_our_tokens(jose: Path, replica: Replica, tokens: lis
 
 
 def test_npms_jose_verifies_each_algorithm(jose: Path, replica: Replica, of_each: dict[str, str]) -> None:
-    found = _by_jose(jose, replica, " ".join(ALGORITHMS), *of_each.values(), *map(_bent, of_each.values()))
+    found = _by_jose(jose, replica, " ".join(ALGORITHM_NAMES), *of_each.values(), *map(_bent, of_each.values()))
     assert [one["payload"]["sub"] for one in found[:4]] == list(of_each)
     assert [one["header"]["alg"] for one in found[:4]] == list(of_each)
     assert found[4:] == [{"error": "ERR_JWS_SIGNATURE_VERIFICATION_FAILED"}] * 4
@@ -190,7 +192,7 @@ def test_a_withdrawn_key_of_any_algorithm_is_gone_for_all_of_them(
         cli("keys", "withdraw", jwt.get_unverified_header(of_each[alg])["kid"], "--yes")
     time.sleep(1.2)
     keys = jwt.PyJWKClient(f"{replica.url}/.well-known/jwks.json")
-    errors = [one.get("error") for one in _by_jose(jose, replica, " ".join(ALGORITHMS), *of_each.values())]
+    errors = [one.get("error") for one in _by_jose(jose, replica, " ".join(ALGORITHM_NAMES), *of_each.values())]
     assert errors == [None, None, "ERR_JWKS_NO_MATCHING_KEY", "ERR_JWKS_NO_MATCHING_KEY"]
     with httpx2.Client(base_url=replica.url) as http, SyncVerifier(replica.url, replica.url) as verifier:
         for alg in ("ES256", "EdDSA"):

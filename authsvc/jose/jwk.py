@@ -1,0 +1,122 @@
+"""A key's public form and name (RFC 7517, RFC 7638), the making of one, and its way in and out as PEM."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_private_key,
+    load_pem_private_key,
+)
+
+from authsvc.jose.algorithms import (
+    ALGORITHMS,
+    MIN_RSA_BITS,
+    KeyRefused,
+    PrivateKey,
+    PublicKey,
+    check_fit,
+    known,
+    usual_alg,
+)
+
+_MEMBERS: Final = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
+"""Required members of each key type, in the order RFC 7638 section 3.2 (RFC 8037 section 2) hashes them."""
+
+PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+"""RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1: what a published key must never have."""
+
+
+def public_jwk(public_key: PublicKey, alg: str) -> dict[str, str]:
+    """{kty, (n, e | crv, x[, y]), kid, use, alg} of a public key. Raises `KeyRefused` when it does not fit `alg`."""
+    check_fit(public_key, alg)
+    members = cast("dict[str, Any]", ALGORITHMS[alg].to_jwk(public_key, as_dict=True))
+    jwk = {name: str(members[name]) for name in _MEMBERS[members["kty"]]}
+    return jwk | {"kid": thumbprint(jwk), "use": "sig", "alg": alg}
+
+
+def thumbprint(jwk: Mapping[str, Any]) -> str:
+    """RFC 7638 SHA-256 thumbprint, base64url without padding: our `kid`. Raises `KeyRefused` on an incomplete JWK."""
+    members = _MEMBERS.get(str(jwk.get("kty")))
+    if members is None or not all(isinstance(jwk.get(name), str) for name in members):
+        raise KeyRefused("this is not the JWK of an RSA, EC or OKP key")
+    canonical = json.dumps({name: jwk[name] for name in members}, separators=(",", ":"), sort_keys=True)
+    return urlsafe_b64encode(hashlib.sha256(canonical.encode()).digest()).rstrip(b"=").decode("ascii")
+
+
+def key_of_jwk(jwk: Mapping[str, Any]) -> PublicKey:
+    """The public key of a JWK such as `public_jwk` writes. Raises `KeyRefused` on anything else, private parts too."""
+    if not PRIVATE_MEMBERS.isdisjoint(jwk):
+        raise KeyRefused("the JWK holds a private key")
+    alg = known(str(jwk.get("alg")))
+    if jwk.get("kid") != thumbprint(jwk):
+        raise KeyRefused("the kid of the JWK is not its thumbprint")
+    try:
+        key = cast("PublicKey", ALGORITHMS[alg].from_jwk(dict(jwk)))
+    except Exception:  # PyJWT and cryptography raise a dozen kinds here, and all mean this
+        raise KeyRefused("the JWK is not a public key") from None
+    check_fit(key, alg)
+    return key
+
+
+def generate(alg: str = "RS256", bits: int = MIN_RSA_BITS) -> PrivateKey:
+    """A new private key, from OpenSSL's generator. `bits` is for RSA (20 ms at 2048). Raises `KeyRefused`."""
+    if known(alg) == "ES256":
+        return ec.generate_private_key(ec.SECP256R1())
+    if alg == "EdDSA":
+        return ed25519.Ed25519PrivateKey.generate()
+    if not MIN_RSA_BITS <= bits <= 8192:
+        raise KeyRefused(f"an RSA key has from {MIN_RSA_BITS} to 8192 bits, not {bits}")
+    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+
+
+def load_private_pem(pem: bytes, alg: str | None = None) -> tuple[PrivateKey, str]:
+    """The private key of a PEM file (`keys import`), fully checked, and its algorithm: `alg`, or the usual one of its
+    kind. Raises `KeyRefused`, to be shown."""
+    if b"PRIVATE KEY" not in pem:
+        raise KeyRefused("this file holds no PEM private key")
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except TypeError:
+        raise KeyRefused(
+            "the private key is encrypted: decrypt it first, for example with `openssl pkey -in KEY -out PLAIN`"
+        ) from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise KeyRefused("the private key cannot be read: damaged, or of an unknown kind") from None
+    private = cast("PrivateKey", key)
+    alg = alg or usual_alg(private)
+    check_fit(private, alg)
+    return private, alg
+
+
+def private_der(key: PrivateKey) -> bytes:
+    """PKCS #8 DER, unencrypted: goes into `seal.seal` and nowhere else."""
+    return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
+def load_private_der(der: bytes, alg: str) -> PrivateKey:
+    """The key of a DER that `seal` authenticated as our own: not checked again (an RSA check takes 30 ms).
+
+    Raises `KeyRefused`.
+    """
+    try:
+        key = cast("PrivateKey", load_der_private_key(der, password=None, unsafe_skip_rsa_key_validation=True))
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise KeyRefused("the sealed key is not a private key") from None
+    check_fit(key, alg)
+    return key
+
+
+def public_pem(public_key: PublicKey) -> str:
+    """SubjectPublicKeyInfo PEM (`keys export-public`)."""
+    return public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")

@@ -1,0 +1,182 @@
+"""A token -> `VerifiedClaims`, or `Invalid` with the reason. Never raises, whatever was sent.
+
+The order is the order of cost, and of trust: length, form, header (unverified: it only names a key that we already
+know), signature, and only then the claims. The algorithm is the key's own; nothing in the header chooses it, and `jwk`,
+`jku`, `x5u` and `x5c` are not read (RFC 8725 sections 3.1 and 3.10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from authsvc.jose.algorithms import Check
+from authsvc.jose.compact import decoded, is_type, json_object
+
+MAX_LENGTH = 8192
+"""Characters of the longest token that is looked at."""
+
+_LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """`reason`: one lower_snake word for log and metrics, from a fixed set; nothing of the token is in it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedClaims:
+    """Claims of a token that we signed, for the audience and at the time that were asked about."""
+
+    kid: str
+    raw: Mapping[str, Any]
+
+    @property
+    def sub(self) -> str:
+        return str(self.raw["sub"])
+
+    @property
+    def jti(self) -> str:
+        return str(self.raw["jti"])
+
+    @property
+    def client_id(self) -> str:
+        return str(self.raw["client_id"])
+
+    @property
+    def sid(self) -> str | None:
+        """The session; None for a client's own token."""
+        return self.raw.get("sid")
+
+    @property
+    def scope(self) -> str:
+        """Space-separated (RFC 6749 section 3.3); may be empty."""
+        return str(self.raw.get("scope", ""))
+
+    @property
+    def exp(self) -> int:
+        return int(self.raw["exp"])
+
+    @property
+    def iat(self) -> int:
+        return int(self.raw["iat"])
+
+    @property
+    def aud(self) -> tuple[str, ...]:
+        aud = self.raw.get("aud", ())
+        return (aud,) if isinstance(aud, str) else tuple(aud)
+
+    @property
+    def dpop_jkt(self) -> str | None:
+        """Thumbprint of the key that the token is bound to (RFC 9449 section 6.1); None for a bearer token."""
+        cnf = self.raw.get("cnf")
+        return cnf.get("jkt") if isinstance(cnf, dict) else None
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        return tuple(self.raw.get("roles", ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """What one key says about a signature."""
+
+    kid: str
+    alg: str
+    check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a token must be. `typ`: without `application/`. `now`, `leeway`: seconds. `audience`: None = any."""
+
+    typ: str
+    issuer: str
+    audience: str | None
+    now: float
+    leeway: int
+
+
+def judge_token(
+    token: str, expected: Expected, verifiers: Mapping[str, Verifier], withdrawn: frozenset[str]
+) -> VerifiedClaims | Invalid:
+    """Verify one compact JWS (RFC 7515 section 5.2) and its claims (RFC 7519 section 7.2, RFC 9068 section 4)."""
+    if not isinstance(token, str) or len(token) > MAX_LENGTH:
+        return Invalid("oversized" if isinstance(token, str) else "malformed")
+    if not token.isascii() or token.count(".") != 2:
+        return Invalid("malformed")
+    signing_input, _, signature_text = token.encode("ascii").rpartition(b".")
+    header_text, _, payload_text = signing_input.partition(b".")
+    verifier = _named_key(json_object(decoded(header_text)), expected.typ, verifiers, withdrawn)
+    if isinstance(verifier, Invalid):
+        return verifier
+    signature = decoded(signature_text)
+    if not signature or not verifier.check(signing_input, signature):
+        return Invalid("bad_signature")
+    claims = json_object(decoded(payload_text))
+    if claims is None:
+        return Invalid("bad_claims")
+    wrong = _wrong_claim(claims, expected)
+    return Invalid(wrong) if wrong else VerifiedClaims(verifier.kid, claims)
+
+
+def _named_key(
+    unverified: dict[str, Any] | None, typ: str, verifiers: Mapping[str, Verifier], withdrawn: frozenset[str]
+) -> Verifier | Invalid:
+    """The key that an unverified header names, if the header asks for nothing else."""
+    if unverified is None:
+        return Invalid("bad_header")
+    if "crit" in unverified:
+        return Invalid("crit")  # RFC 7515 section 4.1.11: we understand no extension, so any critical one is too much
+    if not is_type(unverified.get("typ"), typ):
+        return Invalid("wrong_typ")  # RFC 9068 section 4, RFC 8725 section 3.11
+    kid = unverified.get("kid")
+    if not isinstance(kid, str):
+        return Invalid("no_kid")
+    verifier = verifiers.get(kid)
+    if verifier is None:
+        return Invalid("withdrawn_kid" if kid in withdrawn else "unknown_kid")
+    return verifier if unverified.get("alg") == verifier.alg else Invalid("wrong_alg")
+
+
+def _wrong_claim(claims: dict[str, Any], expected: Expected) -> str | None:
+    """The reason why these claims do not do, None when they do."""
+    if not _well_formed(claims):
+        return "bad_claims"
+    if claims.get("iss") != expected.issuer:
+        return "wrong_issuer"  # equal to a str, so a list that contains it is refused (CVE-2024-53861 class)
+    if claims["exp"] <= expected.now - expected.leeway:
+        return "expired"  # RFC 7519 section 4.1.4: on or after
+    if claims.get("nbf", 0) > expected.now + expected.leeway:
+        return "not_yet_valid"
+    if expected.audience is not None and expected.audience not in _listed(claims.get("aud", [])):
+        return "wrong_audience"
+    return None
+
+
+def _well_formed(claims: dict[str, Any]) -> bool:
+    """Every claim that we use has its type, and the required ones are there."""
+    return (
+        all(isinstance(claims.get(name), str) for name in ("sub", "jti", "client_id"))
+        and all(isinstance(claims.get(name, ""), str) for name in ("sid", "scope"))
+        and all(_is_date(claims.get(name)) for name in ("exp", "iat"))
+        and _is_date(claims.get("nbf", 0))
+        and all(_is_texts(_listed(claims.get(name, []))) for name in ("aud", "roles"))
+    )
+
+
+def _is_date(value: object) -> bool:
+    """NumericDate as we write it: whole seconds. A float, a bool or the year 292277026596 is none."""
+    return type(value) is int and 0 <= value <= _LAST_SECOND
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+
+
+def _listed(value: Any) -> Any:
+    """RFC 7519 section 4.1.3: one audience may stand without its list."""
+    return [value] if isinstance(value, str) else value

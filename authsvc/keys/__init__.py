@@ -1,0 +1,19 @@
+"""The life of our own signing keys, and what they do.
+
+Imports only `jose`, the standard library and cryptography. No I/O, no clock, no await: rows, `now` and random bytes
+come in as arguments (only the making of a new key draws on OpenSSL's own generator). It owns no table and no route:
+`store` keeps the rows, flows apply the plans, `web` serves the bytes.
+
+    records       one signing key as the store knows it
+    master        the master key file, and keys derived from it
+    seal          a private key at rest
+    sealed_value  a small value that a browser carries for us (AES-GCM)
+    phases        what a key may do at an instant: announced -> signing -> retired -> dropped, or withdrawn
+    policy        keys/policy.toml: how long each step takes, and the least that is needed
+    plans         verdicts that change those instants: generate, rotate, withdraw
+    steps         what is due by itself: the next key in time
+    forecast      what will happen when: steps by a virtual clock
+    reseal        signing keys under a new master key
+    ring          the keys of one process: JWKS bytes, sign, verify
+    simulation    a virtual world in which the judges above prove themselves
+"""

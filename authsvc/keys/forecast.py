@@ -1,0 +1,203 @@
+"""What will happen to the keys, and when: the steps of `steps`, taken by a virtual clock over the real rows. Pure.
+
+Some replica is taken to run, and to do each step when it is due. So this is no second opinion on the life of keys but
+what the replicas will do, as long as nobody rotates, withdraws, or changes the policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from authsvc.keys.phases import Phase, ended, next_change, phases_at, signer
+from authsvc.keys.plans import GeneratePlan, apply_changes
+from authsvc.keys.policy import KeyPolicy
+from authsvc.keys.records import SigningKey
+from authsvc.keys.steps import KeepLonger, due_at, plan_step
+
+MOST_MADE = 100
+"""Keys that a forecast makes; it ends with the last of them."""
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Happening(StrEnum):
+    """In the order in which things of one instant are told."""
+
+    SIGNS = "signs"
+    RETIRED = "retired"
+    ANNOUNCED = "announced"
+    KEPT_LONGER = "kept longer"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`kid`: of a key that is yet to be made, its place in the forecast: "new RS256 key 1"."""
+
+    at: datetime
+    kid: str
+    alg: str
+    what: Happening
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """A replica must make the next key of `alg` at `at`."""
+
+    alg: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The keys of one algorithm as they are: `kid` signs now (None: nobody), and if no replica ever makes another, the
+    last of them signs until `until` (None: without end, or nobody signs)."""
+
+    alg: str
+    kid: str | None
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """From `now` to `until`. `keys`: the rows as they will be, with `made` (kids) among them. `overdue`: should have
+    been done by now. `duty`: what a replica is needed for next, after that; before it none is."""
+
+    now: datetime
+    until: datetime
+    keys: tuple[SigningKey, ...]
+    made: frozenset[str]
+    events: tuple[Event, ...]
+    lines: tuple[Line, ...]
+    overdue: tuple[Duty, ...]
+    duty: Duty | None
+
+
+def horizon(policy: KeyPolicy) -> timedelta:
+    """Long enough to see the next key but one sign for a while."""
+    return 5 * policy.sign / 2 + policy.wait
+
+
+def forecast(
+    keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, algorithms: Sequence[str], until: datetime
+) -> Forecast:
+    """All that happens in (now, until], and what is due at `now`."""
+    walk = _Walk(tuple(keys), now)
+    walk.go(policy, algorithms, until)
+    lines = dict.fromkeys((*algorithms, *(key.alg for key in keys if not _over(key, now))))
+    return Forecast(
+        now,
+        walk.end,
+        walk.keys,
+        frozenset(walk.made),
+        tuple(sorted((*walk.kept, *_events(keys, walk.keys, now, walk.end)), key=_as_told)),
+        tuple(_line(keys, now, alg) for alg in lines),
+        tuple(_overdue(keys, now, policy, algorithms)),
+        walk.duty,
+    )
+
+
+class _Walk:
+    """`keys` as they become, step by step; `kept`: ends that were put off."""
+
+    def __init__(self, keys: tuple[SigningKey, ...], now: datetime) -> None:
+        self.keys = keys
+        self.now = self.end = now
+        self.made: list[str] = []
+        self.kept: list[Event] = []
+        self.duty: Duty | None = None
+
+    def go(self, policy: KeyPolicy, algorithms: Sequence[str], until: datetime) -> None:
+        at = self.now
+        while at <= until:
+            while (plan := plan_step(self.keys, at, policy, algorithms)) is not None:
+                self._carry_out(plan, at)
+                if len(self.made) >= MOST_MADE:
+                    self.end = at
+                    return
+            at = self._next(at, policy, algorithms)
+        self.end = until
+
+    def _next(self, at: datetime, policy: KeyPolicy, algorithms: Sequence[str]) -> datetime:
+        """What is due changes only when a step is, or a key changes its phase."""
+        instants = [due_at(self.keys, at, policy, alg) for alg in algorithms]
+        instants.append(next_change(self.keys, at) or _NEVER)
+        return min(instants)
+
+    def _carry_out(self, plan: GeneratePlan | KeepLonger, at: datetime) -> None:
+        self.keys = apply_changes(self.keys, plan.changes)
+        if isinstance(plan, KeepLonger):
+            algs = {key.kid: key.alg for key in self.keys}
+            self.kept += [Event(at, change.kid, algs[change.kid], Happening.KEPT_LONGER) for change in plan.changes]
+            return
+        kid = f"new {plan.alg} key {sum(key.kid in self.made for key in self.keys if key.alg == plan.alg) + 1}"
+        times = (plan.announced_at, plan.signs_from, plan.signs_until, plan.drop_after)
+        self.keys += (SigningKey(kid, plan.alg, {}, b"", *times),)
+        self.made.append(kid)
+        if self.duty is None and at > self.now:
+            self.duty = Duty(plan.alg, at)
+
+
+def _events(
+    before: Sequence[SigningKey], keys: Sequence[SigningKey], now: datetime, until: datetime
+) -> Iterator[Event]:
+    """Every change of a phase. `before`: the rows as they are; `keys`: as they will have been."""
+    algs = {key.kid: key.alg for key in keys}
+    known = phases_at(before, now)
+    for at in sorted({now, *(at for key in keys for at in _instants(key) if now < at <= until)}):
+        there = [key for key in keys if key.announced_at <= at]
+        found = phases_at(there, at)
+        for kid, phase in found.items():
+            if kid not in known:
+                yield Event(at, kid, algs[kid], Happening.ANNOUNCED)
+            if phase is not known.get(kid, Phase.ANNOUNCED):
+                yield Event(at, kid, algs[kid], _TOLD[phase])
+        known = found
+
+
+_TOLD = {
+    Phase.ANNOUNCED: Happening.ANNOUNCED,
+    Phase.SIGNING: Happening.SIGNS,
+    Phase.RETIRED: Happening.RETIRED,
+    Phase.DROPPED: Happening.DROPPED,
+}
+
+
+def _instants(key: SigningKey) -> Iterator[datetime]:
+    yield from (at for at in (key.announced_at, key.signs_from, key.signs_until, key.drop_after) if at is not None)
+
+
+def _as_told(event: Event) -> tuple[datetime, int, str, str]:
+    return event.at, list(Happening).index(event.what), event.alg, event.kid
+
+
+def _line(keys: Sequence[SigningKey], now: datetime, alg: str) -> Line:
+    current = signer(keys, now, alg)
+    until: datetime | None = now
+    while until is not None and (key := signer(keys, until, alg)) is not None:
+        until = _end(key)
+    return Line(alg, current.kid if current else None, until if current else None)
+
+
+def _end(key: SigningKey) -> datetime | None:
+    return min((at for at in (key.signs_until, key.drop_after) if at is not None), default=None)
+
+
+def _over(key: SigningKey, now: datetime) -> bool:
+    return key.withdrawn_at is not None or (key.drop_after is not None and key.drop_after <= now)
+
+
+def _overdue(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, algorithms: Sequence[str]) -> Iterator[Duty]:
+    for alg in algorithms:
+        due = due_at(keys, now, policy, alg)
+        if due <= now:
+            yield Duty(alg, _since(keys, now, alg) if due == now else due)
+
+
+def _since(keys: Sequence[SigningKey], now: datetime, alg: str) -> datetime:
+    """Since when nobody signs."""
+    over = [key for key in keys if key.alg == alg and ended(key, now)]
+    ends = [at for key in over for at in (key.withdrawn_at, _end(key)) if at is not None and at <= now]
+    return max(ends, default=now)

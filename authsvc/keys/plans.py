@@ -1,0 +1,246 @@
+"""Verdicts on the life of keys: what `generate`, `rotate` and `withdraw` would change, or why they may not. Pure.
+
+A plan lists rows as they are to be; the store writes them in one transaction, having locked the rows it read. Every
+plan keeps three things true (a random walk in the tests looks for the instant when they are not):
+
+- a key leaves the JWKS only when its last token is dead: `signs_until` + longest token + JWKS max-age + skew, or + the
+  time between two backups, which may have forgotten that it signed for longer;
+- every key has an end from its birth, so that a replica that hears of nothing stops in time; and as long as somebody
+  makes the next key when it is due (`steps`), some key signs at every instant;
+- a key signs only after every cache has seen it: announced for JWKS max-age (30 s at the least) + skew. Two exceptions,
+  both because the alternative is no service at all: an installation's first key, and the successor of a withdrawn key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from authsvc.jose.names import DEFAULT_ALG
+from authsvc.keys.phases import Phase, ended, order, phase_of, published, signer
+from authsvc.keys.policy import AWAY, MOST_PUBLISHED, KeyPolicy, cached, said
+from authsvc.keys.records import SigningKey
+
+_CLOCKS_BEHIND = timedelta(minutes=1)
+"""Who signs in place of a withdrawn key is dated back this far, or a replica whose clock is behind would have none."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChange:
+    """The times that the row of `kid` is to have: all four of them, changed or not."""
+
+    kid: str
+    signs_from: datetime
+    signs_until: datetime | None
+    drop_after: datetime | None
+    withdrawn_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratePlan:
+    """Make a key and insert it with these times; change the rows of `changes` in the same transaction."""
+
+    alg: str
+    announced_at: datetime
+    signs_from: datetime
+    signs_until: datetime
+    drop_after: datetime
+    changes: tuple[KeyChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RotatePlan:
+    """`kid` signs from now on in place of `replaces`."""
+
+    kid: str
+    replaces: str | None
+    changes: tuple[KeyChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyPlanned:
+    """Nothing to do: `kid` is announced, and signs from `at` on."""
+
+    kid: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawPlan:
+    """`kid` leaves the JWKS now; `successor` signs at once in its place (None: its signer was another, and stays)."""
+
+    kid: str
+    successor: str | None
+    changes: tuple[KeyChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It would break a promise. `reason` is one line for the operator, and says what to do."""
+
+    reason: str
+
+
+def plan_generate(
+    keys: Sequence[SigningKey],
+    now: datetime,
+    policy: KeyPolicy,
+    alg: str = DEFAULT_ALG,
+    after: timedelta = timedelta(),
+) -> GeneratePlan:
+    """Times of a new key of `alg`, and the end of the key that it will succeed, which signs for `after` at the least.
+
+    The first key of all signs at once, and so does one that finds nobody signing (after a restore, say). The first of a
+    further algorithm does not: verifiers hold a JWKS of ours without it.
+    """
+    line = _line(keys, now, alg)
+    if signer(keys, now, alg) is None and not is_unborn(keys, now, alg):
+        until = line[0].signs_from if line else now + policy.sign
+        return GeneratePlan(alg, now, now, until, until + policy.keep, ())
+    if not line:
+        at = now + policy.wait
+        return GeneratePlan(alg, now, at, at + policy.sign, at + policy.sign + policy.keep, ())
+    last = line[-1]
+    at = max(now + policy.wait, last.signs_from + after)
+    until = at + policy.sign
+    return GeneratePlan(alg, now, at, until, until + policy.keep, (_closed(last, at, policy),))
+
+
+def is_unborn(keys: Sequence[SigningKey], now: datetime, alg: str) -> bool:
+    """No key of this further algorithm has ever signed, while the service signs with others: nobody is in a hurry."""
+    return alg != DEFAULT_ALG and bool(keys) and not any(key.alg == alg and key.signs_from <= now for key in keys)
+
+
+def plan_rotate(
+    keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, at_once: bool, alg: str = "RS256"
+) -> RotatePlan | GeneratePlan | AlreadyPlanned | Refused:
+    """Let the next key of `alg` sign: in its own time, or `at_once` if every cache has seen it.
+
+    `GeneratePlan`: no key is announced, so one must be made and announced first.
+    """
+    announced = _announced(keys, now, alg)
+    if not at_once:
+        return (
+            AlreadyPlanned(announced[0].kid, announced[0].signs_from)
+            if announced
+            else plan_generate(keys, now, policy, alg)
+        )
+    if not announced:
+        return Refused(f"no key is announced: run `{_generate(alg)}` first")
+    if (full := crowded(keys, now, policy)) is not None:
+        return full
+    following = announced[0]
+    ready_at = following.announced_at + policy.ripe
+    if ready_at > now:
+        backup = f"; backup {said(policy.backup)} + {said(AWAY)}" if policy.backup else ""
+        lacking = "caches" if following.announced_at + policy.seen_by_all > now else "a restored backup"
+        return Refused(
+            f"key {following.kid} was announced {said(now - following.announced_at)} ago, and {lacking} may lack it "
+            f"for {said(ready_at - now)} more ({cached(policy.jwks_max_age)} + skew {said(policy.skew)}"
+            f"{backup}): try again at {ready_at:%Y-%m-%d %H:%M:%S %Z}"
+        )
+    current = signer(keys, now, alg)
+    changes = [change_of(following, signs_from=now)]
+    if current is not None:
+        changes.append(_closed(current, now, policy))
+    return RotatePlan(following.kid, current.kid if current else None, tuple(changes))
+
+
+def plan_withdraw(keys: Sequence[SigningKey], now: datetime, kid: str) -> WithdrawPlan | Refused:
+    """Drop a leaked key at once. If it signs, the next announced key takes over, even one that caches may lack."""
+    key = next((key for key in keys if key.kid == kid), None)
+    if key is None:
+        return Refused("no key has this kid: `authsvc keys list` shows them")
+    phase = phase_of(key, keys, now)
+    if phase in (Phase.WITHDRAWN, Phase.DROPPED):
+        return Refused(f"this key is {phase} already: nothing verifies with it any more")
+    withdrawn = change_of(key, withdrawn_at=now)
+    rest = apply_changes(keys, (withdrawn,))
+    if phase is Phase.ANNOUNCED:
+        return WithdrawPlan(kid, None, (withdrawn, *_close_gap(rest, key, now)))
+    current = signer(rest, now, key.alg)
+    if phase is Phase.RETIRED or current is not None:
+        # An operator who rotated a moment ago withdraws the key that slow clocks still sign with.
+        just = [current] if current is not None and current.signs_from > now - _CLOCKS_BEHIND else []
+        return WithdrawPlan(kid, None, (withdrawn, *(_dated_back(key, now) for key in just)))
+    announced = _announced(rest, now, key.alg)
+    if not announced:
+        return Refused(
+            f"this is the only {key.alg} key that can sign: run `{_generate(key.alg)}` first, then withdraw it; "
+            "the new key then signs at once"
+        )
+    return WithdrawPlan(kid, announced[0].kid, (withdrawn, _dated_back(announced[0], now)))
+
+
+def crowded(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy) -> Refused | None:
+    """Whether an operator may not have one key more in the JWKS: there must be room for all that the policy will make
+    before it leaves. What makes the next key in time does not ask; nor does a withdrawal, which takes one away."""
+    shown = published(keys, now)
+    if len(shown) + policy.published * len({key.alg for key in shown}) < MOST_PUBLISHED:
+        return None
+    ends = [key.drop_after for key in shown if key.drop_after is not None]
+    when = f", the first of them until {min(ends):%Y-%m-%d %H:%M:%S %Z}" if ends else ""
+    return Refused(
+        f"the JWKS holds {len(shown)} keys{when}, and every verifier reads all of them: let keys sign as long as the "
+        "policy says; a leaked one is withdrawn with `authsvc keys withdraw`"
+    )
+
+
+def apply_changes(keys: Iterable[SigningKey], changes: Iterable[KeyChange]) -> tuple[SigningKey, ...]:
+    """The keys as they are after `changes`: what the store's UPDATE does, for looking ahead and for simulations."""
+    by_kid = {change.kid: change for change in changes}
+    return tuple(_changed(key, by_kid[key.kid]) if key.kid in by_kid else key for key in keys)
+
+
+def _line(keys: Sequence[SigningKey], now: datetime, alg: str) -> list[SigningKey]:
+    """Who signs now and who follows, in this order."""
+    current = signer(keys, now, alg)
+    return [*([current] if current else []), *_announced(keys, now, alg)]
+
+
+def _announced(keys: Sequence[SigningKey], now: datetime, alg: str) -> list[SigningKey]:
+    """Keys that have yet to sign, the next one first."""
+    return sorted((key for key in keys if key.alg == alg and key.signs_from > now and not ended(key, now)), key=order)
+
+
+def _generate(alg: str) -> str:
+    """The command that makes a key of `alg`."""
+    return "authsvc keys generate" + (f" --alg {alg}" if alg != DEFAULT_ALG else "")
+
+
+def _close_gap(rest: Sequence[SigningKey], gone: SigningKey, now: datetime) -> tuple[KeyChange, ...]:
+    """An announced key is gone: the key before it signs on until `gone` would have stopped."""
+    before = [key for key in _line(rest, now, gone.alg) if order(key) < order(gone)]
+    if not before or before[-1].signs_until is None:
+        return ()
+    until, drop_after = gone.signs_until, gone.drop_after
+    if drop_after is not None and before[-1].drop_after is not None:
+        drop_after = max(drop_after, before[-1].drop_after)
+    return (change_of(before[-1], signs_until=until, drop_after=drop_after),)
+
+
+def _dated_back(key: SigningKey, now: datetime) -> KeyChange:
+    """`key` signs now by the clock of every replica."""
+    return change_of(key, signs_from=max(key.announced_at, now - _CLOCKS_BEHIND))
+
+
+def _closed(key: SigningKey, at: datetime, policy: KeyPolicy) -> KeyChange:
+    """`key` signs until `at`. It leaves the JWKS no earlier than was said: a replica without the news signs on."""
+    drop_after = max(at + policy.keep, key.drop_after or at)
+    return change_of(key, signs_until=at, drop_after=drop_after)
+
+
+def change_of(key: SigningKey, **times: datetime | None) -> KeyChange:
+    changed = replace(key, **times)  # type: ignore[arg-type]  # the names are those of times
+    return KeyChange(key.kid, changed.signs_from, changed.signs_until, changed.drop_after, changed.withdrawn_at)
+
+
+def _changed(key: SigningKey, change: KeyChange) -> SigningKey:
+    return replace(
+        key,
+        signs_from=change.signs_from,
+        signs_until=change.signs_until,
+        drop_after=change.drop_after,
+        withdrawn_at=change.withdrawn_at,
+    )

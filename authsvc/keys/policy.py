@@ -1,0 +1,220 @@
+"""How long the steps of a key's life take: `keys/policy.toml`, and the least that the world around it demands. Pure.
+
+The waits are not free to choose. A key must be in every cache before the first token that it signed arrives, in a
+backup before it signs, and in the JWKS until its last token is dead. `problems` does the sums and shows them.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from authsvc.jose.names import ALGORITHM_NAMES, DEFAULT_ALG
+
+SPREAD: Final = timedelta(seconds=25)
+"""Until whoever is asked for the JWKS has a new key: the transaction that announces it may take 10 s; a replica reads
+at least once a second; one that is cut off from PostgreSQL says after 3 s that it is unready, and a balancer that looks
+every 10 s asks it no more."""
+COOLDOWN: Final = timedelta(seconds=30)
+"""Common verifiers (PyJWT's, jose) ask for the JWKS no sooner again, whatever its max-age and whatever comes."""
+AWAY: Final = timedelta(minutes=1)
+"""A replica that is cut off gives tokens for this long, also by a key whose time has just begun: with the database
+lost, it must be in the backup already."""
+MOST_PUBLISHED: Final = 60
+"""Keys in the JWKS. Every verifier fetches and parses all of them."""
+
+_UNITS: Final = {"d": 86_400, "h": 3600, "min": 60, "s": 1}
+_SPAN: Final = re.compile(r"\s*([0-9]{1,6})\s*(d|h|min|s)\s*")
+_DURATIONS: Final = ("announce", "sign", "keep", "backup")
+
+
+class PolicyError(Exception):
+    """The policy cannot be used. `problems`: one line each, with the sum that decides."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLife:
+    """What `keys/policy.toml` says; the defaults are the file's.
+
+    `algorithms`: a line of keys each. `bits`: of new RSA keys. `announce`: in the JWKS before it signs. `sign`: signs.
+    `keep`: in the JWKS after it signed. `backup`: the longest time between two backups of the database.
+    """
+
+    algorithms: tuple[str, ...] = (DEFAULT_ALG,)
+    bits: int = 2048
+    announce: timedelta = timedelta(hours=24)
+    sign: timedelta = timedelta(days=90)
+    keep: timedelta = timedelta(days=2)
+    backup: timedelta = timedelta(hours=24)
+
+
+DEFAULT: Final = KeyLife()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What settings and clients demand. `longest_token`: of any client. `skew`: clock difference of verifiers."""
+
+    jwks_max_age: timedelta
+    longest_token: timedelta
+    skew: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPolicy:
+    """The waits that plans and steps go by.
+
+    `announce`: published before it signs. `jwks_max_age`: how long caches keep the JWKS. `longest_token`: the longest
+    life of any token of any client. `skew`: clock difference of verifiers, and until everybody has heard of a change
+    (`SPREAD`). `sign`: a key signs this long. `at_least`: kept this long at the least. `backup`: between two backups.
+    """
+
+    announce: timedelta
+    jwks_max_age: timedelta
+    longest_token: timedelta
+    skew: timedelta
+    sign: timedelta = DEFAULT.sign
+    at_least: timedelta = timedelta()
+    backup: timedelta = timedelta()
+
+    @property
+    def seen_by_all(self) -> timedelta:
+        """After this long in the JWKS, a key is in every cache."""
+        return max(self.jwks_max_age, COOLDOWN) + self.skew
+
+    @property
+    def ripe(self) -> timedelta:
+        """After this long in the JWKS a key may sign: in every cache, and in a backup, so that no restore loses it."""
+        return max(self.seen_by_all, self.backup + AWAY if self.backup else self.backup)
+
+    @property
+    def wait(self) -> timedelta:
+        """From announcing to signing: `announce`, and never less than `ripe`."""
+        return max(self.announce, self.ripe)
+
+    @property
+    def keep(self) -> timedelta:
+        """From the last signature to leaving the JWKS: until the last token is dead everywhere. A restored backup may
+        know an earlier last signature than there was, but by no more than the time between two."""
+        return max(self.at_least, self.longest_token + self.ripe)
+
+    @property
+    def published(self) -> int:
+        """How many keys of a line are in the JWKS at once, where nobody hurries it."""
+        return (self.wait + self.sign + self.keep) // self.sign + 1
+
+
+def policy_of(life: KeyLife, around: Surroundings) -> KeyPolicy:
+    """The waits of a policy in its surroundings. A client with longer tokens than the policy's `keep` foresees makes it
+    longer: no wait is ever below what is needed."""
+    return KeyPolicy(
+        announce=life.announce,
+        jwks_max_age=around.jwks_max_age,
+        longest_token=around.longest_token,
+        skew=around.skew + SPREAD,
+        sign=life.sign,
+        at_least=life.keep,
+        backup=life.backup,
+    )
+
+
+def read_policy(text: str) -> KeyLife:
+    """The text of a policy file. What it leaves out is the default. Raises `PolicyError` with every problem."""
+    try:
+        said = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError([f"not TOML: {error}"]) from None
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    readers = {"algorithms": _algorithms, "bits": _bits} | dict.fromkeys(_DURATIONS, read_span)
+    for name, value in said.items():
+        try:
+            if name not in readers:
+                raise ValueError(f"unknown; the names are {', '.join(readers)}")
+            values[name] = readers[name](value)
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
+    if problems:
+        raise PolicyError(problems)
+    return KeyLife(**values)
+
+
+def problems(life: KeyLife, around: Surroundings) -> list[str]:
+    """Why a policy would break a promise in these surroundings: one line each, with the sum. Empty: it would not."""
+    found = []
+    policy = policy_of(life, around)
+    seen = f"{cached(around.jwks_max_age)} + clock skew {said(around.skew)} + spread {said(SPREAD)}"
+    if life.announce < policy.seen_by_all:
+        found.append(
+            f"announce: {said(life.announce)} is less than {said(policy.seen_by_all)} ({seen}): "
+            "verifiers would meet tokens of a key that their cache lacks"
+        )
+    if life.announce < life.backup:
+        found.append(
+            f"announce: {said(life.announce)} is less than backup {said(life.backup)}: "
+            "a restored database would lack the key that signs"
+        )
+    least = around.longest_token + policy.ripe
+    if life.keep < least:
+        most = seen if policy.ripe == policy.seen_by_all else f"backup {said(life.backup)} + {said(AWAY)}"
+        found.append(
+            f"keep: {said(life.keep)} is less than {said(least)} (longest token {said(around.longest_token)} + {most})"
+            ": a key would leave the JWKS before its last token is dead"
+        )
+    if life.sign < timedelta(seconds=1):
+        found.append(f"sign: {said(life.sign)} is less than 1 s")
+        return found
+    if (number := len(life.algorithms) * policy.published) > MOST_PUBLISHED:
+        lines = f" of {len(life.algorithms)} algorithms" if len(life.algorithms) > 1 else ""
+        found.append(
+            f"sign: with announce {said(life.announce)} + sign {said(life.sign)} + keep {said(life.keep)} the JWKS "
+            f"would hold {number} keys{lines}, more than {MOST_PUBLISHED}: let keys sign longer"
+        )
+    return found
+
+
+def read_span(value: object) -> timedelta:
+    """'90 d', '1 h 30 min', '45 s' -> a duration. Raises ValueError."""
+    text, seconds, end = str(value), 0, 0
+    while match := _SPAN.match(text, end):
+        seconds, end = seconds + int(match[1]) * _UNITS[match[2]], match.end()
+    if not isinstance(value, str) or not text or end != len(text):
+        raise ValueError(f"{text[:40]!r} is not a duration such as '90 d', '1 h 30 min' or '45 s'")
+    return timedelta(seconds=seconds)
+
+
+def cached(jwks_max_age: timedelta) -> str:
+    """How long caches go by a JWKS, for people."""
+    if jwks_max_age < COOLDOWN:
+        return f"{said(COOLDOWN)} until verifiers ask for the JWKS again"
+    return f"JWKS max-age {said(jwks_max_age)}"
+
+
+def said(span: timedelta) -> str:
+    """A duration for people: '23 h 59 min', '4 min 30 s', '12 s'."""
+    seconds = max(0, round(span.total_seconds()))
+    parts = ((seconds // 3600, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s"))
+    shown = [f"{number} {unit}" for number, unit in parts if number][:2]
+    return " ".join(shown) or "0 s"
+
+
+def _algorithms(value: object) -> tuple[str, ...]:
+    listed = tuple(value) if isinstance(value, list) else ()
+    if not listed or len(set(listed)) < len(listed) or not set(listed) <= set(ALGORITHM_NAMES):
+        raise ValueError(f"must be a list out of {', '.join(ALGORITHM_NAMES)}")
+    if DEFAULT_ALG not in listed:
+        raise ValueError(f"{DEFAULT_ALG} must be among them: every verifier understands it")
+    return listed
+
+
+def _bits(value: object) -> int:
+    if type(value) is not int or not 2048 <= value <= 8192:
+        raise ValueError("must be a whole number from 2048 to 8192")
+    return value

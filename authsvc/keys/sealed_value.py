@@ -1,0 +1,43 @@
+"""Closed boxes: small values that we hand to a browser and take back, readable and writable by nobody else.
+
+    base64url( key id (1) | nonce (12) | AES-256-GCM(payload) )
+
+The key is derived from the master key for one purpose, so that a box of one kind never opens as another.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from authsvc.keys.master import MasterKeys
+
+MAX_LENGTH = 49_152
+_NONCE = 12
+
+
+def close_box(master: MasterKeys, purpose: str, payload: bytes, entropy: Callable[[int], bytes]) -> str:
+    """A box, without padding characters."""
+    nonce = entropy(_NONCE)
+    key = AESGCM(master.derive(master.current_id, purpose))
+    head = bytes((master.current_id,))
+    return urlsafe_b64encode(head + nonce + key.encrypt(nonce, payload, head)).decode("ascii").rstrip("=")
+
+
+def open_box(master: MasterKeys, purpose: str, text: str) -> bytes | None:
+    """What is in it, or None: forged, cut, of another purpose, of a key that is no longer held."""
+    if not text.isascii() or len(text) > MAX_LENGTH:
+        return None
+    try:
+        raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        return None
+    if len(raw) < 1 + _NONCE + 16 or raw[0] not in master.ids:
+        return None
+    try:
+        return AESGCM(master.derive(raw[0], purpose)).decrypt(raw[1 : 1 + _NONCE], raw[1 + _NONCE :], raw[:1])
+    except InvalidTag:
+        return None

@@ -1,0 +1,85 @@
+"""A replica: what it knows, signs and serves, also while it is cut off, or started again with what is on its disk."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from authsvc.keys.records import SigningKey
+from authsvc.keys.simulation.chance import Chance
+from authsvc.keys.simulation.database import Rows
+from authsvc.keys.simulation.records import EVER, NEVER
+from authsvc.keys.simulation.scene import CLOCKS_APART, LOOK, SILENCE, Scene
+
+
+class Replica:
+    """`linked`: it reads the database now, since `linked_since`; `heard`: when it last did, `news_at`: something new.
+    `life`, `connection`: count its starts, and connections lost. `asked_until`: by the balancer, once cut off."""
+
+    def __init__(self, number: int, scene: Scene, chance: Chance) -> None:
+        self.name = f"replica {number}"
+        self._scene = scene
+        self._chance = chance
+        self.life = self.connection = 0
+        self.up = True
+        self.linked = False
+        self.linked_since = NEVER
+        self.cut_until = EVER
+        self.heard = EVER
+        self.news_at = EVER
+        self.rows: Rows | None = None
+        self.snapshot: frozenset[str] | None = None
+        self.offset = timedelta()
+        self.asked_until = EVER
+        self._asked_from = NEVER
+
+    def hear(self, rows: Rows, now: datetime) -> None:
+        """A reading of the database, after a change or after a silence; the JWKS goes to disk (`flows/snapshot`)."""
+        if not self.linked:
+            self.linked, self.linked_since = True, now
+            self.offset = self._chance.within(-CLOCKS_APART, CLOCKS_APART)
+            self._asked_from = now + self._chance.share() * LOOK
+        if rows is not self.rows:
+            self.rows, self.news_at = rows, now
+            self.snapshot = rows.at(now + self.offset).kids
+        self.heard = now
+
+    def cut(self, heard: datetime) -> None:
+        """It hears no more; `heard`: its last reading, before which nothing changed that it does not know."""
+        if self.linked:
+            self.linked, self.linked_since = False, NEVER
+            self.connection += 1
+            self.heard = max(heard, self.news_at)
+            if self._asked_from <= self.heard or self.asked_until > self.heard:
+                self.asked_until = self.heard + SILENCE + self._chance.share() * LOOK
+            self._asked_from = NEVER
+
+    def crash(self, keeps_disk: bool) -> None:
+        self.up, self.linked, self.linked_since, self.rows = False, False, NEVER, None
+        self.asked_until, self._asked_from = EVER, NEVER
+        self.heard = self.news_at = EVER
+        self.connection += 1
+        if not keeps_disk:
+            self.snapshot = None
+
+    def start(self) -> None:
+        self.up = True
+        self.life += 1
+
+    def asked(self, now: datetime) -> bool:
+        """Whether the balancer sends requests here."""
+        return self.up and (now < self.asked_until or now >= self._asked_from)
+
+    def silent_for(self, now: datetime) -> timedelta:
+        return timedelta() if self.linked else now - self.heard
+
+    def jwks(self, now: datetime) -> frozenset[str] | None:
+        """What it publishes; None: 503, it has neither rows nor snapshot."""
+        return self.snapshot if self.rows is None else self.rows.at(now + self.offset).kids
+
+    def signer(self, alg: str, now: datetime) -> SigningKey | None:
+        """The key that signs here; None: 503."""
+        if self.rows is None:
+            return None
+        if not self.linked and self._scene.lease is not None and now - self.heard > self._scene.lease:
+            return None
+        return self.rows.at(now + self.offset).signers.get(alg)

@@ -1,0 +1,252 @@
+"""Time and events: who changes keys, who hears of it when, and whom the balancer asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from heapq import heappop, heappush
+from typing import Any, Final
+
+from authsvc.keys.phases import signer
+from authsvc.keys.plans import WithdrawPlan
+from authsvc.keys.simulation.chance import Chance
+from authsvc.keys.simulation.database import Database, Rows, able
+from authsvc.keys.simulation.records import NO_TIME, SECOND, Served
+from authsvc.keys.simulation.replicas import Replica
+from authsvc.keys.simulation.scene import POLL, SILENCE, START, TRANSACTION, Scene
+from authsvc.keys.simulation.verifiers import OursFollowing, Stream, Terms
+from authsvc.keys.simulation.violations import ENOUGH, Account
+
+ANSWER: Final = 0.5 * SECOND
+"""A slow answer to a request for the JWKS."""
+REDIS_LEASE: Final = 30 * SECOND
+"""Introspection by a replica that is cut off (`runtime.LEASE_SECONDS`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A replica's transaction: what it read, what it will write, and the connection that it ends with."""
+
+    read: Rows
+    plan: Any
+    begun: datetime
+    by: Replica
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedOf:
+    """A stream of the revocation feed (`flows/feed`): it ends with its replica."""
+
+    replica: Replica
+    life: int
+
+    @property
+    def open(self) -> bool:
+        return self.replica.up and self.replica.life == self.life
+
+    def heard(self, now: datetime) -> datetime:
+        return now if self.replica.linked else self.replica.heard
+
+
+class World:
+    """`attended_until`: until when background work of verifiers is played out; nothing changes while nobody looks."""
+
+    def __init__(self, scene: Scene, seed: int) -> None:
+        self.scene = scene
+        self.now = START
+        self.chance = Chance(seed)
+        self.account = Account(scene)
+        self.database = Database(scene, self.now)
+        self.replicas = [Replica(number, scene, self.chance) for number in range(1, scene.replicas + 1)]
+        terms = Terms(scene.around.jwks_max_age, scene.leeway, scene.around.skew)
+        self.verifiers = [
+            scene.kinds[place % len(scene.kinds)](place + 1, self, terms, self.chance)
+            for place in range(scene.verifiers)
+        ]
+        self.attended_until = self.now
+        self.on_change: list[Callable[[], None]] = []
+        self._events: list[tuple[datetime, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._numbered = 0
+        self.signs: dict[str, str] = {}
+        """alg -> the key that signs."""
+        self.signed_since: dict[str, datetime] = {}
+
+    # Time
+
+    def at(self, when: datetime, what: Callable[..., None], *args: Any) -> None:
+        self._numbered += 1
+        heappush(self._events, (max(when, self.now), self._numbered, what, args))
+
+    def later(self, at: datetime, what: Callable[..., None], *args: Any) -> None:
+        if at <= self.attended_until:
+            self.at(at, what, *args)
+
+    def run(self, rotations: int, told: Callable[[int], None]) -> None:
+        """Until so many rotations were seen, or enough went wrong, or nothing will ever happen again."""
+        account = self.account
+        seen = 0
+        while self._events and account.rotations < rotations and len(account.violations) < ENOUGH:
+            self.now, _, what, args = heappop(self._events)
+            what(*args)
+            if account.rotations != seen:
+                seen = account.rotations
+                told(seen)
+        if not self._events and not account.violations:
+            account.broken("some key signs at every instant", self.now, "nobody makes keys any more")
+
+    def soon(self, most: timedelta = POLL) -> datetime:
+        return self.now + most * self.chance.share()
+
+    # Replicas
+
+    def link(self, replica: Replica) -> None:
+        """It reads the database, if it can."""
+        if replica.up and self.database.up and self.now >= replica.cut_until:
+            replica.hear(self.database.rows, self.now)
+            self.at(self.soon(), self.look, replica, replica.life, replica.rows)
+
+    def look(self, replica: Replica, life: int, rows: Rows) -> None:
+        """`flows/keep_keys`: twice a second a replica looks whether something is due by what it knows."""
+        if replica.rows is not rows or replica.life != life or not replica.linked:
+            return  # what it will hear next makes it look again
+        own = self.now + replica.offset
+        if rows.step(own) is not None:
+            if self._step(replica):
+                return
+            wait = POLL
+        else:
+            due = rows.due(own)
+            wait = (due if due > own else rows.at(own).until) - own
+        self.at(self.now + wait + POLL * self.chance.share(), self.look, replica, life, rows)
+
+    def _step(self, replica: Replica) -> bool:
+        """`manage_keys.step`: judged again on the rows under the lock, by PostgreSQL's time. False: not done."""
+        if self.database.busy and self.scene.takes_turns:
+            return False
+        read = self.database.rows
+        plan = read.step(self.now)
+        if plan is None:
+            return False
+        self.database.busy = True
+        change = Change(read, plan, self.now, replica, replica.connection)
+        self.at(self.now + self._commit_takes(), self._commit, change)
+        return True
+
+    def _commit_takes(self) -> timedelta:
+        if self.chance.happens(0.7):
+            return self.chance.within(0.02 * SECOND, 0.3 * SECOND)
+        return self.chance.within(NO_TIME, 2 * SECOND if self.chance.happens(0.7) else TRANSACTION)
+
+    def _commit(self, change: Change) -> None:
+        by = change.by
+        self.database.busy = False
+        if by.linked and by.connection == change.connection:
+            self.write(change.read, change.plan, change.begun)
+        elif by.linked:  # rolled back; who is linked again only now has looked already
+            self.at(self.soon(), self.look, by, by.life, by.rows)
+
+    # Changes
+
+    def operate(self, judge: Callable[[Rows], Any]) -> Any:
+        """An operator's command: it waits for the lock, and its transaction is short. The plan; None: no database."""
+        if not self.database.up:
+            return None
+        if self.database.busy and self.scene.takes_turns:
+            self.at(self.now + POLL, self.operate, judge)
+            return None
+        plan = judge(self.database.rows)
+        if hasattr(plan, "changes"):
+            self.write(self.database.rows, plan, self.now)
+        else:
+            self.account.counted["refused_now"] += 1
+        return plan
+
+    def write(self, read: Rows, plan: Any, begun: datetime) -> None:
+        """A change is committed, and the replicas hear of it one by one."""
+        made = self.database.write(read, plan, self.now)
+        if made is not None and made.signs_from <= begun and not _signs(read, made.alg, begun):
+            self.account.hasty.add(made.kid)
+        if isinstance(plan, WithdrawPlan) and plan.successor:
+            withdrawn = next(key for key in read.keys if key.kid == plan.kid)
+            if able(withdrawn, begun):
+                self.account.hasty.add(plan.successor)
+        self.published()
+
+    def published(self) -> None:
+        """There are new rows."""
+        self.account.written(self.database.rows.keys, self.now)
+        self.turn()
+        for replica in self.replicas:
+            if replica.linked:
+                self.at(self.soon(), self._read, replica, replica.life)
+        for verifier in self.verifiers:
+            if isinstance(verifier, OursFollowing):
+                self.later(self.now + self.chance.within(POLL, 2 * SECOND), self._told_of_keys, verifier)
+        for follow in self.on_change:
+            follow()
+
+    def _read(self, replica: Replica, life: int) -> None:
+        if replica.linked and replica.life == life and replica.rows is not self.database.rows:
+            replica.hear(self.database.rows, self.now)
+            self.account.published(replica.name, replica.snapshot or frozenset(), self.now)
+            self.at(self.soon(), self.look, replica, life, replica.rows)
+
+    def _told_of_keys(self, verifier: OursFollowing) -> None:
+        verifier.keys_changed(self.now)
+
+    def turn(self) -> None:
+        """Counts a rotation wherever another key signs than before."""
+        for alg in self.scene.life.algorithms:
+            key = signer(self.database.rows.keys, self.now, alg)
+            if key is not None and self.signs.get(alg) != key.kid:
+                self.account.rotations += alg in self.signs
+                self.signed_since.setdefault(alg, self.now)
+                self.signs[alg] = key.kid
+
+    # The balancer
+
+    def route(self) -> tuple[Replica, bool] | None:
+        """A replica that is ready as far as the balancer knows; where there is none, any that answers."""
+        now = self.now
+        if ready := [replica for replica in self.replicas if replica.asked(now)]:
+            return self.chance.one_of(ready), True
+        up = [replica for replica in self.replicas if replica.up]
+        return (self.chance.one_of(up), False) if up else None
+
+    # What verifiers ask
+
+    @property
+    def withdrawn(self) -> dict[str, datetime]:
+        return self.account.withdrawn
+
+    def fetch(self) -> Served | None:
+        found = self.route()
+        if found is None or self.chance.happens(0.003):
+            return None
+        replica, ready = found
+        kids = replica.jwks(self.now)
+        return None if kids is None else Served(kids, replica.name, ready)
+
+    def takes(self) -> timedelta:
+        return self.chance.within(NO_TIME, ANSWER)
+
+    def stream(self) -> Stream | None:
+        found = self.route()
+        return FeedOf(found[0], found[0].life) if found and found[0].linked else None
+
+    def introspect(self, kid: str) -> bool | None:
+        found = self.route()
+        if found is None:
+            return None
+        replica, _ = found
+        kids = replica.jwks(self.now)
+        silent = replica.silent_for(self.now)
+        if kids is None or silent > REDIS_LEASE:
+            return None
+        return True if kid in kids else None if silent > SILENCE else False
+
+
+def _signs(rows: Rows, alg: str, now: datetime) -> bool:
+    return any(key.alg == alg and able(key, now) for key in rows.keys)

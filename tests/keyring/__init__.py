@@ -1,1 +1,0 @@
-"""Promises of `authsvc.keyring`. Pure: no server, no clock; real keys, but few of them (`made`)."""
