@@ -18,7 +18,7 @@ import bcrypt
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from authsvc.oauth.errors import Unavailable
+from authsvc.rules.errors import Unavailable
 
 Result = TypeVar("Result")
 

@@ -18,9 +18,9 @@ from authsvc.keys.master import MasterKeys
 from authsvc.keys.policy import DEFAULT, KeyLife, PolicyError, Surroundings, problems, read_policy
 from authsvc.keys.records import SigningKey
 from authsvc.keys.ring import Keyring
-from authsvc.oauth.records import Client
 from authsvc.outgoing import Outgoing
 from authsvc.passwords import Passwords
+from authsvc.rules.records import Client
 from authsvc.settings import Settings
 from authsvc.store.clients import ClientMemory
 from authsvc.store.errors import StoreUnavailable
@@ -37,7 +37,7 @@ LEASE_SECONDS = 30.0
 """How long Redis alone may answer for revocations after PostgreSQL was last heard."""
 TRUTH_READERS = 50
 ID_TOKEN_SECONDS = 300
-"""As in `oauth/id_token.py`."""
+"""As in `rules/token/id_token.py`."""
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ import asyncpg
 
 from authsvc.dev.servers import Servers
 from authsvc.keys.master import MasterKeys
-from authsvc.oauth.status_list import BLOCK, BLOCKS, CAPACITY, SLICE_SECONDS, encode, slice_end
+from authsvc.rules.revocation.status_list import BLOCK, BLOCKS, CAPACITY, SLICE_SECONDS, encode, slice_end
 from authsvc.runtime import open_runtime
 from authsvc.settings import load
 from authsvc.store import migrate, status_lists

@@ -24,7 +24,7 @@ from authsvc.dev.servers import Servers
 from authsvc.flows import manage_keys
 from authsvc.flows.follow_changes import follow_changes
 from authsvc.keys.master import MasterKeys
-from authsvc.oauth.records import Client
+from authsvc.rules.records import Client
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
 from authsvc.store import clients, migrate, users

@@ -23,7 +23,7 @@ from typing import Any, Self
 
 import asyncpg
 
-from authsvc.oauth.records import Client
+from authsvc.rules.records import Client
 from authsvc.store import clients
 from tests.faultproxy import FaultProxy
 from tests.fleet_member import MOST_BYTES

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from authsvc.app import table
 from authsvc.dev.servers import Servers
-from authsvc.oauth.client_credentials import ASSERTION_TYPE
-from authsvc.oauth.records import Client
+from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
+from authsvc.rules.records import Client
 from authsvc.store import clients
 from tests.shared import BACKEND, Service, bearer, service
 

@@ -15,9 +15,9 @@ import pytest_asyncio
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 
 from authsvc.dev.servers import Servers
-from authsvc.oauth import exchange
-from authsvc.oauth.client_credentials import ASSERTION_TYPE
-from authsvc.oauth.records import Client
+from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
+from authsvc.rules.records import Client
+from authsvc.rules.token import exchange
 from authsvc.store import clients
 from tests.openid import devices
 from tests.openid.steps import Pkce, code_for, redeem

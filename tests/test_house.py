@@ -16,22 +16,22 @@ PACKAGE = ROOT / "authsvc"
 
 # Who may import whom: a room of the house, and the modules of authsvc that it may know besides its own.
 LEAVES = {"clock", "device_name", "entropy", "logs", "metrics", "outgoing", "passwords", "settings", "tasks"}
-CORE = {"oauth", "jose", "keys", "store"}
+CORE = {"rules", "jose", "keys", "store"}
 ROOMS: dict[str, set[str]] = {
     "__init__": set(),
     "__main__": {"cli"},
     "cli": {"app", "web", "flows", "runtime"} | CORE | LEAVES,
     "cli.dev": {"dev"},  # beside what all of cli may
     "app": {"web", "flows", "runtime"} | CORE | LEAVES,
-    "web": {"flows", "runtime", "oauth", "jose.verify", "keys.ring", "store.errors"} | LEAVES,
+    "web": {"flows", "runtime", "rules", "jose.verify", "keys.ring", "store.errors"} | LEAVES,
     "flows": {"runtime"} | CORE | LEAVES,
-    "runtime": {"store", "jose", "keys", "oauth.records"} | (LEAVES - {"device_name", "logs", "tasks"}),
-    "oauth": set(),
+    "runtime": {"store", "jose", "keys", "rules.records"} | (LEAVES - {"device_name", "logs", "tasks"}),
+    "rules": set(),
     "jose": set(),
     "keys": {"jose"},
-    "store": {"oauth.records", "keys.records", "tasks"},
-    "dev": {"runtime", "store", "oauth.records"},  # demo data
-    "passwords": {"oauth.errors"},
+    "store": {"rules.records", "keys.records", "tasks"},
+    "dev": {"runtime", "store", "rules.records"},  # demo data
+    "passwords": {"rules.errors"},
     "clock": set(),
     "device_name": set(),
     "entropy": set(),
@@ -55,7 +55,7 @@ OUTSIDE: dict[str, set[str]] = {
     "click": {"cli"},
     "asyncpg": {"store", "dev"},
     "redis": {"store", "dev"},
-    "authlib": {"oauth"},
+    "authlib": {"rules"},
     "jwt": {"jose"},
     "cryptography": {"jose", "keys", "dev"},
     "argon2": {"passwords", "cli"},
@@ -125,9 +125,10 @@ def test_nobody_imports_what_is_above_or_outside() -> None:
 @pytest.mark.parametrize(
     ("name", "module"),
     [
-        ("store.users", "authsvc.flows.login"), ("store.users", "authsvc.oauth.errors"),
+        ("store.users", "authsvc.flows.login"), ("store.users", "authsvc.rules.errors"),
         ("store.keys", "authsvc.keys.ring"),
-        ("oauth.scope", "authsvc.store.users"), ("oauth.scope", "jwt"), ("keys.ring", "authsvc.oauth.claims"),
+        ("rules.scope", "authsvc.store.users"), ("rules.scope", "jwt"), 
+        ("keys.ring", "authsvc.rules.token.access_token"),
         ("jose.verify", "authsvc.keys.ring"),
         ("flows.login", "starlette.routing"), ("flows.login", "asyncpg"), ("flows.login", "redis.asyncio"),
         ("flows.login", "authsvc.web.http"), ("flows.login", "authlib.oauth2"), ("web.api", "authsvc.store.users"),
@@ -163,10 +164,10 @@ def test_the_bar_knows_authsvc_by_its_verifier_alone() -> None:
 
 
 def test_rules_wait_for_nothing_and_know_no_time() -> None:
-    """oauth, keys.simulation: no await, no clock, no randomness (but for a world's seed), no I/O."""
+    """rules, keys.simulation: no await, no clock, no randomness (but for a world's seed), no I/O."""
     rules = {"asyncio", "time", "random", "secrets", "os", "socket", "pathlib", "threading", "logging"}
     for name, tree, path in modules():
-        if name.startswith(("oauth", "keys.simulation")):
+        if name.startswith(("rules", "keys.simulation")):
             forbidden = rules - ({"random"} if name == "keys.simulation.chance" else set())
             assert not forbidden & {module.partition(".")[0] for module in imports(name, tree, path)}, name
             assert not [node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef | ast.Await)], name

@@ -15,7 +15,7 @@ from authsvc.cli.console import Refused, json_option, show_json
 from authsvc.jose.names import DEFAULT_ALG
 
 if TYPE_CHECKING:
-    from authsvc.oauth.records import Client
+    from authsvc.rules.records import Client
     from authsvc.runtime import Runtime
 
 SHORT = {
@@ -151,7 +151,7 @@ def add(client_id: str, secret_stdin: bool, as_json: bool, **said: Any) -> None:
 
 
 def _client(client_id: str, said: dict[str, Any], secret: str | None) -> Client:
-    from authsvc.oauth.records import Client
+    from authsvc.rules.records import Client
 
     own = {"name", "grant_types", "jwks", "native", "no_remember_me", "pairwise", "sector", "strict"}
     fields: dict[str, Any] = {name: tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value
@@ -172,8 +172,8 @@ def _client(client_id: str, said: dict[str, Any], secret: str | None) -> Client:
 
 
 def _sector(said: dict[str, Any]) -> str:
-    from authsvc.oauth.redirect_uri import registration_problem
-    from authsvc.oauth.registration import sector_of
+    from authsvc.rules.clients.redirect_uri import registration_problem
+    from authsvc.rules.clients.registration import sector_of
 
     named: str = said["sector"]
     if named and not said["pairwise"]:

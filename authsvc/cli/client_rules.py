@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from authsvc.cli.client_add import SHORT
 from authsvc.cli.console import inert
 from authsvc.cli.user_file import role_problem
-from authsvc.oauth.records import Client
-from authsvc.oauth.redirect_uri import registration_problem
-from authsvc.oauth.scope import parse_scope
+from authsvc.rules.clients.redirect_uri import registration_problem
+from authsvc.rules.records import Client
+from authsvc.rules.scope import parse_scope
 
 _ID = re.compile(r"[A-Za-z0-9._~-]{1,128}").fullmatch
 _HOST = re.compile(r"[a-z0-9.-]{1,253}").fullmatch

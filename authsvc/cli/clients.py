@@ -15,7 +15,7 @@ from authsvc.cli.registration_token import registration_token
 from authsvc.jose.names import DEFAULT_ALG
 
 if TYPE_CHECKING:
-    from authsvc.oauth.records import Client
+    from authsvc.rules.records import Client
     from authsvc.runtime import Runtime
 
 

@@ -15,7 +15,7 @@ from authsvc.keys.policy import MOST_PUBLISHED, KeyPolicy
 from authsvc.keys.records import SigningKey
 from authsvc.keys.reseal import kids_under
 from authsvc.keys.seal import SealError
-from authsvc.oauth.records import Client
+from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
 from authsvc.store import clients, keys
 

@@ -9,7 +9,7 @@ import click
 from authsvc.cli.console import CONTEXT, Refused, inert, json_option, show_json
 
 if TYPE_CHECKING:
-    from authsvc.oauth.records import Client
+    from authsvc.rules.records import Client
     from authsvc.runtime import Runtime
 
 
@@ -31,7 +31,7 @@ def redirect_uris(client_id: str, added: tuple[str, ...], removed: tuple[str, ..
     from authsvc.cli.running import actor, operate
     from authsvc.flows import manage_clients
     from authsvc.keys.plans import Refused as NotThis
-    from authsvc.oauth.redirect_uri import registration_problem
+    from authsvc.rules.clients.redirect_uri import registration_problem
 
     if not added and not removed:
         raise click.UsageError("say what to change: --add URI, --remove URI")

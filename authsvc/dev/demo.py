@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
-from authsvc.oauth.records import Client
+from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
 from authsvc.store import audit, clients, users
 

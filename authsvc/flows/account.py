@@ -12,7 +12,7 @@ from uuid import UUID
 
 from authsvc.flows.acknowledge import acknowledge, spread
 from authsvc.flows.browser_login import browser_session
-from authsvc.oauth.errors import NotFoundError, Rejected
+from authsvc.rules.errors import NotFoundError, Rejected
 from authsvc.runtime import Runtime
 from authsvc.store import accounts, audit, sessions
 from authsvc.store.accounts import App, Listed

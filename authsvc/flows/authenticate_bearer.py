@@ -8,8 +8,8 @@ from typing import Any
 from authsvc.flows.check_revoked import is_revoked
 from authsvc.flows.prove_possession import Shown, prove_possession
 from authsvc.jose.verify import Invalid, VerifiedClaims
-from authsvc.oauth.claims import ACCESS_TOKEN_TYPE
-from authsvc.oauth.errors import BearerRejected, Rejected, Unavailable
+from authsvc.rules.errors import BearerRejected, Rejected, Unavailable
+from authsvc.rules.token.access_token import ACCESS_TOKEN_TYPE
 from authsvc.runtime import Runtime
 from authsvc.store.revocations import Bearer, Source
 

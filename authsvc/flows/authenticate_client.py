@@ -15,9 +15,9 @@ from authsvc import metrics
 from authsvc.flows.client_keys import KeysMissing, keys_of
 from authsvc.jose.assertion import Refused, judge_assertion, unverified_subject
 from authsvc.jose.compact import unverified_kid
-from authsvc.oauth.client_credentials import Malformed, Presented, read_credentials
-from authsvc.oauth.errors import InvalidClientError, InvalidRequestError, Rejected, TooMany
-from authsvc.oauth.records import Client
+from authsvc.rules.caller.client_authentication import Malformed, Presented, read_credentials
+from authsvc.rules.errors import InvalidClientError, InvalidRequestError, Rejected, TooMany
+from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
 from authsvc.store.assertions import spend
 from authsvc.store.failures import Bucket

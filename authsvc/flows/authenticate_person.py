@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from authsvc import metrics
-from authsvc.oauth import device_cookie
-from authsvc.oauth.errors import AccessDeniedError, InvalidCredentialsError, Rejected, TooMany, plain
-from authsvc.oauth.records import Client, User
+from authsvc.rules.errors import AccessDeniedError, InvalidCredentialsError, Rejected, TooMany, plain
+from authsvc.rules.login import device_cookie
+from authsvc.rules.records import Client, User
 from authsvc.runtime import Runtime
 from authsvc.store import users
 from authsvc.store.failures import Bucket

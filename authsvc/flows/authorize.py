@@ -1,6 +1,6 @@
 """The authorization endpoint: from a request to a code, by way of the login and consent pages where they are needed.
 
-Rules: `oauth/authorization` (the request), `oauth/prompting` (what it needs from the person).
+Rules: `rules/authorize/request` (the request), `rules/authorize/prompting` (what it needs from the person).
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from authsvc.flows.authenticate_person import lifetime
 from authsvc.flows.interaction import Interaction, close_interaction, cookie_digest
 from authsvc.flows.issue import subject_for
 from authsvc.jose.verify import VerifiedClaims
-from authsvc.oauth.authorization import (
+from authsvc.rules.authorize.code import Code, encode
+from authsvc.rules.authorize.prompting import Hint, Present, Step, next_step
+from authsvc.rules.authorize.request import (
     AuthorizationRequest,
     Proved,
     Refusal,
@@ -22,11 +24,9 @@ from authsvc.oauth.authorization import (
     judge,
     prove,
 )
-from authsvc.oauth.claims import audience_of
-from authsvc.oauth.code import Code, encode
-from authsvc.oauth.id_token import ID_TOKEN_TYPE
-from authsvc.oauth.prompting import Hint, Present, Step, next_step
-from authsvc.oauth.records import Client, User
+from authsvc.rules.records import Client, User
+from authsvc.rules.token.access_token import audience_of
+from authsvc.rules.token.id_token import ID_TOKEN_TYPE
 from authsvc.runtime import Runtime
 from authsvc.store import browser_sessions, codes
 from authsvc.store.browser_sessions import BrowserSession

@@ -8,10 +8,9 @@ from uuid import UUID
 from authsvc import metrics
 from authsvc.device_name import UNKNOWN, device_name
 from authsvc.flows.authenticate_person import MAX_DEVICE_INFO, MAX_USER_AGENT
-from authsvc.oauth.authorization import read_resources
-from authsvc.oauth.claims import audience_of
-from authsvc.oauth.device_code import DeviceCode, encode, shown_user_code, user_code, user_code_digest
-from authsvc.oauth.errors import (
+from authsvc.rules.authorize.request import read_resources
+from authsvc.rules.device.codes import DeviceCode, encode, shown_user_code, user_code, user_code_digest
+from authsvc.rules.errors import (
     InvalidScopeError,
     InvalidTargetError,
     Rejected,
@@ -19,8 +18,9 @@ from authsvc.oauth.errors import (
     UnauthorizedClientError,
     Unavailable,
 )
-from authsvc.oauth.records import Client
-from authsvc.oauth.scope import narrow, parse_scope
+from authsvc.rules.records import Client
+from authsvc.rules.scope import narrow, parse_scope
+from authsvc.rules.token.access_token import audience_of
 from authsvc.runtime import Runtime
 from authsvc.store import device_requests
 from authsvc.store.failures import Bucket

@@ -25,7 +25,7 @@ from authsvc.flows.authenticate_person import (
     refused,
 )
 from authsvc.flows.interaction import cookie_digest
-from authsvc.oauth.records import Client
+from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
 from authsvc.store import browser_sessions, sessions
 from authsvc.store.browser_sessions import BrowserSession

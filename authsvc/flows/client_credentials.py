@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from authsvc.flows.issue import Tokens, access_token
-from authsvc.oauth.claims import audience_of
-from authsvc.oauth.errors import InvalidScopeError, Rejected, UnauthorizedClientError
-from authsvc.oauth.records import Client
-from authsvc.oauth.scope import narrow, parse_scope
+from authsvc.rules.errors import InvalidScopeError, Rejected, UnauthorizedClientError
+from authsvc.rules.records import Client
+from authsvc.rules.scope import narrow, parse_scope
+from authsvc.rules.token.access_token import audience_of
 from authsvc.runtime import Runtime
 
 GRANT_TYPE = "client_credentials"

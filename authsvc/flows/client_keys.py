@@ -16,8 +16,8 @@ from authsvc.jose.algorithms import KeyRefused
 from authsvc.jose.client_jwks import MAX_BYTES, usable_client_jwks
 from authsvc.jose.remote_jwks import KeySet, Place
 from authsvc.logs import get_logger
-from authsvc.oauth.records import Client
 from authsvc.outgoing import OutgoingFailed
+from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
 
 log = get_logger()

@@ -13,9 +13,9 @@ from uuid import UUID
 from authsvc import metrics
 from authsvc.flows.authorize_device import USER_CODE_KEY
 from authsvc.keys.sealed_value import close_box, open_box
-from authsvc.oauth.device_code import normal_user_code, shown_user_code, user_code_digest
-from authsvc.oauth.errors import TooMany
-from authsvc.oauth.records import Client
+from authsvc.rules.device.codes import normal_user_code, shown_user_code, user_code_digest
+from authsvc.rules.errors import TooMany
+from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
 from authsvc.store import audit, device_requests
 from authsvc.store.browser_sessions import BrowserSession

@@ -15,10 +15,10 @@ from collections import Counter
 from authsvc import metrics
 from authsvc.flows.issue import signed, subject_for
 from authsvc.logs import get_logger
-from authsvc.oauth.errors import Unavailable
-from authsvc.oauth.logout_token import LOGOUT_TOKEN_TYPE, is_final, logout_token_claims, pause_after
-from authsvc.oauth.records import Client
 from authsvc.outgoing import OutgoingFailed
+from authsvc.rules.ending.logout_token import LOGOUT_TOKEN_TYPE, is_final, logout_token_claims, pause_after
+from authsvc.rules.errors import Unavailable
+from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
 from authsvc.store import audit, outbox
 from authsvc.store.errors import StoreUnavailable

@@ -12,7 +12,7 @@ from authsvc.flows.authenticate_bearer import bearer_of, verify
 from authsvc.flows.check_revoked import is_revoked
 from authsvc.flows.issue import Tokens, exchanged_token
 from authsvc.jose.verify import Invalid
-from authsvc.oauth.errors import (
+from authsvc.rules.errors import (
     InvalidRequestError,
     InvalidScopeError,
     InvalidTargetError,
@@ -20,8 +20,8 @@ from authsvc.oauth.errors import (
     Rejected,
     UnauthorizedClientError,
 )
-from authsvc.oauth.exchange import ACCESS_TOKEN, GRANT_TYPE, Refusal, judge_exchange, read_request
-from authsvc.oauth.records import Client
+from authsvc.rules.records import Client
+from authsvc.rules.token.exchange import ACCESS_TOKEN, GRANT_TYPE, Refusal, judge_exchange, read_request
 from authsvc.runtime import Runtime
 
 _ERRORS: dict[str, type[OAuth2Error]] = {

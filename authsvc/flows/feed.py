@@ -16,7 +16,7 @@ from authsvc.flows.authenticate_bearer import INVALID, bearer_of
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.keys.ring import KeyringEmpty
 from authsvc.logs import get_logger
-from authsvc.oauth.errors import BearerRejected, Unavailable
+from authsvc.rules.errors import BearerRejected, Unavailable
 from authsvc.runtime import Runtime
 from authsvc.store import feed as store
 from authsvc.store import revocations

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from authsvc.keys.sealed_value import close_box, open_box
-from authsvc.oauth.authorization import Asked
+from authsvc.rules.authorize.request import Asked
 from authsvc.runtime import Runtime
 
 INTERACTION_SECONDS = 3600

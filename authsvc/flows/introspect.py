@@ -8,10 +8,10 @@ from authsvc.flows.authenticate_bearer import bearer_of, verify
 from authsvc.flows.check_revoked import is_revoked
 from authsvc.flows.issue import signed, subject_for
 from authsvc.jose.verify import VerifiedClaims
-from authsvc.oauth.errors import AccessDeniedError, InvalidRequestError, Rejected
-from authsvc.oauth.records import Client
-from authsvc.oauth.refresh import Repeat, Rotate, Supersede, judge_refresh
-from authsvc.oauth.refresh_token import LENGTH, decode
+from authsvc.rules.errors import AccessDeniedError, InvalidRequestError, Rejected
+from authsvc.rules.records import Client
+from authsvc.rules.token.refresh import Repeat, Rotate, Supersede, judge_refresh
+from authsvc.rules.token.refresh_token import LENGTH, decode
 from authsvc.runtime import Runtime
 from authsvc.store import grants
 

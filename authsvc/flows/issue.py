@@ -13,14 +13,14 @@ from authsvc import metrics
 from authsvc.flows.status_indices import give_index, names_list
 from authsvc.jose.names import DEFAULT_ALG
 from authsvc.keys.ring import NoSigningKey
-from authsvc.oauth.claims import ACCESS_TOKEN_TYPE, Person, access_token_claims, exchanged_claims
-from authsvc.oauth.errors import Unavailable
-from authsvc.oauth.exchange import GRANT_TYPE as TOKEN_EXCHANGE
-from authsvc.oauth.exchange import Exchange
-from authsvc.oauth.id_token import ID_TOKEN_TYPE, half_hash, id_token_claims
-from authsvc.oauth.records import Client
-from authsvc.oauth.refresh_token import RefreshToken, encode
-from authsvc.oauth.subject import subject_of
+from authsvc.rules.errors import Unavailable
+from authsvc.rules.records import Client
+from authsvc.rules.subject import subject_of
+from authsvc.rules.token.access_token import ACCESS_TOKEN_TYPE, Person, access_token_claims, exchanged_claims
+from authsvc.rules.token.exchange import GRANT_TYPE as TOKEN_EXCHANGE
+from authsvc.rules.token.exchange import Exchange
+from authsvc.rules.token.id_token import ID_TOKEN_TYPE, half_hash, id_token_claims
+from authsvc.rules.token.refresh_token import RefreshToken, encode
 from authsvc.runtime import Runtime
 
 

@@ -19,11 +19,11 @@ from authsvc.flows.authenticate_person import (
     refused,
 )
 from authsvc.flows.issue import Tokens, person_of, require_keys, session_tokens
-from authsvc.oauth.claims import audience_of
-from authsvc.oauth.dpop import bound_key
-from authsvc.oauth.errors import Rejected, UnauthorizedClientError
-from authsvc.oauth.records import Client, User
-from authsvc.oauth.refresh_token import RefreshToken
+from authsvc.rules.caller.dpop import bound_key
+from authsvc.rules.errors import Rejected, UnauthorizedClientError
+from authsvc.rules.records import Client, User
+from authsvc.rules.token.access_token import audience_of
+from authsvc.rules.token.refresh_token import RefreshToken
 from authsvc.runtime import Runtime
 from authsvc.store import sessions
 

@@ -8,8 +8,8 @@ from authsvc.flows.acknowledge import acknowledge
 from authsvc.flows.person_behind import person_id
 from authsvc.flows.revoke import check_key, revoke
 from authsvc.jose.verify import VerifiedClaims
-from authsvc.oauth.records import Client
-from authsvc.oauth.refresh_token import decode
+from authsvc.rules.records import Client
+from authsvc.rules.token.refresh_token import decode
 from authsvc.runtime import Runtime
 from authsvc.store import grants, sessions
 

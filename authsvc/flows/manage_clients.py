@@ -12,7 +12,7 @@ from hashlib import sha256
 from authsvc.flows.acknowledge import spread
 from authsvc.keys.phases import signer
 from authsvc.keys.plans import Refused
-from authsvc.oauth.records import Client, Digest
+from authsvc.rules.records import Client, Digest
 from authsvc.runtime import Runtime
 from authsvc.store import audit, clients, keys, registrations
 from authsvc.store.revocations import Revocation

@@ -7,8 +7,8 @@ from uuid import UUID
 from authsvc.flows.acknowledge import acknowledge
 from authsvc.flows.person_behind import person_id
 from authsvc.jose.verify import VerifiedClaims
-from authsvc.oauth.errors import NotFoundError, Rejected
-from authsvc.oauth.records import Session
+from authsvc.rules.errors import NotFoundError, Rejected
+from authsvc.rules.records import Session
 from authsvc.runtime import Runtime
 from authsvc.store import sessions
 

@@ -6,7 +6,7 @@ import re
 from uuid import UUID
 
 from authsvc.jose.verify import VerifiedClaims
-from authsvc.oauth.errors import BearerRejected
+from authsvc.rules.errors import BearerRejected
 from authsvc.runtime import Runtime
 from authsvc.store import users
 

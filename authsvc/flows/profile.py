@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from authsvc.flows.person_behind import person_id
 from authsvc.jose.verify import VerifiedClaims
-from authsvc.oauth.errors import BearerRejected
-from authsvc.oauth.records import User
+from authsvc.rules.errors import BearerRejected
+from authsvc.rules.records import User
 from authsvc.runtime import Runtime
 from authsvc.store import users
 

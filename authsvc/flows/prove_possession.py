@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from authsvc.jose.proof import Unproved, verify_proof
-from authsvc.oauth.dpop import Genuine, NonceNeeded, Wanted, judge_proof, make_nonce
-from authsvc.oauth.errors import InvalidDpopProofError, Rejected, UseDpopNonceError
+from authsvc.rules.caller.dpop import Genuine, NonceNeeded, Wanted, judge_proof, make_nonce
+from authsvc.rules.errors import InvalidDpopProofError, Rejected, UseDpopNonceError
 from authsvc.runtime import Runtime
 from authsvc.store.assertions import spend
 

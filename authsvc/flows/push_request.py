@@ -10,11 +10,11 @@ from hashlib import sha256
 from authsvc.flows.client_keys import KeysMissing, keys_of
 from authsvc.jose.compact import unverified_kid
 from authsvc.jose.request_object import SignedRequest, verify_request_object
-from authsvc.oauth.authorization import Asked, Proved, Refusal, judge, prove, read_pairs
-from authsvc.oauth.errors import InvalidDpopProofError, InvalidRequestError, Rejected, RequestRefusedError
-from authsvc.oauth.records import Client
-from authsvc.oauth.request_object import Use, read_request_object, use_of
-from authsvc.oauth.request_uri import PREFIX
+from authsvc.rules.authorize.request import Asked, Proved, Refusal, judge, prove, read_pairs
+from authsvc.rules.authorize.request_object import Use, read_request_object, use_of
+from authsvc.rules.authorize.request_uri import PREFIX
+from authsvc.rules.errors import InvalidDpopProofError, InvalidRequestError, Rejected, RequestRefusedError
+from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
 from authsvc.store import pushed_requests
 from authsvc.store.assertions import spend

@@ -9,19 +9,19 @@ from time import monotonic
 
 from authsvc.flows.acknowledge import acknowledge
 from authsvc.flows.issue import Identified, Tokens, gets_refresh_token, person_of, require_keys, session_tokens
-from authsvc.oauth.authorization import read_resources
-from authsvc.oauth.code import Code, challenge_of, decode, verifier_well_formed
-from authsvc.oauth.dpop import bound_key
-from authsvc.oauth.errors import (
+from authsvc.rules.authorize.code import Code, challenge_of, decode, verifier_well_formed
+from authsvc.rules.authorize.request import read_resources
+from authsvc.rules.caller.dpop import bound_key
+from authsvc.rules.errors import (
     InvalidGrantError,
     InvalidRequestError,
     InvalidTargetError,
     Rejected,
     UnauthorizedClientError,
 )
-from authsvc.oauth.id_token import claims_about
-from authsvc.oauth.records import Client
-from authsvc.oauth.refresh_token import RefreshToken
+from authsvc.rules.records import Client
+from authsvc.rules.token.id_token import claims_about
+from authsvc.rules.token.refresh_token import RefreshToken
 from authsvc.runtime import Runtime
 from authsvc.store import audit, codes, sessions
 from authsvc.store.codes import Redeemed

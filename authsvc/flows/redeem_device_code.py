@@ -13,9 +13,9 @@ from authsvc import metrics
 from authsvc.flows.authenticate_person import lifetime
 from authsvc.flows.authorize_device import GRANT_TYPE
 from authsvc.flows.issue import Identified, Tokens, gets_refresh_token, person_of, require_keys, session_tokens
-from authsvc.oauth.device_code import decode
-from authsvc.oauth.dpop import bound_key
-from authsvc.oauth.errors import (
+from authsvc.rules.caller.dpop import bound_key
+from authsvc.rules.device.codes import decode
+from authsvc.rules.errors import (
     AccessDeniedError,
     AuthorizationPendingError,
     ExpiredTokenError,
@@ -26,8 +26,8 @@ from authsvc.oauth.errors import (
     SlowDownError,
     UnauthorizedClientError,
 )
-from authsvc.oauth.records import Client
-from authsvc.oauth.refresh_token import RefreshToken
+from authsvc.rules.records import Client
+from authsvc.rules.token.refresh_token import RefreshToken
 from authsvc.runtime import Runtime
 from authsvc.store import device_requests
 from authsvc.store.device_requests import Begun

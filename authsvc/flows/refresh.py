@@ -1,4 +1,4 @@
-"""Grant type refresh_token (RFC 6749 section 6), rotated at every use. Rule: `oauth/refresh`; SQL: `store/grants`.
+"""Grant type refresh_token (RFC 6749 section 6), rotated at every use. Rule: `rules/token/refresh`.
 
 PostgreSQL decides alone; Redis is not in this path. A replay commits the end of its session and then fails.
 """
@@ -10,8 +10,8 @@ from functools import partial
 from authsvc import metrics
 from authsvc.flows.acknowledge import acknowledge
 from authsvc.flows.issue import Tokens, person_of, require_keys, session_tokens
-from authsvc.oauth.authorization import read_resources
-from authsvc.oauth.errors import (
+from authsvc.rules.authorize.request import read_resources
+from authsvc.rules.errors import (
     InvalidDpopProofError,
     InvalidGrantError,
     InvalidRequestError,
@@ -21,9 +21,9 @@ from authsvc.oauth.errors import (
     UnauthorizedClientError,
     Unavailable,
 )
-from authsvc.oauth.records import Client, Refreshed
-from authsvc.oauth.refresh_token import RefreshToken, decode
-from authsvc.oauth.scope import narrow, parse_scope
+from authsvc.rules.records import Client, Refreshed
+from authsvc.rules.scope import narrow, parse_scope
+from authsvc.rules.token.refresh_token import RefreshToken, decode
 from authsvc.runtime import Runtime
 from authsvc.store import audit, grants, sessions
 

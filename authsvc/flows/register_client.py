@@ -18,9 +18,9 @@ from authsvc.flows.authenticate_client import count_failure, refuse_blocked
 from authsvc.flows.issue import offered_algorithms
 from authsvc.jose.algorithms import KeyRefused
 from authsvc.jose.client_jwks import read_client_jwks
-from authsvc.oauth.errors import BearerRejected, MetadataRefusedError, Rejected
-from authsvc.oauth.records import Client
-from authsvc.oauth.registration import Metadata, Refused, client_of, judge_change, judge_metadata, new_client
+from authsvc.rules.clients.registration import Metadata, Refused, client_of, judge_change, judge_metadata, new_client
+from authsvc.rules.errors import BearerRejected, MetadataRefusedError, Rejected
+from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
 from authsvc.store import audit, clients, registrations
 

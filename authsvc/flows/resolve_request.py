@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from authsvc.oauth.authorization import Asked
-from authsvc.oauth.errors import InvalidRequestError, Rejected
-from authsvc.oauth.request_uri import PREFIX, reference_in
+from authsvc.rules.authorize.request import Asked
+from authsvc.rules.authorize.request_uri import PREFIX, reference_in
+from authsvc.rules.errors import InvalidRequestError, Rejected
 from authsvc.runtime import Runtime
 from authsvc.store import pushed_requests
 

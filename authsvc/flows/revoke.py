@@ -5,9 +5,9 @@ from __future__ import annotations
 from authsvc.flows.acknowledge import acknowledge, spread
 from authsvc.flows.authenticate_bearer import verify
 from authsvc.jose.verify import VerifiedClaims
-from authsvc.oauth.errors import InvalidDpopProofError, InvalidRequestError, Rejected
-from authsvc.oauth.records import Client
-from authsvc.oauth.refresh_token import LENGTH, decode
+from authsvc.rules.errors import InvalidDpopProofError, InvalidRequestError, Rejected
+from authsvc.rules.records import Client
+from authsvc.rules.token.refresh_token import LENGTH, decode
 from authsvc.runtime import Runtime
 from authsvc.store import grants, revocations
 from authsvc.store.revocations import Revocation

@@ -14,8 +14,7 @@ from authsvc.flows.acknowledge import acknowledge
 from authsvc.flows.browser_login import browser_session
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.keys.sealed_value import close_box, open_box
-from authsvc.oauth.id_token import ID_TOKEN_TYPE
-from authsvc.oauth.logout_request import (
+from authsvc.rules.ending.logout_request import (
     Ask,
     EndNow,
     LogoutHint,
@@ -25,7 +24,8 @@ from authsvc.oauth.logout_request import (
     logout_client,
     logout_target,
 )
-from authsvc.oauth.records import Client
+from authsvc.rules.records import Client
+from authsvc.rules.token.id_token import ID_TOKEN_TYPE
 from authsvc.runtime import Runtime
 from authsvc.store import sessions
 from authsvc.store.browser_sessions import BrowserSession

@@ -17,9 +17,9 @@ from typing import Any
 
 from authsvc.flows.authenticate_bearer import bearer_in
 from authsvc.logs import get_logger
-from authsvc.oauth.errors import Unavailable
-from authsvc.oauth.records import Client
-from authsvc.oauth.status_list import BLOCK, REQUEST_SECONDS, ListName, place_of, slice_end, status_claim
+from authsvc.rules.errors import Unavailable
+from authsvc.rules.records import Client
+from authsvc.rules.revocation.status_list import BLOCK, REQUEST_SECONDS, ListName, place_of, slice_end, status_claim
 from authsvc.runtime import Runtime
 from authsvc.store import status_lists
 from authsvc.store.errors import StoreUnavailable

@@ -16,8 +16,8 @@ from typing import Any
 
 from authsvc import metrics
 from authsvc.keys.ring import NoSigningKey
-from authsvc.oauth.errors import Unavailable
-from authsvc.oauth.status_list import (
+from authsvc.rules.errors import Unavailable
+from authsvc.rules.revocation.status_list import (
     BLOCK,
     BLOCKS,
     STATUS_LIST_TYPE,

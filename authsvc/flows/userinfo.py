@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from authsvc.jose.verify import VerifiedClaims
-from authsvc.oauth.errors import BearerRejected
-from authsvc.oauth.id_token import claims_about
+from authsvc.rules.errors import BearerRejected
+from authsvc.rules.token.id_token import claims_about
 from authsvc.runtime import Runtime
 from authsvc.store import codes
 

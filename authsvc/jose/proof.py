@@ -1,7 +1,7 @@
 """The signature of a DPoP proof (RFC 9449 section 4): by the key that the proof carries, and by no other.
 
 The key is the sender's own word: it proves that whoever sent the proof holds it, nothing else. `jku`, `x5u`, `x5c` and
-`kid` are not read. What the claims mean is judged in `oauth/dpop`.
+`kid` are not read. What the claims mean is judged in `rules/caller/dpop`.
 """
 
 from __future__ import annotations

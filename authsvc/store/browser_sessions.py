@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from authsvc.oauth.records import Digest, User
+from authsvc.rules.records import Digest, User
 from authsvc.store.postgres import Connection, Database
 from authsvc.store.sessions import Begun
 

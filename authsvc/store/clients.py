@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from time import monotonic
 from typing import Any
 
-from authsvc.oauth.records import Client
+from authsvc.rules.records import Client
 from authsvc.store.postgres import Connection, Database
 
 MEMORY_SECONDS = 60.0

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from authsvc.oauth.records import Digest, User
+from authsvc.rules.records import Digest, User
 from authsvc.store.postgres import Database
 from authsvc.store.redis import RedisStore
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from authsvc.oauth.records import Digest
+from authsvc.rules.records import Digest
 from authsvc.store.postgres import Database
 
 CODE_SECONDS = 600

@@ -9,13 +9,13 @@ from typing import TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from authsvc.oauth.records import Digest, Grant, GrantSeen, Refreshed
+from authsvc.rules.records import Digest, Grant, GrantSeen, Refreshed
 from authsvc.store.audit import LONG_SECONDS
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Connection, Database
 from authsvc.store.sessions import Ended
 
-# The verdicts of `oauth/refresh.judge_refresh`, decided under the row's lock. READ COMMITTED: whoever waits for the
+# The verdicts of `rules/token/refresh.judge_refresh`, under the row's lock. READ COMMITTED: whoever waits for the
 # lock has SET evaluated again on the newest version of the row, so 200 parallel calls make one rotation. Nothing
 # joined is part of the decision, because joined rows are NOT read again after such a wait; whatever ends a session
 # updates its grants in the same transaction instead.
@@ -108,7 +108,7 @@ async def refresh(
     dpop_jkt: str = "",
 ) -> Refreshed | None:
     """Judge and apply, in one committed statement. None: no such grant, or one that is bound to another key than
-    `dpop_jkt`. Verdicts: see `oauth/refresh`.
+    `dpop_jkt`. Verdicts: see `rules/token/refresh`.
 
     Running it again is safe: a rotation that was committed but not heard of is repeated, not done twice.
     """

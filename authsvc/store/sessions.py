@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from authsvc.oauth.records import Digest, Session
+from authsvc.rules.records import Digest, Session
 from authsvc.store.postgres import Connection, Database
 
 

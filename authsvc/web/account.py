@@ -12,9 +12,9 @@ from authsvc.flows.authenticate_person import MAX_USER_AGENT, Attempt
 from authsvc.flows.interaction import Destination, close_destination
 from authsvc.flows.notice import Notice, close_notice, open_notice
 from authsvc.flows.sign_out import SignedOut
-from authsvc.oauth.errors import Rejected, TooMany, Unavailable
-from authsvc.oauth.new_password import LEAST, judge_new_password
 from authsvc.passwords import MAX_PASSWORD_BYTES
+from authsvc.rules.errors import Rejected, TooMany, Unavailable
+from authsvc.rules.people.new_password import LEAST, judge_new_password
 from authsvc.web import pages
 from authsvc.web.browser import (
     DEVICE,

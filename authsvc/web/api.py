@@ -16,8 +16,8 @@ from authsvc.flows.person_behind import first_party_only
 from authsvc.flows.profile import profile
 from authsvc.flows.refresh import GRANT_TYPE, refresh
 from authsvc.jose.verify import VerifiedClaims
-from authsvc.oauth.records import Client, Session, User
 from authsvc.passwords import MAX_PASSWORD_BYTES
+from authsvc.rules.records import Client, Session, User
 from authsvc.web.browser import DEVICE, DEVICE_COOKIE_SECONDS, cookie, set_cookie
 from authsvc.web.cors import any_registered_origin, origin_of_client
 from authsvc.web.dpop import proved_key, shown_proof

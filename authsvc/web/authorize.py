@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from authsvc.flows.authorize import authorize, decide_consent
 from authsvc.flows.interaction import begin_interaction, open_interaction
 from authsvc.flows.resolve_request import resolve_request
-from authsvc.oauth.authorization import read_pairs
+from authsvc.rules.authorize.request import read_pairs
 from authsvc.web.browser import SESSION, check_form, cookie
 from authsvc.web.http import Reply, Request, malformed
 from authsvc.web.outcome import outcome_reply, see

@@ -10,7 +10,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from authsvc.oauth.errors import AccessDeniedError, Rejected
+from authsvc.rules.errors import AccessDeniedError, Rejected
 from authsvc.web.brand import Look, look_of
 from authsvc.web.http import Request
 from authsvc.web.words import choose_language

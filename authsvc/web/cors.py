@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from authsvc.oauth.records import Client
-from authsvc.oauth.redirect import origins_of
+from authsvc.rules.authorize.redirect import origins_of
+from authsvc.rules.records import Client
 from authsvc.web.http import Headers, Reply, Request
 
 _VARY = (b"vary", b"origin")

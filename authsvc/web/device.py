@@ -9,8 +9,8 @@ from authsvc.flows.authorize_device import authorize_device
 from authsvc.flows.browser_login import browser_session
 from authsvc.flows.confirm_device import Found, NoSuchCode, RoleMissing, decide, find
 from authsvc.flows.interaction import Destination, close_destination
-from authsvc.oauth.device_code import MAX_TYPED, normal_user_code, shown_user_code
-from authsvc.oauth.errors import TooMany
+from authsvc.rules.device.codes import MAX_TYPED, normal_user_code, shown_user_code
+from authsvc.rules.errors import TooMany
 from authsvc.store.errors import StoreUnavailable
 from authsvc.web.browser import SESSION, Header, check_form, cookie, form_token, language_of, look
 from authsvc.web.cors import origin_of_client

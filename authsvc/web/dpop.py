@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from authsvc.flows.prove_possession import Shown, nonce, prove_possession
-from authsvc.oauth.errors import InvalidDpopProofError, Rejected
-from authsvc.oauth.records import Client
+from authsvc.rules.errors import InvalidDpopProofError, Rejected
+from authsvc.rules.records import Client
 from authsvc.web.http import Request
 
 

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote
 
 from authsvc.logs import access
 from authsvc.metrics import observe_request
-from authsvc.oauth.errors import InvalidRequestError, PayloadTooLargeError, Rejected, UnsupportedMediaTypeError
+from authsvc.rules.errors import InvalidRequestError, PayloadTooLargeError, Rejected, UnsupportedMediaTypeError
 from authsvc.runtime import Runtime
 from authsvc.web.peer import client_address, network_of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from authsvc.flows.status_indices import IndexAtHand
-from authsvc.oauth.records import Client
+from authsvc.rules.records import Client
 from authsvc.web.dpop import proved_key
 from authsvc.web.http import Request
 

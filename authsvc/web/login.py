@@ -13,8 +13,8 @@ from authsvc.flows.interaction import (
     open_destination,
     open_interaction,
 )
-from authsvc.oauth.errors import Rejected, TooMany, Unavailable
 from authsvc.passwords import MAX_PASSWORD_BYTES
+from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.store.errors import StoreUnavailable
 from authsvc.web import pages
 from authsvc.web.browser import (

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 from authsvc.flows.sign_out import AskFirst, Outcome, SignedOut, Stay, confirm, sign_out
 from authsvc.jose.verify import MAX_LENGTH
-from authsvc.oauth.authorization import redirect_location
-from authsvc.oauth.logout_request import Wrong
+from authsvc.rules.authorize.request import redirect_location
+from authsvc.rules.ending.logout_request import Wrong
 from authsvc.web import pages
 from authsvc.web.browser import SESSION, check_form, cookie, form_token, language_of, look, set_cookie
 from authsvc.web.http import Reply, Request, malformed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from authsvc.flows.authorize import AskConsent, AskLogin, Outcome, SendAnswer, ShowError
-from authsvc.oauth.authorization import redirect_location
+from authsvc.rules.authorize.request import redirect_location
 from authsvc.web import pages
 from authsvc.web.browser import form_token, language_of, look
 from authsvc.web.http import Headers, Reply, Request

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from authsvc.flows import register_client as flow
-from authsvc.oauth.errors import BearerRejected
-from authsvc.oauth.records import Client
-from authsvc.oauth.registration import metadata_of
+from authsvc.rules.clients.registration import metadata_of
+from authsvc.rules.errors import BearerRejected
+from authsvc.rules.records import Client
 from authsvc.web.http import Handler, Reply, Request, json_reply
 from authsvc.web.reply import not_found
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import random
 
 from authsvc.logs import get_logger
-from authsvc.oauth.dpop import ALGORITHMS
-from authsvc.oauth.errors import BearerRejected, Rejected, TooMany, Unavailable
+from authsvc.rules.caller.dpop import ALGORITHMS
+from authsvc.rules.errors import BearerRejected, Rejected, TooMany, Unavailable
 from authsvc.store.errors import StoreUnavailable
 from authsvc.web.http import Headers, Reply, Request, json_reply
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from authsvc.flows.status_list import status_list
-from authsvc.oauth.errors import HistoryNotKeptError, Rejected
-from authsvc.oauth.status_list import STATUS_LIST_TYPE
+from authsvc.rules.errors import HistoryNotKeptError, Rejected
+from authsvc.rules.revocation.status_list import STATUS_LIST_TYPE
 from authsvc.web.http import Headers, Reply, Request
 from authsvc.web.reply import not_found
 

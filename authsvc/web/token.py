@@ -16,9 +16,9 @@ from authsvc.flows.redeem_device_code import redeem_device_code
 from authsvc.flows.refresh import refresh
 from authsvc.flows.revoke import revoke
 from authsvc.flows.status_indices import index_ready
-from authsvc.oauth.errors import Rejected, UnsupportedGrantTypeError
-from authsvc.oauth.exchange import GRANT_TYPE as TOKEN_EXCHANGE
-from authsvc.oauth.records import Client
+from authsvc.rules.errors import Rejected, UnsupportedGrantTypeError
+from authsvc.rules.records import Client
+from authsvc.rules.token.exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from authsvc.runtime import Runtime
 from authsvc.web.accept import prefers
 from authsvc.web.cors import origin_of_client

@@ -13,8 +13,8 @@ from typing import Any
 from authsvc import metrics
 from authsvc.flows.issue import offered_algorithms
 from authsvc.keys.ring import KeyringEmpty
-from authsvc.oauth.discovery import authorization_server_metadata, openid_configuration
-from authsvc.oauth.errors import Unavailable
+from authsvc.rules.discovery import authorization_server_metadata, openid_configuration
+from authsvc.rules.errors import Unavailable
 from authsvc.runtime import Runtime
 from authsvc.web.brand import look_of, static_file
 from authsvc.web.http import JSON, Headers, Reply, Request, json_reply

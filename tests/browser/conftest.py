@@ -18,7 +18,7 @@ import pytest
 import pytest_asyncio
 
 from authsvc.dev.servers import Servers
-from authsvc.oauth.records import Client
+from authsvc.rules.records import Client
 from authsvc.store import clients
 from tests.browser.frontend import App, Frontend
 from tests.browser.readme import pages_shown

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from authsvc.jose import jwk
-from authsvc.oauth.records import Client
+from authsvc.rules.records import Client
 from tests.cli.conftest import Cli, answer
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"

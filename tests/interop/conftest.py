@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from authsvc.dev.servers import Servers
 from authsvc.dev.tls import TlsFiles, make_certificate
 from authsvc.jose.jwk import public_jwk
-from authsvc.oauth.records import Client
+from authsvc.rules.records import Client
 from authsvc.store import clients
 from tests.conftest import TEMPLATE, with_database
 from tests.interop.person import Person

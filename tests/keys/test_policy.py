@@ -21,7 +21,7 @@ from authsvc.keys.policy import (
     problems,
     read_policy,
 )
-from authsvc.oauth.id_token import ID_TOKEN_SECONDS
+from authsvc.rules.token.id_token import ID_TOKEN_SECONDS
 from authsvc.runtime import ID_TOKEN_SECONDS as LEAST_TOKEN_SECONDS
 from authsvc.store.clients import MEMORY_SECONDS
 from tests.support.jose import DAY, HOUR, MINUTE, SECOND

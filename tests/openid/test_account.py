@@ -16,7 +16,7 @@ import httpx2
 import pytest
 
 from authsvc.flows import account
-from authsvc.oauth.new_password import judge_new_password
+from authsvc.rules.people.new_password import judge_new_password
 from authsvc.runtime import Runtime
 from tests.busy import again_when_busy, prompt
 from tests.conftest import ISSUER

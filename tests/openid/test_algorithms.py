@@ -23,8 +23,8 @@ from authsvc.dev.servers import Servers
 from authsvc.flows import manage_keys
 from authsvc.flows.deliver_logouts import logout_token
 from authsvc.jose.names import ALGORITHM_NAMES
-from authsvc.oauth.exchange import ACCESS_TOKEN, GRANT_TYPE
-from authsvc.oauth.records import Client
+from authsvc.rules.records import Client
+from authsvc.rules.token.exchange import ACCESS_TOKEN, GRANT_TYPE
 from authsvc.store import clients
 from authsvc.store.outbox import Due
 from tests.conftest import CLIENTS

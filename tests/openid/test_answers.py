@@ -11,9 +11,8 @@ from urllib.parse import urlencode
 import httpx2
 import pytest
 
-from authsvc.oauth.records import Client
+from authsvc.rules.records import Client
 from authsvc.store import clients
-from tests.oauth.test_redirect import FUZZED
 from tests.openid.steps import (
     CALLBACK,
     PARTNER_CALLBACK,
@@ -27,6 +26,7 @@ from tests.openid.steps import (
     redeem,
     redirected,
 )
+from tests.rules.authorize.test_redirect import FUZZED
 from tests.shared import ISSUER, Service
 
 

@@ -17,7 +17,7 @@ import jwt
 import pytest
 
 from authsvc.flows import deliver_logouts
-from authsvc.oauth.logout_token import EVENT, is_final, pause_after
+from authsvc.rules.ending.logout_token import EVENT, is_final, pause_after
 from authsvc.runtime import Runtime
 from authsvc.store import outbox
 from tests.busy import again_when_busy, prompt
@@ -280,7 +280,7 @@ async def test_trouble_of_a_receiver_is_tried_again_with_a_new_jti(
 async def test_a_receiver_that_says_no_is_left_alone_after_a_few_tries(
     runtime: Runtime, http: httpx2.AsyncClient, sql: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("authsvc.oauth.logout_token.FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("authsvc.rules.ending.logout_token.FIRST_PAUSE_SECONDS", 0.01)
     async with receiver(answer(400)) as one, courier(runtime):
         await wants_to_know(sql, "customer", one.url)
         tokens = await login(http)

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from authsvc.dev.servers import Servers
 from authsvc.jose.jwk import public_jwk
 from authsvc.jose.remote_jwks import FRESH_SECONDS, PAUSE_SECONDS, STALE_SECONDS, KeySet
-from authsvc.oauth.client_credentials import ASSERTION_TYPE
-from authsvc.oauth.records import Client
+from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
+from authsvc.rules.records import Client
 from authsvc.store import clients
 from tests.busy import again_when_busy, none_turned_away, prompt
 from tests.openid.receiver import Receiver, answer, receiver, silence

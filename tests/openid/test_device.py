@@ -19,8 +19,8 @@ from authsvc.dev.servers import Servers
 from authsvc.flows import manage_users
 from authsvc.flows.authorize_device import GRANT_TYPE
 from authsvc.flows.interaction import Destination, close_destination, open_destination
-from authsvc.oauth import device_code as codes
-from authsvc.oauth.records import Client
+from authsvc.rules.device import codes
+from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
 from authsvc.store import clients
 from tests.openid import steps

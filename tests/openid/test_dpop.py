@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from authsvc.dev.servers import Servers
-from authsvc.oauth.records import Client
+from authsvc.rules.records import Client
 from authsvc.store import clients
 from tests.busy import again_when_busy, prompt
 from tests.openid.proofs import Holder, ath

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from authsvc.dev.servers import Servers
-from authsvc.oauth.records import Client
+from authsvc.rules.records import Client
 from authsvc.store import clients
 from tests.openid.proofs import Holder
 from tests.shared import LOGIN, Service, bearer, service

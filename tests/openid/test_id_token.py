@@ -12,9 +12,9 @@ from uuid import UUID
 import jwt
 import pytest
 
-from authsvc.oauth.claims import PASSWORD_ACR, Person
-from authsvc.oauth.id_token import claims_about, half_hash, id_token_claims
-from authsvc.oauth.records import User
+from authsvc.rules.records import User
+from authsvc.rules.token.access_token import PASSWORD_ACR, Person
+from authsvc.rules.token.id_token import claims_about, half_hash, id_token_claims
 from tests.openid.steps import Pkce, authorize_url, log_in, redirected, tokens_for
 from tests.shared import ISSUER, Service, bearer
 

@@ -14,7 +14,7 @@ import pytest
 
 from authsvc.flows.sign_out import BOX_SECONDS
 from authsvc.keys.sealed_value import close_box
-from authsvc.oauth.logout_request import Ask, EndNow, LogoutHint, NothingToEnd, judge_logout
+from authsvc.rules.ending.logout_request import Ask, EndNow, LogoutHint, NothingToEnd, judge_logout
 from authsvc.runtime import Runtime
 from tests.conftest import ISSUER
 from tests.openid.receiver import receiver

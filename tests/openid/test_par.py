@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from authsvc.dev.servers import Servers
-from authsvc.oauth.records import Client
+from authsvc.rules.records import Client
 from authsvc.store import clients, sweep
 from tests.busy import again_when_busy, none_turned_away
 from tests.openid.proofs import Holder

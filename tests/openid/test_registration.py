@@ -18,7 +18,7 @@ import pytest_asyncio
 from authsvc.dev.servers import Servers
 from authsvc.flows.manage_clients import add_registration_token
 from authsvc.jose.jwk import public_jwk
-from authsvc.oauth.client_credentials import ASSERTION_TYPE
+from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from tests.busy import again_when_busy, none_turned_away
 from tests.openid.receiver import answer as said
 from tests.openid.receiver import receiver

@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from authsvc.dev.servers import Servers
 from authsvc.jose.algorithms import ALGORITHMS
-from authsvc.oauth.client_credentials import ASSERTION_TYPE
-from authsvc.oauth.records import Client
+from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
+from authsvc.rules.records import Client
 from authsvc.store import clients
 from tests.openid.proofs import Holder
 from tests.openid.steps import PARTNER_CALLBACK, Pkce, authorize_parameters, authorize_url, log_in, redirected

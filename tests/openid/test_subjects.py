@@ -12,8 +12,8 @@ import pytest_asyncio
 
 from authsvc.dev.servers import Servers
 from authsvc.keys.master import MasterKeys
-from authsvc.oauth.records import Client
-from authsvc.oauth.subject import subject_of
+from authsvc.rules.records import Client
+from authsvc.rules.subject import subject_of
 from authsvc.store import clients
 from tests.openid.steps import CALLBACK, Pkce, authorize_url, redirected, tokens_for
 from tests.shared import Service, bearer, service

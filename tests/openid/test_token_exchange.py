@@ -14,8 +14,16 @@ import pytest
 import pytest_asyncio
 
 from authsvc.dev.servers import Servers
-from authsvc.oauth.exchange import ACCESS_TOKEN, GRANT_TYPE, Exchange, Refusal, Request, judge_exchange, read_request
-from authsvc.oauth.records import Client
+from authsvc.rules.records import Client
+from authsvc.rules.token.exchange import (
+    ACCESS_TOKEN,
+    GRANT_TYPE,
+    Exchange,
+    Refusal,
+    Request,
+    judge_exchange,
+    read_request,
+)
 from authsvc.store import clients
 from tests.openid.proofs import Holder
 from tests.security.conftest import statements

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from authsvc.oauth.records import Refreshed
+from authsvc.rules.records import Refreshed
 from authsvc.store import grants
 from authsvc.store.postgres import Database
 

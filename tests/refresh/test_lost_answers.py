@@ -16,7 +16,7 @@ import pytest
 from authsvc import metrics
 from authsvc.app import App, start
 from authsvc.dev.servers import Servers
-from authsvc.oauth.refresh_token import RefreshToken, decode
+from authsvc.rules.token.refresh_token import RefreshToken, decode
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
 from tests.conftest import ISSUER

@@ -10,8 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from authsvc.oauth.records import Refreshed
-from authsvc.oauth.refresh import judge_refresh
+from authsvc.rules.records import Refreshed
+from authsvc.rules.token.refresh import judge_refresh
 from authsvc.store import grants, migrate
 from authsvc.store.postgres import Database
 from tests.refresh.bench import Bench

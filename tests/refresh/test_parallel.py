@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from authsvc.oauth.refresh_token import RefreshToken, decode, encode
+from authsvc.rules.token.refresh_token import RefreshToken, decode, encode
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
 from tests.busy import again_when_busy, none_turned_away

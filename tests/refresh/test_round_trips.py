@@ -15,7 +15,7 @@ import pytest
 from authsvc.app import App, start
 from authsvc.dev.servers import Servers
 from authsvc.flows.refresh import refresh
-from authsvc.oauth.errors import Rejected
+from authsvc.rules.errors import Rejected
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
 from authsvc.store import grants, postgres

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from authsvc.oauth.refresh_token import MAX_GENERATION
+from authsvc.rules.token.refresh_token import MAX_GENERATION
 from authsvc.store.postgres import Database
 from tests.refresh.bench import SCOPE, Bench
 from tests.refresh.twin import GRID, Case, agree

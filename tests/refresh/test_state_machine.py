@@ -37,7 +37,7 @@ from hypothesis.stateful import (
 from authsvc.app import App, start
 from authsvc.dev.servers import Servers
 from authsvc.flows.follow_changes import follow_once
-from authsvc.oauth.refresh_token import decode
+from authsvc.rules.token.refresh_token import decode
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
 from authsvc.store import grants, postgres

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
 
-from authsvc.oauth.records import Grant
-from authsvc.oauth.refresh import (
+from authsvc.rules.records import Grant
+from authsvc.rules.token.refresh import (
     Crowded,
     Late,
     Refused,

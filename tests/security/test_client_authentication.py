@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from authsvc.dev.servers import Servers
 from authsvc.flows import authenticate_client as flow
 from authsvc.jose.jwk import public_jwk
-from authsvc.oauth.client_credentials import ASSERTION_TYPE
-from authsvc.oauth.records import Client
+from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
+from authsvc.rules.records import Client
 from authsvc.store import clients
 from tests.faultproxy import FaultProxy
 from tests.shared import BACKEND, ISSUER, Service, service

@@ -10,7 +10,7 @@ import pytest
 
 from authsvc.app import start
 from authsvc.dev.servers import Servers
-from authsvc.oauth.refresh_token import decode, encode
+from authsvc.rules.token.refresh_token import decode, encode
 from authsvc.runtime import open_runtime
 from authsvc.settings import load
 from tests.security.conftest import statements

@@ -18,8 +18,8 @@ import pytest
 
 from authsvc.flows.authorize_device import GRANT_TYPE as DEVICE_CODE
 from authsvc.flows.status_indices import keep_for_ever
-from authsvc.oauth.records import Client
-from authsvc.oauth.status_list import decode
+from authsvc.rules.records import Client
+from authsvc.rules.revocation.status_list import decode
 from authsvc.runtime import Runtime
 from authsvc.store import clients
 

@@ -12,9 +12,9 @@ import httpx2
 import pytest
 
 from authsvc.flows.status_indices import IndexAtHand, give_back, give_index, keep_once, write_down
-from authsvc.oauth.exchange import ACCESS_TOKEN
-from authsvc.oauth.exchange import GRANT_TYPE as TOKEN_EXCHANGE
-from authsvc.oauth.status_list import BLOCK, CAPACITY, REQUEST_SECONDS, SLICE_SECONDS, slice_end
+from authsvc.rules.revocation.status_list import BLOCK, CAPACITY, REQUEST_SECONDS, SLICE_SECONDS, slice_end
+from authsvc.rules.token.exchange import ACCESS_TOKEN
+from authsvc.rules.token.exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from authsvc.runtime import Runtime
 from authsvc.store import status_lists, sweep
 from tests.openid import devices, steps

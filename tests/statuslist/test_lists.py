@@ -14,7 +14,7 @@ import pytest
 
 from authsvc.app import App, start
 from authsvc.flows.status_list import SLICES_SECONDS
-from authsvc.oauth.status_list import SLICE_SECONDS
+from authsvc.rules.revocation.status_list import SLICE_SECONDS
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
 from authsvc.store import status_lists

@@ -8,7 +8,7 @@ import signal
 import asyncpg
 import httpx2
 
-from authsvc.oauth.status_list import BLOCK
+from authsvc.rules.revocation.status_list import BLOCK
 from tests.busy import again_when_busy, prompt
 from tests.replicas import Replicas
 from tests.statuslist.conftest import Lists, place

@@ -16,7 +16,7 @@ import httpx2
 import jwt
 import pytest
 
-from authsvc.oauth.status_list import decode
+from authsvc.rules.revocation.status_list import decode
 from authsvc_verifier import InvalidToken, Unavailable, Verifier
 from tests.replicas import Replica, Replicas
 from tests.shared import bearer

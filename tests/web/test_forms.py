@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authsvc.oauth.errors import Rejected
+from authsvc.rules.errors import Rejected
 from authsvc.web.http import _pairs, _plain_pairs
 
 _pieces = st.sampled_from(

@@ -1,0 +1,255 @@
+"""The authorization request (RFC 6749 section 4.1.1, OpenID Connect Core section 3.1.2.1, RFC 9700).
+
+Two steps, because they fail differently: `prove` finds out where an answer may go at all (a failure is shown to the
+person and sent nowhere); `judge` reads the rest (a failure is sent to the client). Code with PKCE S256, nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from authsvc.rules.authorize.claims_parameter import NO_CLAIMS, ClaimsRequest, read_claims_request
+from authsvc.rules.authorize.redirect import matches
+from authsvc.rules.caller.dpop import well_formed_thumbprint
+from authsvc.rules.records import Client
+from authsvc.rules.scope import parse_scope
+
+RESPONSE_MODES = ("query", "form_post")
+PROMPTS = ("none", "login", "consent", "select_account")
+MAX_VALUE = 1024
+"""Bytes of a value that is kept or sent back."""
+
+# What is read, and how many bytes each may have; whatever else is sent is ignored (RFC 6749 section 3.1).
+LIMITS = {
+    "client_id": 128,
+    "redirect_uri": 2000,
+    "response_type": MAX_VALUE,
+    "response_mode": MAX_VALUE,
+    "scope": MAX_VALUE,
+    "state": MAX_VALUE,
+    "nonce": MAX_VALUE,
+    "code_challenge": MAX_VALUE,
+    "code_challenge_method": MAX_VALUE,
+    "prompt": MAX_VALUE,
+    "max_age": MAX_VALUE,
+    "ui_locales": MAX_VALUE,
+    "login_hint": MAX_VALUE,
+    "acr_values": MAX_VALUE,
+    "id_token_hint": 4096,
+    "claims": 2048,
+    "resource": 2048,
+    "request": 16_384,
+    "request_uri": 2048,
+    "registration": MAX_VALUE,
+    "dpop_jkt": MAX_VALUE,
+}
+_CHALLENGE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The parameters of a request, those once sent. `repeated`: names of those that were sent more than once;
+    `pushed`: the client itself brought it, to /par (RFC 9126)."""
+
+    parameters: Mapping[str, str]
+    repeated: tuple[str, ...] = ()
+    pushed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unproved:
+    """Client or redirect_uri is not proved: nothing may be sent anywhere."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """Answers may go to `redirect_uri`, with `state` as it came."""
+
+    redirect_uri: str
+    response_mode: str
+    state: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error for the client (RFC 6749 section 4.1.2.1, OIDC Core section 3.1.2.6)."""
+
+    error: str
+    description: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationRequest:
+    """A request that may be served, as it was asked."""
+
+    client_id: str
+    redirect_uri: str
+    response_mode: str
+    state: str | None
+    scope: tuple[str, ...]
+    code_challenge: str
+    nonce: str | None
+    prompt: frozenset[str]
+    max_age: int | None
+    resource: tuple[str, ...]
+    claims: ClaimsRequest = NO_CLAIMS
+    login_hint: str | None = None
+    id_token_hint: str | None = field(repr=False, default=None)
+    ui_locales: str | None = None
+    dpop_jkt: str = ""
+
+    @property
+    def shown_scope(self) -> tuple[str, ...]:
+        """What a person is asked to allow: the scope, and what single claims would open besides."""
+        return tuple(dict.fromkeys((*self.scope, *self.claims.scopes)))
+
+
+def read_pairs(pairs: Iterable[tuple[str, str]]) -> Asked:
+    """The parameters that we know. Empty ones are as if omitted (RFC 6749 section 3.1); `resource` alone may come
+    several times (RFC 8707 section 2), and is then a list with spaces between."""
+    known = [(name, value) for name, value in pairs if name in LIMITS and value]
+    counted = Counter(name for name, _ in known)
+    repeated = tuple(name for name, times in counted.items() if times > 1 and name != "resource")
+    parameters = {name: value for name, value in known if counted[name] == 1}
+    if counted["resource"] > 1:
+        parameters["resource"] = " ".join(value for name, value in known if name == "resource")
+    return Asked(parameters, repeated)
+
+
+def prove(parameters: Mapping[str, str], client: Client | None) -> Proved | Unproved:
+    """Whether this client may be answered at this address."""
+    if client is None:
+        return Unproved("client_unknown")
+    redirect_uri = parameters.get("redirect_uri")
+    if not redirect_uri:
+        return Unproved("redirect_uri_missing")
+    if not matches(client.redirect_uris, client.application_type == "native", redirect_uri):
+        return Unproved("redirect_uri_not_registered")
+    state = parameters.get("state")
+    if state is not None and _too_long(parameters, "state"):
+        return Unproved("state_too_long")
+    mode = parameters.get("response_mode")
+    postable = urlsplit(redirect_uri).scheme in ("http", "https")
+    return Proved(redirect_uri, "form_post" if mode == "form_post" and postable else "query", state)
+
+
+def judge(
+    asked: Asked, client: Client, proved: Proved, *, issuer: str, pushed_only: bool = False
+) -> AuthorizationRequest | Refusal:
+    """Read the rest of the request. `pushed_only`: of every client, not only of those with that policy."""
+    if asked.repeated:
+        return Refusal("invalid_request", "A parameter was sent twice.", "parameter_duplicate")
+    if not asked.pushed and (pushed_only or client.require_pushed_authorization_requests):  # RFC 9126 section 5
+        return Refusal("invalid_request", "The request must be pushed to /par first.", "not_pushed")
+    parameters = asked.parameters
+    for rule in (_lengths, _response, _objects, _challenge):
+        if refusal := rule(parameters):
+            return refusal
+    if parameters.get("response_mode", "query") != proved.response_mode:
+        return Refusal("invalid_request", "form_post needs an http redirect URI.", "response_mode_scheme")
+    if "authorization_code" not in client.grant_types:
+        return Refusal("unauthorized_client", "This client may not ask for codes.", "grant_type_not_allowed")
+    scope = parse_scope(parameters.get("scope", ""))
+    if scope is None or not set(scope) <= set(client.scopes):
+        return Refusal(
+            "invalid_scope", "The scope is malformed or not registered for this client.", "scope_not_allowed"
+        )
+    prompt = frozenset(parameters.get("prompt", "").split(" ")) - {""}
+    if not prompt <= set(PROMPTS) or ("none" in prompt and len(prompt) > 1):
+        return Refusal("invalid_request", "The prompt is not supported.", "prompt_malformed")
+    max_age = parameters.get("max_age")
+    if max_age is not None and not (max_age.isascii() and max_age.isdigit() and len(max_age) <= 9):
+        return Refusal("invalid_request", "max_age must be a number of seconds.", "max_age_malformed")
+    resource = read_resources(parameters.get("resource", ""))
+    if not set(resource) <= {*client.audiences, issuer}:
+        return Refusal("invalid_target", "The resource is not known for this client.", "resource_not_allowed")
+    claims = read_claims_request(parameters.get("claims"), client.scopes)
+    if isinstance(claims, str):
+        error = "unmet_authentication_requirements" if claims == "acr_not_reachable" else "invalid_request"
+        return Refusal(error, "The claims parameter cannot be served.", claims)
+    return AuthorizationRequest(
+        client_id=client.id,
+        redirect_uri=proved.redirect_uri,
+        response_mode=proved.response_mode,
+        state=proved.state,
+        scope=scope or client.scopes,
+        code_challenge=parameters["code_challenge"],
+        nonce=parameters.get("nonce"),
+        prompt=prompt,
+        max_age=None if max_age is None else int(max_age),
+        resource=resource,
+        claims=claims,
+        login_hint=parameters.get("login_hint"),
+        id_token_hint=parameters.get("id_token_hint"),
+        ui_locales=parameters.get("ui_locales"),
+        dpop_jkt=parameters.get("dpop_jkt", ""),
+    )
+
+
+def read_resources(text: str) -> tuple[str, ...]:
+    """The values of `resource`, each once (RFC 8707)."""
+    return tuple(dict.fromkeys(text.split()))
+
+
+def _response(parameters: Mapping[str, str]) -> Refusal | None:
+    if parameters.get("response_type") != "code":
+        missing = "response_type" not in parameters
+        error = "invalid_request" if missing else "unsupported_response_type"
+        return Refusal(error, "The response_type must be code.", "response_type")
+    if parameters.get("response_mode", "query") not in RESPONSE_MODES:
+        return Refusal("invalid_request", "The response_mode must be query or form_post.", "response_mode")
+    return None
+
+
+def _objects(parameters: Mapping[str, str]) -> Refusal | None:
+    if "request" in parameters:
+        return Refusal("request_not_supported", "Request objects are accepted at /par only.", "request_object")
+    if "request_uri" in parameters:
+        return Refusal("request_uri_not_supported", "Only pushed request URIs are accepted.", "request_uri")
+    if "registration" in parameters:
+        return Refusal("registration_not_supported", "Register the client first.", "registration")
+    return None
+
+
+def _challenge(parameters: Mapping[str, str]) -> Refusal | None:
+    challenge = parameters.get("code_challenge")
+    if challenge is None:
+        return Refusal("invalid_request", "PKCE is required: code_challenge is missing.", "pkce_missing")
+    if parameters.get("code_challenge_method") != "S256":
+        return Refusal("invalid_request", "The code_challenge_method must be S256.", "pkce_method")
+    if len(challenge) != 43 or not _CHALLENGE.issuperset(challenge):
+        return Refusal("invalid_request", "The code_challenge is malformed.", "pkce_malformed")
+    if "dpop_jkt" in parameters and not well_formed_thumbprint(parameters["dpop_jkt"]):
+        return Refusal("invalid_request", "The dpop_jkt is malformed.", "dpop_jkt_malformed")
+    return None
+
+
+def _lengths(parameters: Mapping[str, str]) -> Refusal | None:
+    for name in parameters:
+        if _too_long(parameters, name):
+            return Refusal("invalid_request", f"The parameter {name} is too long.", f"{name}_too_long")
+    return None
+
+
+def _too_long(parameters: Mapping[str, str], name: str) -> bool:
+    return len(parameters[name].encode("utf-8", "surrogatepass")) > LIMITS[name]
+
+
+def answer_parameters(issuer: str, state: str | None, **values: Any) -> dict[str, str]:
+    """What is sent back: `iss` always (RFC 9207), `state` byte for byte as it came."""
+    answer = {name: str(value) for name, value in values.items() if value is not None}
+    if state is not None:
+        answer["state"] = state
+    return {**answer, "iss": issuer}
+
+
+def redirect_location(redirect_uri: str, parameters: Mapping[str, str]) -> str:
+    """The redirect URI with the answer in its query."""
+    return f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{urlencode(parameters)}"

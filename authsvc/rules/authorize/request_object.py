@@ -1,0 +1,100 @@
+"""What a signed request object may say (RFC 9101), and the parameters that it stands for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from authsvc.rules.authorize.request import LIMITS, Refusal
+from authsvc.rules.records import Digest
+
+MAX_LIFE_SECONDS = 3600
+MAX_JTI = 256
+_ENVELOPE = frozenset({"client_id", "request", "request_uri"})
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """`digest` names an object for the replay cache, for `seconds`."""
+
+    digest: Digest
+    seconds: int
+
+
+def read_request_object(
+    claims: Mapping[str, Any], *, client_id: str, issuer: str, skew_seconds: int, now: float
+) -> dict[str, str] | Refusal:
+    """The authorization parameters in the claims of an object whose signature holds. `now`: seconds since 1970."""
+    for wrong in (_wrong_party(claims, client_id, issuer), _wrong_time(claims, skew_seconds, now), _wrong_jti(claims)):
+        if wrong:
+            return _refusal(wrong)
+    parameters = {"client_id": client_id}
+    for name in LIMITS.keys() - _ENVELOPE:
+        if name in claims:
+            value = _text(name, claims[name])
+            if value is None:
+                return _refusal("request_object_parameter")
+            if value:
+                parameters[name] = value
+    return parameters
+
+
+def use_of(claims: Mapping[str, Any], *, client_id: str, skew_seconds: int, now: float) -> Use | None:
+    """How the use of an object that was read is remembered; None for one without a jti, which RFC 9101 allows."""
+    if "jti" not in claims:
+        return None
+    digest = sha256(f"request object\0{client_id}\0{claims['jti']}".encode("utf-8", "surrogatepass")).digest()
+    return Use(digest, int(claims["exp"] + skew_seconds - now) + 1)
+
+
+def _refusal(reason: str) -> Refusal:
+    return Refusal("invalid_request_object", "The request object is invalid.", reason)
+
+
+def _wrong_party(claims: Mapping[str, Any], client_id: str, issuer: str) -> str | None:
+    # RFC 9101 section 5: the client_id beside the object is the one in it.
+    if claims.get("iss") != client_id or claims.get("client_id") != client_id:
+        return "request_object_client"
+    if claims.get("aud") not in (issuer, [issuer]):
+        return "request_object_audience"
+    # RFC 9101 section 10.8: with the client as its subject it would be a client assertion.
+    if claims.get("sub") == client_id:
+        return "request_object_subject"
+    if "request" in claims or "request_uri" in claims:  # section 4
+        return "request_object_nested"
+    return None
+
+
+def _wrong_time(claims: Mapping[str, Any], skew_seconds: int, now: float) -> str | None:
+    times = [claims.get("exp"), claims.get("nbf", 0), claims.get("iat", 0)]
+    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in times):
+        return "request_object_times"
+    expires, *starts = times
+    if not now - skew_seconds < expires:
+        return "request_object_expired"
+    if not expires <= now + MAX_LIFE_SECONDS + skew_seconds:
+        return "request_object_lives_too_long"
+    if not all(value <= now + skew_seconds for value in starts):
+        return "request_object_not_yet_valid"
+    return None
+
+
+def _wrong_jti(claims: Mapping[str, Any]) -> str | None:
+    jti = claims.get("jti", "none")
+    return None if isinstance(jti, str) and 0 < len(jti) <= MAX_JTI else "request_object_jti"
+
+
+def _text(name: str, value: object) -> str | None:
+    """A parameter as it would stand in a query: objects as JSON, numbers as digits. None: nothing that it may be."""
+    if name == "max_age" and type(value) is int and value >= 0:
+        value = str(value) if value < 10**9 else None
+    elif name in ("claims", "registration") and isinstance(value, dict):
+        value = json.dumps(value)
+    elif name == "resource" and isinstance(value, list) and all(isinstance(item, str) for item in value):
+        value = " ".join(value)
+    if not isinstance(value, str) or "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+        return None
+    return value

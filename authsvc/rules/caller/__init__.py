@@ -1,0 +1,1 @@
+"""Who calls: how a client says who it is, and what a DPoP proof must say."""

@@ -1,0 +1,156 @@
+"""What a DPoP proof must say (RFC 9449 section 4.3), and the nonces that it must repeat (section 8).
+
+The signature was checked before (`jose/proof`). A nonce is a slice of time and our MAC over it: any replica makes
+and knows it, none stores it.
+
+    base64url( MAC key id (1) | slice (4, big-endian) | HMAC-SHA256(K, both before)[:16] )
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from authsvc.rules.records import Client, Digest
+
+ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA")
+"""dpop_signing_alg_values_supported (section 5.1)."""
+SLICE_SECONDS = 120
+PAST_SECONDS = 60
+"""How old a proof without a nonce may be, beside the clock skew."""
+NONCED_SECONDS = 300
+"""How far the clock of a sender may be off whose nonce tells the time (section 4.3, check 11)."""
+MAX_JTI = 256
+NONCE_LENGTH = 28
+_LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
+_PORTS = {"http": 80, "https": 443}
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+MacKey = Callable[[int], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Genuine:
+    """The proof is good, if it is the first time: `digest` names it for the replay cache, for `seconds`."""
+
+    digest: Digest
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NonceNeeded:
+    """Good but for its nonce: the sender is given one and tries again (section 8)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a proof is to be for. `url`: without query; `now`: seconds since 1970; `access_token`: shown beside it."""
+
+    method: str
+    url: str
+    now: float
+    skew_seconds: int
+    nonce_required: bool
+    access_token: str | None = None
+
+
+def judge_proof(claims: Mapping[str, Any], jkt: str, wanted: Wanted, mac_key: MacKey) -> Genuine | Wrong | NonceNeeded:
+    """Judge the claims of a proof whose signature holds."""
+    jti, iat, nonce = claims.get("jti"), claims.get("iat"), claims.get("nonce")
+    if not isinstance(jti, str) or not 0 < len(jti) <= MAX_JTI:
+        return Wrong("dpop_jti")
+    if claims.get("htm") != wanted.method:
+        return Wrong("dpop_htm")
+    if normal_url(claims.get("htu")) != normal_url(wanted.url):
+        return Wrong("dpop_htu")
+    if wanted.access_token is not None and claims.get("ath") != token_hash(wanted.access_token):
+        return Wrong("dpop_ath")
+    if isinstance(iat, bool) or not isinstance(iat, int | float) or not 0 <= iat <= _LAST_SECOND:
+        return Wrong("dpop_iat")
+    if nonce is None and wanted.nonce_required:
+        return NonceNeeded("dpop_nonce_missing")
+    if nonce is not None and not nonce_is_fresh(nonce, mac_key, wanted.now):
+        return NonceNeeded("dpop_nonce_old")
+    past = PAST_SECONDS + wanted.skew_seconds if nonce is None else NONCED_SECONDS
+    if not -past <= iat - wanted.now <= (wanted.skew_seconds if nonce is None else NONCED_SECONDS):
+        return Wrong("dpop_iat")
+    digest = sha256(f"dpop\0{jkt}\0{jti}".encode("utf-8", "surrogatepass")).digest()
+    return Genuine(digest, int(iat + past - wanted.now) + 1)
+
+
+def token_hash(access_token: str) -> str:
+    """`ath` (section 4.2)."""
+    digest = sha256(access_token.encode("utf-8", "surrogatepass")).digest()
+    return urlsafe_b64encode(digest).decode("ascii").rstrip("=")
+
+
+def bound_key(client: Client, dpop_jkt: str) -> str:
+    """The key that a refresh token is bound to (section 5): a confidential client proves itself at each use instead,
+    and may change its keys."""
+    return "" if client.confidential else dpop_jkt
+
+
+def well_formed_thumbprint(text: str) -> bool:
+    """The `dpop_jkt` parameter (section 10): a SHA-256 thumbprint (RFC 7638) in base64url."""
+    return len(text) == 43 and _UNRESERVED.issuperset(text) and not {".", "~"} & set(text)
+
+
+def normal_url(url: object) -> tuple[str, str, int | None, str] | None:
+    """(scheme, host, port, path) after RFC 3986 sections 6.2.2 and 6.2.3; query and fragment do not count."""
+    if not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if not parts.scheme or not parts.hostname or "@" in parts.netloc or "\\" in url:
+        return None
+    return parts.scheme, parts.hostname, _PORTS.get(parts.scheme) if port is None else port, _normal_path(parts.path)
+
+
+def _normal_path(path: str) -> str:
+    """Escapes of unreserved characters undone, others in upper case."""
+    pieces = path.split("%")
+    normal = [pieces[0]]
+    for piece in pieces[1:]:
+        char = unquote("%" + piece[:2])
+        normal.append((char if char in _UNRESERVED else "%" + piece[:2].upper()) + piece[2:])
+    return "".join(normal) or "/"
+
+
+def make_nonce(key_id: int, key: bytes, now: float) -> str:
+    """The nonce of the present slice."""
+    return _written(key_id, key, int(now) // SLICE_SECONDS)
+
+
+def nonce_is_fresh(nonce: object, mac_key: MacKey, now: float) -> bool:
+    """Ours, of this slice, of the one before, or of the next: replicas differ a little about the time."""
+    if not isinstance(nonce, str) or len(nonce) != NONCE_LENGTH or not nonce.isascii():
+        return False
+    try:
+        raw = urlsafe_b64decode(nonce)
+    except ValueError:
+        return False
+    if len(raw) != 21 or (key := mac_key(raw[0])) is None:
+        return False
+    number = int.from_bytes(raw[1:5], "big")
+    genuine = hmac.compare_digest(_written(raw[0], key, number), nonce)
+    return genuine and abs(number - int(now) // SLICE_SECONDS) <= 1
+
+
+def _written(key_id: int, key: bytes, number: int) -> str:
+    head = bytes((key_id,)) + number.to_bytes(4, "big")
+    return urlsafe_b64encode(head + hmac.digest(key, head, "sha256")[:16]).decode("ascii")

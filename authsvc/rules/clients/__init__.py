@@ -1,0 +1,1 @@
+"""What a client may be (RFC 7591), whoever adds it."""

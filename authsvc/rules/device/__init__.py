@@ -1,0 +1,1 @@
+"""The device grant (RFC 8628)."""

@@ -1,0 +1,94 @@
+"""The two codes of the device grant (RFC 8628): one for the machine, one for the person.
+
+The device code is 50 bytes, checked without a database before it is looked up:
+
+    base64url( 0x03 | MAC key id (1) | request id (16) | secret (16) | HMAC-SHA256(K, all before | client_id)[:16] )
+
+The MAC covers the client, so that a code never works at another one. The user code has 8 letters of 20 (34 bits,
+RFC 8628 section 6.1): no vowels, so no words; nothing that looks like something else.
+"""
+
+from __future__ import annotations
+
+import hmac
+import unicodedata
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass, field
+from hashlib import sha256
+from uuid import UUID
+
+from authsvc.rules.records import Digest
+from authsvc.rules.token.refresh_token import MacKey
+
+LENGTH = 67
+ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
+LETTERS = 8
+MAX_TYPED = 100
+_VERSION = 3
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCode:
+    """A genuine code: its MAC was made by us, for this client. Nothing is said about the request's state."""
+
+    key_id: int
+    request_id: UUID
+    secret: bytes = field(repr=False)
+
+    @property
+    def secret_hash(self) -> Digest:
+        return sha256(self.secret).digest()
+
+
+def encode(code: DeviceCode, key: bytes, client_id: str) -> str:
+    """Write a code. `key` must be the MAC key of `code.key_id`."""
+    head = bytes((_VERSION, code.key_id)) + code.request_id.bytes + code.secret
+    return urlsafe_b64encode(head + _mac(key, head, client_id)).decode("ascii").rstrip("=")
+
+
+def decode(text: str, mac_key: MacKey, client_id: str) -> DeviceCode | None:
+    """The genuine code behind `text`, or None: forged, cut, altered, another client's. Costs one HMAC, no I/O."""
+    if len(text) != LENGTH or not text.isascii():
+        return None
+    try:
+        raw = urlsafe_b64decode(text + "=")
+    except ValueError:
+        return None
+    if len(raw) != 50 or raw[0] != _VERSION or (key := mac_key(raw[1])) is None:
+        return None
+    if not hmac.compare_digest(_mac(key, raw[:34], client_id), raw[34:]):
+        return None
+    return DeviceCode(raw[1], UUID(bytes=raw[2:18]), raw[18:34])
+
+
+def _mac(key: bytes, head: bytes, client_id: str) -> bytes:
+    return hmac.digest(key, head + client_id.encode(), "sha256")[:16]
+
+
+def user_code(random: bytes) -> str:
+    """A user code in its normal form, from 16 random bytes."""
+    number = int.from_bytes(random)
+    letters = []
+    for _ in range(LETTERS):
+        number, place = divmod(number, len(ALPHABET))
+        letters.append(ALPHABET[place])
+    return "".join(letters)
+
+
+def normal_user_code(typed: str) -> str | None:
+    """What a person typed, in its normal form: case, dashes, spaces and width do not matter. None: no user code."""
+    if len(typed) > MAX_TYPED:
+        return None
+    text = unicodedata.normalize("NFKC", typed).upper()
+    letters = "".join(char for char in text if unicodedata.category(char)[0] in "LN")
+    return letters if len(letters) == LETTERS and set(letters) <= set(ALPHABET) else None
+
+
+def shown_user_code(normal: str) -> str:
+    """XXXX-XXXX, as a device shows it."""
+    return f"{normal[:4]}-{normal[4:]}"
+
+
+def user_code_digest(key: bytes, normal: str) -> Digest:
+    """What is stored of a user code. Keyed: 20^8 codes are soon tried against a plain digest."""
+    return hmac.digest(key, normal.encode("ascii"), "sha256")

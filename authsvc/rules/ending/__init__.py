@@ -1,0 +1,1 @@
+"""Log-out: what a client may ask, and what receivers are told."""

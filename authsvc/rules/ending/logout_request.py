@@ -1,0 +1,81 @@
+"""RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0 section 2): what a client may ask, and of whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from authsvc.rules.records import Client
+
+MAX_STATE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutHint:
+    """A verified ID token of ours, however old: for which client, about which session ("" where it names none)."""
+
+    client_id: str
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the browser goes after the logout. `client_id` for the way back from the confirmation page."""
+
+    client_id: str
+    redirect_uri: str
+    state: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """The request is refused: an error page, no redirect, nobody logged out."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndNow:
+    """The client proved by its hint that it means this session."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Nothing proves that the person wants this (section 6): the person is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToEnd:
+    """Nobody is logged in in this browser, and nothing else was named."""
+
+
+def logout_client(parameters: Mapping[str, str], hint: LogoutHint | None) -> str | Wrong | None:
+    """Whose request it is. Section 2: a client_id beside a hint must be the hint's."""
+    named = parameters.get("client_id")
+    if named and hint and named != hint.client_id:
+        return Wrong("logout_client_mismatch")
+    return named or (hint.client_id if hint else None)
+
+
+def logout_target(parameters: Mapping[str, str], client: Client | None) -> Target | Wrong | None:
+    """Where to go afterwards: nowhere but to an address that the client registered, character by character."""
+    if parameters.get("client_id") and client is None:
+        return Wrong("client_unknown")
+    redirect_uri = parameters.get("post_logout_redirect_uri")
+    if redirect_uri is None:
+        return None
+    if client is None or redirect_uri not in client.post_logout_redirect_uris:
+        return Wrong("post_logout_redirect_uri_not_registered")
+    state = parameters.get("state")
+    if state is not None and len(state) > MAX_STATE:
+        return Wrong("state_too_long")
+    return Target(client.id, redirect_uri, state)
+
+
+def judge_logout(hint: LogoutHint | None, current: str | None) -> EndNow | Ask | NothingToEnd:
+    """`current`: the session of this browser. A hint of another session proves nothing about this one."""
+    if current is None:
+        return EndNow(hint.session_id) if hint and hint.session_id else NothingToEnd()
+    return EndNow(current) if hint and hint.session_id == current else Ask()

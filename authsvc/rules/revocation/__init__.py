@@ -1,0 +1,1 @@
+"""How a revocation is shown to those who verify tokens themselves."""

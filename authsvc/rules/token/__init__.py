@@ -1,0 +1,1 @@
+"""What tokens say and when they are given: access, ID and refresh tokens, rotation, exchange."""

@@ -1,0 +1,126 @@
+"""Token exchange (RFC 8693): what a service may get for a token that it was sent. Narrowing only, delegation only.
+
+Who may exchange what is the operator's policy on the asking client: `exchange_audiences` is where it may go on to,
+`exchange_subjects` by which names, beside its own id, it is known in the `aud` of tokens that are sent to it. The new
+token says who acts (`act`, section 4.1), and what it was made from, so that it ends with any of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from authsvc.rules.records import Client
+from authsvc.rules.scope import parse_scope
+
+GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - the name of a type
+MAX_DEPTH = 4
+"""Actors in a chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    error: str
+    description: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Section 2.1. `target`: every `audience` and `resource`, each once."""
+
+    subject_token: str
+    target: tuple[str, ...]
+    scope: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What may be given; `act` and `exchanged_from` are claims of the new token."""
+
+    scope: tuple[str, ...]
+    audience: tuple[str, ...]
+    act: Mapping[str, Any]
+    exchanged_from: tuple[Mapping[str, Any], ...]
+
+
+def read_request(form: Mapping[str, str]) -> Request | Refusal:
+    """Read the parameters; `audience` and `resource` are space-separated where they came several times."""
+    if "actor_token" in form or "actor_token_type" in form:
+        return _malformed("actor_token is not supported: the client that asks is the actor.", "actor_token")
+    if "subject_token" not in form:
+        return _malformed("The parameter subject_token is missing.", "subject_token_missing")
+    if form.get("subject_token_type") != ACCESS_TOKEN:
+        return _malformed("The subject_token_type must be that of an access token.", "subject_token_type")
+    if form.get("requested_token_type", ACCESS_TOKEN) != ACCESS_TOKEN:
+        return _malformed("The requested_token_type must be that of an access token.", "requested_token_type")
+    scope = parse_scope(form.get("scope", ""))
+    if scope is None:
+        return Refusal("invalid_scope", "The scope is malformed.", "scope_malformed")
+    target = [*form.get("audience", "").split(), *form.get("resource", "").split()]
+    return Request(form["subject_token"], tuple(dict.fromkeys(target)), scope)
+
+
+def judge_exchange(
+    asked: Request, subject: Mapping[str, Any], client: Client, *, issuer: str, dpop_jkt: str
+) -> Exchange | Refusal:
+    """`subject`: the proved claims of the subject token. `dpop_jkt`: the key that the client proved now, or ''."""
+    aud = subject.get("aud", ())
+    meant_for = {aud} if isinstance(aud, str) else set(aud)
+    own = subject["client_id"] == client.id
+    if not own and meant_for.isdisjoint({client.id, *client.exchange_subjects}):
+        return _malformed("The subject_token is not for this client.", "subject_token_for_another")
+    bound_to = subject.get("cnf", {}).get("jkt", "")
+    if bound_to and bound_to != dpop_jkt:
+        return _malformed("The subject_token is bound to a key that was not proved.", "subject_token_bound")
+    act: dict[str, Any] = {"sub": client.id}
+    if "act" in subject:
+        act["act"] = subject["act"]
+    if _depth(act) > MAX_DEPTH:
+        return _malformed("The subject_token was exchanged too often.", "exchange_too_deep")
+    audience = _audience(asked, client, issuer, meant_for)
+    scope = _scope(asked, subject, client)
+    if isinstance(audience, Refusal):
+        return audience
+    if isinstance(scope, Refusal):
+        return scope
+    source = {name: subject[name] for name in ("jti", "client_id", "iat")}
+    return Exchange(scope, audience, act, (source, *subject.get("exchanged_from", ())))
+
+
+def _audience(asked: Request, client: Client, issuer: str, meant_for: set[str]) -> tuple[str, ...] | Refusal:
+    allowed = client.exchange_audiences
+    if not asked.target and len(allowed) > 1:
+        return Refusal("invalid_target", "Name the audience: this client may ask for several.", "audience_missing")
+    target = asked.target or allowed
+    # authsvc's own endpoints change sessions: who could not reach them with the subject token must not with another.
+    if not set(target) <= set(allowed) or (issuer in target and issuer not in meant_for):
+        return Refusal(
+            "invalid_target", "This client may not ask for tokens for that audience.", "audience_not_allowed"
+        )
+    return target
+
+
+def _scope(asked: Request, subject: Mapping[str, Any], client: Client) -> tuple[str, ...] | Refusal:
+    held = str(subject.get("scope", "")).split()
+    allowed = tuple(word for word in held if word in client.scopes)
+    if not set(asked.scope) <= set(allowed):
+        return Refusal(
+            "invalid_scope", "The scope exceeds the subject_token or this client.", "scope_wider_than_subject"
+        )
+    scope = asked.scope or allowed
+    return scope or Refusal("invalid_scope", "Nothing of the subject_token is for this client.", "scope_empty")
+
+
+def _depth(act: Mapping[str, Any]) -> int:
+    depth, link = 0, act
+    while link:
+        depth, link = depth + 1, link.get("act", {})
+    return depth
+
+
+def _malformed(description: str, reason: str) -> Refusal:
+    """Section 2.2.2: also a subject token that is not acceptable is an invalid_request."""
+    return Refusal("invalid_request", description, reason)

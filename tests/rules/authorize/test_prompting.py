@@ -1,0 +1,143 @@
+"""What a request still needs: a login, another account, a consent, or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from authsvc.rules.authorize.claims_parameter import ClaimsRequest
+from authsvc.rules.authorize.prompting import Hint, Present, Step, next_step
+from authsvc.rules.authorize.request import AuthorizationRequest, Refusal
+from authsvc.rules.records import Client
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+HOUSE = Client(id="house", name="House", kind="public", first_party=True)
+PARTNER = Client(id="partner", name="Partner", kind="public")
+ASKED = AuthorizationRequest(
+    client_id="x",
+    redirect_uri="https://x.example/cb",
+    response_mode="query",
+    state=None,
+    scope=("openid", "email"),
+    code_challenge="c",
+    nonce=None,
+    prompt=frozenset(),
+    max_age=None,
+    resource=(),
+)
+HERE = Present(
+    subject="alice",
+    roles=("customer",),
+    auth_time=NOW - timedelta(minutes=10),
+    authenticated_for_this=False,
+    lifetime_seconds=3600,
+    allowed=(),
+    consented=False,
+    now=NOW,
+)
+
+
+def step(
+    client: Client = HOUSE,
+    present: Present | None = HERE,
+    *prompt: str,
+    max_age: int | None = None,
+    hint: Hint | None = None,
+    subject: str | None = None,
+) -> Step | str:
+    asked = replace(ASKED, prompt=frozenset(prompt), max_age=max_age, claims=ClaimsRequest(subject=subject))
+    verdict = next_step(asked, client, hint, present)
+    return verdict.error if isinstance(verdict, Refusal) else verdict
+
+
+FRESH = replace(HERE, authenticated_for_this=True, auth_time=NOW)
+
+
+@pytest.mark.parametrize(
+    ("present", "prompt", "expected"),
+    [
+        (None, (), Step.LOG_IN),
+        (None, ("none",), "login_required"),
+        (HERE, (), Step.GIVE_CODE),
+        (HERE, ("none",), Step.GIVE_CODE),
+        (HERE, ("login",), Step.LOG_IN),
+        (HERE, ("select_account",), Step.LOG_IN),
+        (FRESH, ("login",), Step.GIVE_CODE),
+        (FRESH, ("select_account",), Step.GIVE_CODE),
+        (HERE, ("consent",), Step.CONSENT),
+        (FRESH, ("login", "consent"), Step.CONSENT),
+        (replace(HERE, consented=True), ("consent",), Step.GIVE_CODE),
+    ],
+)
+def test_prompts(present: Present | None, prompt: tuple[str, ...], expected: Step | str) -> None:
+    assert step(HOUSE, present, *prompt) == expected
+
+
+@pytest.mark.parametrize(
+    ("max_age", "present", "expected"),
+    [(600, HERE, Step.GIVE_CODE), (599, HERE, Step.LOG_IN), (0, HERE, Step.LOG_IN), (0, FRESH, Step.GIVE_CODE)],
+)
+def test_max_age_asks_again_but_not_for_ever(max_age: int, present: Present, expected: Step) -> None:
+    assert step(HOUSE, present, max_age=max_age) == expected
+    if expected is Step.LOG_IN:
+        assert step(HOUSE, present, "none", max_age=max_age) == "login_required"
+
+
+def test_a_login_stands_as_long_as_this_client_lets_it() -> None:
+    assert step(HOUSE, replace(HERE, lifetime_seconds=601)) is Step.GIVE_CODE
+    assert step(HOUSE, replace(HERE, lifetime_seconds=600)) is Step.LOG_IN
+    assert step(HOUSE, replace(HERE, lifetime_seconds=600), "none") == "login_required"
+
+
+@pytest.mark.parametrize("way", ["hint", "claims"])
+def test_another_person_than_the_hinted_one(way: str) -> None:
+    bob: dict[str, object] = {"hint": Hint("bob")} if way == "hint" else {"subject": "bob"}
+    alice: dict[str, object] = {"hint": Hint("alice")} if way == "hint" else {"subject": "alice"}
+    assert step(HOUSE, HERE, **bob) is Step.LOG_IN  # type: ignore[arg-type]
+    assert step(HOUSE, HERE, "none", **bob) == "login_required"  # type: ignore[arg-type]
+    assert step(HOUSE, FRESH, **bob) == "login_required", "no loop"  # type: ignore[arg-type]
+    assert step(HOUSE, HERE, **alice) is Step.GIVE_CODE  # type: ignore[arg-type]
+
+
+def test_a_hint_that_is_not_ours_is_ignored_but_never_answered_silently() -> None:
+    assert step(HOUSE, HERE, hint=Hint(None)) is Step.GIVE_CODE
+    assert step(HOUSE, HERE, "none", hint=Hint(None)) == "login_required"
+
+
+def test_a_missing_role_turns_away() -> None:
+    bar = replace(HOUSE, required_role="bartender")
+    assert step(bar) is Step.TURN_AWAY
+    assert step(bar, HERE, "none") == "access_denied"
+    assert step(bar, replace(HERE, roles=("bartender",))) is Step.GIVE_CODE
+
+
+@pytest.mark.parametrize(
+    ("allowed", "expected"),
+    [
+        ((), Step.CONSENT),
+        (("openid",), Step.CONSENT),
+        (("openid", "email"), Step.GIVE_CODE),
+        (("email", "openid", "profile"), Step.GIVE_CODE),
+    ],
+)
+def test_a_third_party_needs_consent_for_all_that_it_asks(allowed: tuple[str, ...], expected: Step) -> None:
+    assert step(PARTNER, replace(HERE, allowed=allowed)) is expected
+    silent = step(PARTNER, replace(HERE, allowed=allowed), "none")
+    assert silent == ("consent_required" if expected is Step.CONSENT else expected)
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1/cb", "http://localhost:1/cb", "com.example:/cb"])
+def test_an_app_that_anybody_can_pose_as_is_consented_to_each_time(uri: str) -> None:
+    asked = replace(ASKED, redirect_uri=uri)
+    present = replace(HERE, allowed=("openid", "email"))
+    assert next_step(asked, PARTNER, None, present) is Step.CONSENT
+    assert next_step(asked, replace(PARTNER, kind="confidential"), None, present) is Step.GIVE_CODE
+    assert next_step(asked, PARTNER, None, replace(present, consented=True)) is Step.GIVE_CODE
+
+
+def test_single_claims_need_consent_as_their_scope_does() -> None:
+    asked = replace(ASKED, scope=("openid",), claims=ClaimsRequest(userinfo=("name",)))
+    assert next_step(asked, PARTNER, None, replace(HERE, allowed=("openid",))) is Step.CONSENT
+    assert next_step(asked, PARTNER, None, replace(HERE, allowed=("openid", "profile"))) is Step.GIVE_CODE

@@ -1,0 +1,243 @@
+"""The authorization request: where an answer may go, and what is refused with which error."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authsvc.rules.authorize.claims_parameter import ClaimsRequest, read_claims_request
+from authsvc.rules.authorize.request import (
+    Asked,
+    AuthorizationRequest,
+    Proved,
+    Refusal,
+    Unproved,
+    answer_parameters,
+    judge,
+    prove,
+    read_pairs,
+    redirect_location,
+)
+from authsvc.rules.records import Client
+from authsvc.rules.token.access_token import PASSWORD_ACR
+
+ISSUER = "https://auth.example"
+UNMET = "unmet_authentication_requirements"
+CLIENT = Client(
+    id="app",
+    name="App",
+    kind="public",
+    redirect_uris=("https://app.example/cb", "com.example.app:/cb"),
+    grant_types=frozenset({"authorization_code"}),
+    scopes=("openid", "email", "offline_access"),
+    audiences=("https://api.example",),
+)
+GOOD = {
+    "response_type": "code",
+    "client_id": "app",
+    "redirect_uri": "https://app.example/cb",
+    "scope": "openid",
+    "state": "s",
+    "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+    "code_challenge_method": "S256",
+}
+
+
+def judged(**changed: str | None) -> AuthorizationRequest | Refusal:
+    parameters = {name: value for name, value in {**GOOD, **changed}.items() if value is not None}
+    proved = prove(parameters, CLIENT)
+    assert isinstance(proved, Proved), proved
+    return judge(Asked(parameters), CLIENT, proved, issuer=ISSUER)
+
+
+def error(**changed: str | None) -> str:
+    verdict = judged(**changed)
+    assert isinstance(verdict, Refusal), verdict
+    return verdict.error
+
+
+def request(**changed: str | None) -> AuthorizationRequest:
+    verdict = judged(**changed)
+    assert isinstance(verdict, AuthorizationRequest), verdict
+    return verdict
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"response_type": None}, "invalid_request"),
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"response_type": "id_token"}, "unsupported_response_type"),
+        ({"response_type": "code id_token"}, "unsupported_response_type"),
+        ({"response_type": "none"}, "unsupported_response_type"),
+        ({"response_mode": "fragment"}, "invalid_request"),
+        ({"response_mode": "web_message"}, "invalid_request"),
+        ({"request": "e30.e30."}, "request_not_supported"),
+        ({"request_uri": "https://evil.example/r"}, "request_uri_not_supported"),
+        ({"registration": "{}"}, "registration_not_supported"),
+        ({"code_challenge": None}, "invalid_request"),
+        ({"code_challenge_method": None}, "invalid_request"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge_method": "s256"}, "invalid_request"),
+        ({"code_challenge": "a" * 42}, "invalid_request"),
+        ({"code_challenge": "a" * 44}, "invalid_request"),
+        ({"code_challenge": "a" * 42 + "="}, "invalid_request"),
+        ({"code_challenge": "a" * 42 + "\u0430"}, "invalid_request"),
+        ({"scope": "openid payments"}, "invalid_scope"),
+        ({"scope": "openid  email"}, "invalid_scope"),
+        ({"scope": 'openid "'}, "invalid_scope"),
+        ({"prompt": "none login"}, "invalid_request"),
+        ({"prompt": "create"}, "invalid_request"),
+        ({"max_age": "-1"}, "invalid_request"),
+        ({"max_age": "1.5"}, "invalid_request"),
+        ({"max_age": "\u0661"}, "invalid_request"),
+        ({"max_age": "9" * 10}, "invalid_request"),
+        ({"resource": "https://other.example"}, "invalid_target"),
+        ({"resource": "https://api.example https://other.example"}, "invalid_target"),
+        ({"resource": "https://api.example/"}, "invalid_target"),
+        ({"nonce": "n" * 1025}, "invalid_request"),
+        ({"nonce": "\u00e4" * 513}, "invalid_request"),
+        ({"login_hint": "n" * 1025}, "invalid_request"),
+        ({"claims": "["}, "invalid_request"),
+        ({"claims": "[" * 2000}, "invalid_request"),
+        ({"claims": '"x"'}, "invalid_request"),
+        ({"claims": '{"id_token": 1}'}, "invalid_request"),
+        ({"claims": '{"userinfo": {"email": true}}'}, "invalid_request"),
+        ({"claims": '{"id_token": {"sub": {"value": 7}}}'}, "invalid_request"),
+        ({"claims": '{"id_token": {"acr": {"essential": true, "value": "mfa"}}}'}, UNMET),
+        ({"claims": '{"id_token": {"acr": {"essential": true, "values": ["mfa"]}}}'}, UNMET),
+        ({"dpop_jkt": "short"}, "invalid_request"),
+        ({"redirect_uri": "com.example.app:/cb", "response_mode": "form_post"}, "invalid_request"),
+    ],
+)  # fmt: skip
+def test_a_request_that_cannot_be_served_is_refused_with_the_specified_error(
+    changed: dict[str, str | None], expected: str
+) -> None:
+    assert error(**changed) == expected
+
+
+def test_a_client_without_the_grant_may_not_ask_for_codes() -> None:
+    client = Client(id="x", name="X", kind="public", redirect_uris=("https://app.example/cb",), scopes=("openid",))
+    verdict = judge(Asked(GOOD), client, Proved("https://app.example/cb", "query", None), issuer=ISSUER)
+    assert isinstance(verdict, Refusal)
+    assert verdict.error == "unauthorized_client"
+
+
+def test_a_good_request_is_read_as_it_was_sent() -> None:
+    asked = request(
+        nonce="n\u00e4 +&",
+        prompt="login consent",
+        max_age="0",
+        resource="https://api.example https://auth.example",
+        login_hint="a@b",
+        ui_locales="de",
+        response_mode="form_post",
+    )
+    assert (asked.nonce, asked.prompt, asked.max_age) == ("n\u00e4 +&", {"login", "consent"}, 0)
+    assert asked.resource == ("https://api.example", "https://auth.example")
+    assert (asked.login_hint, asked.ui_locales, asked.response_mode) == ("a@b", "de", "form_post")
+
+
+def test_a_nonce_of_1024_bytes_is_taken() -> None:
+    assert request(nonce="n" * 1024).nonce == "n" * 1024
+    assert request(state="s" * 1024).state == "s" * 1024
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"redirect_uri": None}, "redirect_uri_missing"),
+        ({"redirect_uri": "https://app.example/cb/"}, "redirect_uri_not_registered"),
+        ({"state": "s" * 1025}, "state_too_long"),
+        ({"state": "\u00e4" * 513}, "state_too_long"),
+    ],
+)
+def test_what_proves_nothing_is_answered_to_nobody(changed: dict[str, str | None], reason: str) -> None:
+    parameters = {name: value for name, value in {**GOOD, **changed}.items() if value is not None}
+    assert prove(parameters, CLIENT) == Unproved(reason)
+    assert prove(GOOD, None) == Unproved("client_unknown")
+
+
+def test_an_error_for_an_unknown_mode_goes_into_the_query() -> None:
+    for mode in ("fragment", "jwt", "x"):
+        proved = prove({**GOOD, "response_mode": mode}, CLIENT)
+        assert isinstance(proved, Proved)
+        assert proved.response_mode == "query"
+    app = prove({**GOOD, "redirect_uri": "com.example.app:/cb", "response_mode": "form_post"}, CLIENT)
+    assert isinstance(app, Proved)
+    assert app.response_mode == "query"
+
+
+def test_a_parameter_may_be_sent_once_and_a_resource_several_times() -> None:
+    asked = read_pairs([*GOOD.items(), ("resource", "https://api.example"), ("resource", "https://auth.example")])
+    assert asked.repeated == ()
+    assert asked.parameters["resource"] == "https://api.example https://auth.example"
+    twice = read_pairs([*GOOD.items(), ("nonce", "a"), ("nonce", "a")])
+    assert twice.repeated == ("nonce",)
+    assert "nonce" not in twice.parameters
+    verdict = judge(twice, CLIENT, Proved("https://app.example/cb", "query", None), issuer=ISSUER)
+    assert isinstance(verdict, Refusal)
+    assert verdict.error == "invalid_request"
+
+
+def test_an_empty_or_unknown_parameter_is_as_if_omitted() -> None:
+    asked = read_pairs([("state", ""), ("state", "x"), ("utm_source", "a"), ("utm_source", "b"), ("nonce", "")])
+    assert asked == Asked({"state": "x"}, ())
+
+
+@given(st.text(), st.text())
+def test_the_answer_brings_state_back_as_it_came(state: str, code: str) -> None:
+    parameters = answer_parameters(ISSUER, state, code=code, error=None)
+    assert parameters == {"code": code, "state": state, "iss": ISSUER}
+    assert "state" not in answer_parameters(ISSUER, None, code=code)
+
+
+def test_the_answer_is_added_to_the_query_that_is_there() -> None:
+    assert redirect_location("https://a/cb", {"code": "x y"}) == "https://a/cb?code=x+y"
+    assert redirect_location("https://a/cb?a=1", {"code": "x"}) == "https://a/cb?a=1&code=x"
+    assert "\r" not in redirect_location("https://a/cb", {"state": "\r\nSet-Cookie: x"})
+
+
+# The claims parameter
+
+
+def read(value: object, registered: tuple[str, ...] = ("openid", "profile", "email")) -> ClaimsRequest | str:
+    return read_claims_request(json.dumps(value), registered)
+
+
+def test_single_claims_are_read_where_the_client_may_have_them() -> None:
+    asked = read({"id_token": {"email": None, "birthdate": None}, "userinfo": {"name": {"essential": True}}})
+    assert asked == ClaimsRequest(("email",), ("name",), None)
+    assert isinstance(asked, ClaimsRequest)
+    assert asked.scopes == ("email", "profile")
+    assert read({"userinfo": {"name": None}}, ("openid",)) == ClaimsRequest()
+    assert read({"id_token": None}) == ClaimsRequest()
+
+
+def test_the_person_may_be_named() -> None:
+    assert read({"id_token": {"sub": {"value": "abc"}}}) == ClaimsRequest(subject="abc")
+    same = {"id_token": {"sub": {"value": "abc"}}, "userinfo": {"sub": {"value": "abc"}}}
+    assert read(same) == ClaimsRequest(subject="abc")
+    assert (
+        read({"id_token": {"sub": {"value": "a"}}, "userinfo": {"sub": {"value": "b"}}}) == "claims_subject_malformed"
+    )
+
+
+def test_an_acr_that_we_reach_and_a_voluntary_one_are_no_obstacle() -> None:
+    assert read({"id_token": {"acr": {"essential": True, "values": [PASSWORD_ACR, "x"]}}}) == ClaimsRequest()
+    assert read({"id_token": {"acr": {"values": ["mfa"]}}}) == ClaimsRequest()
+    assert read({"id_token": {"acr": {"essential": True}}}) == ClaimsRequest()
+
+
+def _junk() -> st.SearchStrategy[object]:
+    leaf = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+    names = st.sampled_from(["id_token", "userinfo", "sub", "acr", "value", "values", "essential", "name", "x"])
+    return st.recursive(leaf, lambda inner: st.lists(inner) | st.dictionaries(names, inner), max_leaves=12)
+
+
+@given(_junk() | st.text())
+def test_whatever_stands_there_it_is_read_or_refused(value: object) -> None:
+    assert isinstance(read(value), ClaimsRequest | str)
