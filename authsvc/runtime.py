@@ -22,16 +22,16 @@ from authsvc.outgoing import Outgoing
 from authsvc.passwords import Passwords
 from authsvc.rules.records import Client
 from authsvc.settings import Settings
-from authsvc.store.clients import ClientMemory
+from authsvc.store.caller.attempts import Failures
+from authsvc.store.caller.clients import ClientMemory
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.failures import Failures
-from authsvc.store.feed import Feed
-from authsvc.store.grants import Turns
 from authsvc.store.postgres import Database, Deadlines
 from authsvc.store.redis import RedisStore
-from authsvc.store.revocation_set import RevocationSet
-from authsvc.store.status_indices import StatusIndices
-from authsvc.store.status_lists import ListMemory
+from authsvc.store.revocation.feed import Feed
+from authsvc.store.revocation.revocation_set import RevocationSet
+from authsvc.store.revocation.status_indices import StatusIndices
+from authsvc.store.revocation.status_lists import ListMemory
+from authsvc.store.token.grants import Turns
 
 LEASE_SECONDS = 30.0
 """How long Redis alone may answer for revocations after PostgreSQL was last heard."""

@@ -23,9 +23,10 @@ from authsvc.keys.master import MasterKeys
 from authsvc.rules.revocation.status_list import BLOCK, BLOCKS, CAPACITY, SLICE_SECONDS, encode, slice_end
 from authsvc.runtime import open_runtime
 from authsvc.settings import load
-from authsvc.store import migrate, status_lists
-from authsvc.store.revocations import Bearer, keys_of
-from authsvc.store.status_lists import Entry, Leased
+from authsvc.store import migrate
+from authsvc.store.revocation import status_lists
+from authsvc.store.revocation.revocations import Bearer, keys_of
+from authsvc.store.revocation.status_lists import Entry, Leased
 
 WRITINGS = SLICE_SECONDS * 2
 REVOKE = (

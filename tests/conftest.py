@@ -27,7 +27,9 @@ from authsvc.keys.master import MasterKeys
 from authsvc.rules.records import Client
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
-from authsvc.store import clients, migrate, users
+from authsvc.store import migrate
+from authsvc.store.account import users
+from authsvc.store.caller import clients
 from tests.npm import installed
 from tests.replicas import Replicas
 

@@ -24,7 +24,7 @@ from typing import Any, Self
 import asyncpg
 
 from authsvc.rules.records import Client
-from authsvc.store import clients
+from authsvc.store.caller import clients
 from tests.faultproxy import FaultProxy
 from tests.fleet_member import MOST_BYTES
 from tests.replicas import Replica, Replicas

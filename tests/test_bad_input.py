@@ -22,7 +22,7 @@ from authsvc.app import table
 from authsvc.dev.servers import Servers
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.records import Client
-from authsvc.store import clients
+from authsvc.store.caller import clients
 from tests.shared import BACKEND, Service, bearer, service
 
 pytestmark = pytest.mark.usefixtures("nothing_changes")

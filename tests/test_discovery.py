@@ -18,7 +18,7 @@ from authsvc.dev.servers import Servers
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.records import Client
 from authsvc.rules.token import exchange
-from authsvc.store import clients
+from authsvc.store.caller import clients
 from tests.openid import devices
 from tests.openid.steps import Pkce, code_for, redeem
 from tests.security.test_client_authentication import KEYS, SIGNER

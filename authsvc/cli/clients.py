@@ -52,7 +52,7 @@ def list_clients(as_json: bool) -> None:
       authsvc clients list --json | jq -r '.[].id'
     """
     from authsvc.cli.running import operate
-    from authsvc.store import clients
+    from authsvc.store.caller import clients
 
     found = operate(lambda runtime: clients.everyone(runtime.db))
     if as_json:

@@ -194,13 +194,14 @@ async def _furnish(settings: Settings) -> None:
     from authsvc.dev.demo import add_demo_data
     from authsvc.flows import manage_keys
     from authsvc.keys.phases import signer
-    from authsvc.store import health, keys, migrate
+    from authsvc.store import health, migrate
+    from authsvc.store.keys import signing_keys
     from authsvc.store.postgres import OF_COMMANDS
 
     runtime = open_with(settings, OF_COMMANDS)
     try:
         await migrate.migrate(runtime.db)
-        if signer(await keys.everything(runtime.db), await health.now(runtime.db)) is None:
+        if signer(await signing_keys.everything(runtime.db), await health.now(runtime.db)) is None:
             await manage_keys.generate(runtime, actor())
         await add_demo_data(runtime, actor())
     finally:

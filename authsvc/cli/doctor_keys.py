@@ -17,12 +17,13 @@ from authsvc.keys.reseal import kids_under
 from authsvc.keys.seal import SealError
 from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
-from authsvc.store import clients, keys
+from authsvc.store.caller import clients
+from authsvc.store.keys import signing_keys
 
 
 async def examine_keys(runtime: Runtime, now: datetime) -> list[Finding]:
     """Raises StoreUnavailable."""
-    rows = await keys.everything(runtime.db)
+    rows = await signing_keys.everything(runtime.db)
     try:
         runtime.keyring.load(rows, now, runtime.settings.jwks_max_age)
     except SealError as error:

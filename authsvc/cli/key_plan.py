@@ -40,13 +40,13 @@ def plan(span: str | None, as_json: bool) -> None:
     from authsvc.cli.running import operate
     from authsvc.flows.manage_keys import policy_in_force
     from authsvc.keys.forecast import forecast, horizon
-    from authsvc.store import keys
+    from authsvc.store.keys import signing_keys
 
     ahead = None if span is None else _read(span)
 
     async def work(runtime: Runtime) -> Forecast:
         policy, now = await policy_in_force(runtime), runtime.clock.now()
-        rows = await keys.everything(runtime.db)
+        rows = await signing_keys.everything(runtime.db)
         return forecast(rows, now, policy, runtime.key_life.algorithms, now + (ahead or horizon(policy)))
 
     found = operate(work)

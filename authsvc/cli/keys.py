@@ -73,10 +73,10 @@ def list_keys(as_json: bool) -> None:
     """
     from authsvc.cli.running import operate
     from authsvc.keys.phases import phase_of
-    from authsvc.store import keys
+    from authsvc.store.keys import signing_keys
 
     async def work(runtime: Runtime) -> tuple[list[SigningKey], datetime]:
-        return await keys.everything(runtime.db), runtime.clock.now()
+        return await signing_keys.everything(runtime.db), runtime.clock.now()
 
     rows, now = operate(work)
     if as_json:
@@ -276,13 +276,13 @@ def export_public(kid: str | None, as_pem: bool, as_jwk: bool) -> None:
     from authsvc.cli.running import operate
     from authsvc.jose import jwk
     from authsvc.keys import phases
-    from authsvc.store import keys
+    from authsvc.store.keys import signing_keys
 
     if as_pem and as_jwk:
         raise click.UsageError("give --pem or --jwk, not both")
 
     async def work(runtime: Runtime) -> list[SigningKey]:
-        rows = await keys.everything(runtime.db)
+        rows = await signing_keys.everything(runtime.db)
         if kid is not None:
             return [row for row in rows if row.kid == kid]
         return phases.published(rows, runtime.clock.now())

@@ -40,7 +40,7 @@ def list_sessions(email: str | None, everything: bool, limit: int, as_json: bool
       authsvc sessions list --user ann@example.com --all --json
     """
     from authsvc.cli.running import operate
-    from authsvc.store import sessions
+    from authsvc.store.session import sessions
 
     async def work(runtime: Runtime) -> tuple[list[Any], datetime]:
         user_id = (await person(runtime, email)).id if email else None
@@ -114,7 +114,7 @@ def end(session_id: UUID | None, email: str | None, as_json: bool) -> None:
 
 async def person(runtime: Runtime, email: str) -> User:
     """Raises Refused where nobody has this address."""
-    from authsvc.store import users
+    from authsvc.store.account import users
 
     user = await users.by_email(runtime.db, users.normal_email(email))
     if user is None:

@@ -13,7 +13,7 @@ from argon2 import Type, extract_parameters
 from argon2.exceptions import InvalidHashError
 
 from authsvc.flows.manage_users import Person
-from authsvc.store.users import normal_email
+from authsvc.store.account.users import normal_email
 
 COLUMNS = ("email", "name", "roles", "password_hash")
 MAX_EMAIL = 320

@@ -53,7 +53,7 @@ def add(email: str, name: str, roles: tuple[str, ...], password_stdin: bool, no_
     from authsvc.cli.secret_input import ask_password
     from authsvc.cli.user_file import email_problem, role_problem
     from authsvc.flows import manage_users
-    from authsvc.store.users import normal_email
+    from authsvc.store.account.users import normal_email
 
     if no_password and password_stdin:
         raise click.UsageError("give --no-password or --password-stdin, not both")
@@ -158,7 +158,7 @@ def set_password(email: str, password_stdin: bool, as_json: bool) -> None:
     from authsvc.cli.running import actor, operate, warm_redis
     from authsvc.cli.secret_input import ask_password
     from authsvc.flows import manage_users
-    from authsvc.store.users import normal_email
+    from authsvc.store.account.users import normal_email
 
     password = ask_password(from_stdin=password_stdin)
 
@@ -182,7 +182,7 @@ def disable(email: str, as_json: bool) -> None:
     """
     from authsvc.cli.running import actor, operate, warm_redis
     from authsvc.flows import manage_users
-    from authsvc.store.users import normal_email
+    from authsvc.store.account.users import normal_email
 
     async def work(runtime: Runtime) -> int | None:
         await warm_redis(runtime)
@@ -216,7 +216,7 @@ def enable(email: str, as_json: bool) -> None:
     """
     from authsvc.cli.running import actor, operate
     from authsvc.flows import manage_users
-    from authsvc.store.users import normal_email
+    from authsvc.store.account.users import normal_email
 
     if not operate(lambda runtime: manage_users.enable(runtime, actor(), normal_email(email))):
         raise _nobody(email)
@@ -239,7 +239,7 @@ def list_users(search: str, limit: int, as_json: bool) -> None:
       authsvc users list --json --limit 100000 | jq length
     """
     from authsvc.cli.running import operate
-    from authsvc.store import users
+    from authsvc.store.account import users
 
     rows = operate(lambda runtime: users.search(runtime.db, text=search, limit=limit))
     if as_json:

@@ -7,7 +7,9 @@ from typing import Any
 
 from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
-from authsvc.store import audit, clients, users
+from authsvc.store import audit
+from authsvc.store.account import users
+from authsvc.store.caller import clients
 
 PASSWORD = "password"  # noqa: S105 - known to everybody, for loopback only
 BACKEND_SECRET = "backend-secret"  # noqa: S105 - likewise

@@ -14,10 +14,12 @@ from authsvc.flows.acknowledge import acknowledge, spread
 from authsvc.flows.browser_login import browser_session
 from authsvc.rules.errors import NotFoundError, Rejected
 from authsvc.runtime import Runtime
-from authsvc.store import accounts, audit, sessions
-from authsvc.store.accounts import App, Listed
-from authsvc.store.browser_sessions import BrowserSession
-from authsvc.store.revocations import Revocation
+from authsvc.store import audit
+from authsvc.store.account import sessions_and_apps
+from authsvc.store.account.sessions_and_apps import App, Listed
+from authsvc.store.revocation.revocations import Revocation
+from authsvc.store.session import sessions
+from authsvc.store.session.browser_sessions import BrowserSession
 
 Owner = BrowserSession
 """The person of an account, by the session of the browser."""
@@ -52,10 +54,10 @@ class Overview:
 async def overview(runtime: Runtime, cookie: str | None, page: int) -> Overview:
     """Raises LoginNeeded, StoreUnavailable."""
     session = await person(runtime, cookie)
-    found, total = await accounts.sessions(
+    found, total = await sessions_and_apps.sessions(
         runtime.db, session.user.id, current=session.id, offset=(page - 1) * PAGE, limit=PAGE
     )
-    apps = await accounts.apps(runtime.db, session.user.id)
+    apps = await sessions_and_apps.apps(runtime.db, session.user.id)
     return Overview(session, found, total, page, apps)
 
 
@@ -100,7 +102,7 @@ async def revoke_app(runtime: Runtime, cookie: str | None, client_id: str) -> Br
     Raises LoginNeeded, StoreUnavailable.
     """
     session = await person(runtime, cookie)
-    revoked = await accounts.revoke_app(runtime.db, session.user.id, client_id)
+    revoked = await sessions_and_apps.revoke_app(runtime.db, session.user.id, client_id)
     now = int(runtime.clock.seconds())
     rows = [Revocation("grant", f"{ended}:{client_id}", now, revoked.keep_seconds) for ended in revoked.sessions]
     await spread(runtime, rows, revoked.epoch)

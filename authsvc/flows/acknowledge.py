@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 from authsvc import metrics
 from authsvc.runtime import Runtime
-from authsvc.store import revocations
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.revocations import Revocation
-from authsvc.store.sessions import Ended
+from authsvc.store.revocation import revocations
+from authsvc.store.revocation.revocations import Revocation
+from authsvc.store.session.sessions import Ended
 
 REDIS_TRY_SECONDS = 0.05
 LONGEST_SYNC_SECONDS = 1.0

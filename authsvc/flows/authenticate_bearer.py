@@ -11,7 +11,7 @@ from authsvc.jose.verify import Invalid, VerifiedClaims
 from authsvc.rules.errors import BearerRejected, Rejected, Unavailable
 from authsvc.rules.token.access_token import ACCESS_TOKEN_TYPE
 from authsvc.runtime import Runtime
-from authsvc.store.revocations import Bearer, Source
+from authsvc.store.revocation.revocations import Bearer, Source
 
 KEYS_FRESH_SECONDS = 3.0
 INVALID = "The access token is invalid, expired or revoked."

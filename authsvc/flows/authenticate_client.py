@@ -19,8 +19,8 @@ from authsvc.rules.caller.client_authentication import Malformed, Presented, rea
 from authsvc.rules.errors import InvalidClientError, InvalidRequestError, Rejected, TooMany
 from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
-from authsvc.store.assertions import spend
-from authsvc.store.failures import Bucket
+from authsvc.store.caller.attempts import Bucket
+from authsvc.store.caller.replay import spend
 
 _NETWORK_FACTOR = 10
 _BLOCKED_PAIRS = 100_000

@@ -13,8 +13,8 @@ from authsvc.rules.errors import AccessDeniedError, InvalidCredentialsError, Rej
 from authsvc.rules.login import device_cookie
 from authsvc.rules.records import Client, User
 from authsvc.runtime import Runtime
-from authsvc.store import users
-from authsvc.store.failures import Bucket
+from authsvc.store.account import users
+from authsvc.store.caller.attempts import Bucket
 
 MAX_DEVICE_INFO = 120
 MAX_USER_AGENT = 512

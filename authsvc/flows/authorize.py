@@ -28,8 +28,9 @@ from authsvc.rules.records import Client, User
 from authsvc.rules.token.access_token import audience_of
 from authsvc.rules.token.id_token import ID_TOKEN_TYPE
 from authsvc.runtime import Runtime
-from authsvc.store import browser_sessions, codes
-from authsvc.store.browser_sessions import BrowserSession
+from authsvc.store.authorize import codes
+from authsvc.store.session import browser_sessions
+from authsvc.store.session.browser_sessions import BrowserSession
 
 _HINT_LEEWAY_SECONDS = 10 * 365 * 86_400
 """An expired id_token_hint is as good as a fresh one (Core section 3.1.2.1)."""

@@ -22,8 +22,8 @@ from authsvc.rules.records import Client
 from authsvc.rules.scope import narrow, parse_scope
 from authsvc.rules.token.access_token import audience_of
 from authsvc.runtime import Runtime
-from authsvc.store import device_requests
-from authsvc.store.failures import Bucket
+from authsvc.store.caller.attempts import Bucket
+from authsvc.store.device import requests
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
 USER_CODE_KEY = "device user code"
@@ -69,7 +69,7 @@ async def authorize_device(
     for _ in range(_TRIES):
         code = DeviceCode(runtime.master.current_id, UUID(bytes=runtime.entropy(16)), runtime.entropy(16))
         shown = user_code(runtime.entropy(16))
-        if await device_requests.ask(
+        if await requests.ask(
             runtime.db,
             request_id=code.request_id,
             client_id=client.id,
@@ -87,8 +87,8 @@ async def authorize_device(
             return Asked(
                 encode(code, key, client.id),
                 shown_user_code(shown),
-                device_requests.CODE_SECONDS,
-                device_requests.INTERVAL_SECONDS,
+                requests.CODE_SECONDS,
+                requests.INTERVAL_SECONDS,
             )
     raise Unavailable("user_codes_taken")
 

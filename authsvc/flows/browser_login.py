@@ -27,8 +27,8 @@ from authsvc.flows.authenticate_person import (
 from authsvc.flows.interaction import cookie_digest
 from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
-from authsvc.store import browser_sessions, sessions
-from authsvc.store.browser_sessions import BrowserSession
+from authsvc.store.session import browser_sessions, sessions
+from authsvc.store.session.browser_sessions import BrowserSession
 
 
 @dataclass(frozen=True, slots=True)

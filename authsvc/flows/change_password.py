@@ -14,9 +14,11 @@ from authsvc.flows.acknowledge import acknowledge
 from authsvc.flows.authenticate_person import AMR, Attempt, Authenticated, authenticate_person, refused
 from authsvc.flows.interaction import cookie_digest
 from authsvc.runtime import Runtime
-from authsvc.store import audit, browser_sessions, sessions, users
-from authsvc.store.browser_sessions import BrowserSession
-from authsvc.store.sessions import Ended
+from authsvc.store import audit
+from authsvc.store.account import users
+from authsvc.store.session import browser_sessions, sessions
+from authsvc.store.session.browser_sessions import BrowserSession
+from authsvc.store.session.sessions import Ended
 
 SECONDS = 5.0
 

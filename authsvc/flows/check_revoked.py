@@ -5,10 +5,10 @@ from __future__ import annotations
 from time import monotonic
 
 from authsvc.runtime import Runtime
-from authsvc.store import revocations
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.revocation_set import Answer
-from authsvc.store.revocations import Bearer
+from authsvc.store.revocation import revocations
+from authsvc.store.revocation.revocation_set import Answer
+from authsvc.store.revocation.revocations import Bearer
 
 LIVE_SECONDS = 0.5
 """How long PostgreSQL's "live" is remembered: half of the second in which a revocation must be known everywhere."""

@@ -17,10 +17,11 @@ from authsvc.rules.device.codes import normal_user_code, shown_user_code, user_c
 from authsvc.rules.errors import TooMany
 from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
-from authsvc.store import audit, device_requests
-from authsvc.store.browser_sessions import BrowserSession
-from authsvc.store.device_requests import DeviceRequest
-from authsvc.store.failures import Bucket
+from authsvc.store import audit
+from authsvc.store.caller.attempts import Bucket
+from authsvc.store.device import requests
+from authsvc.store.device.requests import DeviceRequest
+from authsvc.store.session.browser_sessions import BrowserSession
 
 CONFIRM_SECONDS = 600
 NETWORK_FACTOR = 10
@@ -64,7 +65,7 @@ async def find(
         metrics.rate_limited.labels("user_code").inc()
         raise TooMany("user_code_failures", retry_after=wait)
     try:
-        request = await device_requests.waiting(runtime.db, _digests(runtime, code))
+        request = await requests.waiting(runtime.db, _digests(runtime, code))
         client = await runtime.clients.get(request.client_id) if request else None
     except BaseException:
         await runtime.failures.give_back(buckets, attempt)
@@ -92,7 +93,7 @@ async def decide(runtime: Runtime, session: BrowserSession, box: str, *, allow: 
     late = session.now.timestamp() - shown_at > CONFIRM_SECONDS
     if late or session_id != str(session.id) or client is None or (allow and not _may(session, client)):
         return None
-    state = await device_requests.decide(
+    state = await requests.decide(
         runtime.db, UUID(request_id), allow=allow, user_id=session.user.id, session_id=session.id
     )
     if state is None:

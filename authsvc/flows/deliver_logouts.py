@@ -20,9 +20,10 @@ from authsvc.rules.ending.logout_token import LOGOUT_TOKEN_TYPE, is_final, logou
 from authsvc.rules.errors import Unavailable
 from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
-from authsvc.store import audit, outbox
+from authsvc.store import audit
+from authsvc.store.ending import outbox
+from authsvc.store.ending.outbox import Due
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.outbox import Due
 from authsvc.tasks import end_tasks
 
 POLL_SECONDS = 0.5

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from authsvc.flows.acknowledge import acknowledge
 from authsvc.runtime import Runtime
-from authsvc.store import audit, sessions
+from authsvc.store import audit
+from authsvc.store.session import sessions
 
 REASON = "operator"
 

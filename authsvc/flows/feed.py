@@ -18,12 +18,12 @@ from authsvc.keys.ring import KeyringEmpty
 from authsvc.logs import get_logger
 from authsvc.rules.errors import BearerRejected, Unavailable
 from authsvc.runtime import Runtime
-from authsvc.store import feed as store
-from authsvc.store import revocations
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.feed import Feed, Reading
-from authsvc.store.feed import Subscriber as Subscriber
-from authsvc.store.feed_log import Log, document, entry, event, heartbeat, judge_resume, snapshot_event
+from authsvc.store.revocation import feed as store
+from authsvc.store.revocation import revocations
+from authsvc.store.revocation.feed import Feed, Reading
+from authsvc.store.revocation.feed import Subscriber as Subscriber
+from authsvc.store.revocation.feed_log import Log, document, entry, event, heartbeat, judge_resume, snapshot_event
 from authsvc.tasks import end_tasks
 
 LEAST_PAUSE_SECONDS = 0.02

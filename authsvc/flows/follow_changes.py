@@ -18,9 +18,12 @@ from authsvc.keys.phases import Phase, phases_at, signer
 from authsvc.keys.reseal import kids_under
 from authsvc.logs import get_logger
 from authsvc.runtime import Runtime
-from authsvc.store import keys, migrate, revocations, users
+from authsvc.store import migrate
+from authsvc.store.account import users
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.revocations import State
+from authsvc.store.keys import signing_keys
+from authsvc.store.revocation import revocations
+from authsvc.store.revocation.revocations import State
 
 RETRY_SECONDS = 0.2
 SPARE_SECONDS = 600
@@ -98,7 +101,7 @@ async def _follow_in_redis(runtime: Runtime, state: State, epoch_in_redis: str |
 
 async def load_keys(runtime: Runtime) -> None:
     """Read the signing keys again, and keep a snapshot of the public ones for a start without PostgreSQL."""
-    rows = await keys.everything(runtime.db)
+    rows = await signing_keys.everything(runtime.db)
     runtime.keyring.load(rows, runtime.clock.now(), runtime.settings.jwks_max_age)
     runtime.following.keys = tuple(rows)
     runtime.following.master_ids = frozenset(kids_under(rows, runtime.clock.now()))

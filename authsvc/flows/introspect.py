@@ -13,7 +13,7 @@ from authsvc.rules.records import Client
 from authsvc.rules.token.refresh import Repeat, Rotate, Supersede, judge_refresh
 from authsvc.rules.token.refresh_token import LENGTH, decode
 from authsvc.runtime import Runtime
-from authsvc.store import grants
+from authsvc.store.token import grants
 
 INACTIVE: dict[str, Any] = {"active": False}
 INTROSPECTION_TYPE = "token-introspection+jwt"

@@ -25,7 +25,7 @@ from authsvc.rules.records import Client, User
 from authsvc.rules.token.access_token import audience_of
 from authsvc.rules.token.refresh_token import RefreshToken
 from authsvc.runtime import Runtime
-from authsvc.store import sessions
+from authsvc.store.session import sessions
 
 
 @dataclass(frozen=True, slots=True)

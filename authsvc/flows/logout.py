@@ -11,7 +11,8 @@ from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.records import Client
 from authsvc.rules.token.refresh_token import decode
 from authsvc.runtime import Runtime
-from authsvc.store import grants, sessions
+from authsvc.store.session import sessions
+from authsvc.store.token import grants
 
 
 async def logout_by_refresh_token(runtime: Runtime, client: Client, refresh_token: str, *, dpop_jkt: str = "") -> str:

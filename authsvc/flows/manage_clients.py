@@ -14,8 +14,11 @@ from authsvc.keys.phases import signer
 from authsvc.keys.plans import Refused
 from authsvc.rules.records import Client, Digest
 from authsvc.runtime import Runtime
-from authsvc.store import audit, clients, keys, registrations
-from authsvc.store.revocations import Revocation
+from authsvc.store import audit
+from authsvc.store.caller import clients
+from authsvc.store.keys import signing_keys
+from authsvc.store.operator import registration_tokens
+from authsvc.store.revocation.revocations import Revocation
 
 MOST_SECRETS = 2
 
@@ -50,7 +53,7 @@ def not_in_policy(runtime: Runtime, client: Client) -> Refused | None:
 
 async def without_key(runtime: Runtime, client: Client) -> tuple[str, ...]:
     """Algorithms of a client with which no key signs now. Raises StoreUnavailable."""
-    rows, now = await keys.everything(runtime.db), runtime.clock.now()
+    rows, now = await signing_keys.everything(runtime.db), runtime.clock.now()
     return tuple(alg for alg in algorithms_of(client) if signer(rows, now, alg) is None)
 
 
@@ -148,7 +151,7 @@ async def add_registration_token(
     token = urlsafe_b64encode(runtime.entropy(32)).decode("ascii").rstrip("=")
     async with runtime.db.transaction(seconds=10) as connection:
         digest = sha256(token.encode()).digest()
-        expires_at = await registrations.add_token(
+        expires_at = await registration_tokens.add_token(
             connection, digest, uses=uses, seconds=seconds, note=note, created_by=actor
         )
         await audit.record(connection, "registration_token_made", actor, uses=uses, seconds=seconds, note=note)

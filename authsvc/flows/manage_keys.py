@@ -33,9 +33,10 @@ from authsvc.keys.records import SigningKey
 from authsvc.keys.seal import seal
 from authsvc.keys.steps import KeepLonger, plan_step
 from authsvc.runtime import Runtime, key_surroundings
-from authsvc.store import audit, keys
-from authsvc.store.clients import longest_token
+from authsvc.store import audit
+from authsvc.store.caller.clients import longest_token
 from authsvc.store.errors import StoreUnavailable
+from authsvc.store.keys import signing_keys
 from authsvc.store.postgres import Connection
 
 
@@ -63,8 +64,8 @@ async def generate(runtime: Runtime, actor: str, alg: str = DEFAULT_ALG) -> Gene
     private = new_key(runtime, alg)
     policy = await policy_in_force(runtime)
     async with runtime.db.transaction(seconds=10) as connection:
-        now = await keys.lock(connection)
-        rows = await keys.everything(connection)
+        now = await signing_keys.lock(connection)
+        rows = await signing_keys.everything(connection)
         if refused := _no_line(runtime, rows, now, alg) or crowded(rows, now, policy):
             return refused
         return await _announce(runtime, connection, rows, plan_generate(rows, now, policy, alg), actor, private)
@@ -72,13 +73,13 @@ async def generate(runtime: Runtime, actor: str, alg: str = DEFAULT_ALG) -> Gene
 
 async def generate_first(runtime: Runtime, actor: str) -> Generated | None:
     """Make the first key of an installation. None where there is one: set-ups may run again and again."""
-    if await keys.everything(runtime.db):
+    if await signing_keys.everything(runtime.db):
         return None
     private = new_key(runtime, DEFAULT_ALG)
     policy = await policy_in_force(runtime)
     async with runtime.db.transaction(seconds=10) as connection:
-        now = await keys.lock(connection)
-        rows = await keys.everything(connection)
+        now = await signing_keys.lock(connection)
+        rows = await signing_keys.everything(connection)
         if rows:
             return None
         return await _announce(runtime, connection, rows, plan_generate(rows, now, policy), actor, private)
@@ -89,8 +90,8 @@ async def take_over(runtime: Runtime, actor: str, private: PrivateKey, alg: str 
     kid = jwk.public_jwk(private.public_key(), alg)["kid"]
     policy = await policy_in_force(runtime)
     async with runtime.db.transaction(seconds=10) as connection:
-        now = await keys.lock(connection)
-        rows = await keys.everything(connection)
+        now = await signing_keys.lock(connection)
+        rows = await signing_keys.everything(connection)
         if any(row.kid == kid for row in rows):
             return Refused(f"key {kid} is here already: `authsvc keys list` shows it")
         if refused := _no_line(runtime, rows, now, alg) or crowded(rows, now, policy):
@@ -105,8 +106,8 @@ async def rotate(
     private = new_key(runtime, alg)
     policy = await policy_in_force(runtime)
     async with runtime.db.transaction(seconds=10) as connection:
-        now = await keys.lock(connection)
-        rows = await keys.everything(connection)
+        now = await signing_keys.lock(connection)
+        rows = await signing_keys.everything(connection)
         if refused := _no_line(runtime, rows, now, alg):
             return refused
         plan = plan_rotate(rows, now, policy, at_once, alg)
@@ -121,12 +122,12 @@ async def rotate(
 async def withdraw(runtime: Runtime, actor: str, kid: str) -> WithdrawPlan | Refused:
     """A leaked key: out of the JWKS, and nothing that it signed is believed from the next reading on."""
     async with runtime.db.transaction(seconds=10) as connection:
-        now = await keys.lock(connection)
-        rows = await keys.everything(connection)
+        now = await signing_keys.lock(connection)
+        rows = await signing_keys.everything(connection)
         plan = plan_withdraw(rows, now, kid)
         if isinstance(plan, WithdrawPlan):
             await _apply(connection, rows, plan)
-            await keys.note_withdrawal(connection, kid)
+            await signing_keys.note_withdrawal(connection, kid)
             await audit.record(connection, "key_withdrawn", actor, kid=kid, successor=plan.successor)
     with suppress(StoreUnavailable):  # they would read it within a second all the same
         await runtime.revocation_set.hint()
@@ -139,10 +140,10 @@ async def step(runtime: Runtime, policy: KeyPolicy, actor: str) -> Generated | K
     Raises StoreUnavailable.
     """
     async with runtime.db.transaction(seconds=10) as connection:
-        now = await keys.try_lock(connection)
+        now = await signing_keys.try_lock(connection)
         if now is None:
             return None
-        rows = await keys.everything(connection)
+        rows = await signing_keys.everything(connection)
         plan = plan_step(rows, now, policy, runtime.key_life.algorithms)
         if isinstance(plan, GeneratePlan):
             private = await asyncio.to_thread(new_key, runtime, plan.alg)
@@ -184,7 +185,7 @@ async def _announce(
         drop_after=plan.drop_after,
     )
     await _apply(connection, rows, plan)
-    await keys.save(connection, key)
+    await signing_keys.save(connection, key)
     replaced = plan.changes[0].kid if plan.changes else None
     await audit.record(connection, "key_announced", actor, kid=key.kid, signs_from=key.signs_from.isoformat())
     return Generated(key.kid, key.signs_from, replaced)
@@ -195,4 +196,4 @@ async def _apply(
 ) -> None:
     for row in apply_changes(rows, plan.changes):
         if row not in rows:
-            await keys.save(connection, row)
+            await signing_keys.save(connection, row)

@@ -11,7 +11,9 @@ from uuid import UUID
 
 from authsvc.flows.acknowledge import acknowledge
 from authsvc.runtime import Runtime
-from authsvc.store import audit, sessions, users
+from authsvc.store import audit
+from authsvc.store.account import users
+from authsvc.store.session import sessions
 
 BATCH = 2000
 IMPORT_SECONDS = 1800.0

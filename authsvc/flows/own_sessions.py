@@ -10,7 +10,7 @@ from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.errors import NotFoundError, Rejected
 from authsvc.rules.records import Session
 from authsvc.runtime import Runtime
-from authsvc.store import sessions
+from authsvc.store.session import sessions
 
 
 async def list_own(runtime: Runtime, claims: VerifiedClaims) -> list[Session]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.errors import BearerRejected
 from authsvc.runtime import Runtime
-from authsvc.store import users
+from authsvc.store.account import users
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 

@@ -7,7 +7,7 @@ from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.errors import BearerRejected
 from authsvc.rules.records import User
 from authsvc.runtime import Runtime
-from authsvc.store import users
+from authsvc.store.account import users
 
 
 async def profile(runtime: Runtime, claims: VerifiedClaims) -> User:

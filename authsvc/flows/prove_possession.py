@@ -8,7 +8,7 @@ from authsvc.jose.proof import Unproved, verify_proof
 from authsvc.rules.caller.dpop import Genuine, NonceNeeded, Wanted, judge_proof, make_nonce
 from authsvc.rules.errors import InvalidDpopProofError, Rejected, UseDpopNonceError
 from authsvc.runtime import Runtime
-from authsvc.store.assertions import spend
+from authsvc.store.caller.replay import spend
 
 _WRONG = "The DPoP proof is invalid."
 

@@ -16,8 +16,8 @@ from authsvc.rules.authorize.request_uri import PREFIX
 from authsvc.rules.errors import InvalidDpopProofError, InvalidRequestError, Rejected, RequestRefusedError
 from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
-from authsvc.store import pushed_requests
-from authsvc.store.assertions import spend
+from authsvc.store.authorize import pushed_requests
+from authsvc.store.caller.replay import spend
 
 REQUEST_SECONDS = 60
 

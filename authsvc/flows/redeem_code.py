@@ -23,9 +23,11 @@ from authsvc.rules.records import Client
 from authsvc.rules.token.id_token import claims_about
 from authsvc.rules.token.refresh_token import RefreshToken
 from authsvc.runtime import Runtime
-from authsvc.store import audit, codes, sessions
-from authsvc.store.codes import Redeemed
+from authsvc.store import audit
+from authsvc.store.authorize import codes
+from authsvc.store.authorize.codes import Redeemed
 from authsvc.store.errors import StoreUnavailable
+from authsvc.store.session import sessions
 
 GRANT_TYPE = "authorization_code"
 _UNSURE_SECONDS = 60

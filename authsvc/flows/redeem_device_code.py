@@ -29,8 +29,8 @@ from authsvc.rules.errors import (
 from authsvc.rules.records import Client
 from authsvc.rules.token.refresh_token import RefreshToken
 from authsvc.runtime import Runtime
-from authsvc.store import device_requests
-from authsvc.store.device_requests import Begun
+from authsvc.store.device import requests
+from authsvc.store.device.requests import Begun
 
 _WORN = "The device code is invalid or already used."
 _REFUSALS: dict[str, tuple[type[OAuth2Error], str]] = {
@@ -63,7 +63,7 @@ async def redeem_device_code(runtime: Runtime, client: Client, form: Mapping[str
     first = RefreshToken(runtime.master.current_id, grant_id, 0, runtime.entropy(16))
     # One poll of a request at a time in a worker: a burst must not hold every connection while it waits for the row.
     poll = partial(
-        device_requests.poll,
+        requests.poll,
         runtime.db,
         code.request_id,
         code.secret_hash,

@@ -25,7 +25,9 @@ from authsvc.rules.records import Client, Refreshed
 from authsvc.rules.scope import narrow, parse_scope
 from authsvc.rules.token.refresh_token import RefreshToken, decode
 from authsvc.runtime import Runtime
-from authsvc.store import audit, grants, sessions
+from authsvc.store import audit
+from authsvc.store.session import sessions
+from authsvc.store.token import grants
 
 GRANT_TYPE = "refresh_token"
 _ACCEPTED = frozenset({"rotate", "recover", "repeat", "supersede"})

@@ -22,7 +22,9 @@ from authsvc.rules.clients.registration import Metadata, Refused, client_of, jud
 from authsvc.rules.errors import BearerRejected, MetadataRefusedError, Rejected
 from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
-from authsvc.store import audit, clients, registrations
+from authsvc.store import audit
+from authsvc.store.caller import clients
+from authsvc.store.operator import registration_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ async def admit(runtime: Runtime, token: str, *, network: str) -> None:
     """Whether an initial access token is one. Raises BearerRejected, TooMany, StoreUnavailable."""
     pair = f"/register {network}"
     refuse_blocked(runtime, pair)
-    if not await registrations.is_good(runtime.db, _digest(token)):
+    if not await registration_tokens.is_good(runtime.db, _digest(token)):
         await count_failure(runtime, pair, network)
         raise _not_admitted("initial_access_token_unknown")
 
@@ -53,11 +55,11 @@ async def register_client(runtime: Runtime, token: str, members: Mapping[str, An
     fresh = new_client(client_id, _digest(access_token))
     client = client_of(fresh, metadata, jwks=jwks, secret_hashes=(_digest(secret),) if secret else ())
     async with runtime.db.transaction(seconds=10) as connection:
-        spent = await registrations.spend(connection, _digest(token))
+        spent = await registration_tokens.spend(connection, _digest(token))
         if spent is None:  # somebody else took the last use since
             raise _not_admitted("initial_access_token_used")
         await clients.add(connection, client)
-        issued_at = await registrations.issued_at(connection, client_id)
+        issued_at = await registration_tokens.issued_at(connection, client_id)
         await audit.record(
             connection, "client_registered", f"registration token of {spent.created_by}", client_id=client_id,
             kind=client.kind, note=spent.note,
@@ -79,7 +81,7 @@ async def authenticate_registration(runtime: Runtime, client_id: str, token: str
 
 async def read_registration(runtime: Runtime, client: Client, token: str) -> Registered:
     """As it is now (RFC 7592 section 2.1). Raises StoreUnavailable."""
-    issued_at = await registrations.issued_at(runtime.db, client.id)
+    issued_at = await registration_tokens.issued_at(runtime.db, client.id)
     if issued_at is None:
         raise _not_admitted("registration_access_token_wrong")
     return Registered(client, issued_at, token)
@@ -101,7 +103,7 @@ async def change_registration(runtime: Runtime, client_id: str, token: str, memb
         hashes = (_digest(secret),) if secret else known.secret_hashes if metadata.has_secret else ()
         client = client_of(known, metadata, jwks=jwks, secret_hashes=hashes)
         await clients.replace(connection, client)
-        issued_at = await registrations.issued_at(connection, client_id)
+        issued_at = await registration_tokens.issued_at(connection, client_id)
         await audit.record(connection, "client_changed", f"client:{client_id}", client_id=client_id, kind=client.kind)
     return Registered(client, issued_at or 0, token, secret)
 

@@ -17,12 +17,16 @@ from authsvc.flows.sign_out import BOX_SECONDS
 from authsvc.keys.plans import Refused
 from authsvc.keys.reseal import kids_under, plan_reseal
 from authsvc.runtime import Runtime
-from authsvc.store import audit, codes, device_requests, grants, keys
+from authsvc.store import audit
+from authsvc.store.authorize import codes
+from authsvc.store.device import requests
+from authsvc.store.keys import signing_keys
+from authsvc.store.token import grants
 
 EVENT = "keys_resealed"
 SHORT_LIVED = timedelta(
     seconds=max(
-        INTERACTION_SECONDS, BOX_SECONDS, CONFIRM_SECONDS, codes.CODE_SECONDS, device_requests.CODE_SECONDS
+        INTERACTION_SECONDS, BOX_SECONDS, CONFIRM_SECONDS, codes.CODE_SECONDS, requests.CODE_SECONDS
     )
 )  # fmt: skip
 """After this long, of all that a master key made, nothing is good but refresh tokens and sealed keys."""
@@ -57,7 +61,7 @@ async def look(runtime: Runtime) -> Seals:
         # Whoever reseals says that every replica makes tokens with the new key from now on.
         changed = await audit.latest(connection, EVENT, master_key=current) or now
         last = await grants.latest_end(connection, begun_before=changed)
-        kids = kids_under(await keys.everything(connection), now)
+        kids = kids_under(await signing_keys.everything(connection), now)
     return Seals(now, current, kids, runtime.master.ids[1:], max(changed + SHORT_LIVED, last or changed))
 
 
@@ -67,16 +71,16 @@ async def reseal(runtime: Runtime, actor: str) -> Resealed | Refused:
     Raises StoreUnavailable.
     """
     async with runtime.db.transaction(seconds=10) as connection:
-        now = await keys.lock(connection)
-        plan = plan_reseal(runtime.master, await keys.everything(connection), now, runtime.entropy)
+        now = await signing_keys.lock(connection)
+        plan = plan_reseal(runtime.master, await signing_keys.everything(connection), now, runtime.entropy)
         if isinstance(plan, Refused):
             return plan
         for kid, sealed in plan.sealed.items():
-            await keys.replace_seal(connection, kid, sealed)
+            await signing_keys.replace_seal(connection, kid, sealed)
         if plan.sealed:
             current = runtime.master.current_id
             # What was written is read and opened once more, before the old one is let go.
-            again = plan_reseal(runtime.master, await keys.everything(connection), now, runtime.entropy)
+            again = plan_reseal(runtime.master, await signing_keys.everything(connection), now, runtime.entropy)
             if isinstance(again, Refused) or again.sealed:
                 raise RuntimeError("what was resealed does not open: nothing is committed")
             await audit.record(connection, EVENT, actor, master_key=current, kids=sorted(plan.sealed))

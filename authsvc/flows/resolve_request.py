@@ -8,7 +8,7 @@ from authsvc.rules.authorize.request import Asked
 from authsvc.rules.authorize.request_uri import PREFIX, reference_in
 from authsvc.rules.errors import InvalidRequestError, Rejected
 from authsvc.runtime import Runtime
-from authsvc.store import pushed_requests
+from authsvc.store.authorize import pushed_requests
 
 
 async def resolve_request(runtime: Runtime, asked: Asked) -> Asked:

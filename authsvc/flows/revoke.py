@@ -9,8 +9,9 @@ from authsvc.rules.errors import InvalidDpopProofError, InvalidRequestError, Rej
 from authsvc.rules.records import Client
 from authsvc.rules.token.refresh_token import LENGTH, decode
 from authsvc.runtime import Runtime
-from authsvc.store import grants, revocations
-from authsvc.store.revocations import Revocation
+from authsvc.store.revocation import revocations
+from authsvc.store.revocation.revocations import Revocation
+from authsvc.store.token import grants
 
 
 async def revoke(runtime: Runtime, client: Client, *, token: str | None, dpop_jkt: str = "") -> str:

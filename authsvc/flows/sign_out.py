@@ -27,8 +27,8 @@ from authsvc.rules.ending.logout_request import (
 from authsvc.rules.records import Client
 from authsvc.rules.token.id_token import ID_TOKEN_TYPE
 from authsvc.runtime import Runtime
-from authsvc.store import sessions
-from authsvc.store.browser_sessions import BrowserSession
+from authsvc.store.session import sessions
+from authsvc.store.session.browser_sessions import BrowserSession
 
 BOX_SECONDS = 3600
 _PURPOSE = "logout confirmation"

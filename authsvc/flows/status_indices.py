@@ -21,10 +21,10 @@ from authsvc.rules.errors import Unavailable
 from authsvc.rules.records import Client
 from authsvc.rules.revocation.status_list import BLOCK, REQUEST_SECONDS, ListName, place_of, slice_end, status_claim
 from authsvc.runtime import Runtime
-from authsvc.store import status_lists
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.revocations import keys_of
-from authsvc.store.status_indices import HOLD_SECONDS, Block
+from authsvc.store.revocation import status_lists
+from authsvc.store.revocation.revocations import keys_of
+from authsvc.store.revocation.status_indices import HOLD_SECONDS, Block
 
 ENOUGH = BLOCK // 2
 SCARCE = BLOCK // 8

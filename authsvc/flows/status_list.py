@@ -29,9 +29,9 @@ from authsvc.rules.revocation.status_list import (
     waits,
 )
 from authsvc.runtime import Runtime
-from authsvc.store import status_lists
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.status_lists import ListMemory, SignedList
+from authsvc.store.revocation import status_lists
+from authsvc.store.revocation.status_lists import ListMemory, SignedList
 
 SLICES_SECONDS = 0.2
 """Between two readings of the slices that there are, whatever names are made up."""

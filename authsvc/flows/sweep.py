@@ -10,8 +10,8 @@ from time import monotonic
 from authsvc import metrics
 from authsvc.logs import get_logger
 from authsvc.runtime import Runtime
-from authsvc.store import sweep as store
 from authsvc.store.errors import StoreUnavailable
+from authsvc.store.upkeep import sweep as store
 
 log = get_logger()
 

@@ -9,7 +9,7 @@ from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.errors import BearerRejected
 from authsvc.rules.token.id_token import claims_about
 from authsvc.runtime import Runtime
-from authsvc.store import codes
+from authsvc.store.authorize import codes
 
 
 async def userinfo(runtime: Runtime, claims: VerifiedClaims) -> dict[str, Any]:

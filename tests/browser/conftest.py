@@ -19,7 +19,7 @@ import pytest_asyncio
 
 from authsvc.dev.servers import Servers
 from authsvc.rules.records import Client
-from authsvc.store import clients
+from authsvc.store.caller import clients
 from tests.browser.frontend import App, Frontend
 from tests.browser.readme import pages_shown
 from tests.conftest import TEMPLATE, with_database

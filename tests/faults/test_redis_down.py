@@ -12,7 +12,7 @@ import pytest
 import redis.asyncio
 
 from authsvc.dev.servers import Servers
-from authsvc.store.failures import Bucket
+from authsvc.store.caller.attempts import Bucket
 from tests.busy import again_when_busy, prompt
 from tests.faults.conftest import Service, active, logout, profile, serving, timed
 from tests.test_main_job import LOGIN, login, refresh

@@ -19,7 +19,7 @@ from authsvc.app import App, start
 from authsvc.flows.follow_changes import follow_changes
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
-from authsvc.store import clients
+from authsvc.store.caller import clients
 from authsvc.web.protocol import DeadlineProtocol
 from tests.conftest import base_env as base_env  # an imported fixture is a new one: these are on the servers below
 from tests.faults.conftest import database_url as database_url

@@ -15,8 +15,8 @@ import pytest
 
 from authsvc.dev.servers import Servers
 from authsvc.flows import feed as flow
-from authsvc.store import revocations
 from authsvc.store.postgres import Database
+from authsvc.store.revocation import revocations
 from tests.faults.conftest import admin
 from tests.feed.conftest import Listener, Service, revoke, until
 

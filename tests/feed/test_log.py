@@ -6,7 +6,16 @@ import json
 
 import pytest
 
-from authsvc.store.feed_log import PIECE, Log, document, entry, event, heartbeat, judge_resume, snapshot_event
+from authsvc.store.revocation.feed_log import (
+    PIECE,
+    Log,
+    document,
+    entry,
+    event,
+    heartbeat,
+    judge_resume,
+    snapshot_event,
+)
 
 
 @pytest.mark.parametrize(

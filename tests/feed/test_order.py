@@ -12,7 +12,7 @@ import asyncpg
 from authsvc.dev.servers import Servers
 from authsvc.runtime import open_runtime
 from authsvc.settings import load
-from authsvc.store import feed
+from authsvc.store.revocation import feed
 from tests.feed.conftest import Listener, Service, revoke, serving, until
 
 

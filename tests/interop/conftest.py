@@ -24,7 +24,7 @@ from authsvc.dev.servers import Servers
 from authsvc.dev.tls import TlsFiles, make_certificate
 from authsvc.jose.jwk import public_jwk
 from authsvc.rules.records import Client
-from authsvc.store import clients
+from authsvc.store.caller import clients
 from tests.conftest import TEMPLATE, with_database
 from tests.interop.person import Person
 from tests.replicas import Replicas

@@ -23,7 +23,7 @@ from authsvc.keys.policy import (
 )
 from authsvc.rules.token.id_token import ID_TOKEN_SECONDS
 from authsvc.runtime import ID_TOKEN_SECONDS as LEAST_TOKEN_SECONDS
-from authsvc.store.clients import MEMORY_SECONDS
+from authsvc.store.caller.clients import MEMORY_SECONDS
 from tests.support.jose import DAY, HOUR, MINUTE, SECOND
 
 FILE = Path(__file__).parents[2] / "keys" / "policy.toml"

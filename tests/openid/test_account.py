@@ -550,7 +550,7 @@ async def test_a_thousand_sessions_are_read_by_an_index_and_shown_in_time(
 ) -> None:
     await tokens_for(http)
     await add_many(sql, 1000)
-    from authsvc.store.accounts import _SESSIONS
+    from authsvc.store.account.sessions_and_apps import _SESSIONS
 
     user = await sql.fetchval("SELECT id FROM users WHERE email = $1", EMAIL)
     plan = await sql.fetch(f"EXPLAIN {_SESSIONS}", user, uuid4(), 0, account.PAGE)

@@ -25,8 +25,8 @@ from authsvc.flows.deliver_logouts import logout_token
 from authsvc.jose.names import ALGORITHM_NAMES
 from authsvc.rules.records import Client
 from authsvc.rules.token.exchange import ACCESS_TOKEN, GRANT_TYPE
-from authsvc.store import clients
-from authsvc.store.outbox import Due
+from authsvc.store.caller import clients
+from authsvc.store.ending.outbox import Due
 from tests.conftest import CLIENTS
 from tests.openid import devices
 from tests.openid.steps import Pkce, authorize_url, code_for, log_in, redeem, tokens_for

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from authsvc.rules.records import Client
-from authsvc.store import clients
+from authsvc.store.caller import clients
 from tests.openid.steps import (
     CALLBACK,
     PARTNER_CALLBACK,

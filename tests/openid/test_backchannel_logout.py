@@ -19,7 +19,7 @@ import pytest
 from authsvc.flows import deliver_logouts
 from authsvc.rules.ending.logout_token import EVENT, is_final, pause_after
 from authsvc.runtime import Runtime
-from authsvc.store import outbox
+from authsvc.store.ending import outbox
 from tests.busy import again_when_busy, prompt
 from tests.conftest import ISSUER
 from tests.openid.receiver import answer, receiver, silence

@@ -20,7 +20,7 @@ from authsvc.jose.jwk import public_jwk
 from authsvc.jose.remote_jwks import FRESH_SECONDS, PAUSE_SECONDS, STALE_SECONDS, KeySet
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.records import Client
-from authsvc.store import clients
+from authsvc.store.caller import clients
 from tests.busy import again_when_busy, none_turned_away, prompt
 from tests.openid.receiver import Receiver, answer, receiver, silence
 from tests.openid.steps import PARTNER_CALLBACK, Pkce, authorize_parameters

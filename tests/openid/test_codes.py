@@ -10,7 +10,7 @@ import httpx2
 import jwt
 import pytest
 
-from authsvc.store import codes
+from authsvc.store.authorize import codes
 from authsvc.store.errors import StoreUnavailable
 from tests.openid.steps import (
     CALLBACK,

@@ -22,7 +22,7 @@ from authsvc.flows.interaction import Destination, close_destination, open_desti
 from authsvc.rules.device import codes
 from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
-from authsvc.store import clients
+from authsvc.store.caller import clients
 from tests.openid import steps
 from tests.openid.devices import BARTENDER, ask, browser, decide, enter, fields, poll, session_cookie
 from tests.openid.proofs import Holder

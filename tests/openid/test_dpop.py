@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from authsvc.dev.servers import Servers
 from authsvc.rules.records import Client
-from authsvc.store import clients
+from authsvc.store.caller import clients
 from tests.busy import again_when_busy, prompt
 from tests.openid.proofs import Holder, ath
 from tests.openid.steps import CALLBACK, Pkce, code_for

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from authsvc.dev.servers import Servers
 from authsvc.rules.records import Client
-from authsvc.store import clients
+from authsvc.store.caller import clients
 from tests.openid.proofs import Holder
 from tests.shared import LOGIN, Service, bearer, service
 

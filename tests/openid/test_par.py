@@ -14,7 +14,8 @@ import pytest_asyncio
 
 from authsvc.dev.servers import Servers
 from authsvc.rules.records import Client
-from authsvc.store import clients, sweep
+from authsvc.store.caller import clients
+from authsvc.store.upkeep import sweep
 from tests.busy import again_when_busy, none_turned_away
 from tests.openid.proofs import Holder
 from tests.openid.steps import (

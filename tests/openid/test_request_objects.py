@@ -22,7 +22,7 @@ from authsvc.dev.servers import Servers
 from authsvc.jose.algorithms import ALGORITHMS
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.records import Client
-from authsvc.store import clients
+from authsvc.store.caller import clients
 from tests.openid.proofs import Holder
 from tests.openid.steps import PARTNER_CALLBACK, Pkce, authorize_parameters, authorize_url, log_in, redirected
 from tests.openid.test_par import pushed_url, refused

@@ -14,7 +14,7 @@ from authsvc.dev.servers import Servers
 from authsvc.keys.master import MasterKeys
 from authsvc.rules.records import Client
 from authsvc.rules.subject import subject_of
-from authsvc.store import clients
+from authsvc.store.caller import clients
 from tests.openid.steps import CALLBACK, Pkce, authorize_url, redirected, tokens_for
 from tests.shared import Service, bearer, service
 

@@ -24,7 +24,7 @@ from authsvc.rules.token.exchange import (
     judge_exchange,
     read_request,
 )
-from authsvc.store import clients
+from authsvc.store.caller import clients
 from tests.openid.proofs import Holder
 from tests.security.conftest import statements
 from tests.shared import BACKEND, ISSUER, Service, bearer, service

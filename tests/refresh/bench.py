@@ -12,8 +12,8 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from authsvc.rules.records import Refreshed
-from authsvc.store import grants
 from authsvc.store.postgres import Database
+from authsvc.store.token import grants
 
 SCOPE = ("openid", "profile", "email")
 GRACE = 30

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 
-from authsvc.store import grants, sessions
+from authsvc.store.session import sessions
+from authsvc.store.token import grants
 from tests.refresh.bench import SCOPE, Bench
 from tests.refresh.twin import GRID, agree
 

@@ -12,8 +12,9 @@ import pytest
 
 from authsvc.rules.records import Refreshed
 from authsvc.rules.token.refresh import judge_refresh
-from authsvc.store import grants, migrate
+from authsvc.store import migrate
 from authsvc.store.postgres import Database
+from authsvc.store.token import grants
 from tests.refresh.bench import Bench
 from tests.refresh.promises import PROMISES
 from tests.refresh.twin import applied, word

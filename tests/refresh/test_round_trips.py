@@ -18,7 +18,8 @@ from authsvc.flows.refresh import refresh
 from authsvc.rules.errors import Rejected
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
-from authsvc.store import grants, postgres
+from authsvc.store import postgres
+from authsvc.store.token import grants
 from tests.conftest import ISSUER
 from tests.refresh.bench import Bench
 from tests.refresh.wire import Wire

@@ -40,8 +40,9 @@ from authsvc.flows.follow_changes import follow_once
 from authsvc.rules.token.refresh_token import decode
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
-from authsvc.store import grants, postgres
+from authsvc.store import postgres
 from authsvc.store.errors import StoreUnavailable
+from authsvc.store.token import grants
 from tests.conftest import ISSUER
 from tests.refresh.model import DEFAULT_GRACE, REFUSED, UNAVAILABLE, Expected, Given, Model
 from tests.test_main_job import LOGIN, bearer, refresh

@@ -20,7 +20,7 @@ from authsvc.rules.token.refresh import (
     WiderScope,
     judge_refresh,
 )
-from authsvc.store import grants
+from authsvc.store.token import grants
 from tests.refresh.bench import SCOPE, Bench
 
 _REFUSED = {"grant_ended": "ended", "session_expired": "expired", "generation_ahead": "ahead"}

@@ -21,7 +21,7 @@ from authsvc.flows import authenticate_client as flow
 from authsvc.jose.jwk import public_jwk
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.records import Client
-from authsvc.store import clients
+from authsvc.store.caller import clients
 from tests.faultproxy import FaultProxy
 from tests.shared import BACKEND, ISSUER, Service, service
 

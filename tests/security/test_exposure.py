@@ -18,7 +18,7 @@ import pytest
 
 from authsvc import logs, metrics
 from authsvc.dev.servers import Servers
-from authsvc.store import users
+from authsvc.store.account import users
 from tests.security.test_requests import log  # noqa: F401 - a fixture
 from tests.shared import BACKEND, Service, bearer, service
 

@@ -400,7 +400,7 @@ async def test_known_and_unknown_accounts_take_the_same_time(servers: Servers, b
     """With real hashing."""
     limits = {"argon2_memory_kib": 19_456, "argon2_time_cost": 2, "login_account_failures": 1000}
     async with service(servers, base_env, **limits) as house:
-        from authsvc.store import users
+        from authsvc.store.account import users
 
         stored = await house.runtime.passwords.hash("password")
         async with house.runtime.db.transaction() as connection:

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from authsvc.dev.servers import Servers
-from authsvc.store import users
+from authsvc.store.account import users
 from tests.shared import Service, service
 
 _numbers = count(1)

@@ -21,7 +21,7 @@ from authsvc.flows.status_indices import keep_for_ever
 from authsvc.rules.records import Client
 from authsvc.rules.revocation.status_list import decode
 from authsvc.runtime import Runtime
-from authsvc.store import clients
+from authsvc.store.caller import clients
 
 METER = ("meter", "meter-secret")
 WITHIN = 2

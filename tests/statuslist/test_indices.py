@@ -16,7 +16,8 @@ from authsvc.rules.revocation.status_list import BLOCK, CAPACITY, REQUEST_SECOND
 from authsvc.rules.token.exchange import ACCESS_TOKEN
 from authsvc.rules.token.exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from authsvc.runtime import Runtime
-from authsvc.store import status_lists, sweep
+from authsvc.store.revocation import status_lists
+from authsvc.store.upkeep import sweep
 from tests.openid import devices, steps
 from tests.refresh.test_round_trips import service, wire
 from tests.refresh.wire import Wire

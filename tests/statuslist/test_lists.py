@@ -17,7 +17,7 @@ from authsvc.flows.status_list import SLICES_SECONDS
 from authsvc.rules.revocation.status_list import SLICE_SECONDS
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
-from authsvc.store import status_lists
+from authsvc.store.revocation import status_lists
 from tests.conftest import ISSUER
 from tests.replicas import free_port
 from tests.shared import bearer

@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from authsvc.dev.servers import Servers
-from authsvc.store import clients
+from authsvc.store.caller import clients
 from tests.conftest import copied_database
 from tests.fleet import VERIFIER
 from tests.replicas import Replica, Replicas

@@ -15,7 +15,7 @@ from authsvc.keys.simulation.records import EVER, NEVER
 from authsvc.keys.simulation.scene import Scene
 
 SWEPT_AFTER: Final = timedelta(hours=1)
-"""`store/sweep`: rows are deleted this long after their key is of no use to anybody, but for the last of a line."""
+"""`store/upkeep/sweep`: a row is deleted this long after its key is of no use to anybody; the last of a line stays."""
 
 
 @dataclass(frozen=True, slots=True)

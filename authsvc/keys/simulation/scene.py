@@ -25,7 +25,7 @@ SILENCE: Final = 3 * SECOND
 LOOK: Final = 10 * SECOND
 """How often the balancer asks whether a replica is ready."""
 LEASE: Final = 60 * SECOND
-"""How long a replica gives tokens after it last heard PostgreSQL (`store/clients`: a remembered client)."""
+"""How long a replica gives tokens after it last heard PostgreSQL (`store/caller/clients`: a remembered client)."""
 CLOCKS_APART: Final = 0.5 * SECOND
 """How far a replica's reading of PostgreSQL's clock may be off: half a slow round trip."""
 

@@ -1,6 +1,6 @@
 """Refresh rotation: "repeat, then supersede" (RFC 9700 section 4.14.2, made safe for lost answers).
 
-The same judgement stands in SQL (`store/grants.py`), where the row lock makes it the decision. This function is its
+The same judgement stands in SQL (`store/token/grants`), where the row lock makes it the decision. This function is its
 readable twin: a property test holds both to the same answers, and every row below is a test by name.
 
     presented n                       verdict

@@ -18,7 +18,7 @@ from authsvc.flows.keep_keys import Known, keep_once
 from authsvc.flows.sweep import sweep_once
 from authsvc.keys.plans import WithdrawPlan, plan_generate
 from authsvc.runtime import Runtime
-from authsvc.store import keys
+from authsvc.store.keys import signing_keys
 from tests.cli.conftest import Cli
 from tests.replicas import Replicas
 
@@ -35,10 +35,10 @@ async def test_a_withdrawal_waits_for_whoever_makes_a_key_just_now(
 ) -> None:
     """Longer than a request would, which is 1 s for the lock and 1.5 s in all: a leaked key must go."""
     runtime = open_from(settings_env)
-    [first] = await keys.everything(runtime.db)
+    [first] = await signing_keys.everything(runtime.db)
     await manage_keys.generate(runtime, "tests")
     async with sql.transaction():
-        await keys.lock(sql)
+        await signing_keys.lock(sql)
         withdrawal = asyncio.create_task(manage_keys.withdraw(runtime, "tests", first.kid))
         await asyncio.sleep(2)
         assert not withdrawal.done()
@@ -48,10 +48,10 @@ async def test_a_withdrawal_waits_for_whoever_makes_a_key_just_now(
 
 async def test_three_replicas_at_once_make_one_key(runtime: Runtime) -> None:
     policy = await manage_keys.policy_in_force(runtime)
-    [first] = await keys.everything(runtime.db)
+    [first] = await signing_keys.everything(runtime.db)
     done = await asyncio.gather(*(manage_keys.step(runtime, policy, "tests") for _ in range(3)))
     assert sum(isinstance(made, manage_keys.Generated) for made in done) == 1
-    rows = await keys.everything(runtime.db)
+    rows = await signing_keys.everything(runtime.db)
     assert [row.signs_from for row in rows] == [first.signs_until, first.signs_from]
     assert await manage_keys.step(runtime, policy, "tests") is None
 
@@ -59,7 +59,7 @@ async def test_three_replicas_at_once_make_one_key(runtime: Runtime) -> None:
 async def test_who_holds_the_lock_is_not_waited_for(runtime: Runtime) -> None:
     policy = await manage_keys.policy_in_force(runtime)
     async with runtime.db.transaction() as connection:
-        await keys.lock(connection)
+        await signing_keys.lock(connection)
         assert await manage_keys.step(runtime, policy, "tests") is None
     assert isinstance(await manage_keys.step(runtime, policy, "tests"), manage_keys.Generated)
 
@@ -86,7 +86,7 @@ async def test_the_last_key_of_an_algorithm_stays_to_tell_that_it_was_used(
            FROM generate_series(1, 3) AS n, unnest(ARRAY['ES256', 'RS256']) AS alg"""
     )
     await sweep_once(runtime)
-    rows = await keys.everything(runtime.db)
+    rows = await signing_keys.everything(runtime.db)
     assert [row.kid for row in rows if row.alg == "ES256"] == ["ES2561"]
     assert not [row.kid for row in rows if row.kid.startswith("RS256")]
     policy = await manage_keys.policy_in_force(runtime)

@@ -26,7 +26,7 @@ import httpx2
 import jwt
 import pytest
 
-from authsvc.store import keys
+from authsvc.store.keys import signing_keys
 from tests.cli.conftest import Cli
 from tests.fleet import FOLLOWING, Fleet, balanced
 from tests.flows.keys.verifiers import JWKS_SECONDS, SCALE, Jose, Kind, Ours, PyJwt
@@ -167,7 +167,7 @@ async def hurry(sql: asyncpg.Connection) -> None:
     while SPEED > 1:
         await asyncio.sleep(0.1)
         async with sql.transaction():
-            await keys.lock(sql)
+            await signing_keys.lock(sql)
             at, before = monotonic(), at
             await sql.execute(FASTER, min(at - before, STILL_SECONDS) * (SPEED - 1))
 

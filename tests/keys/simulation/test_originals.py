@@ -39,7 +39,7 @@ from authsvc.keys.simulation.verifiers import (
     Terms,
 )
 from authsvc.settings import Settings
-from authsvc.store.clients import MEMORY_SECONDS
+from authsvc.store.caller.clients import MEMORY_SECONDS
 from authsvc.web.wellknown import SILENCE_SECONDS
 from authsvc_verifier import InvalidToken, Unavailable, Verifier, keys
 from authsvc_verifier.claims import Claims

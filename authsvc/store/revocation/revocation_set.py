@@ -20,7 +20,7 @@ from typing import Any
 
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.redis import RedisStore, Script
-from authsvc.store.revocations import Bearer, Revocation, keys_of
+from authsvc.store.revocation.revocations import Bearer, Revocation, keys_of
 
 # KEYS: epoch, mark, subject...   ARGV: epoch, mark that was read, new mark, then (not_before, milliseconds) a subject.
 # An older not_before never replaces a newer one, whatever the order of arrival. The hint to those who read the feed is

@@ -13,7 +13,7 @@ from authsvc.rules.records import Digest, Grant, GrantSeen, Refreshed
 from authsvc.store.audit import LONG_SECONDS
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Connection, Database
-from authsvc.store.sessions import Ended
+from authsvc.store.session.sessions import Ended
 
 # The verdicts of `rules/token/refresh.judge_refresh`, under the row's lock. READ COMMITTED: whoever waits for the
 # lock has SET evaluated again on the newest version of the row, so 200 parallel calls make one rotation. Nothing

@@ -14,8 +14,8 @@ from datetime import datetime
 from time import monotonic
 
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.feed_log import Log
 from authsvc.store.postgres import Database
+from authsvc.store.revocation.feed_log import Log
 from authsvc.tasks import end_tasks
 
 BATCH = 5_000

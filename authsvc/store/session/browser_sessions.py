@@ -9,7 +9,7 @@ from uuid import UUID
 
 from authsvc.rules.records import Digest, User
 from authsvc.store.postgres import Connection, Database
-from authsvc.store.sessions import Begun
+from authsvc.store.session.sessions import Begun
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
-from authsvc.store.status_lists import Entry, Leased, Named
+from authsvc.store.revocation.status_lists import Entry, Leased, Named
 
 HOLD_SECONDS = 8.0
 """After so long without a word to PostgreSQL a block is given up: well before others take its process for dead."""

@@ -1,0 +1,1 @@
+"""People, and what they see and end of their own account."""

@@ -1,0 +1,1 @@
+"""Pushed requests, and authorization codes."""

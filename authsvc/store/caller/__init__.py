@@ -1,0 +1,1 @@
+"""Clients, replay caches, and counters of failed attempts."""

@@ -1,0 +1,1 @@
+"""What receivers must still be told of ended sessions."""

@@ -1,0 +1,1 @@
+"""Sessions of people, and the browser that holds one."""

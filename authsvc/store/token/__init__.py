@@ -1,0 +1,1 @@
+"""Grants, and the rotation of their refresh tokens."""
