@@ -30,8 +30,8 @@ from authsvc.settings import load
 from authsvc.store import migrate
 from authsvc.store.account import users
 from authsvc.store.caller import clients
-from tests.npm import installed
-from tests.replicas import Replicas
+from tests.support.npm import installed
+from tests.support.replicas import Replicas
 
 # httpx2 looks for this module, which is not installed, at every request of its ASGITransport: half a millisecond each.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]

@@ -23,7 +23,7 @@ from authsvc.dev.servers import Servers
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
-from tests.shared import BACKEND, Service, bearer, service
+from tests.support.service import BACKEND, Service, bearer, service
 
 pytestmark = pytest.mark.usefixtures("nothing_changes")
 

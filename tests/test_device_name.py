@@ -10,7 +10,7 @@ import pytest
 
 from authsvc import device_name as module
 from authsvc.device_name import UNKNOWN, device_name, warm
-from tests.busy import again_when_busy, prompt
+from tests.support.busy import again_when_busy, prompt
 
 WEBKIT = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
 BLINK = "AppleWebKit/537.36 (KHTML, like Gecko)"

@@ -19,10 +19,10 @@ from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.records import Client
 from authsvc.rules.token import exchange
 from authsvc.store.caller import clients
-from tests.openid import devices
-from tests.openid.steps import Pkce, code_for, redeem
 from tests.security.test_client_authentication import KEYS, SIGNER
-from tests.shared import ISSUER, LOGIN, Service, service
+from tests.support import devices
+from tests.support.service import ISSUER, LOGIN, Service, service
+from tests.support.steps import Pkce, code_for, redeem
 
 DOCUMENTS = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
 ENDPOINTS = {

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.replicas import Replicas
-from tests.shared import LOGIN
+from tests.support.replicas import Replicas
+from tests.support.service import LOGIN
 
 DOCKERFILE = (Path(__file__).parents[1] / "Dockerfile").read_text()
 NEEDED = (2, 35)

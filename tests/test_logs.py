@@ -21,7 +21,7 @@ import pytest
 import structlog
 
 from authsvc import logs
-from tests.busy import again_when_busy, prompt
+from tests.support.busy import again_when_busy, prompt
 
 CANARY = "hunter2-canary-7f3a"
 

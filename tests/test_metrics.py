@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from authsvc import logs, metrics
-from tests.busy import again_when_busy, prompt
+from tests.support.busy import again_when_busy, prompt
 
 
 def value(name: str, **labels: str) -> float:

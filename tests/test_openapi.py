@@ -22,7 +22,7 @@ from authsvc.app import table
 from authsvc.dev.servers import Servers
 from authsvc.flows.manage_clients import add_registration_token
 from authsvc.web import wellknown
-from tests.shared import BACKEND, ISSUER, LOGIN, Service, bearer, service
+from tests.support.service import BACKEND, ISSUER, LOGIN, Service, bearer, service
 
 FILE = Path(__file__).parents[1] / "openapi.yaml"
 SPEC: dict[str, Any] = yaml.safe_load(FILE.read_text())

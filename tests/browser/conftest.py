@@ -23,9 +23,9 @@ from authsvc.store.caller import clients
 from tests.browser.frontend import App, Frontend
 from tests.browser.readme import pages_shown
 from tests.conftest import TEMPLATE, with_database
-from tests.faultproxy import FaultProxy
-from tests.npm import installed
-from tests.replicas import Replicas
+from tests.support.faultproxy import FaultProxy
+from tests.support.npm import installed
+from tests.support.replicas import Replicas
 
 HERE = Path(__file__).parent
 PACKAGES = ("playwright-core@1", "axe-core@4", "oidc-client-ts@3", "axios@1", "typescript@5")

@@ -22,7 +22,7 @@ import pytest
 from authsvc.cli.dev import House, env_text, environment
 from tests.cli.conftest import Process, Start, children, clean_environment, get
 from tests.conftest import place_for_data
-from tests.replicas import free_port
+from tests.support.replicas import free_port
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from authsvc.cli import root
-from tests.busy import again_when_busy, prompt
 from tests.cli.conftest import Cli, clean_environment, terminal
 from tests.conftest import with_database
+from tests.support.busy import again_when_busy, prompt
 
 
 def every_command(

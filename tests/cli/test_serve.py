@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from authsvc.dev.tls import make_certificate
-from tests.busy import again_when_busy, prompt
 from tests.cli.conftest import Process, Start, children, get
 from tests.conftest import with_database
 from tests.dev.conftest import wait_until_gone
-from tests.replicas import free_port
+from tests.support.busy import again_when_busy, prompt
+from tests.support.replicas import free_port
 
 DRAIN = {"AUTHSVC_DEV_MODE": "false", "AUTHSVC_DRAIN_SECONDS": "2"}
 

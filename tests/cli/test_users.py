@@ -21,8 +21,8 @@ import bcrypt
 import httpx2
 import pytest
 
-from tests.busy import again_when_busy, prompt
 from tests.cli.conftest import Cli, answer, clean_environment, terminal
+from tests.support.busy import again_when_busy, prompt
 
 BCRYPT = bcrypt.hashpw(b"old password", bcrypt.gensalt(4)).decode()
 ARGON2ID = "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHRzYWx0$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bar.pages import EXAMPLES, Pages, Place
-from tests.npm import installed
+from tests.support.npm import installed
 
 FRONTENDS = {"customer": "index.html", "bartender": "index.html", "admin": "index.html"}
 STRICT = {

@@ -21,7 +21,7 @@ from authsvc.dev.servers import Servers
 from authsvc.runtime import Runtime
 from tests.conftest import ISSUER, TEMPLATE, following, place_for_data, with_database
 from tests.conftest import base_env as base_env  # an imported fixture is a new one: this is on the servers below
-from tests.faultproxy import FaultProxy
+from tests.support.faultproxy import FaultProxy
 from tests.test_main_job import bearer
 
 SOCKET = ".s.PGSQL.5432"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.test_every_route import LOGIN
-from tests.replicas import Replica, Replicas
+from tests.support.replicas import Replica, Replicas
 
 pytestmark = pytest.mark.faults
 

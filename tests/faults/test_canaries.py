@@ -15,7 +15,7 @@ import redis.asyncio
 
 from authsvc.dev.servers import Servers
 from authsvc.passwords import Passwords
-from tests.replicas import Replicas
+from tests.support.replicas import Replicas
 
 pytestmark = pytest.mark.faults
 

@@ -14,8 +14,8 @@ from authsvc.dev.servers import Servers
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Database
 from authsvc.store.redis import RedisStore
-from tests.busy import again_when_busy, prompt
 from tests.faults.conftest import database_proxy, on_database, on_redis, redis_proxy
+from tests.support.busy import again_when_busy, prompt
 
 pytestmark = pytest.mark.faults
 

@@ -10,9 +10,9 @@ import httpx2
 import pytest
 
 from authsvc.dev.servers import Servers
-from tests.faultproxy import FaultProxy
 from tests.faults.conftest import Service, database_proxy, honest, on_database, serving
-from tests.openid.steps import Pkce, authorize_url, code_for, redeem, redirected
+from tests.support.faultproxy import FaultProxy
+from tests.support.steps import Pkce, authorize_url, code_for, redeem, redirected
 from tests.test_main_job import refresh
 
 pytestmark = pytest.mark.faults

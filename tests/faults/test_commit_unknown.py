@@ -6,8 +6,8 @@ import asyncpg
 import pytest
 
 from authsvc.dev.servers import Servers
-from tests.faultproxy import FaultProxy
 from tests.faults.conftest import Service, active, database_proxy, honest, logout, on_database, serving
+from tests.support.faultproxy import FaultProxy
 from tests.test_main_job import LOGIN, login, refresh
 
 pytestmark = pytest.mark.faults

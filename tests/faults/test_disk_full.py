@@ -14,9 +14,9 @@ import asyncpg
 import pytest
 
 from authsvc.dev.servers import Servers
-from tests.busy import again_when_busy, prompt
 from tests.conftest import _make_template, with_database
 from tests.faults.conftest import honest, logout, serving
+from tests.support.busy import again_when_busy, prompt
 from tests.test_main_job import LOGIN, login, refresh
 
 pytestmark = pytest.mark.faults

@@ -6,7 +6,7 @@ import pytest
 
 from authsvc.dev.servers import Servers
 from tests.faults.conftest import Service, honest
-from tests.openid.proofs import Holder
+from tests.support.proofs import Holder
 
 pytestmark = pytest.mark.faults
 

@@ -13,7 +13,7 @@ from authsvc.app import table
 from authsvc.dev.servers import Servers
 from authsvc.web.browser import _token
 from tests.faults.conftest import Service, active, honest, serving
-from tests.openid.steps import Pkce, authorize_parameters, fields, is_page
+from tests.support.steps import Pkce, authorize_parameters, fields, is_page
 from tests.test_main_job import LOGIN, bearer, login
 
 pytestmark = pytest.mark.faults

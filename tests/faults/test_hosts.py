@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from tests.faults.conftest import serving
-from tests.replicas import Replica, Replicas
+from tests.support.replicas import Replica, Replicas
 from tests.test_main_job import LOGIN
 
 pytestmark = pytest.mark.faults

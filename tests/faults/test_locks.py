@@ -8,8 +8,8 @@ from collections import Counter
 import asyncpg
 import pytest
 
-from tests.busy import again_when_busy, prompt
 from tests.faults.conftest import Service, honest, logout, serving, timed
+from tests.support.busy import again_when_busy, prompt
 from tests.test_main_job import bearer, login, refresh
 
 pytestmark = pytest.mark.faults

@@ -13,8 +13,8 @@ import redis.asyncio
 
 from authsvc.dev.servers import Servers
 from authsvc.store.caller.attempts import Bucket
-from tests.busy import again_when_busy, prompt
 from tests.faults.conftest import Service, active, logout, profile, serving, timed
+from tests.support.busy import again_when_busy, prompt
 from tests.test_main_job import LOGIN, login, refresh
 
 pytestmark = pytest.mark.faults

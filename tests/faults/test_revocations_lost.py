@@ -18,10 +18,10 @@ import redis.asyncio
 
 from authsvc.app import CannotStart
 from authsvc.dev.servers import Servers
-from tests.busy import again_when_busy, prompt
-from tests.faultproxy import FaultProxy
 from tests.faults.conftest import Service, active, logout, serving
-from tests.replicas import free_port
+from tests.support.busy import again_when_busy, prompt
+from tests.support.faultproxy import FaultProxy
+from tests.support.replicas import free_port
 from tests.test_main_job import login
 
 pytestmark = pytest.mark.faults

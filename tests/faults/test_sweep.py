@@ -13,8 +13,8 @@ import pytest
 
 from authsvc.flows import manage_keys
 from authsvc.flows.sweep import sweep_once
-from tests.busy import again_when_busy, prompt
 from tests.faults.conftest import Service, active, logout
+from tests.support.busy import again_when_busy, prompt
 from tests.test_main_job import login, refresh
 
 pytestmark = pytest.mark.faults

@@ -24,7 +24,7 @@ from authsvc.web.protocol import DeadlineProtocol
 from tests.conftest import base_env as base_env  # an imported fixture is a new one: these are on the servers below
 from tests.faults.conftest import database_url as database_url
 from tests.faults.conftest import servers as servers
-from tests.fleet import VERIFIER
+from tests.support.fleet import VERIFIER
 
 
 class Wire(DeadlineProtocol):

@@ -18,11 +18,11 @@ import httpx2
 import pytest
 
 from authsvc.dev.servers import Servers
-from tests.faultproxy import FaultProxy
 from tests.feed.conftest import Listener, revoke, until
-from tests.fleet import FOLLOWING, Fleet, balanced
-from tests.replicas import Replica, Replicas
-from tests.shared import LOGIN
+from tests.support.faultproxy import FaultProxy
+from tests.support.fleet import FOLLOWING, Fleet, balanced
+from tests.support.replicas import Replica, Replicas
+from tests.support.service import LOGIN
 
 ROUNDS = int(os.environ.get("FEED_ROUNDS", "3"))
 SUBSCRIBERS = 12

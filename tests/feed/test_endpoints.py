@@ -14,9 +14,9 @@ import pytest
 
 from authsvc.flows import feed as flow
 from authsvc.flows import manage_keys
-from tests.busy import again_when_busy, prompt
 from tests.feed.conftest import Listener, Service, revoke, serving, until
-from tests.shared import LOGIN, bearer
+from tests.support.busy import again_when_busy, prompt
+from tests.support.service import LOGIN, bearer
 
 STREAM = "/revocations/stream"
 

@@ -15,10 +15,10 @@ import pytest
 
 from authsvc.dev.servers import Servers
 from authsvc.flows import feed as flow
-from tests.busy import again_when_busy, prompt
 from tests.feed.conftest import Listener, Service, revoke, serving, until
-from tests.replicas import Replicas
-from tests.shared import LOGIN
+from tests.support.busy import again_when_busy, prompt
+from tests.support.replicas import Replicas
+from tests.support.service import LOGIN
 
 MANY = """INSERT INTO revocations (kind, subject, expires_at, reason)
           SELECT 'session', repeat('x', 200) || n, now() + interval '1 hour', 'x' FROM generate_series(1, $1) n"""

@@ -19,9 +19,9 @@ import httpx2
 import pytest
 
 from tests.feed.conftest import until
-from tests.fleet import FOLLOWING, Fleet, balanced
-from tests.replicas import Replica, Replicas
-from tests.shared import LOGIN
+from tests.support.fleet import FOLLOWING, Fleet, balanced
+from tests.support.replicas import Replica, Replicas
+from tests.support.service import LOGIN
 
 MEMBERS = int(os.environ.get("FLEET", "6"))
 REVOCATIONS = int(os.environ.get("FLEET_REVOCATIONS", "40"))

@@ -27,8 +27,8 @@ from authsvc.rules.records import Client
 from authsvc.store.caller import clients
 from tests.conftest import TEMPLATE, with_database
 from tests.interop.person import Person
-from tests.replicas import Replicas
-from tests.shared import BACKEND
+from tests.support.replicas import Replicas
+from tests.support.service import BACKEND
 
 HERE = Path(__file__).parent
 REDIRECT = "https://app.example/callback"

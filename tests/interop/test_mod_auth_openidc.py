@@ -19,7 +19,7 @@ import pytest
 from authsvc.dev.processes import die_with_parent
 from tests.interop.conftest import SECRET, Provider, app
 from tests.interop.person import Person
-from tests.replicas import free_port
+from tests.support.replicas import free_port
 
 MODULES = Path("/usr/lib/apache2/modules")
 LOADED = (

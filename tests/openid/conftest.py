@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from authsvc.dev.servers import Servers
-from tests.shared import Service, service
+from tests.support.service import Service, service
 
 
 @pytest_asyncio.fixture(scope="module")

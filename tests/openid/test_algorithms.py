@@ -28,10 +28,10 @@ from authsvc.rules.token.exchange import ACCESS_TOKEN, GRANT_TYPE
 from authsvc.store.caller import clients
 from authsvc.store.ending.outbox import Due
 from tests.conftest import CLIENTS
-from tests.openid import devices
-from tests.openid.steps import Pkce, authorize_url, code_for, log_in, redeem, tokens_for
 from tests.openid.test_registration import at, initial, registered, same
-from tests.shared import BACKEND, ISSUER, Service, bearer, service
+from tests.support import devices
+from tests.support.service import BACKEND, ISSUER, Service, bearer, service
+from tests.support.steps import Pkce, authorize_url, code_for, log_in, redeem, tokens_for
 
 HASHES: dict[str, Any] = {"RS256": sha256, "PS256": sha256, "ES256": sha256, "EdDSA": sha512}
 CONFIGURATION = "/.well-known/openid-configuration"

@@ -13,7 +13,9 @@ import pytest
 
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
-from tests.openid.steps import (
+from tests.rules.authorize.test_redirect import FUZZED
+from tests.support.service import ISSUER, Service
+from tests.support.steps import (
     CALLBACK,
     PARTNER_CALLBACK,
     Pkce,
@@ -26,8 +28,6 @@ from tests.openid.steps import (
     redeem,
     redirected,
 )
-from tests.rules.authorize.test_redirect import FUZZED
-from tests.shared import ISSUER, Service
 
 
 def is_error_page(answer: httpx2.Response, status: int = 400) -> bool:

@@ -20,11 +20,11 @@ from authsvc.flows import deliver_logouts
 from authsvc.rules.ending.logout_token import EVENT, is_final, pause_after
 from authsvc.runtime import Runtime
 from authsvc.store.ending import outbox
-from tests.busy import again_when_busy, prompt
 from tests.conftest import ISSUER
-from tests.openid.receiver import answer, receiver, silence
-from tests.replicas import Replicas
-from tests.shared import LOGIN
+from tests.support.busy import again_when_busy, prompt
+from tests.support.receiver import answer, receiver, silence
+from tests.support.replicas import Replicas
+from tests.support.service import LOGIN
 
 Steps = dict[str, Any]
 

@@ -15,7 +15,9 @@ import pytest
 import pytest_asyncio
 
 from authsvc.dev.servers import Servers
-from tests.openid.steps import (
+from tests.support.replicas import Replicas
+from tests.support.service import Service, service
+from tests.support.steps import (
     PARTNER_CALLBACK,
     Pkce,
     authorize_url,
@@ -27,8 +29,6 @@ from tests.openid.steps import (
     submit,
     tokens_for,
 )
-from tests.replicas import Replicas
-from tests.shared import Service, service
 
 
 def session_cookie(http: httpx2.AsyncClient) -> str:

@@ -21,11 +21,11 @@ from authsvc.jose.remote_jwks import FRESH_SECONDS, PAUSE_SECONDS, STALE_SECONDS
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
-from tests.busy import again_when_busy, none_turned_away, prompt
-from tests.openid.receiver import Receiver, answer, receiver, silence
-from tests.openid.steps import PARTNER_CALLBACK, Pkce, authorize_parameters
 from tests.security.test_client_authentication import FOREIGN, KEYS
-from tests.shared import ISSUER, Service, service
+from tests.support.busy import again_when_busy, none_turned_away, prompt
+from tests.support.receiver import Receiver, answer, receiver, silence
+from tests.support.service import ISSUER, Service, service
+from tests.support.steps import PARTNER_CALLBACK, Pkce, authorize_parameters
 
 PUBLIC = {alg: dict(public_jwk(key.public_key(), alg)) for alg, key in KEYS.items()}
 FAILURES = 3

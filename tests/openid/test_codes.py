@@ -12,7 +12,9 @@ import pytest
 
 from authsvc.store.authorize import codes
 from authsvc.store.errors import StoreUnavailable
-from tests.openid.steps import (
+from tests.security.conftest import statements
+from tests.support.service import Service, bearer
+from tests.support.steps import (
     CALLBACK,
     PARTNER_CALLBACK,
     Pkce,
@@ -23,8 +25,6 @@ from tests.openid.steps import (
     redirected,
     tokens_for,
 )
-from tests.security.conftest import statements
-from tests.shared import Service, bearer
 
 
 def is_worn(answer: httpx2.Response, error: str = "invalid_grant") -> bool:

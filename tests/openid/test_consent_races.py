@@ -10,18 +10,9 @@ import asyncpg
 import httpx2
 import pytest
 
-from tests.openid.steps import (
-    PARTNER_CALLBACK,
-    Pkce,
-    authorize_url,
-    code_for,
-    is_page,
-    redeem,
-    redirected,
-    tokens_for,
-)
 from tests.openid.test_account import press
-from tests.shared import Service
+from tests.support.service import Service
+from tests.support.steps import PARTNER_CALLBACK, Pkce, authorize_url, code_for, is_page, redeem, redirected, tokens_for
 
 
 def url(pkce: Pkce, **changed: str | None) -> str:

@@ -23,12 +23,12 @@ from authsvc.rules.device import codes
 from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
 from authsvc.store.caller import clients
-from tests.openid import steps
-from tests.openid.devices import BARTENDER, ask, browser, decide, enter, fields, poll, session_cookie
-from tests.openid.proofs import Holder
-from tests.replicas import Replicas
 from tests.security.conftest import statements
-from tests.shared import Service, bearer, service
+from tests.support import steps
+from tests.support.devices import BARTENDER, ask, browser, decide, enter, fields, poll, session_cookie
+from tests.support.proofs import Holder
+from tests.support.replicas import Replicas
+from tests.support.service import Service, bearer, service
 
 CONFIDENTIAL = Client(
     id="till",

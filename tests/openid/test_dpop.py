@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from authsvc.dev.servers import Servers
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
-from tests.busy import again_when_busy, prompt
-from tests.openid.proofs import Holder, ath
-from tests.openid.steps import CALLBACK, Pkce, code_for
-from tests.shared import BACKEND, ISSUER, LOGIN, Service, bearer, service
+from tests.support.busy import again_when_busy, prompt
+from tests.support.proofs import Holder, ath
+from tests.support.service import BACKEND, ISSUER, LOGIN, Service, bearer, service
+from tests.support.steps import CALLBACK, Pkce, code_for
 
 CLIENT = {"data": {"grant_type": "client_credentials"}, "auth": BACKEND}
 KEYS: dict[str, Any] = {

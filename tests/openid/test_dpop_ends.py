@@ -13,8 +13,8 @@ import pytest_asyncio
 from authsvc.dev.servers import Servers
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
-from tests.openid.proofs import Holder
-from tests.shared import LOGIN, Service, bearer, service
+from tests.support.proofs import Holder
+from tests.support.service import LOGIN, Service, bearer, service
 
 SECRET = ("till", "till-secret")
 TILL = Client(

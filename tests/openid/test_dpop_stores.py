@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import pytest
 
 from authsvc.dev.servers import Servers
-from tests.faultproxy import FaultProxy
-from tests.openid.proofs import Holder
 from tests.openid.test_dpop import CLIENT, refused
-from tests.shared import Service, service
+from tests.support.faultproxy import FaultProxy
+from tests.support.proofs import Holder
+from tests.support.service import Service, service
 
 
 @dataclass

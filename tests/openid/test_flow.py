@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import httpx2
 
-from tests.openid.steps import (
+from tests.support.service import ISSUER
+from tests.support.steps import (
     CALLBACK,
     Pkce,
     authorize_url,
@@ -17,7 +18,6 @@ from tests.openid.steps import (
     submit,
     tokens_for,
 )
-from tests.shared import ISSUER
 
 
 async def test_a_person_logs_in_and_the_client_gets_tokens(http: httpx2.AsyncClient) -> None:

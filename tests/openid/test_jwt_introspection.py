@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from authsvc.dev.servers import Servers
 from authsvc.web.accept import prefers
-from tests.shared import BACKEND, ISSUER, Service, bearer, service
+from tests.support.service import BACKEND, ISSUER, Service, bearer, service
 
 JWT = "application/token-introspection+jwt"
 JSON = "application/json"

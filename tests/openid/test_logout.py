@@ -17,9 +17,9 @@ from authsvc.keys.sealed_value import close_box
 from authsvc.rules.ending.logout_request import Ask, EndNow, LogoutHint, NothingToEnd, judge_logout
 from authsvc.runtime import Runtime
 from tests.conftest import ISSUER
-from tests.openid.receiver import receiver
-from tests.openid.steps import PARTNER_CALLBACK, fields, is_page, submit, tokens_for
 from tests.openid.test_backchannel_logout import courier, wants_to_know
+from tests.support.receiver import receiver
+from tests.support.steps import PARTNER_CALLBACK, fields, is_page, submit, tokens_for
 
 AFTER = "https://shop.example/bye?from=here"
 COOKIE = "authsvc_session"

@@ -15,8 +15,8 @@ import pytest
 from authsvc import outgoing
 from authsvc.dev.tls import make_certificate
 from authsvc.outgoing import Outgoing, OutgoingFailed, judge_address, judge_url, wire
-from tests.busy import again_when_busy, prompt
-from tests.openid.receiver import Receiver, answer, receiver, silence
+from tests.support.busy import again_when_busy, prompt
+from tests.support.receiver import Receiver, answer, receiver, silence
 
 
 def resolving(*answers: str | list[str]) -> outgoing.Resolve:

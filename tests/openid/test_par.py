@@ -16,9 +16,10 @@ from authsvc.dev.servers import Servers
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
 from authsvc.store.upkeep import sweep
-from tests.busy import again_when_busy, none_turned_away
-from tests.openid.proofs import Holder
-from tests.openid.steps import (
+from tests.support.busy import again_when_busy, none_turned_away
+from tests.support.proofs import Holder
+from tests.support.service import ISSUER, Service, service
+from tests.support.steps import (
     CALLBACK,
     PARTNER,
     PARTNER_CALLBACK,
@@ -31,7 +32,6 @@ from tests.openid.steps import (
     redeem,
     redirected,
 )
-from tests.shared import ISSUER, Service, service
 
 PREFIX = "urn:ietf:params:oauth:request_uri:"
 PUSHER = Client(

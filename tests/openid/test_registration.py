@@ -19,12 +19,12 @@ from authsvc.dev.servers import Servers
 from authsvc.flows.manage_clients import add_registration_token
 from authsvc.jose.jwk import public_jwk
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
-from tests.busy import again_when_busy, none_turned_away
-from tests.openid.receiver import answer as said
-from tests.openid.receiver import receiver
-from tests.openid.steps import Pkce, authorize_url, enter, is_page, redirected, submit
 from tests.security.test_client_authentication import KEYS
-from tests.shared import BACKEND, ISSUER, Service, bearer, service
+from tests.support.busy import again_when_busy, none_turned_away
+from tests.support.receiver import answer as said
+from tests.support.receiver import receiver
+from tests.support.service import BACKEND, ISSUER, Service, bearer, service
+from tests.support.steps import Pkce, authorize_url, enter, is_page, redirected, submit
 
 CALLBACK = "https://shop.example/callback"
 SHOP = {"client_name": "Shop", "redirect_uris": [CALLBACK]}

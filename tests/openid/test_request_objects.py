@@ -23,11 +23,11 @@ from authsvc.jose.algorithms import ALGORITHMS
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
-from tests.openid.proofs import Holder
-from tests.openid.steps import PARTNER_CALLBACK, Pkce, authorize_parameters, authorize_url, log_in, redirected
 from tests.openid.test_par import pushed_url, refused
 from tests.security.test_client_authentication import FOREIGN, JWKS, KEYS
-from tests.shared import ISSUER, Service, service
+from tests.support.proofs import Holder
+from tests.support.service import ISSUER, Service, service
+from tests.support.steps import PARTNER_CALLBACK, Pkce, authorize_parameters, authorize_url, log_in, redirected
 
 SECRET = ("signing", "signing-secret")
 SIGNING = Client(

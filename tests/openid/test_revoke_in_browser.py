@@ -8,9 +8,9 @@ import httpx2
 import jwt
 import pytest
 
-from tests.openid import devices
-from tests.openid.steps import PARTNER, Pkce, authorize_url, redirected, tokens_for
-from tests.shared import Service
+from tests.support import devices
+from tests.support.service import Service
+from tests.support.steps import PARTNER, Pkce, authorize_url, redirected, tokens_for
 
 
 async def revoke(house: Service, client_id: str, token: str) -> None:

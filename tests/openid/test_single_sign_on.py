@@ -9,7 +9,8 @@ import httpx2
 import jwt
 import pytest
 
-from tests.openid.steps import (
+from tests.support.service import Service
+from tests.support.steps import (
     PARTNER_CALLBACK,
     Pkce,
     authorize_url,
@@ -23,7 +24,6 @@ from tests.openid.steps import (
     submit,
     tokens_for,
 )
-from tests.shared import Service
 
 
 def claims_of(token: str) -> dict[str, object]:

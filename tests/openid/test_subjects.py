@@ -15,8 +15,8 @@ from authsvc.keys.master import MasterKeys
 from authsvc.rules.records import Client
 from authsvc.rules.subject import subject_of
 from authsvc.store.caller import clients
-from tests.openid.steps import CALLBACK, Pkce, authorize_url, redirected, tokens_for
-from tests.shared import Service, bearer, service
+from tests.support.service import Service, bearer, service
+from tests.support.steps import CALLBACK, Pkce, authorize_url, redirected, tokens_for
 
 
 def _client(name: str, sector: str, **policy: Any) -> Client:

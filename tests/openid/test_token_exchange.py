@@ -25,9 +25,9 @@ from authsvc.rules.token.exchange import (
     read_request,
 )
 from authsvc.store.caller import clients
-from tests.openid.proofs import Holder
 from tests.security.conftest import statements
-from tests.shared import BACKEND, ISSUER, Service, bearer, service
+from tests.support.proofs import Holder
+from tests.support.service import BACKEND, ISSUER, Service, bearer, service
 
 STOCK, MAIL, SHIP = (f"https://{name}.example.com" for name in ("stock", "mail", "ship"))
 

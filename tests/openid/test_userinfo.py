@@ -6,8 +6,8 @@ import httpx2
 import jwt
 import pytest
 
-from tests.openid.steps import Pkce, code_for, redeem, tokens_for
-from tests.shared import Service, bearer
+from tests.support.service import Service, bearer
+from tests.support.steps import Pkce, code_for, redeem, tokens_for
 
 FRONTEND = "http://localhost:5173"
 

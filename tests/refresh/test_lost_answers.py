@@ -20,9 +20,9 @@ from authsvc.rules.token.refresh_token import RefreshToken, decode
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
 from tests.conftest import ISSUER
-from tests.faultproxy import FaultProxy
 from tests.refresh.wire import SOCKET
-from tests.replicas import Replica, Replicas
+from tests.support.faultproxy import FaultProxy
+from tests.support.replicas import Replica, Replicas
 from tests.test_main_job import login, refresh
 
 CHAINS = 24

@@ -16,9 +16,9 @@ import pytest
 from authsvc.rules.token.refresh_token import RefreshToken, decode, encode
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
-from tests.busy import again_when_busy, none_turned_away
 from tests.refresh.bench import Bench
-from tests.replicas import Replicas
+from tests.support.busy import again_when_busy, none_turned_away
+from tests.support.replicas import Replicas
 from tests.test_main_job import bearer, login, refresh
 
 LOGOUT_ROUNDS = int(os.environ.get("REFRESH_LOGOUT_ROUNDS", "200"))

@@ -13,7 +13,7 @@ import pytest_asyncio
 from authsvc.dev.servers import Servers
 from authsvc.passwords import Passwords
 from authsvc.runtime import Runtime
-from tests.shared import Service, service
+from tests.support.service import Service, service
 
 _watched: ContextVar[list[str] | None] = ContextVar("watched", default=None)
 

@@ -22,8 +22,8 @@ from authsvc.jose.jwk import public_jwk
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
-from tests.faultproxy import FaultProxy
-from tests.shared import BACKEND, ISSUER, Service, service
+from tests.support.faultproxy import FaultProxy
+from tests.support.service import BACKEND, ISSUER, Service, service
 
 KEYS: dict[str, Any] = {
     "RS256": rsa.generate_private_key(public_exponent=65537, key_size=2048),

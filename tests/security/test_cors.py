@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.security.conftest import statements
-from tests.shared import BACKEND, LOGIN, Service, bearer
+from tests.support.service import BACKEND, LOGIN, Service, bearer
 
 FRONTEND = "http://localhost:5173"
 """Of customer, bartender and admin."""

@@ -20,7 +20,7 @@ from authsvc import logs, metrics
 from authsvc.dev.servers import Servers
 from authsvc.store.account import users
 from tests.security.test_requests import log  # noqa: F401 - a fixture
-from tests.shared import BACKEND, Service, bearer, service
+from tests.support.service import BACKEND, Service, bearer, service
 
 ROOT = Path(__file__).parents[2]
 

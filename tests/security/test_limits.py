@@ -14,10 +14,10 @@ import pytest
 import pytest_asyncio
 
 from authsvc.dev.servers import Servers
-from tests.busy import again_when_busy, none_turned_away, prompt
-from tests.faultproxy import FaultProxy
 from tests.security.conftest import statements
-from tests.shared import BACKEND, HERE, LOGIN, Service, service
+from tests.support.busy import again_when_busy, none_turned_away, prompt
+from tests.support.faultproxy import FaultProxy
+from tests.support.service import BACKEND, HERE, LOGIN, Service, service
 
 WRONG = {"email": "test@example.com", "password": "wrong"}
 

@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from authsvc.dev.servers import Servers
 from authsvc.store.account import users
-from tests.shared import Service, service
+from tests.support.service import Service, service
 
 _numbers = count(1)
 

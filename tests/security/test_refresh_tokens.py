@@ -14,7 +14,7 @@ from authsvc.rules.token.refresh_token import decode, encode
 from authsvc.runtime import open_runtime
 from authsvc.settings import load
 from tests.security.conftest import statements
-from tests.shared import HERE, Service, bearer, service
+from tests.support.service import HERE, Service, bearer, service
 
 
 async def chain(house: Service, length: int, client_id: str = "customer") -> list[dict[str, Any]]:

@@ -11,8 +11,8 @@ import asyncpg
 import httpx2
 import pytest
 
-from tests.replicas import Replicas
-from tests.shared import BACKEND
+from tests.support.replicas import Replicas
+from tests.support.service import BACKEND
 
 GRANT = {"grant_type": "client_credentials"}
 

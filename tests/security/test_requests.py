@@ -16,8 +16,8 @@ import pytest
 
 from authsvc import logs
 from authsvc.dev.servers import Servers
-from tests.busy import again_when_busy, prompt
-from tests.shared import BACKEND, ISSUER, LOGIN, Service, bearer, service
+from tests.support.busy import again_when_busy, prompt
+from tests.support.service import BACKEND, ISSUER, LOGIN, Service, bearer, service
 
 FORM = "application/x-www-form-urlencoded"
 CANARY = "<script>alert('canary')</script>"

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from authsvc.dev.servers import Servers
-from tests.shared import BACKEND, LOGIN, Service, bearer, service
+from tests.support.service import BACKEND, LOGIN, Service, bearer, service
 
 COOKIE = "authsvc_device"
 

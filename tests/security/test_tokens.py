@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from authsvc.jose.jwk import public_jwk
-from tests.busy import again_when_busy, prompt
 from tests.security.conftest import statements
-from tests.shared import BACKEND, Service, bearer
+from tests.support.busy import again_when_busy, prompt
+from tests.support.service import BACKEND, Service, bearer
 
 ATTACKERS_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 

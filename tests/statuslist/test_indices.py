@@ -18,11 +18,11 @@ from authsvc.rules.token.exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from authsvc.runtime import Runtime
 from authsvc.store.revocation import status_lists
 from authsvc.store.upkeep import sweep
-from tests.openid import devices, steps
 from tests.refresh.test_round_trips import service, wire
 from tests.refresh.wire import Wire
-from tests.shared import BACKEND
 from tests.statuslist.conftest import MACHINE, METER, Lists, claims_of, place, until
+from tests.support import devices, steps
+from tests.support.service import BACKEND
 
 __all__ = ["wire"]
 

@@ -19,9 +19,9 @@ from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
 from authsvc.store.revocation import status_lists
 from tests.conftest import ISSUER
-from tests.replicas import free_port
-from tests.shared import bearer
 from tests.statuslist.conftest import METER, TTL, WITHIN, Lists, place
+from tests.support.replicas import free_port
+from tests.support.service import bearer
 
 
 async def _log_out(lists: Lists, _sql: Any, tokens: dict[str, Any]) -> None:

@@ -9,9 +9,9 @@ import asyncpg
 import httpx2
 
 from authsvc.rules.revocation.status_list import BLOCK
-from tests.busy import again_when_busy, prompt
-from tests.replicas import Replicas
 from tests.statuslist.conftest import Lists, place
+from tests.support.busy import again_when_busy, prompt
+from tests.support.replicas import Replicas
 
 WRITTEN = "SELECT count(*) FROM status_batches WHERE $1 = ANY(indices)"
 

@@ -18,9 +18,9 @@ import pytest
 
 from authsvc.rules.revocation.status_list import decode
 from authsvc_verifier import InvalidToken, Unavailable, Verifier
-from tests.replicas import Replica, Replicas
-from tests.shared import bearer
 from tests.statuslist.conftest import WITHIN, Lists, claims_of
+from tests.support.replicas import Replica, Replicas
+from tests.support.service import bearer
 
 SESSIONS = 12
 PARTIES = 8

@@ -17,9 +17,9 @@ import pytest
 from authsvc.dev.servers import Servers
 from authsvc.store.caller import clients
 from tests.conftest import copied_database
-from tests.fleet import VERIFIER
-from tests.replicas import Replica, Replicas
-from tests.shared import LOGIN
+from tests.support.fleet import VERIFIER
+from tests.support.replicas import Replica, Replicas
+from tests.support.service import LOGIN
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "clients/verifier/tests"))  # `started`: how its own tests start the examples

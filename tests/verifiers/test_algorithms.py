@@ -22,8 +22,8 @@ from authsvc.jose.names import ALGORITHM_NAMES
 from authsvc_verifier import InvalidToken, SyncVerifier
 from tests.cli.conftest import Cli, terminal
 from tests.conftest import copied_database
-from tests.replicas import Replica, Replicas
-from tests.shared import BACKEND, LOGIN
+from tests.support.replicas import Replica, Replicas
+from tests.support.service import BACKEND, LOGIN
 
 VERIFY = """
 import { createRemoteJWKSet, jwtVerify } from "jose";

@@ -20,8 +20,8 @@ import pytest
 from authsvc.dev.processes import die_with_parent
 from authsvc.dev.servers import Servers
 from started import EXAMPLES, Example
-from tests.openid.proofs import Holder
-from tests.replicas import free_port
+from tests.support.proofs import Holder
+from tests.support.replicas import free_port
 from tests.verifiers.conftest import House, bent, open_house
 
 PROGRAM = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))

@@ -23,7 +23,7 @@ from authsvc.web.http import Reply
 from authsvc.web.page_headers import form_source
 from authsvc.web.words import choose_language, plain, words
 from tests.browser.samples import CALLBACK, CONSENT, DEVICE, FORM_POST, NOW, PAGES, TURNED_AWAY, account, login, session
-from tests.busy import again_when_busy, prompt
+from tests.support.busy import again_when_busy, prompt
 
 ENVIRONMENT = {
     "AUTHSVC_ISSUER": "https://auth.example.com",

@@ -27,7 +27,7 @@ from authsvc.web import request_head
 from authsvc.web.http import Reply
 from authsvc.web.protocol import DeadlineProtocol
 from authsvc.web.request_head import judge_head
-from tests.busy import again_when_busy, prompt
+from tests.support.busy import again_when_busy, prompt
 
 HOST = b"Host: localhost\r\n"
 GET = b"GET /here HTTP/1.1\r\n" + HOST + b"\r\n"

@@ -20,7 +20,7 @@ from authsvc.keys.plans import WithdrawPlan, plan_generate
 from authsvc.runtime import Runtime
 from authsvc.store.keys import signing_keys
 from tests.cli.conftest import Cli
-from tests.replicas import Replicas
+from tests.support.replicas import Replicas
 
 
 async def until(true: Callable[[], object], seconds: float = 5) -> None:

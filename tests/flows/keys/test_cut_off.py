@@ -11,8 +11,8 @@ import jwt
 
 from authsvc.dev.servers import Servers
 from tests.faults.conftest import database_proxy, on_database
-from tests.replicas import Replica, Replicas
-from tests.shared import BACKEND
+from tests.support.replicas import Replica, Replicas
+from tests.support.service import BACKEND
 
 CREDENTIALS = {"grant_type": "client_credentials"}
 LOCK = "SELECT pg_advisory_lock(hashtextextended('authsvc:keys', 0))"

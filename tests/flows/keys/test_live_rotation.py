@@ -28,10 +28,10 @@ import pytest
 
 from authsvc.store.keys import signing_keys
 from tests.cli.conftest import Cli
-from tests.fleet import FOLLOWING, Fleet, balanced
 from tests.flows.keys.verifiers import JWKS_SECONDS, SCALE, Jose, Kind, Ours, PyJwt
-from tests.replicas import Replica, Replicas
-from tests.shared import BACKEND, LOGIN
+from tests.support.fleet import FOLLOWING, Fleet, balanced
+from tests.support.replicas import Replica, Replicas
+from tests.support.service import BACKEND, LOGIN
 
 ROTATIONS = int(os.environ.get("ROTATIONS", "8"))
 SPEED = float(os.environ.get("KEY_SPEED", "8"))

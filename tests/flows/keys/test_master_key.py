@@ -25,11 +25,11 @@ from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
 from tests.cli.conftest import Cli, answer, terminal
 from tests.conftest import following
-from tests.openid import devices
-from tests.openid.steps import Pkce, authorize_url, enter, redeem
-from tests.shared import ISSUER, LOGIN
+from tests.support import devices
+from tests.support.service import ISSUER, LOGIN
+from tests.support.steps import Pkce, authorize_url, enter, redeem
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class Replica:

@@ -18,8 +18,8 @@ import pytest
 
 from tests.cli.conftest import Cli, answer, clean_environment
 from tests.feed.conftest import Listener, until
-from tests.replicas import Replica, Replicas
-from tests.shared import BACKEND, LOGIN
+from tests.support.replicas import Replica, Replicas
+from tests.support.service import BACKEND, LOGIN
 
 PATIENCE = 5
 """Seconds: it takes one, but tests may share a busy machine."""

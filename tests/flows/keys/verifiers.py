@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import jwt
 
-from tests.fleet import Fleet
+from tests.support.fleet import Fleet
 
 JWKS_SECONDS = 1
 """`AUTHSVC_JWKS_MAX_AGE`, in production 300: whatever caches keys here ages so many times as fast."""

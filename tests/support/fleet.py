@@ -25,9 +25,9 @@ import asyncpg
 
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
-from tests.faultproxy import FaultProxy
-from tests.fleet_member import MOST_BYTES
-from tests.replicas import Replica, Replicas
+from tests.support.faultproxy import FaultProxy
+from tests.support.fleet_member import MOST_BYTES
+from tests.support.replicas import Replica, Replicas
 
 START_SECONDS = 60
 VERIFIER = Client(
@@ -100,8 +100,8 @@ class Fleet:
     async def __aenter__(self) -> Self:
         self._all_here = asyncio.Event()
         self._server = await asyncio.start_unix_server(self._welcome, self._config["socket"], limit=MOST_BYTES)
-        command = [sys.executable, "-m", "tests.fleet_member", json.dumps(self._config)]
-        self._process = subprocess.Popen(command, cwd=Path(__file__).parents[1])
+        command = [sys.executable, "-m", "tests.support.fleet_member", json.dumps(self._config)]
+        self._process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self._all_here.wait()

@@ -15,7 +15,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from authsvc.jose.jwk import public_jwk, thumbprint
-from tests.shared import ISSUER, Service
+from tests.support.service import ISSUER, Service
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faultproxy import FaultProxy
+from tests.support.faultproxy import FaultProxy
 
 Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

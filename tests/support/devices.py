@@ -12,7 +12,7 @@ from authsvc.flows.authenticate_person import Attempt
 from authsvc.flows.authorize_device import GRANT_TYPE
 from authsvc.flows.browser_login import browser_login
 from authsvc.runtime import Runtime
-from tests.shared import Service
+from tests.support.service import Service
 
 BARTENDER = "bartender@example.com"
 
