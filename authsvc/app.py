@@ -10,8 +10,11 @@ from starlette.applications import Starlette
 from starlette.routing import Match, Route
 
 from authsvc.device_name import warm
-from authsvc.flows import deliver_logouts, follow_changes, keep_keys, status_indices, sweep
-from authsvc.flows.snapshot import load_snapshot
+from authsvc.flows.ending import deliver_logouts
+from authsvc.flows.keys import keep_keys
+from authsvc.flows.keys.jwks_snapshot import load_snapshot
+from authsvc.flows.revocation import status_indices
+from authsvc.flows.upkeep import follow_changes, sweep
 from authsvc.keys.seal import SealError
 from authsvc.runtime import Runtime
 from authsvc.store.errors import StoreUnavailable

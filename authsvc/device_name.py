@@ -82,3 +82,9 @@ def _parser() -> Parser:
 def _plain(text: str) -> str:
     """Without control, format (bidi), private and unassigned characters."""
     return "".join(char for char in text if char == " " or unicodedata.category(char)[0] in "LMNPS")
+
+
+MAX_DEVICE_INFO = 120
+
+
+MAX_USER_AGENT = 512

@@ -42,7 +42,7 @@ ID_TOKEN_SECONDS = 300
 
 @dataclass(slots=True)
 class Following:
-    """What this worker learned from its last reading of `service_state` (flows/follow_changes.py)."""
+    """What this worker learned from its last reading of `service_state` (flows/upkeep/follow_changes.py)."""
 
     heard_at: float = float("-inf")
     epoch_number: int = 0
@@ -84,18 +84,18 @@ class Runtime:
     known_live: dict[str, float] = field(default_factory=dict)
     blocked: dict[str, float] = field(default_factory=dict)
     unsure_codes: dict[UUID, tuple[float, bytes]] = field(default_factory=dict, repr=False)
-    """Redemptions of which nobody knows whether they were committed (flows/redeem_code.py)."""
+    """Redemptions of which nobody knows whether they were committed (flows/token/authorization_code.py)."""
     proved: dict[bytes, Client] = field(default_factory=dict, repr=False)
     """Digests of Authorization headers that were right, and for which record of which client."""
     remote_keys: RemoteKeys = field(default_factory=RemoteKeys)
     key_fetches: dict[Place, asyncio.Task[None]] = field(default_factory=dict)
-    """Requests for the keys of clients that are under way (flows/client_keys.py)."""
+    """Requests for the keys of clients that are under way (flows/caller/client_keys.py)."""
     feed: Feed = field(default_factory=Feed)
-    """The revocation feed (flows/feed.py)."""
+    """The revocation feed (flows/revocation/feed.py)."""
     status_indices: StatusIndices = field(default_factory=StatusIndices)
-    """Indices of status lists (flows/status_indices.py)."""
+    """Indices of status lists (flows/revocation/status_indices.py)."""
     status_lists: ListMemory = field(default_factory=ListMemory)
-    """Status lists themselves (flows/status_list.py)."""
+    """Status lists themselves (flows/revocation/status_list.py)."""
 
     def refresh_mac_key(self, key_id: int) -> bytes | None:
         """The MAC key of refresh tokens made under a master key; None: nobody has that key. Raises StoreUnavailable."""

@@ -26,7 +26,7 @@ import asyncpg
 
 from authsvc.dev import demo
 from authsvc.dev.servers import Servers
-from authsvc.flows import manage_keys
+from authsvc.flows.keys import manage_keys
 from authsvc.keys.master import MasterKeys
 from authsvc.runtime import open_runtime
 from authsvc.settings import load

@@ -21,8 +21,8 @@ import pytest
 
 from authsvc.app import App, start
 from authsvc.dev.servers import Servers
-from authsvc.flows import manage_keys
-from authsvc.flows.follow_changes import follow_changes
+from authsvc.flows.keys import manage_keys
+from authsvc.flows.upkeep.follow_changes import follow_changes
 from authsvc.keys.master import MasterKeys
 from authsvc.rules.records import Client
 from authsvc.runtime import Runtime, open_runtime
@@ -238,23 +238,23 @@ def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # What takes longest begins first, or it would keep one process busy when the others have nothing left to do.
 LONGEST = (
     "tests/web/test_protocol.py",
-    "tests/openid/test_backchannel_logout.py",
+    "tests/flows/ending/test_backchannel_logout.py",
     "tests/cli/test_serve.py",
-    "tests/feed/test_faults.py",
+    "tests/flows/revocation/feed/test_faults.py",
     "tests/flows/keys/test_live_rotation.py",
-    "tests/feed/test_fleet.py",
-    "tests/feed/test_endpoints.py",
+    "tests/flows/revocation/feed/test_fleet.py",
+    "tests/flows/revocation/feed/test_endpoints.py",
     "tests/faults/test_revocations_lost.py",
-    "tests/refresh/test_state_machine.py",
-    "tests/refresh/test_parallel.py",
-    "tests/statuslist/test_lists.py",
-    "tests/feed/test_chaos.py",
+    "tests/flows/token/refresh/test_state_machine.py",
+    "tests/flows/token/refresh/test_parallel.py",
+    "tests/flows/revocation/status_list/test_lists.py",
+    "tests/flows/revocation/feed/test_chaos.py",
     "tests/cli/test_dev.py",
     "clients/verifier/tests/test_listed.py",
     "tests/flows/keys/test_withdrawal.py",
-    "tests/feed/test_order.py",
+    "tests/flows/revocation/feed/test_order.py",
     "tests/keys/simulation/test_promises.py",
-    "tests/refresh/test_sql_twin.py",
+    "tests/flows/token/refresh/test_sql_twin.py",
     "clients/verifier/tests/test_bench.py",
 )
 

@@ -125,7 +125,7 @@ def test_nobody_imports_what_is_above_or_outside() -> None:
 @pytest.mark.parametrize(
     ("name", "module"),
     [
-        ("store.users", "authsvc.flows.login"), ("store.users", "authsvc.rules.errors"),
+        ("store.users", "authsvc.flows.login.json_login"), ("store.users", "authsvc.rules.errors"),
         ("store.keys", "authsvc.keys.ring"),
         ("rules.scope", "authsvc.store.account.users"), ("rules.scope", "jwt"),
         ("keys.ring", "authsvc.rules.token.access_token"),
@@ -134,7 +134,7 @@ def test_nobody_imports_what_is_above_or_outside() -> None:
         ("flows.login", "authsvc.web.http"), ("flows.login", "authlib.oauth2"),
         ("web.api", "authsvc.store.account.users"),
         ("web.api", "authsvc.app"), ("app", "authsvc.cli.serve"), ("cli.serve", "authsvc.dev.servers"),
-        ("runtime", "authsvc.flows.login"), ("settings", "authsvc.logs"), ("web.api", "requests"),
+        ("runtime", "authsvc.flows.login.json_login"), ("settings", "authsvc.logs"), ("web.api", "requests"),
         ("cli.users", "asyncpg"), ("flows.manage_keys", "authsvc.keys.simulation.run"),
         ("keys.plans", "authsvc.keys.simulation.run"), ("app", "authsvc.keys.simulation"),
         ("keys.simulation.world", "authsvc.store.keys.signing_keys"), ("keys.simulation.world", "jwt"),
@@ -142,6 +142,50 @@ def test_nobody_imports_what_is_above_or_outside() -> None:
 )  # fmt: skip
 def test_a_breach_would_be_found(name: str, module: str) -> None:
     assert breaches(name, iter([module]))
+
+
+# Within one room, wings never know each other in a circle.
+
+
+def arrows(room: str) -> dict[str, set[str]]:
+    """Which wings of a room know which: {wing: wings}."""
+    known: dict[str, set[str]] = {}
+    for name, tree, path in modules():
+        if name.startswith(room + ".") and name.count(".") > 1:
+            wing = name.split(".")[1]
+            others = {parts[2] for parts in (module.split(".") for module in imports(name, tree, path))
+                      if parts[:2] == ["authsvc", room] and len(parts) > 3}  # fmt: skip
+            known.setdefault(wing, set()).update(others - {wing})
+    return known
+
+
+def circles(known: dict[str, set[str]]) -> list[str]:
+    """The wings that can be reached from themselves."""
+
+    def reached(start: str) -> set[str]:
+        found: set[str] = set()
+        ways = list(known.get(start, ()))
+        while ways:
+            wing = ways.pop()
+            if wing not in found:
+                found.add(wing)
+                ways += known.get(wing, ())
+        return found
+
+    return sorted(wing for wing in known if wing in reached(wing))
+
+
+@pytest.mark.parametrize("room", ["flows", "rules", "store"])
+def test_wings_know_each_other_in_no_circle(room: str) -> None:
+    known = arrows(room)
+    assert len(known) > 5
+    assert circles(known) == []
+
+
+def test_a_circle_between_wings_would_be_found() -> None:
+    known = arrows("flows")
+    assert "session" in known["token"]
+    assert {"session", "token"} <= set(circles({**known, "session": known["session"] | {"token"}}))
 
 
 def test_only_the_dev_command_knows_the_dev_servers() -> None:

@@ -20,7 +20,7 @@ from referencing.jsonschema import DRAFT202012
 import authsvc
 from authsvc.app import table
 from authsvc.dev.servers import Servers
-from authsvc.flows.manage_clients import add_registration_token
+from authsvc.flows.operator.manage_clients import add_registration_token
 from authsvc.web import wellknown
 from tests.support.service import BACKEND, ISSUER, LOGIN, Service, bearer, service
 

@@ -122,7 +122,7 @@ def add(client_id: str, secret_stdin: bool, as_json: bool, **said: Any) -> None:
     """
     from authsvc.cli.client_rules import problem_of
     from authsvc.cli.running import actor, operate
-    from authsvc.flows import manage_clients
+    from authsvc.flows.operator import manage_clients
 
     if said["kind"] is None:
         raise click.UsageError("say what it is: --public (a frontend) or --confidential (a service)")

@@ -11,7 +11,7 @@ from authsvc.cli.console import Refused, json_option, show_json
 from authsvc.jose.names import ALGORITHM_NAMES
 
 if TYPE_CHECKING:
-    from authsvc.flows.manage_clients import Chosen
+    from authsvc.flows.operator.manage_clients import Chosen
     from authsvc.keys.plans import Refused as NotThis
     from authsvc.runtime import Runtime
 
@@ -50,7 +50,7 @@ def choose_alg(client_id: str, as_json: bool, **said: str | None) -> None:
       authsvc clients choose-alg shop --id-token-alg RS256 --access-token-alg EdDSA
     """
     from authsvc.cli.running import actor, operate
-    from authsvc.flows import manage_clients
+    from authsvc.flows.operator import manage_clients
     from authsvc.keys.plans import Refused as NotNow
 
     wanted = {name: alg for name, alg in said.items() if alg is not None}

@@ -145,7 +145,7 @@ def rotate_secret(client_id: str, drop_old: bool, secret_stdin: bool, as_json: b
     """
     from authsvc.cli.running import actor, operate
     from authsvc.cli.secret_input import read_secret
-    from authsvc.flows import manage_clients
+    from authsvc.flows.operator import manage_clients
     from authsvc.keys.plans import Refused as NotThis
 
     if drop_old and secret_stdin:
@@ -185,7 +185,7 @@ def remove(client_id: str, yes: bool, as_json: bool) -> None:
       authsvc clients remove old-kiosk
     """
     from authsvc.cli.running import actor, operate, warm_redis
-    from authsvc.flows import manage_clients
+    from authsvc.flows.operator import manage_clients
 
     confirm(f"Every token of {inert(client_id)} becomes invalid. Remove it?", yes=yes)
 

@@ -192,7 +192,7 @@ async def _furnish(settings: Settings) -> None:
     """Schema, first signing key, demo data: whatever of it is missing."""
     from authsvc.cli.running import actor, open_with
     from authsvc.dev.demo import add_demo_data
-    from authsvc.flows import manage_keys
+    from authsvc.flows.keys import manage_keys
     from authsvc.keys.phases import signer
     from authsvc.store import health, migrate
     from authsvc.store.keys import signing_keys

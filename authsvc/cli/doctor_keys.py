@@ -7,8 +7,8 @@ from datetime import datetime
 
 from authsvc.cli.console import duration, plural, relative
 from authsvc.cli.doctor import Finding
-from authsvc.flows.manage_clients import algorithms_of
-from authsvc.flows.manage_keys import policy_in_force
+from authsvc.flows.keys.manage_keys import policy_in_force
+from authsvc.flows.operator.manage_clients import algorithms_of
 from authsvc.jose.names import DEFAULT_ALG
 from authsvc.keys.phases import Phase, phases_at, signer
 from authsvc.keys.policy import MOST_PUBLISHED, KeyPolicy

@@ -38,7 +38,7 @@ def plan(span: str | None, as_json: bool) -> None:
       authsvc keys plan --json | jq -r '.events[] | select(.event == "signs") | .at'
     """
     from authsvc.cli.running import operate
-    from authsvc.flows.manage_keys import policy_in_force
+    from authsvc.flows.keys.manage_keys import policy_in_force
     from authsvc.keys.forecast import forecast, horizon
     from authsvc.store.keys import signing_keys
 

@@ -16,7 +16,7 @@ from authsvc.cli.master_key import drop_master, generate_master, promote_master,
 from authsvc.jose.names import ALGORITHM_NAMES, DEFAULT_ALG
 
 if TYPE_CHECKING:
-    from authsvc.flows.manage_keys import Generated
+    from authsvc.flows.keys.manage_keys import Generated
     from authsvc.keys.records import SigningKey
     from authsvc.runtime import Runtime
 
@@ -126,7 +126,7 @@ def generate(first: bool, alg: str | None, as_json: bool) -> None:
       authsvc migrate && authsvc keys generate --first     set up; safe to run again
     """
     from authsvc.cli.running import actor, operate
-    from authsvc.flows import manage_keys
+    from authsvc.flows.keys import manage_keys
     from authsvc.keys.plans import Refused as NotThis
 
     if first and alg not in (None, DEFAULT_ALG):
@@ -179,7 +179,7 @@ def rotate(at_once: bool, alg: str, as_json: bool) -> None:
       authsvc keys rotate --alg ES256
     """
     from authsvc.cli.running import actor, operate
-    from authsvc.flows import manage_keys
+    from authsvc.flows.keys import manage_keys
     from authsvc.keys.plans import AlreadyPlanned
     from authsvc.keys.plans import Refused as NotNow
 
@@ -217,7 +217,7 @@ def withdraw(kid: str, yes: bool, as_json: bool) -> None:
       authsvc keys withdraw 3q2-7w...
     """
     from authsvc.cli.running import actor, operate
-    from authsvc.flows import manage_keys
+    from authsvc.flows.keys import manage_keys
     from authsvc.keys.plans import Refused as NotThis
 
     confirm(f"Every access token that {inert(kid)} signed becomes invalid. Withdraw it?", yes=yes)
@@ -246,7 +246,7 @@ def import_key(file: BinaryIO, alg: str | None, as_json: bool) -> None:
       vault read -field=key secret/jwt | authsvc keys import -
     """
     from authsvc.cli.running import actor, operate
-    from authsvc.flows import manage_keys
+    from authsvc.flows.keys import manage_keys
     from authsvc.jose import jwk
     from authsvc.keys.plans import Refused as NotThis
 

@@ -16,7 +16,7 @@ import click
 from authsvc.cli.console import Refused, confirm, json_option, plural, relative, show_json
 
 if TYPE_CHECKING:
-    from authsvc.flows.reseal_keys import Resealed, Seals
+    from authsvc.flows.keys.reseal_keys import Resealed, Seals
     from authsvc.keys.plans import Refused as NotThis
     from authsvc.runtime import Runtime
 
@@ -114,7 +114,7 @@ def reseal(ctx: click.Context, check: bool, as_json: bool) -> None:
       authsvc keys reseal --check
     """
     from authsvc.cli.running import actor, operate
-    from authsvc.flows import reseal_keys
+    from authsvc.flows.keys import reseal_keys
     from authsvc.keys.plans import Refused as NotNow
 
     async def work(runtime: Runtime) -> Resealed | NotThis:
@@ -196,7 +196,7 @@ def drop_master(file: Path, key_id: int, at_once: bool, yes: bool) -> None:
       authsvc keys drop-master /etc/authsvc/master.key 1
     """
     from authsvc.cli.running import operate
-    from authsvc.flows import reseal_keys
+    from authsvc.flows.keys import reseal_keys
     from authsvc.keys.master import without
 
     seals = operate(reseal_keys.look)

@@ -32,7 +32,7 @@ def registration_token(uses: int, seconds: int, note: str, as_json: bool) -> Non
       authsvc clients registration-token --json | jq -r .registration_token
     """
     from authsvc.cli.running import actor, operate
-    from authsvc.flows import manage_clients
+    from authsvc.flows.operator import manage_clients
 
     if len(note) > 200 or not note.isprintable():
         raise click.UsageError("--note has at most 200 printable characters")

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from authsvc import logs
 from authsvc.cli.console import Refused
-from authsvc.flows.follow_changes import schema_is_current
+from authsvc.flows.upkeep.follow_changes import schema_is_current
 from authsvc.keys.policy import PolicyError
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import Settings, SettingsError, load

@@ -91,7 +91,7 @@ def end(session_id: UUID | None, email: str | None, as_json: bool) -> None:
       authsvc sessions end --user ann@example.com
     """
     from authsvc.cli.running import actor, operate, warm_redis
-    from authsvc.flows import end_sessions
+    from authsvc.flows.operator import end_sessions
 
     if (session_id is None) == (email is None):
         raise click.UsageError("give either SESSION_ID or --user EMAIL")

@@ -26,7 +26,7 @@ def command(as_json: bool) -> None:
       authsvc sweep --json
     """
     from authsvc.cli.running import actor, operate
-    from authsvc.flows.sweep import sweep_once
+    from authsvc.flows.upkeep.sweep import sweep_once
     from authsvc.store import audit
 
     async def work(runtime: Runtime) -> Counter[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from argon2 import Type, extract_parameters
 from argon2.exceptions import InvalidHashError
 
-from authsvc.flows.manage_users import Person
+from authsvc.flows.operator.manage_users import Person
 from authsvc.store.account.users import normal_email
 
 COLUMNS = ("email", "name", "roles", "password_hash")

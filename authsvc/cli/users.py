@@ -10,7 +10,7 @@ import click
 from authsvc.cli.console import CONTEXT, Refused, complain, json_option, plural, show_json, show_table
 
 if TYPE_CHECKING:
-    from authsvc.flows.manage_users import Imported, Person
+    from authsvc.flows.operator.manage_users import Imported, Person
     from authsvc.runtime import Runtime
 
 PROBLEMS_SHOWN = 50
@@ -52,7 +52,7 @@ def add(email: str, name: str, roles: tuple[str, ...], password_stdin: bool, no_
     from authsvc.cli.running import actor, operate
     from authsvc.cli.secret_input import ask_password
     from authsvc.cli.user_file import email_problem, role_problem
-    from authsvc.flows import manage_users
+    from authsvc.flows.operator import manage_users
     from authsvc.store.account.users import normal_email
 
     if no_password and password_stdin:
@@ -96,7 +96,7 @@ def import_people(file: BinaryIO, dry_run: bool, skip_existing: bool, as_json: b
     """
     from authsvc.cli.running import actor, operate
     from authsvc.cli.user_file import BadFile, read_people
-    from authsvc.flows import manage_users
+    from authsvc.flows.operator import manage_users
 
     try:
         lines = read_people(file.read())
@@ -157,7 +157,7 @@ def set_password(email: str, password_stdin: bool, as_json: bool) -> None:
     """
     from authsvc.cli.running import actor, operate, warm_redis
     from authsvc.cli.secret_input import ask_password
-    from authsvc.flows import manage_users
+    from authsvc.flows.operator import manage_users
     from authsvc.store.account.users import normal_email
 
     password = ask_password(from_stdin=password_stdin)
@@ -181,7 +181,7 @@ def disable(email: str, as_json: bool) -> None:
       authsvc users disable ann@example.com
     """
     from authsvc.cli.running import actor, operate, warm_redis
-    from authsvc.flows import manage_users
+    from authsvc.flows.operator import manage_users
     from authsvc.store.account.users import normal_email
 
     async def work(runtime: Runtime) -> int | None:
@@ -215,7 +215,7 @@ def enable(email: str, as_json: bool) -> None:
       authsvc users enable ann@example.com
     """
     from authsvc.cli.running import actor, operate
-    from authsvc.flows import manage_users
+    from authsvc.flows.operator import manage_users
     from authsvc.store.account.users import normal_email
 
     if not operate(lambda runtime: manage_users.enable(runtime, actor(), normal_email(email))):

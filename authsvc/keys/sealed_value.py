@@ -1,8 +1,8 @@
-"""Closed boxes: small values that we hand to a browser and take back, readable and writable by nobody else.
+"""Sealed values: what we hand to a browser and take back, readable and writable by nobody else.
 
     base64url( key id (1) | nonce (12) | AES-256-GCM(payload) )
 
-The key is derived from the master key for one purpose, so that a box of one kind never opens as another.
+The key is derived from the master key for one purpose, so that a value of one kind never opens as another.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ MAX_LENGTH = 49_152
 _NONCE = 12
 
 
-def close_box(master: MasterKeys, purpose: str, payload: bytes, entropy: Callable[[int], bytes]) -> str:
-    """A box, without padding characters."""
+def seal_value(master: MasterKeys, purpose: str, payload: bytes, entropy: Callable[[int], bytes]) -> str:
+    """base64url without padding."""
     nonce = entropy(_NONCE)
     key = AESGCM(master.derive(master.current_id, purpose))
     head = bytes((master.current_id,))
     return urlsafe_b64encode(head + nonce + key.encrypt(nonce, payload, head)).decode("ascii").rstrip("=")
 
 
-def open_box(master: MasterKeys, purpose: str, text: str) -> bytes | None:
+def open_value(master: MasterKeys, purpose: str, text: str) -> bytes | None:
     """What is in it, or None: forged, cut, of another purpose, of a key that is no longer held."""
     if not text.isascii() or len(text) > MAX_LENGTH:
         return None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from authsvc.device_name import device_name
-from authsvc.flows import account
-from authsvc.flows import change_password as password
-from authsvc.flows.account import LoginNeeded, Overview, Owner
-from authsvc.flows.authenticate_person import MAX_USER_AGENT, Attempt
-from authsvc.flows.interaction import Destination, close_destination
-from authsvc.flows.notice import Notice, close_notice, open_notice
-from authsvc.flows.sign_out import SignedOut
+from authsvc.device_name import MAX_USER_AGENT, device_name
+from authsvc.flows.account import change_password as password
+from authsvc.flows.account import sessions_and_apps
+from authsvc.flows.account.result_message import ResultMessage, open_result, seal_result
+from authsvc.flows.account.sessions_and_apps import LoginNeeded, Overview, Owner
+from authsvc.flows.authorize.pending_request import Destination, seal_destination
+from authsvc.flows.ending.browser_logout import SignedOut
+from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.passwords import MAX_PASSWORD_BYTES
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.rules.people.new_password import LEAST, judge_new_password
@@ -47,7 +47,7 @@ def _logged_in(handler: Handler) -> Handler:
             request.reason = str(needed)
             if not needed.again:
                 return see("/login?next=/account")
-            return see(f"/login?request={close_destination(request.runtime, Destination('/account', again=True))}")
+            return see(f"/login?request={seal_destination(request.runtime, Destination('/account', again=True))}")
 
     return guarded
 
@@ -64,23 +64,27 @@ def _posted(handler: Callable[[Request, Form], Awaitable[Reply]]) -> Handler:
 @_logged_in
 async def account_page(request: Request) -> Reply:
     query = request.query()
-    found = await account.overview(request.runtime, cookie(request, SESSION), _page_number(query.get("page", "")))
-    notice = open_notice(request.runtime, found.session.id, query.get("notice", ""))
+    found = await sessions_and_apps.overview(
+        request.runtime, cookie(request, SESSION), _page_number(query.get("page", ""))
+    )
+    notice = open_result(request.runtime, found.session.id, query.get("notice", ""))
     return _page(request, found, notice=notice)
 
 
 @_posted
 async def end_session(request: Request, form: Form) -> Reply:
-    session, own = await account.end_session(request.runtime, cookie(request, SESSION), form.get("session", ""))
+    session, own = await sessions_and_apps.end_session(
+        request.runtime, cookie(request, SESSION), form.get("session", "")
+    )
     if own:
         return signed_out(request, SignedOut(None, None, str(session.id)))
-    return _back(request, session, Notice("session_ended"))
+    return _back(request, session, ResultMessage("session_ended"))
 
 
 @_posted
 async def end_others(request: Request, _form: Form) -> Reply:
-    session, count = await account.end_others(request.runtime, cookie(request, SESSION))
-    return _back(request, session, Notice("others_ended", count))
+    session, count = await sessions_and_apps.end_others(request.runtime, cookie(request, SESSION))
+    return _back(request, session, ResultMessage("others_ended", count))
 
 
 @_posted
@@ -88,8 +92,8 @@ async def revoke_app(request: Request, form: Form) -> Reply:
     client_id = form.get("client_id", "")
     if not 1 <= len(client_id) <= 128:
         raise malformed("The client_id is missing.", "client_id_missing")
-    session = await account.revoke_app(request.runtime, cookie(request, SESSION), client_id)
-    return _back(request, session, Notice("app_revoked"))
+    session = await sessions_and_apps.revoke_app(request.runtime, cookie(request, SESSION), client_id)
+    return _back(request, session, ResultMessage("app_revoked"))
 
 
 async def password_landing(_request: Request) -> Reply:
@@ -100,7 +104,7 @@ async def password_landing(_request: Request) -> Reply:
 @_posted
 async def change_password(request: Request, form: Form) -> Reply:
     secret = cookie(request, SESSION)
-    session = await account.person(request.runtime, secret, recently=True)
+    session = await sessions_and_apps.person(request.runtime, secret, recently=True)
     current, new = form.get("current_password", ""), form.get("new_password", "")
     fault = judge_new_password(current, new, form.get("repeat_password", ""), session.user.email)
     if fault:
@@ -123,7 +127,7 @@ async def change_password(request: Request, form: Form) -> Reply:
     return _back(
         request,
         session,
-        Notice("password_changed"),
+        ResultMessage("password_changed"),
         [
             set_cookie(request, SESSION, changed.cookie, seconds),
             set_cookie(request, DEVICE, changed.device, DEVICE_COOKIE_SECONDS),
@@ -147,17 +151,19 @@ def _attempt(request: Request, session: Owner, current: str) -> Attempt:
 
 
 async def _again(request: Request, problem: Problem) -> Reply:
-    found = await account.overview(request.runtime, cookie(request, SESSION), 1)
+    found = await sessions_and_apps.overview(request.runtime, cookie(request, SESSION), 1)
     return _page(request, found, problem=problem)
 
 
-def _back(request: Request, session: Owner, notice: Notice, headers: Headers | None = None) -> Reply:
+def _back(request: Request, session: Owner, notice: ResultMessage, headers: Headers | None = None) -> Reply:
     request.user_id, request.session_id = str(session.user.id), str(session.id)
     request.reason = notice.kind
-    return see(f"/account?notice={close_notice(request.runtime, session.id, notice)}", headers)
+    return see(f"/account?notice={seal_result(request.runtime, session.id, notice)}", headers)
 
 
-def _page(request: Request, found: Overview, *, notice: Notice | None = None, problem: Problem | None = None) -> Reply:
+def _page(
+    request: Request, found: Overview, *, notice: ResultMessage | None = None, problem: Problem | None = None
+) -> Reply:
     user = found.session.user
     request.user_id, request.session_id = str(user.id), str(found.session.id)
     csrf, cookies = form_token(request)

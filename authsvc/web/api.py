@@ -6,15 +6,16 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from authsvc.flows.authenticate_bearer import authenticate_bearer
-from authsvc.flows.authenticate_client import authenticate_client
-from authsvc.flows.authenticate_person import MAX_USER_AGENT, Attempt
-from authsvc.flows.login import login
-from authsvc.flows.logout import logout_by_access_token, logout_by_refresh_token
-from authsvc.flows.own_sessions import end_others, end_own, list_own
-from authsvc.flows.person_behind import first_party_only
-from authsvc.flows.profile import profile
-from authsvc.flows.refresh import GRANT_TYPE, refresh
+from authsvc.device_name import MAX_USER_AGENT
+from authsvc.flows.account.profile import profile
+from authsvc.flows.caller.authenticate_bearer import authenticate_bearer
+from authsvc.flows.caller.authenticate_client import authenticate_client
+from authsvc.flows.caller.person_of_token import first_party_only
+from authsvc.flows.ending.logout import logout_by_access_token, logout_by_refresh_token
+from authsvc.flows.ending.own_sessions import end_others, end_own, list_own
+from authsvc.flows.login.authenticate_person import Attempt
+from authsvc.flows.login.json_login import login
+from authsvc.flows.token.refresh_token import GRANT_TYPE, refresh
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.passwords import MAX_PASSWORD_BYTES
 from authsvc.rules.records import Client, Session, User

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from authsvc.flows.authorize import authorize, decide_consent
-from authsvc.flows.interaction import begin_interaction, open_interaction
-from authsvc.flows.resolve_request import resolve_request
+from authsvc.flows.authorize.authorize import authorize, decide_consent
+from authsvc.flows.authorize.pending_request import begin_request, open_request
+from authsvc.flows.authorize.resolve_request import resolve_request
 from authsvc.rules.authorize.request import read_pairs
 from authsvc.web.browser import SESSION, check_form, cookie
 from authsvc.web.http import Reply, Request, malformed
@@ -27,8 +27,8 @@ async def authorization(request: Request) -> Reply:
         pairs = request.query_pairs()
     asked = await resolve_request(request.runtime, read_pairs(pairs))
     request.client_id = asked.parameters.get("client_id", "")[:128] or None
-    interaction = begin_interaction(request.runtime, asked)
-    return outcome_reply(request, await authorize(request.runtime, interaction, cookie=cookie(request, SESSION)))
+    pending = begin_request(request.runtime, asked)
+    return outcome_reply(request, await authorize(request.runtime, pending, cookie=cookie(request, SESSION)))
 
 
 def _without_cookies(request: Request) -> bool:
@@ -41,15 +41,15 @@ async def consent(request: Request) -> Reply:
     """A button of the consent page."""
     form = await request.form()
     check_form(request, form)
-    interaction = open_interaction(request.runtime, form.get("request", ""))
-    if interaction is None:
+    pending = open_request(request.runtime, form.get("request", ""))
+    if pending is None:
         request.reason = "request_expired"
         return failure(request, "expired")
-    request.client_id = interaction.parameters.get("client_id")
+    request.client_id = pending.parameters.get("client_id")
     if form.get("decision") not in ("allow", "deny"):
         raise malformed("The decision is missing.", "decision_missing")
     outcome = await decide_consent(
-        request.runtime, interaction, cookie=cookie(request, SESSION), allow=form["decision"] == "allow"
+        request.runtime, pending, cookie=cookie(request, SESSION), allow=form["decision"] == "allow"
     )
     return outcome_reply(request, outcome)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from authsvc.flows.authenticate_client import authenticate_client
-from authsvc.flows.authorize_device import authorize_device
-from authsvc.flows.browser_login import browser_session
-from authsvc.flows.confirm_device import Found, NoSuchCode, RoleMissing, decide, find
-from authsvc.flows.interaction import Destination, close_destination
+from authsvc.flows.authorize.pending_request import Destination, seal_destination
+from authsvc.flows.caller.authenticate_client import authenticate_client
+from authsvc.flows.device.authorize_device import authorize_device
+from authsvc.flows.device.confirm_device import Found, NoSuchCode, RoleMissing, decide, find
+from authsvc.flows.session.browser import browser_session
 from authsvc.rules.device.codes import MAX_TYPED, normal_user_code, shown_user_code
 from authsvc.rules.errors import TooMany
 from authsvc.store.errors import StoreUnavailable
@@ -110,7 +110,7 @@ def _confirm(request: Request, account: str, found: Found) -> Reply:
         asked_at=asked.created_at,
         device=asked.device_info,
         address=asked.ip_address,
-        request=found.box,
+        request=found.sealed,
     )
     return _with(device_page(look(request), language_of(request), view), headers)
 
@@ -125,8 +125,8 @@ def _log_in(request: Request, typed: str) -> Reply:
     """The way back is ours, and of what was typed it carries nothing but a code."""
     code = normal_user_code(typed)
     path = f"{PATH}?{urlencode({'user_code': shown_user_code(code)})}" if code else PATH
-    box = close_destination(request.runtime, Destination(path))
-    return see(f"/login?{urlencode({'request': box})}")
+    sealed = seal_destination(request.runtime, Destination(path))
+    return see(f"/login?{urlencode({'request': sealed})}")
 
 
 def _with(reply: Reply, headers: list[Header]) -> Reply:

@@ -1,8 +1,8 @@
-"""The DPoP header (RFC 9449), proved by `flows/prove_possession`. A request without one costs one look-up."""
+"""The DPoP header (RFC 9449), proved by `flows/caller/prove_possession`. A request without one costs one look-up."""
 
 from __future__ import annotations
 
-from authsvc.flows.prove_possession import Shown, nonce, prove_possession
+from authsvc.flows.caller.prove_possession import Shown, nonce, prove_possession
 from authsvc.rules.errors import InvalidDpopProofError, Rejected
 from authsvc.rules.records import Client
 from authsvc.web.http import Request

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 
-from authsvc.flows.authenticate_bearer import authenticate_subscriber
-from authsvc.flows.feed import Subscriber, know, next_words, snapshot, subscribe, unsubscribe
+from authsvc.flows.caller.authenticate_bearer import authenticate_subscriber
+from authsvc.flows.revocation.feed import Subscriber, know, next_words, snapshot, subscribe, unsubscribe
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.runtime import Runtime
 from authsvc.web.dpop import shown_proof

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from authsvc.flows.status_indices import IndexAtHand
+from authsvc.flows.revocation.status_indices import IndexAtHand
 from authsvc.rules.records import Client
 from authsvc.web.dpop import proved_key
 from authsvc.web.http import Request

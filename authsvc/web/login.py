@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from authsvc.flows.authenticate_person import MAX_USER_AGENT, Attempt
-from authsvc.flows.authorize import AskLogin, SendAnswer, ShowError, Understood, authorize, give_up, understand
-from authsvc.flows.browser_login import BrowserLogin, browser_login, browser_session
-from authsvc.flows.interaction import (
+from authsvc.device_name import MAX_USER_AGENT
+from authsvc.flows.authorize.authorize import (
+    AskLogin,
+    SendAnswer,
+    ShowError,
+    Understood,
+    authorize,
+    give_up,
+    understand,
+)
+from authsvc.flows.authorize.pending_request import (
     OWN_PAGES,
     Destination,
-    Interaction,
-    close_destination,
+    PendingRequest,
     open_destination,
-    open_interaction,
+    open_request,
+    seal_destination,
 )
+from authsvc.flows.login.authenticate_person import Attempt
+from authsvc.flows.login.browser_login import BrowserLogin, browser_login
+from authsvc.flows.session.browser import browser_session
 from authsvc.passwords import MAX_PASSWORD_BYTES
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.store.errors import StoreUnavailable
@@ -38,7 +48,7 @@ MAX_USERNAME = 320
 
 
 async def login_page(request: Request) -> Reply:
-    """`request`: a closed box of a page of ours; `next`: one of our pages by name. Nothing else is looked at."""
+    """`request`: a sealed value of a page of ours; `next`: one of our pages by name. Nothing else is looked at."""
     query = request.query()
     destination = open_destination(request.runtime, query["request"]) if "request" in query else None
     if destination is None:
@@ -52,33 +62,33 @@ async def login(request: Request) -> Reply:
     """The login form, or a button of the page for people who lack a role."""
     form = await request.form()
     check_form(request, form)
-    box = form.get("request", "")
-    destination = (open_destination(request.runtime, box) if box else None) or Destination(OWN_PAGES[0])
-    interaction = open_interaction(request.runtime, box) if box else None
-    if box and interaction is None and open_destination(request.runtime, box) is None:
+    sealed = form.get("request", "")
+    destination = (open_destination(request.runtime, sealed) if sealed else None) or Destination(OWN_PAGES[0])
+    pending = open_request(request.runtime, sealed) if sealed else None
+    if sealed and pending is None and open_destination(request.runtime, sealed) is None:
         request.reason = "request_expired"
         return failure(request, "expired")
-    understood = await understand(request.runtime, interaction) if interaction else None
+    understood = await understand(request.runtime, pending) if pending else None
     if isinstance(understood, ShowError | SendAnswer):  # the client was changed or removed meanwhile
         return outcome_reply(request, understood)
-    if interaction and form.get("decision") == "deny":
-        return outcome_reply(request, await give_up(request.runtime, interaction))
-    ask = AskLogin(box, understood.client, understood.request, None) if understood else None
-    if interaction and form.get("decision") == "another":
+    if pending and form.get("decision") == "deny":
+        return outcome_reply(request, await give_up(request.runtime, pending))
+    ask = AskLogin(sealed, understood.client, understood.request, None) if understood else None
+    if pending and form.get("decision") == "another":
         return _page(request, ask, destination, {}, None)
     problem, done = await _attempt(request, understood, form)
     if done is None:
         return _page(request, ask, destination, form, problem)
     cookies = _cookies(request, done)
-    if interaction is None:
+    if pending is None:
         return see(destination.path, cookies)
-    return await _onward(request, interaction, done, cookies)
+    return await _onward(request, pending, done, cookies)
 
 
-async def _onward(request: Request, interaction: Interaction, done: BrowserLogin, cookies: Headers) -> Reply:
+async def _onward(request: Request, pending: PendingRequest, done: BrowserLogin, cookies: Headers) -> Reply:
     """The person is logged in; what the request still needs. Whatever comes, the browser keeps its new cookie."""
     try:
-        outcome = await authorize(request.runtime, interaction, cookie=done.cookie)
+        outcome = await authorize(request.runtime, pending, cookie=done.cookie)
     except (Unavailable, StoreUnavailable) as error:
         reply = failure_of(request, error)
         reply.headers += cookies
@@ -146,7 +156,7 @@ def _own_login(
     csrf, cookies = form_token(request)
     view = pages.Login(
         csrf=csrf,
-        request=close_destination(request.runtime, destination),
+        request=seal_destination(request.runtime, destination),
         username=username[:MAX_USERNAME],
         remember_me_allowed=True,
         remember_me=remember_me,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from authsvc.flows.sign_out import AskFirst, Outcome, SignedOut, Stay, confirm, sign_out
+from authsvc.flows.ending.browser_logout import AskFirst, Outcome, SignedOut, Stay, confirm, sign_out
 from authsvc.jose.verify import MAX_LENGTH
 from authsvc.rules.authorize.request import redirect_location
 from authsvc.rules.ending.logout_request import Wrong
@@ -65,7 +65,7 @@ def _reply(request: Request, outcome: Outcome, ui_locales: str | None) -> Reply:
 def _ask(request: Request, outcome: AskFirst, ui_locales: str | None) -> Reply:
     csrf, cookies = form_token(request)
     targets = (outcome.target.redirect_uri,) if outcome.target else ()
-    view = pages.LogoutConfirm(csrf, outcome.session.user.email, outcome.box, targets)
+    view = pages.LogoutConfirm(csrf, outcome.session.user.email, outcome.sealed, targets)
     reply = pages.logout_page(look(request), language_of(request, ui_locales), view)
     reply.headers += cookies
     return reply

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from authsvc.flows.authorize import AskConsent, AskLogin, Outcome, SendAnswer, ShowError
+from authsvc.flows.authorize.authorize import AskConsent, AskLogin, Outcome, SendAnswer, ShowError
 from authsvc.rules.authorize.request import redirect_location
 from authsvc.web import pages
 from authsvc.web.browser import form_token, language_of, look
@@ -35,7 +35,9 @@ def outcome_reply(request: Request, outcome: Outcome, headers: Headers | None = 
         csrf, cookies = form_token(request)
         asked = outcome.request
         request.reason = "role_missing"
-        view_away = pages.TurnedAway(csrf, outcome.box, outcome.client.name, outcome.user.email, (asked.redirect_uri,))
+        view_away = pages.TurnedAway(
+            csrf, outcome.sealed, outcome.client.name, outcome.user.email, (asked.redirect_uri,)
+        )
         reply = pages.turned_away_page(look(request), language_of(request, asked.ui_locales), view_away)
         reply.headers += cookies
     reply.headers += headers or []
@@ -57,7 +59,7 @@ def login_reply(
     known = outcome.session.user.email if outcome.session and again else None
     view = pages.Login(
         csrf=csrf,
-        request=outcome.box,
+        request=outcome.sealed,
         client_name=outcome.client.name,
         targets=(asked.redirect_uri,),
         username=(username if username is not None else asked.login_hint or known or "")[:320],
@@ -76,7 +78,7 @@ def _consent(request: Request, outcome: AskConsent) -> Reply:
     asked, client = outcome.request, outcome.client
     view = pages.Consent(
         csrf=csrf,
-        request=outcome.box,
+        request=outcome.sealed,
         client_name=client.name,
         account=outcome.session.user.email,
         scope=asked.shown_scope,

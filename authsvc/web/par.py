@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from authsvc.flows.authenticate_client import authenticate_client
-from authsvc.flows.push_request import push_request
+from authsvc.flows.authorize.push_request import push_request
+from authsvc.flows.caller.authenticate_client import authenticate_client
 from authsvc.web.dpop import proved_key
 from authsvc.web.http import Reply, Request, json_reply
 

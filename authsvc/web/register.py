@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from authsvc.flows import register_client as flow
+from authsvc.flows.operator import register_client as flow
 from authsvc.rules.clients.registration import metadata_of
 from authsvc.rules.errors import BearerRejected
 from authsvc.rules.records import Client

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from authsvc.flows.status_list import status_list
+from authsvc.flows.revocation.status_list import status_list
 from authsvc.rules.errors import HistoryNotKeptError, Rejected
 from authsvc.rules.revocation.status_list import STATUS_LIST_TYPE
 from authsvc.web.http import Headers, Reply, Request

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from authsvc.flows.authenticate_client import authenticate_client, remembered_client
-from authsvc.flows.authorize_device import GRANT_TYPE as DEVICE_CODE
-from authsvc.flows.client_credentials import client_credentials
-from authsvc.flows.exchange_token import exchange_token
-from authsvc.flows.introspect import INTROSPECTION_TYPE, introspect, signed_introspection
-from authsvc.flows.issue import Tokens
-from authsvc.flows.redeem_code import redeem_code
-from authsvc.flows.redeem_device_code import redeem_device_code
-from authsvc.flows.refresh import refresh
-from authsvc.flows.revoke import revoke
-from authsvc.flows.status_indices import index_ready
+from authsvc.flows.caller.authenticate_client import authenticate_client, remembered_client
+from authsvc.flows.ending.revoke import revoke
+from authsvc.flows.revocation.introspect import INTROSPECTION_TYPE, introspect, signed_introspection
+from authsvc.flows.revocation.status_indices import index_ready
+from authsvc.flows.token.authorization_code import redeem_code
+from authsvc.flows.token.client_credentials import client_credentials
+from authsvc.flows.token.device_code import redeem_device_code
+from authsvc.flows.token.refresh_token import refresh
+from authsvc.flows.token.token_exchange import exchange_token
+from authsvc.flows.token.tokens import Tokens
+from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
 from authsvc.rules.errors import Rejected, UnsupportedGrantTypeError
 from authsvc.rules.records import Client
 from authsvc.rules.token.exchange import GRANT_TYPE as TOKEN_EXCHANGE

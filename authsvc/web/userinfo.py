@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from authsvc.flows.authenticate_bearer import authenticate_bearer
-from authsvc.flows.userinfo import userinfo
+from authsvc.flows.account.userinfo import userinfo
+from authsvc.flows.caller.authenticate_bearer import authenticate_bearer
 from authsvc.web.cors import any_registered_origin
 from authsvc.web.dpop import shown_proof
 from authsvc.web.http import Reply, Request, json_reply, malformed

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from authsvc import metrics
-from authsvc.flows.issue import offered_algorithms
+from authsvc.flows.keys.sign import offered_algorithms
 from authsvc.keys.ring import KeyringEmpty
 from authsvc.rules.discovery import authorization_server_metadata, openid_configuration
 from authsvc.rules.errors import Unavailable

@@ -120,7 +120,7 @@ def test_every_line_fits_100_columns(cli: Cli) -> None:
 
 async def test_it_is_what_a_replica_then_does(cli: Cli, settings_env: dict[str, str], sql: asyncpg.Connection) -> None:
     """The first thing that is foretold, done by the same step that a worker takes."""
-    from authsvc.flows import manage_keys
+    from authsvc.flows.keys import manage_keys
     from authsvc.runtime import open_runtime
     from authsvc.settings import load
 

@@ -7,7 +7,7 @@ import asyncio
 import asyncpg
 
 from authsvc.cli.running import open_from
-from authsvc.flows import manage_keys
+from authsvc.flows.keys import manage_keys
 from authsvc.runtime import Runtime
 
 

@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from authsvc.flows import manage_keys
-from authsvc.flows.sweep import sweep_once
+from authsvc.flows.keys import manage_keys
+from authsvc.flows.upkeep.sweep import sweep_once
 from tests.faults.conftest import Service, active, logout
 from tests.support.busy import again_when_busy, prompt
 from tests.test_main_job import login, refresh

@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx2
 
-from authsvc.flows.authenticate_person import Attempt
-from authsvc.flows.authorize_device import GRANT_TYPE
-from authsvc.flows.browser_login import browser_login
+from authsvc.flows.login.authenticate_person import Attempt
+from authsvc.flows.login.browser_login import browser_login
+from authsvc.rules.device.codes import GRANT_TYPE
 from authsvc.runtime import Runtime
 from tests.support.service import Service
 

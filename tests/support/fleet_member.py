@@ -1,6 +1,6 @@
-"""Verifiers in processes of their own, forked from one that has imported what they need: started by tests/support/fleet.py.
+"""Verifiers in processes of their own, forked from one that has imported what they need: `tests.support.fleet`.
 
-    python -m tests.support.fleet_member '{"number": 50, "socket": …, "issuer": …, "audience": …, "options": {…}, "caching": 1}'
+    python -m tests.support.fleet_member '{"number": 50, "socket": …, "issuer": …, "audience": …, "options": {…}, …}'
 
 Each connects to the socket and does what it is told, a line of JSON each way:
 

@@ -15,7 +15,7 @@ import httpx2
 
 from authsvc.app import App, start
 from authsvc.dev.servers import Servers
-from authsvc.flows.follow_changes import follow_changes
+from authsvc.flows.upkeep.follow_changes import follow_changes
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
 from tests.conftest import ISSUER, TEMPLATE, with_database

@@ -81,7 +81,7 @@ class Database:
         self._named = 0
 
     def write(self, read: Rows, plan: Any, now: datetime) -> SigningKey | None:
-        """As `flows/manage_keys` writes: whole rows, those that differ from what was read. The key that was made."""
+        """As `flows/keys/manage_keys` writes: whole rows, where they differ from what was read. The new key."""
         after = self._scene.judges.apply_changes(read.keys, plan.changes)
         changed = {row.kid: row for row, was in zip(after, read.keys, strict=True) if row != was}
         newest = {row.alg: row.kid for row in sorted(self.rows.keys, key=lambda row: row.signs_from)}

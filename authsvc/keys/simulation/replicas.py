@@ -33,7 +33,7 @@ class Replica:
         self._asked_from = NEVER
 
     def hear(self, rows: Rows, now: datetime) -> None:
-        """A reading of the database, after a change or after a silence; the JWKS goes to disk (`flows/snapshot`)."""
+        """Read the database, after a change or a silence; the JWKS goes to disk (`flows/keys/jwks_snapshot`)."""
         if not self.linked:
             self.linked, self.linked_since = True, now
             self.offset = self._chance.within(-CLOCKS_APART, CLOCKS_APART)

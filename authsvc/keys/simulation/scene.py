@@ -19,7 +19,7 @@ CALENDAR: Final = datetime(9900, 1, 1, tzinfo=UTC) - START
 POLL: Final = 0.5 * SECOND
 """How often a replica reads what changed (`sync_interval_seconds`)."""
 TRANSACTION: Final = 10 * SECOND
-"""The longest that a change of keys may take (`flows/manage_keys`)."""
+"""The longest that a change of keys may take (`flows/keys/manage_keys`)."""
 SILENCE: Final = 3 * SECOND
 """Without word from PostgreSQL for this long, a replica is unready (`web/wellknown`)."""
 LOOK: Final = 10 * SECOND

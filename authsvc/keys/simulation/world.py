@@ -37,7 +37,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class FeedOf:
-    """A stream of the revocation feed (`flows/feed`): it ends with its replica."""
+    """A stream of the revocation feed (`flows/revocation/feed`): it ends with its replica."""
 
     replica: Replica
     life: int
@@ -108,7 +108,7 @@ class World:
             self.at(self.soon(), self.look, replica, replica.life, replica.rows)
 
     def look(self, replica: Replica, life: int, rows: Rows) -> None:
-        """`flows/keep_keys`: twice a second a replica looks whether something is due by what it knows."""
+        """`flows/keys/keep_keys`: twice a second a replica looks whether something is due by what it knows."""
         if replica.rows is not rows or replica.life != life or not replica.linked:
             return  # what it will hear next makes it look again
         own = self.now + replica.offset

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from authsvc.rules.token.access_token import PASSWORD_ACR
-
-SCOPE_OF = {"name": "profile", "email": "email", "email_verified": "email"}
-"""The claims that can be asked for one by one, and the scope that opens each."""
+from authsvc.rules.token.id_token import SCOPE_OF
 
 
 @dataclass(frozen=True, slots=True)

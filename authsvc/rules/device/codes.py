@@ -92,3 +92,9 @@ def shown_user_code(normal: str) -> str:
 def user_code_digest(key: bytes, normal: str) -> Digest:
     """What is stored of a user code. Keyed: 20^8 codes are soon tried against a plain digest."""
     return hmac.digest(key, normal.encode("ascii"), "sha256")
+
+
+GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
+
+
+USER_CODE_KEY = "device user code"

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256, sha512
 from typing import Any
 
-from authsvc.rules.authorize.claims_parameter import SCOPE_OF
 from authsvc.rules.records import User
 from authsvc.rules.token.access_token import PASSWORD_ACR, Person
 
@@ -61,3 +60,7 @@ def claims_about(user: User, scope: Sequence[str], names: Sequence[str] = ()) ->
     return {
         name: value for name, value in known.items() if value is not None and (name in names or SCOPE_OF[name] in scope)
     }
+
+
+SCOPE_OF = {"name": "profile", "email": "email", "email_verified": "email"}
+"""The claims that can be asked for one by one, and the scope that opens each."""

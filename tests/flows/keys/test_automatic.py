@@ -13,9 +13,9 @@ import httpx2
 import pytest
 
 from authsvc.cli.running import open_from
-from authsvc.flows import manage_keys
-from authsvc.flows.keep_keys import Known, keep_once
-from authsvc.flows.sweep import sweep_once
+from authsvc.flows.keys import manage_keys
+from authsvc.flows.keys.keep_keys import Known, keep_once
+from authsvc.flows.upkeep.sweep import sweep_once
 from authsvc.keys.plans import WithdrawPlan, plan_generate
 from authsvc.runtime import Runtime
 from authsvc.store.keys import signing_keys

@@ -18,7 +18,7 @@ import httpx2
 import pytest
 
 from authsvc.app import App
-from authsvc.flows import reseal_keys
+from authsvc.flows.keys import reseal_keys
 from authsvc.keys.master import MasterKeys
 from authsvc.keys.seal import sealed_under
 from authsvc.runtime import Runtime, open_runtime
@@ -319,7 +319,7 @@ async def test_the_old_key_stays_until_the_last_token_of_before_is_over(
     assert (await keep_for()).total_seconds() == about(-11 * hour)
 
 
-TAKES_A_PURPOSE = ("derive", "current_key", "_shared_key", "close_box")
+TAKES_A_PURPOSE = ("derive", "current_key", "_shared_key", "seal_value")
 
 
 def purposes() -> set[str]:

@@ -17,7 +17,7 @@ import jwt
 import pytest
 
 from tests.cli.conftest import Cli, answer, clean_environment
-from tests.feed.conftest import Listener, until
+from tests.flows.revocation.feed.conftest import Listener, until
 from tests.support.replicas import Replica, Replicas
 from tests.support.service import BACKEND, LOGIN
 

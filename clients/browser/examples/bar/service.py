@@ -19,7 +19,7 @@ from authsvc.cli.console import Refused
 from authsvc.cli.listening import listen, port_of
 from authsvc.cli.running import actor, open_from
 from authsvc.dev.processes import die_with_parent
-from authsvc.flows.manage_clients import change_redirect_uris
+from authsvc.flows.operator.manage_clients import change_redirect_uris
 from authsvc.keys.plans import Refused as NotThis
 from authsvc.store.errors import StoreUnavailable
 

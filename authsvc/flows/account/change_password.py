@@ -1,0 +1,77 @@
+"""A person chooses a new password: every other session ends, this one goes on under a new cookie.
+
+The current password is judged as at any login, with the same limits. Change, ends and cookie are one transaction: the
+person's row is locked first, so that no login with the old password slips in behind the end of all sessions.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass, field
+
+from authsvc.flows.account.sessions_and_apps import LoginNeeded, person
+from authsvc.flows.login.authenticate_person import AMR, Attempt, Authenticated, authenticate_person, refused
+from authsvc.flows.session.browser import cookie_digest
+from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.runtime import Runtime
+from authsvc.store import audit
+from authsvc.store.account import users
+from authsvc.store.session import browser_sessions, sessions
+from authsvc.store.session.browser_sessions import BrowserSession
+from authsvc.store.session.sessions import Ended
+
+SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """`cookie`: the browser's new secret. `device`: its new device cookie. `ended`: how many other sessions."""
+
+    session: BrowserSession
+    cookie: str = field(repr=False)
+    device: str = field(repr=False)
+    ended: int
+
+
+async def change_password(runtime: Runtime, cookie: str | None, attempt: Attempt, new: str) -> Changed:
+    """`attempt`: with the current password. Raises LoginNeeded, Rejected (invalid_credentials), TooMany, Unavailable,
+    StoreUnavailable."""
+    session = await person(runtime, cookie, recently=True)
+    known = await authenticate_person(runtime, attempt, required_role=None)
+    if known.user.id != session.user.id or cookie is None:
+        raise refused(known.user)
+    password_hash = await runtime.passwords.hash(new)
+    fresh = urlsafe_b64encode(runtime.entropy(32)).decode("ascii").rstrip("=")
+    ended = await _apply(runtime, session, known, password_hash, old_cookie=cookie, new_cookie=fresh)
+    await publish_revocation(runtime, ended)
+    return Changed(session, fresh, known.device, len(ended.sessions))
+
+
+async def _apply(
+    runtime: Runtime,
+    session: BrowserSession,
+    known: Authenticated,
+    password_hash: str,
+    *,
+    old_cookie: str,
+    new_cookie: str,
+) -> Ended:
+    async with runtime.db.transaction(seconds=SECONDS) as connection:
+        user = await users.lock(connection, known.user.email)
+        if user is None or user.id != session.user.id or user.password_hash != known.password_hash:
+            raise refused(user)  # changed by somebody else since it was judged
+        await users.set_password(connection, user.id, password_hash)
+        again = await browser_sessions.authenticated_again(
+            connection,
+            session.id,
+            password_hash,
+            old_hash=cookie_digest(old_cookie),
+            new_hash=cookie_digest(new_cookie),
+            amr=AMR,
+        )
+        if again is None:  # this session has ended meanwhile: nothing is changed
+            raise LoginNeeded(again=False)
+        ended = await sessions.end_all(connection, user.id, "password_changed", keep=session.id)
+        actor = f"user:{user.id}"
+        await audit.record(connection, "password_set", actor, user_id=user.id, sessions=len(ended.sessions))
+    return ended

@@ -1,0 +1,117 @@
+"""The person's own account in the browser: sessions and apps seen and ended.
+
+Whatever reaches beyond this browser needs a recent login (SECURITY.md item 33): a forgotten screen must not be enough
+to throw the person out everywhere else. Every statement carries the person's id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from authsvc.flows.session.browser import browser_session
+from authsvc.flows.session.publish_revocation import publish_revocation, publish_rows
+from authsvc.rules.errors import NotFoundError, Rejected
+from authsvc.runtime import Runtime
+from authsvc.store import audit
+from authsvc.store.account import sessions_and_apps
+from authsvc.store.account.sessions_and_apps import App, Listed
+from authsvc.store.revocation.revocations import Revocation
+from authsvc.store.session import sessions
+from authsvc.store.session.browser_sessions import BrowserSession
+
+Owner = BrowserSession
+"""The person of an account, by the session of the browser."""
+
+RECENT_SECONDS = 900
+PAGE = 50
+
+
+class LoginNeeded(Exception):
+    """Nobody is logged in (`again` False), or the login was too long ago."""
+
+    def __init__(self, *, again: bool) -> None:
+        super().__init__("login_too_old" if again else "login_needed")
+        self.again = again
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One page of the sessions, this one first, of `total`; and all apps with a consent."""
+
+    session: BrowserSession = field(repr=False)
+    sessions: Sequence[Listed]
+    total: int
+    page: int
+    apps: Sequence[App]
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.total // PAGE))
+
+
+async def overview(runtime: Runtime, cookie: str | None, page: int) -> Overview:
+    """Raises LoginNeeded, StoreUnavailable."""
+    session = await person(runtime, cookie)
+    found, total = await sessions_and_apps.sessions(
+        runtime.db, session.user.id, current=session.id, offset=(page - 1) * PAGE, limit=PAGE
+    )
+    apps = await sessions_and_apps.apps(runtime.db, session.user.id)
+    return Overview(session, found, total, page, apps)
+
+
+async def person(runtime: Runtime, cookie: str | None, *, recently: bool = False) -> BrowserSession:
+    """Who is logged in in this browser. Raises LoginNeeded, StoreUnavailable."""
+    session = await browser_session(runtime, cookie)
+    if session is None:
+        raise LoginNeeded(again=False)
+    if recently and (session.now - session.auth_time).total_seconds() > RECENT_SECONDS:
+        raise LoginNeeded(again=True)
+    return session
+
+
+async def end_session(runtime: Runtime, cookie: str | None, session_id: str) -> tuple[BrowserSession, bool]:
+    """End one session; True: it was the one of this browser, which needs no recent login. Somebody else's looks like
+    none at all. Raises LoginNeeded, Rejected, StoreUnavailable."""
+    try:
+        wanted = UUID(session_id)
+    except ValueError:
+        raise _unknown() from None
+    session = await person(runtime, cookie)
+    if wanted != session.id:
+        session = await person(runtime, cookie, recently=True)
+    ended = await sessions.end(runtime.db, wanted, "ended_by_user", user_id=session.user.id)
+    if ended is None:
+        raise _unknown()
+    await publish_revocation(runtime, ended)
+    return session, wanted == session.id
+
+
+async def end_others(runtime: Runtime, cookie: str | None) -> tuple[BrowserSession, int]:
+    """End all sessions but this one; how many. Raises LoginNeeded, StoreUnavailable."""
+    session = await person(runtime, cookie, recently=True)
+    ended = await sessions.end_all(runtime.db, session.user.id, "ended_by_user", keep=session.id)
+    await publish_revocation(runtime, ended)
+    return session, len(ended.sessions)
+
+
+async def revoke_app(runtime: Runtime, cookie: str | None, client_id: str) -> BrowserSession:
+    """Take a consent back, and end what the app has from it. Doing it twice is the same as once.
+
+    Raises LoginNeeded, StoreUnavailable.
+    """
+    session = await person(runtime, cookie)
+    revoked = await sessions_and_apps.revoke_app(runtime.db, session.user.id, client_id)
+    now = int(runtime.clock.seconds())
+    rows = [Revocation("grant", f"{ended}:{client_id}", now, revoked.keep_seconds) for ended in revoked.sessions]
+    await publish_rows(runtime, rows, revoked.epoch)
+    if revoked.known:
+        await audit.record(
+            runtime.db, "app_revoked", f"user:{session.user.id}", user_id=session.user.id, client_id=client_id
+        )
+    return session
+
+
+def _unknown() -> Rejected:
+    return Rejected(NotFoundError("There is no such session."), "session_unknown")

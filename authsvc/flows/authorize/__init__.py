@@ -1,0 +1,1 @@
+"""The authorization endpoint: the request, what it waits for, and its answer."""

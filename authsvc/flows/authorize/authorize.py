@@ -1,0 +1,254 @@
+"""The authorization endpoint: from a request to a code, by way of the login and consent pages where they are needed.
+
+Rules: `rules/authorize/request` (the request), `rules/authorize/prompting` (what it needs from the person).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from authsvc.flows.authorize.pending_request import PendingRequest, seal_request
+from authsvc.flows.session.browser import cookie_digest
+from authsvc.flows.session.lifetime import lifetime
+from authsvc.flows.session.subject import subject_for
+from authsvc.jose.verify import VerifiedClaims
+from authsvc.rules.authorize.code import Code, encode
+from authsvc.rules.authorize.prompting import Hint, Present, Step, next_step
+from authsvc.rules.authorize.request import (
+    AuthorizationRequest,
+    Proved,
+    Refusal,
+    Unproved,
+    answer_parameters,
+    judge,
+    prove,
+)
+from authsvc.rules.records import Client, User
+from authsvc.rules.token.access_token import audience_of
+from authsvc.rules.token.id_token import ID_TOKEN_TYPE
+from authsvc.runtime import Runtime
+from authsvc.store.authorize import codes
+from authsvc.store.session import browser_sessions
+from authsvc.store.session.browser_sessions import BrowserSession
+
+_HINT_LEEWAY_SECONDS = 10 * 365 * 86_400
+"""An expired id_token_hint is as good as a fresh one (Core section 3.1.2.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowError:
+    """For the person: nothing may be sent anywhere."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendAnswer:
+    """To the client, by redirect or by a form that posts itself."""
+
+    redirect_uri: str
+    response_mode: str
+    parameters: Mapping[str, str] = field(repr=False)
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskLogin:
+    sealed: str = field(repr=False)
+    client: Client
+    request: AuthorizationRequest
+    session: BrowserSession | None
+
+
+@dataclass(frozen=True, slots=True)
+class AskConsent:
+    sealed: str = field(repr=False)
+    client: Client
+    request: AuthorizationRequest
+    session: BrowserSession
+
+
+@dataclass(frozen=True, slots=True)
+class TurnAway:
+    """The person lacks the role that this client demands."""
+
+    sealed: str = field(repr=False)
+    client: Client
+    request: AuthorizationRequest
+    user: User
+
+
+Outcome = ShowError | SendAnswer | AskLogin | AskConsent | TurnAway
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A request of a client that may be answered."""
+
+    client: Client
+    proved: Proved
+    request: AuthorizationRequest
+
+
+async def authorize(runtime: Runtime, pending: PendingRequest, *, cookie: str | None, again: bool = False) -> Outcome:
+    """What is to be done next with a request. `again`: it was looked at before, and changed under our eyes.
+
+    Raises Unavailable, StoreUnavailable.
+    """
+    understood = await understand(runtime, pending)
+    if not isinstance(understood, Understood):
+        return understood
+    client, request = understood.client, understood.request
+    session = await browser_sessions.by_cookie(runtime.db, cookie_digest(cookie)) if cookie else None
+    present = await _present(runtime, client, pending, session) if session else None
+    step = next_step(request, client, _hint(runtime, request), present)
+    if isinstance(step, Refusal):
+        return refused(runtime, understood.proved, step)
+    if step is Step.LOG_IN:
+        waiting = replace(pending, seen=_mark(session), shown_to=None)
+        return AskLogin(seal_request(runtime, waiting), client, request, session)
+    assert session is not None
+    if step is Step.TURN_AWAY:
+        return TurnAway(seal_request(runtime, pending), client, request, session.user)
+    if step is Step.CONSENT:
+        waiting = replace(pending, shown_to=str(session.id))
+        return AskConsent(seal_request(runtime, waiting), client, request, session)
+    code = await _issue(runtime, understood, session)
+    if code is None:  # the session ended, or the consent was taken back, between two statements
+        if not again:
+            return await authorize(runtime, replace(pending, allowed=False), cookie=cookie, again=True)
+        return refused(runtime, understood.proved, Refusal("login_required", "The session has ended.", "session_ended"))
+    parameters = answer_parameters(runtime.settings.issuer, understood.proved.state, code=code)
+    return SendAnswer(understood.proved.redirect_uri, understood.proved.response_mode, parameters)
+
+
+async def understand(runtime: Runtime, pending: PendingRequest) -> Understood | ShowError | SendAnswer:
+    """Client, address and request, without regard to the person. Raises StoreUnavailable."""
+    client_id = pending.parameters.get("client_id", "")
+    client = await runtime.clients.get(client_id) if client_id else None
+    proved = prove(pending.parameters, client)
+    if isinstance(proved, Unproved) or client is None:
+        return ShowError(proved.reason if isinstance(proved, Unproved) else "client_unknown")
+    request = judge(
+        pending.asked, client, proved, issuer=runtime.settings.issuer,
+        pushed_only=runtime.settings.require_pushed_authorization_requests,
+    )  # fmt: skip
+    if isinstance(request, Refusal):
+        return refused(runtime, proved, request)
+    return Understood(client, proved, request)
+
+
+async def decide_consent(runtime: Runtime, pending: PendingRequest, *, cookie: str | None, allow: bool) -> Outcome:
+    """The person pressed a button of the consent page. Raises Unavailable, StoreUnavailable.
+
+    Only the one to whom the page was shown decides; for anybody else it starts again.
+    """
+    understood = await understand(runtime, pending)
+    if not isinstance(understood, Understood):
+        return understood
+    if not allow:
+        return refused(runtime, understood.proved, Refusal("access_denied", "The person refused.", "consent_refused"))
+    session = await browser_sessions.by_cookie(runtime.db, cookie_digest(cookie)) if cookie else None
+    if session is not None and str(session.id) == pending.shown_to:
+        scope = understood.request.shown_scope
+        await browser_sessions.consent(runtime.db, session.user.id, understood.client.id, scope)
+        pending = replace(pending, allowed=True)
+    return await authorize(runtime, pending, cookie=cookie)
+
+
+async def give_up(runtime: Runtime, pending: PendingRequest) -> Outcome:
+    """The person goes back to the client without access. Raises StoreUnavailable."""
+    understood = await understand(runtime, pending)
+    if not isinstance(understood, Understood):
+        return understood
+    return refused(
+        runtime, understood.proved, Refusal("access_denied", "The account may not use this client.", "role_missing")
+    )
+
+
+def refused(runtime: Runtime, proved: Proved, refusal: Refusal) -> SendAnswer:
+    parameters = answer_parameters(
+        runtime.settings.issuer, proved.state, error=refusal.error, error_description=refusal.description
+    )
+    return SendAnswer(proved.redirect_uri, proved.response_mode, parameters, refusal.reason)
+
+
+async def _present(runtime: Runtime, client: Client, pending: PendingRequest, session: BrowserSession) -> Present:
+    allowed: tuple[str, ...] = ()
+    if not client.first_party:
+        allowed = await browser_sessions.consented(runtime.db, session.user.id, client.id)
+    # Asked for a login, and since then there was one: the time bounds out any other, older session.
+    asked = pending.seen is not None and pending.seen != _mark(session)
+    return Present(
+        subject=subject_for(runtime, client, session.user.id),
+        roles=session.user.roles,
+        auth_time=session.auth_time,
+        authenticated_for_this=asked and session.auth_time.timestamp() >= pending.started_at - 1,
+        lifetime_seconds=_lifetime(runtime, client, session),
+        allowed=allowed,
+        consented=pending.allowed and pending.shown_to == str(session.id),
+        now=session.now,
+    )
+
+
+def _mark(session: BrowserSession | None) -> str:
+    return f"{session.id} {session.auth_time.timestamp()}" if session else ""
+
+
+def _lifetime(runtime: Runtime, client: Client, session: BrowserSession) -> int:
+    """How long this client lets a login stand that was made in this session: remember me is each client's own."""
+    return lifetime(runtime, client, session.remember_me and client.remember_me_allowed)
+
+
+def _hint(runtime: Runtime, request: AuthorizationRequest) -> Hint | None:
+    if request.id_token_hint is None:
+        return None
+    claims = runtime.keyring.verify(
+        request.id_token_hint,
+        typ=ID_TOKEN_TYPE,
+        issuer=runtime.settings.issuer,
+        audience=request.client_id,
+        now=runtime.clock.now(),
+        leeway=_HINT_LEEWAY_SECONDS,
+    )
+    return Hint(claims.sub if isinstance(claims, VerifiedClaims) else None)
+
+
+def _audience(runtime: Runtime, client: Client, request: AuthorizationRequest) -> tuple[str, ...]:
+    """What was asked for (RFC 8707), or all that the client may; with openid then also our own /userinfo."""
+    issuer = runtime.settings.issuer
+    audience = request.resource or audience_of(client, issuer)
+    if not request.resource and "openid" in request.scope and issuer not in audience:
+        return (*audience, issuer)
+    return audience
+
+
+async def _issue(runtime: Runtime, understood: Understood, session: BrowserSession) -> str | None:
+    """A code; None: what was decided is not so any more."""
+    client, request = understood.client, understood.request
+    code = Code(runtime.master.current_id, UUID(bytes=runtime.entropy(16)), runtime.entropy(16))
+    claims = {"id_token": request.claims.id_token, "userinfo": request.claims.userinfo}
+    issued = await codes.issue(
+        runtime.db,
+        grant_id=code.grant_id,
+        session_id=session.id,
+        user_id=session.user.id,
+        client_id=client.id,
+        scope=request.scope,
+        consent=None if client.first_party else request.shown_scope,
+        audience=_audience(runtime, client, request),
+        code_hash=code.secret_hash,
+        redirect_uri=request.redirect_uri,
+        code_challenge=request.code_challenge,
+        nonce=request.nonce,
+        lifetime_seconds=_lifetime(runtime, client, session),
+        claims={place: names for place, names in claims.items() if names},
+        dpop_jkt=request.dpop_jkt,
+    )
+    if not issued:
+        return None
+    key = runtime.code_mac_key(code.key_id)
+    assert key is not None
+    return encode(code, key)

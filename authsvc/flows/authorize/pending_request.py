@@ -1,0 +1,86 @@
+"""A pending authorization request, sealed (AES-GCM) into the form.
+
+Nothing is stored before a login, and what comes back from the browser is what we put in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from authsvc.keys.sealed_value import open_value, seal_value
+from authsvc.rules.authorize.request import Asked
+from authsvc.rules.sealed_values import PENDING_REQUEST_SECONDS
+from authsvc.runtime import Runtime
+
+OWN_PAGES = ("/account", "/device")
+"""Where `/login?next=` may lead."""
+_REQUEST = "authorization interaction"
+_DESTINATION = "login destination"
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRequest:
+    """An authorization request that waits for a person.
+
+    `started_at`: seconds since 1970. `seen`: who was logged in when we asked for a login ("" for nobody), None while we
+    have not asked. `shown_to`: the session to which the consent page was shown; `allowed`: it allowed the request.
+    """
+
+    parameters: Mapping[str, str]
+    started_at: float
+    seen: str | None = None
+    shown_to: str | None = None
+    allowed: bool = False
+    repeated: tuple[str, ...] = ()
+    pushed: bool = False
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(self.parameters, self.repeated, self.pushed)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A page of ours where a login shall lead. `again`: also when somebody is logged in already."""
+
+    path: str
+    again: bool = False
+
+
+def begin_request(runtime: Runtime, asked: Asked) -> PendingRequest:
+    return PendingRequest(asked.parameters, runtime.clock.seconds(), repeated=asked.repeated, pushed=asked.pushed)
+
+
+def seal_request(runtime: Runtime, pending: PendingRequest) -> str:
+    """A request with repeated parameters is refused before it waits for anybody."""
+    waiting = pending
+    payload = [dict(waiting.parameters), waiting.started_at, waiting.seen, waiting.shown_to, waiting.pushed]
+    return seal_value(runtime.master, _REQUEST, json.dumps(payload, ensure_ascii=False).encode(), runtime.entropy)
+
+
+def open_request(runtime: Runtime, sealed: str) -> PendingRequest | None:
+    """None: not ours, altered, or older than an hour."""
+    payload = open_value(runtime.master, _REQUEST, sealed)
+    if payload is None:
+        return None
+    parameters, started_at, seen, shown_to, pushed = json.loads(payload)
+    pending = PendingRequest(parameters, started_at, seen, shown_to, pushed=pushed)
+    fresh = pending.started_at >= runtime.clock.seconds() - PENDING_REQUEST_SECONDS
+    return pending if fresh else None
+
+
+def seal_destination(runtime: Runtime, destination: Destination) -> str:
+    """For `/login?request=`: our own pages may name any path of ours, with a query."""
+    payload = [destination.path, destination.again, runtime.clock.seconds()]
+    return seal_value(runtime.master, _DESTINATION, json.dumps(payload).encode(), runtime.entropy)
+
+
+def open_destination(runtime: Runtime, sealed: str) -> Destination | None:
+    """None: not ours, altered, or older than an hour."""
+    payload = open_value(runtime.master, _DESTINATION, sealed)
+    if payload is None:
+        return None
+    path, again, made_at = json.loads(payload)
+    return Destination(path, again) if made_at >= runtime.clock.seconds() - PENDING_REQUEST_SECONDS else None

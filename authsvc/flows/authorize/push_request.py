@@ -1,0 +1,86 @@
+"""A client pushes its authorization request (RFC 9126), plain or as an object that it signed (RFC 9101)."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+from authsvc.flows.caller.client_keys import KeysMissing, keys_of
+from authsvc.jose.compact import unverified_kid
+from authsvc.jose.request_object import SignedRequest, verify_request_object
+from authsvc.rules.authorize.request import Asked, Proved, Refusal, judge, prove, read_pairs
+from authsvc.rules.authorize.request_object import Use, read_request_object, use_of
+from authsvc.rules.authorize.request_uri import PREFIX
+from authsvc.rules.errors import InvalidDpopProofError, InvalidRequestError, Rejected, RequestRefusedError
+from authsvc.rules.records import Client
+from authsvc.runtime import Runtime
+from authsvc.store.authorize import pushed_requests
+from authsvc.store.caller.replay import spend
+
+REQUEST_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """RFC 9126 section 2.2."""
+
+    request_uri: str = field(repr=False)
+    expires_in: int
+
+
+async def push_request(runtime: Runtime, client: Client, form: Mapping[str, str], *, dpop_jkt: str) -> Pushed:
+    """Judge a request as /authorize would, and keep it. `dpop_jkt`: the key that the client proved, '' for none; the
+    code will be bound to it (RFC 9449 section 10.1). Raises Rejected, StoreUnavailable."""
+    asked, use = await _asked(runtime, client, form)
+    asked = replace(asked, pushed=True)
+    if dpop_jkt:
+        if asked.parameters.get("dpop_jkt", dpop_jkt) != dpop_jkt:
+            raise Rejected(InvalidDpopProofError("The dpop_jkt is not the key of the proof."), "dpop_other_key")
+        asked = replace(asked, parameters={**asked.parameters, "dpop_jkt": dpop_jkt})
+    proved = prove(asked.parameters, client)
+    if not isinstance(proved, Proved):
+        raise Rejected(InvalidRequestError("The redirect_uri or state cannot be used."), proved.reason)
+    request = judge(asked, client, proved, issuer=runtime.settings.issuer)
+    if isinstance(request, Refusal):
+        raise _refused(request)
+    reference = urlsafe_b64encode(runtime.entropy(32)).decode("ascii").rstrip("=")
+    digest = sha256(reference.encode()).digest()
+    await pushed_requests.push(runtime.db, digest, client.id, asked.parameters, REQUEST_SECONDS)
+    # Last, so that an outage or a wrong key before it leaves the object good; a replay's reference is never told.
+    if use and not await spend(runtime.redis, runtime.db, use.digest, use.seconds):
+        raise _refused(_invalid("request_object_replayed"))
+    return Pushed(PREFIX + reference, REQUEST_SECONDS)
+
+
+async def _asked(runtime: Runtime, client: Client, form: Mapping[str, str]) -> tuple[Asked, Use | None]:
+    """The client is the one that authenticated. With an object nothing outside it counts (RFC 9101 section 6.3), and
+    its use is to be remembered."""
+    if "request_uri" in form:  # RFC 9126 section 2.1
+        raise Rejected(InvalidRequestError("A request_uri cannot be pushed."), "request_uri_pushed")
+    if "request" not in form:
+        asked = read_pairs(form.items())
+        return replace(asked, parameters={**asked.parameters, "client_id": client.id}), None
+    try:
+        jwks = await keys_of(runtime, client, unverified_kid(form["request"]))
+    except KeysMissing as missing:
+        raise _refused(Refusal("invalid_request_object", missing.description, missing.reason)) from None
+    signed = verify_request_object(form["request"], jwks)
+    if not isinstance(signed, SignedRequest):
+        raise _refused(_invalid(signed.reason))
+    skew, now = runtime.settings.clock_skew_seconds, runtime.clock.seconds()
+    parameters = read_request_object(
+        signed.claims, client_id=client.id, issuer=runtime.settings.issuer, skew_seconds=skew, now=now
+    )
+    if isinstance(parameters, Refusal):
+        raise _refused(parameters)
+    return Asked(parameters), use_of(signed.claims, client_id=client.id, skew_seconds=skew, now=now)
+
+
+def _invalid(reason: str) -> Refusal:
+    return Refusal("invalid_request_object", "The request object is invalid.", reason)
+
+
+def _refused(refusal: Refusal) -> Rejected:
+    return Rejected(RequestRefusedError(refusal.error, refusal.description), refusal.reason)

@@ -1,0 +1,144 @@
+"""Which client is calling (RFC 6749 section 3.2.1). Costs no round trip for a client that is remembered and right.
+
+Failures are counted a client and network, and a network; successes are not. A blocked pair is remembered here, so
+that a flood of wrong secrets does not even reach Redis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from hmac import compare_digest
+from time import monotonic
+
+from authsvc import metrics
+from authsvc.flows.caller.client_keys import KeysMissing, keys_of
+from authsvc.jose.assertion import Refused, judge_assertion, unverified_subject
+from authsvc.jose.compact import unverified_kid
+from authsvc.rules.caller.client_authentication import Malformed, Presented, read_credentials
+from authsvc.rules.errors import InvalidClientError, InvalidRequestError, Rejected, TooMany
+from authsvc.rules.records import Client
+from authsvc.runtime import Runtime
+from authsvc.store.caller.attempts import Bucket
+from authsvc.store.caller.replay import spend
+
+_NETWORK_FACTOR = 10
+_BLOCKED_PAIRS = 100_000
+_PROVED_HEADERS = 10_000
+_CREDENTIALS = frozenset({"client_id", "client_secret", "client_assertion", "client_assertion_type"})
+
+
+async def authenticate_client(
+    runtime: Runtime, authorization: str | None, form: Mapping[str, str], *, network: str
+) -> Client:
+    """The client, proved where it is confidential. Raises Rejected (invalid_client), TooMany, StoreUnavailable."""
+    if known := remembered_client(runtime, authorization, form):
+        return known
+    assertion = form.get("client_assertion")
+    presented = read_credentials(
+        authorization, form, assertion_subject=unverified_subject(assertion) if assertion else None
+    )
+    if isinstance(presented, Malformed):
+        if presented.unauthenticated:
+            raise _not_authenticated(presented.reason, presented.description)
+        raise Rejected(InvalidRequestError(presented.description), presented.reason)
+    pair = f"{presented.client_id[:128]} {network}"
+    wait = runtime.blocked.get(pair, 0) - monotonic() if runtime.blocked else 0
+    if wait > 0 and presented.method != "none":
+        raise _too_many(int(wait) + 1)
+    client = await runtime.clients.get(presented.client_id)
+    problem = await _problem(runtime, client, presented)
+    if problem is None:  # blocked or not: a public client has no secret that a neighbour could have been guessing
+        assert client is not None
+        if presented.method == "client_secret_basic":
+            _remember(runtime, authorization or "", client)
+        return client
+    if wait > 0:
+        raise _too_many(int(wait) + 1)
+    await count_failure(runtime, pair, network)
+    raise _not_authenticated(problem, "Client authentication failed.")
+
+
+def remembered_client(runtime: Runtime, authorization: str | None, form: Mapping[str, str]) -> Client | None:
+    """The client of an Authorization header that was right before, if it still is: nothing else was sent, nobody is
+    blocked, and the client is the very record whose secret this was."""
+    if authorization is None or runtime.blocked or not form.keys().isdisjoint(_CREDENTIALS):
+        return None
+    known = runtime.proved.get(_digest(authorization))
+    return known if known and runtime.clients.remembered(known.id) is known else None
+
+
+async def _problem(runtime: Runtime, client: Client | None, presented: Presented) -> str | None:
+    if client is None:
+        return "client_unknown"
+    if presented.method == "none":
+        return "client_not_authenticated" if client.confidential else None
+    if not client.confidential:
+        return "public_client_with_credentials"
+    if client.token_endpoint_auth_method not in (None, presented.method):  # RFC 7591 section 2
+        return "client_auth_method_not_registered"
+    if presented.secrets:
+        digests = [sha256(secret.encode()).digest() for secret in presented.secrets]
+        right = [compare_digest(digest, stored) for digest in digests for stored in client.secret_hashes]
+        return None if any(right) else "client_secret_wrong"
+    return await _assertion_problem(runtime, client, presented.assertion or "")
+
+
+async def _assertion_problem(runtime: Runtime, client: Client, assertion: str) -> str | None:
+    try:
+        jwks = await keys_of(runtime, client, unverified_kid(assertion))
+    except KeysMissing as missing:
+        if client.jwks_uri is None:
+            return missing.reason
+        # Nobody has guessed at anything: it is not counted, or the client would be blocked when its host is back.
+        raise _not_authenticated(missing.reason, missing.description) from None
+    verdict = judge_assertion(
+        assertion,
+        jwks,
+        client_id=client.id,
+        issuer=runtime.settings.issuer,
+        skew_seconds=runtime.settings.clock_skew_seconds,
+        now=runtime.clock.now(),
+    )
+    if isinstance(verdict, Refused):
+        return verdict.reason
+    return None if await spend(runtime.redis, runtime.db, verdict.digest, verdict.seconds) else "assertion_replayed"
+
+
+def _remember(runtime: Runtime, authorization: str, client: Client) -> None:
+    if len(runtime.proved) >= _PROVED_HEADERS:
+        runtime.proved.clear()
+    runtime.proved[_digest(authorization)] = client
+
+
+def _digest(authorization: str) -> bytes:
+    return sha256(authorization.encode("utf-8", "surrogatepass")).digest()
+
+
+def refuse_blocked(runtime: Runtime, pair: str) -> None:
+    """Whether too many failures of this pair were counted before. Raises TooMany."""
+    wait = runtime.blocked.get(pair, 0) - monotonic() if runtime.blocked else 0
+    if wait > 0:
+        raise _too_many(int(wait) + 1)
+
+
+async def count_failure(runtime: Runtime, pair: str, network: str) -> None:
+    """`pair`: who failed, a space, and the network that it came from. Raises TooMany where that was one too many."""
+    limit = runtime.settings.client_failures
+    buckets = [Bucket(f"client:{pair}", limit), Bucket(f"client-network:{network}", limit * _NETWORK_FACTOR)]
+    wait = await runtime.failures.take(buckets, runtime.entropy(8).hex())
+    if wait:
+        if len(runtime.blocked) >= _BLOCKED_PAIRS:
+            runtime.blocked.clear()
+        runtime.blocked[pair] = monotonic() + wait
+        raise _too_many(wait)
+
+
+def _too_many(wait: int) -> TooMany:
+    metrics.rate_limited.labels("client").inc()
+    return TooMany("client_failures", retry_after=wait)
+
+
+def _not_authenticated(reason: str, description: str) -> Rejected:
+    # RFC 6749 section 5.2: 401, and the scheme that would have served. (authlib's own header lacks the realm.)
+    return Rejected(InvalidClientError(description, status_code=401), reason, challenge='Basic realm="authsvc"')

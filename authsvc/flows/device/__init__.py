@@ -1,0 +1,1 @@
+"""The device grant: a device asks, a person confirms."""

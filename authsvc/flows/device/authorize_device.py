@@ -1,0 +1,114 @@
+"""A device without a browser asks to be allowed (RFC 8628 section 3.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from authsvc import metrics
+from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, UNKNOWN, device_name
+from authsvc.rules.authorize.request import read_resources
+from authsvc.rules.device.codes import (
+    GRANT_TYPE,
+    USER_CODE_KEY,
+    DeviceCode,
+    encode,
+    shown_user_code,
+    user_code,
+    user_code_digest,
+)
+from authsvc.rules.errors import (
+    InvalidScopeError,
+    InvalidTargetError,
+    Rejected,
+    TooMany,
+    UnauthorizedClientError,
+    Unavailable,
+)
+from authsvc.rules.records import Client
+from authsvc.rules.scope import narrow, parse_scope
+from authsvc.rules.token.access_token import audience_of
+from authsvc.runtime import Runtime
+from authsvc.store.caller.attempts import Bucket
+from authsvc.store.device import requests
+
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Section 3.2. Seconds."""
+
+    device_code: str = field(repr=False)
+    user_code: str = field(repr=False)
+    expires_in: int
+    interval: int
+
+
+async def authorize_device(
+    runtime: Runtime,
+    client: Client,
+    *,
+    scope: str,
+    resource: str,
+    user_agent: str,
+    address: str,
+    network: str,
+    dpop_jkt: str,
+) -> Asked:
+    """A request that waits for a person. `resource`: space-separated. `dpop_jkt`: the key that the code is bound to, ''
+    for none. Raises Rejected, TooMany, StoreUnavailable."""
+    if GRANT_TYPE not in client.grant_types:
+        raise Rejected(UnauthorizedClientError("This client may not use device codes."), "grant_type_not_allowed")
+    asked = parse_scope(scope)
+    given = None if asked is None else narrow(client.scopes, asked)
+    if given is None:
+        raise Rejected(
+            InvalidScopeError("The scope is malformed or not registered for this client."), "scope_not_allowed"
+        )
+    everywhere = audience_of(client, runtime.settings.issuer)
+    audience = read_resources(resource) or everywhere
+    if not set(audience) <= set(everywhere):
+        raise Rejected(InvalidTargetError("The resource is not known for this client."), "resource_not_allowed")
+    await _limit(runtime, network)
+    for _ in range(_TRIES):
+        code = DeviceCode(runtime.master.current_id, UUID(bytes=runtime.entropy(16)), runtime.entropy(16))
+        shown = user_code(runtime.entropy(16))
+        if await requests.ask(
+            runtime.db,
+            request_id=code.request_id,
+            client_id=client.id,
+            device_hash=code.secret_hash,
+            user_hash=user_code_digest(runtime.current_key(USER_CODE_KEY), shown),
+            scope=given,
+            audience=audience,
+            device_info=_readable(client, user_agent),
+            ip_address=address,
+            user_agent=user_agent[:MAX_USER_AGENT] or None,
+            dpop_jkt=dpop_jkt,
+        ):
+            key = runtime.device_mac_key(code.key_id)
+            assert key is not None
+            return Asked(
+                encode(code, key, client.id),
+                shown_user_code(shown),
+                requests.CODE_SECONDS,
+                requests.INTERVAL_SECONDS,
+            )
+    raise Unavailable("user_codes_taken")
+
+
+async def _limit(runtime: Runtime, network: str) -> None:
+    """Anybody may ask in a public client's name, and each request is a row: so many a network, and no more."""
+    bucket = Bucket(f"device-request:{network}", runtime.settings.device_network_requests)
+    wait = await runtime.failures.take([bucket], runtime.entropy(8).hex())
+    if wait:
+        metrics.rate_limited.labels("device_request").inc()
+        raise TooMany("device_requests", retry_after=wait)
+
+
+def _readable(client: Client, user_agent: str) -> str:
+    """What the person reads on the page and among their sessions. Nothing of it is the device's own free text: who
+    sends a stranger a code would choose the words (RFC 8628 section 5.4)."""
+    name = device_name(user_agent)
+    return (client.name if name == UNKNOWN else f"{client.name} ({name})")[:MAX_DEVICE_INFO]

@@ -1,0 +1,115 @@
+"""A person allows or denies a device (RFC 8628 section 3.3, with the cautions of RFC 10027).
+
+Two steps, whichever way the person came: the code is entered (guesses are counted), then the person sees what asks, for
+what, when and from where, and decides. What was shown comes back sealed, good for this session only.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from authsvc import metrics
+from authsvc.keys.sealed_value import open_value, seal_value
+from authsvc.rules.device.codes import USER_CODE_KEY, normal_user_code, shown_user_code, user_code_digest
+from authsvc.rules.errors import TooMany
+from authsvc.rules.records import Client
+from authsvc.rules.sealed_values import DEVICE_CONFIRMATION_SECONDS
+from authsvc.runtime import Runtime
+from authsvc.store import audit
+from authsvc.store.caller.attempts import Bucket
+from authsvc.store.device import requests
+from authsvc.store.device.requests import DeviceRequest
+from authsvc.store.session.browser_sessions import BrowserSession
+
+NETWORK_FACTOR = 10
+_PURPOSE = "device confirmation"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the person decides about. `user_code` as the device shows it."""
+
+    request: DeviceRequest
+    client: Client
+    user_code: str = field(repr=False)
+    sealed: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleMissing:
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
+class NoSuchCode:
+    """Unknown, expired, or decided already: one answer for all."""
+
+
+async def find(
+    runtime: Runtime, session: BrowserSession, typed: str, *, network: str
+) -> Found | RoleMissing | NoSuchCode:
+    """The request of a user code. Raises TooMany, StoreUnavailable."""
+    code = normal_user_code(typed)
+    if code is None:
+        return NoSuchCode()
+    buckets = [
+        Bucket(f"user-code:{session.user.id}", runtime.settings.user_code_failures),
+        Bucket(f"user-code-network:{network}", runtime.settings.user_code_failures * NETWORK_FACTOR),
+    ]
+    attempt = runtime.entropy(8).hex()
+    wait = await runtime.failures.take(buckets, attempt)
+    if wait:
+        metrics.rate_limited.labels("user_code").inc()
+        raise TooMany("user_code_failures", retry_after=wait)
+    try:
+        request = await requests.waiting(runtime.db, _digests(runtime, code))
+        client = await runtime.clients.get(request.client_id) if request else None
+    except BaseException:
+        await runtime.failures.give_back(buckets, attempt)
+        raise
+    if request is None or client is None:
+        return NoSuchCode()
+    await runtime.failures.give_back(buckets, attempt)
+    if not _may(session, client):
+        return RoleMissing(client)
+    payload = [str(request.id), str(session.id), client.id, int(session.now.timestamp())]
+    sealed = seal_value(runtime.master, _PURPOSE, json.dumps(payload).encode(), runtime.entropy)
+    return Found(request, client, shown_user_code(code), sealed)
+
+
+async def decide(runtime: Runtime, session: BrowserSession, sealed: str, *, allow: bool) -> bool | None:
+    """Whether the device is allowed now; None: too late, or not what this session was shown.
+
+    Raises StoreUnavailable.
+    """
+    payload = open_value(runtime.master, _PURPOSE, sealed)
+    if payload is None:
+        return None
+    request_id, session_id, client_id, shown_at = json.loads(payload)
+    client = await runtime.clients.get(client_id)
+    late = session.now.timestamp() - shown_at > DEVICE_CONFIRMATION_SECONDS
+    if late or session_id != str(session.id) or client is None or (allow and not _may(session, client)):
+        return None
+    state = await requests.decide(
+        runtime.db, UUID(request_id), allow=allow, user_id=session.user.id, session_id=session.id
+    )
+    if state is None:
+        return None
+    allowed = state != "denied"
+    await audit.record(
+        runtime.db, "device_allowed" if allowed else "device_denied", f"user:{session.user.id}",
+        user_id=session.user.id, client_id=client.id, session_id=session.id, request=request_id,
+    )  # fmt: skip
+    return allowed
+
+
+def _may(session: BrowserSession, client: Client) -> bool:
+    return client.required_role is None or client.required_role in session.user.roles
+
+
+def _digests(runtime: Runtime, code: str) -> list[bytes]:
+    """Under every master key that is held: the code may be older than the newest."""
+    master = runtime.master
+    return [user_code_digest(master.derive(key_id, USER_CODE_KEY), code) for key_id in master.ids]

@@ -1,0 +1,1 @@
+"""Ways to end a session or a grant, and telling the receivers."""

@@ -1,0 +1,145 @@
+"""Logout in the browser: by a client (OpenID Connect RP-Initiated Logout 1.0), or from a page of ours.
+
+The session ends in PostgreSQL, then everywhere (`publish_revocation`), and only then anybody is told that it has.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from authsvc.flows.session.browser import browser_session
+from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.jose.verify import VerifiedClaims
+from authsvc.keys.sealed_value import open_value, seal_value
+from authsvc.rules.ending.logout_request import (
+    Ask,
+    EndNow,
+    LogoutHint,
+    Target,
+    Wrong,
+    judge_logout,
+    logout_client,
+    logout_target,
+)
+from authsvc.rules.records import Client
+from authsvc.rules.sealed_values import LOGOUT_PAGE_SECONDS
+from authsvc.rules.token.id_token import ID_TOKEN_TYPE
+from authsvc.runtime import Runtime
+from authsvc.store.session import sessions
+from authsvc.store.session.browser_sessions import BrowserSession
+
+_PURPOSE = "logout confirmation"
+_HINT_LEEWAY_SECONDS = 10 * 365 * 86_400
+"""Section 4: an expired hint is as good as a fresh one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    """Nobody is logged in any more. `forward`: straight on to the target; else the person is shown the way there."""
+
+    target: Target | None
+    client: Client | None
+    session_id: str | None
+    forward: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AskFirst:
+    """The confirmation page."""
+
+    sealed: str = field(repr=False)
+    session: BrowserSession
+    target: Target | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """The person stays."""
+
+
+Outcome = SignedOut | AskFirst | Stay | Wrong
+
+
+async def sign_out(runtime: Runtime, parameters: Mapping[str, str], *, cookie: str | None) -> Outcome:
+    """A request to /logout. Raises StoreUnavailable: then nobody was logged out."""
+    hint = _hint(runtime, parameters.get("id_token_hint"))
+    client_id = logout_client(parameters, hint)
+    if isinstance(client_id, Wrong):
+        return client_id
+    client = await runtime.clients.get(client_id) if client_id else None
+    target = logout_target(parameters, client)
+    if isinstance(target, Wrong):
+        return target
+    session = await browser_session(runtime, cookie)
+    verdict = judge_logout(hint, str(session.id) if session else None)
+    if isinstance(verdict, Ask) and session is not None:
+        return _ask(runtime, session, target)
+    if isinstance(verdict, EndNow):
+        await _end(runtime, verdict.session_id)
+        return SignedOut(target, client, verdict.session_id)
+    # Without a hint nothing shows that the target's client sent the person here: a link, not a redirect.
+    return SignedOut(target, client, None, forward=hint is not None)
+
+
+async def confirm(runtime: Runtime, sealed: str, *, logout: bool, cookie: str | None) -> Outcome | None:
+    """A button of the confirmation page. None: the page was open for too long. Raises StoreUnavailable."""
+    opened = _open(runtime, sealed)
+    if opened is None:
+        return None
+    shown_to, target = opened
+    if not logout:
+        return Stay()
+    session = await browser_session(runtime, cookie)
+    if session is not None and str(session.id) != shown_to:  # somebody else logged in meanwhile: who shall go?
+        return _ask(runtime, session, target)
+    if session is not None:
+        await _end(runtime, shown_to)
+    client = await runtime.clients.get(target.client_id) if target else None
+    if client is None or target is None or target.redirect_uri not in client.post_logout_redirect_uris:
+        return SignedOut(None, client, shown_to)
+    return SignedOut(target, client, shown_to)
+
+
+async def _end(runtime: Runtime, session_id: str) -> None:
+    ended = await sessions.end(runtime.db, UUID(session_id), "logout")
+    if ended:
+        await publish_revocation(runtime, ended)
+
+
+def _hint(runtime: Runtime, id_token: str | None) -> LogoutHint | None:
+    """None: no hint, or none that we signed. It is then as if there were none (section 2 asks for no error)."""
+    if id_token is None:
+        return None
+    claims = runtime.keyring.verify(
+        id_token,
+        typ=ID_TOKEN_TYPE,
+        issuer=runtime.settings.issuer,
+        audience=None,
+        now=runtime.clock.now(),
+        leeway=_HINT_LEEWAY_SECONDS,
+    )
+    if not isinstance(claims, VerifiedClaims) or claims.aud != (claims.client_id,):
+        return None
+    try:
+        return LogoutHint(claims.client_id, str(UUID(claims.sid or "")))
+    except ValueError:
+        return LogoutHint(claims.client_id, "")
+
+
+def _ask(runtime: Runtime, session: BrowserSession, target: Target | None) -> AskFirst:
+    where = [target.client_id, target.redirect_uri, target.state] if target else None
+    payload = json.dumps([str(session.id), where, runtime.clock.seconds()]).encode()
+    return AskFirst(seal_value(runtime.master, _PURPOSE, payload, runtime.entropy), session, target)
+
+
+def _open(runtime: Runtime, sealed: str) -> tuple[str, Target | None] | None:
+    payload = open_value(runtime.master, _PURPOSE, sealed)
+    if payload is None:
+        return None
+    session_id, where, made_at = json.loads(payload)
+    if made_at < runtime.clock.seconds() - LOGOUT_PAGE_SECONDS:
+        return None
+    return session_id, Target(*where) if where else None

@@ -1,0 +1,1 @@
+"""The life of signing keys in the database, and signing with them."""

@@ -1,0 +1,66 @@
+"""The life of signing keys goes on by itself: each worker looks whether something is due, and does it under the lock.
+
+Looking costs no round trip: phases and steps are functions of the rows that the worker holds. A verdict on rows that
+are out of date does no harm, for `manage_keys.step` judges again on those that it locked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass
+
+from authsvc import metrics
+from authsvc.flows.keys.manage_keys import Generated, policy_in_force, step
+from authsvc.keys.policy import KeyPolicy
+from authsvc.keys.steps import plan_step
+from authsvc.logs import get_logger
+from authsvc.runtime import Runtime
+from authsvc.store.errors import StoreUnavailable
+
+ACTOR = "authsvc"
+PAUSE_SECONDS = 5.0
+"""After something went wrong: the next key is due a day before it is needed."""
+
+log = get_logger()
+
+
+@dataclass(slots=True)
+class Known:
+    """The policy as it was read for these clients: a client with longer tokens makes keys stay longer."""
+
+    clients_version: int = -1
+    policy: KeyPolicy | None = None
+
+
+async def keep_for_ever(runtime: Runtime) -> None:
+    known = Known()
+    while True:
+        pause = runtime.settings.sync_interval_seconds
+        try:
+            await keep_once(runtime, known)
+        except StoreUnavailable as error:
+            log.warning("key_step_postponed", reason=error.kind)
+            pause = PAUSE_SECONDS
+        except Exception as error:  # whoever stops here lets the service run out of keys
+            log.error("key_step_failed", error_type=type(error).__name__, exc_info=True)
+            pause = PAUSE_SECONDS
+        await asyncio.sleep(pause * random.uniform(0.8, 1.0))  # noqa: S311
+
+
+async def keep_once(runtime: Runtime, known: Known) -> Generated | None:
+    """Do one thing where something is due. The key that was made, if any. Raises StoreUnavailable."""
+    following = runtime.following
+    if following.keys_version < 0 or following.age() > PAUSE_SECONDS:
+        return None  # nothing was read yet, or PostgreSQL is away: what is due will be due then
+    if known.policy is None or known.clients_version != runtime.clients.version:
+        known.clients_version = runtime.clients.version
+        known.policy = await policy_in_force(runtime)
+    if plan_step(following.keys, runtime.clock.now(), known.policy, runtime.key_life.algorithms) is None:
+        return None
+    done = await step(runtime, known.policy, ACTOR)
+    if isinstance(done, Generated):
+        metrics.keys_announced.inc()
+        log.info("key_announced", kid=done.kid)
+        return done
+    return None

@@ -1,0 +1,1 @@
+"""A person proves who they are, on a page or through JSON."""

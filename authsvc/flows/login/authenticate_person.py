@@ -1,0 +1,120 @@
+"""Who stands behind an e-mail address and a password: the judgement that every login shares.
+
+Order: limits (before any hashing) -> person -> password -> policy. Known and unknown addresses take the same steps and
+the same time, and get the same answer. Trouble in a store is never counted as a failed attempt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from authsvc import metrics
+from authsvc.rules.errors import AccessDeniedError, InvalidCredentialsError, Rejected, TooMany, plain
+from authsvc.rules.login import device_cookie
+from authsvc.rules.records import User
+from authsvc.runtime import Runtime
+from authsvc.store.account import users
+from authsvc.store.caller.attempts import Bucket
+
+AMR = ("pwd",)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One login as it was sent. `device` is the device cookie, `address` and `network` the peer's."""
+
+    email: str
+    password: str = field(repr=False)
+    remember_me: bool
+    device_info: str | None
+    user_agent: str | None
+    address: str | None
+    network: str
+    device: str | None = field(repr=False, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """A person who knew the password, whose hash is `password_hash`; `device` is the browser's new device cookie."""
+
+    user: User
+    password_hash: str = field(repr=False)
+    device: str = field(repr=False)
+
+
+async def authenticate_person(runtime: Runtime, attempt: Attempt, *, required_role: str | None) -> Authenticated:
+    """Raises Rejected (invalid_credentials, access_denied), TooMany, Unavailable, StoreUnavailable."""
+    email = users.normal_email(attempt.email)
+    account = _account(runtime, email)
+    device = _device(runtime, email, attempt.device) if attempt.device else None
+    buckets = _buckets(runtime, account, device, attempt.network)
+    name = runtime.entropy(8).hex()
+    wait = await runtime.failures.take(buckets, name)
+    if wait:
+        metrics.rate_limited.labels("login").inc()
+        metrics.logins.labels("limited").inc()
+        raise TooMany("login_failures", retry_after=wait)
+    try:
+        authenticated = await _judged(runtime, attempt, email, required_role, known=device is not None)
+    except Rejected as rejected:
+        # A right password that policy turns away is no guess: it gives its place back, like trouble does.
+        if rejected.reason == "role_missing":
+            await runtime.failures.give_back(buckets, name)
+        metrics.logins.labels(rejected.reason).inc()
+        raise
+    except BaseException:
+        await runtime.failures.give_back(buckets, name)
+        raise
+    await runtime.failures.give_back(buckets, name)
+    return authenticated
+
+
+def refused(user: User | None) -> Rejected:
+    """One answer for whatever was wrong; the reason is for the log."""
+    reason = "user_unknown" if user is None else "user_disabled" if user.disabled_at else "password_wrong"
+    return Rejected(InvalidCredentialsError("The e-mail address or the password is wrong."), reason)
+
+
+def _account(runtime: Runtime, email: str) -> bytes:
+    return device_cookie.account_digest(runtime.current_key("account digest"), email)
+
+
+def _device(runtime: Runtime, email: str, cookie: str) -> str | None:
+    """Under every master key that is held: the cookie may be older than the newest."""
+    for key_id in runtime.master.ids:
+        account = device_cookie.account_digest(runtime.master.derive(key_id, "account digest"), email)
+        device = device_cookie.device_of(runtime.master.derive(key_id, "device cookie"), account, cookie)
+        if device:
+            return device
+    return None
+
+
+def _buckets(runtime: Runtime, account: bytes, device: str | None, network: str) -> list[Bucket]:
+    settings = runtime.settings
+    if device:
+        return [Bucket(f"login-device:{account.hex()}:{device}", settings.login_account_failures)]
+    return [
+        Bucket(f"login-account:{account.hex()}", settings.login_account_failures),
+        Bucket(f"login-network:{network}", settings.login_network_failures),
+    ]
+
+
+async def _judged(
+    runtime: Runtime, attempt: Attempt, email: str, required_role: str | None, *, known: bool
+) -> Authenticated:
+    user = await users.by_email(runtime.db, email)
+    stored = user.password_hash if user and user.disabled_at is None else None
+    checked = await runtime.passwords.check(attempt.password, stored, known=known)
+    if user is None or stored is None or not checked.right:
+        raise refused(user)
+    if required_role and required_role not in user.roles:
+        raise Rejected(
+            AccessDeniedError(f"This account lacks the role {plain(required_role)}.", status_code=403),
+            "role_missing",
+        )
+    if checked.upgrade and await users.upgrade_hash(runtime.db, user.id, stored, checked.upgrade):
+        stored = checked.upgrade
+    cookie = device_cookie.make(
+        runtime.current_key("device cookie"), _account(runtime, user.email), runtime.entropy(16)
+    )
+    return Authenticated(user, stored, cookie)

@@ -1,0 +1,99 @@
+"""A person logs in on the hosted page: the same judgement as the JSON login, and a browser session instead of tokens.
+
+The cookie is new at every authentication (no fixation). One's own session goes on under the new cookie, with its
+frontends and its end as they were; a session of another person in this browser ends.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from authsvc import metrics
+from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, device_name
+from authsvc.flows.login.authenticate_person import AMR, Attempt, Authenticated, authenticate_person, refused
+from authsvc.flows.session.browser import cookie_digest
+from authsvc.flows.session.lifetime import lifetime
+from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.rules.records import Client
+from authsvc.runtime import Runtime
+from authsvc.store.session import browser_sessions, sessions
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserLogin:
+    """`cookie`: the browser's new secret. `device`: its new device cookie."""
+
+    session_id: UUID
+    user_id: UUID
+    cookie: str = field(repr=False)
+    device: str = field(repr=False)
+    expires_at: datetime
+    now: datetime
+    remember_me: bool
+
+
+async def browser_login(
+    runtime: Runtime, client: Client | None, attempt: Attempt, *, old_cookie: str | None
+) -> BrowserLogin:
+    """`client`: who asked for the login, None where the person came to one of our own pages.
+
+    Raises Rejected (invalid_credentials), TooMany, Unavailable, StoreUnavailable. Roles are judged by `authorize`: the
+    person is logged in all the same, and may go to another client.
+    """
+    person = await authenticate_person(runtime, attempt, required_role=None)
+    cookie = urlsafe_b64encode(runtime.entropy(32)).decode("ascii").rstrip("=")
+    again = await _again(runtime, person, old_cookie, cookie)
+    done = again or await _begin(runtime, client, attempt, person, cookie)
+    metrics.logins.labels("ok").inc()
+    return done
+
+
+async def _again(runtime: Runtime, person: Authenticated, old_cookie: str | None, cookie: str) -> BrowserLogin | None:
+    """The session that this person has in this browser, authenticated anew; another person's ends."""
+    old = await browser_sessions.by_cookie(runtime.db, cookie_digest(old_cookie)) if old_cookie else None
+    if old is None or old_cookie is None:
+        return None
+    if old.user.id != person.user.id:
+        ended = await sessions.end(runtime.db, old.id, "replaced")
+        if ended:
+            await publish_revocation(runtime, ended)
+        return None
+    now = await browser_sessions.authenticated_again(
+        runtime.db,
+        old.id,
+        person.password_hash,
+        old_hash=cookie_digest(old_cookie),
+        new_hash=cookie_digest(cookie),
+        amr=AMR,
+    )
+    if now is None:
+        return None
+    return BrowserLogin(old.id, old.user.id, cookie, person.device, old.expires_at, now, old.remember_me)
+
+
+async def _begin(
+    runtime: Runtime, client: Client | None, attempt: Attempt, person: Authenticated, cookie: str
+) -> BrowserLogin:
+    session_id = UUID(bytes=runtime.entropy(16))
+    remember_me = attempt.remember_me and (client is None or client.remember_me_allowed)
+    settings = runtime.settings
+    seconds = settings.remember_me_seconds if remember_me else settings.session_seconds
+    begun = await browser_sessions.begin(
+        runtime.db,
+        session_id=session_id,
+        user_id=person.user.id,
+        password_hash=person.password_hash,
+        device_info=device_name(attempt.user_agent)[:MAX_DEVICE_INFO],
+        ip_address=attempt.address,
+        user_agent=attempt.user_agent[:MAX_USER_AGENT] if attempt.user_agent else None,
+        amr=AMR,
+        remember_me=remember_me,
+        lifetime_seconds=lifetime(runtime, client, remember_me) if client else seconds,
+        cookie_hash=cookie_digest(cookie),
+    )
+    if begun is None:
+        raise refused(person.user)
+    return BrowserLogin(session_id, person.user.id, cookie, person.device, begun.expires_at, begun.now, remember_me)

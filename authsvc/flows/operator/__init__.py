@@ -1,0 +1,1 @@
+"""What an operator does with clients, people and sessions; registration of clients by themselves."""

@@ -1,0 +1,172 @@
+"""Clients register themselves (RFC 7591) with a token of the operator's, and keep their registration (RFC 7592).
+
+An initial access token lets somebody add clients that ask people for consent, and nothing else. A registration's own
+token stays the same while the registration lives: an answer to a change that was lost locks nobody out.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Any
+
+from authsvc.flows.caller.authenticate_client import count_failure, refuse_blocked
+from authsvc.flows.keys.sign import offered_algorithms
+from authsvc.flows.operator import manage_clients
+from authsvc.jose.algorithms import KeyRefused
+from authsvc.jose.client_jwks import read_client_jwks
+from authsvc.rules.clients.registration import Metadata, Refused, client_of, judge_change, judge_metadata, new_client
+from authsvc.rules.errors import BearerRejected, MetadataRefusedError, Rejected
+from authsvc.rules.records import Client
+from authsvc.runtime import Runtime
+from authsvc.store import audit
+from authsvc.store.caller import clients
+from authsvc.store.operator import registration_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """`issued_at` in seconds since 1970. `secret` only where it was made just now."""
+
+    client: Client
+    issued_at: int
+    access_token: str = field(repr=False)
+    secret: str | None = field(repr=False, default=None)
+
+
+async def admit(runtime: Runtime, token: str, *, network: str) -> None:
+    """Whether an initial access token is one. Raises BearerRejected, TooMany, StoreUnavailable."""
+    pair = f"/register {network}"
+    refuse_blocked(runtime, pair)
+    if not await registration_tokens.is_good(runtime.db, _digest(token)):
+        await count_failure(runtime, pair, network)
+        raise _not_admitted("initial_access_token_unknown")
+
+
+async def register_client(runtime: Runtime, token: str, members: Mapping[str, Any]) -> Registered:
+    """A new client for one use of the token. Raises Rejected, BearerRejected, StoreUnavailable."""
+    metadata, jwks = _judged(runtime, members, None)
+    client_id = runtime.entropy(16).hex()
+    access_token = _random(runtime)
+    secret = _random(runtime) if metadata.has_secret else None
+    fresh = new_client(client_id, _digest(access_token))
+    client = client_of(fresh, metadata, jwks=jwks, secret_hashes=(_digest(secret),) if secret else ())
+    async with runtime.db.transaction(seconds=10) as connection:
+        spent = await registration_tokens.spend(connection, _digest(token))
+        if spent is None:  # somebody else took the last use since
+            raise _not_admitted("initial_access_token_used")
+        await clients.add(connection, client)
+        issued_at = await registration_tokens.issued_at(connection, client_id)
+        await audit.record(
+            connection, "client_registered", f"registration token of {spent.created_by}", client_id=client_id,
+            kind=client.kind, note=spent.note,
+        )  # fmt: skip
+    return Registered(client, issued_at or 0, access_token, secret)
+
+
+async def authenticate_registration(runtime: Runtime, client_id: str, token: str, *, network: str) -> Client:
+    """The client whose registration this token is for. Raises BearerRejected, TooMany, StoreUnavailable."""
+    pair = f"/register/{client_id[:128]} {network}"
+    refuse_blocked(runtime, pair)
+    client = await clients.by_id(runtime.db, client_id) if len(client_id) <= 128 and "\0" not in client_id else None
+    if not _is_its_token(client, token):
+        await count_failure(runtime, pair, network)
+        raise _not_admitted("registration_access_token_wrong")
+    assert client is not None
+    return client
+
+
+async def read_registration(runtime: Runtime, client: Client, token: str) -> Registered:
+    """As it is now (RFC 7592 section 2.1). Raises StoreUnavailable."""
+    issued_at = await registration_tokens.issued_at(runtime.db, client.id)
+    if issued_at is None:
+        raise _not_admitted("registration_access_token_wrong")
+    return Registered(client, issued_at, token)
+
+
+async def change_registration(runtime: Runtime, client_id: str, token: str, members: Mapping[str, Any]) -> Registered:
+    """All of it anew (section 2.2), but for what an operator gave. A secret is made where it had none.
+
+    Raises Rejected, BearerRejected, StoreUnavailable.
+    """
+    async with runtime.db.transaction(seconds=10) as connection:
+        known = await clients.lock(connection, client_id)
+        if known is None or not _is_its_token(known, token):
+            raise _not_admitted("registration_access_token_wrong")
+        if refused := judge_change(members, known) or _judge_secret(members, known):
+            raise _refused(refused)
+        metadata, jwks = _judged(runtime, members, known)
+        secret = _random(runtime) if metadata.has_secret and not known.secret_hashes else None
+        hashes = (_digest(secret),) if secret else known.secret_hashes if metadata.has_secret else ()
+        client = client_of(known, metadata, jwks=jwks, secret_hashes=hashes)
+        await clients.replace(connection, client)
+        issued_at = await registration_tokens.issued_at(connection, client_id)
+        await audit.record(connection, "client_changed", f"client:{client_id}", client_id=client_id, kind=client.kind)
+    return Registered(client, issued_at or 0, token, secret)
+
+
+async def end_registration(runtime: Runtime, client: Client) -> None:
+    """Gone with its grants, and its tokens are void (section 2.3). Raises BearerRejected, StoreUnavailable."""
+    if not await manage_clients.remove(runtime, f"client:{client.id}", client.id):
+        raise _not_admitted("registration_access_token_wrong")
+
+
+def _judged(
+    runtime: Runtime, members: Mapping[str, Any], known: Client | None
+) -> tuple[Metadata, dict[str, Any] | None]:
+    metadata = judge_metadata(
+        members, loopback=runtime.settings.dev_mode, algorithms=offered_algorithms(runtime), known=known
+    )
+    if isinstance(metadata, Refused):
+        raise _refused(metadata)
+    for name in ("jwks_uri", "backchannel_logout_uri"):  # asked by us: not for the machines behind us
+        if name in metadata.uris and not runtime.outgoing.may_ask(metadata.uris[name]):
+            raise _refused(Refused("invalid_client_metadata", f"The {name} must be a public https address.", name))
+    if metadata.jwks is None:
+        return metadata, None
+    try:
+        return metadata, read_client_jwks(metadata.jwks)
+    except KeyRefused as refused:
+        raise _refused(Refused("invalid_client_metadata", f"The jwks cannot be used: {refused}.", "jwks")) from None
+
+
+def _judge_secret(members: Mapping[str, Any], client: Client) -> Refused | None:
+    """RFC 7592 section 2.2: a client may say its secret, and cannot choose one."""
+    secret = members.get("client_secret")
+    if secret is None or (isinstance(secret, str) and _is_one_of(_digest(secret), client.secret_hashes)):
+        return None
+    return Refused("invalid_client_metadata", "The client_secret is not that of this client.", "client_secret_other")
+
+
+def _is_its_token(client: Client | None, token: str) -> bool:
+    """An operator's client has none."""
+    known = client.registration_hash if client else None
+    return known is not None and compare_digest(_digest(token), known)
+
+
+def _is_one_of(digest: bytes, stored: tuple[bytes, ...]) -> bool:
+    right = [compare_digest(digest, one) for one in stored]
+    return any(right)
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def _random(runtime: Runtime) -> str:
+    return urlsafe_b64encode(runtime.entropy(32)).decode("ascii").rstrip("=")
+
+
+def _refused(refused: Refused) -> Rejected:
+    return Rejected(MetadataRefusedError(refused.error, refused.description), refused.reason)
+
+
+def _not_admitted(reason: str) -> BearerRejected:
+    return BearerRejected(
+        reason,
+        error="invalid_token",
+        description="The token is unknown, expired or used up, or is for another client.",
+    )

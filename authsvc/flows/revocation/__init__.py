@@ -1,0 +1,1 @@
+"""How others learn of revocations: introspection, feed, status lists."""

@@ -1,0 +1,77 @@
+"""Token introspection (RFC 7662, RFC 9701): for callers that may, and only while the truth is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from authsvc.flows.caller.authenticate_bearer import bearer_of, verify
+from authsvc.flows.caller.check_revoked import is_revoked
+from authsvc.flows.keys.sign import signed
+from authsvc.flows.session.subject import subject_for
+from authsvc.jose.verify import VerifiedClaims
+from authsvc.rules.errors import AccessDeniedError, InvalidRequestError, Rejected
+from authsvc.rules.records import Client
+from authsvc.rules.token.refresh import Repeat, Rotate, Supersede, judge_refresh
+from authsvc.rules.token.refresh_token import LENGTH, decode
+from authsvc.runtime import Runtime
+from authsvc.store.token import grants
+
+INACTIVE: dict[str, Any] = {"active": False}
+INTROSPECTION_TYPE = "token-introspection+jwt"
+"""Header `typ` and media type of a signed answer (RFC 9701 section 5)."""
+
+
+async def introspect(runtime: Runtime, client: Client, *, token: str | None) -> dict[str, Any]:
+    """The response members of section 2.2. Raises Rejected, StoreUnavailable (never `active: false` for that)."""
+    if not client.confidential or not client.introspection:
+        raise Rejected(
+            AccessDeniedError("This client may not introspect tokens.", status_code=403), "introspection_denied"
+        )
+    if not token:
+        raise Rejected(InvalidRequestError("The parameter token is missing."), "token_missing")
+    if len(token) == LENGTH and "." not in token:
+        return await _introspect_refresh_token(runtime, client, token)
+    claims = verify(runtime, token, audience=None)
+    if not isinstance(claims, VerifiedClaims) or await is_revoked(runtime, bearer_of(claims)):
+        return INACTIVE
+    return {"active": True, "token_type": "DPoP" if claims.dpop_jkt else "Bearer", **claims.raw}
+
+
+def signed_introspection(runtime: Runtime, client: Client, answer: dict[str, Any]) -> str:
+    """The answer as a JWT for the client that asked (RFC 9701 section 5), by RS256: it has no
+    introspection_signed_response_alg of its own. Raises Unavailable.
+
+    No access token: another `typ`, and neither `sub` nor `exp`, which the section advises against.
+    """
+    now = runtime.clock.now()
+    claims = {
+        "iss": runtime.settings.issuer,
+        "aud": client.id,
+        "iat": int(now.timestamp()),
+        "token_introspection": answer,
+    }
+    return signed(runtime, claims, INTROSPECTION_TYPE, now)
+
+
+async def _introspect_refresh_token(runtime: Runtime, client: Client, token: str) -> dict[str, Any]:
+    # The MAC covers the client: only the client that a refresh token was given to can ask about it.
+    presented = decode(token, runtime.refresh_mac_key, client.id)
+    seen = presented and await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
+    if not presented or not seen:
+        return INACTIVE
+    grant = seen.grant
+    verdict = judge_refresh(grant, presented.generation, grace_seconds=0, scope=(), now=seen.now)
+    if not isinstance(verdict, Rotate | Repeat | Supersede):
+        return INACTIVE
+    bound = {"cnf": {"jkt": seen.dpop_jkt}} if seen.dpop_jkt else {}
+    return {
+        "active": True,
+        "iss": runtime.settings.issuer,
+        "client_id": client.id,
+        "sub": subject_for(runtime, client, seen.user_id),
+        "sid": str(seen.session_id),
+        "scope": " ".join(grant.scope),
+        "iat": int(grant.rotated_at.timestamp()),
+        "exp": int(grant.expires_at.timestamp()),
+        **bound,
+    }

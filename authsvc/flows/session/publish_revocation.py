@@ -1,0 +1,58 @@
+"""Publish a committed revocation to Redis; if that fails, make every replica ignore Redis, before a 2xx is answered.
+
+PostgreSQL has it already. Redis is told next, in one short try. Where that fails, a new epoch in PostgreSQL makes
+whatever Redis holds foreign, and one sync interval is waited, so that by the 2xx every replica that reaches
+PostgreSQL has stopped believing Redis. Hence, whenever PostgreSQL goes away, Redis holds every acknowledged revocation
+or is not believed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from authsvc import metrics
+from authsvc.runtime import Runtime
+from authsvc.store.errors import StoreUnavailable
+from authsvc.store.revocation import revocations
+from authsvc.store.revocation.revocations import Revocation
+from authsvc.store.session.sessions import Ended
+
+REDIS_TRY_SECONDS = 0.05
+LONGEST_SYNC_SECONDS = 1.0
+
+
+async def _distrust(runtime: Runtime, epoch_number: int) -> None:
+    # The first revocation of an outage pays the wait. While nobody has rebuilt Redis since (the epoch is still the one
+    # that we declared), every replica already asks PostgreSQL. The epoch that the commit saw would not do: a rebuild
+    # that began after that reading, and before the commit, may have missed this revocation.
+    declared = runtime.following.distrusted_epoch
+    if declared == epoch_number and declared == await revocations.current_epoch(runtime.db):
+        return
+    declared = await revocations.next_epoch(runtime.db)
+    await asyncio.sleep(LONGEST_SYNC_SECONDS)
+    await runtime.db.fetchval("SELECT 1")
+    runtime.following.distrusted_epoch = declared
+
+
+async def publish_revocation(runtime: Runtime, ended: Ended) -> None:
+    """Publish what a statement ended. Returns when a 2xx may be sent; raises StoreUnavailable when it may not."""
+    now = int(runtime.clock.seconds())
+    rows = [Revocation("session", str(session), now, ended.keep_seconds) for session in ended.sessions]
+    if ended.grant:
+        rows.append(Revocation("grant", ended.grant, now, ended.keep_seconds))
+    await publish_rows(runtime, rows, ended.epoch)
+
+
+async def publish_rows(runtime: Runtime, rows: Sequence[Revocation], epoch_number: int) -> None:
+    """Put committed revocations into Redis, or make every replica ignore it. `epoch_number`: as the commit saw it."""
+    if not rows:
+        return
+    runtime.feed.hint()
+    for row in rows:
+        metrics.revocations.labels(row.kind).inc()
+    try:
+        async with asyncio.timeout(REDIS_TRY_SECONDS):
+            await runtime.revocation_set.add(rows)
+    except (StoreUnavailable, TimeoutError):
+        await _distrust(runtime, epoch_number)

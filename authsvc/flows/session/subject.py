@@ -1,0 +1,34 @@
+"""A person as a client knows them: `sub`, public or pairwise (OpenID Connect Core section 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from authsvc.rules.errors import Unavailable
+from authsvc.rules.records import Client
+from authsvc.rules.subject import subject_of
+from authsvc.rules.token.access_token import Person
+from authsvc.runtime import Runtime
+
+
+def person_of(
+    runtime: Runtime,
+    client: Client,
+    *,
+    user_id: UUID,
+    session_id: UUID,
+    auth_time: datetime,
+    amr: Sequence[str],
+    roles: Sequence[str],
+) -> Person:
+    """A person as this client knows them (pairwise subjects). Raises Unavailable."""
+    return Person(subject_for(runtime, client, user_id), str(session_id), auth_time, amr, roles)
+
+
+def subject_for(runtime: Runtime, client: Client, user_id: UUID) -> str:
+    """`sub` of a person for a client. Raises Unavailable while a pairwise one cannot be made."""
+    if client.subject_type == "pairwise" and not runtime.following.subject_salt:
+        raise Unavailable("subject_salt_not_read")
+    return subject_of(client, user_id, runtime.following.subject_salt)

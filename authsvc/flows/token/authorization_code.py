@@ -1,0 +1,161 @@
+"""Grant type authorization_code (RFC 6749 section 4.1.3, RFC 7636, OpenID Connect Core section 3.1.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from time import monotonic
+
+from authsvc.flows.keys.sign import require_keys
+from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.flows.session.subject import person_of
+from authsvc.flows.token.tokens import Identified, Tokens, gets_refresh_token, session_tokens
+from authsvc.rules.authorize.code import Code, challenge_of, decode, verifier_well_formed
+from authsvc.rules.authorize.request import read_resources
+from authsvc.rules.caller.dpop import bound_key
+from authsvc.rules.errors import (
+    InvalidGrantError,
+    InvalidRequestError,
+    InvalidTargetError,
+    Rejected,
+    UnauthorizedClientError,
+)
+from authsvc.rules.records import Client
+from authsvc.rules.token.id_token import claims_about
+from authsvc.rules.token.refresh_token import RefreshToken
+from authsvc.runtime import Runtime
+from authsvc.store import audit
+from authsvc.store.authorize import codes
+from authsvc.store.authorize.codes import Redeemed
+from authsvc.store.errors import StoreUnavailable
+from authsvc.store.session import sessions
+
+GRANT_TYPE = "authorization_code"
+_UNSURE_SECONDS = 60
+_UNKNOWN = ("gone", "timeout")
+"""Failures after which a statement may have been committed."""
+_WORN = "The code is invalid, expired or already used, or does not belong to this request."
+
+
+async def redeem_code(runtime: Runtime, client: Client, form: Mapping[str, str], dpop_jkt: str) -> Tokens:
+    """Tokens for a code. `dpop_jkt`: see `access_token`. Raises Rejected, Unavailable, StoreUnavailable."""
+    if GRANT_TYPE not in client.grant_types:
+        raise Rejected(UnauthorizedClientError("This client may not use codes."), "grant_type_not_allowed")
+    text, redirect_uri, verifier = (form.get(name) for name in ("code", "redirect_uri", "code_verifier"))
+    if not text or not redirect_uri or not verifier:
+        raise Rejected(
+            InvalidRequestError("The parameters code, redirect_uri and code_verifier are needed."), "code_parameters"
+        )
+    if not verifier_well_formed(verifier):
+        raise Rejected(InvalidGrantError("The code_verifier is malformed."), "pkce_verifier_malformed")
+    code = decode(text, runtime.code_mac_key)
+    if code is None:
+        raise Rejected(InvalidGrantError(_WORN), "code_forged")
+    require_keys(runtime, client, id_token="openid" in client.scopes)
+    unheard = _unheard(runtime, code)
+    first = RefreshToken(runtime.master.current_id, code.grant_id, 0, unheard or runtime.entropy(16))
+    resource = read_resources(form.get("resource", ""))
+    redeem = partial(
+        codes.redeem,
+        runtime.db,
+        code.grant_id,
+        code.secret_hash,
+        client_id=client.id,
+        redirect_uri=redirect_uri,
+        code_challenge=challenge_of(verifier),
+        resource=resource,
+        secret_hash=first.secret_hash,
+        proved_jkt=dpop_jkt,
+        bound_jkt=bound_key(client, dpop_jkt),
+    )
+    try:
+        done = await _twice_at_most(redeem)
+    except StoreUnavailable as error:
+        if unheard or error.kind in _UNKNOWN:
+            await _remember_unheard(runtime, code, first)
+        raise
+    if done is None or done.verdict != "redeemed":
+        if unheard:  # a wrong verifier, say: the right one may still come
+            _keep_unheard(runtime, code, first)
+        await _refuse(runtime, client, code, done)
+        raise AssertionError("unreachable")
+    if unheard:
+        await _forget_unheard(runtime, code)
+    return _answer(runtime, client, done, resource or done.audience, first, dpop_jkt)
+
+
+def _answer(
+    runtime: Runtime, client: Client, done: Redeemed, audience: Sequence[str], first: RefreshToken, dpop_jkt: str
+) -> Tokens:
+    person = person_of(
+        runtime, client, user_id=done.user.id, session_id=done.session_id, auth_time=done.auth_time, amr=done.amr,
+        roles=done.user.roles,
+    )  # fmt: skip
+    about = claims_about(done.user, (), done.claims.get("id_token", ()))
+    return session_tokens(
+        runtime, client, person, grant_type=GRANT_TYPE, scope=done.scope, audience=audience, now=done.now,
+        expires_at=done.expires_at, dpop_jkt=dpop_jkt,
+        refresh_token=first if gets_refresh_token(client, done.scope) else None,
+        identified=Identified(done.nonce, about) if "openid" in done.scope else None,
+    )  # fmt: skip
+
+
+async def _twice_at_most(redeem: Callable[[], Awaitable[Redeemed | None]]) -> Redeemed | None:
+    """A connection that dies leaves in the dark whether the code was redeemed. The same use again is no second one."""
+    try:
+        return await redeem()
+    except StoreUnavailable as error:
+        if error.kind != "gone":  # after a timeout there is no time left
+            raise
+        return await redeem()
+
+
+def _unheard(runtime: Runtime, code: Code) -> bytes | None:
+    """The secret of a use of this code that nobody heard of: whoever comes next repeats it, and nobody else does."""
+    until, secret = runtime.unsure_codes.pop(code.grant_id, (0.0, None))
+    return secret if until > monotonic() else None
+
+
+def _keep_unheard(runtime: Runtime, code: Code, first: RefreshToken) -> None:
+    now = monotonic()
+    for grant_id in [key for key, (until, _) in runtime.unsure_codes.items() if until < now]:
+        del runtime.unsure_codes[grant_id]
+    runtime.unsure_codes[code.grant_id] = (now + _UNSURE_SECONDS, first.secret)
+
+
+async def _remember_unheard(runtime: Runtime, code: Code, first: RefreshToken) -> None:
+    """Whoever tries again is no thief: here they get their tokens, at another replica they stay logged in at least."""
+    _keep_unheard(runtime, code, first)
+    with suppress(StoreUnavailable):
+        await codes.note_unheard(runtime.redis, code.grant_id, first.secret_hash, _UNSURE_SECONDS)
+
+
+async def _forget_unheard(runtime: Runtime, code: Code) -> None:
+    with suppress(StoreUnavailable):
+        await codes.take_unheard(runtime.redis, code.grant_id)
+
+
+async def _was_unheard(runtime: Runtime, code: Code, done: Redeemed) -> bool:
+    """Whether the first use is one that a replica noted as unheard of."""
+    with suppress(StoreUnavailable):
+        return await codes.take_unheard(runtime.redis, code.grant_id) == done.secret_hash
+    return False
+
+
+async def _refuse(runtime: Runtime, client: Client, code: Code, done: Redeemed | None) -> None:
+    verdict = done.verdict if done else "unknown"
+    if done is not None and verdict == "replayed":
+        if await _was_unheard(runtime, code, done):
+            raise Rejected(InvalidGrantError(_WORN), "code_outcome_unknown")
+        # RFC 9700 section 2.1.1, RFC 6749 section 4.1.2: what the first use gave is not to be trusted any more.
+        ended = await sessions.end(runtime.db, done.session_id, "code_replayed")
+        if ended:
+            await publish_revocation(runtime, ended)
+        await audit.record(
+            runtime.db, "code_replayed", f"client:{client.id}",
+            user_id=done.user.id, client_id=client.id, session_id=done.session_id,
+        )  # fmt: skip
+    if verdict == "target":
+        raise Rejected(InvalidTargetError("The resource was not granted."), "resource_not_granted")
+    raise Rejected(InvalidGrantError(_WORN), f"code_{verdict}")

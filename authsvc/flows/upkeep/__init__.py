@@ -1,0 +1,1 @@
+"""What a worker does beside requests: follow changes, sweep."""

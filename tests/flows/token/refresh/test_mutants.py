@@ -1,0 +1,355 @@
+"""The suite is judged: each trap of the rule, built into the statement or the triggers, must break the promise that
+names it. A mutant that survived would say that nothing holds the rule in that place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+
+from authsvc.rules.records import Refreshed
+from authsvc.rules.token.refresh import judge_refresh
+from authsvc.store import migrate
+from authsvc.store.postgres import Database
+from authsvc.store.token import grants
+from tests.flows.token.refresh.bench import Bench
+from tests.flows.token.refresh.promises import PROMISES
+from tests.flows.token.refresh.twin import applied, word
+
+REAL = grants.REFRESH
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`old` becomes `new` in the statement, or in the trigger function `function`; `breaks` is the promise at least
+    that it must break."""
+
+    name: str
+    breaks: str
+    old: str
+    new: str
+    function: str = ""
+
+
+_PARENT = "WHEN $3::bigint = g.parent THEN CASE"
+_REUSE = "ELSE 'reuse' END AS verdict) v)"
+_MOVED = "WHEN s.verdict IN ('rotate', 'recover', 'supersede') THEN greatest(now(), g.rotated_at)"
+
+STATEMENT = [
+    Mutant(
+        "a nullable operand: NOT (false OR NULL) is NULL, and the CASE falls through",
+        "a_token_that_is_neither_live_nor_parent_is_reuse",
+        _REUSE,
+        "WHEN NOT ($3::bigint = g.generation OR $3::bigint = nullif(g.parent, g.parent)) THEN 'reuse'"
+        " ELSE 'rotate' END AS verdict) v)",
+    ),
+    Mutant(
+        "a NULL scope lets every scope through",
+        "a_wider_scope_spends_nothing",
+        "NOT ($6::text[] <@ g.scope)",
+        "NOT ($6::text[] <@ nullif(g.scope, g.scope))",
+    ),
+    Mutant(
+        "the late branch covers the parent and defeats strict",
+        "a_strict_client_has_no_grace_not_even_before_the_rotation",
+        "WHEN $5::int > 0 THEN 'supersede'\n                    ELSE 'reuse' END",
+        "WHEN $5::int > 0 THEN 'supersede'\n"
+        "                    WHEN now() - g.rotated_at <= interval '30 seconds' THEN 'late' ELSE 'reuse' END",
+    ),
+    Mutant(
+        "the late branch covers the parent and stretches the grace",
+        "the_grace_is_as_long_as_the_client_was_given_and_no_longer",
+        "WHEN $5::int > 0 THEN 'supersede'\n",
+        "WHEN $5::int > 0 AND now() - g.rotated_at > interval '30 seconds' THEN 'supersede'\n"
+        "                    WHEN $5::int > 0 THEN 'late'\n",
+    ),
+    Mutant(
+        "every client is given thirty seconds at least",
+        "the_grace_is_as_long_as_the_client_was_given_and_no_longer",
+        "<= $5::int * interval '1 second'",
+        "<= greatest($5::int, 30) * interval '1 second'",
+    ),
+    Mutant(
+        "strict without its explicit > 0",
+        "whoever_waited_for_the_winner_is_judged_by_what_the_winner_left",
+        "$5::int > 0 AND now() - g.rotated_at",
+        "now() - g.rotated_at",
+    ),
+    Mutant(
+        "the repeat cap ends the session",
+        "the_257th_repeat_is_a_loop_and_ends_nothing",
+        "ELSE 'crowded' END",
+        "ELSE 'reuse' END",
+    ),
+    Mutant(
+        "repeats are not counted",
+        "the_257th_repeat_is_a_loop_and_ends_nothing",
+        "THEN g.repeats + 1",
+        "THEN g.repeats",
+    ),
+    Mutant(
+        "the joined session decides, not the row that is locked",
+        "a_refresh_that_waited_for_the_end_is_refused",
+        "WHEN g.ended THEN 'ended'",
+        "WHEN NOT (SELECT s.is_active FROM user_sessions s WHERE s.id = g.session_id) THEN 'ended'",
+    ),
+    Mutant(
+        "the joined person decides, not the row that is locked",
+        "a_refresh_that_waited_for_the_end_is_refused",
+        "WHEN g.ended THEN 'ended'",
+        "WHEN (SELECT u.disabled_at IS NOT NULL FROM user_sessions s JOIN users u ON u.id = s.user_id"
+        " WHERE s.id = g.session_id) THEN 'ended'",
+    ),
+    Mutant(
+        "the grace slides with every repeat",
+        "repeating_does_not_prolong_the_grace",
+        _MOVED,
+        _MOVED.replace("'supersede'", "'supersede', 'repeat'"),
+    ),
+    Mutant(
+        "the start of the grace falls back to a waiter's own time",
+        "the_start_of_the_grace_never_moves_back",
+        "greatest(now(), g.rotated_at)",
+        "now()",
+    ),
+    Mutant(
+        "the generation one behind is accepted as live",
+        "the_live_token_rotates_and_the_used_one_is_repeated_without_a_change",
+        "WHEN $3::bigint = g.generation THEN 'rotate'",
+        "WHEN $3::bigint IN (g.generation, g.generation - 1) THEN 'rotate'",
+    ),
+    Mutant(
+        "no successor guard: anything used may supersede",
+        "a_token_that_is_neither_live_nor_parent_is_reuse",
+        _PARENT,
+        "WHEN $3::bigint < g.generation THEN CASE",
+    ),
+    Mutant(
+        "the one before is taken for the parent: a void successor comes back to life",
+        "a_token_that_is_neither_live_nor_parent_is_reuse",
+        _PARENT,
+        "WHEN $3::bigint IN (g.parent, g.generation - 1) THEN CASE",
+    ),
+    Mutant(
+        "superseding forgets the token that was shown",
+        "the_statement_and_the_function_agree_on_the_whole_table",
+        "CASE WHEN s.verdict IN ('rotate', 'recover') THEN $3::bigint ELSE g.parent END",
+        "CASE WHEN s.verdict IN ('rotate', 'recover') THEN $3::bigint"
+        " WHEN s.verdict = 'supersede' THEN g.generation ELSE g.parent END",
+    ),
+    Mutant(
+        "a wider scope spends the token",
+        "a_wider_scope_spends_nothing",
+        "s.verdict IN ('rotate', 'recover')",
+        "s.verdict IN ('rotate', 'recover', 'wider_scope')",
+    ),
+    Mutant(
+        "the narrowing of the scope is kept",
+        "a_narrower_scope_is_not_kept",
+        "SET (verdict,",
+        "SET scope = CASE WHEN cardinality($6::text[]) > 0 THEN $6::text[] ELSE g.scope END, (verdict,",
+    ),
+    Mutant(
+        "a late tab is taken for a thief",
+        "a_tab_late_by_two_or_three_changes_nothing",
+        "THEN 'late'",
+        "THEN 'reuse'",
+    ),
+    Mutant(
+        "one ahead is refused after a failover",
+        "one_ahead_recovers_and_further_ahead_changes_nothing",
+        "$3::bigint > g.generation + 1",
+        "$3::bigint > g.generation",
+    ),
+    Mutant(
+        "a forged future ends the session",
+        "one_ahead_recovers_and_further_ahead_changes_nothing",
+        "THEN 'ahead'",
+        "THEN 'reuse'",
+    ),
+    Mutant(
+        "an ended session still finds reuse",
+        "an_ended_session_refuses_and_finds_no_reuse",
+        "WHEN g.ended THEN 'ended'\n",
+        "WHEN g.ended AND $3::bigint >= g.generation THEN 'ended'\n",
+    ),
+    Mutant(
+        "expiry is forgotten",
+        "an_ended_session_refuses_and_finds_no_reuse",
+        "WHEN g.expires_at <= now() THEN 'expired'\n",
+        "",
+    ),
+    Mutant(
+        "a bound grant serves every key",
+        "a_bound_grant_knows_its_own_key_alone",
+        "g.dpop_jkt IN ('', $7)",
+        "$7::text IS NOT NULL",
+    ),
+    Mutant(
+        "a bound grant serves whoever shows no key",
+        "a_bound_grant_knows_its_own_key_alone",
+        "g.dpop_jkt IN ('', $7)",
+        "('' = $7 OR g.dpop_jkt IN ('', $7))",
+    ),
+    Mutant(
+        "an unbound grant refuses whoever has a key",
+        "an_unbound_grant_takes_any_key_and_none",
+        "g.dpop_jkt IN ('', $7)",
+        "g.dpop_jkt = $7",
+    ),
+    Mutant(
+        "any secret will do",
+        "another_secret_or_another_client_knows_no_grant",
+        " AND g.secret_hash = $2",
+        " AND $2::bytea <> ''",
+    ),
+    Mutant(
+        "any client will do",
+        "another_secret_or_another_client_knows_no_grant",
+        " AND g.client_id = $4",
+        " AND $4::text <> ''",
+    ),
+]
+
+TRIGGERS = [
+    Mutant(
+        "the end of a session forgets its grants",
+        "an_ended_session_refuses_and_finds_no_reuse",
+        "UPDATE grants SET ended = true, ended_at = now() WHERE session_id = NEW.id AND NOT ended;",
+        "",
+        "user_sessions_after_end",
+    ),
+    Mutant(
+        "the operator's expiry forgets the grants",
+        "an_ended_session_refuses_and_finds_no_reuse",
+        "IF OLD.expires_at <> NEW.expires_at THEN",
+        "IF false THEN",
+        "user_sessions_after_end",
+    ),
+    Mutant(
+        "the end of a session writes no revocation",
+        "the_end_and_its_revocation_are_one",
+        "PERFORM revoke('session', NEW.id::text, NEW.end_reason);",
+        "",
+        "user_sessions_after_end",
+    ),
+    Mutant(
+        "disabling a person forgets the sessions",
+        "disabling_a_person_refuses_every_grant",
+        "IF NEW.disabled_at IS NOT NULL AND OLD.disabled_at IS NULL THEN",
+        "IF false THEN",
+        "users_disabled",
+    ),
+]
+
+
+@pytest.fixture(autouse=True)
+def real_statement() -> Iterator[None]:
+    yield
+    grants.REFRESH = REAL
+
+
+async def broken(bench: Bench) -> set[str]:
+    """The promises that do not hold."""
+    found = set()
+    for name, holds in PROMISES.items():
+        try:
+            await holds(bench)
+        except AssertionError:
+            found.add(name)
+    return found
+
+
+def replaced(text: str, mutant: Mutant) -> str:
+    assert mutant.old in text, "the mutant no longer applies: write it anew"
+    return text.replace(mutant.old, mutant.new)
+
+
+def source_of(function: str) -> str:
+    """The newest definition of a function in the migrations, to be run over an older one."""
+    sql = "".join(migration.sql for migration in migrate.available())
+    found = re.findall(rf"CREATE (?:OR REPLACE )?(FUNCTION {function}\(.*?\$\$.*?\$\$;)", sql, re.DOTALL)
+    return f"CREATE OR REPLACE {found[-1]}"
+
+
+async def read_then_write(
+    db: Database, grant_id: UUID, secret_hash: bytes, presented: int, *, client_id: str, grace_seconds: int,
+    scope: tuple[str, ...], dpop_jkt: str = "",
+) -> Refreshed | None:  # fmt: skip
+    """What the store must not do."""
+    seen = await grants.look(db, grant_id, secret_hash, client_id=client_id)
+    if seen is None or seen.dpop_jkt not in ("", dpop_jkt):
+        return None
+    grant = seen.grant
+    verdict = judge_refresh(grant, presented, grace_seconds=grace_seconds, scope=scope, now=seen.now)
+    after = applied(grant, verdict, presented, seen.now)
+    await db.fetchrow(
+        "UPDATE grants SET generation = $2, parent = $3, rotated_at = $4, repeats = $5 WHERE id = $1",
+        grant_id, after.generation, after.parent, after.rotated_at, after.repeats,
+    )  # fmt: skip
+    return Refreshed(
+        word(verdict), after.generation, seen.session_id, seen.user_id, after.scope, (), after.expires_at,
+        seen.now, seen.auth_time, (), (),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROMISES)
+async def test_the_real_statement_keeps_its_promise(bench: Bench, name: str) -> None:
+    await PROMISES[name](bench)
+
+
+@pytest.mark.parametrize("mutant", STATEMENT, ids=lambda mutant: mutant.name)
+async def test_a_broken_statement_is_caught(bench: Bench, mutant: Mutant) -> None:
+    grants.REFRESH = replaced(REAL, mutant)
+    assert mutant.breaks in await broken(bench)
+
+
+@pytest.mark.parametrize("mutant", TRIGGERS, ids=lambda mutant: mutant.name)
+async def test_a_broken_trigger_is_caught(bench: Bench, mutant: Mutant) -> None:
+    source = source_of(mutant.function)
+    await bench.sql.execute(replaced(source, mutant))
+    try:
+        assert mutant.breaks in await broken(bench)
+    finally:
+        await bench.sql.execute(source)
+
+
+@pytest.mark.parametrize(
+    "column", ["generation", "parent", "rotated_at", "repeats", "ended", "expires_at", "scope", "dpop_jkt"]
+)
+async def test_a_column_that_may_be_null_is_caught(bench: Bench, column: str) -> None:
+    await bench.sql.execute(f"ALTER TABLE grants ALTER {column} DROP NOT NULL")
+    try:
+        with pytest.raises(AssertionError, match=column):
+            await PROMISES["nothing_that_the_rule_reads_can_be_null"](bench)
+    finally:
+        await bench.sql.execute(f"DELETE FROM grants WHERE {column} IS NULL")
+        await bench.sql.execute(f"ALTER TABLE grants ALTER {column} SET NOT NULL")
+
+
+async def test_reading_first_and_writing_afterwards_is_caught(bench: Bench) -> None:
+    """As one statement: the new state is computed from a row read beside the one that is locked."""
+    apart = REAL.replace("UPDATE grants AS g\n", "UPDATE grants AS held\n")
+    apart = apart.replace(
+        "    WHERE g.id = $1 AND", "    FROM (SELECT * FROM grants OFFSET 0) g WHERE held.id = g.id AND g.id = $1 AND"
+    ).replace("RETURNING g.verdict, g.generation,", "RETURNING held.verdict, held.generation,")
+    assert apart.count("held") == 4
+    grants.REFRESH = apart
+    assert await broken(bench) >= {
+        "parallel_calls_of_one_token_make_one_rotation",
+        "whoever_waited_for_the_winner_is_judged_by_what_the_winner_left",
+        "a_refresh_that_waited_for_the_end_is_refused",
+    }
+
+
+async def test_two_statements_without_a_lock_are_caught(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alone it is right, which is what makes it a trap: only the promises with two at once fail."""
+    monkeypatch.setattr(grants, "refresh", read_then_write)
+    assert await broken(bench) == {
+        "parallel_calls_of_one_token_make_one_rotation",
+        "whoever_waited_for_the_winner_is_judged_by_what_the_winner_left",
+        "a_refresh_that_waited_for_the_end_is_refused",
+    }

@@ -1,0 +1,146 @@
+"""What a refresh costs PostgreSQL: one statement in one round trip, nothing for a forgery, and no growing table."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import asyncpg
+import httpx2
+import pytest
+
+from authsvc.app import App, start
+from authsvc.dev.servers import Servers
+from authsvc.flows.token.refresh_token import refresh
+from authsvc.rules.errors import Rejected
+from authsvc.runtime import Runtime, open_runtime
+from authsvc.settings import load
+from authsvc.store import postgres
+from authsvc.store.token import grants
+from tests.conftest import ISSUER
+from tests.flows.token.refresh.bench import Bench
+from tests.flows.token.refresh.wire import Wire
+from tests.test_main_job import login
+from tests.test_main_job import refresh as post_refresh
+
+FORGERIES = 10_000
+REFRESHES = 10_000
+
+
+@pytest.fixture
+async def wire(servers: Servers) -> AsyncIterator[Wire]:
+    async with Wire(servers.postgres.socket_path) as counting:
+        yield counting
+
+
+@asynccontextmanager
+async def service(env: dict[str, str], wire: Wire) -> AsyncIterator[tuple[Runtime, httpx2.AsyncClient]]:
+    """A worker behind the wire that follows no changes, so that all that is counted is a request's. One connection:
+    whatever is prepared once a connection is prepared by the first call."""
+    url = urlsplit(env["AUTHSVC_DATABASE_URL"])
+    through = urlunsplit(url._replace(query=urlencode({"host": str(wire.directory)})))
+    runtime = open_runtime(load({**env, "AUTHSVC_DATABASE_URL": through, "AUTHSVC_DB_POOL_SIZE": "1"}))
+    await start(runtime)
+    transport = httpx2.ASGITransport(app=App(runtime), client=("192.0.2.7", 4711))
+    async with httpx2.AsyncClient(transport=transport, base_url=ISSUER) as http:
+        yield runtime, http
+    await runtime.close()
+
+
+async def cost_of_fifty_refreshes(env: dict[str, str], wire: Wire) -> tuple[int, int]:
+    """(statements, round trips) of fifty refreshes of two clients at once, who wait for each other's connection."""
+    async with service(env, wire) as (_, http):
+
+        async def rotate(token: str, times: int) -> str:
+            for _ in range(times):
+                answer = await post_refresh(http, token)
+                assert answer.status_code == 200
+                token = answer.json()["refresh_token"]
+            return token
+
+        tokens = [await rotate((await login(http))["refresh_token"], 1) for _ in range(2)]
+        wire.reset()
+        await asyncio.gather(*(rotate(token, 25) for token in tokens))
+        return wire.statements, wire.round_trips
+
+
+async def test_a_refresh_is_one_statement_in_one_round_trip(settings_env: dict[str, str], wire: Wire) -> None:
+    assert await cost_of_fifty_refreshes(settings_env, wire) == (50, 50)
+
+
+async def test_a_pool_that_resets_its_connections_is_caught(
+    settings_env: dict[str, str], wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def asyncpgs_own(connection: asyncpg.Connection) -> None:
+        await connection.execute(connection.get_reset_query())
+
+    monkeypatch.setattr(postgres, "_keep_session", asyncpgs_own)
+    monkeypatch.setattr(postgres, "_usable", lambda _connection: False)  # or they stay at hand, and nothing is reset
+    assert min(await cost_of_fifty_refreshes(settings_env, wire)) > 60
+
+
+async def test_ten_thousand_forged_tokens_cost_no_statement(settings_env: dict[str, str], wire: Wire) -> None:
+    async with service(settings_env, wire) as (runtime, http):
+        genuine = (await login(http))["refresh_token"]
+        assert (await post_refresh(http, genuine)).status_code == 200
+        client = await runtime.clients.get("customer")
+        assert client is not None
+        assert await runtime.clients.get("admin") is not None  # from here on the worker knows both
+        wire.reset()
+        for number in range(FORGERIES):
+            place = number % len(genuine)
+            other = "AB"[genuine[place] == "A"]
+            forged = genuine[:place] + other + genuine[place + 1 :] if number % 3 else os.urandom(54).hex()[:72]
+            with pytest.raises(Rejected, match="refresh_token_forged_or_foreign"):
+                await refresh(runtime, client, refresh_token=forged)
+        for forged in (genuine[:-1], genuine + "A", genuine[::-1], "x", "%00" * 24):
+            answer = await post_refresh(http, forged)
+            assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+        assert (await post_refresh(http, genuine, "admin")).status_code == 400  # genuine, but another client's
+        assert (wire.statements, wire.round_trips) == (0, 0)
+
+
+async def test_client_credentials_cost_no_statement_once_the_client_is_known(
+    settings_env: dict[str, str], wire: Wire
+) -> None:
+    async with service(settings_env, wire) as (_, http):
+        for number in range(201):
+            if number == 1:
+                wire.reset()
+            answer = await http.post(
+                "/token", data={"grant_type": "client_credentials"}, auth=("backend", "backend-secret")
+            )
+            assert answer.status_code == 200
+        assert (wire.statements, wire.round_trips) == (0, 0)
+
+
+async def test_ten_thousand_refreshes_of_a_grant_are_hot_updates_and_the_table_does_not_grow(
+    bench: Bench, sql: asyncpg.Connection
+) -> None:
+    await bench.place(0, parent=-1)
+    size = "SELECT pg_relation_size('grants') / 8192 AS grants, pg_relation_size('user_sessions') / 8192 AS sessions"
+    for generation in range(REFRESHES):
+        done = await grants.refresh(
+            bench.db, bench.grant_id, bench.secret_hash, generation,
+            client_id="customer", grace_seconds=30, scope=(),
+        )  # fmt: skip
+        assert done is not None
+        assert (done.verdict, done.generation) == ("rotate", generation + 1)
+        if generation == 100:
+            before = dict(await bench.sql.fetchrow(size))
+    await bench.db.close()  # what a connection counted is told at its end, at the latest
+    for table in ("grants", "user_sessions"):
+        for _ in range(100):
+            counted = await bench.sql.fetchrow(
+                "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = $1", table
+            )
+            if counted["n_tup_upd"] >= REFRESHES:
+                break
+            await asyncio.sleep(0.05)
+        assert counted["n_tup_upd"] >= REFRESHES
+        assert counted["n_tup_hot_upd"] / counted["n_tup_upd"] > 0.99
+    after = dict(await bench.sql.fetchrow(size))
+    assert all(after[table] <= before[table] + 1 for table in after), (before, after)

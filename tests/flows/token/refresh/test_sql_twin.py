@@ -1,0 +1,110 @@
+"""SQL decides, `judge_refresh` explains: both give the same verdict and leave the same row, whatever the case."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from authsvc.rules.token.refresh_token import MAX_GENERATION
+from authsvc.store.postgres import Database
+from tests.flows.token.refresh.bench import SCOPE, Bench
+from tests.flows.token.refresh.twin import GRID, Case, agree
+
+EXAMPLES = int(os.environ.get("REFRESH_TWIN_EXAMPLES", "1200"))
+LIVING = {"rotate", "recover", "repeat", "supersede", "late", "crowded", "reuse", "wider_scope", "ahead"}
+MICROSECOND = timedelta(microseconds=1)
+
+
+@pytest.fixture
+def judges(module_database_url: str) -> Iterator[tuple[asyncio.Runner, Bench]]:
+    """A loop of their own: Hypothesis calls plain functions."""
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        sql = runner.run(asyncpg.connect(module_database_url))
+        bench = Bench(Database(module_database_url, size=1, statement_cache_size=100), sql)
+        runner.run(bench.place())
+        yield runner, bench
+        runner.run(sql.close())
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Any state of a row, also one that no history leads to; values crowd around the bounds of the rule."""
+    near = st.integers(-6, 4)
+    generation = draw(st.one_of(st.integers(0, 12), st.integers(0, MAX_GENERATION - 2)))
+    grace = draw(st.sampled_from((0, 1, 5, 30, 300)))
+    bounds = [timedelta(seconds=seconds) for seconds in (0, grace, 30)]
+    ages = st.one_of(
+        st.builds(lambda bound, off: bound + off * MICROSECOND, st.sampled_from(bounds), st.integers(-2, 2)),
+        st.timedeltas(timedelta(seconds=-40), timedelta(seconds=340)),
+        st.timedeltas(timedelta(0), timedelta(days=400)),
+    )
+    lives = st.one_of(
+        st.just(timedelta(days=7)), st.builds(lambda off: off * MICROSECOND, st.integers(-2, 2)),
+        st.timedeltas(timedelta(days=-10), timedelta(days=40)),
+    )  # fmt: skip
+    words = st.lists(st.sampled_from((*SCOPE, "admin")), max_size=4).map(tuple)
+    parent = max(-1, draw(st.one_of(st.just(-1), near).map(lambda off: generation + off)))
+    presented = st.one_of(
+        near.map(lambda off: generation + off), st.just(parent), st.just(parent), st.integers(0, MAX_GENERATION)
+    )
+    return Case(
+        presented=min(max(0, draw(presented)), MAX_GENERATION),
+        generation=generation,
+        parent=parent,
+        age=draw(ages),
+        left=draw(lives),
+        repeats=draw(st.sampled_from((0, 1, 255, 256, 257))),
+        ended=draw(st.sampled_from((False,) * 7 + (True,))),
+        grace=grace,
+        granted=draw(words),
+        asked=draw(st.one_of(st.just(()), words)),
+    )
+
+
+def test_the_statement_and_the_function_agree_on_any_state(judges: tuple[asyncio.Runner, Bench]) -> None:
+    runner, bench = judges
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+    @given(cases())
+    def check(case: Case) -> None:
+        seen[runner.run(agree(bench, case))] += 1
+
+    check()
+    assert set(seen) == {*LIVING, "ended", "expired"}, seen  # every row of the table was met
+
+
+def test_the_net_for_the_mutants_meets_every_verdict_of_a_living_grant(judges: tuple[asyncio.Runner, Bench]) -> None:
+    runner, bench = judges
+    seen = Counter(runner.run(agree(bench, case)) for case in GRID)
+    assert set(seen) == LIVING
+
+
+@pytest.mark.parametrize("grace", [1, 30, 300])
+@pytest.mark.parametrize(("off", "verdict"), [(-1, "repeat"), (0, "repeat"), (1, "supersede")])
+def test_the_grace_ends_to_the_microsecond(
+    judges: tuple[asyncio.Runner, Bench], grace: int, off: int, verdict: str
+) -> None:
+    runner, bench = judges
+    age = timedelta(seconds=grace) + off * MICROSECOND
+    assert runner.run(agree(bench, Case(6, age=age, grace=grace))) == verdict
+
+
+@pytest.mark.parametrize(("off", "verdict"), [(-1, "late"), (0, "late"), (1, "reuse")])
+def test_the_late_window_ends_to_the_microsecond(judges: tuple[asyncio.Runner, Bench], off: int, verdict: str) -> None:
+    runner, bench = judges
+    assert runner.run(agree(bench, Case(5, age=timedelta(seconds=30) + off * MICROSECOND))) == verdict
+
+
+@pytest.mark.parametrize(("off", "verdict"), [(-1, "expired"), (0, "expired"), (1, "rotate")])
+def test_a_session_expires_to_the_microsecond(judges: tuple[asyncio.Runner, Bench], off: int, verdict: str) -> None:
+    runner, bench = judges
+    assert runner.run(agree(bench, Case(7, left=off * MICROSECOND))) == verdict

@@ -1,0 +1,138 @@
+"""The same case judged twice: by the statement in PostgreSQL, and by the pure function with PostgreSQL's time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import product
+from typing import Any
+
+from authsvc.rules.records import Grant
+from authsvc.rules.token.refresh import (
+    Crowded,
+    Late,
+    Refused,
+    Repeat,
+    Reuse,
+    Rotate,
+    Supersede,
+    Verdict,
+    WiderScope,
+    judge_refresh,
+)
+from authsvc.store.token import grants
+from tests.flows.token.refresh.bench import SCOPE, Bench
+
+_REFUSED = {"grant_ended": "ended", "session_expired": "expired", "generation_ahead": "ahead"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A grant's state, its times relative to the moment of the refresh, and what is presented."""
+
+    presented: int
+    generation: int = 7
+    parent: int = 6
+    age: timedelta = timedelta(seconds=1)
+    left: timedelta = timedelta(days=7)
+    repeats: int = 0
+    ended: bool = False
+    grace: int = 30
+    granted: tuple[str, ...] = SCOPE
+    asked: tuple[str, ...] = ()
+
+    def grant(self, now: datetime) -> Grant:
+        return Grant(
+            generation=self.generation,
+            parent=self.parent,
+            rotated_at=now - self.age,
+            repeats=self.repeats,
+            expires_at=now + self.left,
+            ended=self.ended,
+            scope=self.granted,
+        )
+
+
+Outcome = tuple[str, Grant]
+"""The verdict's word, and the row afterwards."""
+
+
+def by_function(case: Case, now: datetime) -> Outcome:
+    before = case.grant(now)
+    verdict = judge_refresh(before, case.presented, grace_seconds=case.grace, scope=case.asked, now=now)
+    return word(verdict), applied(before, verdict, case.presented, now)
+
+
+def word(verdict: Verdict) -> str:
+    match verdict:
+        case Rotate(recovered=recovered):
+            return "recover" if recovered else "rotate"
+        case Refused(reason=reason):
+            return _REFUSED[reason]
+        case WiderScope():
+            return "wider_scope"
+        case Repeat() | Supersede() | Late() | Crowded() | Reuse():
+            return type(verdict).__name__.lower()
+    raise AssertionError(verdict)
+
+
+def applied(before: Grant, verdict: Verdict, presented: int, now: datetime) -> Grant:
+    moved = {"rotated_at": max(now, before.rotated_at), "repeats": 0}
+    match verdict:
+        case Rotate(generation=generation):
+            return replace(before, generation=generation, parent=presented, **moved)
+        case Supersede(generation=generation):
+            return replace(before, generation=generation, **moved)
+        case Repeat():
+            return replace(before, repeats=before.repeats + 1)
+    return before
+
+
+async def by_statement(bench: Bench, case: Case) -> tuple[Outcome, datetime]:
+    """In one transaction, where now() stands still: a bound can be met to the microsecond. Rolled back."""
+    transaction = bench.sql.transaction()
+    await transaction.start()
+    try:
+        await bench.sql.execute(
+            """UPDATE grants SET generation = $2, parent = $3, rotated_at = now() - $4::interval, repeats = $5,
+                   expires_at = now() + $6::interval, ended = $7, scope = $8 WHERE id = $1""",
+            bench.grant_id, case.generation, case.parent, case.age, case.repeats, case.left, case.ended,
+            list(case.granted),
+        )  # fmt: skip
+        done = await grants.refresh(
+            bench.sql,  # a connection serves where the pool does: one statement either way
+            bench.grant_id,
+            bench.secret_hash,
+            case.presented,
+            client_id="customer",
+            grace_seconds=case.grace,
+            scope=case.asked,
+        )
+        assert done is not None
+        row: dict[str, Any] = await bench.row()
+    finally:
+        await transaction.rollback()
+    after = Grant(**{**row, "scope": tuple(row["scope"])})
+    assert (done.generation, done.scope) == (after.generation, after.scope)
+    return (done.verdict, after), done.now
+
+
+async def agree(bench: Bench, case: Case) -> str:
+    """Both give the same verdict and the same row; the verdict."""
+    said, now = await by_statement(bench, case)
+    assert said == by_function(case, now), case
+    return said[0]
+
+
+GRID = tuple(
+    Case(presented, parent=parent, age=timedelta(microseconds=age), repeats=repeats, grace=grace, asked=asked)
+    for presented, parent, age, (repeats, grace), asked in product(
+        (2, 3, 4, 5, 6, 7, 8, 9),
+        (6, 5),
+        (-500_000, 0, 1, 10_000_000, 30_000_000, 30_000_001),
+        ((0, 30), (256, 30), (3, 0), (3, 5)),
+        ((), ("admin",)),
+    )
+    if not (asked and age not in (0, 30_000_001))
+)
+"""A fixed net over the table, for the mutants."""
