@@ -24,7 +24,6 @@ from authsvc.web import (
     account,
     api,
     authorize,
-    cors,
     device,
     feed,
     login,
@@ -36,7 +35,9 @@ from authsvc.web import (
     userinfo,
     wellknown,
 )
-from authsvc.web.http import (
+from authsvc.web.http import cors
+from authsvc.web.http.errors import error_reply, method_not_allowed, not_found
+from authsvc.web.http.request import (
     Endpoint,
     Handler,
     PromptEndpoint,
@@ -48,8 +49,7 @@ from authsvc.web.http import (
     Send,
     malformed,
 )
-from authsvc.web.page_errors import page_error_reply
-from authsvc.web.reply import error_reply, method_not_allowed, not_found
+from authsvc.web.pages.errors import page_error_reply
 
 
 class CannotStart(Exception):
@@ -159,7 +159,7 @@ class App:
             for method in route.methods or ()
             if "{" not in route.path
         }
-        # What `web/protocol` may ask for without a task.
+        # What `serving/protocol` may ask for without a task.
         self.prompt = {
             (method.encode(), path.encode()): endpoint.at_once
             for (method, path), endpoint in self._fixed.items()

@@ -21,7 +21,7 @@ from authsvc.keys.ring import Keyring
 from authsvc.outgoing import Outgoing
 from authsvc.passwords import Passwords
 from authsvc.rules.records import Client
-from authsvc.settings import Settings
+from authsvc.settings import Settings, SettingsError
 from authsvc.store.caller.attempts import Failures
 from authsvc.store.caller.clients import ClientMemory
 from authsvc.store.errors import StoreUnavailable
@@ -145,7 +145,7 @@ def open_runtime(
 ) -> Runtime:
     """Build a Runtime, with the deadlines of requests or others; connects to nothing yet.
 
-    Raises MasterKeyError, PolicyError.
+    Raises MasterKeyError, SettingsError.
     """
     master = MasterKeys.parse(settings.master_key)
     db = Database(
@@ -155,11 +155,18 @@ def open_runtime(
         on_error=lambda kind: metrics.store_errors.labels("postgresql", kind).inc(),
         deadlines=deadlines,
     )
-    redis = RedisStore(
-        settings.redis_url,
-        prefix=settings.redis_prefix,
-        on_error=lambda kind: metrics.store_errors.labels("redis", kind).inc(),
-    )
+    try:
+        redis = RedisStore(
+            settings.redis_url,
+            prefix=settings.redis_prefix,
+            on_error=lambda kind: metrics.store_errors.labels("redis", kind).inc(),
+        )
+    except ValueError as error:  # redis-py reads its URL when the client is made
+        raise SettingsError([f"AUTHSVC_REDIS_URL: {str(error).partition(':')[0]}"]) from None
+    try:
+        key_life = read_key_life(settings)
+    except PolicyError as error:
+        raise SettingsError([f"AUTHSVC_KEY_POLICY_FILE: {problem}" for problem in error.problems]) from None
     return Runtime(
         settings=settings,
         master=master,
@@ -168,7 +175,7 @@ def open_runtime(
         db=db,
         redis=redis,
         keyring=Keyring(master),
-        key_life=read_key_life(settings),
+        key_life=key_life,
         clients=ClientMemory(db),
         passwords=Passwords(
             memory_kib=settings.argon2_memory_kib,

@@ -237,7 +237,7 @@ def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # What takes longest begins first, or it would keep one process busy when the others have nothing left to do.
 LONGEST = (
-    "tests/web/test_protocol.py",
+    "tests/serving/test_protocol.py",
     "tests/flows/ending/test_backchannel_logout.py",
     "tests/cli/test_serve.py",
     "tests/flows/revocation/feed/test_faults.py",

@@ -21,6 +21,7 @@ import click
 
 from authsvc import __version__
 from authsvc.cli.console import CONTEXT, complain
+from authsvc.serving.errors import CannotServe
 
 STARTED = monotonic()
 """When this process began, as near as it can tell."""
@@ -77,6 +78,9 @@ class Root(click.Group):
         except click.ClickException as error:
             complain(error.format_message())
             code = 1
+        except CannotServe as error:
+            complain(str(error))
+            code = 1
         except (click.Abort, KeyboardInterrupt):
             complain("stopped; nothing more was done")
             code = 1
@@ -84,9 +88,9 @@ class Root(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = 0
         except Exception as error:
-            from authsvc.cli.explain import explain
+            from authsvc.serving.failure_text import failure_text
 
-            lines, code = explain(error)
+            lines, code = failure_text(error)
             complain(*lines)
         sys.exit(code if isinstance(code, int) else 0)
 

@@ -121,7 +121,7 @@ def add(client_id: str, secret_stdin: bool, as_json: bool, **said: Any) -> None:
       authsvc clients add gateway --confidential --grant-type token_exchange --exchange-audience https://orders.example
     """
     from authsvc.cli.client_rules import problem_of
-    from authsvc.cli.running import actor, operate
+    from authsvc.cli.command_runtime import actor, operate
     from authsvc.flows.operator import manage_clients
 
     if said["kind"] is None:

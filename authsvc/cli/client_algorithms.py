@@ -49,7 +49,7 @@ def choose_alg(client_id: str, as_json: bool, **said: str | None) -> None:
       authsvc clients choose-alg shop --id-token-alg ES256
       authsvc clients choose-alg shop --id-token-alg RS256 --access-token-alg EdDSA
     """
-    from authsvc.cli.running import actor, operate
+    from authsvc.cli.command_runtime import actor, operate
     from authsvc.flows.operator import manage_clients
     from authsvc.keys.plans import Refused as NotNow
 

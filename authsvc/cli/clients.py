@@ -51,7 +51,7 @@ def list_clients(as_json: bool) -> None:
       authsvc clients list
       authsvc clients list --json | jq -r '.[].id'
     """
-    from authsvc.cli.running import operate
+    from authsvc.cli.command_runtime import operate
     from authsvc.store.caller import clients
 
     found = operate(lambda runtime: clients.everyone(runtime.db))
@@ -143,7 +143,7 @@ def rotate_secret(client_id: str, drop_old: bool, secret_stdin: bool, as_json: b
       authsvc clients rotate-secret billing                a new secret, printed once
       authsvc clients rotate-secret billing --drop-old     when it is in use everywhere
     """
-    from authsvc.cli.running import actor, operate
+    from authsvc.cli.command_runtime import actor, operate
     from authsvc.cli.secret_input import read_secret
     from authsvc.flows.operator import manage_clients
     from authsvc.keys.plans import Refused as NotThis
@@ -184,7 +184,7 @@ def remove(client_id: str, yes: bool, as_json: bool) -> None:
     Examples:
       authsvc clients remove old-kiosk
     """
-    from authsvc.cli.running import actor, operate, warm_redis
+    from authsvc.cli.command_runtime import actor, operate, warm_redis
     from authsvc.flows.operator import manage_clients
 
     confirm(f"Every token of {inert(client_id)} becomes invalid. Remove it?", yes=yes)

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from authsvc.cli.console import CONTEXT, Refused
-from authsvc.cli.listening import TlsPair, listen, port_of
+from authsvc.serving.listening import TlsPair, listen, port_of
 
 if TYPE_CHECKING:
     from authsvc.dev.servers import Servers
@@ -83,7 +83,7 @@ def command(host: str | None, port: int | None, data_dir: Path | None, tls: bool
 def _run(servers: Servers, directory: Path, host: str, sockets: list[socket.socket], tls: bool) -> None:
     from authsvc import logs
     from authsvc.cli.serve import announce, metrics_listener
-    from authsvc.cli.worker import serve_here
+    from authsvc.serving.worker import serve_here
     from authsvc.settings import load
 
     pair, ca_file = _certificate(directory, host) if tls else (None, None)
@@ -190,15 +190,16 @@ def banner(house: House) -> str:
 
 async def _furnish(settings: Settings) -> None:
     """Schema, first signing key, demo data: whatever of it is missing."""
-    from authsvc.cli.running import actor, open_with
+    from authsvc.cli.command_runtime import actor
     from authsvc.dev.demo import add_demo_data
     from authsvc.flows.keys import manage_keys
     from authsvc.keys.phases import signer
+    from authsvc.runtime import open_runtime
     from authsvc.store import health, migrate
     from authsvc.store.keys import signing_keys
     from authsvc.store.postgres import OF_COMMANDS
 
-    runtime = open_with(settings, OF_COMMANDS)
+    runtime = open_runtime(settings, deadlines=OF_COMMANDS)
     try:
         await migrate.migrate(runtime.db)
         if signer(await signing_keys.everything(runtime.db), await health.now(runtime.db)) is None:

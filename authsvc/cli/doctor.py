@@ -70,7 +70,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
 
 async def _examine(environ: Mapping[str, str]) -> list[Finding]:
-    from authsvc.cli.running import open_from
+    from authsvc.cli.command_runtime import open_from
     from authsvc.keys.master import MasterKeyError
     from authsvc.settings import SettingsError
 

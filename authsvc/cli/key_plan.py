@@ -37,7 +37,7 @@ def plan(span: str | None, as_json: bool) -> None:
       authsvc keys plan --until '2 d'
       authsvc keys plan --json | jq -r '.events[] | select(.event == "signs") | .at'
     """
-    from authsvc.cli.running import operate
+    from authsvc.cli.command_runtime import operate
     from authsvc.flows.keys.manage_keys import policy_in_force
     from authsvc.keys.forecast import forecast, horizon
     from authsvc.store.keys import signing_keys

@@ -71,7 +71,7 @@ def list_keys(as_json: bool) -> None:
       authsvc keys list
       authsvc keys list --json | jq -r '.[] | select(.phase == "signing") | .kid'
     """
-    from authsvc.cli.running import operate
+    from authsvc.cli.command_runtime import operate
     from authsvc.keys.phases import phase_of
     from authsvc.store.keys import signing_keys
 
@@ -125,7 +125,7 @@ def generate(first: bool, alg: str | None, as_json: bool) -> None:
       authsvc keys generate --alg ES256
       authsvc migrate && authsvc keys generate --first     set up; safe to run again
     """
-    from authsvc.cli.running import actor, operate
+    from authsvc.cli.command_runtime import actor, operate
     from authsvc.flows.keys import manage_keys
     from authsvc.keys.plans import Refused as NotThis
 
@@ -178,7 +178,7 @@ def rotate(at_once: bool, alg: str, as_json: bool) -> None:
       authsvc keys rotate --now
       authsvc keys rotate --alg ES256
     """
-    from authsvc.cli.running import actor, operate
+    from authsvc.cli.command_runtime import actor, operate
     from authsvc.flows.keys import manage_keys
     from authsvc.keys.plans import AlreadyPlanned
     from authsvc.keys.plans import Refused as NotNow
@@ -216,7 +216,7 @@ def withdraw(kid: str, yes: bool, as_json: bool) -> None:
     Examples:
       authsvc keys withdraw 3q2-7w...
     """
-    from authsvc.cli.running import actor, operate
+    from authsvc.cli.command_runtime import actor, operate
     from authsvc.flows.keys import manage_keys
     from authsvc.keys.plans import Refused as NotThis
 
@@ -245,7 +245,7 @@ def import_key(file: BinaryIO, alg: str | None, as_json: bool) -> None:
       authsvc keys import old-service.pem --alg PS256
       vault read -field=key secret/jwt | authsvc keys import -
     """
-    from authsvc.cli.running import actor, operate
+    from authsvc.cli.command_runtime import actor, operate
     from authsvc.flows.keys import manage_keys
     from authsvc.jose import jwk
     from authsvc.keys.plans import Refused as NotThis
@@ -273,7 +273,7 @@ def export_public(kid: str | None, as_pem: bool, as_jwk: bool) -> None:
       authsvc keys export-public                    the JWKS
       authsvc keys export-public KID --pem > key.pem
     """
-    from authsvc.cli.running import operate
+    from authsvc.cli.command_runtime import operate
     from authsvc.jose import jwk
     from authsvc.keys import phases
     from authsvc.store.keys import signing_keys

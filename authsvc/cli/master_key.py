@@ -113,7 +113,7 @@ def reseal(ctx: click.Context, check: bool, as_json: bool) -> None:
       authsvc keys reseal
       authsvc keys reseal --check
     """
-    from authsvc.cli.running import actor, operate
+    from authsvc.cli.command_runtime import actor, operate
     from authsvc.flows.keys import reseal_keys
     from authsvc.keys.plans import Refused as NotNow
 
@@ -195,7 +195,7 @@ def drop_master(file: Path, key_id: int, at_once: bool, yes: bool) -> None:
     Examples:
       authsvc keys drop-master /etc/authsvc/master.key 1
     """
-    from authsvc.cli.running import operate
+    from authsvc.cli.command_runtime import operate
     from authsvc.flows.keys import reseal_keys
     from authsvc.keys.master import without
 

@@ -28,7 +28,7 @@ def command(ctx: click.Context, check: bool, as_json: bool) -> None:
       authsvc migrate
       authsvc migrate --check && echo up to date
     """
-    from authsvc.cli.running import actor, operate
+    from authsvc.cli.command_runtime import actor, operate
     from authsvc.store import audit, migrate
 
     async def work(runtime: Runtime) -> list[Migration]:

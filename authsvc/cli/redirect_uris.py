@@ -28,7 +28,7 @@ def redirect_uris(client_id: str, added: tuple[str, ...], removed: tuple[str, ..
       authsvc clients redirect-uris shop --add https://shop.example.com/callback
       authsvc clients redirect-uris shop --add https://new.example.com/cb --remove https://old.example.com/cb
     """
-    from authsvc.cli.running import actor, operate
+    from authsvc.cli.command_runtime import actor, operate
     from authsvc.flows.operator import manage_clients
     from authsvc.keys.plans import Refused as NotThis
     from authsvc.rules.clients.redirect_uri import registration_problem

@@ -31,7 +31,7 @@ def registration_token(uses: int, seconds: int, note: str, as_json: bool) -> Non
       authsvc clients registration-token --uses 5 --seconds 86400 --note "partner team"
       authsvc clients registration-token --json | jq -r .registration_token
     """
-    from authsvc.cli.running import actor, operate
+    from authsvc.cli.command_runtime import actor, operate
     from authsvc.flows.operator import manage_clients
 
     if len(note) > 200 or not note.isprintable():

@@ -15,7 +15,7 @@ import click
 
 from authsvc.cli import STARTED
 from authsvc.cli.console import CONTEXT, Refused
-from authsvc.cli.listening import TlsPair, check_tls, host_and_port, listen, port_of
+from authsvc.serving.listening import TlsPair, check_tls, host_and_port, listen, port_of
 
 if TYPE_CHECKING:
     from authsvc.settings import Settings
@@ -69,13 +69,13 @@ def serve(settings: Settings, sockets: list[socket.socket], tls: TlsPair | None)
 
     logs.configure(settings.log_level, settings.log_format)  # type: ignore[arg-type]  # settings allow no others
     if settings.workers == 1:
-        from authsvc.cli.worker import serve_here
+        from authsvc.serving.worker import serve_here
 
         with metrics_listener(settings):
             serve_here(settings, sockets, tls, lambda _: announce(settings, tls))
         return
 
-    from authsvc.cli.supervisor import Supervisor, metrics_directory
+    from authsvc.serving.supervisor import Supervisor, metrics_directory
 
     for name in [name for name in os.environ if name.startswith("AUTHSVC_")]:
         del os.environ[name]  # the workers are told by their parent: no secret is in their environment

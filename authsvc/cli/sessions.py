@@ -39,7 +39,7 @@ def list_sessions(email: str | None, everything: bool, limit: int, as_json: bool
       authsvc sessions list
       authsvc sessions list --user ann@example.com --all --json
     """
-    from authsvc.cli.running import operate
+    from authsvc.cli.command_runtime import operate
     from authsvc.store.session import sessions
 
     async def work(runtime: Runtime) -> tuple[list[Any], datetime]:
@@ -90,7 +90,7 @@ def end(session_id: UUID | None, email: str | None, as_json: bool) -> None:
       authsvc sessions end 3f0c5f6e-9d0b-4a7b-8f0e-2f6f5d9d1c11
       authsvc sessions end --user ann@example.com
     """
-    from authsvc.cli.running import actor, operate, warm_redis
+    from authsvc.cli.command_runtime import actor, operate, warm_redis
     from authsvc.flows.operator import end_sessions
 
     if (session_id is None) == (email is None):

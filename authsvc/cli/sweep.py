@@ -25,7 +25,7 @@ def command(as_json: bool) -> None:
       authsvc sweep
       authsvc sweep --json
     """
-    from authsvc.cli.running import actor, operate
+    from authsvc.cli.command_runtime import actor, operate
     from authsvc.flows.upkeep.sweep import sweep_once
     from authsvc.store import audit
 

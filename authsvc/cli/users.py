@@ -49,7 +49,7 @@ def add(email: str, name: str, roles: tuple[str, ...], password_stdin: bool, no_
       authsvc users add ann@example.com --name "Ann Ash" --role customer --role staff
       pass show ann | authsvc users add ann@example.com --password-stdin
     """
-    from authsvc.cli.running import actor, operate
+    from authsvc.cli.command_runtime import actor, operate
     from authsvc.cli.secret_input import ask_password
     from authsvc.cli.user_file import email_problem, role_problem
     from authsvc.flows.operator import manage_users
@@ -94,7 +94,7 @@ def import_people(file: BinaryIO, dry_run: bool, skip_existing: bool, as_json: b
       authsvc users import people.jsonl --skip-existing
       {"email": "ann@example.com", "name": "Ann", "roles": ["customer"], "password_hash": "$2b$12$..."}
     """
-    from authsvc.cli.running import actor, operate
+    from authsvc.cli.command_runtime import actor, operate
     from authsvc.cli.user_file import BadFile, read_people
     from authsvc.flows.operator import manage_users
 
@@ -155,7 +155,7 @@ def set_password(email: str, password_stdin: bool, as_json: bool) -> None:
       authsvc users set-password ann@example.com
       pwgen 20 1 | tee /dev/tty | authsvc users set-password ann@example.com --password-stdin
     """
-    from authsvc.cli.running import actor, operate, warm_redis
+    from authsvc.cli.command_runtime import actor, operate, warm_redis
     from authsvc.cli.secret_input import ask_password
     from authsvc.flows.operator import manage_users
     from authsvc.store.account.users import normal_email
@@ -180,7 +180,7 @@ def disable(email: str, as_json: bool) -> None:
     Examples:
       authsvc users disable ann@example.com
     """
-    from authsvc.cli.running import actor, operate, warm_redis
+    from authsvc.cli.command_runtime import actor, operate, warm_redis
     from authsvc.flows.operator import manage_users
     from authsvc.store.account.users import normal_email
 
@@ -214,7 +214,7 @@ def enable(email: str, as_json: bool) -> None:
     Examples:
       authsvc users enable ann@example.com
     """
-    from authsvc.cli.running import actor, operate
+    from authsvc.cli.command_runtime import actor, operate
     from authsvc.flows.operator import manage_users
     from authsvc.store.account.users import normal_email
 
@@ -238,7 +238,7 @@ def list_users(search: str, limit: int, as_json: bool) -> None:
       authsvc users list --search ash
       authsvc users list --json --limit 100000 | jq length
     """
-    from authsvc.cli.running import operate
+    from authsvc.cli.command_runtime import operate
     from authsvc.store.account import users
 
     rows = operate(lambda runtime: users.search(runtime.db, text=search, limit=limit))

@@ -15,8 +15,12 @@ from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.passwords import MAX_PASSWORD_BYTES
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.rules.people.new_password import LEAST, judge_new_password
-from authsvc.web import pages
-from authsvc.web.browser import (
+from authsvc.web.http.request import Handler, Headers, Reply, Request, malformed
+from authsvc.web.login import printable
+from authsvc.web.logout import signed_out
+from authsvc.web.pages import views
+from authsvc.web.pages.authorization_answer import see
+from authsvc.web.pages.browser import (
     DEVICE,
     DEVICE_COOKIE_SECONDS,
     SESSION,
@@ -27,11 +31,7 @@ from authsvc.web.browser import (
     look,
     set_cookie,
 )
-from authsvc.web.http import Handler, Headers, Reply, Request, malformed
-from authsvc.web.login import printable
-from authsvc.web.logout import signed_out
-from authsvc.web.outcome import see
-from authsvc.web.pages import Problem
+from authsvc.web.pages.views import Problem
 
 MAX_PAGE = 10_000
 Form = dict[str, str]
@@ -167,13 +167,13 @@ def _page(
     user = found.session.user
     request.user_id, request.session_id = str(user.id), str(found.session.id)
     csrf, cookies = form_token(request)
-    view = pages.Account(
+    view = views.Account(
         csrf=csrf,
         account=user.email,
         name=user.name,
         now=found.session.now,
         sessions=tuple(
-            pages.SessionCard(
+            views.SessionCard(
                 id=str(one.id),
                 device=one.device_info,
                 browser=device_name(one.user_agent) if one.user_agent else None,
@@ -185,7 +185,7 @@ def _page(
             )
             for one in found.sessions
         ),
-        apps=tuple(pages.AppCard(one.client_id, one.name, one.scope, one.granted_at) for one in found.apps),
+        apps=tuple(views.AppCard(one.client_id, one.name, one.scope, one.granted_at) for one in found.apps),
         notice=notice.kind if notice else None,
         count=notice.count if notice else 0,
         problem=problem,
@@ -193,7 +193,7 @@ def _page(
         page=found.page,
         pages=found.pages,
     )
-    reply = pages.account_page(look(request), language_of(request), view)
+    reply = views.account_page(look(request), language_of(request), view)
     reply.headers += cookies
     return reply
 

@@ -19,11 +19,11 @@ from authsvc.flows.token.refresh_token import GRANT_TYPE, refresh
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.passwords import MAX_PASSWORD_BYTES
 from authsvc.rules.records import Client, Session, User
-from authsvc.web.browser import DEVICE, DEVICE_COOKIE_SECONDS, cookie, set_cookie
-from authsvc.web.cors import any_registered_origin, origin_of_client
-from authsvc.web.dpop import proved_key, shown_proof
-from authsvc.web.http import Reply, Request, flag, json_reply, malformed, text
+from authsvc.web.http.cors import any_registered_origin, origin_of_client
+from authsvc.web.http.dpop_header import proved_key, shown_proof
+from authsvc.web.http.request import Reply, Request, flag, json_reply, malformed, text
 from authsvc.web.issuing import Issuing
+from authsvc.web.pages.browser import DEVICE, DEVICE_COOKIE_SECONDS, cookie, set_cookie
 from authsvc.web.token import token_response
 
 MAX_EMAIL = 320

@@ -8,10 +8,10 @@ from authsvc.flows.authorize.authorize import authorize, decide_consent
 from authsvc.flows.authorize.pending_request import begin_request, open_request
 from authsvc.flows.authorize.resolve_request import resolve_request
 from authsvc.rules.authorize.request import read_pairs
-from authsvc.web.browser import SESSION, check_form, cookie
-from authsvc.web.http import Reply, Request, malformed
-from authsvc.web.outcome import outcome_reply, see
-from authsvc.web.page_errors import failure
+from authsvc.web.http.request import Reply, Request, malformed
+from authsvc.web.pages.authorization_answer import outcome_reply, see
+from authsvc.web.pages.browser import SESSION, check_form, cookie
+from authsvc.web.pages.errors import failure
 
 MAX_QUERY = 8000
 """Characters of an address that every browser and proxy takes."""

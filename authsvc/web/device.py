@@ -12,13 +12,13 @@ from authsvc.flows.session.browser import browser_session
 from authsvc.rules.device.codes import MAX_TYPED, normal_user_code, shown_user_code
 from authsvc.rules.errors import TooMany
 from authsvc.store.errors import StoreUnavailable
-from authsvc.web.browser import SESSION, Header, check_form, cookie, form_token, language_of, look
-from authsvc.web.cors import origin_of_client
-from authsvc.web.dpop import proved_key
-from authsvc.web.http import Reply, Request, json_reply
-from authsvc.web.outcome import see
-from authsvc.web.page_errors import failure
-from authsvc.web.pages import DeviceConfirm, DeviceDone, DeviceEntry, Problem, device_page
+from authsvc.web.http.cors import origin_of_client
+from authsvc.web.http.dpop_header import proved_key
+from authsvc.web.http.request import Reply, Request, json_reply
+from authsvc.web.pages.authorization_answer import see
+from authsvc.web.pages.browser import SESSION, Header, check_form, cookie, form_token, language_of, look
+from authsvc.web.pages.errors import failure
+from authsvc.web.pages.views import DeviceConfirm, DeviceDone, DeviceEntry, Problem, device_page
 
 PATH = "/device"
 

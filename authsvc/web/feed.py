@@ -10,8 +10,8 @@ from authsvc.flows.caller.authenticate_bearer import authenticate_subscriber
 from authsvc.flows.revocation.feed import Subscriber, know, next_words, snapshot, subscribe, unsubscribe
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.runtime import Runtime
-from authsvc.web.dpop import shown_proof
-from authsvc.web.http import (
+from authsvc.web.http.dpop_header import shown_proof
+from authsvc.web.http.request import (
     JSON,
     NO_SNIFF,
     NO_STORE,
@@ -76,7 +76,7 @@ class StreamEndpoint(Endpoint):
     """A route whose answer goes on until the subscriber, the service or the subscriber's token ends it.
 
     What is sent next is asked for when the last has gone out, so nothing piles up for one who reads slowly; one who
-    does not read at all is cut off by `web/protocol`.
+    does not read at all is cut off by `serving/protocol`.
     """
 
     def __init__(self, runtime: Runtime, name: str, handler: StreamHandler, error_reply: ErrorReply) -> None:

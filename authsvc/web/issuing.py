@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from authsvc.flows.revocation.status_indices import IndexAtHand
 from authsvc.rules.records import Client
-from authsvc.web.dpop import proved_key
-from authsvc.web.http import Request
+from authsvc.web.http.dpop_header import proved_key
+from authsvc.web.http.request import Request
 
 
 class Issuing:

@@ -26,8 +26,11 @@ from authsvc.flows.session.browser import browser_session
 from authsvc.passwords import MAX_PASSWORD_BYTES
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.store.errors import StoreUnavailable
-from authsvc.web import pages
-from authsvc.web.browser import (
+from authsvc.web.http.errors import error_reply
+from authsvc.web.http.request import Headers, Reply, Request
+from authsvc.web.pages import views
+from authsvc.web.pages.authorization_answer import login_reply, outcome_reply, see
+from authsvc.web.pages.browser import (
     DEVICE,
     DEVICE_COOKIE_SECONDS,
     SESSION,
@@ -38,11 +41,8 @@ from authsvc.web.browser import (
     look,
     set_cookie,
 )
-from authsvc.web.http import Headers, Reply, Request
-from authsvc.web.outcome import login_reply, outcome_reply, see
-from authsvc.web.page_errors import failure
-from authsvc.web.pages import Problem
-from authsvc.web.reply import error_reply
+from authsvc.web.pages.errors import failure
+from authsvc.web.pages.views import Problem
 
 MAX_USERNAME = 320
 
@@ -154,7 +154,7 @@ def _own_login(
     problem: Problem | None = None,
 ) -> Reply:
     csrf, cookies = form_token(request)
-    view = pages.Login(
+    view = views.Login(
         csrf=csrf,
         request=seal_destination(request.runtime, destination),
         username=username[:MAX_USERNAME],
@@ -163,7 +163,7 @@ def _own_login(
         again=destination.again,
         problem=problem,
     )
-    reply = pages.login_page(look(request), language_of(request), view)
+    reply = views.login_page(look(request), language_of(request), view)
     reply.headers += cookies
     return reply
 

@@ -8,11 +8,11 @@ from authsvc.flows.ending.browser_logout import AskFirst, Outcome, SignedOut, St
 from authsvc.jose.verify import MAX_LENGTH
 from authsvc.rules.authorize.request import redirect_location
 from authsvc.rules.ending.logout_request import Wrong
-from authsvc.web import pages
-from authsvc.web.browser import SESSION, check_form, cookie, form_token, language_of, look, set_cookie
-from authsvc.web.http import Reply, Request, malformed
-from authsvc.web.outcome import see
-from authsvc.web.page_errors import failure
+from authsvc.web.http.request import Reply, Request, malformed
+from authsvc.web.pages import views
+from authsvc.web.pages.authorization_answer import see
+from authsvc.web.pages.browser import SESSION, check_form, cookie, form_token, language_of, look, set_cookie
+from authsvc.web.pages.errors import failure
 
 PARAMETERS = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales")
 
@@ -65,8 +65,8 @@ def _reply(request: Request, outcome: Outcome, ui_locales: str | None) -> Reply:
 def _ask(request: Request, outcome: AskFirst, ui_locales: str | None) -> Reply:
     csrf, cookies = form_token(request)
     targets = (outcome.target.redirect_uri,) if outcome.target else ()
-    view = pages.LogoutConfirm(csrf, outcome.session.user.email, outcome.sealed, targets)
-    reply = pages.logout_page(look(request), language_of(request, ui_locales), view)
+    view = views.LogoutConfirm(csrf, outcome.session.user.email, outcome.sealed, targets)
+    reply = views.logout_page(look(request), language_of(request, ui_locales), view)
     reply.headers += cookies
     return reply
 
@@ -85,7 +85,7 @@ def signed_out(request: Request, outcome: SignedOut, ui_locales: str | None = No
         if outcome.forward:
             return see(where, gone)
     client = outcome.client
-    view = pages.LogoutDone(client.name if client else None, where or (client.client_uri if client else None))
-    reply = pages.logout_page(look(request), language_of(request, ui_locales), view)
+    view = views.LogoutDone(client.name if client else None, where or (client.client_uri if client else None))
+    reply = views.logout_page(look(request), language_of(request, ui_locales), view)
     reply.headers += gone
     return reply

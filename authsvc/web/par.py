@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from authsvc.flows.authorize.push_request import push_request
 from authsvc.flows.caller.authenticate_client import authenticate_client
-from authsvc.web.dpop import proved_key
-from authsvc.web.http import Reply, Request, json_reply
+from authsvc.web.http.dpop_header import proved_key
+from authsvc.web.http.request import Reply, Request, json_reply
 
 
 async def push(request: Request) -> Reply:

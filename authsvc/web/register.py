@@ -8,8 +8,8 @@ from authsvc.flows.operator import register_client as flow
 from authsvc.rules.clients.registration import metadata_of
 from authsvc.rules.errors import BearerRejected
 from authsvc.rules.records import Client
-from authsvc.web.http import Handler, Reply, Request, json_reply
-from authsvc.web.reply import not_found
+from authsvc.web.http.errors import not_found
+from authsvc.web.http.request import Handler, Reply, Request, json_reply
 
 
 def _where_on(handler: Handler) -> Handler:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from authsvc.flows.revocation.status_list import status_list
 from authsvc.rules.errors import HistoryNotKeptError, Rejected
 from authsvc.rules.revocation.status_list import STATUS_LIST_TYPE
-from authsvc.web.http import Headers, Reply, Request
-from authsvc.web.reply import not_found
+from authsvc.web.http.errors import not_found
+from authsvc.web.http.request import Headers, Reply, Request
 
 _TYPE = (b"content-type", f"application/{STATUS_LIST_TYPE}".encode("ascii"))
 

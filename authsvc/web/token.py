@@ -20,10 +20,10 @@ from authsvc.rules.errors import Rejected, UnsupportedGrantTypeError
 from authsvc.rules.records import Client
 from authsvc.rules.token.exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from authsvc.runtime import Runtime
-from authsvc.web.accept import prefers
-from authsvc.web.cors import origin_of_client
-from authsvc.web.dpop import proved_key
-from authsvc.web.http import NO_STORE, Reply, Request, json_reply, malformed
+from authsvc.web.http.accept import prefers
+from authsvc.web.http.cors import origin_of_client
+from authsvc.web.http.dpop_header import proved_key
+from authsvc.web.http.request import NO_STORE, Reply, Request, json_reply, malformed
 from authsvc.web.issuing import Issuing
 
 Form = dict[str, str]

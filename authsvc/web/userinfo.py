@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from authsvc.flows.account.userinfo import userinfo
 from authsvc.flows.caller.authenticate_bearer import authenticate_bearer
-from authsvc.web.cors import any_registered_origin
-from authsvc.web.dpop import shown_proof
-from authsvc.web.http import Reply, Request, json_reply, malformed
+from authsvc.web.http.cors import any_registered_origin
+from authsvc.web.http.dpop_header import shown_proof
+from authsvc.web.http.request import Reply, Request, json_reply, malformed
 
 
 async def userinfo_get(request: Request) -> Reply:

@@ -16,9 +16,9 @@ from authsvc.keys.ring import KeyringEmpty
 from authsvc.rules.discovery import authorization_server_metadata, openid_configuration
 from authsvc.rules.errors import Unavailable
 from authsvc.runtime import Runtime
-from authsvc.web.brand import look_of, static_file
-from authsvc.web.http import JSON, Headers, Reply, Request, json_reply
-from authsvc.web.reply import not_found
+from authsvc.web.http.errors import not_found
+from authsvc.web.http.request import JSON, Headers, Reply, Request, json_reply
+from authsvc.web.pages.brand import look_of, static_file
 
 MAX_SKEW_SECONDS = 30.0
 SILENCE_SECONDS = 3.0

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
-from authsvc.web.page_headers import script_hash
+from authsvc.web.pages.headers import script_hash
 
 PAGE = b"""<!doctype html><html lang="en"><head><title>Frontend</title><link rel="icon" href="data:,">
 <script src="/oidc-client-ts.js"></script><script type="module" src="/frontend.js"></script></head>

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from authsvc.web import pages
-from authsvc.web.brand import Look
-from authsvc.web.http import Reply
+from authsvc.web.http.request import Reply
+from authsvc.web.pages import views
+from authsvc.web.pages.brand import Look
 
 NOW = datetime(2026, 11, 24, 15, 4, tzinfo=UTC)
 CALLBACK = "https://shop.example.com/callback"
@@ -15,7 +15,7 @@ SCOPE = ("openid", "profile", "email", "offline_access", "orders:read")
 PERSON = "mara.lindqvist@example.com"
 
 
-def session(number: int = 0, *, current: bool = False) -> pages.SessionCard:
+def session(number: int = 0, *, current: bool = False) -> views.SessionCard:
     """One of a few typical sessions."""
     device, browser, address, apps, days, minutes = (
         ("Firefox on Windows", "Firefox on Windows", "203.0.113.24", ("Customer app", "Order history"), 2, 0),
@@ -23,7 +23,7 @@ def session(number: int = 0, *, current: bool = False) -> pages.SessionCard:
         ("Bar terminal 2", "Chrome on Linux", "198.51.100.7", ("Bartender",), 1, 47),
         ("Chrome on Android", "Chrome on Android", "192.0.2.144", ("Customer app",), 24, 2900),
     )[number % 4]
-    return pages.SessionCard(
+    return views.SessionCard(
         id=f"00000000-0000-4000-8000-{number:012x}",
         device=device,
         browser=browser,
@@ -35,7 +35,7 @@ def session(number: int = 0, *, current: bool = False) -> pages.SessionCard:
     )
 
 
-def account(**changes: object) -> pages.Account:
+def account(**changes: object) -> views.Account:
     values: dict[str, object] = {
         "csrf": "csrf-value",
         "account": PERSON,
@@ -43,14 +43,14 @@ def account(**changes: object) -> pages.Account:
         "now": NOW,
         "sessions": (session(current=True), session(1), session(2), session(3)),
         "apps": (
-            pages.AppCard("photos", "Photo Printer", ("openid", "profile"), NOW - timedelta(days=40)),
-            pages.AppCard("ledger", "Ledger", ("openid", "email", "offline_access"), NOW - timedelta(days=190)),
+            views.AppCard("photos", "Photo Printer", ("openid", "profile"), NOW - timedelta(days=40)),
+            views.AppCard("ledger", "Ledger", ("openid", "email", "offline_access"), NOW - timedelta(days=190)),
         ),
     }
-    return pages.Account(**{**values, **changes})  # type: ignore[arg-type]
+    return views.Account(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def login(**changes: object) -> pages.Login:
+def login(**changes: object) -> views.Login:
     values: dict[str, object] = {
         "csrf": "csrf-value",
         "request": "closed-box",
@@ -58,10 +58,10 @@ def login(**changes: object) -> pages.Login:
         "targets": (CALLBACK,),
         "remember_me_allowed": True,
     }
-    return pages.Login(**{**values, **changes})  # type: ignore[arg-type]
+    return views.Login(**{**values, **changes})  # type: ignore[arg-type]
 
 
-CONSENT = pages.Consent(
+CONSENT = views.Consent(
     csrf="csrf-value",
     request="closed-box",
     client_name="Photo Printer",
@@ -71,7 +71,7 @@ CONSENT = pages.Consent(
     policy_uri="https://photos.example.com/privacy",
     terms_uri="https://photos.example.com/terms",
 )
-DEVICE = pages.DeviceConfirm(
+DEVICE = views.DeviceConfirm(
     csrf="csrf-value",
     account=PERSON,
     user_code="WDJB-MJHT",
@@ -83,51 +83,51 @@ DEVICE = pages.DeviceConfirm(
     address="198.51.100.7",
     request="closed-box",
 )
-TURNED_AWAY = pages.TurnedAway("csrf-value", "closed-box", "Admin console", PERSON, (CALLBACK,))
-FORM_POST = pages.FormPost(CALLBACK, {"code": "ac_sample", "state": 'a"b<c>&', "iss": "https://auth.example.com"})
+TURNED_AWAY = views.TurnedAway("csrf-value", "closed-box", "Admin console", PERSON, (CALLBACK,))
+FORM_POST = views.FormPost(CALLBACK, {"code": "ac_sample", "state": 'a"b<c>&', "iss": "https://auth.example.com"})
 
 PAGES: dict[str, Callable[[Look, str], Reply]] = {
-    "login": lambda look, lang: pages.login_page(look, lang, login()),
-    "login-wrong": lambda look, lang: pages.login_page(
-        look, lang, login(username=PERSON, remember_me=True, problem=pages.Problem("credentials"))
+    "login": lambda look, lang: views.login_page(look, lang, login()),
+    "login-wrong": lambda look, lang: views.login_page(
+        look, lang, login(username=PERSON, remember_me=True, problem=views.Problem("credentials"))
     ),
-    "login-too-many": lambda look, lang: pages.login_page(
-        look, lang, login(username=PERSON, problem=pages.Problem("too_many", retry_after=840))
+    "login-too-many": lambda look, lang: views.login_page(
+        look, lang, login(username=PERSON, problem=views.Problem("too_many", retry_after=840))
     ),
-    "login-unavailable": lambda look, lang: pages.login_page(
-        look, lang, login(username=PERSON, problem=pages.Problem("unavailable", retry_after=3))
+    "login-unavailable": lambda look, lang: views.login_page(
+        look, lang, login(username=PERSON, problem=views.Problem("unavailable", retry_after=3))
     ),
-    "consent": lambda look, lang: pages.consent_page(look, lang, CONSENT),
-    "account": lambda look, lang: pages.account_page(look, lang, account()),
-    "account-problem": lambda look, lang: pages.account_page(
+    "consent": lambda look, lang: views.consent_page(look, lang, CONSENT),
+    "account": lambda look, lang: views.account_page(look, lang, account()),
+    "account-problem": lambda look, lang: views.account_page(
         look,
         lang,
-        account(problem=pages.Problem("password_short", count=8), sessions=(session(current=True),), apps=()),
+        account(problem=views.Problem("password_short", count=8), sessions=(session(current=True),), apps=()),
     ),
-    "account-notice": lambda look, lang: pages.account_page(
+    "account-notice": lambda look, lang: views.account_page(
         look, lang, account(notice="others_ended", count=3, sessions=(session(current=True),), apps=())
     ),
-    "account-pages": lambda look, lang: pages.account_page(look, lang, account(total=1001, page=2, pages=21)),
-    "device": lambda look, lang: pages.device_page(look, lang, pages.DeviceEntry("csrf-value", PERSON)),
-    "device-wrong": lambda look, lang: pages.device_page(
-        look, lang, pages.DeviceEntry("csrf-value", PERSON, "WDJB-MJHX", problem=pages.Problem("user_code"))
+    "account-pages": lambda look, lang: views.account_page(look, lang, account(total=1001, page=2, pages=21)),
+    "device": lambda look, lang: views.device_page(look, lang, views.DeviceEntry("csrf-value", PERSON)),
+    "device-wrong": lambda look, lang: views.device_page(
+        look, lang, views.DeviceEntry("csrf-value", PERSON, "WDJB-MJHX", problem=views.Problem("user_code"))
     ),
-    "device-confirm": lambda look, lang: pages.device_page(look, lang, DEVICE),
-    "device-done": lambda look, lang: pages.device_page(look, lang, pages.DeviceDone(True)),
-    "device-denied": lambda look, lang: pages.device_page(look, lang, pages.DeviceDone(False)),
-    "logout": lambda look, lang: pages.logout_page(look, lang, pages.LogoutConfirm("csrf-value", PERSON)),
-    "logout-done": lambda look, lang: pages.logout_page(
-        look, lang, pages.LogoutDone("Customer app", "https://shop.example.com/")
+    "device-confirm": lambda look, lang: views.device_page(look, lang, DEVICE),
+    "device-done": lambda look, lang: views.device_page(look, lang, views.DeviceDone(True)),
+    "device-denied": lambda look, lang: views.device_page(look, lang, views.DeviceDone(False)),
+    "logout": lambda look, lang: views.logout_page(look, lang, views.LogoutConfirm("csrf-value", PERSON)),
+    "logout-done": lambda look, lang: views.logout_page(
+        look, lang, views.LogoutDone("Customer app", "https://shop.example.com/")
     ),
-    "turned-away": lambda look, lang: pages.turned_away_page(look, lang, TURNED_AWAY),
-    "error": lambda look, lang: pages.error_page(
-        look, lang, pages.Failure("bad_request", "7f3a9c0000001a", "redirect_uri_not_registered")
+    "turned-away": lambda look, lang: views.turned_away_page(look, lang, TURNED_AWAY),
+    "error": lambda look, lang: views.error_page(
+        look, lang, views.Failure("bad_request", "7f3a9c0000001a", "redirect_uri_not_registered")
     ),
-    "error-role": lambda look, lang: pages.error_page(
-        look, lang, pages.Failure("role_missing", "7f3a9c0000001c", "role_missing")
+    "error-role": lambda look, lang: views.error_page(
+        look, lang, views.Failure("role_missing", "7f3a9c0000001c", "role_missing")
     ),
-    "error-unavailable": lambda look, lang: pages.error_page(
-        look, lang, pages.Failure("unavailable", "7f3a9c0000001b", retry_after=4)
+    "error-unavailable": lambda look, lang: views.error_page(
+        look, lang, views.Failure("unavailable", "7f3a9c0000001b", retry_after=4)
     ),
-    "form-post": lambda look, lang: pages.form_post_page(look, lang, FORM_POST),
+    "form-post": lambda look, lang: views.form_post_page(look, lang, FORM_POST),
 }

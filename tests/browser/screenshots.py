@@ -27,8 +27,8 @@ from urllib.parse import parse_qs
 import uvicorn
 
 from authsvc.settings import Settings
-from authsvc.web.brand import look_of, static_file
-from authsvc.web.http import Message, Receive, Reply, Scope, Send
+from authsvc.web.http.request import Message, Receive, Reply, Scope, Send
+from authsvc.web.pages.brand import look_of, static_file
 from tests.browser.conftest import played
 from tests.browser.demo import running_demo
 from tests.browser.samples import PAGES

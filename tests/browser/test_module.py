@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx2
 
 ROOT = Path(__file__).parents[2]
-MODULE = ROOT / "authsvc/web/static/authsvc.js"
+MODULE = ROOT / "authsvc/web/pages/static/authsvc.js"
 PACKAGE = ROOT / "clients/browser"
 MAX_GZIPPED = 6 * 1024
 STRICT = {
@@ -67,7 +67,7 @@ def test_the_wheel_carries_it(tmp_path: Path) -> None:
     _run([sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)], ROOT)
     [wheel] = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as packed:
-        assert packed.read("authsvc/web/static/authsvc.js") == MODULE.read_bytes()
+        assert packed.read("authsvc/web/pages/static/authsvc.js") == MODULE.read_bytes()
 
 
 def test_the_tree_has_it_once() -> None:
@@ -96,8 +96,8 @@ def test_the_package_is_the_module_and_its_types(packages: Path, tmp_path: Path)
     """What `npm pack` makes; TypeScript checks the sample against it, and node imports it."""
     copy = tmp_path / "clients/browser"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("authsvc.js", "*.tgz"))
-    (tmp_path / "authsvc/web/static").mkdir(parents=True)
-    shutil.copy(MODULE, tmp_path / "authsvc/web/static")
+    (tmp_path / "authsvc/web/pages/static").mkdir(parents=True)
+    shutil.copy(MODULE, tmp_path / "authsvc/web/pages/static")
     _run(["npm", "pack", "--pack-destination", str(tmp_path)], copy)
     assert not (copy / "authsvc.js").exists()
     [archive] = tmp_path.glob("*.tgz")

@@ -6,7 +6,7 @@ import asyncio
 
 import asyncpg
 
-from authsvc.cli.running import open_from
+from authsvc.cli.command_runtime import open_from
 from authsvc.flows.keys import manage_keys
 from authsvc.runtime import Runtime
 

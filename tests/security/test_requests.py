@@ -189,7 +189,7 @@ async def test_a_bomb_costs_at_most_50_ms(house: Service, name: str) -> None:
 
 @again_when_busy
 async def test_10000_cookies_and_long_headers_cost_little(house: Service) -> None:
-    """The wire refuses heads over 16 KiB (431, tests/web/test_protocol.py); the application takes no harm either."""
+    """The wire refuses heads over 16 KiB (431, tests/serving/test_protocol); the application takes no harm either."""
     cookie = "; ".join(f"c{n}=v" for n in range(10_000))
     started = process_time()
     answer = await house.caller(headers={"Cookie": cookie}).post("/api/auth/login", json={**LOGIN, "password": "x"})

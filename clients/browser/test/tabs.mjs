@@ -2,7 +2,7 @@
 // refresh tokens as the real one does. The module itself is the one that the service serves.
 import { readFileSync } from "node:fs";
 
-const source = readFileSync(new URL("../../../authsvc/web/static/authsvc.js", import.meta.url), "utf8");
+const source = readFileSync(new URL("../../../authsvc/web/pages/static/authsvc.js", import.meta.url), "utf8");
 export const { AuthError, createClient } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
 
 export const ISSUER = "https://auth.example";

@@ -12,7 +12,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from authsvc.cli.running import open_from
+from authsvc.cli.command_runtime import open_from
 from authsvc.flows.keys import manage_keys
 from authsvc.flows.keys.keep_keys import Known, keep_once
 from authsvc.flows.upkeep.sweep import sweep_once

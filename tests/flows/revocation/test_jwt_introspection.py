@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from authsvc.dev.servers import Servers
-from authsvc.web.accept import prefers
+from authsvc.web.http.accept import prefers
 from tests.support.service import BACKEND, ISSUER, Service, bearer, service
 
 JWT = "application/token-introspection+jwt"

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 EXAMPLES = Path(__file__).parents[1]
-MODULE = EXAMPLES.parents[2] / "authsvc/web/static/authsvc.js"
+MODULE = EXAMPLES.parents[2] / "authsvc/web/pages/static/authsvc.js"
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 

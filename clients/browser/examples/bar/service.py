@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 
 import httpx2
 
+from authsvc.cli.command_runtime import actor, open_from
 from authsvc.cli.console import Refused
-from authsvc.cli.listening import listen, port_of
-from authsvc.cli.running import actor, open_from
 from authsvc.dev.processes import die_with_parent
 from authsvc.flows.operator.manage_clients import change_redirect_uris
 from authsvc.keys.plans import Refused as NotThis
+from authsvc.serving.listening import listen, port_of
 from authsvc.store.errors import StoreUnavailable
 
 Answer = TypeVar("Answer")

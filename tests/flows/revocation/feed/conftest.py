@@ -18,9 +18,9 @@ import uvicorn
 from authsvc.app import App, start
 from authsvc.flows.upkeep.follow_changes import follow_changes
 from authsvc.runtime import Runtime, open_runtime
+from authsvc.serving.protocol import DeadlineProtocol
 from authsvc.settings import load
 from authsvc.store.caller import clients
-from authsvc.web.protocol import DeadlineProtocol
 from tests.conftest import base_env as base_env  # an imported fixture is a new one: these are on the servers below
 from tests.faults.conftest import database_url as database_url
 from tests.faults.conftest import servers as servers

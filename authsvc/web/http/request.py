@@ -19,7 +19,7 @@ from authsvc.logs import access
 from authsvc.metrics import observe_request
 from authsvc.rules.errors import InvalidRequestError, PayloadTooLargeError, Rejected, UnsupportedMediaTypeError
 from authsvc.runtime import Runtime
-from authsvc.web.peer import client_address, network_of
+from authsvc.web.http.peer import client_address, network_of
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -28,7 +28,7 @@ Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 ANSWER = "authsvc.answer"
-"""Key in the scope of `web/protocol`'s way to write a whole `Reply` at once; it says whether it did."""
+"""Key in the scope of `serving/protocol`'s way to write a whole `Reply` at once; it says whether it did."""
 MAX_BODY = 65_536
 MAX_FIELDS = 50
 
@@ -331,7 +331,7 @@ class Endpoint:
 
 
 class PromptEndpoint(Endpoint):
-    """A route that often has its answer ready: then `web/protocol` needs no task for it."""
+    """A route that often has its answer ready: then `serving/protocol` needs no task for it."""
 
     def __init__(
         self,

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from authsvc.rules.errors import AccessDeniedError, Rejected
-from authsvc.web.brand import Look, look_of
-from authsvc.web.http import Request
-from authsvc.web.words import choose_language
+from authsvc.web.http.request import Request
+from authsvc.web.pages.brand import Look, look_of
+from authsvc.web.pages.language import choose_language
 
 Header = tuple[bytes, bytes]
 

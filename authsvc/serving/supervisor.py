@@ -22,8 +22,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from authsvc import logs, metrics
-from authsvc.cli.console import Refused
-from authsvc.cli.listening import TlsPair
+from authsvc.serving.errors import CannotServe
+from authsvc.serving.listening import TlsPair
 from authsvc.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ class Worker:
 
 @contextmanager
 def metrics_directory() -> Iterator[None]:
-    """Where workers share their counters, named in the environment that they inherit. Raises Refused."""
+    """Where workers share their counters, named in the environment that they inherit. Raises CannotServe."""
     try:
         directory = tempfile.mkdtemp(prefix="authsvc-metrics-")
     except OSError as error:
-        raise Refused(f"workers share their metrics in files and there is no place for them: {error}") from None
+        raise CannotServe(f"workers share their metrics in files and there is no place for them: {error}") from None
     try:
         metrics.prepare_multiprocess(directory)
         yield
@@ -77,7 +77,7 @@ class Supervisor:
         self._replace_at = float("inf")
 
     def run(self) -> None:
-        """Until a signal ends it. Raises Refused with a worker's words when the first start fails."""
+        """Until a signal ends it. Raises CannotServe with a worker's words when the first start fails."""
         with _signals() as signals:
             for _ in range(self._settings.workers):
                 self._start()
@@ -85,7 +85,7 @@ class Supervisor:
                 self._wait(signals)
                 self._tend()
         if self._failure is not None:
-            raise Refused(self._failure)
+            raise CannotServe(self._failure)
 
     @property
     def _ending(self) -> bool:
@@ -204,8 +204,8 @@ def run_worker(settings: Settings, sockets: list[socket.socket], tls: TlsPair | 
     It stands here, and not in `worker`, so that the parent need not import what the workers are waiting for.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group, and the parent passes it on
-    from authsvc.cli.explain import explain
-    from authsvc.cli.worker import serve_here
+    from authsvc.serving.failure_text import failure_text
+    from authsvc.serving.worker import serve_here
 
     def tell(word: str, text: str = "") -> None:
         with suppress(OSError):
@@ -215,6 +215,6 @@ def run_worker(settings: Settings, sockets: list[socket.socket], tls: TlsPair | 
     try:
         serve_here(settings, sockets, tls, lambda _: tell("ready"))
     except Exception as error:
-        lines, code = ([error.message], 1) if isinstance(error, Refused) else explain(error)
+        lines, code = failure_text(error)
         tell("failed", "; ".join(lines))
         raise SystemExit(code) from None

@@ -13,7 +13,7 @@ from authsvc.logs import get_logger
 from authsvc.rules.caller.dpop import ALGORITHMS
 from authsvc.rules.errors import BearerRejected, Rejected, TooMany, Unavailable
 from authsvc.store.errors import StoreUnavailable
-from authsvc.web.http import Headers, Reply, Request, json_reply
+from authsvc.web.http.request import Headers, Reply, Request, json_reply
 
 _NEEDED = {"scope_openid_missing": "openid", "scope_revocations_missing": "revocations"}
 

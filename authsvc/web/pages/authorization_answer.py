@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from authsvc.flows.authorize.authorize import AskConsent, AskLogin, Outcome, SendAnswer, ShowError
 from authsvc.rules.authorize.request import redirect_location
-from authsvc.web import pages
-from authsvc.web.browser import form_token, language_of, look
-from authsvc.web.http import Headers, Reply, Request
-from authsvc.web.pages import Problem
+from authsvc.web.http.request import Headers, Reply, Request
+from authsvc.web.pages import views
+from authsvc.web.pages.browser import form_token, language_of, look
+from authsvc.web.pages.views import Problem
 
 
 def see(location: str, headers: Headers | None = None) -> Reply:
@@ -25,8 +25,8 @@ def outcome_reply(request: Request, outcome: Outcome, headers: Headers | None = 
         reply = _answer(request, outcome)
     elif isinstance(outcome, ShowError):
         request.reason = outcome.reason
-        view = pages.Failure("bad_request", request.id, outcome.reason)
-        reply = pages.error_page(look(request), language_of(request), view)
+        view = views.Failure("bad_request", request.id, outcome.reason)
+        reply = views.error_page(look(request), language_of(request), view)
     elif isinstance(outcome, AskLogin):
         reply = login_reply(request, outcome)
     elif isinstance(outcome, AskConsent):
@@ -35,10 +35,10 @@ def outcome_reply(request: Request, outcome: Outcome, headers: Headers | None = 
         csrf, cookies = form_token(request)
         asked = outcome.request
         request.reason = "role_missing"
-        view_away = pages.TurnedAway(
+        view_away = views.TurnedAway(
             csrf, outcome.sealed, outcome.client.name, outcome.user.email, (asked.redirect_uri,)
         )
-        reply = pages.turned_away_page(look(request), language_of(request, asked.ui_locales), view_away)
+        reply = views.turned_away_page(look(request), language_of(request, asked.ui_locales), view_away)
         reply.headers += cookies
     reply.headers += headers or []
     return reply
@@ -57,7 +57,7 @@ def login_reply(
     asked = outcome.request
     again = outcome.session is not None and "select_account" not in asked.prompt
     known = outcome.session.user.email if outcome.session and again else None
-    view = pages.Login(
+    view = views.Login(
         csrf=csrf,
         request=outcome.sealed,
         client_name=outcome.client.name,
@@ -68,7 +68,7 @@ def login_reply(
         again=again,
         problem=problem,
     )
-    reply = pages.login_page(look(request), language_of(request, asked.ui_locales), view)
+    reply = views.login_page(look(request), language_of(request, asked.ui_locales), view)
     reply.headers += cookies
     return reply
 
@@ -76,7 +76,7 @@ def login_reply(
 def _consent(request: Request, outcome: AskConsent) -> Reply:
     csrf, cookies = form_token(request)
     asked, client = outcome.request, outcome.client
-    view = pages.Consent(
+    view = views.Consent(
         csrf=csrf,
         request=outcome.sealed,
         client_name=client.name,
@@ -86,13 +86,13 @@ def _consent(request: Request, outcome: AskConsent) -> Reply:
         policy_uri=client.policy_uri,
         terms_uri=client.tos_uri,
     )
-    reply = pages.consent_page(look(request), language_of(request, asked.ui_locales), view)
+    reply = views.consent_page(look(request), language_of(request, asked.ui_locales), view)
     reply.headers += cookies
     return reply
 
 
 def _answer(request: Request, outcome: SendAnswer) -> Reply:
     if outcome.response_mode == "form_post":
-        view = pages.FormPost(outcome.redirect_uri, outcome.parameters)
-        return pages.form_post_page(look(request), language_of(request), view)
+        view = views.FormPost(outcome.redirect_uri, outcome.parameters)
+        return views.form_post_page(look(request), language_of(request), view)
     return see(redirect_location(outcome.redirect_uri, outcome.parameters))

@@ -1,4 +1,4 @@
-"""What is wrong with a request's head (RFC 9112), and the bytes of an answer. Pure: `web/protocol` acts on it."""
+"""What is wrong with a request's head (RFC 9112), and the bytes of an answer. Pure: `serving/protocol` acts on it."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from authsvc.app import CannotStart
 from authsvc.jose.algorithms import KeyRefused
 from authsvc.keys.master import MasterKeyError
 from authsvc.keys.seal import SealError
+from authsvc.serving.errors import CannotServe
 from authsvc.settings import SettingsError
 from authsvc.store import health
 from authsvc.store.errors import StoreUnavailable
@@ -14,7 +15,7 @@ from authsvc.store.migrate import MigrationError
 _STORES = {"postgresql": ("PostgreSQL", "AUTHSVC_DATABASE_URL"), "redis": ("Redis", "AUTHSVC_REDIS_URL")}
 
 
-def explain(error: Exception) -> tuple[list[str], int]:
+def failure_text(error: Exception) -> tuple[list[str], int]:
     """(lines, exit code). One that nobody foresaw is raised again: it is a bug, and wants its traceback."""
     if isinstance(error, SettingsError):
         return [*error.problems], 2
@@ -24,7 +25,7 @@ def explain(error: Exception) -> tuple[list[str], int]:
         return [f"AUTHSVC_MASTER_KEY_FILE: {error}"], 2
     if isinstance(error, SealError):
         return [f"{error}: is AUTHSVC_MASTER_KEY_FILE the file that belongs to this database?"], 1
-    if isinstance(error, CannotStart | MigrationError | KeyRefused):
+    if isinstance(error, CannotServe | CannotStart | MigrationError | KeyRefused):
         return [str(error)], 1
     if said := health.refusal(error):
         return [f"PostgreSQL refuses: {said}"], 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from authsvc.flows.caller.prove_possession import Shown, nonce, prove_possession
 from authsvc.rules.errors import InvalidDpopProofError, Rejected
 from authsvc.rules.records import Client
-from authsvc.web.http import Request
+from authsvc.web.http.request import Request
 
 
 def shown_proof(request: Request) -> Shown | None:

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from authsvc.web.brand import Look
-from authsvc.web.http import Headers, Reply
-from authsvc.web.page_headers import page_headers
-from authsvc.web.words import Words, named, plain, strong, words
+from authsvc.web.http.request import Headers, Reply
+from authsvc.web.pages.brand import Look
+from authsvc.web.pages.headers import page_headers
+from authsvc.web.pages.language import Words, named, plain, strong, words
 
 SUBMIT_SCRIPT = "HTMLFormElement.prototype.submit.call(document.forms[0])"
 """form_post's one line; `form.submit` itself could be hidden by a parameter named submit."""

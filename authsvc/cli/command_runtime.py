@@ -14,12 +14,11 @@ from typing import TypeVar
 from authsvc import logs
 from authsvc.cli.console import Refused
 from authsvc.flows.upkeep.follow_changes import schema_is_current
-from authsvc.keys.policy import PolicyError
 from authsvc.runtime import Runtime, open_runtime
-from authsvc.settings import Settings, SettingsError, load
+from authsvc.settings import load
 from authsvc.store import health
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.postgres import OF_COMMANDS, Deadlines
+from authsvc.store.postgres import OF_COMMANDS
 
 Answer = TypeVar("Answer")
 
@@ -34,17 +33,7 @@ def actor() -> str:
 
 def open_from(environ: Mapping[str, str]) -> Runtime:
     """For a command. Raises SettingsError, MasterKeyError."""
-    return open_with(load(environ), OF_COMMANDS)
-
-
-def open_with(settings: Settings, deadlines: Deadlines | None = None) -> Runtime:
-    """With the deadlines of requests or others. Raises SettingsError, MasterKeyError."""
-    try:
-        return open_runtime(settings, deadlines=deadlines)
-    except PolicyError as error:
-        raise SettingsError([f"AUTHSVC_KEY_POLICY_FILE: {problem}" for problem in error.problems]) from None
-    except ValueError as error:  # redis-py reads its URL when the client is made
-        raise SettingsError([f"AUTHSVC_REDIS_URL: {str(error).partition(':')[0]}"]) from None
+    return open_runtime(load(environ), deadlines=OF_COMMANDS)
 
 
 def operate(work: Callable[[Runtime], Awaitable[Answer]], *, migrated: bool = True) -> Answer:

@@ -16,12 +16,12 @@ from time import perf_counter
 import pytest
 
 from authsvc.settings import SettingsError, load
-from authsvc.web import pages
-from authsvc.web.brand import DARK_SURFACE, LIGHT_SURFACE, Look, contrast, look_of, palette, static_file
-from authsvc.web.catalogue import LANGUAGES, TEXT
-from authsvc.web.http import Reply
-from authsvc.web.page_headers import form_source
-from authsvc.web.words import choose_language, plain, words
+from authsvc.web.http.request import Reply
+from authsvc.web.pages import views
+from authsvc.web.pages.brand import DARK_SURFACE, LIGHT_SURFACE, Look, contrast, look_of, palette, static_file
+from authsvc.web.pages.catalogue import LANGUAGES, TEXT
+from authsvc.web.pages.headers import form_source
+from authsvc.web.pages.language import choose_language, plain, words
 from tests.browser.samples import CALLBACK, CONSENT, DEVICE, FORM_POST, NOW, PAGES, TURNED_AWAY, account, login, session
 from tests.support.busy import again_when_busy, prompt
 
@@ -31,7 +31,7 @@ ENVIRONMENT = {
     "AUTHSVC_REDIS_URL": "redis://redis/0",
     "AUTHSVC_MASTER_KEY": "1 key",
 }
-TEMPLATES = Path(pages.__file__).with_name("templates")
+TEMPLATES = Path(views.__file__).with_name("templates")
 VOID = {"meta", "link", "img", "input", "br", "path", "circle", "rect", "use"}
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -171,43 +171,43 @@ def test_what_strangers_wrote_is_text_and_nothing_else(hostile: str, language: s
     card = dataclasses.replace(
         session(), id=hostile, device=hostile, browser=hostile, address=hostile, apps=(hostile, hostile)
     )
-    app = pages.AppCard(hostile, hostile, (hostile,), NOW)
+    app = views.AppCard(hostile, hostile, (hostile,), NOW)
     harmless = dataclasses.replace(session(), id="id", device="x", browser="x", address="z", apps=("w", "w"))
     brand = look()
     drawn: list[tuple[Reply, Reply]] = []
     for text in (hostile, "harmless"):
         cards = (card,) if text == hostile else (harmless,)
-        apps = (app,) if text == hostile else (pages.AppCard("c", "n", ("s",), NOW),)
+        apps = (app,) if text == hostile else (views.AppCard("c", "n", ("s",), NOW),)
         uris = {"policy_uri": text, "terms_uri": text}
-        views = [
-            pages.login_page(
+        shown = [
+            views.login_page(
                 brand, language, login(csrf=text, request=text, client_name=text, username=text, action=text)
             ),
-            pages.consent_page(
+            views.consent_page(
                 brand,
                 language,
                 dataclasses.replace(CONSENT, client_name=text, account=text, scope=(text,), request=text, **uris),
             ),
-            pages.account_page(
+            views.account_page(
                 brand, language, account(account=text, name=text, sessions=cards, apps=apps, csrf=text, logout_url="/")
             ),
-            pages.device_page(brand, language, pages.DeviceEntry(text, text, text)),
-            pages.device_page(
+            views.device_page(brand, language, views.DeviceEntry(text, text, text)),
+            views.device_page(
                 brand,
                 language,
                 dataclasses.replace(
                     DEVICE, account=text, user_code=text, client_name=text, scope=(text,), device=text, address=text
                 ),
             ),
-            pages.logout_page(brand, language, pages.LogoutConfirm(text, text, text)),
-            pages.logout_page(brand, language, pages.LogoutDone(text, text)),
-            pages.turned_away_page(
+            views.logout_page(brand, language, views.LogoutConfirm(text, text, text)),
+            views.logout_page(brand, language, views.LogoutDone(text, text)),
+            views.turned_away_page(
                 brand, language, dataclasses.replace(TURNED_AWAY, client_name=text, account=text, csrf=text)
             ),
-            pages.error_page(brand, language, pages.Failure("server_error", text, text)),
-            pages.form_post_page(brand, language, pages.FormPost(CALLBACK, {text: text, "other": text})),
+            views.error_page(brand, language, views.Failure("server_error", text, text)),
+            views.form_post_page(brand, language, views.FormPost(CALLBACK, {text: text, "other": text})),
         ]
-        drawn.append(views)  # type: ignore[arg-type]
+        drawn.append(shown)  # type: ignore[arg-type]
     for evil, good in zip(*drawn, strict=True):
         assert headers(evil) == headers(good)
         evil_page, good_page = Page(evil), Page(good)
@@ -221,7 +221,7 @@ def test_what_strangers_wrote_is_text_and_nothing_else(hostile: str, language: s
 
 
 def test_a_name_of_nothing_visible_is_called_unnamed() -> None:
-    page = Page(pages.login_page(look(), "en", login(client_name="\u202e\u200b ")))
+    page = Page(views.login_page(look(), "en", login(client_name="\u202e\u200b ")))
     assert "to continue to Unnamed app" in page.text
     assert plain("x" * 400, 80) == "x" * 79 + "…"
 
@@ -230,7 +230,7 @@ def test_a_name_of_nothing_visible_is_called_unnamed() -> None:
 
 
 def test_the_login_form_posts_what_the_flow_reads() -> None:
-    page = Page(pages.login_page(look(), "en", login(csrf="c1", request="r1")))
+    page = Page(views.login_page(look(), "en", login(csrf="c1", request="r1")))
     (form,) = page.all("form")
     assert form == {"method": "post", "action": "/login"}
     assert page.named("csrf")["value"] == "c1"
@@ -245,23 +245,23 @@ def test_the_login_form_posts_what_the_flow_reads() -> None:
 
 
 def test_remember_me_is_offered_only_where_the_client_allows_it() -> None:
-    page = Page(pages.login_page(look(), "en", login(remember_me_allowed=False, remember_me=True)))
+    page = Page(views.login_page(look(), "en", login(remember_me_allowed=False, remember_me=True)))
     assert not [a for a in page.all("input") if a["name"] == "remember_me"]
 
 
 @pytest.mark.parametrize(
     ("problem", "status", "retry_after", "said"),
     [
-        (pages.Problem("credentials"), 400, None, "E-mail address or password is not correct."),
-        (pages.Problem("too_many", retry_after=125), 429, "125", "Please try again in 3 minutes."),
-        (pages.Problem("unavailable", retry_after=1), 503, "1", "Please try again in 1 second."),
-        (pages.Problem("expired"), 400, None, "open for too long"),
+        (views.Problem("credentials"), 400, None, "E-mail address or password is not correct."),
+        (views.Problem("too_many", retry_after=125), 429, "125", "Please try again in 3 minutes."),
+        (views.Problem("unavailable", retry_after=1), 503, "1", "Please try again in 1 second."),
+        (views.Problem("expired"), 400, None, "open for too long"),
     ],
 )
 def test_a_failed_login_says_why_and_keeps_the_form(
-    problem: pages.Problem, status: int, retry_after: str | None, said: str
+    problem: views.Problem, status: int, retry_after: str | None, said: str
 ) -> None:
-    reply = pages.login_page(look(), "en", login(username="mara@example.com", remember_me=True, problem=problem))
+    reply = views.login_page(look(), "en", login(username="mara@example.com", remember_me=True, problem=problem))
     assert reply.status == status
     assert headers(reply).get("retry-after") == retry_after
     page = Page(reply)
@@ -277,16 +277,16 @@ def test_a_failed_login_says_why_and_keeps_the_form(
 
 
 def test_consent_says_who_asks_for_what_and_where_it_leads() -> None:
-    page = Page(pages.consent_page(look(), "en", CONSENT))
+    page = Page(views.consent_page(look(), "en", CONSENT))
     assert [(b["name"], b["value"]) for b in page.all("button")] == [("decision", "allow"), ("decision", "deny")]
     for said in ("Photo Printer asks for access", "mara.lindqvist@example.com", "orders:read", "shop.example.com"):
         assert said in page.text
-    native = Page(pages.consent_page(look(), "en", dataclasses.replace(CONSENT, redirect_uri="com.example.app:/cb")))
+    native = Page(views.consent_page(look(), "en", dataclasses.replace(CONSENT, redirect_uri="com.example.app:/cb")))
     assert "an app on this device" in native.text
 
 
 def test_the_account_ends_any_session_but_this_one() -> None:
-    page = Page(pages.account_page(look(), "en", account()))
+    page = Page(views.account_page(look(), "en", account()))
     buttons = [b["value"] for b in page.all("button") if b.get("name") == "session"]
     assert buttons == [session(number).id for number in (1, 2, 3)]
     assert page.text.count("This device") == 1
@@ -296,7 +296,7 @@ def test_the_account_ends_any_session_but_this_one() -> None:
         "/account/sessions/end", "/account/sessions/end-others", "/account/password", "/account/apps/revoke",
     ]  # fmt: skip
     assert page.source.count('name="csrf" value="csrf-value"') == 4
-    alone = Page(pages.account_page(look(), "en", account(sessions=(session(current=True),), apps=())))
+    alone = Page(views.account_page(look(), "en", account(sessions=(session(current=True),), apps=())))
     assert "1 active session." in alone.text
     assert "End all other sessions" not in alone.text
 
@@ -311,7 +311,7 @@ def test_the_account_ends_any_session_but_this_one() -> None:
     ],
 )
 def test_a_refused_password_points_at_its_field(kind: str, field: str) -> None:
-    reply = pages.account_page(look(), "de", account(problem=pages.Problem(kind, count=8)))  # type: ignore[arg-type]
+    reply = views.account_page(look(), "de", account(problem=views.Problem(kind, count=8)))  # type: ignore[arg-type]
     assert reply.status == 400
     page = Page(reply)
     assert [a["name"] for a in page.all("input") if "aria-invalid" in a] == [field]
@@ -319,17 +319,17 @@ def test_a_refused_password_points_at_its_field(kind: str, field: str) -> None:
 
 
 def test_the_device_page_asks_for_a_code_as_the_device_shows_it() -> None:
-    field = Page(pages.device_page(look(), "en", pages.DeviceEntry("c"))).named("user_code")
+    field = Page(views.device_page(look(), "en", views.DeviceEntry("c"))).named("user_code")
     assert (field["inputmode"], field["autocapitalize"], field["autocomplete"]) == ("text", "characters", "off")
-    numeric = Page(pages.device_page(look(), "en", pages.DeviceEntry("c", numeric=True))).named("user_code")
+    numeric = Page(views.device_page(look(), "en", views.DeviceEntry("c", numeric=True))).named("user_code")
     assert numeric["inputmode"] == "numeric"
-    confirm = Page(pages.device_page(look(), "en", DEVICE))
+    confirm = Page(views.device_page(look(), "en", DEVICE))
     assert "WDJB-MJHT" in confirm.text and "198.51.100.7" in confirm.text and "Bar terminal" in confirm.text
     assert confirm.named("user_code")["value"] == "WDJB-MJHT"
 
 
 def test_who_lacks_the_role_is_told_so_and_may_use_another_account() -> None:
-    reply = pages.turned_away_page(look(), "en", TURNED_AWAY)
+    reply = views.turned_away_page(look(), "en", TURNED_AWAY)
     assert reply.status == 403
     page = Page(reply)
     assert "only open to accounts with another role" in page.text
@@ -343,7 +343,7 @@ def test_who_lacks_the_role_is_told_so_and_may_use_another_account() -> None:
 )  # fmt: skip
 @every_language
 def test_an_error_page_has_its_status_and_a_reference(kind: str, status: int, language: str) -> None:
-    reply = pages.error_page(look(), language, pages.Failure(kind, "req-1", "some_reason", 7))  # type: ignore[arg-type]
+    reply = views.error_page(look(), language, views.Failure(kind, "req-1", "some_reason", 7))  # type: ignore[arg-type]
     assert reply.status == status
     assert headers(reply).get("retry-after") == ("7" if status in (429, 503) else None)
     assert "req-1" in Page(reply).text
@@ -353,7 +353,7 @@ def test_an_error_page_has_its_status_and_a_reference(kind: str, status: int, la
 
 
 def test_form_post_sends_the_parameters_as_they_are_to_the_redirect_uri_only() -> None:
-    reply = pages.form_post_page(look(), "en", FORM_POST)
+    reply = views.form_post_page(look(), "en", FORM_POST)
     page = Page(reply)
     assert page.all("form") == [{"method": "post", "action": CALLBACK}]
     assert {a["name"]: a["value"] for a in page.all("input")} == dict(FORM_POST.parameters)
@@ -362,7 +362,7 @@ def test_form_post_sends_the_parameters_as_they_are_to_the_redirect_uri_only() -
 
 
 def test_form_post_runs_its_one_script_by_hash() -> None:
-    reply = pages.form_post_page(look(), "en", FORM_POST)
+    reply = views.form_post_page(look(), "en", FORM_POST)
     (script,) = re.findall(r"<script>(.*?)</script>", reply.body.decode(), re.DOTALL)
     digest = base64.b64encode(sha256(script.encode()).digest()).decode()
     assert policy(reply)["script-src"] == [f"'sha256-{digest}'"]
@@ -371,7 +371,7 @@ def test_form_post_runs_its_one_script_by_hash() -> None:
 @pytest.mark.parametrize("uri", ["javascript:alert(1)", "data:text/html,x", "com.example.app:/cb", "//evil", ""])
 def test_form_post_refuses_what_is_not_http(uri: str) -> None:
     with pytest.raises(ValueError, match="redirect URI"):
-        pages.form_post_page(look(), "en", pages.FormPost(uri, {}))
+        views.form_post_page(look(), "en", views.FormPost(uri, {}))
 
 
 @pytest.mark.parametrize(
@@ -390,7 +390,7 @@ def test_form_post_refuses_what_is_not_http(uri: str) -> None:
 def test_the_policy_lets_a_form_end_at_the_client(uri: str, source: str) -> None:
     """Chromium applies form-action to the redirects after a POST."""
     assert form_source(uri) == source
-    assert policy(pages.login_page(look(), "en", login(targets=(uri,))))["form-action"] == ["'self'", source]
+    assert policy(views.login_page(look(), "en", login(targets=(uri,))))["form-action"] == ["'self'", source]
 
 
 @pytest.mark.parametrize("uri", ["javascript:alert(1)", "data:text/html,x", "blob:https://x/1", "nothing", ""])
@@ -435,7 +435,7 @@ def test_both_languages_are_complete_with_the_same_placeholders(key: str) -> Non
 
 def test_templates_and_catalogue_name_the_same_texts() -> None:
     source = "".join(path.read_text() for path in TEMPLATES.glob("*.html"))
-    source += "".join(Path(pages.__file__).with_name(name).read_text() for name in ("pages.py", "words.py"))
+    source += "".join(Path(views.__file__).with_name(name).read_text() for name in ("views.py", "language.py"))
     quoted = set(re.findall(r'"([a-z_]+(?:\.[a-z_]+)*)"', source))
     families = ("notice.", "problem.", "error.", "scope.", "ago.", "wait.")
     for key in TEXT:
@@ -505,7 +505,7 @@ def test_a_brand_that_could_disturb_the_pages_is_refused(changes: dict[str, str]
 
 def test_name_and_logo_of_the_house_are_on_the_page_and_in_its_policy() -> None:
     brand = look(name="Bär & Co", logo="https://cdn.example.com:8443/logo.svg")
-    reply = pages.error_page(brand, "de", pages.Failure("not_found"))
+    reply = views.error_page(brand, "de", views.Failure("not_found"))
     page = Page(reply)
     assert "Bär & Co" in page.text
     assert page.all("img")[0]["src"] == "https://cdn.example.com:8443/logo.svg"
@@ -545,7 +545,7 @@ def test_the_hash_of_another_replica_gets_our_file_but_not_for_ever() -> None:
     assert reply and reply.status == 200 and headers(reply)["cache-control"] == "no-cache"
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../pages.py", "authsvc", "x.css", "authsvc.css/", "a.b.c.d", "é.css"])
+@pytest.mark.parametrize("name", ["", ".", "..", "../views.py", "authsvc", "x.css", "authsvc.css/", "a.b.c.d", "é.css"])
 def test_there_are_no_other_static_files(name: str) -> None:
     assert static_file(look(), name) is None
 
@@ -563,11 +563,11 @@ def test_the_stylesheet_is_small_and_fetches_nothing() -> None:
 def test_pages_are_fast_enough_to_be_drawn_by_the_event_loop() -> None:
     brand, view = look(), login()
     crowd = account(sessions=tuple(session(number, current=not number) for number in range(1000)))
-    few = min(_timed(lambda: pages.login_page(brand, "en", view)) for _ in range(50))
-    many = min(_timed(lambda: pages.account_page(brand, "de", crowd)) for _ in range(5))
+    few = min(_timed(lambda: views.login_page(brand, "en", view)) for _ in range(50))
+    many = min(_timed(lambda: views.account_page(brand, "de", crowd)) for _ in range(5))
     print(f"login {few * 1000:.3f} ms, account with 1,000 sessions {many * 1000:.1f} ms")
     prompt(few < 0.1 and many < 2)
-    assert Page(pages.account_page(brand, "de", crowd)).text.count("Dieses Gerät") == 1
+    assert Page(views.account_page(brand, "de", crowd)).text.count("Dieses Gerät") == 1
 
 
 def _timed(act: Callable[[], object]) -> float:

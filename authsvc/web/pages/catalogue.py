@@ -1,7 +1,7 @@
 """Every text of the pages, English and German side by side. Nothing else holds words that a person reads.
 
 `{name}` is a placeholder; keys ending in `.one` and `.other` are chosen by number (both languages have these two
-forms, CLDR). `tests/web/test_pages.py` holds the columns to the same placeholders, and the templates to these keys.
+forms, CLDR). `tests/web/pages/test_pages` holds the columns to the same placeholders, and the templates to these keys.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from authsvc.rules.authorize.redirect import origins_of
 from authsvc.rules.records import Client
-from authsvc.web.http import Headers, Reply, Request
+from authsvc.web.http.request import Headers, Reply, Request
 
 _VARY = (b"vary", b"origin")
 # Date: a device whose own clock is wrong can make no DPoP proof without it.

@@ -24,8 +24,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from authsvc.web.http import ANSWER, PromptAnswer, Reply
-from authsvc.web.request_head import (
+from authsvc.serving.head import (
     BODY_LARGE,
     BODY_SLOW,
     HEAD_LARGE,
@@ -39,6 +38,7 @@ from authsvc.web.request_head import (
     refusing,
     whole_answer,
 )
+from authsvc.web.http.request import ANSWER, PromptAnswer, Reply
 
 _CLOSE = (b"connection", b"close")
 

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from authsvc.web.peer import Network, client_address, network_of
+from authsvc.web.http.peer import Network, client_address, network_of
 
 PROXIES: tuple[Network, ...] = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 UNIX: tuple[Network, ...] = (*PROXIES, "unix")

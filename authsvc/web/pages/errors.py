@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from authsvc.web import pages
-from authsvc.web.browser import language_of, look
-from authsvc.web.http import Reply, Request
-from authsvc.web.pages import FailureKind
-from authsvc.web.reply import error_reply
+from authsvc.web.http.errors import error_reply
+from authsvc.web.http.request import Reply, Request
+from authsvc.web.pages import views
+from authsvc.web.pages.browser import language_of, look
+from authsvc.web.pages.views import FailureKind
 
 _KINDS: dict[int, FailureKind] = {
     403: "forbidden", 404: "not_found", 429: "too_many", 500: "server_error", 503: "unavailable",
@@ -29,7 +29,7 @@ def failure(request: Request, kind: FailureKind, *, retry_after: int = 1, status
         language = language_of(request)
     except Exception:  # a header that was sent twice is perhaps the very error
         language = "en"
-    view = pages.Failure(kind, request.id, request.reason or "", retry_after)
-    reply = pages.error_page(look(request), language, view)
+    view = views.Failure(kind, request.id, request.reason or "", retry_after)
+    reply = views.error_page(look(request), language, view)
     reply.status = status or reply.status
     return reply

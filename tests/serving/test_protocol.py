@@ -23,10 +23,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from authsvc.web import request_head
-from authsvc.web.http import Reply
-from authsvc.web.protocol import DeadlineProtocol
-from authsvc.web.request_head import judge_head
+from authsvc.serving import head
+from authsvc.serving.head import judge_head
+from authsvc.serving.protocol import DeadlineProtocol
+from authsvc.web.http.request import Reply
 from tests.support.busy import again_when_busy, prompt
 
 HOST = b"Host: localhost\r\n"
@@ -421,7 +421,7 @@ def test_a_first_request_that_trickles_is_refused_and_closed(server: Running) ->
             while time.monotonic() - began < Wire.head_seconds + 0.1:
                 client.sendall(b"a")
                 time.sleep(0.03)
-        assert is_refusal(read_all(client), 408, request_head.HEAD_SLOW[1])
+        assert is_refusal(read_all(client), 408, head.HEAD_SLOW[1])
         assert time.monotonic() - began < Wire.head_seconds + Wire.linger_seconds + 0.5
 
 
@@ -446,7 +446,7 @@ def test_a_body_begun_in_the_same_read_as_another_request_has_its_deadline(serve
         data = exchange(client, GET + b"POST /b HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\n\r\nab")
         first, _, second = data.partition(b"}")
         assert b"200 OK" in first
-        assert is_refusal(second, 408, request_head.BODY_SLOW[1])
+        assert is_refusal(second, 408, head.BODY_SLOW[1])
 
 
 def test_a_connection_that_says_nothing_is_closed_without_a_word(server: Running) -> None:
@@ -479,7 +479,7 @@ def test_a_body_that_trickles_is_refused_and_the_application_hears_of_it(server:
             while time.monotonic() - began < Wire.body_seconds + 0.1:
                 client.sendall(piece)
                 time.sleep(0.05)
-        assert is_refusal(read_all(client), 408, request_head.BODY_SLOW[1])
+        assert is_refusal(read_all(client), 408, head.BODY_SLOW[1])
         prompt(time.monotonic() - began < 2)
     assert eventually(lambda: server.app.started.count("/trickle") == server.app.ended.count("/trickle"))
 
@@ -619,7 +619,7 @@ def test_an_announced_body_over_the_limit_is_413_before_the_application_starts(s
     started = len(server.app.started)
     for extra in (b"", b"Expect: 100-continue\r\n"):
         head = b"POST / HTTP/1.1\r\n" + HOST + extra + b"Content-Length: 65537\r\n\r\n"
-        assert is_refusal(server.ask(head), 413, request_head.BODY_LARGE[1])
+        assert is_refusal(server.ask(head), 413, head.BODY_LARGE[1])
     assert len(server.app.started) == started
 
 
@@ -666,7 +666,7 @@ def test_a_refused_connection_is_gone_even_if_the_client_stays(server: Running) 
 def test_only_so_many_requests_may_wait_behind_an_unanswered_one(server: Running) -> None:
     data = server.ask(b"GET /slow HTTP/1.1\r\n" + HOST + b"\r\n" + GET * 200)
     assert data.count(b"200 OK") == 1 + Wire.pipeline_limit
-    assert is_refusal(data[data.rindex(b"HTTP/1.1") :], 400, request_head.PIPELINE[1])
+    assert is_refusal(data[data.rindex(b"HTTP/1.1") :], 400, head.PIPELINE[1])
 
 
 # Malformed
@@ -804,7 +804,7 @@ def test_a_refusal_over_tls_is_read_and_the_connection_is_gone(tmp_path: Path) -
         client.sendall(GET)
         assert one_response(client)[0] == 200
         client.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        assert is_refusal(read_all(client), 400, request_head.HOST_MISSING[1])
+        assert is_refusal(read_all(client), 400, head.HOST_MISSING[1])
         assert eventually(lambda: here.connections == 0, 2)
 
 

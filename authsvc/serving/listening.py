@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from authsvc.cli.console import Refused
+from authsvc.serving.errors import CannotServe
 
 BACKLOG = 2048
 
@@ -23,14 +23,14 @@ class TlsPair:
 
 
 def listen(host: str, port: int, hint: str = "--port") -> list[socket.socket]:
-    """Listening sockets on every address of `host`, all on one port (0: any free one). Raises Refused.
+    """Listening sockets on every address of `host`, all on one port (0: any free one). Raises CannotServe.
 
     `hint` is where another port could be given.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:
-        raise Refused(f"cannot listen on {host}: {error.strerror}") from None
+        raise CannotServe(f"cannot listen on {host}: {error.strerror}") from None
     sockets: list[socket.socket] = []
     try:
         for family, address in dict.fromkeys((info[0], info[4][:2]) for info in found):
@@ -40,9 +40,9 @@ def listen(host: str, port: int, hint: str = "--port") -> list[socket.socket]:
     except OSError as error:
         for opened in sockets:
             opened.close()
-        raise Refused(_why(error, host, port, hint)) from None
+        raise CannotServe(_why(error, host, port, hint)) from None
     if not sockets:
-        raise Refused(f"cannot listen on {host}: none of its addresses is one of this machine")
+        raise CannotServe(f"cannot listen on {host}: none of its addresses is one of this machine")
     return sockets
 
 
@@ -85,21 +85,21 @@ def _why(error: OSError, host: str, port: int, hint: str) -> str:
 
 
 def check_tls(pair: TlsPair) -> None:
-    """Raises Refused where the files cannot serve."""
+    """Raises CannotServe where the files cannot serve."""
 
     def locked() -> str:
-        raise Refused(f"the key {pair.key_file} is encrypted: decrypt it first, for example with `openssl pkey`")
+        raise CannotServe(f"the key {pair.key_file} is encrypted: decrypt it first, for example with `openssl pkey`")
 
     for file in (pair.cert_file, pair.key_file):
         try:
             file.read_bytes()
         except OSError as error:
-            raise Refused(f"cannot read {file}: {error.strerror}") from None
+            raise CannotServe(f"cannot read {file}: {error.strerror}") from None
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(pair.cert_file, pair.key_file, locked)
     except ssl.SSLError as error:
         mismatch = "MISMATCH" in (error.reason or "")
-        raise Refused(
+        raise CannotServe(
             f"the key {pair.key_file} does not belong to the certificate {pair.cert_file}"
             if mismatch
             else f"{pair.cert_file} and {pair.key_file} are not a certificate and its private key in PEM"

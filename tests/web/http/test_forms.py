@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authsvc.rules.errors import Rejected
-from authsvc.web.http import _pairs, _plain_pairs
+from authsvc.web.http.request import _pairs, _plain_pairs
 
 _pieces = st.sampled_from(
     ["a", "b", "code", "=", "&", "%", "%3A", "%2f", "%2B", "%00", "%zz", "%E2%82%AC", "%ff", "%25", "+", "~", ".", "-",

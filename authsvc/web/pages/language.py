@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 
 from markupsafe import Markup, escape
 
-from authsvc.web.catalogue import LANGUAGES, TEXT
+from authsvc.web.pages.catalogue import LANGUAGES, TEXT
 
 MAX_HEADER = 1000
 NAME_CHARS = 80

@@ -25,12 +25,11 @@ import uvloop
 
 from authsvc import logs
 from authsvc.app import App, lifespan
-from authsvc.cli.listening import TlsPair
-from authsvc.cli.running import open_with
 from authsvc.metrics import observe_refused
-from authsvc.runtime import Runtime
+from authsvc.runtime import Runtime, open_runtime
+from authsvc.serving.listening import TlsPair
+from authsvc.serving.protocol import DeadlineProtocol
 from authsvc.settings import Settings
-from authsvc.web.protocol import DeadlineProtocol
 from authsvc.web.wellknown import readiness_problems
 
 GRACE_SECONDS = 10
@@ -124,7 +123,7 @@ async def _serve(
 ) -> None:
     loop, starting = asyncio.get_running_loop(), asyncio.current_task()
     assert starting is not None
-    runtime = open_with(settings)
+    runtime = open_runtime(settings)
     server = _server(settings, runtime, tls, ready)
     told = False  # before it serves, a signal ends the start
 

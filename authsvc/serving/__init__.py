@@ -1,0 +1,10 @@
+"""The process and its sockets: listening, HTTP/1.1 limits, one worker, and the supervisor of several.
+
+Law: imports nothing of `cli`, and knows no route, no rule and no table: it runs the ASGI application that `app` makes.
+
+    listening    sockets, opened before anything else; TLS
+    protocol     HTTP/1.1 limits that uvicorn lacks
+    head         what is wrong with a request's head; pure
+    worker       one process that serves, and its graceful end
+    supervisor   several workers on the same sockets
+"""
