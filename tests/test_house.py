@@ -47,7 +47,7 @@ ROOMS: dict[str, set[str]] = {
 
 # Inside a room that others may know, but nobody's: the simulation of keys, for the one command that shows it.
 CLOSED = ("keys.simulation",)
-CLOSED_KNOW = {"cli.keys_simulate"}
+CLOSED_KNOW = {"cli.keys.run_simulation"}
 
 # Who may use what is not ours. Every package from outside stands here, with the rooms that it may enter.
 OUTSIDE: dict[str, set[str]] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from authsvc.cli import key_plan
+from authsvc.cli.keys import show_plan
 from authsvc.keys.forecast import forecast
 from authsvc.keys.policy import AWAY
 from tests.cli.conftest import Cli, answer
@@ -18,7 +18,7 @@ from tests.support.jose import DAY, HOUR, MINUTE, NOW, POLICY, SECOND
 
 
 def test_the_time_line_shows_each_keys_phases_in_plain_ascii() -> None:
-    lines = list(key_plan.timeline(ahead(LINE)))
+    lines = list(show_plan.timeline(ahead(LINE)))
     assert [line[:26].split() for line in lines] == [
         [], ["current..", "RS256"], ["next..", "RS256"], ["new", "RS256", "key", "1", "RS256"],
         ["new", "RS256", "key", "2", "RS256"], [],
@@ -45,36 +45,36 @@ def test_the_time_line_shows_each_keys_phases_in_plain_ascii() -> None:
     ],
 )
 def test_the_axis_fits_the_span(span: timedelta, ticks: list[str]) -> None:
-    axis = next(iter(key_plan.timeline(ahead(LINE, span))))
+    axis = next(iter(show_plan.timeline(ahead(LINE, span))))
     assert [axis[26 + number * 18 :][: len(tick)] for number, tick in enumerate(ticks)] == ticks
 
 
 def test_in_good_order_it_says_until_when_nobody_is_needed() -> None:
-    assert list(key_plan.summary(ahead(LINE))) == [
+    assert list(show_plan.summary(ahead(LINE))) == [
         "No replica is needed until 2030-03-31 11:00:00 UTC (in 88 d 23 h): the next RS256 key.",
         "RS256: the keys there are sign until 2030-06-30 11:00:00 UTC (in 179 d 23 h).",
     ]
-    assert next(iter(key_plan.summary(ahead(LINE, DAY)))) == "No replica is needed before 2030-01-02 12:00:00 UTC."
+    assert next(iter(show_plan.summary(ahead(LINE, DAY)))) == "No replica is needed before 2030-01-02 12:00:00 UTC."
 
 
 def test_what_is_overdue_stands_first() -> None:
-    lines = list(key_plan.summary(ahead((CURRENT,))))
+    lines = list(show_plan.summary(ahead((CURRENT,))))
     assert lines[:2] == [
         "OVERDUE: the next RS256 key, since 2029-12-31 11:00:00 UTC (1 d 1 h ago).",
         "Any replica does this within a second of its start. After that:",
     ]
     assert lines[2].startswith("No replica is needed until 2030-03-31 11:00:00 UTC")
-    nothing = list(key_plan.summary(ahead((), DAY)))
+    nothing = list(show_plan.summary(ahead((), DAY)))
     assert nothing[0] == "OVERDUE: the next RS256 key."
     assert nothing[-1] == "RS256: no key signs now; one does from 2030-01-01 12:00:00 UTC (now) on."
-    unborn = list(key_plan.summary(ahead(LINE, 2 * DAY, ("RS256", "ES256"))))
+    unborn = list(show_plan.summary(ahead(LINE, 2 * DAY, ("RS256", "ES256"))))
     assert unborn[-1] == "ES256: no key signs now; one does from 2030-01-02 12:00:00 UTC (in 1 d) on."
-    assert list(key_plan.summary(ahead(LINE, HOUR, ("RS256", "ES256"))))[-1] == "ES256: no key signs now."
+    assert list(show_plan.summary(ahead(LINE, HOUR, ("RS256", "ES256"))))[-1] == "ES256: no key signs now."
     assert all(len(line) <= 100 for line in (*lines, *nothing, *unborn))
 
 
 def test_for_scripts_a_key_that_is_not_made_yet_has_a_name_but_no_kid() -> None:
-    found = key_plan.as_document(forecast(LINE, NOW, POLICY, ("RS256",), NOW + SIGN))
+    found = show_plan.as_document(forecast(LINE, NOW, POLICY, ("RS256",), NOW + SIGN))
     assert found["overdue"] == []
     assert found["replica_needed"] == {"alg": "RS256", "at": NOW + SIGN - HOUR - POLICY.wait}
     assert found["lines"] == [

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from authsvc.cli import keys_simulate
+from authsvc.cli.keys import run_simulation
 from authsvc.keys.simulation.judges import Judges
 from authsvc.keys.simulation.scene import Scene
 from tests.cli.conftest import answer, terminal
@@ -86,12 +86,12 @@ def test_what_the_calendar_cannot_hold_is_refused_in_one_line(tmp_path: Path) ->
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> None:
     """A world whose keys are published only when they sign."""
-    whole: Callable[..., Scene] = keys_simulate.scene_of
+    whole: Callable[..., Scene] = run_simulation.scene_of
 
     def scene_of(*words: Any) -> Scene:
         return replace(whole(*words), judges=Judges(published=published_when_it_signs))
 
-    monkeypatch.setattr(keys_simulate, "scene_of", scene_of)
+    monkeypatch.setattr(run_simulation, "scene_of", scene_of)
 
 
 @pytest.mark.usefixtures("broken")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from authsvc.cli.client_add import SHORT
+from authsvc.cli.clients.add_client import SHORT
 from authsvc.cli.console import inert
 from authsvc.cli.user_file import role_problem
 from authsvc.rules.clients.redirect_uri import registration_problem

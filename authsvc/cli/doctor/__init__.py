@@ -116,7 +116,7 @@ def _master_key_file(environ: Mapping[str, str]) -> list[Finding]:
 
 
 async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
-    from authsvc.cli.doctor_keys import examine_keys
+    from authsvc.cli.doctor.keys import examine_keys
     from authsvc.store import health, migrate
     from authsvc.store.errors import StoreUnavailable
 

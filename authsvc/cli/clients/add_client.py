@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from authsvc.cli import client_algorithms
+from authsvc.cli.clients import algorithms
 from authsvc.cli.console import Refused, json_option, show_json
 from authsvc.jose.names import DEFAULT_ALG
 
@@ -86,7 +86,7 @@ _OPTIONS: tuple[Decorate, ...] = (
     click.option("--session-seconds", type=click.IntRange(60, 315_360_000), help="Life of its sessions."),
     click.option("--remember-me-seconds", type=click.IntRange(60, 315_360_000), help="Life with remember me."),
     click.option("--strict", is_flag=True, help="A used refresh token is never answered again, not even in a retry."),
-    *client_algorithms.options(DEFAULT_ALG),
+    *algorithms.options(DEFAULT_ALG),
     secret_stdin,
     json_option,
 )  # fmt: skip
@@ -120,7 +120,7 @@ def add(client_id: str, secret_stdin: bool, as_json: bool, **said: Any) -> None:
       authsvc clients add kiosk --public --grant-type device_code --scope openid --id-token-alg ES256
       authsvc clients add gateway --confidential --grant-type token_exchange --exchange-audience https://orders.example
     """
-    from authsvc.cli.client_rules import problem_of
+    from authsvc.cli.clients.rules import problem_of
     from authsvc.cli.command_runtime import actor, operate
     from authsvc.flows.operator import manage_clients
 
@@ -147,7 +147,7 @@ def add(client_id: str, secret_stdin: bool, as_json: bool, **said: Any) -> None:
         return
     click.echo(f"Added the {client.kind} client {client.id}.")
     show_secret(made)
-    client_algorithms.warn_of(without_key)
+    algorithms.warn_of(without_key)
 
 
 def _client(client_id: str, said: dict[str, Any], secret: str | None) -> Client:

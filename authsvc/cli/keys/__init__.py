@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from authsvc.cli.console import CONTEXT, Refused, confirm, inert, json_option, relative, show_json, show_table
-from authsvc.cli.key_plan import plan
-from authsvc.cli.keys_simulate import simulate
-from authsvc.cli.master_key import drop_master, generate_master, promote_master, reseal
+from authsvc.cli.keys.master_key import drop_master, generate_master, promote_master, reseal
+from authsvc.cli.keys.run_simulation import simulate
+from authsvc.cli.keys.show_plan import plan
 from authsvc.jose.names import ALGORITHM_NAMES, DEFAULT_ALG
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from authsvc.cli.client_add import SHORT, add, digest_of, secret_stdin, show_secret
-from authsvc.cli.client_algorithms import choose_alg
+from authsvc.cli.clients.add_client import SHORT, add, digest_of, secret_stdin, show_secret
+from authsvc.cli.clients.algorithms import choose_alg
+from authsvc.cli.clients.change_redirect_uris import redirect_uris
+from authsvc.cli.clients.make_registration_token import registration_token
 from authsvc.cli.console import CONTEXT, Refused, confirm, inert, json_option, show_json, show_table
-from authsvc.cli.redirect_uris import redirect_uris
-from authsvc.cli.registration_token import registration_token
 from authsvc.jose.names import DEFAULT_ALG
 
 if TYPE_CHECKING:
