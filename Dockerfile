@@ -9,9 +9,7 @@ RUN /opt/authsvc/bin/pip install --require-hashes --only-binary :all: -r /tmp/re
     && /opt/authsvc/bin/pip uninstall --yes pip
 COPY authsvc /opt/authsvc/app/authsvc
 COPY openapi.yaml /opt/authsvc/app/authsvc/openapi.yaml
-# authsvc.dev starts private servers for development; nothing in production imports it.
-RUN rm -rf /opt/authsvc/app/authsvc/dev \
-    && printf '#!/bin/sh\nexec /opt/authsvc/bin/python -m authsvc "$@"\n' > /opt/authsvc/bin/authsvc \
+RUN printf '#!/bin/sh\nexec /opt/authsvc/bin/python -m authsvc "$@"\n' > /opt/authsvc/bin/authsvc \
     && chmod 0755 /opt/authsvc/bin/authsvc \
     && PYTHONPATH=/opt/authsvc/app /opt/authsvc/bin/python -m compileall -q /opt/authsvc/app
 

@@ -24,13 +24,13 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from authsvc.dev import demo
-from authsvc.dev.servers import Servers
 from authsvc.flows.keys import manage_keys
 from authsvc.keys.master import MasterKeys
 from authsvc.runtime import open_runtime
 from authsvc.settings import load
 from authsvc.store import migrate
+from authsvc_devkit import demo
+from authsvc_devkit.servers import Servers
 from bench.browser import AUTHORIZE, Browser, add_sessions, exchanges
 from bench.load import request
 from bench.yardstick import hashes, on_core, signatures

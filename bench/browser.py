@@ -10,9 +10,9 @@ from http.client import HTTPConnection, HTTPResponse
 from itertools import cycle, islice
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from authsvc.dev.demo import PASSWORD
 from authsvc.runtime import open_runtime
 from authsvc.settings import load
+from authsvc_devkit.demo import PASSWORD
 from bench.load import request
 
 CALLBACK = "http://localhost:5173/callback"

@@ -18,7 +18,6 @@ from uuid import uuid4
 
 import asyncpg
 
-from authsvc.dev.servers import Servers
 from authsvc.keys.master import MasterKeys
 from authsvc.rules.revocation.status_list import BLOCK, BLOCKS, CAPACITY, SLICE_SECONDS, encode, slice_end
 from authsvc.runtime import open_runtime
@@ -27,6 +26,7 @@ from authsvc.store import migrate
 from authsvc.store.revocation import status_lists
 from authsvc.store.revocation.revocations import Bearer, keys_of
 from authsvc.store.revocation.status_lists import Entry, Leased
+from authsvc_devkit.servers import Servers
 
 WRITINGS = SLICE_SECONDS * 2
 REVOKE = (

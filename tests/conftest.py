@@ -20,7 +20,6 @@ import httpx2
 import pytest
 
 from authsvc.app import App, start
-from authsvc.dev.servers import Servers
 from authsvc.flows.keys import manage_keys
 from authsvc.flows.upkeep.follow_changes import follow_changes
 from authsvc.keys.master import MasterKeys
@@ -30,6 +29,7 @@ from authsvc.settings import load
 from authsvc.store import migrate
 from authsvc.store.account import users
 from authsvc.store.caller import clients
+from authsvc_devkit.servers import Servers
 from tests.support.npm import installed
 from tests.support.replicas import Replicas
 

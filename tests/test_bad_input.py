@@ -19,10 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from authsvc.app import table
-from authsvc.dev.servers import Servers
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
+from authsvc_devkit.servers import Servers
 from tests.support.service import BACKEND, Service, bearer, service
 
 pytestmark = pytest.mark.usefixtures("nothing_changes")

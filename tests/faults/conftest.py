@@ -17,8 +17,8 @@ import pytest
 import redis.asyncio
 
 from authsvc.app import App
-from authsvc.dev.servers import Servers
 from authsvc.runtime import Runtime
+from authsvc_devkit.servers import Servers
 from tests.conftest import ISSUER, TEMPLATE, following, place_for_data, with_database
 from tests.conftest import base_env as base_env  # an imported fixture is a new one: this is on the servers below
 from tests.support.faultproxy import FaultProxy

@@ -13,8 +13,8 @@ import httpx2
 import pytest
 import redis.asyncio
 
-from authsvc.dev.servers import Servers
 from authsvc.passwords import Passwords
+from authsvc_devkit.servers import Servers
 from tests.support.replicas import Replicas
 
 pytestmark = pytest.mark.faults

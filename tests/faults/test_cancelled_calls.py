@@ -10,10 +10,10 @@ from contextlib import suppress
 
 import pytest
 
-from authsvc.dev.servers import Servers
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Database
 from authsvc.store.redis import RedisStore
+from authsvc_devkit.servers import Servers
 from tests.faults.conftest import database_proxy, on_database, on_redis, redis_proxy
 from tests.support.busy import again_when_busy, prompt
 

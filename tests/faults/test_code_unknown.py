@@ -9,7 +9,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from authsvc.dev.servers import Servers
+from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, database_proxy, honest, on_database, serving
 from tests.support.faultproxy import FaultProxy
 from tests.support.steps import Pkce, authorize_url, code_for, redeem, redirected

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from authsvc.dev.servers import Servers
+from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, database_proxy, honest, logout, on_database, serving
 from tests.support.faultproxy import FaultProxy
 from tests.test_main_job import LOGIN, login, refresh

@@ -13,7 +13,7 @@ from time import monotonic
 import asyncpg
 import pytest
 
-from authsvc.dev.servers import Servers
+from authsvc_devkit.servers import Servers
 from tests.conftest import _make_template, with_database
 from tests.faults.conftest import honest, logout, serving
 from tests.support.busy import again_when_busy, prompt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from authsvc.dev.servers import Servers
+from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, honest
 from tests.support.proofs import Holder
 

@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from authsvc.app import table
-from authsvc.dev.servers import Servers
 from authsvc.web.pages.browser import _token
+from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, honest, serving
 from tests.support.steps import Pkce, authorize_parameters, fields, is_page
 from tests.test_main_job import LOGIN, bearer, login

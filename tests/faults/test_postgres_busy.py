@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 
-from authsvc.dev.servers import Servers
+from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, database_proxy, honest, on_database, serving, timed
 from tests.support.busy import again_when_busy, prompt
 from tests.test_main_job import login, refresh

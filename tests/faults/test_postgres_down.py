@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.dev.servers import Servers
+from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, honest, logout, profile, serving
 from tests.support.busy import again_when_busy, prompt
 from tests.test_main_job import LOGIN, login, refresh

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import redis.asyncio
 
-from authsvc.dev.servers import Servers
 from authsvc.store.caller.attempts import Bucket
+from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, logout, profile, serving, timed
 from tests.support.busy import again_when_busy, prompt
 from tests.test_main_job import LOGIN, login, refresh

@@ -17,7 +17,7 @@ import pytest
 import redis.asyncio
 
 from authsvc.app import CannotStart
-from authsvc.dev.servers import Servers
+from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, logout, serving
 from tests.support.busy import again_when_busy, prompt
 from tests.support.faultproxy import FaultProxy

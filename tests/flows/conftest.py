@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from authsvc.dev.servers import Servers
+from authsvc_devkit.servers import Servers
 from tests.support.service import Service, service
 
 

@@ -20,11 +20,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from authsvc.dev.servers import Servers
-from authsvc.dev.tls import TlsFiles, make_certificate
 from authsvc.jose.jwk import public_jwk
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
+from authsvc_devkit.servers import Servers
+from authsvc_devkit.tls import TlsFiles, make_certificate
 from tests.conftest import TEMPLATE, with_database
 from tests.interop.person import Person
 from tests.support.replicas import Replicas

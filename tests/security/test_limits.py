@@ -13,7 +13,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from authsvc.dev.servers import Servers
+from authsvc_devkit.servers import Servers
 from tests.security.conftest import statements
 from tests.support.busy import again_when_busy, none_turned_away, prompt
 from tests.support.faultproxy import FaultProxy

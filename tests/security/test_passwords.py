@@ -13,8 +13,8 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from authsvc.dev.servers import Servers
 from authsvc.store.account import users
+from authsvc_devkit.servers import Servers
 from tests.support.service import Service, service
 
 _numbers = count(1)

@@ -9,10 +9,10 @@ from uuid import UUID
 import pytest
 
 from authsvc.app import start
-from authsvc.dev.servers import Servers
 from authsvc.rules.token.refresh_token import decode, encode
 from authsvc.runtime import open_runtime
 from authsvc.settings import load
+from authsvc_devkit.servers import Servers
 from tests.security.conftest import statements
 from tests.support.service import HERE, Service, bearer, service
 

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from authsvc import logs
-from authsvc.dev.servers import Servers
+from authsvc_devkit.servers import Servers
 from tests.support.busy import again_when_busy, prompt
 from tests.support.service import BACKEND, ISSUER, LOGIN, Service, bearer, service
 

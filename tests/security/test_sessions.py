@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 
-from authsvc.dev.servers import Servers
+from authsvc_devkit.servers import Servers
 from tests.support.service import BACKEND, LOGIN, Service, bearer, service
 
 COOKIE = "authsvc_device"

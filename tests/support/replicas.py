@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from authsvc.dev.tls import TlsFiles
+from authsvc_devkit.tls import TlsFiles
 
 
 def free_port() -> int:

@@ -14,10 +14,10 @@ import asyncpg
 import httpx2
 
 from authsvc.app import App, start
-from authsvc.dev.servers import Servers
 from authsvc.flows.upkeep.follow_changes import follow_changes
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
+from authsvc_devkit.servers import Servers
 from tests.conftest import ISSUER, TEMPLATE, with_database
 
 HERE = "192.0.2.7"

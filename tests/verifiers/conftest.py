@@ -14,8 +14,8 @@ import asyncpg
 import httpx2
 import pytest
 
-from authsvc.dev.servers import Servers
 from authsvc.store.caller import clients
+from authsvc_devkit.servers import Servers
 from tests.conftest import copied_database
 from tests.support.fleet import VERIFIER
 from tests.support.replicas import Replica, Replicas

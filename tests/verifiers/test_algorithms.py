@@ -17,8 +17,8 @@ import jwt
 import pytest
 import pytest_asyncio
 
-from authsvc.dev.servers import Servers
 from authsvc.jose.names import ALGORITHM_NAMES
+from authsvc_devkit.servers import Servers
 from authsvc_verifier import InvalidToken, SyncVerifier
 from tests.cli.conftest import Cli, terminal
 from tests.conftest import copied_database

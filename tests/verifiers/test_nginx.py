@@ -17,8 +17,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from authsvc.dev.processes import die_with_parent
-from authsvc.dev.servers import Servers
+from authsvc_devkit.processes import die_with_parent
+from authsvc_devkit.servers import Servers
 from started import EXAMPLES, Example
 from tests.support.proofs import Holder
 from tests.support.replicas import free_port

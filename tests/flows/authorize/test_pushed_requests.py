@@ -12,10 +12,10 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from authsvc.dev.servers import Servers
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
 from authsvc.store.upkeep import sweep
+from authsvc_devkit.servers import Servers
 from tests.support.busy import again_when_busy, none_turned_away
 from tests.support.proofs import Holder
 from tests.support.service import ISSUER, Service, service

@@ -18,11 +18,11 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from authsvc.dev.servers import Servers
 from authsvc.jose.algorithms import ALGORITHMS
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
+from authsvc_devkit.servers import Servers
 from tests.flows.authorize.test_pushed_requests import pushed_url, refused
 from tests.security.test_client_authentication import FOREIGN, JWKS, KEYS
 from tests.support.proofs import Holder

@@ -15,12 +15,12 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from authsvc.dev.servers import Servers
 from authsvc.jose.jwk import public_jwk
 from authsvc.jose.remote_jwks import FRESH_SECONDS, PAUSE_SECONDS, STALE_SECONDS, KeySet
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
+from authsvc_devkit.servers import Servers
 from tests.security.test_client_authentication import FOREIGN, KEYS
 from tests.support.busy import again_when_busy, none_turned_away, prompt
 from tests.support.receiver import Receiver, answer, receiver, silence

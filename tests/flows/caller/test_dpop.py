@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from authsvc.dev.servers import Servers
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
+from authsvc_devkit.servers import Servers
 from tests.support.busy import again_when_busy, prompt
 from tests.support.proofs import Holder, ath
 from tests.support.service import BACKEND, ISSUER, LOGIN, Service, bearer, service

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import pytest
 
-from authsvc.dev.servers import Servers
+from authsvc_devkit.servers import Servers
 from tests.flows.caller.test_dpop import CLIENT, refused
 from tests.support.faultproxy import FaultProxy
 from tests.support.proofs import Holder

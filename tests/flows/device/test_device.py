@@ -15,7 +15,6 @@ import jwt
 import pytest
 import pytest_asyncio
 
-from authsvc.dev.servers import Servers
 from authsvc.flows.authorize.pending_request import Destination, open_destination, seal_destination
 from authsvc.flows.operator import manage_users
 from authsvc.rules.device import codes
@@ -23,6 +22,7 @@ from authsvc.rules.device.codes import GRANT_TYPE
 from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
 from authsvc.store.caller import clients
+from authsvc_devkit.servers import Servers
 from tests.security.conftest import statements
 from tests.support import steps
 from tests.support.devices import BARTENDER, ask, browser, decide, enter, fields, poll, session_cookie

@@ -10,9 +10,9 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from authsvc.dev.servers import Servers
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
+from authsvc_devkit.servers import Servers
 from tests.support.proofs import Holder
 from tests.support.service import LOGIN, Service, bearer, service
 

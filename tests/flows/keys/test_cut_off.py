@@ -9,7 +9,7 @@ import asyncpg
 import httpx2
 import jwt
 
-from authsvc.dev.servers import Servers
+from authsvc_devkit.servers import Servers
 from tests.faults.conftest import database_proxy, on_database
 from tests.support.replicas import Replica, Replicas
 from tests.support.service import BACKEND

@@ -324,19 +324,11 @@ TAKES_A_PURPOSE = ("derive", "current_key", "_shared_key", "seal_value")
 
 def purposes() -> set[str]:
     """What keys are derived for, as it stands in the code: the argument itself, or the constant that it names."""
+    trees = [ast.parse(path.read_text()) for path in sorted((ROOT / "authsvc").rglob("*.py"))]
+    shared = {name: text for tree in trees for name, text in constants(tree).items()}
     found = set()
-    for path in sorted((ROOT / "authsvc").rglob("*.py")):
-        text = path.read_text()
-        if not any(f"{name}(" in text for name in TAKES_A_PURPOSE):
-            continue
-        tree = ast.parse(text)
-        constants = {
-            target.id: node.value.value
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
+    for tree in trees:
+        known = {**shared, **constants(tree)}
         for node in ast.walk(tree):
             name = getattr(node.func, "attr", getattr(node.func, "id", "")) if isinstance(node, ast.Call) else ""
             if name not in TAKES_A_PURPOSE:
@@ -344,9 +336,20 @@ def purposes() -> set[str]:
             for argument in node.args[:2]:
                 if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                     found.add(argument.value)
-                elif isinstance(argument, ast.Name) and isinstance(constants.get(argument.id), str):
-                    found.add(constants[argument.id])
+                elif isinstance(argument, ast.Name) and argument.id in known:
+                    found.add(known[argument.id])
     return found
+
+
+def constants(tree: ast.Module) -> dict[str, str]:
+    """Names that a module gives to texts."""
+    return {
+        target.id: node.value.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
 
 
 def test_the_drill_names_everything_that_is_derived_from_the_master_key() -> None:

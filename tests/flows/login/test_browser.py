@@ -14,7 +14,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from authsvc.dev.servers import Servers
+from authsvc_devkit.servers import Servers
 from tests.support.replicas import Replicas
 from tests.support.service import Service, service
 from tests.support.steps import (

@@ -15,10 +15,10 @@ import jwt
 import pytest
 import pytest_asyncio
 
-from authsvc.dev.servers import Servers
 from authsvc.flows.operator.manage_clients import add_registration_token
 from authsvc.jose.jwk import public_jwk
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
+from authsvc_devkit.servers import Servers
 from tests.security.test_client_authentication import KEYS
 from tests.support.busy import again_when_busy, none_turned_away
 from tests.support.receiver import answer as said

@@ -10,8 +10,8 @@ import jwt
 import pytest
 import pytest_asyncio
 
-from authsvc.dev.servers import Servers
 from authsvc.web.http.accept import prefers
+from authsvc_devkit.servers import Servers
 from tests.support.service import BACKEND, ISSUER, Service, bearer, service
 
 JWT = "application/token-introspection+jwt"

@@ -10,11 +10,11 @@ import jwt
 import pytest
 import pytest_asyncio
 
-from authsvc.dev.servers import Servers
 from authsvc.keys.master import MasterKeys
 from authsvc.rules.records import Client
 from authsvc.rules.subject import subject_of
 from authsvc.store.caller import clients
+from authsvc_devkit.servers import Servers
 from tests.support.service import Service, bearer, service
 from tests.support.steps import CALLBACK, Pkce, authorize_url, redirected, tokens_for
 

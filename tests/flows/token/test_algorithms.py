@@ -19,7 +19,6 @@ import pytest_asyncio
 from joserfc import jws
 from joserfc.jwk import KeySet
 
-from authsvc.dev.servers import Servers
 from authsvc.flows.ending.deliver_logouts import logout_token
 from authsvc.flows.keys import manage_keys
 from authsvc.jose.names import ALGORITHM_NAMES
@@ -27,6 +26,7 @@ from authsvc.rules.records import Client
 from authsvc.rules.token.exchange import ACCESS_TOKEN, GRANT_TYPE
 from authsvc.store.caller import clients
 from authsvc.store.ending.outbox import Due
+from authsvc_devkit.servers import Servers
 from tests.conftest import CLIENTS
 from tests.flows.operator.test_register_client import at, initial, registered, same
 from tests.support import devices

@@ -13,7 +13,6 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from authsvc.dev.servers import Servers
 from authsvc.rules.records import Client
 from authsvc.rules.token.exchange import (
     ACCESS_TOKEN,
@@ -25,6 +24,7 @@ from authsvc.rules.token.exchange import (
     read_request,
 )
 from authsvc.store.caller import clients
+from authsvc_devkit.servers import Servers
 from tests.security.conftest import statements
 from tests.support.proofs import Holder
 from tests.support.service import BACKEND, ISSUER, Service, bearer, service

@@ -16,8 +16,8 @@ import click
 import uvicorn
 
 from authsvc.cli.console import Refused, show_table
-from authsvc.dev.demo import BACKEND_SECRET, PASSWORD, PEOPLE
 from authsvc.serving.listening import listen, port_of
+from authsvc_devkit.demo import BACKEND_SECRET, PASSWORD, PEOPLE
 from authsvc_verifier import Verifier
 from bar.api import make_api
 from bar.orders import Bar, earlier

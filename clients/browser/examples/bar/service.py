@@ -17,11 +17,11 @@ import httpx2
 
 from authsvc.cli.command_runtime import actor, open_from
 from authsvc.cli.console import Refused
-from authsvc.dev.processes import die_with_parent
 from authsvc.flows.operator.manage_clients import change_redirect_uris
 from authsvc.keys.plans import Refused as NotThis
 from authsvc.serving.listening import listen, port_of
 from authsvc.store.errors import StoreUnavailable
+from authsvc_devkit.processes import die_with_parent
 
 Answer = TypeVar("Answer")
 READY_SECONDS = 60.0

@@ -17,7 +17,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from authsvc.dev.servers import Servers
+from authsvc_devkit.servers import Servers
 from tests.flows.revocation.feed.conftest import Listener, revoke, until
 from tests.support.faultproxy import FaultProxy
 from tests.support.fleet import FOLLOWING, Fleet, balanced

@@ -13,10 +13,10 @@ from time import monotonic
 import asyncpg
 import pytest
 
-from authsvc.dev.servers import Servers
 from authsvc.flows.revocation import feed as flow
 from authsvc.store.postgres import Database
 from authsvc.store.revocation import revocations
+from authsvc_devkit.servers import Servers
 from tests.faults.conftest import admin
 from tests.flows.revocation.feed.conftest import Listener, Service, revoke, until
 

@@ -13,8 +13,8 @@ import asyncpg
 import httpx2
 import pytest
 
-from authsvc.dev.servers import Servers
 from authsvc.flows.revocation import feed as flow
+from authsvc_devkit.servers import Servers
 from tests.flows.revocation.feed.conftest import Listener, Service, revoke, serving, until
 from tests.support.busy import again_when_busy, prompt
 from tests.support.replicas import Replicas

@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from authsvc.dev.servers import Servers
 from authsvc.runtime import open_runtime
 from authsvc.settings import load
 from authsvc.store.revocation import feed
+from authsvc_devkit.servers import Servers
 from tests.flows.revocation.feed.conftest import Listener, Service, revoke, serving, until
 
 

@@ -10,8 +10,8 @@ from itertools import count
 import asyncpg
 import pytest
 
-from authsvc.dev.servers import Servers
 from authsvc.store.postgres import OF_COMMANDS, Database
+from authsvc_devkit.servers import Servers
 from tests.conftest import TEMPLATE, _make_template, copied_database, place_for_data, with_database
 from tests.flows.token.refresh.bench import Bench
 

@@ -15,10 +15,10 @@ import pytest
 
 from authsvc import metrics
 from authsvc.app import App, start
-from authsvc.dev.servers import Servers
 from authsvc.rules.token.refresh_token import RefreshToken, decode
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
+from authsvc_devkit.servers import Servers
 from tests.conftest import ISSUER
 from tests.flows.token.refresh.wire import SOCKET
 from tests.support.faultproxy import FaultProxy

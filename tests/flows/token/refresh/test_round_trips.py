@@ -13,13 +13,13 @@ import httpx2
 import pytest
 
 from authsvc.app import App, start
-from authsvc.dev.servers import Servers
 from authsvc.flows.token.refresh_token import refresh
 from authsvc.rules.errors import Rejected
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
 from authsvc.store import postgres
 from authsvc.store.token import grants
+from authsvc_devkit.servers import Servers
 from tests.conftest import ISSUER
 from tests.flows.token.refresh.bench import Bench
 from tests.flows.token.refresh.wire import Wire

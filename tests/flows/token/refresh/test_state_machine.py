@@ -35,7 +35,6 @@ from hypothesis.stateful import (
 )
 
 from authsvc.app import App, start
-from authsvc.dev.servers import Servers
 from authsvc.flows.upkeep.follow_changes import follow_once
 from authsvc.rules.token.refresh_token import decode
 from authsvc.runtime import Runtime, open_runtime
@@ -43,6 +42,7 @@ from authsvc.settings import load
 from authsvc.store import postgres
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.token import grants
+from authsvc_devkit.servers import Servers
 from tests.conftest import ISSUER
 from tests.flows.token.refresh.model import DEFAULT_GRACE, REFUSED, UNAVAILABLE, Expected, Given, Model
 from tests.test_main_job import LOGIN, bearer, refresh

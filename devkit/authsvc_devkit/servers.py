@@ -18,12 +18,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from authsvc.dev import directories, postgres_server, redis_server
-from authsvc.dev.accounts import NAME, servers_account
-from authsvc.dev.directories import default_data_dir
-from authsvc.dev.failures import AlreadyRunning, PortTaken, ServerFailed
-from authsvc.dev.processes import Server
-from authsvc.dev.site import Site
+from authsvc_devkit import directories, postgres_server, redis_server
+from authsvc_devkit.directories import default_data_dir
+from authsvc_devkit.errors import AlreadyRunning, PortTaken, ServerFailed
+from authsvc_devkit.processes import Server
+from authsvc_devkit.site import Site
+from authsvc_devkit.unix_users import NAME, servers_account
 
 __all__ = ("AlreadyRunning", "Server", "ServerFailed", "Servers", "default_data_dir")
 

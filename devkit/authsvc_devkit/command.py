@@ -19,8 +19,8 @@ from authsvc.cli.console import CONTEXT, Refused
 from authsvc.serving.listening import TlsPair, listen, port_of
 
 if TYPE_CHECKING:
-    from authsvc.dev.servers import Servers
     from authsvc.settings import Settings
+    from authsvc_devkit.servers import Servers
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 OWN = ("ISSUER", "DATABASE_URL", "REDIS_URL", "MASTER_KEY", "MASTER_KEY_FILE", "DEV_MODE", "HOST", "PORT", "WORKERS")
@@ -65,10 +65,7 @@ def command(host: str | None, port: int | None, data_dir: Path | None, tls: bool
       AUTHSVC_ACCESS_TOKEN_SECONDS=10 authsvc dev
       authsvc dev --tls && curl --cacert .authsvc/tls/ca.pem https://localhost:8000/livez
     """
-    try:
-        from authsvc.dev.servers import AlreadyRunning, ServerFailed, Servers, default_data_dir
-    except ModuleNotFoundError:
-        raise Refused("`authsvc dev` is not part of the image; run it from a checkout: scripts/dev") from None
+    from authsvc_devkit.servers import AlreadyRunning, ServerFailed, Servers, default_data_dir
 
     address = _loopback(host or os.environ.get("AUTHSVC_HOST") or "127.0.0.1")
     wanted = port if port is not None else _port(os.environ.get("AUTHSVC_PORT") or "8000")
@@ -120,7 +117,7 @@ def _port(text: str) -> int:
 
 
 def _certificate(directory: Path, host: str) -> tuple[TlsPair, Path]:
-    from authsvc.dev.tls import make_certificate
+    from authsvc_devkit.tls import make_certificate
 
     made = make_certificate(directory / "tls", (host,))
     return TlsPair(made.cert_file, made.key_file), made.ca_file
@@ -171,7 +168,7 @@ def env_text(house: House) -> str:
 
 def banner(house: House) -> str:
     """What a newcomer needs, once it serves."""
-    from authsvc.dev.demo import BACKEND_SECRET, PASSWORD, PEOPLE
+    from authsvc_devkit.demo import BACKEND_SECRET, PASSWORD, PEOPLE
 
     people = ", ".join(email for email, _, _ in PEOPLE)
     ca = f"--cacert {quote(str(house.ca_file))} " if house.ca_file else ""
@@ -191,13 +188,13 @@ def banner(house: House) -> str:
 async def _furnish(settings: Settings) -> None:
     """Schema, first signing key, demo data: whatever of it is missing."""
     from authsvc.cli.command_runtime import actor
-    from authsvc.dev.demo import add_demo_data
     from authsvc.flows.keys import manage_keys
     from authsvc.keys.phases import signer
     from authsvc.runtime import open_runtime
     from authsvc.store import health, migrate
     from authsvc.store.keys import signing_keys
     from authsvc.store.postgres import OF_COMMANDS
+    from authsvc_devkit.demo import add_demo_data
 
     runtime = open_runtime(settings, deadlines=OF_COMMANDS)
     try:

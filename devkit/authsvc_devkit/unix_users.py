@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from authsvc.dev.failures import ServerFailed
+from authsvc_devkit.errors import ServerFailed
 
 NAME = "authsvc"
 """PostgreSQL's superuser, the database, and the system user the servers run as where root starts them."""

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import asyncpg
 
-from authsvc.dev.accounts import NAME, Account, as_user
-from authsvc.dev.directories import write_private
-from authsvc.dev.failures import ServerFailed
-from authsvc.dev.processes import Program, die_with_parent, first_answer
-from authsvc.dev.programs import find_postgres
-from authsvc.dev.site import Site
+from authsvc_devkit.directories import write_private
+from authsvc_devkit.errors import ServerFailed
+from authsvc_devkit.processes import Program, die_with_parent, first_answer
+from authsvc_devkit.programs import find_postgres
+from authsvc_devkit.site import Site
+from authsvc_devkit.unix_users import NAME, Account, as_user
 
 
 def url(site: Site, database: str) -> str:

@@ -12,16 +12,16 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from authsvc.dev import accounts
-from authsvc.dev.servers import AlreadyRunning, Servers
-from tests.dev.conftest import AS_ROOT, both_answer, is_gone, wait_until_gone
+from authsvc_devkit import unix_users
+from authsvc_devkit.servers import AlreadyRunning, Servers
+from tests.devkit.conftest import AS_ROOT, both_answer, is_gone, wait_until_gone
 
 ROOT = Path(__file__).resolve().parents[2]
 
 PARENT = """
 import os, signal, sys, time
 from pathlib import Path
-from authsvc.dev.servers import Servers
+from authsvc_devkit.servers import Servers
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in its background without it
 uid = int(sys.argv[2])
 if uid != os.geteuid():
@@ -48,7 +48,7 @@ def start_parent(
         stderr=subprocess.PIPE,
         text=True,
         cwd="/",
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{site_packages}", "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'devkit'}:{site_packages}", "PYTHONDONTWRITEBYTECODE": "1"},
         start_new_session=True,
     )
 
@@ -116,7 +116,7 @@ def test_an_old_pid_that_is_somebody_elses_now_does_no_harm(data_dir: Path) -> N
         pid_file = data_dir / "postgres/data/postmaster.pid"
         said = pid_file.read_text()
         servers.postgres.kill()
-        account = accounts.servers_account()
+        account = unix_users.servers_account()
         stranger = subprocess.Popen(["sleep", "60"], user=account.pw_uid if account else None)
         try:
             pid_file.write_text(said.replace(said.split()[0], str(stranger.pid), 1))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.dev import accounts, processes
-from authsvc.dev.servers import ServerFailed, Servers, default_data_dir
-from tests.dev.conftest import AS_ROOT, both_answer
+from authsvc_devkit import processes, unix_users
+from authsvc_devkit.servers import ServerFailed, Servers, default_data_dir
+from tests.devkit.conftest import AS_ROOT, both_answer
 
 # Modes and owners
 
@@ -27,7 +27,7 @@ def test_secrets_and_directories_are_private(untouched: Servers) -> None:
 
 @AS_ROOT
 def test_under_root_the_servers_run_as_somebody_else(untouched: Servers) -> None:
-    account = accounts.servers_account()
+    account = unix_users.servers_account()
     assert account is not None
     for server in (untouched.postgres, untouched.redis):
         assert Path(f"/proc/{server.pid}").stat().st_uid == account.pw_uid != 0

@@ -8,9 +8,9 @@ import socket
 from functools import partial
 from pathlib import Path
 
-from authsvc.dev.processes import Program, first_answer
-from authsvc.dev.programs import find_redis
-from authsvc.dev.site import Site
+from authsvc_devkit.processes import Program, first_answer
+from authsvc_devkit.programs import find_redis
+from authsvc_devkit.site import Site
 
 LOOPBACK = "127.0.0.1"
 

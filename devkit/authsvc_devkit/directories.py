@@ -19,8 +19,8 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from authsvc.dev.accounts import NAME, Account, reaches, servers_account
-from authsvc.dev.failures import AlreadyRunning, ServerFailed
+from authsvc_devkit.errors import AlreadyRunning, ServerFailed
+from authsvc_devkit.unix_users import NAME, Account, reaches, servers_account
 
 ROOT_DATA_DIR = Path("/var/lib/authsvc")
 

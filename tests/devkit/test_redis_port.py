@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from authsvc.dev import redis_server
-from authsvc.dev.servers import ServerFailed, Servers
-from tests.dev.conftest import both_answer, is_gone, redis_at
+from authsvc_devkit import redis_server
+from authsvc_devkit.servers import ServerFailed, Servers
+from tests.devkit.conftest import both_answer, is_gone, redis_at
 
 
 @pytest.fixture

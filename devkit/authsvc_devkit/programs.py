@@ -17,8 +17,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from authsvc.dev.accounts import Account, as_user
-from authsvc.dev.failures import ServerFailed
+from authsvc_devkit.errors import ServerFailed
+from authsvc_devkit.unix_users import Account, as_user
 
 OLDEST_POSTGRES = 14
 

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
 
-from authsvc.dev.accounts import Account, as_user
-from authsvc.dev.failures import PortTaken, ServerFailed
+from authsvc_devkit.errors import PortTaken, ServerFailed
+from authsvc_devkit.unix_users import Account, as_user
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0

@@ -11,9 +11,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from authsvc.dev import postgres_server, processes
-from authsvc.dev.servers import Servers
-from tests.dev.conftest import both_answer, is_gone, query, redis_at
+from authsvc_devkit import postgres_server, processes
+from authsvc_devkit.servers import Servers
+from tests.devkit.conftest import both_answer, is_gone, query, redis_at
 
 
 def test_killed_servers_come_back_on_the_same_data(data_dir: Path) -> None:

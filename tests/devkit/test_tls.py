@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.dev.tls import LIFETIME, TlsFiles, make_certificate
+from authsvc_devkit.tls import LIFETIME, TlsFiles, make_certificate
 
 
 async def shake_hands(files: TlsFiles, name: str) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.dev import accounts, processes, programs
-from authsvc.dev.servers import ServerFailed, Servers
-from tests.dev.conftest import AS_ROOT, both_answer, expect_postgresql_as_wanted
+from authsvc_devkit import processes, programs, unix_users
+from authsvc_devkit.servers import ServerFailed, Servers
+from tests.devkit.conftest import AS_ROOT, both_answer, expect_postgresql_as_wanted
 
 
 def test_without_programs_the_message_names_the_wheel_and_the_package(
@@ -32,7 +32,7 @@ def test_the_systems_postgresql_and_redis_serve_where_there_are_no_wheels(
         pytest.skip("this system has no PostgreSQL of its own")
     on_path = new_dir.parent / "programs"
     on_path.mkdir()
-    (on_path / "redis-server").symlink_to(programs.find_redis(new_dir.parent / "bin", accounts.servers_account()))
+    (on_path / "redis-server").symlink_to(programs.find_redis(new_dir.parent / "bin", unix_users.servers_account()))
     monkeypatch.setattr(programs, "package_dir", lambda name: None)
     monkeypatch.setenv("PATH", str(on_path), prepend=os.pathsep)
     with Servers(new_dir, durable=False) as servers:

@@ -14,9 +14,9 @@ import asyncpg
 import pytest
 import redis
 
-from authsvc.dev import programs
-from authsvc.dev.servers import AlreadyRunning, ServerFailed, Servers
-from tests.dev.conftest import both_answer, expect_postgresql_as_wanted, is_gone, query, redis_at
+from authsvc_devkit import programs
+from authsvc_devkit.servers import AlreadyRunning, ServerFailed, Servers
+from tests.devkit.conftest import both_answer, expect_postgresql_as_wanted, is_gone, query, redis_at
 from tests.support.busy import again_when_busy, prompt
 
 # The promise: two servers, ready to use

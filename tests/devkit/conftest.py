@@ -15,8 +15,8 @@ import asyncpg
 import pytest
 import redis
 
-from authsvc.dev import processes
-from authsvc.dev.servers import Servers
+from authsvc_devkit import processes
+from authsvc_devkit.servers import Servers
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
 

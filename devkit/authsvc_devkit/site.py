@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from authsvc.dev.accounts import Account
+from authsvc_devkit.unix_users import Account
 
 
 @dataclass(frozen=True, slots=True)
