@@ -107,7 +107,7 @@ def test_the_package_is_the_module_and_its_types(packages: Path, tmp_path: Path)
     with tarfile.open(archive) as packed:
         packed.extractall(app, filter="data")
     names = {path.name for path in (app / "package").iterdir()}
-    assert names == {"authsvc.js", "authsvc.d.ts", "package.json", "README.md"}
+    assert names == {"authsvc.js", "authsvc.d.ts", "package.json", "README.md", "LICENSE"}
     assert (app / "package/authsvc.js").read_bytes() == MODULE.read_bytes()
     shutil.copytree(app / "package", unpacked, dirs_exist_ok=True)
     shutil.copy(PACKAGE / "test/sample.ts", app)
