@@ -2,9 +2,164 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "authsvc"
+HISTORY = {"CHANGELOG.md"}
+"""Papers that tell what was: files that they name may be gone."""
+MADE_LATER = {"keys/master.key", "clients/browser/authsvc.js"}
+"""Paths that the papers tell the reader to make."""
+NO_MODULES = {"authsvc.claims", "authsvc.d.ts", "authsvc.js"}
+"""A key of WSGI's environment, and files of the browser module."""
+
+
+def tracked(pattern: str) -> list[str]:
+    done = subprocess.run(["git", "ls-files", "-z", pattern], cwd=ROOT, capture_output=True)
+    if done.returncode:
+        pytest.skip("not a git checkout: which files are tracked cannot be known")
+    return [name for name in done.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+# Links
+
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
+
+
+def anchors(text: str) -> set[str]:
+    """What GitHub makes of the headings: lower case, no punctuation, hyphens for spaces."""
+    titles = re.findall(r"^#+ +(.+?) *$", _FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def dead_links(name: str, text: str) -> list[str]:
+    dead = []
+    for link in _LINK.findall(_FENCE.sub("", text)):
+        path, _, anchor = link.partition("#")
+        if re.match(r"[a-z]+:", link):
+            continue
+        target = (ROOT / name).parent / path if path else ROOT / name
+        gone = not target.exists() or (anchor and anchor not in anchors(text if not path else target.read_text()))
+        dead += [link] if gone else []
+    return dead
+
+
+def test_no_link_is_dead() -> None:
+    found = {name: dead_links(name, (ROOT / name).read_text()) for name in tracked("*.md")}
+    assert {name: dead for name, dead in found.items() if dead} == {}
+
+
+def test_a_dead_link_would_be_found() -> None:
+    text = (
+        "# One `two`\n[a](#one-two) [b](#three) [c](README.md) [d](gone.md) [e](README.md#gone) [f](https://x.example)"
+    )
+    assert dead_links("SECURITY.md", text) == ["#three", "gone.md", "README.md#gone"]
+
+
+# Names of files, modules and what is in them
+
+_TOP = ("authsvc", "tests", "devkit", "clients", "bench", "scripts", "docs", "deploy", "keys")
+_PATH = re.compile(rf"(?<![\w./:-])((?:{'|'.join(_TOP)})/[\w./-]*\w)")
+_MODULE = re.compile(r"(?<![\w./-])(authsvc(?:\.[a-z_]\w*)+)(?![\w(])")
+_TEST = re.compile(r"(?<![\w/])(test_\w+\.py)")
+
+
+def rooms() -> list[str]:
+    return sorted(path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__")
+
+
+def short_paths(text: str) -> list[str]:
+    """`rules/token/refresh.py`, `store/token/grants.refresh`: in code spans, what begins with a room of the package."""
+    spans = re.findall(r"`([^`\n]+)`", _FENCE.sub("", text))
+    return [span for span in spans if re.fullmatch(rf"(?:{'|'.join(rooms())})/[\w./-]*\w", span)]
+
+
+def _is_in(base: Path, path: str) -> bool:
+    """A file, a directory, a module without its ending, or a name of a module (`plans.plan_step`)."""
+    if (base / path).exists() or (base / f"{path}.py").exists():
+        return True
+    module, _, name = path.rpartition(".")
+    files = [base / f"{module}.py", base / module / "__init__.py"]
+    defined = rf"^\s*(?:(?:async )?def |class )?{re.escape(name)}\b"
+    return any(file.is_file() and re.search(defined, file.read_text(), re.MULTILINE) for file in files)
+
+
+def gone(text: str) -> list[str]:
+    tests = {path.name for path in (*ROOT.glob("tests/**/test_*.py"), *ROOT.glob("clients/*/tests/test_*.py"))}
+    paths = [path for path in _PATH.findall(text) if not _is_in(ROOT, path) and not _is_in(PACKAGE, path)]
+    paths += [path for path in short_paths(text) if not _is_in(PACKAGE, path) and not _is_in(ROOT, path)]
+    paths += [name for name in _MODULE.findall(text) if not _is_in(ROOT, name.replace(".", "/"))
+              and not _is_in(ROOT, ".".join(name.rsplit(".", 1)).replace(".", "/", name.count(".") - 1))]  # fmt: skip
+    paths += [name for name in _TEST.findall(text) if name not in tests]
+    return sorted(set(paths) - MADE_LATER - NO_MODULES)
+
+
+def test_whatever_the_papers_name_is_there() -> None:
+    found = {name: gone((ROOT / name).read_text()) for name in tracked("*.md") if name not in HISTORY}
+    assert {name: paths for name, paths in found.items() if paths} == {}
+
+
+def test_what_is_gone_would_be_found() -> None:
+    text = "tests/test_docs.py tests/gone.py `rules/scope.py` `rules/gone.py` `rules/scope.narrow` `rules/scope.gone`"
+    text += " test_gone.py"
+    assert gone(text) == ["rules/gone.py", "rules/scope.gone", "test_gone.py", "tests/gone.py"]
+
+
+# References from the code
+
+_SECURITY = re.compile(r"SECURITY\.md(?: items? (\d+(?:,\s+\d+)*))?")
+
+
+def security_items() -> dict[int, str]:
+    """Number -> text."""
+    text = (ROOT / "SECURITY.md").read_text()
+    parts = re.split(r"^(\d+)\. ", text.partition("## What is not defended")[0], flags=re.MULTILINE)
+    return {int(number): body for number, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def wrong_references(text: str, items: set[int]) -> Iterator[str]:
+    for match in _SECURITY.finditer(text):
+        numbers = {int(number) for number in re.findall(r"\d+", match[1] or "")}
+        if not numbers or numbers - items:
+            yield match[0]
+
+
+def test_security_items_are_numbered_and_each_names_its_tests() -> None:
+    items = security_items()
+    assert list(items) == list(range(1, len(items) + 1))
+    assert [number for number, body in items.items() if not re.search(r"Tests: \S+test_\w+\.py", body)] == []
+
+
+def test_references_to_security_items_are_to_items_that_exist() -> None:
+    items = set(security_items())
+    found = {}
+    for name in tracked("*.py"):
+        if name != "tests/test_docs.py" and (wrong := list(wrong_references((ROOT / name).read_text(), items))):
+            found[name] = wrong
+    assert found == {}
+
+
+def test_a_wrong_reference_would_be_found() -> None:
+    text = "SECURITY.md item 1, SECURITY.md items 1, 3, SECURITY.md, SECURITY.md items 1,\n2"
+    assert list(wrong_references(text, {1, 2})) == ["SECURITY.md items 1, 3", "SECURITY.md"]
+
+
+def test_papers_that_the_code_names_are_there() -> None:
+    found = {}
+    for name in tracked("*.py"):
+        if name == "tests/test_docs.py":
+            continue
+        bases = (ROOT, (ROOT / name).parent, *(ROOT / place for place in DISTRIBUTIONS if name.startswith(place)))
+        papers = re.findall(r"[\w./-]*\w\.md\b", (ROOT / name).read_text())
+        if missing := [paper for paper in papers if not any((base / paper).exists() for base in bases)]:
+            found[name] = missing
+    assert found == {}
 
 
 # The licence

@@ -1,4 +1,4 @@
-"""SECURITY.md item 58: nobody makes this service talk to the machines behind it, or wait, or read for ever."""
+"""SECURITY.md item 49: nobody makes this service talk to the machines behind it, or wait, or read for ever."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Requests that this service makes to addresses others named (logout receivers, jwks_uri), so that nobody can make it
-talk to the machines behind it (SSRF, SECURITY.md item 58).
+talk to the machines behind it (SSRF, SECURITY.md item 49).
 
 A name is resolved once, every address of the answer must be public, and the connection goes to the very address that
 was judged: a second answer of the name server (rebinding) is never asked for. https, no redirects, no proxy, no

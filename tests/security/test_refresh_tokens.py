@@ -1,4 +1,4 @@
-"""Stolen, replayed and raced refresh tokens, at the endpoint. The rule's every row and its mutants: tests/refresh."""
+"""Stolen, replayed and raced refresh tokens, at the endpoint. The rule and its mutants: tests/flows/token/refresh."""
 
 from __future__ import annotations
 

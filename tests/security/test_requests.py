@@ -1,4 +1,4 @@
-"""What is in a request: parameters sent twice, text that comes back, hosts, line ends, sizes. The wire: tests/web."""
+"""In a request: parameters sent twice, text that comes back, hosts, line ends, sizes. HTTP itself: tests/serving."""
 
 from __future__ import annotations
 

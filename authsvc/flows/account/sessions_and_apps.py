@@ -1,6 +1,6 @@
 """The person's own account in the browser: sessions and apps seen and ended.
 
-Whatever reaches beyond this browser needs a recent login (SECURITY.md item 33): a forgotten screen must not be enough
+Whatever reaches beyond this browser needs a recent login (SECURITY.md item 31): a forgotten screen must not be enough
 to throw the person out everywhere else. Every statement carries the person's id.
 """
 

@@ -14,7 +14,7 @@ from authsvc.store.postgres import Connection, Database
 _COLUMNS = "id, email, email_verified, name, roles, password_hash, disabled_at"
 
 
-# A row that is not there would be 15 us less to send and to read: enough to tell addresses apart (SECURITY.md).
+# A row that is not there would be 15 us less to send and to read: enough to tell addresses apart (SECURITY.md item 25).
 _BY_EMAIL = f"""
 SELECT {_COLUMNS}, true AS found FROM users WHERE email = $1
 UNION ALL

@@ -1,4 +1,4 @@
-"""The headers of every page (SECURITY.md): nothing from elsewhere, nothing inline, no frame, no cache.
+"""The headers of every page (SECURITY.md items 32, 33): nothing from elsewhere, nothing inline, no frame, no cache.
 
 Chromium applies form-action to every redirect that follows a POST, so a page whose form ends at a client must name
 where that client may send the person next.

@@ -106,12 +106,12 @@ async def test_it_lists_the_sessions_with_device_browser_address_and_apps(
     assert "<bdi>Customer</bdi>, <bdi>Partner</bdi>" in page.text
     assert page.text.count("This device") == 1
     assert offered(page) == [str(await session_of(sql))]
-    assert page.headers["cache-control"] == "no-store"  # SECURITY.md item 37
+    assert page.headers["cache-control"] == "no-store"  # SECURITY.md item 33
     assert "script-src" not in page.headers["content-security-policy"]
 
 
 async def test_stored_names_and_addresses_are_inert(http: httpx2.AsyncClient, sql: asyncpg.Connection) -> None:
-    """SECURITY.md item 38."""
+    """SECURITY.md item 32."""
     await tokens_for(http, "partner")
     bad = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202egnp"
     user = await sql.fetchval("SELECT id FROM users WHERE email = $1", EMAIL)
@@ -195,7 +195,7 @@ async def test_ended_at_one_replica_is_ended_at_another_within_a_second(replicas
 
 
 async def test_two_cookies_of_one_name_are_nobodys(http: httpx2.AsyncClient) -> None:
-    """SECURITY.md item 35: who put the second one there?"""
+    """SECURITY.md item 28: who put the second one there?"""
     await tokens_for(http)
     own = http.cookies["authsvc_session"]
     async with another(http) as bare:
@@ -228,7 +228,7 @@ async def test_ones_own_session_is_a_logout_and_needs_no_recent_login(
     assert not await alive(http, tokens)
 
 
-# SECURITY.md item 33
+# SECURITY.md items 30, 31
 
 
 async def test_another_persons_session_cannot_be_ended(http: httpx2.AsyncClient, sql: asyncpg.Connection) -> None:
@@ -324,7 +324,7 @@ async def test_a_notice_cannot_be_made_up_or_kept(http: httpx2.AsyncClient, runt
         assert 'role="status"' not in (await other.get(location)).text
 
 
-# Password (SECURITY.md item 32)
+# Password (SECURITY.md item 18)
 
 
 async def test_a_new_password_ends_the_others_and_keeps_this_one_under_a_new_cookie(

@@ -1,4 +1,4 @@
-"""Where answers of /authorize go, and what they carry (SECURITY.md items 9, 15, 16, 18, 19, 20, 41, 43)."""
+"""Where answers of /authorize go, and what they carry (SECURITY.md items 35, 36, 38, 39, 45, 46)."""
 
 from __future__ import annotations
 

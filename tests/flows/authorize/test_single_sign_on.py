@@ -156,7 +156,7 @@ async def test_consent_counts_for_the_person_to_whom_the_page_was_shown(house: S
 
 
 async def test_an_unverifiable_client_is_consented_to_each_time(house: Service) -> None:
-    """SECURITY.md item 40."""
+    """SECURITY.md item 34."""
     await house.sql.execute(
         """INSERT INTO clients (id, name, kind, redirect_uris, grant_types, scopes, application_type)
            VALUES ('unknown', 'Unknown', 'public', '{http://127.0.0.1/cb}', '{authorization_code}', '{openid}',

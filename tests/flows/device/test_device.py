@@ -414,7 +414,7 @@ async def test_a_changed_password_ends_what_was_allowed_and_not_yet_fetched(hous
 
 
 async def test_polls_that_race_with_end_all_leave_no_session_behind(house: Service) -> None:
-    """SECURITY.md 31, 32: whatever the order, nothing lives after the 2xx."""
+    """SECURITY.md items 17, 18: whatever the order, nothing lives after the 2xx."""
     password = await house.runtime.passwords.hash("password")
     for _ in range(15):
         asked = await ask(house)
@@ -476,7 +476,7 @@ async def test_an_answer_that_is_sent_twice_is_answered_twice(house: Service) ->
 
 
 async def test_what_is_shown_of_a_device_is_inert(house: Service) -> None:
-    """SECURITY.md 38."""
+    """SECURITY.md item 32."""
     agent = "<script>alert(1)</script>\u202e\x1b[31m"
     asked = (
         await house.caller("2001:db8::7").post(

@@ -220,7 +220,7 @@ async def test_a_client_that_was_removed_or_cares_no_more_is_forgotten(
         await empty(sql)
 
 
-# Receivers in trouble (SECURITY.md item 59)
+# Receivers in trouble (SECURITY.md item 22)
 
 
 @again_when_busy

@@ -130,7 +130,7 @@ async def test_a_hint_that_proves_nothing_is_asked_about(http: httpx2.AsyncClien
 async def test_a_hint_of_another_session_is_asked_about(
     http: httpx2.AsyncClient, runtime: Runtime, registered: None
 ) -> None:
-    """Logout CSRF with the attacker's own ID token (SECURITY.md item 36)."""
+    """Logout CSRF with the attacker's own ID token (SECURITY.md item 29)."""
     mine = await tokens_for(http)
     transport = http._transport
     async with httpx2.AsyncClient(transport=transport, base_url=ISSUER) as attacker:
@@ -342,7 +342,7 @@ async def test_logout_tells_the_clients(http: httpx2.AsyncClient, runtime: Runti
 
 
 async def test_nothing_is_accepted_after_a_logout_that_races_with_refreshes(http: httpx2.AsyncClient) -> None:
-    """SECURITY.md item 31."""
+    """SECURITY.md item 17."""
     for _ in range(10):
         async with httpx2.AsyncClient(transport=http._transport, base_url=ISSUER) as browser:
             tokens = await tokens_for(browser)

@@ -1,5 +1,5 @@
 """The browser's side under attack: cookies, forms from elsewhere, frames, caches, what stands in pages and logs
-(SECURITY.md items 34 to 39, 41 and 43)."""
+(SECURITY.md items 27, 28, 29, 32, 33, 46)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Authorization codes under attack (SECURITY.md items 11 to 14 and 17), and their races."""
+"""Authorization codes under attack (SECURITY.md items 8, 9, 37), and their races."""
 
 from __future__ import annotations
 

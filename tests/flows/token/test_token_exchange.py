@@ -303,7 +303,7 @@ async def test_nothing_is_widened(house: Service, more: dict[str, Any], code: st
 
 
 async def test_a_token_for_somebody_else_cannot_be_exchanged(house: Service) -> None:
-    """SECURITY.md 7: a service that got hold of another's token gains nothing by it."""
+    """SECURITY.md item 3: a service that got hold of another's token gains nothing by it."""
     token = (await house.login())["access_token"]
     assert error(await exchange(house, "foreign", token)) == (400, "invalid_request")
     first = (await given(house, "orders", token))["access_token"]

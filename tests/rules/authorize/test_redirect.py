@@ -1,4 +1,5 @@
-"""Where an answer may be sent: character by character; any port for native clients on loopback (SECURITY.md 15, 16)."""
+"""Where an answer may be sent: character by character; any port for native clients on loopback (SECURITY.md items 35,
+36)."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ def test_only_pages_in_a_clients_flow_keep_the_window_that_opened_them() -> None
 @pytest.mark.parametrize("hostile", HOSTILE)
 @every_language
 def test_what_strangers_wrote_is_text_and_nothing_else(hostile: str, language: str) -> None:
-    """SECURITY.md: client_name, policy URL, e-mail, device name, address, user code, parameters."""
+    """SECURITY.md item 32: client_name, policy URL, e-mail, device name, address, user code, parameters."""
     card = dataclasses.replace(
         session(), id=hostile, device=hostile, browser=hostile, address=hostile, apps=(hostile, hostile)
     )
