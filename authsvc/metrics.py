@@ -32,6 +32,7 @@ from prometheus_client import (
 )
 
 from authsvc import __version__, logs
+from authsvc.rules.token.refresh import RefreshVerdict
 
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -40,7 +41,6 @@ SERIES_LIMIT = 2_000  # of (endpoint, method, status); past it everything new is
 WRITE_SECONDS = 1.0
 REQUEST_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 SWEEP_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0)
-VERDICTS = ("rotate", "repeat", "supersede", "late", "reuse", "refused")
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
@@ -105,7 +105,7 @@ build_info = Gauge(
 )
 
 build_info.labels(__version__).set(1)
-for _verdict in VERDICTS:  # a rate over a series that appears with its first event misses that event
+for _verdict in RefreshVerdict:  # a rate over a series that appears with its first event misses that event
     refresh.labels(_verdict)
 for _result in ("delivered", "failed", "given_up", "postponed"):
     backchannel_logouts.labels(_result)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from authsvc import logs, metrics
+from authsvc.rules.token.refresh import RefreshVerdict
 from tests.support.busy import again_when_busy, prompt
 
 
@@ -69,8 +70,8 @@ def test_every_promised_series_is_there_from_the_start() -> None:
         "feed_age_seconds",
     ):  # fmt: skip
         assert f"# TYPE authsvc_{name} " in text, name
-    for verdict in metrics.VERDICTS:
-        assert f'authsvc_refresh_total{{verdict="{verdict}"}} ' in text
+    said = set(re.findall(r'authsvc_refresh_total\{verdict="(\w+)"\} ', text))
+    assert said == set(RefreshVerdict), "each from the start, and no other"
     assert re.search(r'authsvc_build_info\{version="[0-9.]+"\} 1\.0', text)
     assert "process_resident_memory_bytes" in text
     assert "_created" not in text

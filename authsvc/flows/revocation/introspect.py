@@ -11,7 +11,7 @@ from authsvc.flows.session.subject import subject_for
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.errors import AccessDeniedError, InvalidRequestError, Rejected
 from authsvc.rules.records import Client
-from authsvc.rules.token.refresh import Repeat, Rotate, Supersede, judge_refresh
+from authsvc.rules.token.refresh import ACCEPTED, judge_refresh
 from authsvc.rules.token.refresh_token import LENGTH, decode
 from authsvc.runtime import Runtime
 from authsvc.store.token import grants
@@ -60,8 +60,8 @@ async def _introspect_refresh_token(runtime: Runtime, client: Client, token: str
     if not presented or not seen:
         return INACTIVE
     grant = seen.grant
-    verdict = judge_refresh(grant, presented.generation, grace_seconds=0, scope=(), now=seen.now)
-    if not isinstance(verdict, Rotate | Repeat | Supersede):
+    verdict, _ = judge_refresh(grant, presented.generation, grace_seconds=0, scope=(), now=seen.now)
+    if verdict not in ACCEPTED:
         return INACTIVE
     bound = {"cnf": {"jkt": seen.dpop_jkt}} if seen.dpop_jkt else {}
     return {

@@ -23,16 +23,17 @@ from authsvc.rules.errors import (
     UnauthorizedClientError,
     Unavailable,
 )
-from authsvc.rules.records import Client, Refreshed
+from authsvc.rules.records import Client
 from authsvc.rules.scope import narrow, parse_scope
+from authsvc.rules.token.refresh import ACCEPTED, RefreshVerdict
 from authsvc.rules.token.refresh_token import RefreshToken, decode
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.session import sessions
 from authsvc.store.token import grants
+from authsvc.store.token.grants import Refreshed
 
 GRANT_TYPE = "refresh_token"
-_ACCEPTED = frozenset({"rotate", "recover", "repeat", "supersede"})
 _WORN = "The refresh token is invalid, expired, revoked or already used."
 
 
@@ -58,8 +59,8 @@ async def refresh(
         raise Rejected(InvalidScopeError("The scope is malformed."), "scope_malformed")
     presented = decode(refresh_token, runtime.refresh_mac_key, client.id)
     if presented is None:
-        metrics.refresh.labels("forged").inc()
-        raise Rejected(InvalidGrantError(_WORN), "refresh_token_forged_or_foreign")
+        metrics.refresh.labels(RefreshVerdict.FORGED).inc()
+        raise Rejected(InvalidGrantError(_WORN), RefreshVerdict.FORGED.reason)
     require_keys(runtime, client)
     wanted = read_resources(resource)
     if wanted:
@@ -76,13 +77,13 @@ async def refresh(
         dpop_jkt=dpop_jkt,
     )
     done = await runtime.turns.run(presented.grant_id, statement)
-    verdict = done.verdict if done else "unknown"
+    verdict = done.verdict if done else RefreshVerdict.UNKNOWN
     metrics.refresh.labels(verdict).inc()
-    if verdict == "recover":
+    if verdict is RefreshVerdict.RECOVER:
         metrics.state_rollback.inc()
     if done is None:
         await refuse_other_key(runtime, client, presented, dpop_jkt)
-    if done is None or verdict not in _ACCEPTED:
+    if done is None or verdict not in ACCEPTED:
         await _refuse(runtime, client, done, verdict)
         raise AssertionError("unreachable")
     return _answer(runtime, client, presented, done, asked, wanted or done.audience, dpop_jkt)
@@ -134,12 +135,12 @@ async def refuse_other_key(runtime: Runtime, client: Client, presented: RefreshT
         )
 
 
-async def _refuse(runtime: Runtime, client: Client, done: Refreshed | None, verdict: str) -> None:
-    if verdict in ("late", "crowded"):
-        raise Unavailable(f"refresh_{verdict}", retry_after=1)
-    if verdict == "wider_scope":
-        raise Rejected(InvalidScopeError("The scope exceeds what was granted."), "scope_wider_than_granted")
-    if verdict == "reuse":
+async def _refuse(runtime: Runtime, client: Client, done: Refreshed | None, verdict: RefreshVerdict) -> None:
+    if verdict in (RefreshVerdict.LATE, RefreshVerdict.CROWDED):
+        raise Unavailable(verdict.reason, retry_after=1)
+    if verdict is RefreshVerdict.WIDER_SCOPE:
+        raise Rejected(InvalidScopeError("The scope exceeds what was granted."), verdict.reason)
+    if verdict is RefreshVerdict.REUSE:
         assert done is not None
         # A session that ended meanwhile is ended once more, to no effect; nobody must be told twice.
         ended = await sessions.end(runtime.db, done.session_id, "refresh_token_reuse")
@@ -149,5 +150,4 @@ async def _refuse(runtime: Runtime, client: Client, done: Refreshed | None, verd
             runtime.db, "refresh_token_reuse", f"client:{client.id}",
             user_id=done.user_id, client_id=client.id, session_id=done.session_id,
         )  # fmt: skip
-        raise Rejected(InvalidGrantError(_WORN), "refresh_token_reuse")
-    raise Rejected(InvalidGrantError(_WORN), f"refresh_{verdict}")
+    raise Rejected(InvalidGrantError(_WORN), verdict.reason)

@@ -1,25 +1,31 @@
 """Refresh rotation: "repeat, then supersede" (RFC 9700 section 4.14.2, made safe for lost answers).
 
-The same judgement stands in SQL (`store/token/grants`), where the row lock makes it the decision. This function is its
-readable twin: a property test holds both to the same answers, and every row below is a test by name.
+The same judgement stands in SQL (`store/token/grants`), where the row lock makes it the decision. `judge_refresh` is
+its readable twin: a property test holds both to the same verdict and the same row, and each line is a test by name.
 
     presented n                       verdict
-    n = generation                    Rotate       parent := n, generation := n + 1
-    n = generation + 1                Rotate       recovered: only we can have made it, PostgreSQL lost its last commit
-    n = parent, within the grace      Repeat       the same successor again: lost answer, second tab, parallel calls
-    n = parent, later                 Supersede    its successor was never used: void it, give generation + 1
-    n = parent, strict client         Reuse
-    two or three older, within 30 s   Late         nothing given, nothing ended: come back in a second
-    older                             Reuse        the session ends
-    ended, expired, further ahead     Refused
+    n = generation                    rotate       parent := n, generation := n + 1
+    n = generation + 1                recover      rotate: only we can have made it, PostgreSQL lost its last commit
+    n = parent, within the grace      repeat       the same successor again: lost answer, second tab, parallel calls
+    the same, more than 256 times     crowded      a client in a loop: nothing given, nothing ended
+    n = parent, later                 supersede    its successor was never used: void it, give generation + 1
+    n = parent, strict client         reuse        the session ends
+    two or three older, within 30 s   late         nothing given, nothing ended: come back in a second
+    older                             reuse        the session ends
+    a scope that was not granted      wider_scope  nothing is spent
+    the grant has ended               ended        refused, as all below
+    its time is over                  expired
+    further ahead                     ahead
+    no such grant                     unknown      no row to judge, or one that is bound to another key
+    not made by us for this client    forged       nobody asks for a row
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 
-from authsvc.rules.records import Grant
 from authsvc.rules.token.refresh_token import MAX_GENERATION
 
 MAX_REPEATS = 256
@@ -29,78 +35,97 @@ LATE_WINDOW = timedelta(seconds=30)
 LATE_GENERATIONS = (2, 3)
 
 
+class RefreshVerdict(StrEnum):
+    """What is said of a presented refresh token, by the rule, the statement, the log and the metric alike."""
+
+    ROTATE = "rotate"
+    RECOVER = "recover"
+    REPEAT = "repeat"
+    SUPERSEDE = "supersede"
+    LATE = "late"
+    CROWDED = "crowded"
+    REUSE = "reuse"
+    WIDER_SCOPE = "wider_scope"
+    ENDED = "ended"
+    EXPIRED = "expired"
+    AHEAD = "ahead"
+    UNKNOWN = "unknown"
+    FORGED = "forged"
+
+    @property
+    def reason(self) -> str:
+        """The `reason` of the log line where this refuses the request."""
+        return _REASONS.get(self, f"refresh_{self}")
+
+
+_REASONS = {
+    RefreshVerdict.REUSE: "refresh_token_reuse",
+    RefreshVerdict.WIDER_SCOPE: "scope_wider_than_granted",
+    RefreshVerdict.FORGED: "refresh_token_forged_or_foreign",
+}
+
+ACCEPTED = frozenset((RefreshVerdict.ROTATE, RefreshVerdict.RECOVER, RefreshVerdict.REPEAT, RefreshVerdict.SUPERSEDE))
+"""The verdicts that give tokens."""
+
+WITHOUT_A_ROW = frozenset((RefreshVerdict.UNKNOWN, RefreshVerdict.FORGED))
+"""The verdicts that the statement cannot say: it found no row, or was not asked."""
+
+
 @dataclass(frozen=True, slots=True)
-class Rotate:
+class Grant:
+    """The refresh state of what a session gave to one client; `generation` is the live one."""
+
     generation: int
-    recovered: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Supersede:
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Late:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Crowded:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Reuse:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class WiderScope:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    reason: str
-
-
-Verdict = Rotate | Repeat | Supersede | Late | Crowded | Reuse | WiderScope | Refused
+    parent: int
+    rotated_at: datetime
+    repeats: int
+    expires_at: datetime
+    ended: bool
+    scope: tuple[str, ...]
 
 
 def judge_refresh(
     grant: Grant, presented: int, *, grace_seconds: int, scope: tuple[str, ...], now: datetime
-) -> Verdict:
-    """Judge a genuine token of generation `presented`. `scope` is what was asked; () asks for all that was granted."""
-    if grant.ended:
-        return Refused("grant_ended")
-    if grant.expires_at <= now:
-        return Refused("session_expired")
+) -> tuple[RefreshVerdict, Grant]:
+    """Judge a genuine token of generation `presented`: the verdict, and the grant's row afterwards.
+
+    `scope` is what was asked; () asks for all that was granted.
+    """
     verdict = _judge_generation(grant, presented, grace_seconds, now)
     # RFC 6749 section 6: a narrower scope may be asked, never a wider one. Asking too much spends nothing.
-    if isinstance(verdict, Rotate | Repeat | Supersede) and not set(scope) <= set(grant.scope):
-        return WiderScope()
-    return verdict
+    if verdict in ACCEPTED and not set(scope) <= set(grant.scope):
+        verdict = RefreshVerdict.WIDER_SCOPE
+    return verdict, _after(grant, verdict, presented, now)
 
 
-def _judge_generation(grant: Grant, presented: int, grace_seconds: int, now: datetime) -> Verdict:
+def _judge_generation(grant: Grant, presented: int, grace_seconds: int, now: datetime) -> RefreshVerdict:
+    if grant.ended:
+        return RefreshVerdict.ENDED
+    if grant.expires_at <= now:
+        return RefreshVerdict.EXPIRED
     age = now - grant.rotated_at
     behind = grant.generation - presented
     if behind < -1 or presented >= MAX_GENERATION:
-        return Refused("generation_ahead")
+        return RefreshVerdict.AHEAD
     if behind in (0, -1):
-        return Rotate(presented + 1, recovered=behind == -1)
+        return RefreshVerdict.RECOVER if behind else RefreshVerdict.ROTATE
     if presented == grant.parent:
         # A waiter that started before the winner sees a negative age: strict needs the explicit `> 0`.
         if grace_seconds > 0 and age <= timedelta(seconds=grace_seconds):
-            return Repeat(grant.generation) if grant.repeats < MAX_REPEATS else Crowded()
-        return Supersede(grant.generation + 1) if grace_seconds > 0 else Reuse()
+            return RefreshVerdict.REPEAT if grant.repeats < MAX_REPEATS else RefreshVerdict.CROWDED
+        return RefreshVerdict.SUPERSEDE if grace_seconds > 0 else RefreshVerdict.REUSE
     # Never the parent: a late branch that covered it would stretch the grace and defeat strict clients.
     if behind in LATE_GENERATIONS and age <= LATE_WINDOW:
-        return Late()
-    return Reuse()
+        return RefreshVerdict.LATE
+    return RefreshVerdict.REUSE
+
+
+def _after(grant: Grant, verdict: RefreshVerdict, presented: int, now: datetime) -> Grant:
+    if verdict is RefreshVerdict.REPEAT:
+        return replace(grant, repeats=grant.repeats + 1)
+    if verdict not in ACCEPTED:
+        return grant
+    moved = replace(grant, rotated_at=max(now, grant.rotated_at), repeats=0)
+    if verdict is RefreshVerdict.SUPERSEDE:
+        return replace(moved, generation=grant.generation + 1)
+    return replace(moved, generation=presented + 1, parent=presented)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from authsvc.rules.records import Digest, Grant, GrantSeen, Refreshed
+from authsvc.rules.records import Digest
+from authsvc.rules.token.refresh import LATE_GENERATIONS, LATE_WINDOW, MAX_REPEATS, Grant, RefreshVerdict
+from authsvc.rules.token.refresh_token import MAX_GENERATION
 from authsvc.store.audit import LONG_SECONDS
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Connection, Database
 from authsvc.store.session.sessions import Ended
 
-# The verdicts of `rules/token/refresh.judge_refresh`, under the row's lock. READ COMMITTED: whoever waits for the
+# `rules/token/refresh.judge_refresh` in SQL, under the row's lock. READ COMMITTED: whoever waits for the
 # lock has SET evaluated again on the newest version of the row, so 200 parallel calls make one rotation. Nothing
 # joined is part of the decision, because joined rows are NOT read again after such a wait; whatever ends a session
 # updates its grants in the same transaction instead.
@@ -25,7 +28,7 @@ from authsvc.store.session.sessions import Ended
 #
 # last_activity is written only when the session's row is free (SKIP LOCKED): ending a session locks the session first
 # and its grants second, and waiting here in the other order would be a deadlock.
-REFRESH = """
+REFRESH = f"""
 WITH judged AS (
     UPDATE grants AS g
     SET (verdict, generation, parent, rotated_at, repeats) = (
@@ -45,15 +48,16 @@ WITH judged AS (
               FROM (SELECT CASE
                 WHEN g.ended THEN 'ended'
                 WHEN g.expires_at <= now() THEN 'expired'
-                WHEN $3::bigint > g.generation + 1 OR $3::bigint >= 4294967295 THEN 'ahead'
+                WHEN $3::bigint > g.generation + 1 OR $3::bigint >= {MAX_GENERATION} THEN 'ahead'
                 WHEN $3::bigint = g.generation THEN 'rotate'
                 WHEN $3::bigint = g.generation + 1 THEN 'recover'
                 WHEN $3::bigint = g.parent THEN CASE
                     WHEN $5::int > 0 AND now() - g.rotated_at <= $5::int * interval '1 second' THEN
-                        CASE WHEN g.repeats < 256 THEN 'repeat' ELSE 'crowded' END
+                        CASE WHEN g.repeats < {MAX_REPEATS} THEN 'repeat' ELSE 'crowded' END
                     WHEN $5::int > 0 THEN 'supersede'
                     ELSE 'reuse' END
-                WHEN g.generation - $3::bigint IN (2, 3) AND now() - g.rotated_at <= interval '30 seconds' THEN 'late'
+                WHEN g.generation - $3::bigint IN {LATE_GENERATIONS}
+                     AND now() - g.rotated_at <= interval '{LATE_WINDOW}' THEN 'late'
                 ELSE 'reuse' END AS verdict) v) s)
     WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $4 AND g.dpop_jkt IN ('', $7)
     RETURNING g.verdict, g.generation, g.session_id, g.scope, g.audience, g.expires_at
@@ -67,7 +71,37 @@ WITH judged AS (
 SELECT j.verdict, j.generation, j.session_id, s.user_id, j.scope, j.audience, j.expires_at, now() AS now,
        s.auth_time, s.amr, u.roles
 FROM judged j JOIN user_sessions s ON s.id = j.session_id JOIN users u ON u.id = s.user_id
-"""
+"""  # noqa: S608 - constants
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """The answer of the refresh statement: its verdict, and all that a new token needs. `now` is PostgreSQL's."""
+
+    verdict: RefreshVerdict
+    generation: int
+    session_id: UUID
+    user_id: UUID
+    scope: tuple[str, ...]
+    audience: tuple[str, ...]
+    expires_at: datetime
+    now: datetime
+    auth_time: datetime
+    amr: tuple[str, ...]
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GrantSeen:
+    """A grant as it stands, with its session. `dpop_jkt`: '' where it is bound to no key. `now` is PostgreSQL's."""
+
+    grant: Grant
+    session_id: UUID
+    user_id: UUID
+    audience: tuple[str, ...]
+    dpop_jkt: str
+    auth_time: datetime
+    now: datetime
 
 
 _T = TypeVar("_T")
@@ -116,7 +150,7 @@ async def refresh(
     if row is None:
         return None
     return Refreshed(
-        verdict=row["verdict"],
+        verdict=RefreshVerdict(row["verdict"]),
         generation=row["generation"],
         session_id=row["session_id"],
         user_id=row["user_id"],

@@ -11,9 +11,10 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from authsvc.rules.records import Refreshed
+from authsvc.rules.token.refresh import ACCEPTED
 from authsvc.store.postgres import Database
 from authsvc.store.token import grants
+from authsvc.store.token.grants import Refreshed
 
 SCOPE = ("openid", "profile", "email")
 GRACE = 30
@@ -101,8 +102,7 @@ class Bench:
         done = await self.answer(presented, **how)
         if done is None:
             return "unknown"
-        accepted = done.verdict in ("rotate", "recover", "repeat", "supersede")
-        return f"{done.verdict} {done.generation}" if accepted else done.verdict
+        return f"{done.verdict} {done.generation}" if done.verdict in ACCEPTED else done.verdict
 
     async def row(self) -> dict[str, Any]:
         """The state that the rule reads, as it is stored."""

@@ -5,33 +5,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from uuid import UUID
 
 import pytest
 
-from authsvc.rules.records import Refreshed
 from authsvc.rules.token.refresh import judge_refresh
 from authsvc.store import migrate
 from authsvc.store.postgres import Database
 from authsvc.store.token import grants
+from authsvc.store.token.grants import Refreshed
 from tests.flows.token.refresh.bench import Bench
 from tests.flows.token.refresh.promises import PROMISES
-from tests.flows.token.refresh.twin import applied, word
+from tests.support.twins import Mutant
 
 REAL = grants.REFRESH
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """`old` becomes `new` in the statement, or in the trigger function `function`; `breaks` is the promise at least
-    that it must break."""
-
-    name: str
-    breaks: str
-    old: str
-    new: str
-    function: str = ""
 
 
 _PARENT = "WHEN $3::bigint = g.parent THEN CASE"
@@ -41,206 +28,206 @@ _MOVED = "WHEN s.verdict IN ('rotate', 'recover', 'supersede') THEN greatest(now
 STATEMENT = [
     Mutant(
         "a nullable operand: NOT (false OR NULL) is NULL, and the CASE falls through",
-        "a_token_that_is_neither_live_nor_parent_is_reuse",
         _REUSE,
         "WHEN NOT ($3::bigint = g.generation OR $3::bigint = nullif(g.parent, g.parent)) THEN 'reuse'"
         " ELSE 'rotate' END AS verdict) v)",
+        "a_token_that_is_neither_live_nor_parent_is_reuse",
     ),
     Mutant(
         "a NULL scope lets every scope through",
-        "a_wider_scope_spends_nothing",
         "NOT ($6::text[] <@ g.scope)",
         "NOT ($6::text[] <@ nullif(g.scope, g.scope))",
+        "a_wider_scope_spends_nothing",
     ),
     Mutant(
         "the late branch covers the parent and defeats strict",
-        "a_strict_client_has_no_grace_not_even_before_the_rotation",
         "WHEN $5::int > 0 THEN 'supersede'\n                    ELSE 'reuse' END",
         "WHEN $5::int > 0 THEN 'supersede'\n"
         "                    WHEN now() - g.rotated_at <= interval '30 seconds' THEN 'late' ELSE 'reuse' END",
+        "a_strict_client_has_no_grace_not_even_before_the_rotation",
     ),
     Mutant(
         "the late branch covers the parent and stretches the grace",
-        "the_grace_is_as_long_as_the_client_was_given_and_no_longer",
         "WHEN $5::int > 0 THEN 'supersede'\n",
         "WHEN $5::int > 0 AND now() - g.rotated_at > interval '30 seconds' THEN 'supersede'\n"
         "                    WHEN $5::int > 0 THEN 'late'\n",
+        "the_grace_is_as_long_as_the_client_was_given_and_no_longer",
     ),
     Mutant(
         "every client is given thirty seconds at least",
-        "the_grace_is_as_long_as_the_client_was_given_and_no_longer",
         "<= $5::int * interval '1 second'",
         "<= greatest($5::int, 30) * interval '1 second'",
+        "the_grace_is_as_long_as_the_client_was_given_and_no_longer",
     ),
     Mutant(
         "strict without its explicit > 0",
-        "whoever_waited_for_the_winner_is_judged_by_what_the_winner_left",
         "$5::int > 0 AND now() - g.rotated_at",
         "now() - g.rotated_at",
+        "whoever_waited_for_the_winner_is_judged_by_what_the_winner_left",
     ),
     Mutant(
         "the repeat cap ends the session",
-        "the_257th_repeat_is_a_loop_and_ends_nothing",
         "ELSE 'crowded' END",
         "ELSE 'reuse' END",
+        "the_257th_repeat_is_a_loop_and_ends_nothing",
     ),
     Mutant(
         "repeats are not counted",
-        "the_257th_repeat_is_a_loop_and_ends_nothing",
         "THEN g.repeats + 1",
         "THEN g.repeats",
+        "the_257th_repeat_is_a_loop_and_ends_nothing",
     ),
     Mutant(
         "the joined session decides, not the row that is locked",
-        "a_refresh_that_waited_for_the_end_is_refused",
         "WHEN g.ended THEN 'ended'",
         "WHEN NOT (SELECT s.is_active FROM user_sessions s WHERE s.id = g.session_id) THEN 'ended'",
+        "a_refresh_that_waited_for_the_end_is_refused",
     ),
     Mutant(
         "the joined person decides, not the row that is locked",
-        "a_refresh_that_waited_for_the_end_is_refused",
         "WHEN g.ended THEN 'ended'",
         "WHEN (SELECT u.disabled_at IS NOT NULL FROM user_sessions s JOIN users u ON u.id = s.user_id"
         " WHERE s.id = g.session_id) THEN 'ended'",
+        "a_refresh_that_waited_for_the_end_is_refused",
     ),
     Mutant(
         "the grace slides with every repeat",
-        "repeating_does_not_prolong_the_grace",
         _MOVED,
         _MOVED.replace("'supersede'", "'supersede', 'repeat'"),
+        "repeating_does_not_prolong_the_grace",
     ),
     Mutant(
         "the start of the grace falls back to a waiter's own time",
-        "the_start_of_the_grace_never_moves_back",
         "greatest(now(), g.rotated_at)",
         "now()",
+        "the_start_of_the_grace_never_moves_back",
     ),
     Mutant(
         "the generation one behind is accepted as live",
-        "the_live_token_rotates_and_the_used_one_is_repeated_without_a_change",
         "WHEN $3::bigint = g.generation THEN 'rotate'",
         "WHEN $3::bigint IN (g.generation, g.generation - 1) THEN 'rotate'",
+        "the_live_token_rotates_and_the_used_one_is_repeated_without_a_change",
     ),
     Mutant(
         "no successor guard: anything used may supersede",
-        "a_token_that_is_neither_live_nor_parent_is_reuse",
         _PARENT,
         "WHEN $3::bigint < g.generation THEN CASE",
+        "a_token_that_is_neither_live_nor_parent_is_reuse",
     ),
     Mutant(
         "the one before is taken for the parent: a void successor comes back to life",
-        "a_token_that_is_neither_live_nor_parent_is_reuse",
         _PARENT,
         "WHEN $3::bigint IN (g.parent, g.generation - 1) THEN CASE",
+        "a_token_that_is_neither_live_nor_parent_is_reuse",
     ),
     Mutant(
         "superseding forgets the token that was shown",
-        "the_statement_and_the_function_agree_on_the_whole_table",
         "CASE WHEN s.verdict IN ('rotate', 'recover') THEN $3::bigint ELSE g.parent END",
         "CASE WHEN s.verdict IN ('rotate', 'recover') THEN $3::bigint"
         " WHEN s.verdict = 'supersede' THEN g.generation ELSE g.parent END",
+        "the_statement_and_the_function_agree_on_the_whole_table",
     ),
     Mutant(
         "a wider scope spends the token",
-        "a_wider_scope_spends_nothing",
         "s.verdict IN ('rotate', 'recover')",
         "s.verdict IN ('rotate', 'recover', 'wider_scope')",
+        "a_wider_scope_spends_nothing",
     ),
     Mutant(
         "the narrowing of the scope is kept",
-        "a_narrower_scope_is_not_kept",
         "SET (verdict,",
         "SET scope = CASE WHEN cardinality($6::text[]) > 0 THEN $6::text[] ELSE g.scope END, (verdict,",
+        "a_narrower_scope_is_not_kept",
     ),
     Mutant(
         "a late tab is taken for a thief",
-        "a_tab_late_by_two_or_three_changes_nothing",
         "THEN 'late'",
         "THEN 'reuse'",
+        "a_tab_late_by_two_or_three_changes_nothing",
     ),
     Mutant(
         "one ahead is refused after a failover",
-        "one_ahead_recovers_and_further_ahead_changes_nothing",
         "$3::bigint > g.generation + 1",
         "$3::bigint > g.generation",
+        "one_ahead_recovers_and_further_ahead_changes_nothing",
     ),
     Mutant(
         "a forged future ends the session",
-        "one_ahead_recovers_and_further_ahead_changes_nothing",
         "THEN 'ahead'",
         "THEN 'reuse'",
+        "one_ahead_recovers_and_further_ahead_changes_nothing",
     ),
     Mutant(
         "an ended session still finds reuse",
-        "an_ended_session_refuses_and_finds_no_reuse",
         "WHEN g.ended THEN 'ended'\n",
         "WHEN g.ended AND $3::bigint >= g.generation THEN 'ended'\n",
+        "an_ended_session_refuses_and_finds_no_reuse",
     ),
     Mutant(
         "expiry is forgotten",
-        "an_ended_session_refuses_and_finds_no_reuse",
         "WHEN g.expires_at <= now() THEN 'expired'\n",
         "",
+        "an_ended_session_refuses_and_finds_no_reuse",
     ),
     Mutant(
         "a bound grant serves every key",
-        "a_bound_grant_knows_its_own_key_alone",
         "g.dpop_jkt IN ('', $7)",
         "$7::text IS NOT NULL",
+        "a_bound_grant_knows_its_own_key_alone",
     ),
     Mutant(
         "a bound grant serves whoever shows no key",
-        "a_bound_grant_knows_its_own_key_alone",
         "g.dpop_jkt IN ('', $7)",
         "('' = $7 OR g.dpop_jkt IN ('', $7))",
+        "a_bound_grant_knows_its_own_key_alone",
     ),
     Mutant(
         "an unbound grant refuses whoever has a key",
-        "an_unbound_grant_takes_any_key_and_none",
         "g.dpop_jkt IN ('', $7)",
         "g.dpop_jkt = $7",
+        "an_unbound_grant_takes_any_key_and_none",
     ),
     Mutant(
         "any secret will do",
-        "another_secret_or_another_client_knows_no_grant",
         " AND g.secret_hash = $2",
         " AND $2::bytea <> ''",
+        "another_secret_or_another_client_knows_no_grant",
     ),
     Mutant(
         "any client will do",
-        "another_secret_or_another_client_knows_no_grant",
         " AND g.client_id = $4",
         " AND $4::text <> ''",
+        "another_secret_or_another_client_knows_no_grant",
     ),
 ]
 
 TRIGGERS = [
     Mutant(
         "the end of a session forgets its grants",
-        "an_ended_session_refuses_and_finds_no_reuse",
         "UPDATE grants SET ended = true, ended_at = now() WHERE session_id = NEW.id AND NOT ended;",
         "",
+        "an_ended_session_refuses_and_finds_no_reuse",
         "user_sessions_after_end",
     ),
     Mutant(
         "the operator's expiry forgets the grants",
-        "an_ended_session_refuses_and_finds_no_reuse",
         "IF OLD.expires_at <> NEW.expires_at THEN",
         "IF false THEN",
+        "an_ended_session_refuses_and_finds_no_reuse",
         "user_sessions_after_end",
     ),
     Mutant(
         "the end of a session writes no revocation",
-        "the_end_and_its_revocation_are_one",
         "PERFORM revoke('session', NEW.id::text, NEW.end_reason);",
         "",
+        "the_end_and_its_revocation_are_one",
         "user_sessions_after_end",
     ),
     Mutant(
         "disabling a person forgets the sessions",
-        "disabling_a_person_refuses_every_grant",
         "IF NEW.disabled_at IS NOT NULL AND OLD.disabled_at IS NULL THEN",
         "IF false THEN",
+        "disabling_a_person_refuses_every_grant",
         "users_disabled",
     ),
 ]
@@ -263,11 +250,6 @@ async def broken(bench: Bench) -> set[str]:
     return found
 
 
-def replaced(text: str, mutant: Mutant) -> str:
-    assert mutant.old in text, "the mutant no longer applies: write it anew"
-    return text.replace(mutant.old, mutant.new)
-
-
 def source_of(function: str) -> str:
     """The newest definition of a function in the migrations, to be run over an older one."""
     sql = "".join(migration.sql for migration in migrate.available())
@@ -284,14 +266,13 @@ async def read_then_write(
     if seen is None or seen.dpop_jkt not in ("", dpop_jkt):
         return None
     grant = seen.grant
-    verdict = judge_refresh(grant, presented, grace_seconds=grace_seconds, scope=scope, now=seen.now)
-    after = applied(grant, verdict, presented, seen.now)
+    verdict, after = judge_refresh(grant, presented, grace_seconds=grace_seconds, scope=scope, now=seen.now)
     await db.fetchrow(
         "UPDATE grants SET generation = $2, parent = $3, rotated_at = $4, repeats = $5 WHERE id = $1",
         grant_id, after.generation, after.parent, after.rotated_at, after.repeats,
     )  # fmt: skip
     return Refreshed(
-        word(verdict), after.generation, seen.session_id, seen.user_id, after.scope, (), after.expires_at,
+        verdict, after.generation, seen.session_id, seen.user_id, after.scope, (), after.expires_at,
         seen.now, seen.auth_time, (), (),
     )  # fmt: skip
 
@@ -303,14 +284,14 @@ async def test_the_real_statement_keeps_its_promise(bench: Bench, name: str) -> 
 
 @pytest.mark.parametrize("mutant", STATEMENT, ids=lambda mutant: mutant.name)
 async def test_a_broken_statement_is_caught(bench: Bench, mutant: Mutant) -> None:
-    grants.REFRESH = replaced(REAL, mutant)
+    grants.REFRESH = mutant.of(REAL)
     assert mutant.breaks in await broken(bench)
 
 
 @pytest.mark.parametrize("mutant", TRIGGERS, ids=lambda mutant: mutant.name)
 async def test_a_broken_trigger_is_caught(bench: Bench, mutant: Mutant) -> None:
     source = source_of(mutant.function)
-    await bench.sql.execute(replaced(source, mutant))
+    await bench.sql.execute(mutant.of(source))
     try:
         assert mutant.breaks in await broken(bench)
     finally:

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 
-import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from authsvc.rules.token.refresh import LATE_WINDOW, MAX_REPEATS, WITHOUT_A_ROW, RefreshVerdict
 from authsvc.rules.token.refresh_token import MAX_GENERATION
 from authsvc.store.postgres import Database
 from tests.flows.token.refresh.bench import SCOPE, Bench
 from tests.flows.token.refresh.twin import GRID, Case, agree
+from tests.support.twins import MICROSECOND, Judges, around, connected
 
 EXAMPLES = int(os.environ.get("REFRESH_TWIN_EXAMPLES", "1200"))
-LIVING = {"rotate", "recover", "repeat", "supersede", "late", "crowded", "reuse", "wider_scope", "ahead"}
-MICROSECOND = timedelta(microseconds=1)
+LIVING = set(RefreshVerdict) - WITHOUT_A_ROW - {RefreshVerdict.ENDED, RefreshVerdict.EXPIRED}
 
 
 @pytest.fixture
-def judges(module_database_url: str) -> Iterator[tuple[asyncio.Runner, Bench]]:
-    """A loop of their own: Hypothesis calls plain functions."""
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        sql = runner.run(asyncpg.connect(module_database_url))
+def judges(module_database_url: str) -> Iterator[Judges[Case]]:
+    with connected(module_database_url) as (runner, sql):
         bench = Bench(Database(module_database_url, size=1, statement_cache_size=100), sql)
         runner.run(bench.place())
-        yield runner, bench
-        runner.run(sql.close())
+        yield Judges(runner, partial(agree, bench))
 
 
 @st.composite
@@ -40,16 +35,14 @@ def cases(draw: st.DrawFn) -> Case:
     near = st.integers(-6, 4)
     generation = draw(st.one_of(st.integers(0, 12), st.integers(0, MAX_GENERATION - 2)))
     grace = draw(st.sampled_from((0, 1, 5, 30, 300)))
-    bounds = [timedelta(seconds=seconds) for seconds in (0, grace, 30)]
     ages = st.one_of(
-        st.builds(lambda bound, off: bound + off * MICROSECOND, st.sampled_from(bounds), st.integers(-2, 2)),
+        around(timedelta(0), timedelta(seconds=grace), LATE_WINDOW),
         st.timedeltas(timedelta(seconds=-40), timedelta(seconds=340)),
         st.timedeltas(timedelta(0), timedelta(days=400)),
     )
     lives = st.one_of(
-        st.just(timedelta(days=7)), st.builds(lambda off: off * MICROSECOND, st.integers(-2, 2)),
-        st.timedeltas(timedelta(days=-10), timedelta(days=40)),
-    )  # fmt: skip
+        st.just(timedelta(days=7)), around(timedelta(0)), st.timedeltas(timedelta(days=-10), timedelta(days=40))
+    )
     words = st.lists(st.sampled_from((*SCOPE, "admin")), max_size=4).map(tuple)
     parent = max(-1, draw(st.one_of(st.just(-1), near).map(lambda off: generation + off)))
     presented = st.one_of(
@@ -61,7 +54,7 @@ def cases(draw: st.DrawFn) -> Case:
         parent=parent,
         age=draw(ages),
         left=draw(lives),
-        repeats=draw(st.sampled_from((0, 1, 255, 256, 257))),
+        repeats=draw(st.sampled_from((0, 1, MAX_REPEATS - 1, MAX_REPEATS, MAX_REPEATS + 1))),
         ended=draw(st.sampled_from((False,) * 7 + (True,))),
         grace=grace,
         granted=draw(words),
@@ -69,42 +62,26 @@ def cases(draw: st.DrawFn) -> Case:
     )
 
 
-def test_the_statement_and_the_function_agree_on_any_state(judges: tuple[asyncio.Runner, Bench]) -> None:
-    runner, bench = judges
-    seen: Counter[str] = Counter()
-
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
-    @given(cases())
-    def check(case: Case) -> None:
-        seen[runner.run(agree(bench, case))] += 1
-
-    check()
-    assert set(seen) == {*LIVING, "ended", "expired"}, seen  # every row of the table was met
+def test_the_statement_and_the_function_agree_on_any_state(judges: Judges[Case]) -> None:
+    seen = judges.any(cases(), examples=EXAMPLES)
+    assert set(seen) == set(RefreshVerdict) - WITHOUT_A_ROW, seen  # every row of the table was met
 
 
-def test_the_net_for_the_mutants_meets_every_verdict_of_a_living_grant(judges: tuple[asyncio.Runner, Bench]) -> None:
-    runner, bench = judges
-    seen = Counter(runner.run(agree(bench, case)) for case in GRID)
-    assert set(seen) == LIVING
+def test_the_net_for_the_mutants_meets_every_verdict_of_a_living_grant(judges: Judges[Case]) -> None:
+    assert set(judges.each(GRID)) == LIVING
 
 
 @pytest.mark.parametrize("grace", [1, 30, 300])
 @pytest.mark.parametrize(("off", "verdict"), [(-1, "repeat"), (0, "repeat"), (1, "supersede")])
-def test_the_grace_ends_to_the_microsecond(
-    judges: tuple[asyncio.Runner, Bench], grace: int, off: int, verdict: str
-) -> None:
-    runner, bench = judges
-    age = timedelta(seconds=grace) + off * MICROSECOND
-    assert runner.run(agree(bench, Case(6, age=age, grace=grace))) == verdict
+def test_the_grace_ends_to_the_microsecond(judges: Judges[Case], grace: int, off: int, verdict: str) -> None:
+    assert judges.one(Case(6, age=timedelta(seconds=grace) + off * MICROSECOND, grace=grace)) == verdict
 
 
 @pytest.mark.parametrize(("off", "verdict"), [(-1, "late"), (0, "late"), (1, "reuse")])
-def test_the_late_window_ends_to_the_microsecond(judges: tuple[asyncio.Runner, Bench], off: int, verdict: str) -> None:
-    runner, bench = judges
-    assert runner.run(agree(bench, Case(5, age=timedelta(seconds=30) + off * MICROSECOND))) == verdict
+def test_the_late_window_ends_to_the_microsecond(judges: Judges[Case], off: int, verdict: str) -> None:
+    assert judges.one(Case(5, age=timedelta(seconds=30) + off * MICROSECOND)) == verdict
 
 
 @pytest.mark.parametrize(("off", "verdict"), [(-1, "expired"), (0, "expired"), (1, "rotate")])
-def test_a_session_expires_to_the_microsecond(judges: tuple[asyncio.Runner, Bench], off: int, verdict: str) -> None:
-    runner, bench = judges
-    assert runner.run(agree(bench, Case(7, left=off * MICROSECOND))) == verdict
+def test_a_session_expires_to_the_microsecond(judges: Judges[Case], off: int, verdict: str) -> None:
+    assert judges.one(Case(7, left=off * MICROSECOND)) == verdict

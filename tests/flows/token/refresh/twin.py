@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
 
-from authsvc.rules.records import Grant
-from authsvc.rules.token.refresh import (
-    Crowded,
-    Late,
-    Refused,
-    Repeat,
-    Reuse,
-    Rotate,
-    Supersede,
-    Verdict,
-    WiderScope,
-    judge_refresh,
-)
+from authsvc.rules.token.refresh import Grant, judge_refresh
 from authsvc.store.token import grants
 from tests.flows.token.refresh.bench import SCOPE, Bench
-
-_REFUSED = {"grant_ended": "ended", "session_expired": "expired", "generation_ahead": "ahead"}
+from tests.support.twins import undone
 
 
 @dataclass(frozen=True)
@@ -54,45 +41,15 @@ class Case:
 
 
 Outcome = tuple[str, Grant]
-"""The verdict's word, and the row afterwards."""
+"""The verdict, and the row afterwards."""
 
 
 def by_function(case: Case, now: datetime) -> Outcome:
-    before = case.grant(now)
-    verdict = judge_refresh(before, case.presented, grace_seconds=case.grace, scope=case.asked, now=now)
-    return word(verdict), applied(before, verdict, case.presented, now)
-
-
-def word(verdict: Verdict) -> str:
-    match verdict:
-        case Rotate(recovered=recovered):
-            return "recover" if recovered else "rotate"
-        case Refused(reason=reason):
-            return _REFUSED[reason]
-        case WiderScope():
-            return "wider_scope"
-        case Repeat() | Supersede() | Late() | Crowded() | Reuse():
-            return type(verdict).__name__.lower()
-    raise AssertionError(verdict)
-
-
-def applied(before: Grant, verdict: Verdict, presented: int, now: datetime) -> Grant:
-    moved = {"rotated_at": max(now, before.rotated_at), "repeats": 0}
-    match verdict:
-        case Rotate(generation=generation):
-            return replace(before, generation=generation, parent=presented, **moved)
-        case Supersede(generation=generation):
-            return replace(before, generation=generation, **moved)
-        case Repeat():
-            return replace(before, repeats=before.repeats + 1)
-    return before
+    return judge_refresh(case.grant(now), case.presented, grace_seconds=case.grace, scope=case.asked, now=now)
 
 
 async def by_statement(bench: Bench, case: Case) -> tuple[Outcome, datetime]:
-    """In one transaction, where now() stands still: a bound can be met to the microsecond. Rolled back."""
-    transaction = bench.sql.transaction()
-    await transaction.start()
-    try:
+    async with undone(bench.sql):
         await bench.sql.execute(
             """UPDATE grants SET generation = $2, parent = $3, rotated_at = now() - $4::interval, repeats = $5,
                    expires_at = now() + $6::interval, ended = $7, scope = $8 WHERE id = $1""",
@@ -110,8 +67,6 @@ async def by_statement(bench: Bench, case: Case) -> tuple[Outcome, datetime]:
         )
         assert done is not None
         row: dict[str, Any] = await bench.row()
-    finally:
-        await transaction.rollback()
     after = Grant(**{**row, "scope": tuple(row["scope"])})
     assert (done.generation, done.scope) == (after.generation, after.scope)
     return (done.verdict, after), done.now
