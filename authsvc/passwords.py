@@ -22,7 +22,6 @@ from authsvc.rules.errors import Unavailable
 
 Result = TypeVar("Result")
 
-MAX_PASSWORD_BYTES = 1024
 _BCRYPT_BYTES = 72
 """bcrypt reads no further; hashes of an existing system were made that way, bcrypt 5 raises instead."""
 

@@ -64,7 +64,7 @@ OUTSIDE: dict[str, set[str]] = {
     "authlib": {"rules"},
     "jwt": {"jose"},
     "cryptography": {"jose", "keys"},
-    "argon2": {"passwords", "cli"},
+    "argon2": {"passwords", "rules"},
     "bcrypt": {"passwords"},
     "structlog": {"logs"},
     "prometheus_client": {"metrics"},

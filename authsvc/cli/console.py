@@ -7,17 +7,30 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
+from authsvc.rules.refused import Refused as RefusedByRule
+
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+Verdict = TypeVar("Verdict")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
 
 class Refused(click.ClickException):
     """Exit 1. The message is one line and says what to do."""
+
+
+def granted(verdict: Verdict | RefusedByRule) -> Verdict:
+    """What a rule or a flow says, unless it refuses. Raises Refused (exit 1) where that depends on what is stored, and
+    UsageError (exit 2) where other words are needed."""
+    if not isinstance(verdict, RefusedByRule):
+        return verdict
+    text = inert(verdict.description)
+    raise Refused(text) if verdict.error in ("conflict", "not_found") else click.UsageError(text)
 
 
 def complain(*lines: str) -> None:

@@ -6,23 +6,17 @@ import sys
 
 import click
 
-LEAST_PASSWORD_BYTES = 8
+from authsvc.cli.console import granted
+
 LEAST_SECRET_CHARACTERS = 16
 
 
 def ask_password(*, from_stdin: bool) -> str:
-    """A new password of 8 to 1024 bytes. Raises UsageError."""
-    password = _line() if from_stdin else _prompt("New password", "--password-stdin")
-    try:
-        size = len(password.encode())
-    except UnicodeEncodeError:
-        raise click.UsageError("the password is not UTF-8 text") from None
-    from authsvc.passwords import MAX_PASSWORD_BYTES
+    """A new password. Raises UsageError."""
+    from authsvc.rules.people.new_password import judge_given_password
 
-    if not LEAST_PASSWORD_BYTES <= size <= MAX_PASSWORD_BYTES:
-        raise click.UsageError(
-            f"the password has {size} bytes; it must have {LEAST_PASSWORD_BYTES} to {MAX_PASSWORD_BYTES}"
-        )
+    password = _line() if from_stdin else _prompt("New password", "--password-stdin")
+    granted(judge_given_password(password))  # before anything is opened for it
     return password
 
 

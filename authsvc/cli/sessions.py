@@ -114,9 +114,10 @@ def end(session_id: UUID | None, email: str | None, as_json: bool) -> None:
 
 async def person(runtime: Runtime, email: str) -> User:
     """Raises Refused where nobody has this address."""
+    from authsvc.rules.people.person import normal_email
     from authsvc.store.account import users
 
-    user = await users.by_email(runtime.db, users.normal_email(email))
+    user = await users.by_email(runtime.db, normal_email(email))
     if user is None:
         raise Refused(f"nobody has the address {email}: `authsvc users list` shows who there is")
     return user

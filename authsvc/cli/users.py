@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from authsvc.cli.console import CONTEXT, Refused, complain, json_option, plural, show_json, show_table
+from authsvc.cli.console import CONTEXT, Refused, complain, granted, json_option, plural, show_json, show_table
 
 if TYPE_CHECKING:
-    from authsvc.flows.operator.manage_users import Imported, Person
+    from uuid import UUID
+
+    from authsvc.flows.operator.manage_users import Imported, NotImported
+    from authsvc.rules.people.person import Person
+    from authsvc.rules.refused import Refused as NotThis
     from authsvc.runtime import Runtime
 
 PROBLEMS_SHOWN = 50
@@ -51,30 +55,22 @@ def add(email: str, name: str, roles: tuple[str, ...], password_stdin: bool, no_
     """
     from authsvc.cli.command_runtime import actor, operate
     from authsvc.cli.secret_input import ask_password
-    from authsvc.cli.user_file import email_problem, role_problem
     from authsvc.flows.operator import manage_users
-    from authsvc.store.account.users import normal_email
+    from authsvc.rules.people.person import judge_person
 
     if no_password and password_stdin:
         raise click.UsageError("give --no-password or --password-stdin, not both")
-    address = normal_email(email)
-    for problem in (email_problem(address), *map(role_problem, roles)):
-        if problem:
-            raise click.UsageError(problem)
+    granted(judge_person(email, name, roles))  # before a password is typed twice for nothing
     password = None if no_password else ask_password(from_stdin=password_stdin)
 
-    async def work(runtime: Runtime) -> Any:
-        password_hash = None if password is None else await runtime.passwords.hash(password)
-        person = manage_users.Person(address, name.strip(), tuple(dict.fromkeys(roles)), password_hash)
-        return await manage_users.add(runtime, actor(), person)
+    async def work(runtime: Runtime) -> tuple[UUID, Person] | NotThis:
+        return await manage_users.add(runtime, actor(), email=email, name=name, roles=roles, password=password)
 
-    added = operate(work)
-    if added is None:
-        raise Refused(f"somebody has the address {address} already")
+    user_id, person = granted(operate(work))
     if as_json:
-        show_json({"id": added, "email": address, "roles": roles})
+        show_json({"id": user_id, "email": person.email, "roles": roles})
     else:
-        click.echo(f"Added {address}, id {added}.")
+        click.echo(f"Added {person.email}, id {user_id}.")
 
 
 @command.command("import")
@@ -95,30 +91,29 @@ def import_people(file: BinaryIO, dry_run: bool, skip_existing: bool, as_json: b
       {"email": "ann@example.com", "name": "Ann", "roles": ["customer"], "password_hash": "$2b$12$..."}
     """
     from authsvc.cli.command_runtime import actor, operate
-    from authsvc.cli.user_file import BadFile, read_people
+    from authsvc.cli.user_file import BadFile, read_rows
     from authsvc.flows.operator import manage_users
 
     try:
-        lines = read_people(file.read())
+        rows = read_rows(file.read())
     except BadFile as bad:
-        raise _refused(bad.problems) from None
-    people = [person for _, person in lines]
+        raise _refused([str(bad)]) from None
 
-    async def work(runtime: Runtime) -> Imported:
+    async def work(runtime: Runtime) -> Imported | NotImported:
         with click.progressbar(
-            length=len(people), label="Writing", file=sys.stderr, hidden=not sys.stderr.isatty()
+            length=len(rows), label="Writing", file=sys.stderr, hidden=not sys.stderr.isatty()
         ) as bar:
             return await manage_users.take_over(
-                runtime, actor(), people, skip_taken=skip_existing, rehearse=dry_run, progress=bar.update
+                runtime, actor(), rows, skip_taken=skip_existing, rehearse=dry_run, progress=bar.update
             )
 
     done = operate(work)
-    if done.taken and not skip_existing:
-        raise _refused(
-            [f"line {number}: {person.email} is here already" for number, person in lines if person.email in done.taken]
-            + ["--skip-existing leaves them as they are and adds the others"]
-        )
-    _tell_imported(done, people, dry_run, as_json)
+    if isinstance(done, manage_users.NotImported):
+        problems = [f"line {line}: {refused.description}" for line, refused in done.refused.items()]
+        if any(refused.error == "conflict" for refused in done.refused.values()):
+            problems.append("--skip-existing leaves them as they are and adds the others")
+        raise _refused(problems)
+    _tell_imported(done, dry_run, as_json)
 
 
 def _refused(problems: list[str]) -> Refused:
@@ -129,16 +124,22 @@ def _refused(problems: list[str]) -> Refused:
     return Refused(f"nothing was imported{more}")
 
 
-def _tell_imported(done: Imported, people: list[Person], dry_run: bool, as_json: bool) -> None:
-    without = sum(person.password_hash is None for person in people if person.email not in done.taken)
+def _tell_imported(done: Imported, dry_run: bool, as_json: bool) -> None:
     if as_json:
-        show_json({"added": done.added, "skipped": len(done.taken), "without_password": without, "dry_run": dry_run})
+        show_json(
+            {
+                "added": done.added,
+                "skipped": done.skipped,
+                "without_password": done.without_password,
+                "dry_run": dry_run,
+            }
+        )
         return
     click.echo(
         ("Would add " if dry_run else "Added ")
         + f"{done.added:,} {'person' if done.added == 1 else 'people'}"
-        + (f", {without:,} of them without a password" if without else "")
-        + (f"; skipped {len(done.taken):,} that are here already" if done.taken else "")
+        + (f", {done.without_password:,} of them without a password" if done.without_password else "")
+        + (f"; skipped {done.skipped:,} that are here already" if done.skipped else "")
         + "."
     )
 
@@ -158,16 +159,14 @@ def set_password(email: str, password_stdin: bool, as_json: bool) -> None:
     from authsvc.cli.command_runtime import actor, operate, warm_redis
     from authsvc.cli.secret_input import ask_password
     from authsvc.flows.operator import manage_users
-    from authsvc.store.account.users import normal_email
 
     password = ask_password(from_stdin=password_stdin)
 
-    async def work(runtime: Runtime) -> int | None:
+    async def work(runtime: Runtime) -> int | NotThis:
         await warm_redis(runtime)
-        password_hash = await runtime.passwords.hash(password)
-        return await manage_users.set_password(runtime, actor(), normal_email(email), password_hash)
+        return await manage_users.set_password(runtime, actor(), email, password)
 
-    _tell_ended(operate(work), email, "has a new password", as_json)
+    _tell_ended(granted(operate(work)), email, "has a new password", as_json)
 
 
 @command.command()
@@ -182,26 +181,19 @@ def disable(email: str, as_json: bool) -> None:
     """
     from authsvc.cli.command_runtime import actor, operate, warm_redis
     from authsvc.flows.operator import manage_users
-    from authsvc.store.account.users import normal_email
 
-    async def work(runtime: Runtime) -> int | None:
+    async def work(runtime: Runtime) -> int | NotThis:
         await warm_redis(runtime)
-        return await manage_users.disable(runtime, actor(), normal_email(email))
+        return await manage_users.disable(runtime, actor(), email)
 
-    _tell_ended(operate(work), email, "is disabled", as_json)
+    _tell_ended(granted(operate(work)), email, "is disabled", as_json)
 
 
-def _tell_ended(ended: int | None, email: str, what: str, as_json: bool) -> None:
-    if ended is None:
-        raise _nobody(email)
+def _tell_ended(ended: int, email: str, what: str, as_json: bool) -> None:
     if as_json:
         show_json({"email": email, "sessions_ended": ended})
     else:
         click.echo(f"{email} {what}; {plural(ended, 'session')} ended.")
-
-
-def _nobody(email: str) -> Refused:
-    return Refused(f"nobody has the address {email}: `authsvc users list` shows who there is")
 
 
 @command.command()
@@ -216,10 +208,8 @@ def enable(email: str, as_json: bool) -> None:
     """
     from authsvc.cli.command_runtime import actor, operate
     from authsvc.flows.operator import manage_users
-    from authsvc.store.account.users import normal_email
 
-    if not operate(lambda runtime: manage_users.enable(runtime, actor(), normal_email(email))):
-        raise _nobody(email)
+    granted(operate(lambda runtime: manage_users.enable(runtime, actor(), email)))
     if as_json:
         show_json({"email": email, "enabled": True})
     else:

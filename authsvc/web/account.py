@@ -12,9 +12,8 @@ from authsvc.flows.account.sessions_and_apps import LoginNeeded, Overview, Owner
 from authsvc.flows.authorize.pending_request import Destination, seal_destination
 from authsvc.flows.ending.browser_logout import SignedOut
 from authsvc.flows.login.authenticate_person import Attempt
-from authsvc.passwords import MAX_PASSWORD_BYTES
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
-from authsvc.rules.people.new_password import LEAST, judge_new_password
+from authsvc.rules.people.new_password import LEAST, MOST_BYTES, judge_new_password
 from authsvc.web.http.request import Handler, Headers, Reply, Request, malformed
 from authsvc.web.login import printable
 from authsvc.web.logout import signed_out
@@ -110,7 +109,7 @@ async def change_password(request: Request, form: Form) -> Reply:
     if fault:
         request.reason = fault
         return await _again(request, Problem(fault, count=LEAST))
-    if len(current.encode("utf-8", "surrogatepass")) > MAX_PASSWORD_BYTES:
+    if len(current.encode("utf-8", "surrogatepass")) > MOST_BYTES:
         return await _again(request, Problem("current_password"))
     try:
         changed = await password.change_password(request.runtime, secret, _attempt(request, session, current), new)

@@ -17,7 +17,7 @@ from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.flows.login.json_login import login
 from authsvc.flows.token.refresh_token import GRANT_TYPE, refresh
 from authsvc.jose.verify import VerifiedClaims
-from authsvc.passwords import MAX_PASSWORD_BYTES
+from authsvc.rules.people.new_password import MOST_BYTES
 from authsvc.rules.records import Client, Session, User
 from authsvc.web.http.cors import any_registered_origin, origin_of_client
 from authsvc.web.http.dpop_header import proved_key, shown_proof
@@ -32,8 +32,8 @@ MAX_EMAIL = 320
 async def api_login(request: Request) -> Reply:
     members = await request.json()
     client = await _client(request, members)
-    password = text(members, "password", limit=MAX_PASSWORD_BYTES, required=True, nul=True) or ""
-    if len(password.encode()) > MAX_PASSWORD_BYTES:
+    password = text(members, "password", limit=MOST_BYTES, required=True, nul=True) or ""
+    if len(password.encode()) > MOST_BYTES:
         raise malformed("The password is longer than 1024 bytes.", "password_length")
     user_agent = request.header(b"user-agent")
     attempt = Attempt(

@@ -23,8 +23,8 @@ from authsvc.flows.authorize.pending_request import (
 from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.flows.login.browser_login import BrowserLogin, browser_login
 from authsvc.flows.session.browser import browser_session
-from authsvc.passwords import MAX_PASSWORD_BYTES
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
+from authsvc.rules.people.new_password import MOST_BYTES
 from authsvc.store.errors import StoreUnavailable
 from authsvc.web.http.errors import error_reply
 from authsvc.web.http.request import Headers, Reply, Request
@@ -109,7 +109,7 @@ async def _attempt(
     if not username or not password:
         request.reason = "login_fields_missing"
         return Problem("missing"), None
-    if len(username) > MAX_USERNAME or len(password.encode()) > MAX_PASSWORD_BYTES:
+    if len(username) > MAX_USERNAME or len(password.encode()) > MOST_BYTES:
         request.reason = "login_fields_too_long"
         return Problem("credentials"), None
     user_agent = request.header(b"user-agent")

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from authsvc.cli.clients.add_client import SHORT
 from authsvc.cli.console import inert
-from authsvc.cli.user_file import role_problem
 from authsvc.rules.clients.redirect_uri import registration_problem
+from authsvc.rules.people.person import role_problem
 from authsvc.rules.records import Client
 from authsvc.rules.scope import parse_scope
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from authsvc import metrics
 from authsvc.rules.errors import AccessDeniedError, InvalidCredentialsError, Rejected, TooMany, plain
 from authsvc.rules.login import device_cookie
+from authsvc.rules.people.person import normal_email
 from authsvc.rules.records import User
 from authsvc.runtime import Runtime
 from authsvc.store.account import users
@@ -44,7 +45,7 @@ class Authenticated:
 
 async def authenticate_person(runtime: Runtime, attempt: Attempt, *, required_role: str | None) -> Authenticated:
     """Raises Rejected (invalid_credentials, access_denied), TooMany, Unavailable, StoreUnavailable."""
-    email = users.normal_email(attempt.email)
+    email = normal_email(attempt.email)
     account = _account(runtime, email)
     device = _device(runtime, email, attempt.device) if attempt.device else None
     buckets = _buckets(runtime, account, device, attempt.network)

@@ -1,15 +1,20 @@
 """The operator's part in the life of people: add, import, change a password, disable, enable.
 
-A new password and a disabling end every session of the person in the same transaction; only then is Redis told.
+Whatever comes is judged by `rules/people`, whoever brings it. A new password and a disabling end every session of the
+person in the same transaction; only then is Redis told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.rules.people.import_rows import ImportRow, Unreadable, judge_rows
+from authsvc.rules.people.new_password import judge_given_password
+from authsvc.rules.people.person import Person, judge_person, normal_email
+from authsvc.rules.refused import Refused
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
@@ -20,75 +25,97 @@ IMPORT_SECONDS = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody to be added. `email` in its normal form; `password_hash` is argon2id or bcrypt, None: no password."""
+class Imported:
+    """How many were `added`, how many of them `without_password`, how many were left out as `skipped`."""
 
-    email: str
-    name: str
-    roles: tuple[str, ...]
-    password_hash: str | None
+    added: int
+    skipped: int
+    without_password: int
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """`taken`: addresses of the file that somebody has already. With any, or in a rehearsal, nothing was added."""
+class NotImported:
+    """Nobody was added: what is wrong, by line."""
 
-    added: int
-    taken: frozenset[str]
+    refused: dict[int, Refused] = field(default_factory=dict)
 
 
 class _Undo(Exception):
     """Leaves the transaction without a trace."""
 
 
-async def add(runtime: Runtime, actor: str, person: Person) -> UUID | None:
-    """A new person's id; None where the address is taken."""
+async def add(
+    runtime: Runtime, actor: str, *, email: str, name: str = "", roles: Sequence[str] = (), password: str | None
+) -> tuple[UUID, Person] | Refused:
+    """A new person and their id. `password` None: nobody logs in until there is one. Raises Unavailable where the
+    queue for hashing is full, StoreUnavailable."""
+    person = judge_person(email, name, roles)
+    if isinstance(person, Refused):
+        return person
+    if password is not None and (refused := judge_given_password(password)):
+        return refused
+    password_hash = None if password is None else await runtime.passwords.hash(password)
     async with runtime.db.transaction(seconds=10) as connection:
-        added = await users.add(connection, person.email, person.name, list(person.roles), person.password_hash)
-        if added:
-            await audit.record(connection, "user_added", actor, user_id=added, roles=list(person.roles))
-        return added
+        added = await users.add(connection, person.email, person.name, list(person.roles), password_hash)
+        if added is None:
+            return Refused("conflict", f"somebody has the address {person.email} already", "email_taken")
+        await audit.record(connection, "user_added", actor, user_id=added, roles=list(person.roles))
+    return added, person
 
 
 async def take_over(
     runtime: Runtime,
     actor: str,
-    people: Sequence[Person],
+    rows: Sequence[ImportRow | Unreadable],
     *,
     skip_taken: bool,
     rehearse: bool,
     progress: Callable[[int], None] = lambda done: None,
-) -> Imported:
-    """Add many people in one transaction: all, or none. `skip_taken`: all but those whose address is taken.
-
-    `progress` is told how many more were written.
-    """
+) -> Imported | NotImported:
+    """Add many people in one transaction: all, or none. `skip_taken`: all but those whose address is taken;
+    `rehearse`: judge and count only. `progress` is told how many more were written. Raises StoreUnavailable."""
+    judged = judge_rows(rows)
+    if judged.refused:
+        return NotImported(judged.refused)
     taken: set[str] = set()
     added = 0
     try:
         async with runtime.db.transaction(seconds=IMPORT_SECONDS) as connection:
-            for batch in _batches(people):
+            for batch in _batches(list(judged.people.values())):
                 taken |= await users.taken(connection, [person.email for person in batch])
             if taken and not skip_taken:
                 raise _Undo
-            for batch in _batches([person for person in people if person.email not in taken]):
-                rows = [(person.email, person.name, list(person.roles), person.password_hash) for person in batch]
-                added += await users.add_many(connection, rows)
+            fresh = [person for person in judged.people.values() if person.email not in taken]
+            for batch in _batches(fresh):
+                added += await users.add_many(
+                    connection, [(one.email, one.name, list(one.roles), one.password_hash) for one in batch]
+                )
                 progress(len(batch))
             if rehearse:
                 raise _Undo
             await audit.record(connection, "users_imported", actor, count=added)
     except _Undo:
         pass
-    return Imported(added, frozenset(taken))
+    if taken and not skip_taken:
+        return NotImported(
+            {
+                line: Refused("conflict", f"{person.email} is here already", "email_taken")
+                for line, person in judged.people.items()
+                if person.email in taken
+            }
+        )
+    return Imported(added, len(taken), sum(person.password_hash is None for person in fresh))
 
 
-async def set_password(runtime: Runtime, actor: str, email: str, password_hash: str) -> int | None:
-    """A new password, and the end of every session; how many were ended. None: no such person."""
+async def set_password(runtime: Runtime, actor: str, email: str, password: str) -> int | Refused:
+    """A new password, and the end of every session; how many were ended. Raises Unavailable, StoreUnavailable."""
+    if refused := judge_given_password(password):
+        return refused
+    password_hash = await runtime.passwords.hash(password)
     async with runtime.db.transaction(seconds=10) as connection:
-        user = await users.lock(connection, email)
+        user = await users.lock(connection, normal_email(email))
         if user is None:
-            return None
+            return _nobody(email)
         await users.set_password(connection, user.id, password_hash)
         ended = await sessions.end_all(connection, user.id, "password_changed")
         await audit.record(connection, "password_set", actor, user_id=user.id, sessions=len(ended.sessions))
@@ -96,12 +123,12 @@ async def set_password(runtime: Runtime, actor: str, email: str, password_hash: 
     return len(ended.sessions)
 
 
-async def disable(runtime: Runtime, actor: str, email: str) -> int | None:
-    """No login from now on, and the end of every session; how many were ended. None: no such person."""
+async def disable(runtime: Runtime, actor: str, email: str) -> int | Refused:
+    """No login from now on, and the end of every session; how many were ended."""
     async with runtime.db.transaction(seconds=10) as connection:
-        user = await users.lock(connection, email)
+        user = await users.lock(connection, normal_email(email))
         if user is None:
-            return None
+            return _nobody(email)
         ended = await sessions.end_all(connection, user.id, "user_disabled")
         await users.set_disabled(connection, user.id, True)
         if user.disabled_at is None:
@@ -110,16 +137,22 @@ async def disable(runtime: Runtime, actor: str, email: str) -> int | None:
     return len(ended.sessions)
 
 
-async def enable(runtime: Runtime, actor: str, email: str) -> bool:
-    """Logins are possible again; sessions that were ended stay ended. False: no such person."""
+async def enable(runtime: Runtime, actor: str, email: str) -> Refused | None:
+    """Logins are possible again; sessions that were ended stay ended."""
     async with runtime.db.transaction(seconds=10) as connection:
-        user = await users.lock(connection, email)
+        user = await users.lock(connection, normal_email(email))
         if user is None:
-            return False
+            return _nobody(email)
         if user.disabled_at is not None:
             await users.set_disabled(connection, user.id, False)
             await audit.record(connection, "user_enabled", actor, user_id=user.id)
-        return True
+    return None
+
+
+def _nobody(email: str) -> Refused:
+    return Refused(
+        "not_found", f"nobody has the address {email}: `authsvc users list` shows who there is", "user_unknown"
+    )
 
 
 def _batches(people: Sequence[Person]) -> list[Sequence[Person]]:

@@ -1,10 +1,13 @@
-"""Which new password a person may choose. The operator's `users set-password` holds to the same bounds."""
+"""Which new password a person may choose, and which an operator may give."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+from authsvc.rules.refused import Refused
+
 LEAST = 8
+"""Characters, where a person chooses; bytes, where an operator does."""
 MOST_BYTES = 1024
 
 # What everybody tries first, of eight characters and more; with digits and signs behind it, it is no better.
@@ -38,6 +41,19 @@ def judge_new_password(current: str, new: str, repeated: str, account: str) -> F
     if new == current:
         return "password_same"
     return "password_common" if _is_guessed(new.casefold(), account) else None
+
+
+def judge_given_password(password: str) -> Refused | None:
+    """What is wrong with a password that an operator gives: its size alone, for whoever gets it may change it."""
+    try:
+        size = len(password.encode())
+    except UnicodeEncodeError:
+        return Refused("invalid_password", "the password is not UTF-8 text", "password_not_text")
+    if LEAST <= size <= MOST_BYTES:
+        return None
+    return Refused(
+        "invalid_password", f"the password has {size} bytes; it must have {LEAST} to {MOST_BYTES}", "password_size"
+    )
 
 
 def _is_guessed(folded: str, account: str) -> bool:

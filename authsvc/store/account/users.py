@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -21,11 +20,6 @@ UNION ALL
 SELECT '00000000-0000-0000-0000-000000000000', $1, false, 'Nobody', '{{customer}}', repeat('x', 97), NULL, false
 LIMIT 1
 """  # noqa: S608
-
-
-def normal_email(text: str) -> str:
-    """The form in which an address is stored, compared and counted: one form for all its spellings."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).strip().casefold())
 
 
 def _user(row: Any) -> User:

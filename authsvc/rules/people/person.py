@@ -1,0 +1,64 @@
+"""What a person may be, whoever adds them: address, name and roles."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from authsvc.rules.refused import Refused
+
+MAX_EMAIL = 320
+MAX_NAME = 256
+MAX_ROLES = 50
+_ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who may be added. `email` in its normal form; `password_hash`: argon2id or bcrypt, None: no password."""
+
+    email: str
+    name: str
+    roles: tuple[str, ...]
+    password_hash: str | None = field(repr=False, default=None)
+
+
+def normal_email(text: str) -> str:
+    """The form in which an address is stored, compared and counted: one form for all its spellings."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).strip().casefold())
+
+
+def judge_person(email: str, name: str, roles: Sequence[str]) -> Person | Refused:
+    """The person as they are stored: a normal address, a name without outer spaces, each role once."""
+    person = Person(normal_email(email), name.strip(), tuple(dict.fromkeys(roles)))
+    for reason, problem in (
+        ("email", _email_problem(person.email)),
+        ("role", next(filter(None, map(role_problem, person.roles)), None)),
+        ("name", _name_problem(person.name)),
+        ("roles_too_many", f"more than {MAX_ROLES} roles" if len(person.roles) > MAX_ROLES else None),
+    ):
+        if problem:
+            return Refused("invalid_person", problem, reason)
+    return person
+
+
+def role_problem(role: str) -> str | None:
+    """What is wrong with a role; None: it can be a person's, or be required by a client."""
+    return None if _ROLE(role) else f"{role[:80]!r} is not a role: letters, digits, and . _ : - (64 at most)"
+
+
+def _email_problem(email: str) -> str | None:
+    local, at, domain = email.rpartition("@")
+    if not (local and at and domain) or "@" in local or len(email) > MAX_EMAIL:
+        return f"{email[:80]!r} is not an e-mail address"
+    if not email.isprintable() or any(char.isspace() for char in email):
+        return f"{email[:80]!r} holds spaces or control characters"
+    return None
+
+
+def _name_problem(name: str) -> str | None:
+    if len(name) <= MAX_NAME and name.isprintable():
+        return None
+    return f"the name is longer than {MAX_NAME} characters or holds control characters"
