@@ -16,8 +16,10 @@ from authsvc.store.token import grants
 
 
 async def logout_by_refresh_token(runtime: Runtime, client: Client, refresh_token: str, *, dpop_jkt: str = "") -> str:
-    """End the session that a refresh token belongs to, or what a client that is not of the house has from it (see
-    CONTRIBUTING). Unknown tokens are no error; a key that is not the token's is. Raises Rejected, StoreUnavailable."""
+    """End the session that a refresh token belongs to, or what a client that is not first-party has from it
+    (docs/decisions/revocation.md). Unknown tokens are no error; a key that is not the token's is.
+
+    Raises Rejected, StoreUnavailable."""
     if not client.first_party:
         return await revoke(runtime, client, token=refresh_token, dpop_jkt=dpop_jkt)
     presented = decode(refresh_token, runtime.refresh_mac_key, client.id)
