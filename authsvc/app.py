@@ -11,7 +11,7 @@ from starlette.routing import Match, Route
 
 from authsvc.device_name import warm
 from authsvc.flows.ending import deliver_logouts
-from authsvc.flows.keys import keep_keys
+from authsvc.flows.keys import keep_keys, served_settings
 from authsvc.flows.keys.jwks_snapshot import load_snapshot
 from authsvc.flows.revocation import status_indices
 from authsvc.flows.upkeep import follow_changes, sweep
@@ -234,6 +234,7 @@ async def start(runtime: Runtime) -> None:
         if trouble := await follow_changes.redis_trouble(runtime):
             raise CannotStart(trouble)
         await follow_changes.follow_once(runtime)
+        await served_settings.record_at_start(runtime)
     except StoreUnavailable:
         load_snapshot(runtime)
     except (MigrationError, SealError) as error:

@@ -4,12 +4,13 @@ Imports only `jose`, the standard library and cryptography. No I/O, no clock, no
 come in as arguments (only the making of a new key draws on OpenSSL's own generator). It owns no table and no route:
 `store` keeps the rows, flows apply the plans, `web` serves the bytes.
 
-    records       one signing key as the store knows it
+    records       a signing key, and what a replica serves by, as the store knows them
     master        the master key file, and keys derived from it
     seal          a private key at rest
     sealed_value  a small value that a browser carries for us (AES-GCM)
     phases        what a key may do at an instant: announced -> signing -> retired -> dropped, or withdrawn
     policy        keys/policy.toml: how long each step takes, and the least that is needed
+    recorded      what replicas serve by, and the strictest of it and of our own
     plans         verdicts that change those instants: generate, rotate, withdraw
     steps         what is due by itself: the next key in time
     forecast      what will happen when: steps by a virtual clock

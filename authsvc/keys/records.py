@@ -1,9 +1,12 @@
-"""One signing key as the store knows it. Data only: `phases` reads its times, `seal` opens its private part."""
+"""Rows as the store knows them. Data only: `phases` reads the times of a signing key, `seal` opens its private part,
+`recorded` judges what replicas serve by."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +33,12 @@ class SigningKey:
     signs_until: datetime | None = None
     drop_after: datetime | None = None
     withdrawn_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServedSettings:
+    """A row of `served_settings`: `replica` served by `settings` (as `recorded.document` writes them) at `heard_at`."""
+
+    replica: str
+    settings: Mapping[str, Any]
+    heard_at: datetime

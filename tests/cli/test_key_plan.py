@@ -121,12 +121,13 @@ def test_every_line_fits_100_columns(cli: Cli) -> None:
 async def test_it_is_what_a_replica_then_does(cli: Cli, settings_env: dict[str, str], sql: asyncpg.Connection) -> None:
     """The first thing that is foretold, done by the same step that a worker takes."""
     from authsvc.flows.keys import manage_keys
+    from authsvc.flows.keys.served_settings import in_force
     from authsvc.runtime import open_runtime
     from authsvc.settings import load
 
     foretold = answer(await asyncio.to_thread(cli, "keys", "plan", "--json"))
     runtime = open_runtime(load(settings_env))
-    made = await manage_keys.step(runtime, await manage_keys.policy_in_force(runtime), "tests")
+    made = await manage_keys.step(runtime, (await in_force(runtime)).policy, "tests")
     await runtime.close()
     assert isinstance(made, manage_keys.Generated)
     signs = next(

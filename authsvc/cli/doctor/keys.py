@@ -7,11 +7,12 @@ from datetime import datetime
 
 from authsvc.cli.console import duration, plural, relative
 from authsvc.cli.doctor import Finding
-from authsvc.flows.keys.manage_keys import policy_in_force
+from authsvc.flows.keys.served_settings import in_force
 from authsvc.flows.operator.manage_clients import algorithms_of
 from authsvc.jose.names import DEFAULT_ALG
 from authsvc.keys.phases import Phase, phases_at, signer
 from authsvc.keys.policy import MOST_PUBLISHED, KeyPolicy
+from authsvc.keys.recorded import InForce
 from authsvc.keys.records import SigningKey
 from authsvc.keys.reseal import kids_under
 from authsvc.keys.seal import SealError
@@ -31,12 +32,14 @@ async def examine_keys(runtime: Runtime, now: datetime) -> list[Finding]:
             Finding("signing keys", "FAIL", str(error), "restore the master key file that belongs to this database")
         ]
     known = await clients.everyone(runtime.db)
+    by = await in_force(runtime)
     return [
         _opened(runtime, rows),
         *_sealed(runtime, rows, now),
-        *(finding for alg in runtime.key_life.algorithms for finding in _line(runtime, rows, now, alg)),
-        *_wishes(runtime, known, rows, now),
-        *_room(runtime, await policy_in_force(runtime)),
+        *(finding for alg in by.lines for finding in _line(runtime, rows, now, alg)),
+        *_wishes(by, known, rows, now),
+        *_room(by.policy, len(by.lines)),
+        *_settings(by),
     ]
 
 
@@ -83,7 +86,7 @@ def _line(runtime: Runtime, rows: Sequence[SigningKey], now: datetime, alg: str)
         yield Finding(f"successor{name}", "ok", f"{first.kid} signs {relative(first.signs_from, now)}")
 
 
-def _wishes(runtime: Runtime, known: Sequence[Client], rows: Sequence[SigningKey], now: datetime) -> Iterator[Finding]:
+def _wishes(by: InForce, known: Sequence[Client], rows: Sequence[SigningKey], now: datetime) -> Iterator[Finding]:
     """Clients whose tokens cannot be signed, or soon cannot."""
     wanted: dict[str, list[str]] = {}
     for client in known:
@@ -91,19 +94,19 @@ def _wishes(runtime: Runtime, known: Sequence[Client], rows: Sequence[SigningKey
             wanted.setdefault(alg, []).append(client.id)
     for alg, ids in sorted(wanted.items()):
         unsigned = signer(rows, now, alg) is None
-        if alg == DEFAULT_ALG or not (unsigned or alg not in runtime.key_life.algorithms):
+        if alg == DEFAULT_ALG or not (unsigned or alg not in by.life.algorithms):
             continue
         names = " ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
         state = "no key signs with it: 503" if unsigned else "the key policy has it no more, so its keys run out"
         do = f"add {alg} to the key policy's algorithms, or `authsvc clients choose-alg`"
-        if alg in runtime.key_life.algorithms:
+        if alg in by.life.algorithms:
             do = "`authsvc keys plan` says when one will; else `authsvc clients choose-alg`"
         yield Finding(f"clients with {alg}", "warn", f"{names}: {state}", do)
 
 
-def _room(runtime: Runtime, policy: KeyPolicy) -> Iterator[Finding]:
+def _room(policy: KeyPolicy, lines: int) -> Iterator[Finding]:
     """A client was given tokens that live so long that the JWKS fills with the keys that stay for them."""
-    number = policy.published * len(runtime.key_life.algorithms)
+    number = policy.published * lines
     if number > MOST_PUBLISHED:
         yield Finding(
             "JWKS",
@@ -112,3 +115,13 @@ def _room(runtime: Runtime, policy: KeyPolicy) -> Iterator[Finding]:
             f"{MOST_PUBLISHED}, and verifiers refuse such a set",
             "let keys sign for longer (`sign` in the key policy), or the client's tokens live shorter",
         )
+
+
+def _settings(by: InForce) -> Iterator[Finding]:
+    """Whether this shell and the replicas, as far as they are known, have the same settings."""
+    for found in by.disagreements:
+        yield Finding(
+            "settings of replicas", "warn", str(found), "give every replica and this shell the same, then restart"
+        )
+    if by.replicas and not by.disagreements:
+        yield Finding("settings of replicas", "ok", f"as here: {plural(len(by.replicas), 'replica')}")

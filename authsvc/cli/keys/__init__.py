@@ -126,6 +126,7 @@ def generate(first: bool, alg: str | None, as_json: bool) -> None:
       authsvc migrate && authsvc keys generate --first     set up; safe to run again
     """
     from authsvc.cli.command_runtime import actor, operate
+    from authsvc.cli.keys.tell_settings import in_force_told
     from authsvc.flows.keys import manage_keys
     from authsvc.keys.plans import Refused as NotThis
 
@@ -133,6 +134,7 @@ def generate(first: bool, alg: str | None, as_json: bool) -> None:
         raise click.UsageError("the first key of all is for RS256: leave --alg away")
 
     async def work(runtime: Runtime) -> tuple[Generated | NotThis | None, datetime]:
+        await in_force_told(runtime)
         if first:
             return await manage_keys.generate_first(runtime, actor()), runtime.clock.now()
         return await manage_keys.generate(runtime, actor(), alg or DEFAULT_ALG), runtime.clock.now()
@@ -179,11 +181,13 @@ def rotate(at_once: bool, alg: str, as_json: bool) -> None:
       authsvc keys rotate --alg ES256
     """
     from authsvc.cli.command_runtime import actor, operate
+    from authsvc.cli.keys.tell_settings import in_force_told
     from authsvc.flows.keys import manage_keys
     from authsvc.keys.plans import AlreadyPlanned
     from authsvc.keys.plans import Refused as NotNow
 
     async def work(runtime: Runtime) -> tuple[Any, datetime]:
+        await in_force_told(runtime)
         return await manage_keys.rotate(runtime, actor(), at_once=at_once, alg=alg), runtime.clock.now()
 
     plan, now = operate(work)
@@ -217,11 +221,17 @@ def withdraw(kid: str, yes: bool, as_json: bool) -> None:
       authsvc keys withdraw 3q2-7w...
     """
     from authsvc.cli.command_runtime import actor, operate
+    from authsvc.cli.keys.tell_settings import in_force_told
     from authsvc.flows.keys import manage_keys
     from authsvc.keys.plans import Refused as NotThis
+    from authsvc.keys.plans import WithdrawPlan
+
+    async def work(runtime: Runtime) -> WithdrawPlan | NotThis:
+        await in_force_told(runtime)
+        return await manage_keys.withdraw(runtime, actor(), kid)
 
     confirm(f"Every access token that {inert(kid)} signed becomes invalid. Withdraw it?", yes=yes)
-    plan = operate(lambda runtime: manage_keys.withdraw(runtime, actor(), kid))
+    plan = operate(work)
     if isinstance(plan, NotThis):
         raise Refused(plan.reason)
     if as_json:
@@ -246,6 +256,7 @@ def import_key(file: BinaryIO, alg: str | None, as_json: bool) -> None:
       vault read -field=key secret/jwt | authsvc keys import -
     """
     from authsvc.cli.command_runtime import actor, operate
+    from authsvc.cli.keys.tell_settings import in_force_told
     from authsvc.flows.keys import manage_keys
     from authsvc.jose import jwk
     from authsvc.keys.plans import Refused as NotThis
@@ -253,6 +264,7 @@ def import_key(file: BinaryIO, alg: str | None, as_json: bool) -> None:
     private, alg = jwk.load_private_pem(file.read(1 << 16), alg)
 
     async def work(runtime: Runtime) -> tuple[Generated | NotThis, datetime]:
+        await in_force_told(runtime)
         return await manage_keys.take_over(runtime, actor(), private, alg), runtime.clock.now()
 
     made, now = operate(work)

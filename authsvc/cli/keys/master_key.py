@@ -114,10 +114,12 @@ def reseal(ctx: click.Context, check: bool, as_json: bool) -> None:
       authsvc keys reseal --check
     """
     from authsvc.cli.command_runtime import actor, operate
+    from authsvc.cli.keys.tell_settings import in_force_told
     from authsvc.flows.keys import reseal_keys
     from authsvc.keys.plans import Refused as NotNow
 
     async def work(runtime: Runtime) -> Resealed | NotThis:
+        await in_force_told(runtime)
         if check:
             return reseal_keys.Resealed((), (), await reseal_keys.look(runtime))
         return await reseal_keys.reseal(runtime, actor())

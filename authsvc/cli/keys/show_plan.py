@@ -38,16 +38,16 @@ def plan(span: str | None, as_json: bool) -> None:
       authsvc keys plan --json | jq -r '.events[] | select(.event == "signs") | .at'
     """
     from authsvc.cli.command_runtime import operate
-    from authsvc.flows.keys.manage_keys import policy_in_force
+    from authsvc.cli.keys.tell_settings import in_force_told
     from authsvc.keys.forecast import forecast, horizon
     from authsvc.store.keys import signing_keys
 
     ahead = None if span is None else _read(span)
 
     async def work(runtime: Runtime) -> Forecast:
-        policy, now = await policy_in_force(runtime), runtime.clock.now()
+        by, now = await in_force_told(runtime), runtime.clock.now()
         rows = await signing_keys.everything(runtime.db)
-        return forecast(rows, now, policy, runtime.key_life.algorithms, now + (ahead or horizon(policy)))
+        return forecast(rows, now, by.policy, by.lines, now + (ahead or horizon(by.policy)))
 
     found = operate(work)
     if as_json:

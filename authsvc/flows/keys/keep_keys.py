@@ -1,7 +1,8 @@
 """The life of signing keys goes on by itself: each worker looks whether something is due, and does it under the lock.
 
-Looking costs no round trip: phases and steps are functions of the rows that the worker holds. A verdict on rows that
-are out of date does no harm, for `manage_keys.step` judges again on those that it locked.
+Looking costs no round trip: phases and steps are functions of the rows that the worker holds. Every 20 s a worker says
+what it serves by, and hears what others do. A verdict on rows that are out of date does no harm, for `manage_keys.step`
+judges again on those that it locked.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass
+from time import monotonic
 
 from authsvc import metrics
-from authsvc.flows.keys.manage_keys import Generated, policy_in_force, step
+from authsvc.flows.keys import served_settings
+from authsvc.flows.keys.manage_keys import Generated, step
 from authsvc.keys.policy import KeyPolicy
+from authsvc.keys.recorded import RECORD_SECONDS
 from authsvc.keys.steps import plan_step
 from authsvc.logs import get_logger
 from authsvc.runtime import Runtime
@@ -27,10 +31,17 @@ log = get_logger()
 
 @dataclass(slots=True)
 class Known:
-    """The policy as it was read for these clients: a client with longer tokens makes keys stay longer."""
+    """The policy as it was read: of this database, for these clients (one with longer tokens makes keys stay longer),
+    and when (by `monotonic`): other replicas may serve by stricter settings."""
 
-    clients_version: int = -1
     policy: KeyPolicy | None = None
+    epoch: str = ""
+    clients_version: int = -1
+    read_at: float = float("-inf")
+
+    def is_current(self, runtime: Runtime) -> bool:
+        fresh = monotonic() - self.read_at < RECORD_SECONDS
+        return fresh and (self.epoch, self.clients_version) == (runtime.following.keys_epoch, runtime.clients.version)
 
 
 async def keep_for_ever(runtime: Runtime) -> None:
@@ -53,9 +64,10 @@ async def keep_once(runtime: Runtime, known: Known) -> Generated | None:
     following = runtime.following
     if following.keys_version < 0 or following.age() > PAUSE_SECONDS:
         return None  # nothing was read yet, or PostgreSQL is away: what is due will be due then
-    if known.policy is None or known.clients_version != runtime.clients.version:
-        known.clients_version = runtime.clients.version
-        known.policy = await policy_in_force(runtime)
+    if known.policy is None or not known.is_current(runtime):
+        known.epoch, known.clients_version = following.keys_epoch, runtime.clients.version
+        known.policy = (await served_settings.record(runtime)).policy
+        known.read_at = monotonic()
     if plan_step(following.keys, runtime.clock.now(), known.policy, runtime.key_life.algorithms) is None:
         return None
     done = await step(runtime, known.policy, ACTOR)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+from authsvc.flows.keys.served_settings import in_force
 from authsvc.jose import jwk
 from authsvc.jose.algorithms import PrivateKey
 from authsvc.jose.names import DEFAULT_ALG
@@ -28,13 +29,12 @@ from authsvc.keys.plans import (
     plan_rotate,
     plan_withdraw,
 )
-from authsvc.keys.policy import KeyPolicy, policy_of
+from authsvc.keys.policy import KeyLife, KeyPolicy
 from authsvc.keys.records import SigningKey
 from authsvc.keys.seal import seal
 from authsvc.keys.steps import KeepLonger, plan_step
-from authsvc.runtime import Runtime, key_surroundings
+from authsvc.runtime import Runtime
 from authsvc.store import audit
-from authsvc.store.caller.clients import longest_token
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.keys import signing_keys
 from authsvc.store.postgres import Connection
@@ -49,68 +49,63 @@ class Generated:
     replaces: str | None
 
 
-async def policy_in_force(runtime: Runtime) -> KeyPolicy:
-    """The waits that this installation's policy, settings and clients demand."""
-    return policy_of(runtime.key_life, key_surroundings(runtime.settings, await longest_token(runtime.db)))
-
-
-def new_key(runtime: Runtime, alg: str) -> PrivateKey:
+def new_key(life: KeyLife, alg: str) -> PrivateKey:
     """Takes tens of milliseconds for RSA. Raises KeyRefused."""
-    return jwk.generate(alg, runtime.key_life.bits)
+    return jwk.generate(alg, life.bits)
 
 
 async def generate(runtime: Runtime, actor: str, alg: str = DEFAULT_ALG) -> Generated | Refused:
     """Make a key and announce it. The first key of all signs at once."""
-    private = new_key(runtime, alg)
-    policy = await policy_in_force(runtime)
+    by = await in_force(runtime)
+    private = new_key(by.life, alg)
     async with runtime.db.transaction(seconds=10) as connection:
         now = await signing_keys.lock(connection)
         rows = await signing_keys.everything(connection)
-        if refused := _no_line(runtime, rows, now, alg) or crowded(rows, now, policy):
+        if refused := _no_line(by.life, rows, now, alg) or crowded(rows, now, by.policy):
             return refused
-        return await _announce(runtime, connection, rows, plan_generate(rows, now, policy, alg), actor, private)
+        return await _announce(runtime, connection, rows, plan_generate(rows, now, by.policy, alg), actor, private)
 
 
 async def generate_first(runtime: Runtime, actor: str) -> Generated | None:
     """Make the first key of an installation. None where there is one: set-ups may run again and again."""
     if await signing_keys.everything(runtime.db):
         return None
-    private = new_key(runtime, DEFAULT_ALG)
-    policy = await policy_in_force(runtime)
+    by = await in_force(runtime)
+    private = new_key(by.life, DEFAULT_ALG)
     async with runtime.db.transaction(seconds=10) as connection:
         now = await signing_keys.lock(connection)
         rows = await signing_keys.everything(connection)
         if rows:
             return None
-        return await _announce(runtime, connection, rows, plan_generate(rows, now, policy), actor, private)
+        return await _announce(runtime, connection, rows, plan_generate(rows, now, by.policy), actor, private)
 
 
 async def take_over(runtime: Runtime, actor: str, private: PrivateKey, alg: str = DEFAULT_ALG) -> Generated | Refused:
     """Announce a key that was made elsewhere. One that was here before, withdrawn perhaps, is not let in again."""
     kid = jwk.public_jwk(private.public_key(), alg)["kid"]
-    policy = await policy_in_force(runtime)
+    by = await in_force(runtime)
     async with runtime.db.transaction(seconds=10) as connection:
         now = await signing_keys.lock(connection)
         rows = await signing_keys.everything(connection)
         if any(row.kid == kid for row in rows):
             return Refused(f"key {kid} is here already: `authsvc keys list` shows it")
-        if refused := _no_line(runtime, rows, now, alg) or crowded(rows, now, policy):
+        if refused := _no_line(by.life, rows, now, alg) or crowded(rows, now, by.policy):
             return refused
-        return await _announce(runtime, connection, rows, plan_generate(rows, now, policy, alg), actor, private)
+        return await _announce(runtime, connection, rows, plan_generate(rows, now, by.policy, alg), actor, private)
 
 
 async def rotate(
     runtime: Runtime, actor: str, *, at_once: bool, alg: str = DEFAULT_ALG
 ) -> RotatePlan | Generated | AlreadyPlanned | Refused:
     """Let the next key sign: in its announced time, or now where every cache has seen it."""
-    private = new_key(runtime, alg)
-    policy = await policy_in_force(runtime)
+    by = await in_force(runtime)
+    private = new_key(by.life, alg)
     async with runtime.db.transaction(seconds=10) as connection:
         now = await signing_keys.lock(connection)
         rows = await signing_keys.everything(connection)
-        if refused := _no_line(runtime, rows, now, alg):
+        if refused := _no_line(by.life, rows, now, alg):
             return refused
-        plan = plan_rotate(rows, now, policy, at_once, alg)
+        plan = plan_rotate(rows, now, by.policy, at_once, alg)
         if isinstance(plan, GeneratePlan):
             return await _announce(runtime, connection, rows, plan, actor, private)
         if isinstance(plan, RotatePlan):
@@ -146,7 +141,7 @@ async def step(runtime: Runtime, policy: KeyPolicy, actor: str) -> Generated | K
         rows = await signing_keys.everything(connection)
         plan = plan_step(rows, now, policy, runtime.key_life.algorithms)
         if isinstance(plan, GeneratePlan):
-            private = await asyncio.to_thread(new_key, runtime, plan.alg)
+            private = await asyncio.to_thread(new_key, runtime.key_life, plan.alg)
             return await _announce(runtime, connection, rows, plan, actor, private)
         if plan is not None:
             await _apply(connection, rows, plan)
@@ -155,9 +150,9 @@ async def step(runtime: Runtime, policy: KeyPolicy, actor: str) -> Generated | K
         return plan
 
 
-def _no_line(runtime: Runtime, rows: Sequence[SigningKey], now: datetime, alg: str) -> Refused | None:
+def _no_line(life: KeyLife, rows: Sequence[SigningKey], now: datetime, alg: str) -> Refused | None:
     """A key whose successor no replica would make is none to count on. A line that there is may be rotated anyway."""
-    if alg in runtime.key_life.algorithms or any(row.alg == alg for row in published(rows, now)):
+    if alg in life.algorithms or any(row.alg == alg for row in published(rows, now)):
         return None
     return Refused(
         f"the key policy has no {alg}, so no replica would make the keys that follow: add it to `algorithms` "

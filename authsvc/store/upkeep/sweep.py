@@ -51,6 +51,10 @@ _STATEMENTS = {
           AND EXISTS (SELECT 1 FROM signing_keys later WHERE later.alg = gone.alg
                       AND (later.signs_from, later.kid) > (gone.signs_from, gone.kid))
         LIMIT $1 FOR UPDATE SKIP LOCKED)""",
+    # No cache holds a JWKS, and no token lives, for longer than a day.
+    "served_settings": """DELETE FROM served_settings WHERE (replica, settings) IN (
+        SELECT replica, settings FROM served_settings
+        WHERE heard_at < now() - interval '2 days' LIMIT $1 FOR UPDATE SKIP LOCKED)""",
     "audit_events": """DELETE FROM audit_events WHERE id IN (
         SELECT id FROM audit_events WHERE at < now() - interval '400 days' LIMIT $1 FOR UPDATE SKIP LOCKED)""",
 }

@@ -15,6 +15,7 @@ import pytest
 from authsvc.cli.command_runtime import open_from
 from authsvc.flows.keys import manage_keys
 from authsvc.flows.keys.keep_keys import Known, keep_once
+from authsvc.flows.keys.served_settings import in_force
 from authsvc.flows.upkeep.sweep import sweep_once
 from authsvc.keys.plans import WithdrawPlan, plan_generate
 from authsvc.runtime import Runtime
@@ -47,7 +48,7 @@ async def test_a_withdrawal_waits_for_whoever_makes_a_key_just_now(
 
 
 async def test_three_replicas_at_once_make_one_key(runtime: Runtime) -> None:
-    policy = await manage_keys.policy_in_force(runtime)
+    policy = (await in_force(runtime)).policy
     [first] = await signing_keys.everything(runtime.db)
     done = await asyncio.gather(*(manage_keys.step(runtime, policy, "tests") for _ in range(3)))
     assert sum(isinstance(made, manage_keys.Generated) for made in done) == 1
@@ -57,7 +58,7 @@ async def test_three_replicas_at_once_make_one_key(runtime: Runtime) -> None:
 
 
 async def test_who_holds_the_lock_is_not_waited_for(runtime: Runtime) -> None:
-    policy = await manage_keys.policy_in_force(runtime)
+    policy = (await in_force(runtime)).policy
     async with runtime.db.transaction() as connection:
         await signing_keys.lock(connection)
         assert await manage_keys.step(runtime, policy, "tests") is None
@@ -89,7 +90,7 @@ async def test_the_last_key_of_an_algorithm_stays_to_tell_that_it_was_used(
     rows = await signing_keys.everything(runtime.db)
     assert [row.kid for row in rows if row.alg == "ES256"] == ["ES2561"]
     assert not [row.kid for row in rows if row.kid.startswith("RS256")]
-    policy = await manage_keys.policy_in_force(runtime)
+    policy = (await in_force(runtime)).policy
     now = runtime.clock.now()
     assert plan_generate(rows, now, policy, "ES256").signs_from == now
     assert plan_generate(rows, now, policy, "PS256").signs_from == now + policy.wait

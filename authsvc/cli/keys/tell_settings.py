@@ -1,0 +1,16 @@
+"""What a command says where its settings are not those that the service serves by: one line a setting, on standard
+error."""
+
+from __future__ import annotations
+
+from authsvc.cli.console import complain
+from authsvc.flows.keys.served_settings import in_force
+from authsvc.keys.recorded import InForce
+from authsvc.runtime import Runtime
+
+
+async def in_force_told(runtime: Runtime) -> InForce:
+    """The strictest of both. Raises StoreUnavailable."""
+    found = await in_force(runtime)
+    complain(*map(str, found.disagreements))
+    return found

@@ -1,0 +1,47 @@
+"""What keys are judged by: replicas record what they serve by, and everybody takes the strictest (`keys/recorded`)."""
+
+from __future__ import annotations
+
+from socket import gethostname
+
+from authsvc.keys.recorded import InForce, combine, document, with_client_tokens
+from authsvc.keys.records import ServedSettings
+from authsvc.logs import get_logger
+from authsvc.runtime import Runtime, key_surroundings
+from authsvc.store.caller.clients import longest_token
+from authsvc.store.keys import served_settings
+
+log = get_logger()
+
+
+async def in_force(runtime: Runtime) -> InForce:
+    """Judge by this. Raises StoreUnavailable."""
+    return await _combined(runtime, await served_settings.everything(runtime.db))
+
+
+async def record(runtime: Runtime) -> InForce:
+    """As `in_force`, of a replica: it says first what it serves by. Raises StoreUnavailable."""
+    said = document(runtime.key_life, key_surroundings(runtime.settings))
+    return await _combined(runtime, await served_settings.record(runtime.db, _name(runtime), said))
+
+
+async def record_at_start(runtime: Runtime) -> None:
+    """Say what this replica serves by before it serves, and tell the operator of others that do not agree.
+
+    Raises StoreUnavailable.
+    """
+    said = document(runtime.key_life, key_surroundings(runtime.settings))
+    records = await served_settings.record(runtime.db, _name(runtime), said)
+    others = [record for record in records if record.replica != _name(runtime)]
+    for found in (await _combined(runtime, others)).disagreements:
+        log.warning("replicas_disagree", reason=str(found))
+
+
+async def _combined(runtime: Runtime, records: list[ServedSettings]) -> InForce:
+    found = combine(runtime.key_life, key_surroundings(runtime.settings), records, runtime.clock.now())
+    return with_client_tokens(found, await longest_token(runtime.db))
+
+
+def _name(runtime: Runtime) -> str:
+    """Of the replica; its workers share it."""
+    return f"{gethostname()}:{runtime.settings.port}"
