@@ -59,7 +59,7 @@ class Replica:
                 stderr=subprocess.STDOUT,
             )
 
-    def wait_ready(self, seconds: float = 15) -> None:
+    def wait_ready(self, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
