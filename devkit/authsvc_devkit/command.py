@@ -55,8 +55,8 @@ def command(host: str | None, port: int | None, data_dir: Path | None, tls: bool
     """Run authsvc with a private PostgreSQL and Redis, migrated, with keys and demo data.
 
     The data stay in .authsvc/ (for a root whose checkout others cannot reach: /var/lib/authsvc). Ctrl-C stops all of
-    it. `source DATA_DIR/env` gives psql, redis-cli and the other authsvc commands the same stores. AUTHSVC_* variables
-    apply, but for those that dev decides itself (issuer, stores, master key).
+    it. `source DATA_DIR/env` gives psql, redis-cli and the other authsvc commands the same stores and settings.
+    AUTHSVC_* variables apply, but for those that dev decides itself (issuer, stores, master key).
 
     \b
     Examples:
@@ -87,8 +87,9 @@ def _run(servers: Servers, directory: Path, host: str, sockets: list[socket.sock
     url = f"{'https' if tls else 'http'}://localhost:{port_of(sockets)}"
     house = House(url, directory, servers.database_url, servers.redis_url, ca_file)
     _ensure_master_key(house.master_key_file)
-    settings = load(environment(os.environ, house, host, port_of(sockets)))
-    _write_private(house.env_file, env_text(house))
+    given = environment(os.environ, house, host, port_of(sockets))
+    settings = load(given)
+    _write_private(house.env_file, env_text(house, given))
     logs.configure(settings.log_level, settings.log_format)  # type: ignore[arg-type]  # settings allow no others
     asyncio.run(_furnish(settings))
 
@@ -124,36 +125,34 @@ def _certificate(directory: Path, host: str) -> tuple[TlsPair, Path]:
 
 
 def environment(user: Mapping[str, str], house: House, host: str, port: int) -> dict[str, str]:
-    """AUTHSVC_* of this instance: what is dev's own, the user's for the rest, and dev's defaults below those."""
+    """AUTHSVC_* of this instance: what is dev's own, the user's for the rest, and dev's defaults below those. Names of
+    files are made absolute: commands find them from any directory."""
     own = {f"AUTHSVC_{name}" for name in OWN}
     own |= {"AUTHSVC_DATABASE_URL_FILE", "AUTHSVC_REDIS_URL_FILE"}
     given = {name: value for name, value in user.items() if name.startswith("AUTHSVC_") and name not in own}
+    given |= {name: str(Path(value).absolute()) for name, value in given.items() if name.endswith("_FILE") and value}
     return {
         "AUTHSVC_METRICS": "main",
         "AUTHSVC_LOG_FORMAT": "console",
         "AUTHSVC_CLIENT_REGISTRATION": "true",
         **given,
-        **_exports(house),
-        "AUTHSVC_HOST": host,
-        "AUTHSVC_PORT": str(port),
-    }
-
-
-def _exports(house: House) -> dict[str, str]:
-    return {
         "AUTHSVC_ISSUER": house.url,
         "AUTHSVC_DATABASE_URL": house.database_url,
         "AUTHSVC_REDIS_URL": house.redis_url,
         "AUTHSVC_MASTER_KEY_FILE": str(house.master_key_file),
         "AUTHSVC_DEV_MODE": "true",
+        "AUTHSVC_HOST": host,
+        "AUTHSVC_PORT": str(port),
     }
 
 
-def env_text(house: House) -> str:
-    """The shell file that gives other commands the same stores. What is not a setting has no AUTHSVC_ name."""
+def env_text(house: House, given: Mapping[str, str]) -> str:
+    """The shell file that gives other commands all that this instance was `given`, and no other setting of a former one
+    or of the shell. What is not a setting has no AUTHSVC_ name."""
     redis_password = unquote(urlsplit(house.redis_url).password or "")
-    exports = {**_exports(house), "REDISCLI_AUTH": redis_password}
-    lines = ["# Made by `authsvc dev`; source it. It holds the stores' passwords: mode 0600."]
+    exports = {**given, "REDISCLI_AUTH": redis_password}
+    lines = ["# Made by `authsvc dev`; source it. It holds its settings, with the stores' passwords: mode 0600."]
+    lines += ["unset $(env | sed -n 's/^\\(AUTHSVC_[A-Z0-9_]*\\)=.*/\\1/p') REDISCLI_AUTH"]
     lines += [f"export {name}={quote(value)}" for name, value in exports.items()]
     lines += ['# psql "$AUTHSVC_DATABASE_URL"', '# redis-cli -u "$AUTHSVC_REDIS_URL"']
     if house.ca_file:

@@ -101,6 +101,10 @@ def test_start_log_in_use_the_tools_ctrl_c_and_once_more(start: Start, data_dir:
     again = ready(start, data_dir, port, AUTHSVC_ACCESS_TOKEN_SECONDS="10")
     warm = time.monotonic() - started
     assert login(url)["expires_in"] == 10
+    settings = sourced(data_dir / "env", f"{authsvc} settings --json")
+    assert json.loads(settings.stdout)["AUTHSVC_ACCESS_TOKEN_SECONDS"] == "10"
+    doctor = json.loads(sourced(data_dir / "env", f"{authsvc} doctor --json").stdout)
+    assert [row["state"] for row in doctor if row["check"] == "settings of replicas"] == ["ok"]
     assert (data_dir / "master.key").read_text() == key
     assert again.end(signal.SIGTERM) == 0
     print(f"dev: first start {cold:.2f} s, later {warm:.2f} s")
@@ -177,6 +181,37 @@ def test_the_env_file_survives_any_directory_name() -> None:
     house = House(
         "http://localhost:8000", Path("/it's a $(dir)"), "postgresql://x", "unix://:pass@/tmp/x/redis.sock?db=0"
     )
-    script = env_text(house) + 'printf %s "$AUTHSVC_MASTER_KEY_FILE"; printf "|%s" "$REDISCLI_AUTH"'
+    script = (
+        env_text(house, environment({}, house, "127.0.0.1", 8000))
+        + 'printf %s "$AUTHSVC_MASTER_KEY_FILE"; printf "|%s" "$REDISCLI_AUTH"'
+    )
     done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "/it's a $(dir)/master.key|pass"
+
+
+@pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])
+def test_the_env_file_holds_all_that_dev_was_started_with_and_clears_what_the_shell_had(shell: str) -> None:
+    house = House("http://localhost:8000", Path("/data"), "postgresql://own", "redis://default:secret@127.0.0.1:1/0")
+    user = {
+        "AUTHSVC_ACCESS_TOKEN_SECONDS": "10",
+        "AUTHSVC_BRAND_NAME": "it's\n$(odd)",
+        "AUTHSVC_KEY_POLICY_FILE": "keys/policy.toml",
+    }
+    given = environment(user, house, "127.0.0.1", 8000)
+    assert given["AUTHSVC_KEY_POLICY_FILE"] == str(Path.cwd() / "keys/policy.toml")
+    dump = f"{shlex.quote(sys.executable)} -c 'import json, os; print(json.dumps(dict(os.environ)))'"
+    before = {
+        "AUTHSVC_JWKS_MAX_AGE": "1",
+        "AUTHSVC_DATABASE_URL_FILE": "/production",
+        "AUTHSVC_MASTER_KEY": "production",
+    }
+    done = subprocess.run(
+        [shell, "-euc", env_text(house, given) + dump],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=clean_environment(**before),
+    )
+    found = {name: value for name, value in json.loads(done.stdout).items() if name.startswith("AUTHSVC_")}
+    assert found == given
+    assert found["AUTHSVC_BRAND_NAME"] == user["AUTHSVC_BRAND_NAME"]
