@@ -40,8 +40,6 @@ from authsvc.web.http.errors import error_reply, method_not_allowed, not_found
 from authsvc.web.http.request import (
     Endpoint,
     Handler,
-    PromptEndpoint,
-    PromptHandler,
     Receive,
     Reply,
     Request,
@@ -102,16 +100,13 @@ def _for_programs(runtime: Runtime) -> list[Entry]:
     def route(method: str, path: str, handler: Handler) -> Entry:
         return _at(method, path, Endpoint(runtime, path, handler, error_reply))
 
-    def prompt(method: str, path: str, handler: Handler, now: PromptHandler) -> Entry:
-        return _at(method, path, PromptEndpoint(runtime, path, handler, error_reply, method=method, prompt=now))
-
     return [
         route("GET", "/static/{name}", wellknown.static),
         route("GET", "/userinfo", userinfo.userinfo_get),
         route("POST", "/userinfo", userinfo.userinfo_post),
         route("OPTIONS", "/token", cors.token_preflight),
         route("OPTIONS", "/revoke", cors.token_preflight),
-        prompt("POST", "/token", token.token, token.token_now),
+        route("POST", "/token", token.token),
         route("POST", "/par", par.push),
         route("POST", "/register", register.register),
         route("GET", "/register/{client_id}", register.read),
@@ -124,7 +119,7 @@ def _for_programs(runtime: Runtime) -> list[Entry]:
         _at("GET", feed.STREAM, feed.StreamEndpoint(runtime, feed.STREAM, feed.revocations_stream, error_reply)),
         route("POST", "/device_authorization", device.device_authorization),
         route("OPTIONS", "/device_authorization", cors.token_preflight),
-        prompt("GET", "/.well-known/jwks.json", wellknown.jwks, wellknown.jwks_now),
+        route("GET", "/.well-known/jwks.json", wellknown.jwks),
         route("GET", "/.well-known/openid-configuration", wellknown.openid_metadata),
         route("GET", "/.well-known/oauth-authorization-server", wellknown.oauth_metadata),
         route("POST", "/api/auth/login", api.api_login),
@@ -158,12 +153,6 @@ class App:
             for route, endpoint in self._table
             for method in route.methods or ()
             if "{" not in route.path
-        }
-        # What `serving/protocol` may ask for without a task.
-        self.prompt = {
-            (method.encode(), path.encode()): endpoint.at_once
-            for (method, path), endpoint in self._fixed.items()
-            if isinstance(endpoint, PromptEndpoint) and not runtime.settings.allowed_hosts
         }
         self._not_found = Endpoint(runtime, "none", not_found, error_reply)
         self._not_allowed = Endpoint(runtime, "none", method_not_allowed, error_reply)

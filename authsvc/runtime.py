@@ -86,7 +86,7 @@ class Runtime:
     unsure_codes: dict[UUID, tuple[float, bytes]] = field(default_factory=dict, repr=False)
     """Redemptions of which nobody knows whether they were committed (flows/token/authorization_code.py)."""
     proved: dict[bytes, Client] = field(default_factory=dict, repr=False)
-    """Digests of Authorization headers that were right, and for which record of which client."""
+    """Cache: SHA-256 of an Authorization header -> the client that it authenticated."""
     remote_keys: RemoteKeys = field(default_factory=RemoteKeys)
     key_fetches: dict[Place, asyncio.Task[None]] = field(default_factory=dict)
     """Requests for the keys of clients that are under way (flows/caller/client_keys.py)."""

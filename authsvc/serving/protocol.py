@@ -13,7 +13,7 @@ something unfinished gets a deadline, and at most one timer, which compares time
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import partial
 from math import inf
 from typing import Any, ClassVar
@@ -38,13 +38,9 @@ from authsvc.serving.head import (
     refusing,
     whole_answer,
 )
-from authsvc.web.http.request import ANSWER, PromptAnswer, Reply
+from authsvc.web.http.request import ANSWER, Reply
 
 _CLOSE = (b"connection", b"close")
-
-
-def _is_chunked(headers: Sequence[tuple[bytes, bytes]]) -> bool:
-    return any(name == b"transfer-encoding" for name, _ in headers)
 
 
 class _Refused(Exception):
@@ -83,10 +79,6 @@ class DeadlineProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        # (method, target) -> answer; empty where something else is served than `App`, or wrapped around it.
-        self.prompt: Mapping[tuple[bytes, bytes], PromptAnswer] = getattr(self.app, "prompt", {})
-        self._held: PromptAnswer | None = None
-        self._held_body = b""
         self._settled = False  # all that was received belongs to whole requests
         self._in_body = False
         self._stretch = 0  # bytes since the parser last made progress: a head, a piece of body
@@ -130,8 +122,6 @@ class DeadlineProtocol(HttpToolsProtocol):
             self._feed(data)
         else:
             self._feed_in_pieces(data)
-        if self._held is not None and not self._deaf:
-            self._let_go()
         if self._settled and not self._begun():
             return
         if self._read_due == inf and not self._deaf:
@@ -186,12 +176,6 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._stretch = 0
         self._body_size = 0
         self._read_due = inf
-        self._held = self._prompt_answer()
-        if self._held is None:
-            self._start()
-
-    def _start(self) -> None:
-        """Let the application know of the request."""
         super().on_headers_complete()
         self.cycle.scope[ANSWER] = partial(self._answered_whole, self.cycle)  # type: ignore[literal-required]
         self.headers = []  # RFC 9110 section 6.5.1: trailers are not headers; they end up here and nowhere else
@@ -202,23 +186,14 @@ class DeadlineProtocol(HttpToolsProtocol):
         if self._body_size > self.body_limit:
             self._fault = BODY_LARGE
             raise _Refused
-        if self._held is None:
-            super().on_body(body)
-        else:
-            self._held_body += body
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._settled = True
         self._in_body = False
         self._stretch = 0
         self._read_due = inf
-        if self._held is not None and not self._answered_at_once(self._held):
-            self._let_go()
-        if self._held is None:
-            super().on_message_complete()
-        else:  # it never had a cycle
-            self._held = None
-            self.scope = self.cycle.scope if self.cycle else None  # type: ignore[assignment]
+        super().on_message_complete()
 
     def _should_upgrade(self) -> bool:
         return False
@@ -226,41 +201,6 @@ class DeadlineProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
         super()._start_asgi_task(cycle, app)
-
-    # Answering without a task
-
-    def _prompt_answer(self) -> PromptAnswer | None:
-        """The application's way to answer this request at once, where it has one and nothing speaks against it: no
-        request is unanswered, the body has a length, and the connection goes on as it is.
-
-        Such a request is held until it is whole or the read is over: a task and a cycle cost as much as the rest of it.
-        """
-        answer = self.prompt.get((self.parser.get_method(), self.url))
-        if answer is None or (self.cycle is not None and not self.cycle.response_complete):
-            return None
-        parser, closing = self.parser, self.transport.is_closing() or _CLOSE in self.server_state.default_headers
-        if closing or not parser.should_keep_alive() or parser.get_http_version() != "1.1" or parser.should_upgrade():
-            return None
-        if self.flow.write_paused or self.expect_100_continue or _is_chunked(self.headers):
-            return None
-        self._held_body = b""
-        return answer
-
-    def _answered_at_once(self, answer: PromptAnswer) -> bool:
-        reply = answer(self.headers, self.client, self._held_body)
-        if reply is None:
-            return False
-        headers = (*self.server_state.default_headers, *reply.headers)
-        self.transport.write(whole_answer(reply.status, headers, reply.body))
-        self.on_response_complete()
-        return True
-
-    def _let_go(self) -> None:
-        """The held request takes the long way."""
-        self._held = None
-        self._start()
-        if self._held_body:
-            super().on_body(self._held_body)
 
     def _answered_whole(self, cycle: RequestResponseCycle, reply: Reply) -> bool:
         """Write an answer of one piece in one system call, where uvicorn takes two; False: take uvicorn's way."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from authsvc.flows.caller.authenticate_client import authenticate_client, remembered_client
+from authsvc.flows.caller.authenticate_client import authenticate_client
 from authsvc.flows.ending.revoke import revoke
 from authsvc.flows.revocation.introspect import INTROSPECTION_TYPE, introspect, signed_introspection
-from authsvc.flows.revocation.status_indices import index_ready
 from authsvc.flows.token.authorization_code import redeem_code
 from authsvc.flows.token.client_credentials import client_credentials
 from authsvc.flows.token.device_code import redeem_device_code
@@ -66,23 +65,6 @@ async def token(request: Request) -> Reply:
     client = await _client(request, form)
     async with Issuing(request, client) as dpop_jkt:
         return json_reply(token_response(await grant(request.runtime, client, form, dpop_jkt), dpop_jkt))
-
-
-def token_now(request: Request, body: bytes) -> Reply | None:
-    """client_credentials of a client that is known: nothing has to be waited for. A proof takes the long way."""
-    if b"client_credentials" not in body:
-        return None
-    form = request.plain_form(body)
-    if form is None or form.get("grant_type") != "client_credentials" or request.header(b"dpop") is not None:
-        return None
-    client = remembered_client(request.runtime, request.header(b"authorization"), form)
-    if client is None or client.dpop_bound_access_tokens:
-        return None
-    if not index_ready(request.runtime, client):
-        return None
-    request.grant_type, request.client_id = "client_credentials", client.id
-    origin_of_client(request, client)
-    return json_reply(token_response(client_credentials(request.runtime, client, scope=form.get("scope", "")), ""))
 
 
 def token_response(tokens: Tokens, dpop_jkt: str) -> dict[str, Any]:

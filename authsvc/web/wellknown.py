@@ -26,10 +26,6 @@ SILENCE_SECONDS = 3.0
 
 
 async def jwks(request: Request) -> Reply:
-    return jwks_now(request, b"")
-
-
-def jwks_now(request: Request, _body: bytes) -> Reply:
     """RFC 7517 section 5; bytes and ETag were made when the keys changed, not now."""
     try:
         document = request.runtime.keyring.jwks

@@ -26,7 +26,6 @@ from cryptography.x509.oid import NameOID
 from authsvc.serving import head
 from authsvc.serving.head import judge_head
 from authsvc.serving.protocol import DeadlineProtocol
-from authsvc.web.http.request import Reply
 from tests.support.busy import again_when_busy, prompt
 
 HOST = b"Host: localhost\r\n"
@@ -118,23 +117,6 @@ class App:
         await send({"type": "http.response.body", "body": body})
 
 
-class PromptApp(App):
-    """Has the answer to GET /here ready: the wire needs no task for it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.prompt = {(b"GET", b"/here"): self.now, (b"POST", b"/here"): self.now, (b"GET", b"/stubborn"): self.later}
-
-    def now(self, headers: list[tuple[bytes, bytes]], _client: Any, body: bytes) -> Reply:
-        self.started.append("/here")
-        self.ended.append("/here")
-        text = json.dumps({"path": "/here", "body": len(body), "headers": len(headers)}).encode()
-        return Reply(200, text, [(b"content-length", b"%d" % len(text))])
-
-    def later(self, _headers: list[tuple[bytes, bytes]], _client: Any, _body: bytes) -> None:
-        """Something must be waited for after all."""
-
-
 class Running:
     def __init__(self, server: uvicorn.Server, app: App) -> None:
         self.server = server
@@ -171,10 +153,9 @@ def running(http: type[asyncio.Protocol] = Wire, app: App | None = None, **optio
         assert not thread.is_alive()
 
 
-@pytest.fixture(scope="module", params=[App, PromptApp])
-def server(request: pytest.FixtureRequest) -> Iterator[Running]:
-    """Twice: every answer by a task, and what can be by none."""
-    with running(app=request.param()) as here:
+@pytest.fixture(scope="module")
+def server() -> Iterator[Running]:
+    with running() as here:
         yield here
 
 
@@ -304,8 +285,8 @@ def test_a_body_pipelined_behind_a_slow_request_is_not_blamed_for_the_wait(serve
         assert one_response_of(client) == (200, b'{"path": "/b", "body": 4, "headers": 2}')
 
 
-def test_an_answer_that_is_ready_never_overtakes_one_that_is_not() -> None:
-    with running(app=PromptApp()) as server, server.connect() as client:
+def test_an_answer_that_is_ready_never_overtakes_one_that_is_not(server: Running) -> None:
+    with server.connect() as client:
         client.sendall(b"GET /stubborn HTTP/1.1\r\n" + HOST + b"\r\n" + GET * 2)
         paths = [json.loads(one_response_of(client)[1])["path"] for _ in range(3)]
         assert paths == ["/stubborn", "/here", "/here"]
@@ -320,15 +301,14 @@ def test_an_answer_that_is_ready_never_overtakes_one_that_is_not() -> None:
         b"Upgrade: x\r\nConnection: upgrade\r\n",
     ],
 )
-def test_what_is_not_plain_takes_the_long_way_to_the_same_answer(head: bytes) -> None:
-    with running(app=PromptApp()) as server:
-        last = GET[:-2] + b"Connection: close\r\n\r\n"
-        assert b'{"path": "/here", "body": 0' in server.ask(GET[:-2] + head + b"\r\n" + last)
+def test_what_is_not_plain_gets_the_same_answer(server: Running, head: bytes) -> None:
+    last = GET[:-2] + b"Connection: close\r\n\r\n"
+    assert b'{"path": "/here", "body": 0' in server.ask(GET[:-2] + head + b"\r\n" + last)
 
 
-def test_an_answer_that_is_ready_is_the_last_one_where_every_answer_is() -> None:
+def test_an_answer_is_the_last_one_where_every_answer_is() -> None:
     """While it drains, the service says `Connection: close`."""
-    with running(app=PromptApp(), headers=[("connection", "close")]) as server:
+    with running(headers=[("connection", "close")]) as server:
         assert b"connection: close" in server.ask(GET + GET)
 
 
@@ -618,8 +598,8 @@ def test_the_head_limit_is_exact_to_the_byte(server: Running, extra: int, status
 def test_an_announced_body_over_the_limit_is_413_before_the_application_starts(server: Running) -> None:
     started = len(server.app.started)
     for extra in (b"", b"Expect: 100-continue\r\n"):
-        head = b"POST / HTTP/1.1\r\n" + HOST + extra + b"Content-Length: 65537\r\n\r\n"
-        assert is_refusal(server.ask(head), 413, head.BODY_LARGE[1])
+        request = b"POST / HTTP/1.1\r\n" + HOST + extra + b"Content-Length: 65537\r\n\r\n"
+        assert is_refusal(server.ask(request), 413, head.BODY_LARGE[1])
     assert len(server.app.started) == started
 
 

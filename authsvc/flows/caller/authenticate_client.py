@@ -32,7 +32,7 @@ async def authenticate_client(
     runtime: Runtime, authorization: str | None, form: Mapping[str, str], *, network: str
 ) -> Client:
     """The client, proved where it is confidential. Raises Rejected (invalid_client), TooMany, StoreUnavailable."""
-    if known := remembered_client(runtime, authorization, form):
+    if known := _remembered_client(runtime, authorization, form):
         return known
     assertion = form.get("client_assertion")
     presented = read_credentials(
@@ -59,7 +59,7 @@ async def authenticate_client(
     raise _not_authenticated(problem, "Client authentication failed.")
 
 
-def remembered_client(runtime: Runtime, authorization: str | None, form: Mapping[str, str]) -> Client | None:
+def _remembered_client(runtime: Runtime, authorization: str | None, form: Mapping[str, str]) -> Client | None:
     """The client of an Authorization header that was right before, if it still is: nothing else was sent, nobody is
     blocked, and the client is the very record whose secret this was."""
     if authorization is None or runtime.blocked or not form.keys().isdisjoint(_CREDENTIALS):

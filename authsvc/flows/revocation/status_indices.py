@@ -44,7 +44,7 @@ def names_list(runtime: Runtime, client: Client, audience: Sequence[str]) -> boo
     return client.status_list or bool(audiences and not set(audiences).isdisjoint(audience))
 
 
-def index_ready(runtime: Runtime, client: Client) -> bool:
+def _index_ready(runtime: Runtime, client: Client) -> bool:
     """Whether a token of this client, issued at once, finds its index, if it needs one."""
     if not _may_name_list(runtime, client):
         return True
@@ -65,7 +65,7 @@ class IndexAtHand:
     async def __aenter__(self) -> None:
         runtime, client = self._runtime, self._client
         if _may_name_list(runtime, client):
-            if not index_ready(runtime, client):
+            if not _index_ready(runtime, client):
                 await _lease(runtime, _slice_for(runtime, _life(runtime, client)), SCARCE)
             runtime.status_indices.waiting += 1
             self._promised = True

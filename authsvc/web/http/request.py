@@ -157,10 +157,6 @@ class Request:
                 raise malformed("A parameter was sent twice.", "parameter_duplicate")
         return {name: value for name, value in form.items() if value}
 
-    def plain_form(self, body: bytes) -> dict[str, str] | None:
-        """A form that is here already, where nothing in it is encoded or doubtful; else None."""
-        return _plain_pairs(body) if self._media_type() == "application/x-www-form-urlencoded" else None
-
     async def form_pairs(self) -> list[tuple[str, str]]:
         """The parameters of a form as they were sent. Raises Rejected."""
         self._must_be_form()
@@ -272,10 +268,6 @@ def flag(members: dict[str, Any], name: str) -> bool:
 
 
 Handler = Callable[[Request], Awaitable[Reply]]
-PromptHandler = Callable[[Request, bytes], Reply | None]
-"""Answers a request whose body is given without waiting for anything, or says with None that it cannot."""
-PromptAnswer = Callable[[Headers, tuple[str, int] | None, bytes], Reply | None]
-"""(headers, peer, body) -> complete reply, or None."""
 ErrorReply = Callable[[Request, Exception], Reply]
 
 
@@ -328,39 +320,3 @@ class Endpoint:
             request.id, method, request.scope["path"], status, seconds * 1000, request.address, self.name,
             request.client_id, request.grant_type, request.reason, request.user_id, request.session_id,
         )  # fmt: skip
-
-
-class PromptEndpoint(Endpoint):
-    """A route that often has its answer ready: then `serving/protocol` needs no task for it."""
-
-    def __init__(
-        self,
-        runtime: Runtime,
-        name: str,
-        handler: Handler,
-        error_reply: ErrorReply,
-        *,
-        method: str,
-        prompt: PromptHandler,
-    ) -> None:
-        super().__init__(runtime, name, handler, error_reply)
-        self._method = method
-        self._prompt = prompt
-
-    def at_once(self, headers: Headers, client: tuple[str, int] | None, body: bytes) -> Reply | None:
-        """The complete reply to a whole request; None: something must be waited for, call the endpoint."""
-        started = perf_counter()
-        scope = {"method": self._method, "path": self.name, "headers": headers, "client": client}
-        request = Request(self.runtime, scope, _nothing_to_receive, self._request_id())
-        try:
-            reply = self._prompt(request, body)
-        except Exception as error:
-            reply = self.error_reply(request, error)
-        if reply is not None:
-            self._complete(request, reply)
-            self._note(request, reply.status, perf_counter() - started)
-        return reply
-
-
-async def _nothing_to_receive() -> Message:
-    return {"type": "http.request", "body": b"", "more_body": False}
