@@ -36,6 +36,8 @@ ROOMS: dict[str, set[str]] = {
     "jose": set(),
     "keys": {"jose"},
     "store": {"rules.records", "keys.records", "tasks"},
+    "store.authorize.codes": {"rules.authorize.redemption"},
+    "store.device.requests": {"rules.device.polling"},
     "store.token.grants": {"rules.token.refresh", "rules.token.refresh_token"},
     "passwords": {"rules.errors"},
     "clock": set(),

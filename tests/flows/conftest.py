@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from authsvc_devkit.servers import Servers
+from tests.conftest import copied_database
 from tests.support.service import Service, service
 
 
@@ -14,3 +15,10 @@ from tests.support.service import Service, service
 async def house(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[Service]:
     async with service(servers, base_env) as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="module")
+async def module_database_url(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[str]:
+    """One copy of the template for the tests of a module, each of which brings sessions of its own."""
+    async with copied_database(servers) as url:
+        yield url

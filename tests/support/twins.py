@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -47,6 +47,7 @@ class Judges(Generic[Case]):
     """Both judges of a rule. `agree` lets both judge a case, demands that they agree, and returns the verdict."""
 
     runner: asyncio.Runner
+    sql: asyncpg.Connection
     agree: Callable[[Case], Coroutine[Any, Any, str]]
 
     def one(self, case: Case) -> str:
@@ -67,6 +68,17 @@ class Judges(Generic[Case]):
 
         check()
         return seen
+
+
+async def caught(sql: asyncpg.Connection, compare: Callable[[Case], Awaitable[str]], net: Iterable[Case]) -> bool:
+    """Whether the judges disagree on a case of the net. Each case sets the whole state: one transaction serves all."""
+    async with undone(sql):
+        for case in net:
+            try:
+                await compare(case)
+            except AssertionError:
+                return True
+    return False
 
 
 def around(*bounds: timedelta) -> st.SearchStrategy[timedelta]:

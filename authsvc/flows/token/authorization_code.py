@@ -12,6 +12,7 @@ from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.flows.session.subject import person_of
 from authsvc.flows.token.tokens import Identified, Tokens, gets_refresh_token, session_tokens
 from authsvc.rules.authorize.code import Code, challenge_of, decode, verifier_well_formed
+from authsvc.rules.authorize.redemption import RedemptionVerdict, Use
 from authsvc.rules.authorize.request import read_resources
 from authsvc.rules.caller.dpop import bound_key
 from authsvc.rules.errors import (
@@ -51,16 +52,12 @@ async def redeem_code(runtime: Runtime, client: Client, form: Mapping[str, str],
         raise Rejected(InvalidGrantError("The code_verifier is malformed."), "pkce_verifier_malformed")
     code = decode(text, runtime.code_mac_key)
     if code is None:
-        raise Rejected(InvalidGrantError(_WORN), "code_forged")
+        raise Rejected(InvalidGrantError(_WORN), RedemptionVerdict.FORGED.reason)
     require_keys(runtime, client, id_token="openid" in client.scopes)
     unheard = _unheard(runtime, code)
     first = RefreshToken(runtime.master.current_id, code.grant_id, 0, unheard or runtime.entropy(16))
     resource = read_resources(form.get("resource", ""))
-    redeem = partial(
-        codes.redeem,
-        runtime.db,
-        code.grant_id,
-        code.secret_hash,
+    use = Use(
         client_id=client.id,
         redirect_uri=redirect_uri,
         code_challenge=challenge_of(verifier),
@@ -69,13 +66,14 @@ async def redeem_code(runtime: Runtime, client: Client, form: Mapping[str, str],
         proved_jkt=dpop_jkt,
         bound_jkt=bound_key(client, dpop_jkt),
     )
+    redeem = partial(codes.redeem, runtime.db, code.grant_id, code.secret_hash, use)
     try:
         done = await _twice_at_most(redeem)
     except StoreUnavailable as error:
         if unheard or error.kind in _UNKNOWN:
             await _remember_unheard(runtime, code, first)
         raise
-    if done is None or done.verdict != "redeemed":
+    if done is None or done.verdict is not RedemptionVerdict.REDEEMED:
         if unheard:  # a wrong verifier, say: the right one may still come
             _keep_unheard(runtime, code, first)
         await _refuse(runtime, client, code, done)
@@ -144,8 +142,8 @@ async def _was_unheard(runtime: Runtime, code: Code, done: Redeemed) -> bool:
 
 
 async def _refuse(runtime: Runtime, client: Client, code: Code, done: Redeemed | None) -> None:
-    verdict = done.verdict if done else "unknown"
-    if done is not None and verdict == "replayed":
+    verdict = done.verdict if done else RedemptionVerdict.UNKNOWN
+    if done is not None and verdict is RedemptionVerdict.REPLAYED:
         if await _was_unheard(runtime, code, done):
             raise Rejected(InvalidGrantError(_WORN), "code_outcome_unknown")
         # RFC 9700 section 2.1.1, RFC 6749 section 4.1.2: what the first use gave is not to be trusted any more.
@@ -156,6 +154,6 @@ async def _refuse(runtime: Runtime, client: Client, code: Code, done: Redeemed |
             runtime.db, "code_replayed", f"client:{client.id}",
             user_id=done.user.id, client_id=client.id, session_id=done.session_id,
         )  # fmt: skip
-    if verdict == "target":
-        raise Rejected(InvalidTargetError("The resource was not granted."), "resource_not_granted")
-    raise Rejected(InvalidGrantError(_WORN), f"code_{verdict}")
+    if verdict is RedemptionVerdict.TARGET:
+        raise Rejected(InvalidTargetError("The resource was not granted."), verdict.reason)
+    raise Rejected(InvalidGrantError(_WORN), verdict.reason)

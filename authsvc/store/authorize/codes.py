@@ -9,11 +9,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from authsvc.rules.authorize.redemption import CODE_SECONDS, RedemptionVerdict, Use
 from authsvc.rules.records import Digest, User
 from authsvc.store.postgres import Database
 from authsvc.store.redis import RedisStore
-
-CODE_SECONDS = 60
 
 # The consent is locked first, as by whoever takes it back: it stays until the code is there to be ended with it, and
 # one that is being taken back is waited for.
@@ -34,12 +33,11 @@ AND s.is_active AND s.expires_at > now() FOR SHARE OF s
 RETURNING id
 """
 
-# One guarded statement, as for refresh: the row lock makes the verdict the decision. Whatever is wrong with the first
-# use burns the code. A second use is a replay where it is right in all else: it shows that somebody else has the code
-# and the verifier. One that is wrong shows nothing but an old address line, and must not log anybody out.
+# `rules/authorize/redemption.judge_redemption` in SQL, one guarded statement as for refresh: the row lock makes the
+# verdict the decision. Running it again with the same secret_hash is safe: it is the same use, of which nobody heard.
 #
-# Running it again with the same secret_hash is safe: it is the same use, of which nobody heard the answer.
-_REDEEM = """
+# The columns of a code may be NULL, as in a grant that never had one: no comparison here may fall through for that.
+REDEEM = """
 WITH judged AS (
     UPDATE grants AS g
     SET (verdict, code_state, ended, secret_hash, rotated_at, dpop_jkt) = (
@@ -53,12 +51,12 @@ WITH judged AS (
         FROM (SELECT CASE
                 WHEN g.code_state = 'burnt' THEN 'burnt'
                 WHEN g.client_id <> $3 THEN 'foreign'
-                WHEN g.code_redirect_uri <> $4 THEN 'redirect'
-                WHEN g.code_challenge <> $5 THEN 'pkce'
+                WHEN g.code_redirect_uri IS DISTINCT FROM $4 THEN 'redirect'
+                WHEN g.code_challenge IS DISTINCT FROM $5 THEN 'pkce'
                 WHEN g.code_state = 'issued' AND g.dpop_jkt NOT IN ('', $8) THEN 'key'
                 WHEN g.code_state = 'redeemed' AND NOT (g.secret_hash = $6 AND g.dpop_jkt = $9) THEN 'replayed'
                 WHEN g.ended OR g.expires_at <= now() THEN 'ended'
-                WHEN g.code_state = 'issued' AND g.code_expires_at <= now() THEN 'expired'
+                WHEN g.code_state = 'issued' AND (g.code_expires_at > now()) IS NOT TRUE THEN 'expired'
                 WHEN NOT ($7::text[] <@ g.audience) THEN 'target'
                 ELSE 'redeemed' END AS verdict) v)
     WHERE g.id = $1 AND g.code_hash = $2
@@ -75,7 +73,7 @@ class Redeemed:
     """The answer of the redeeming statement: its verdict, and all that new tokens need. `secret_hash`: of the refresh
     token that the first use was to give. `claims`: single claims asked for, by place (`id_token`, `userinfo`)."""
 
-    verdict: str
+    verdict: RedemptionVerdict
     secret_hash: Digest
     session_id: UUID
     client_id: str
@@ -119,26 +117,20 @@ async def issue(
     return row is not None
 
 
-async def redeem(
-    db: Database,
-    grant_id: UUID,
-    code_hash: Digest,
-    *,
-    client_id: str,
-    redirect_uri: str,
-    code_challenge: str,
-    resource: Sequence[str],
-    secret_hash: Digest,
-    proved_jkt: str,
-    bound_jkt: str,
-) -> Redeemed | None:
-    """Judge and apply, in one committed statement. `secret_hash`: of the refresh token to come; `resource`: what the
-    access token shall be for, () for all that was granted; `proved_jkt`: the key that the caller proved, `bound_jkt`:
-    the one that the refresh token will be bound to. None: no such code."""
+async def redeem(db: Database, grant_id: UUID, code_hash: Digest, use: Use) -> Redeemed | None:
+    """Judge and apply, in one committed statement; None: no such code. Verdicts: see `rules/authorize/redemption`."""
     row = await db.fetchrow(
-        _REDEEM, grant_id, code_hash, client_id, redirect_uri, code_challenge, secret_hash, list(resource), proved_jkt,
-        bound_jkt,
-    )  # fmt: skip
+        REDEEM,
+        grant_id,
+        code_hash,
+        use.client_id,
+        use.redirect_uri,
+        use.code_challenge,
+        use.secret_hash,
+        list(use.resource),
+        use.proved_jkt,
+        use.bound_jkt,
+    )
     return _redeemed(row) if row else None
 
 
@@ -155,7 +147,7 @@ async def take_unheard(redis: RedisStore, grant_id: UUID) -> Digest | None:
 
 def _redeemed(row: Any) -> Redeemed:
     return Redeemed(
-        verdict=row["verdict"],
+        verdict=RedemptionVerdict(row["verdict"]),
         secret_hash=row["secret_hash"],
         session_id=row["session_id"],
         client_id=row["client_id"],

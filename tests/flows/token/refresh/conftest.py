@@ -12,17 +12,10 @@ import pytest
 
 from authsvc.store.postgres import OF_COMMANDS, Database
 from authsvc_devkit.servers import Servers
-from tests.conftest import TEMPLATE, _make_template, copied_database, place_for_data, with_database
+from tests.conftest import TEMPLATE, _make_template, place_for_data, with_database
 from tests.flows.token.refresh.bench import Bench
 
 _numbers = count(1)
-
-
-@pytest.fixture(scope="module")
-async def module_database_url(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[str]:
-    """One copy of the template for the tests of a module, each of which brings sessions of its own."""
-    async with copied_database(servers) as url:
-        yield url
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ def judges(module_database_url: str) -> Iterator[Judges[Case]]:
     with connected(module_database_url) as (runner, sql):
         bench = Bench(Database(module_database_url, size=1, statement_cache_size=100), sql)
         runner.run(bench.place())
-        yield Judges(runner, partial(agree, bench))
+        yield Judges(runner, sql, partial(agree, bench))
 
 
 @st.composite

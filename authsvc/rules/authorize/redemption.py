@@ -1,0 +1,139 @@
+"""Redemption of an authorization code: at most once (RFC 6749 section 4.1.2, RFC 9700 section 2.1.1).
+
+The same judgement stands in SQL (`store/authorize/codes`), where the row lock makes it the decision. `judge_redemption`
+is its readable twin: a property test holds both to the same verdict and the same row. The first line that fits is said:
+
+    the code                            verdict
+    was burnt                           burnt      refused, as all below but the last
+    is another client's                 foreign
+    was issued for another redirect_uri redirect
+    has another code_challenge          pkce
+    was issued for another DPoP key     key        asked before the first use only
+    was redeemed by another use         replayed   somebody else has code and verifier: the session ends
+    its grant or its session is over    ended
+    is older than a minute              expired    asked before the first use only
+    shall give what was not granted     target
+    anything else                       redeemed   the grant is bound to the secret and key of this use
+    no such code                        unknown    no row to judge
+    not made by us                      forged     nobody asks for a row
+
+Whatever is wrong with the first use burns the code. A second use that is wrong shows nothing but an old address line,
+and must not log anybody out. The same use again (same secret, same key) is no second one: nobody heard the answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from authsvc.rules.records import Digest
+
+CODE_SECONDS = 60
+"""How long a code lives (RFC 6749 section 4.1.2: ten minutes at most)."""
+
+
+class RedemptionVerdict(StrEnum):
+    """What is said of a presented code, by the rule, the statement and the log alike."""
+
+    REDEEMED = "redeemed"
+    BURNT = "burnt"
+    FOREIGN = "foreign"
+    REDIRECT = "redirect"
+    PKCE = "pkce"
+    KEY = "key"
+    REPLAYED = "replayed"
+    ENDED = "ended"
+    EXPIRED = "expired"
+    TARGET = "target"
+    UNKNOWN = "unknown"
+    FORGED = "forged"
+
+    @property
+    def reason(self) -> str:
+        """The `reason` of the log line where this refuses the request."""
+        return "resource_not_granted" if self is RedemptionVerdict.TARGET else f"code_{self}"
+
+
+WITHOUT_A_ROW = frozenset((RedemptionVerdict.UNKNOWN, RedemptionVerdict.FORGED))
+"""The verdicts that the statement cannot say: it found no row, or was not asked."""
+
+
+class CodeState(StrEnum):
+    ISSUED = "issued"
+    REDEEMED = "redeemed"
+    BURNT = "burnt"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeGrant:
+    """A grant and its code. `secret_hash`: of the code while it is issued, then of the refresh token. `dpop_jkt`: the
+    key that must be proved while the code is issued, then the one that the grant is bound to; '' for none."""
+
+    client_id: str
+    redirect_uri: str | None
+    code_challenge: str | None
+    state: CodeState
+    code_expires_at: datetime | None
+    secret_hash: Digest = field(repr=False)
+    dpop_jkt: str
+    audience: tuple[str, ...]
+    rotated_at: datetime
+    expires_at: datetime
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a client presents with a code. `resource`: what the access token shall be for, () for all that was granted.
+    `proved_jkt`: the key that it proved, `bound_jkt`: the one that the grant will be bound to, '' for none.
+    `secret_hash`: of the refresh token to come."""
+
+    client_id: str
+    redirect_uri: str
+    code_challenge: str
+    resource: tuple[str, ...]
+    proved_jkt: str
+    bound_jkt: str
+    secret_hash: Digest = field(repr=False)
+
+
+def judge_redemption(grant: CodeGrant, use: Use, now: datetime) -> tuple[RedemptionVerdict, CodeGrant]:
+    """Judge the use of a genuine code: the verdict, and the grant's row afterwards."""
+    verdict = _judge_use(grant, use) or _judge_grant(grant, use, now)
+    return verdict, _after(grant, use, verdict, now)
+
+
+def _judge_use(grant: CodeGrant, use: Use) -> RedemptionVerdict | None:
+    """Whether it is the right caller with the right proofs, None; a row without an address or challenge fits nobody."""
+    if grant.state is CodeState.BURNT:
+        return RedemptionVerdict.BURNT
+    if grant.client_id != use.client_id:
+        return RedemptionVerdict.FOREIGN
+    if grant.redirect_uri != use.redirect_uri:
+        return RedemptionVerdict.REDIRECT
+    if grant.code_challenge != use.code_challenge:
+        return RedemptionVerdict.PKCE
+    if grant.state is CodeState.ISSUED and grant.dpop_jkt not in ("", use.proved_jkt):
+        return RedemptionVerdict.KEY
+    return None
+
+
+def _judge_grant(grant: CodeGrant, use: Use, now: datetime) -> RedemptionVerdict:
+    issued = grant.state is CodeState.ISSUED
+    if not issued and (grant.secret_hash, grant.dpop_jkt) != (use.secret_hash, use.bound_jkt):
+        return RedemptionVerdict.REPLAYED
+    if grant.ended or grant.expires_at <= now:
+        return RedemptionVerdict.ENDED
+    if issued and (grant.code_expires_at is None or grant.code_expires_at <= now):
+        return RedemptionVerdict.EXPIRED
+    if not set(use.resource) <= set(grant.audience):
+        return RedemptionVerdict.TARGET
+    return RedemptionVerdict.REDEEMED
+
+
+def _after(grant: CodeGrant, use: Use, verdict: RedemptionVerdict, now: datetime) -> CodeGrant:
+    if verdict is RedemptionVerdict.REDEEMED:
+        bound = replace(grant, secret_hash=use.secret_hash, dpop_jkt=use.bound_jkt, rotated_at=now)
+        return replace(bound, state=CodeState.REDEEMED)
+    return replace(grant, state=CodeState.BURNT, ended=True) if grant.state is CodeState.ISSUED else grant
