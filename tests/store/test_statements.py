@@ -11,12 +11,18 @@ from types import ModuleType
 
 import pytest
 
+from authsvc.rules.authorize import redemption
+from authsvc.rules.device import polling
 from authsvc.rules.token import refresh
+from authsvc.store.authorize import codes
+from authsvc.store.device import requests
 from authsvc.store.token import grants
 
 ROOT = Path(__file__).parents[2]
 RULES = [
     pytest.param(grants, "REFRESH", refresh.RefreshVerdict, refresh.WITHOUT_A_ROW, id="refresh"),
+    pytest.param(codes, "REDEEM", redemption.RedemptionVerdict, redemption.WITHOUT_A_ROW, id="redemption"),
+    pytest.param(requests, "POLL", polling.PollVerdict, polling.WITHOUT_A_ROW, id="poll"),
 ]
 STATEMENTS = [pytest.param(*rule.values[:2], id=rule.id) for rule in RULES]
 
@@ -68,7 +74,11 @@ def test_the_verdicts_that_papers_name_are_said() -> None:
     assert named <= set(refresh.RefreshVerdict)
 
 
-def test_the_table_of_the_refresh_rule_names_every_verdict() -> None:
-    assert refresh.__doc__
-    table = re.findall(r"^    .{33} (\w+)(?: |$)", refresh.__doc__, re.MULTILINE)
-    assert set(table) - {"verdict"} == set(refresh.RefreshVerdict)
+@pytest.mark.parametrize(
+    ("rule", "verdicts"),
+    [(refresh, refresh.RefreshVerdict), (redemption, redemption.RedemptionVerdict), (polling, polling.PollVerdict)],
+)
+def test_the_table_of_a_rule_names_every_verdict(rule: ModuleType, verdicts: type[StrEnum]) -> None:
+    assert rule.__doc__
+    header, *lines = [line for line in rule.__doc__.splitlines() if line.startswith("    ")]
+    assert {line[header.index("verdict") :].split()[0] for line in lines} == set(verdicts)

@@ -17,6 +17,7 @@ from authsvc.rules.device.codes import (
     user_code,
     user_code_digest,
 )
+from authsvc.rules.device.polling import CODE_SECONDS, INTERVAL_SECONDS
 from authsvc.rules.errors import (
     InvalidScopeError,
     InvalidTargetError,
@@ -92,8 +93,8 @@ async def authorize_device(
             return Asked(
                 encode(code, key, client.id),
                 shown_user_code(shown),
-                requests.CODE_SECONDS,
-                requests.INTERVAL_SECONDS,
+                CODE_SECONDS,
+                INTERVAL_SECONDS,
             )
     raise Unavailable("user_codes_taken")
 

@@ -13,16 +13,16 @@ from datetime import datetime, timedelta
 
 from authsvc.keys.plans import Refused
 from authsvc.keys.reseal import kids_under, plan_reseal
+from authsvc.rules.authorize import redemption
+from authsvc.rules.device import polling
 from authsvc.rules.sealed_values import LONGEST_SECONDS
 from authsvc.runtime import Runtime
 from authsvc.store import audit
-from authsvc.store.authorize import codes
-from authsvc.store.device import requests
 from authsvc.store.keys import signing_keys
 from authsvc.store.token import grants
 
 EVENT = "keys_resealed"
-SHORT_LIVED = timedelta(seconds=max(LONGEST_SECONDS, codes.CODE_SECONDS, requests.CODE_SECONDS))
+SHORT_LIVED = timedelta(seconds=max(LONGEST_SECONDS, redemption.CODE_SECONDS, polling.CODE_SECONDS))
 """After this long, of all that a master key made, nothing is good but refresh tokens and sealed keys."""
 
 

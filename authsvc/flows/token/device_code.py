@@ -16,6 +16,7 @@ from authsvc.flows.session.subject import person_of
 from authsvc.flows.token.tokens import Identified, Tokens, gets_refresh_token, session_tokens
 from authsvc.rules.caller.dpop import bound_key
 from authsvc.rules.device.codes import GRANT_TYPE, decode
+from authsvc.rules.device.polling import PollVerdict
 from authsvc.rules.errors import (
     AccessDeniedError,
     AuthorizationPendingError,
@@ -34,15 +35,16 @@ from authsvc.store.device import requests
 from authsvc.store.device.requests import Begun
 
 _WORN = "The device code is invalid or already used."
-_REFUSALS: dict[str, tuple[type[OAuth2Error], str]] = {
-    "pending": (AuthorizationPendingError, "Nobody has decided yet. Ask again after the interval."),
-    "slow_down": (SlowDownError, "Asked too soon. Wait five seconds longer between requests from now on."),
-    "denied": (AccessDeniedError, "The person denied the device."),
-    "ended": (AccessDeniedError, "The session in which the device was allowed has ended."),
-    "expired": (ExpiredTokenError, "The device code has expired. Ask for a new one."),
-    "unknown": (ExpiredTokenError, "The device code has expired. Ask for a new one."),
-    "used": (InvalidGrantError, _WORN),
-    "other_key": (InvalidGrantError, "The device code is bound to another DPoP key."),
+_REFUSALS: dict[PollVerdict, tuple[type[OAuth2Error], str]] = {
+    PollVerdict.PENDING: (AuthorizationPendingError, "Nobody has decided yet. Ask again after the interval."),
+    PollVerdict.SLOW_DOWN: (SlowDownError, "Asked too soon. Wait five seconds longer between requests from now on."),
+    PollVerdict.DENIED: (AccessDeniedError, "The person denied the device."),
+    PollVerdict.ENDED: (AccessDeniedError, "The session in which the device was allowed has ended."),
+    PollVerdict.EXPIRED: (ExpiredTokenError, "The device code has expired. Ask for a new one."),
+    PollVerdict.UNKNOWN: (ExpiredTokenError, "The device code has expired. Ask for a new one."),
+    PollVerdict.USED: (InvalidGrantError, _WORN),
+    PollVerdict.OTHER_KEY: (InvalidGrantError, "The device code is bound to another DPoP key."),
+    PollVerdict.FORGED: (InvalidGrantError, _WORN),
 }
 
 
@@ -58,7 +60,7 @@ async def redeem_device_code(runtime: Runtime, client: Client, form: Mapping[str
         raise Rejected(InvalidRequestError("The parameter device_code is missing."), "device_code_missing")
     code = decode(text, runtime.device_mac_key, client.id)
     if code is None:
-        raise Rejected(InvalidGrantError(_WORN), "device_code_forged_or_foreign")
+        raise _refusal(PollVerdict.FORGED)
     require_keys(runtime, client, id_token="openid" in client.scopes)
     session_id, grant_id = UUID(bytes=runtime.entropy(16)), UUID(bytes=runtime.entropy(16))
     first = RefreshToken(runtime.master.current_id, grant_id, 0, runtime.entropy(16))
@@ -80,9 +82,12 @@ async def redeem_device_code(runtime: Runtime, client: Client, form: Mapping[str
     done = await runtime.turns.run(code.request_id, poll)
     if isinstance(done, Begun):
         return _answer(runtime, client, done, session_id, first, dpop_jkt)
-    verdict = done or "unknown"
+    raise _refusal(done)
+
+
+def _refusal(verdict: PollVerdict) -> Rejected:
     error, description = _REFUSALS[verdict]
-    raise Rejected(error(description), f"device_{verdict}")
+    return Rejected(error(description), verdict.reason)
 
 
 def _answer(

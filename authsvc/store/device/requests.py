@@ -8,12 +8,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from authsvc.rules.device.polling import (
+    ALLOWANCE,
+    CODE_SECONDS,
+    INTERVAL_SECONDS,
+    LONGEST_INTERVAL,
+    SLOWER_SECONDS,
+    PollVerdict,
+)
 from authsvc.rules.records import Digest
 from authsvc.store.postgres import Database
-
-CODE_SECONDS = 600
-INTERVAL_SECONDS = 5
-LONGEST_INTERVAL = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,26 +92,26 @@ async def decide(db: Database, request_id: UUID, *, allow: bool, user_id: UUID, 
     return state
 
 
-# One guarded statement, as for refresh: the row lock makes the verdict the decision, and only one poll redeems.
-# Half a second is allowed for the network: a device that waits for its interval exactly is not told to slow down.
-# The device's session begins only while its person may log in and the session that allowed it lives. Both are locked
-# FOR SHARE, the person first: whoever changes a password or ends sessions is waited for and then looked at again.
-_POLL = """
+# `rules/device/polling.judge_poll` in SQL, one guarded statement as for refresh: the row lock makes the verdict the
+# decision, and only one poll redeems. The device's session begins only while its person may log in and the session that
+# allowed it lives. Both are locked FOR SHARE, the person first: whoever changes a password or ends sessions is waited
+# for and then looked at again.
+POLL = f"""
 WITH judged AS (
     UPDATE device_requests AS d
     SET (verdict, state, interval_seconds, polled_at) = (
         SELECT v.verdict,
                CASE WHEN v.verdict = 'redeemed' THEN 'redeemed' ELSE d.state END,
-               CASE WHEN v.verdict = 'slow_down' THEN least(d.interval_seconds + 5, $9::int)
+               CASE WHEN v.verdict = 'slow_down' THEN least(d.interval_seconds + {SLOWER_SECONDS}, {LONGEST_INTERVAL})
                     ELSE d.interval_seconds END,
                greatest(now(), d.polled_at)
         FROM (SELECT CASE
-                WHEN d.dpop_jkt NOT IN ('', $10) THEN 'other_key'
+                WHEN d.dpop_jkt NOT IN ('', $9) THEN 'other_key'
                 WHEN d.state = 'redeemed' THEN 'used'
                 WHEN d.expires_at <= now() THEN 'expired'
                 WHEN d.state = 'denied' THEN 'denied'
                 WHEN d.state = 'allowed' THEN 'redeemed'
-                WHEN d.polled_at > now() - d.interval_seconds * interval '1 second' + interval '500 milliseconds'
+                WHEN d.polled_at > now() - d.interval_seconds * interval '1 second' + interval '{ALLOWANCE}'
                 THEN 'slow_down'
                 ELSE 'pending' END AS verdict) v)
     WHERE d.id = $1 AND d.device_hash = $2 AND d.client_id = $3
@@ -125,12 +129,13 @@ WITH judged AS (
     FROM judged j, person p RETURNING id, expires_at
 ), granted AS (
     INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at, dpop_jkt)
-    SELECT $7, session.id, j.client_id, j.scope, j.audience, $8, session.expires_at, $11
+    SELECT $7, session.id, j.client_id, j.scope, j.audience, $8, session.expires_at, $10
     FROM judged j, session RETURNING id
 )
-SELECT j.verdict, j.scope, j.audience, p.id AS user_id, p.roles, p.auth_time, p.amr, session.expires_at, now() AS now
+SELECT CASE WHEN j.verdict = 'redeemed' AND p.id IS NULL THEN 'ended' ELSE j.verdict END AS verdict,
+       j.scope, j.audience, p.id AS user_id, p.roles, p.auth_time, p.amr, session.expires_at, now() AS now
 FROM judged j LEFT JOIN person p ON true LEFT JOIN session ON true
-"""
+"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,23 +165,27 @@ async def poll(
     secret_hash: Digest,
     shown_jkt: str,
     dpop_jkt: str,
-) -> Begun | str | None:
-    """Judge and apply, in one committed statement: the new session, or the verdict; None: no such request.
+) -> Begun | PollVerdict:
+    """Judge and apply, in one committed statement: the new session, or the verdict (see `rules/device/polling`).
 
     `shown_jkt`: the key that the device proved now; `dpop_jkt`: the one that its refresh token is bound to.
-    Verdicts: other_key, pending, slow_down, denied, expired, used, ended (whoever allowed it is no more).
     """
     row: Any = await db.fetchrow(
-        _POLL, request_id, device_hash, client_id, required_role, session_id, lifetime_seconds, grant_id, secret_hash,
-        LONGEST_INTERVAL, shown_jkt, dpop_jkt,
-    )  # fmt: skip
-    if row is None:
-        return None
-    if row["verdict"] != "redeemed":
-        verdict: str = row["verdict"]
+        POLL,
+        request_id,
+        device_hash,
+        client_id,
+        required_role,
+        session_id,
+        lifetime_seconds,
+        grant_id,
+        secret_hash,
+        shown_jkt,
+        dpop_jkt,
+    )
+    verdict = PollVerdict(row["verdict"]) if row else PollVerdict.UNKNOWN
+    if verdict is not PollVerdict.REDEEMED:
         return verdict
-    if row["expires_at"] is None:
-        return "ended"
     return Begun(
         user_id=row["user_id"],
         roles=tuple(row["roles"]),
