@@ -8,6 +8,7 @@ COPY requirements.txt /tmp/
 RUN /opt/authsvc/bin/pip install --require-hashes --only-binary :all: -r /tmp/requirements.txt \
     && /opt/authsvc/bin/pip uninstall --yes pip
 COPY authsvc /opt/authsvc/app/authsvc
+COPY clients/jws/authsvc_jws /opt/authsvc/app/authsvc_jws
 COPY openapi.yaml /opt/authsvc/app/authsvc/openapi.yaml
 RUN printf '#!/bin/sh\nexec /opt/authsvc/bin/python -m authsvc "$@"\n' > /opt/authsvc/bin/authsvc \
     && chmod 0755 /opt/authsvc/bin/authsvc \

@@ -164,7 +164,7 @@ def test_papers_that_the_code_names_are_there() -> None:
 
 # The licence
 
-DISTRIBUTIONS = ("devkit", "clients/verifier", "clients/browser")
+DISTRIBUTIONS = ("devkit", "clients/jws", "clients/verifier", "clients/browser")
 
 
 def test_every_distribution_carries_the_licence() -> None:
@@ -173,5 +173,5 @@ def test_every_distribution_carries_the_licence() -> None:
     assert "Apache License" in text
     assert "APPENDIX: How to apply the Apache License to your work." in text
     assert [place for place in DISTRIBUTIONS if (ROOT / place / "LICENSE").read_text() != text] == []
-    for place in (".", "devkit", "clients/verifier"):
+    for place in (".", "devkit", "clients/jws", "clients/verifier"):
         assert 'license-files = ["LICENSE"]' in (ROOT / place / "pyproject.toml").read_text(), place

@@ -56,6 +56,7 @@ CLOSED_KNOW = {"cli.keys.run_simulation"}
 
 # Who may use what is not ours. Every package from outside stands here, with the rooms that it may enter.
 OUTSIDE: dict[str, set[str]] = {
+    "authsvc_jws": {"flows", "jose", "rules"},
     "starlette": {"app", "web"},
     "uvicorn": {"serving"},
     "httptools": {"serving"},
@@ -210,7 +211,7 @@ def test_no_function_is_longer_than_60_lines() -> None:
 # The figures that `scripts/house` prints, and what would make them grow
 
 
-NOT_YET = {"fields of Runtime", "fmt: skip", "runs of 6 lines in authsvc and in the verifier"}
+NOT_YET = {"fields of Runtime", "fmt: skip"}
 """Limits that do not hold yet."""
 
 

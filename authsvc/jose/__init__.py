@@ -1,9 +1,9 @@
 """JOSE for everybody's keys: ours, those of clients, and the key inside a DPoP proof.
 
-Imports only the standard library, PyJWT and cryptography. No I/O, no clock, no await: `now` comes in as an argument.
-It knows no life of a key (`keys`) and no rule of OAuth (`rules`): a signature is judged, its meaning is not.
+Law: imports only the standard library, PyJWT, cryptography and `authsvc_jws` (the strict reading that the verifier
+shares). No I/O, no clock, no await: `now` comes in as an argument. It knows no life of a key (`keys`) and no rule of
+OAuth (`rules`): a signature is judged, its meaning is not.
 
-    compact         strict reading of a compact JWS (RFC 7515)
     algorithms      which algorithms a key may sign with, and which key fits which
     jwk, jwks       a key's public form and its kid (RFC 7517, RFC 7638); the document that is served
     verify          one of our own tokens -> claims we trust, or the reason why not

@@ -15,7 +15,7 @@ from typing import Any
 
 import jwt
 
-from authsvc.jose.compact import is_plain, is_type
+from authsvc_jws.compact import is_plain, is_type
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 MAX_LENGTH = 8192
@@ -74,7 +74,7 @@ def judge_assertion(
 def _is_assertion(typ: object, claims: Mapping[str, Any] | None) -> bool:
     """RFC 8725 section 3.11: a client signs other things with the same keys, and none of them is an assertion. Request
     objects (RFC 9101) need not name their type, but what they ask for."""
-    named = typ is None or any(is_type(typ, name) for name in ("JWT", "client-authentication+jwt"))
+    named = typ is None or is_type(typ, "JWT", "client-authentication+jwt")
     return named and not {"response_type", "redirect_uri", "code_challenge"} & set(claims or ())
 
 

@@ -12,8 +12,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from authsvc.jose.algorithms import ALGORITHMS, KeyRefused, check_fit
-from authsvc.jose.compact import is_plain
 from authsvc.jose.jwk import PRIVATE_MEMBERS
+from authsvc_jws.compact import is_plain
 
 MAX_BYTES: Final = 65_536
 MAX_KEYS: Final = 10

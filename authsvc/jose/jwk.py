@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
@@ -29,9 +26,7 @@ from authsvc.jose.algorithms import (
     known,
     usual_alg,
 )
-
-_MEMBERS: Final = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
-"""Required members of each key type, in the order RFC 7638 section 3.2 (RFC 8037 section 2) hashes them."""
+from authsvc_jws import thumbprint as rfc7638
 
 PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 """RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1: what a published key must never have."""
@@ -41,17 +36,16 @@ def public_jwk(public_key: PublicKey, alg: str) -> dict[str, str]:
     """{kty, (n, e | crv, x[, y]), kid, use, alg} of a public key. Raises `KeyRefused` when it does not fit `alg`."""
     check_fit(public_key, alg)
     members = cast("dict[str, Any]", ALGORITHMS[alg].to_jwk(public_key, as_dict=True))
-    jwk = {name: str(members[name]) for name in _MEMBERS[members["kty"]]}
+    jwk = {name: str(members[name]) for name in rfc7638.MEMBERS[members["kty"]]}
     return jwk | {"kid": thumbprint(jwk), "use": "sig", "alg": alg}
 
 
 def thumbprint(jwk: Mapping[str, Any]) -> str:
     """RFC 7638 SHA-256 thumbprint, base64url without padding: our `kid`. Raises `KeyRefused` on an incomplete JWK."""
-    members = _MEMBERS.get(str(jwk.get("kty")))
-    if members is None or not all(isinstance(jwk.get(name), str) for name in members):
+    found = rfc7638.thumbprint(jwk)
+    if found is None:
         raise KeyRefused("this is not the JWK of an RSA, EC or OKP key")
-    canonical = json.dumps({name: jwk[name] for name in members}, separators=(",", ":"), sort_keys=True)
-    return urlsafe_b64encode(hashlib.sha256(canonical.encode()).digest()).rstrip(b"=").decode("ascii")
+    return found
 
 
 def key_of_jwk(jwk: Mapping[str, Any]) -> PublicKey:

@@ -13,8 +13,8 @@ from typing import Any, cast
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from authsvc.jose.algorithms import ALGORITHMS, KeyRefused, PublicKey, check_fit, checking
-from authsvc.jose.compact import is_type, read
 from authsvc.jose.jwk import PRIVATE_MEMBERS, thumbprint
+from authsvc_jws.compact import is_type, read_jws
 
 MAX_LENGTH = 4096
 """Characters of the longest proof that is looked at; one with an RSA key of 4096 bits has 2,300."""
@@ -40,7 +40,7 @@ def verify_proof(text: str) -> SignedProof | Unproved:
     """Section 4.3, checks 2 to 7. Never raises for what was sent."""
     if len(text) > MAX_LENGTH:
         return Unproved("dpop_too_long")
-    proof = read(text, limit=MAX_LENGTH)
+    proof = read_jws(text, limit=MAX_LENGTH)
     if proof is None:
         return Unproved("dpop_malformed")
     if "crit" in proof.header:

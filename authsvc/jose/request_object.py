@@ -8,7 +8,7 @@ from typing import Any
 
 from authsvc.jose.algorithms import KeyRefused, check_fit, checking
 from authsvc.jose.assertion import candidates
-from authsvc.jose.compact import is_type, read
+from authsvc_jws.compact import is_type, read_jws
 
 MAX_LENGTH = 16_384
 TYPE = "oauth-authz-req+jwt"
@@ -30,13 +30,13 @@ def verify_request_object(text: str, jwks: Mapping[str, Any]) -> SignedRequest |
     """Never raises for what was sent. Encrypted objects, `none` and HMAC are not taken."""
     if len(text) > MAX_LENGTH:
         return Unsigned("request_object_too_long")
-    found = read(text, limit=MAX_LENGTH)
+    found = read_jws(text, limit=MAX_LENGTH)
     if found is None:
         return Unsigned("request_object_malformed")
     if "crit" in found.header:
         return Unsigned("request_object_crit")  # RFC 7515 section 4.1.11
     typ = found.header.get("typ", TYPE)
-    if not is_type(typ, TYPE) and not is_type(typ, "JWT"):
+    if not is_type(typ, TYPE, "JWT"):
         return Unsigned("request_object_typ")  # RFC 9101 section 10.8.1: a JWT for something else is none
     for key in candidates(jwks, found.header):
         try:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from authsvc.jose.algorithms import Check
-from authsvc.jose.compact import decoded, is_type, json_object
+from authsvc_jws.base64url import base64url_decode
+from authsvc_jws.compact import is_type, json_object, segments
 
 MAX_LENGTH = 8192
 """Characters of the longest token that is looked at."""
@@ -106,17 +107,16 @@ def judge_token(
     """Verify one compact JWS (RFC 7515 section 5.2) and its claims (RFC 7519 section 7.2, RFC 9068 section 4)."""
     if not isinstance(token, str) or len(token) > MAX_LENGTH:
         return Invalid("oversized" if isinstance(token, str) else "malformed")
-    if not token.isascii() or token.count(".") != 2:
+    parts = segments(token.encode("ascii")) if token.isascii() else None
+    if parts is None:
         return Invalid("malformed")
-    signing_input, _, signature_text = token.encode("ascii").rpartition(b".")
-    header_text, _, payload_text = signing_input.partition(b".")
-    verifier = _named_key(json_object(decoded(header_text)), expected.typ, verifiers, withdrawn)
+    verifier = _named_key(json_object(base64url_decode(parts.header)), expected.typ, verifiers, withdrawn)
     if isinstance(verifier, Invalid):
         return verifier
-    signature = decoded(signature_text)
-    if not signature or not verifier.check(signing_input, signature):
+    signature = base64url_decode(parts.signature)
+    if not signature or not verifier.check(parts.signing_input, signature):
         return Invalid("bad_signature")
-    claims = json_object(decoded(payload_text))
+    claims = json_object(base64url_decode(parts.payload))
     if claims is None:
         return Invalid("bad_claims")
     wrong = _wrong_claim(claims, expected)

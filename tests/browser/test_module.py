@@ -64,10 +64,16 @@ async def test_the_service_serves_it_to_pages_of_every_origin(http: httpx2.Async
 
 
 def test_the_wheel_carries_it(tmp_path: Path) -> None:
-    _run([sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)], ROOT)
-    [wheel] = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as packed:
-        assert packed.read("authsvc/web/pages/static/authsvc.js") == MODULE.read_bytes()
+    """And declares what it is to be installed with; what the verifier shares comes with a wheel of its own."""
+    for place in (ROOT, ROOT / "clients/jws", ROOT / "clients/verifier"):
+        _run([sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)], place)
+    wheels = {path.name.partition("-")[0]: zipfile.ZipFile(path) for path in tmp_path.glob("*.whl")}
+    assert wheels["authsvc"].read("authsvc/web/pages/static/authsvc.js") == MODULE.read_bytes()
+    for name in ("authsvc", "authsvc_verifier"):
+        [metadata] = [member for member in wheels[name].namelist() if member.endswith("/METADATA")]
+        assert "Requires-Dist: authsvc-jws" in wheels[name].read(metadata).decode().splitlines()
+        assert not [member for member in wheels[name].namelist() if member.startswith("authsvc_jws/")]
+    assert "authsvc_jws/compact.py" in wheels["authsvc_jws"].namelist()
 
 
 def test_the_tree_has_it_once() -> None:

@@ -225,7 +225,7 @@ def _imports(directory: str) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 found.add(node.module.partition(".")[0])
     return found - set(sys.stdlib_module_names) - {
-        "authsvc", "authsvc_devkit", "authsvc_verifier", "bar", "tests", "bench",
+        "authsvc", "authsvc_devkit", "authsvc_jws", "authsvc_verifier", "bar", "tests", "bench",
         "started",  # of clients/verifier/tests
     }  # fmt: skip
 

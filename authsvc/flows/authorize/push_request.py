@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
-from authsvc.jose.compact import unverified_kid
 from authsvc.jose.request_object import SignedRequest, verify_request_object
 from authsvc.rules.authorize.request import Asked, Proved, Refusal, judge, prove, read_pairs
 from authsvc.rules.authorize.request_object import Use, read_request_object, use_of
@@ -18,6 +17,7 @@ from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
 from authsvc.store.authorize import pushed_requests
 from authsvc.store.caller.replay import spend
+from authsvc_jws.compact import unverified_kid
 
 REQUEST_SECONDS = 60
 

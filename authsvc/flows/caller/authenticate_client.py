@@ -14,13 +14,13 @@ from time import monotonic
 from authsvc import metrics
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.jose.assertion import Refused, judge_assertion, unverified_subject
-from authsvc.jose.compact import unverified_kid
 from authsvc.rules.caller.client_authentication import Malformed, Presented, read_credentials
 from authsvc.rules.errors import InvalidClientError, InvalidRequestError, Rejected, TooMany
 from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
 from authsvc.store.caller.attempts import Bucket
 from authsvc.store.caller.replay import spend
+from authsvc_jws.compact import unverified_kid
 
 _NETWORK_FACTOR = 10
 _BLOCKED_PAIRS = 100_000

@@ -10,6 +10,7 @@ from typing import Any
 
 from authsvc.rules.authorize.request import LIMITS, Refusal
 from authsvc.rules.records import Digest
+from authsvc_jws.compact import is_plain
 
 MAX_LIFE_SECONDS = 3600
 MAX_JTI = 256
@@ -95,6 +96,4 @@ def _text(name: str, value: object) -> str | None:
         value = json.dumps(value)
     elif name == "resource" and isinstance(value, list) and all(isinstance(item, str) for item in value):
         value = " ".join(value)
-    if not isinstance(value, str) or "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
-        return None
-    return value
+    return value if isinstance(value, str) and is_plain(value) else None

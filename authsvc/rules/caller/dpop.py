@@ -13,10 +13,11 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from string import ascii_letters, digits
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from authsvc.rules.records import Client, Digest
+from authsvc_jws.dpop import normal_url, token_hash
 
 ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA")
 """dpop_signing_alg_values_supported (section 5.1)."""
@@ -28,8 +29,7 @@ NONCED_SECONDS = 300
 MAX_JTI = 256
 NONCE_LENGTH = 28
 _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
-_PORTS = {"http": 80, "https": 443}
-_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_BASE64URL = frozenset(ascii_letters + digits + "-_")
 
 MacKey = Callable[[int], bytes | None]
 
@@ -90,12 +90,6 @@ def judge_proof(claims: Mapping[str, Any], jkt: str, wanted: Wanted, mac_key: Ma
     return Genuine(digest, int(iat + past - wanted.now) + 1)
 
 
-def token_hash(access_token: str) -> str:
-    """`ath` (section 4.2)."""
-    digest = sha256(access_token.encode("utf-8", "surrogatepass")).digest()
-    return urlsafe_b64encode(digest).decode("ascii").rstrip("=")
-
-
 def bound_key(client: Client, dpop_jkt: str) -> str:
     """The key that a refresh token is bound to (section 5): a confidential client proves itself at each use instead,
     and may change its keys."""
@@ -104,31 +98,7 @@ def bound_key(client: Client, dpop_jkt: str) -> str:
 
 def well_formed_thumbprint(text: str) -> bool:
     """The `dpop_jkt` parameter (section 10): a SHA-256 thumbprint (RFC 7638) in base64url."""
-    return len(text) == 43 and _UNRESERVED.issuperset(text) and not {".", "~"} & set(text)
-
-
-def normal_url(url: object) -> tuple[str, str, int | None, str] | None:
-    """(scheme, host, port, path) after RFC 3986 sections 6.2.2 and 6.2.3; query and fragment do not count."""
-    if not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url:
-        return None
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return None
-    if not parts.scheme or not parts.hostname or "@" in parts.netloc or "\\" in url:
-        return None
-    return parts.scheme, parts.hostname, _PORTS.get(parts.scheme) if port is None else port, _normal_path(parts.path)
-
-
-def _normal_path(path: str) -> str:
-    """Escapes of unreserved characters undone, others in upper case."""
-    pieces = path.split("%")
-    normal = [pieces[0]]
-    for piece in pieces[1:]:
-        char = unquote("%" + piece[:2])
-        normal.append((char if char in _UNRESERVED else "%" + piece[:2].upper()) + piece[2:])
-    return "".join(normal) or "/"
+    return len(text) == 43 and _BASE64URL.issuperset(text)
 
 
 def make_nonce(key_id: int, key: bytes, now: float) -> str:

@@ -1,6 +1,6 @@
 """Verify access tokens (RFC 9068) in a resource server; see README.md.
 
-pure    claims jws keys judge require dpop revocations feed status_list list_cache discovery state presented errors
+pure    claims keys judge require dpop revocations feed status_list list_cache discovery state presented errors
 effects wire (requests), list_keeper, verifier (asyncio), sync (threads)
 adapters asgi starlette wsgi flask django: each imports its framework, nothing imports them
 """

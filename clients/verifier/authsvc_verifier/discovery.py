@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-PORTS = {"https": 443, "http": 80}
+_PORTS = {"https": 443, "http": 80}
 
 
 class BadMetadata(Exception):
@@ -47,7 +47,7 @@ def may_ask(url: str, *, allow_http: bool) -> bool:
 def origin_of(url: str) -> tuple[str, str, int | None]:
     """Scheme, host and port (RFC 6454 section 4) of an address that we `may_ask`."""
     parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or PORTS.get(parts.scheme)
+    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
 
 
 def read_metadata(document: object, issuer: str, *, allow_http: bool) -> Metadata:

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from threading import Lock
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from authsvc_verifier.discovery import PORTS
+from authsvc_jws.base64url import base64url_decode
+from authsvc_jws.compact import is_type, json_object, segments
+from authsvc_jws.dpop import normal_url, token_hash
+from authsvc_jws.thumbprint import thumbprint
 from authsvc_verifier.errors import DPOP_ALGORITHMS
-from authsvc_verifier.jws import decoded, is_type, json_object
-from authsvc_verifier.keys import FITTING, Key, KeyRefused, read_key
+from authsvc_verifier.keys import Key, KeyRefused, read_key
 
 MAX_LENGTH = 4096
 PAST_SECONDS = 60.0
 """How old a proof may be, beside the leeway."""
 MAX_SEEN = 100_000
-_TYPES = frozenset({"dpop+jwt"})
 _ALGORITHMS = frozenset(DPOP_ALGORITHMS)
-_MEMBERS = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
-_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +42,19 @@ class Proved:
 def judge_proof(shown: Shown, token: str, jkt: object, now: float, leeway: float) -> Proved | str:
     """A reason (str) when the proof does not show that the sender of `token` holds the key with thumbprint `jkt`."""
     text = shown.proof
-    if len(text) > MAX_LENGTH or not text.isascii() or text.count(".") != 2:
+    parts = segments(text.encode("ascii")) if text.isascii() and len(text) <= MAX_LENGTH else None
+    if parts is None:
         return "dpop_malformed"
-    signing_input, _, signature_text = text.encode("ascii").rpartition(b".")
-    header_text, _, payload_text = signing_input.partition(b".")
-    header, claims = json_object(decoded(header_text)), json_object(decoded(payload_text))
-    if header is None or claims is None or "crit" in header or not is_type(header.get("typ"), _TYPES):
+    header, claims = json_object(base64url_decode(parts.header)), json_object(base64url_decode(parts.payload))
+    if header is None or claims is None or "crit" in header or not is_type(header.get("typ"), "dpop+jwt"):
         return "dpop_malformed"
     key = _own_key(header)
     if key is None:
         return "dpop_jwk"
-    if thumbprint(header["jwk"]) != jkt:
+    own = thumbprint(header["jwk"])
+    if own is None or own != jkt:
         return "dpop_other_key"
-    if not key.check(signing_input, decoded(signature_text)):
+    if not key.check(parts.signing_input, base64url_decode(parts.signature)):
         return "dpop_signature"
     return _judge_claims(claims, shown, token, str(jkt), now, leeway)
 
@@ -89,43 +85,6 @@ def _own_key(header: Mapping[str, Any]) -> Key | None:
         return next(iter(read_key({"kty": jwk.get("kty"), **jwk, "kid": ""}, frozenset({alg}))), None)
     except KeyRefused:
         return None
-
-
-def thumbprint(jwk: Mapping[str, Any]) -> str:
-    """RFC 7638 section 3, of a key that was read before."""
-    assert any(kty == jwk["kty"] for kty, _ in FITTING)
-    members = {name: jwk[name] for name in _MEMBERS[jwk["kty"]]}
-    canonical = json.dumps(members, separators=(",", ":"), sort_keys=True).encode()
-    return urlsafe_b64encode(sha256(canonical).digest()).decode("ascii").rstrip("=")
-
-
-def token_hash(token: str) -> str:
-    """`ath` (RFC 9449 section 4.2)."""
-    return urlsafe_b64encode(sha256(token.encode("ascii")).digest()).decode("ascii").rstrip("=")
-
-
-def normal_url(url: object) -> tuple[str, str, int | None, str] | None:
-    """(scheme, host, port, path) after RFC 3986 sections 6.2.2 and 6.2.3; query and fragment do not count."""
-    if not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url:
-        return None
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return None
-    if not parts.scheme or not parts.hostname or "@" in parts.netloc or "\\" in url:
-        return None
-    return parts.scheme, parts.hostname, PORTS.get(parts.scheme) if port is None else port, _normal_path(parts.path)
-
-
-def _normal_path(path: str) -> str:
-    """Escapes of unreserved characters undone, others in upper case."""
-    pieces = path.split("%")
-    normal = [pieces[0]]
-    for piece in pieces[1:]:
-        char = unquote("%" + piece[:2])
-        normal.append((char if char in _UNRESERVED else "%" + piece[:2].upper()) + piece[2:])
-    return "".join(normal) or "/"
 
 
 @dataclass(slots=True)

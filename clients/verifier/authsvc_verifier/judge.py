@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from authsvc_jws.base64url import base64url_decode
+from authsvc_jws.compact import is_type, json_object, segments
 from authsvc_verifier.claims import Claims
-from authsvc_verifier.jws import decoded, is_type, json_object
 from authsvc_verifier.keys import SAFE, Key, KeySet
 
 MAX_LENGTH = 16_384
@@ -58,17 +59,16 @@ def judge_token(token: str, rules: Rules, keys: KeySet, now: float) -> Claims | 
     seconds since 1970."""
     if len(token) > MAX_LENGTH:
         return Invalid("oversized")
-    if not token.isascii() or token.count(".") != 2:
+    parts = segments(token.encode("ascii")) if token.isascii() else None
+    if parts is None:
         return Invalid("malformed")
-    signing_input, _, signature_text = token.encode("ascii").rpartition(b".")
-    header_text, _, payload_text = signing_input.partition(b".")
-    key = keys.named.get(header_text) or _named_key(header_text, rules, keys)
+    key = keys.named.get(parts.header) or _named_key(parts.header, rules, keys)
     if not isinstance(key, Key):
         return key
-    signature = decoded(signature_text)
-    if not signature or not key.check(signing_input, signature):
+    signature = base64url_decode(parts.signature)
+    if not signature or not key.check(parts.signing_input, signature):
         return Invalid("bad_signature")
-    claims = json_object(decoded(payload_text))
+    claims = json_object(base64url_decode(parts.payload))
     if claims is None:
         return Invalid("bad_claims")
     wrong = wrong_claim(claims, rules, now)
@@ -89,12 +89,12 @@ def find_key(
     header_text: bytes, types: frozenset[str], algorithms: frozenset[str], keys: KeySet
 ) -> Key | Invalid | UnknownKid:
     """The key that an unverified header names, if the header asks for nothing else. `types`: see `Rules`."""
-    header = json_object(decoded(header_text))
+    header = json_object(base64url_decode(header_text))
     if header is None:
         return Invalid("bad_header")
     if "crit" in header:
         return Invalid("crit")  # RFC 7515 section 4.1.11: we understand no extension, so any critical one is too much
-    if types and not is_type(header.get("typ"), types):
+    if types and not is_type(header.get("typ"), *types):
         return Invalid("wrong_typ")  # RFC 9068 section 4, RFC 8725 section 3.11
     alg, kid = header.get("alg"), header.get("kid", "")
     if not isinstance(alg, str) or alg not in algorithms:

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from authsvc_jws.base64url import base64url_decode
+from authsvc_jws.compact import json_object, segments
 from authsvc_verifier.claims import Claims
 from authsvc_verifier.judge import Invalid, Rules, UnknownKid, find_key, is_date
-from authsvc_verifier.jws import decoded, json_object
 from authsvc_verifier.keys import KeySet
 
 TYPES: Final = frozenset({"statuslist+jwt"})
@@ -67,17 +68,16 @@ def read_list(text: bytes, uri: str, rules: Rules, keys: KeySet, now: float) -> 
     """A status list token as it came from `uri` (section 8.3). `now`: seconds since 1970."""
     if len(text) > MAX_LENGTH:
         return Invalid("oversized")
-    if text.count(b".") != 2:
+    parts = segments(text)
+    if parts is None:
         return Invalid("malformed")
-    signing_input, _, signature_text = text.rpartition(b".")
-    header_text, _, payload_text = signing_input.partition(b".")
-    key = find_key(header_text, TYPES, rules.algorithms, keys)
+    key = find_key(parts.header, TYPES, rules.algorithms, keys)
     if isinstance(key, Invalid | UnknownKid):
         return key
-    signature = decoded(signature_text)
-    if not signature or not key.check(signing_input, signature):
+    signature = base64url_decode(parts.signature)
+    if not signature or not key.check(parts.signing_input, signature):
         return Invalid("bad_signature")
-    claims = json_object(decoded(payload_text))
+    claims = json_object(base64url_decode(parts.payload))
     if claims is None:
         return Invalid("bad_claims")
     wrong = _wrong_claim(claims, uri, rules, now)
@@ -119,7 +119,7 @@ def unpacked(lst: str) -> bytes | None:
     """The statuses of a `lst` (section 4.1). None: it is none, or larger than we read; nothing larger is ever held."""
     reader = zlib.decompressobj()
     try:
-        packed = reader.decompress(decoded(lst.encode("ascii")), MAX_PACKED)
+        packed = reader.decompress(base64url_decode(lst.encode("ascii")), MAX_PACKED)
     except (zlib.error, UnicodeEncodeError):
         return None
     return packed if reader.eof and not reader.unused_data else None

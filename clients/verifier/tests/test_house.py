@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "authsvc_verifier"
-OUTSIDE = {"jwt", "cryptography", "httpx2"}
+OUTSIDE = {"authsvc_jws", "jwt", "cryptography", "httpx2"}
 ADAPTERS = {
     "starlette": {"starlette"},
     "flask": {"flask"},

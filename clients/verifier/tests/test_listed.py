@@ -14,9 +14,9 @@ from typing import Any
 import jwt
 import pytest
 
+from authsvc_jws.thumbprint import thumbprint
 from authsvc_verifier import Shown, SyncVerifier, Verifier
 from authsvc_verifier import verifier as verifier_module
-from authsvc_verifier.dpop import thumbprint
 from authsvc_verifier.errors import InvalidToken, Unavailable, VerifierError
 from authsvc_verifier.list_keeper import LARGE
 from fake_issuer import AUDIENCE, EC_KEY, OTHER_KEY, FakeIssuer, entry, packed_list, public_jwk, quiet
