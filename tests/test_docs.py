@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support.reference import PLACE, kept_from, rows_of
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "authsvc"
@@ -155,11 +158,44 @@ def test_papers_that_the_code_names_are_there() -> None:
     for name in tracked("*.py"):
         if name == "tests/test_docs.py":
             continue
-        bases = (ROOT, (ROOT / name).parent, *(ROOT / place for place in DISTRIBUTIONS if name.startswith(place)))
+        bases = (
+            ROOT,
+            PLACE,
+            (ROOT / name).parent,
+            *(ROOT / place for place in DISTRIBUTIONS if name.startswith(place)),
+        )
         papers = re.findall(r"[\w./-]*\w\.md\b", (ROOT / name).read_text())
         if missing := [paper for paper in papers if not any((base / paper).exists() for base in bases)]:
             found[name] = missing
     assert found == {}
+
+
+# docs/reference
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    """In a process of its own: series of metrics that other tests began are not there from the start."""
+    done = subprocess.run([sys.executable, "-m", "tests.support.reference", "--check"], cwd=ROOT, capture_output=True)
+    assert (done.stdout.decode(), done.returncode) == ("", 0), done.stderr.decode()
+
+
+@pytest.mark.parametrize("name", ["log-events.md", "audit-events.md", "errors.md", "settings.md", "metrics.md"])
+def test_every_row_of_the_reference_says_what_it_means(name: str) -> None:
+    rows = list(rows_of((PLACE / name).read_text()))
+    assert len(rows) > 20
+    assert [row[0] for row in rows if not row[-1]] == []
+
+
+def test_what_a_person_wrote_is_kept_and_what_is_new_is_empty() -> None:
+    kept = kept_from("| event | meaning |\n|---|---|\n| `a` | what `a` \\| means |\n")
+    assert (kept("`a`"), kept("`b`")) == ("what `a` | means", "")
+
+
+def test_reasons_are_found_wherever_something_has_one() -> None:
+    """One of each kind: an exception, a rule's value, a condition, a store, a text that is put together."""
+    found = {row[0] for row in rows_of((PLACE / "reasons.md").read_text())}
+    expected = ("refresh_token_missing", "pkce_missing", "dpop_missing", "postgresql_breaker_open", "{name}_length")
+    assert {f"`{reason}`" for reason in expected} <= found
 
 
 # The licence

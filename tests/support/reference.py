@@ -1,0 +1,322 @@
+"""The pages of docs/reference, made from the code: `python -m tests.support.reference [--check]`.
+
+Names, levels, fields and files are read from the source or from the objects themselves. What only a person can say
+(what an event means) stands in the last column of a page, and is kept from the page that is there; for a new row it is
+empty, and tests/test_docs.py fails until somebody has written it.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import yaml
+
+from tests.support.house import Module, read_package
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "authsvc"
+PLACE = ROOT / "docs/reference"
+LEVELS = ("debug", "info", "warning", "error")
+
+Row = tuple[str, ...]
+Kept = Callable[[str], str]
+"""What a person wrote in the row with this name, '' where nobody did."""
+
+
+# Tables
+
+
+def table(head: Row, rows: Iterable[Row]) -> str:
+    lines = ["| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows]
+    return "\n".join(["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *lines]) + "\n"
+
+
+def rows_of(text: str) -> Iterator[Row]:
+    """The rows of all tables in a page, without their heads."""
+    for line in text.splitlines():
+        if line.startswith("| ") and not line.startswith("|---"):
+            yield tuple(cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1])
+
+
+def kept_from(text: str) -> Kept:
+    written = {row[0]: row[-1] for row in rows_of(text)}
+    return lambda name: written.get(name, "")
+
+
+def code(word: str) -> str:
+    return f"`{word}`"
+
+
+# What the source says
+
+
+def constants(module: Module) -> dict[str, str]:
+    """Names that a module gives to texts."""
+    return {
+        target.id: node.value.value
+        for node in module.tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def words(node: ast.expr, known: dict[str, str]) -> list[str]:
+    """The texts that an expression may be: a constant, a name for one, either branch of a condition. What is put
+    together when it runs shows as `prefix_{name}`."""
+    if isinstance(node, ast.Constant):
+        return [node.value] if isinstance(node.value, str) else []
+    if isinstance(node, ast.Name):
+        return [known[node.id]] if node.id in known else []
+    if isinstance(node, ast.IfExp):
+        return words(node.body, known) + words(node.orelse, known)
+    if isinstance(node, ast.BoolOp):
+        return [word for value in node.values for word in words(value, known)]
+    if isinstance(node, ast.JoinedStr):
+        parts = (part.value if isinstance(part, ast.Constant) else f"{{{_last(part)}}}" for part in node.values)
+        return ["".join(str(part) for part in parts)]
+    return []
+
+
+def _last(node: ast.AST) -> str:
+    names = re.findall(r"[a-z_]\w*", ast.unparse(node))
+    return names[-1] if names else "…"
+
+
+def calls(module: Module) -> Iterator[tuple[str, ast.Call]]:
+    """(name of what is called, the call), in the order of the file."""
+    found = [node for node in module.nodes if isinstance(node, ast.Call)]
+    for node in sorted(found, key=lambda call: (call.lineno, call.col_offset)):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        yield name, node
+
+
+def where(modules: Iterable[Module]) -> str:
+    return ", ".join(sorted({code(str(module.path.relative_to(PACKAGE))) for module in modules}))
+
+
+# Pages
+
+
+def settings(kept: Kept) -> str:
+    load = importlib.import_module("authsvc.settings").load
+    given = {
+        "AUTHSVC_ISSUER": "https://auth.example.com",
+        "AUTHSVC_DATABASE_URL": "postgresql://x",
+        "AUTHSVC_REDIS_URL": "redis://x",
+        "AUTHSVC_MASTER_KEY": "x",
+    }
+    rows = []
+    for name, value, meaning in load(given).table():
+        default = "**required**" if name in given else code(value) if value else "empty"
+        rows.append((code(name), default, meaning))
+    return table(("variable", "default", "meaning"), rows)
+
+
+def metrics(kept: Kept) -> str:
+    for module in read_package(PACKAGE):
+        if "simulation" not in module.name and module.name != "__main__":
+            importlib.import_module(f"authsvc.{module.name}" if module.name != "__init__" else "authsvc")
+    registry = importlib.import_module("authsvc.metrics").REGISTRY
+    rows = []
+    for collector in registry._collector_to_names:
+        labels = getattr(collector, "_labelnames", ())
+        for family in collector.collect():
+            if family.name.startswith("process_"):
+                continue
+            name = f"{family.name}_total" if family.type == "counter" else family.name
+            started = {label: sorted({sample.labels[label] for sample in family.samples if label in sample.labels})
+                       for label in labels}  # fmt: skip
+            shown = "; ".join(f"{label}: {', '.join(map(code, values))}" if values and label != "version" else label
+                              for label, values in started.items())  # fmt: skip
+            rows.append((code(name), family.type, shown or "none", family.documentation))
+    return table(("metric", "type", "labels, and the values that are there from the start", "meaning"), sorted(rows))
+
+
+def log_events(kept: Kept) -> str:
+    found: dict[str, tuple[set[str], set[str], list[Module]]] = {}
+    for module in read_package(PACKAGE):
+        known = constants(module)
+        for name, call in calls(module):
+            if name not in LEVELS or not call.args:
+                continue
+            for event in words(call.args[0], known):
+                levels, fields, modules = found.setdefault(event, (set(), set(), []))
+                levels.add(name)
+                fields |= {keyword.arg for keyword in call.keywords if keyword.arg} - {"exc_info"}
+                if any(keyword.arg == "exc_info" for keyword in call.keywords):
+                    fields |= {"frames", "caused_by"}
+                modules.append(module)
+    rows = [
+        (code(event), ", ".join(sorted(levels, key=LEVELS.index)), ", ".join(map(code, sorted(fields))) or "none",
+         where(modules), kept(code(event)))
+        for event, (levels, fields, modules) in sorted(found.items())
+    ]  # fmt: skip
+    return table(("event", "level", "fields", "where", "meaning"), rows)
+
+
+def audit_events(kept: Kept) -> str:
+    found: dict[str, tuple[set[str], list[Module]]] = {}
+    for module in read_package(PACKAGE):
+        known = constants(module)
+        for name, call in calls(module):
+            if name != "record" or "audit" not in ast.unparse(call.func) or len(call.args) < 3:
+                continue
+            for event in words(call.args[1], known):
+                fields, modules = found.setdefault(event, (set(), []))
+                fields |= {keyword.arg for keyword in call.keywords if keyword.arg}
+                modules.append(module)
+    rows = [(code(event), ", ".join(map(code, sorted(fields))) or "none", where(modules), kept(code(event)))
+            for event, (fields, modules) in sorted(found.items())]  # fmt: skip
+    return table(("event", "fields", "where", "meaning"), rows)
+
+
+def known_codes() -> list[str]:
+    """Every code that openapi.yaml lists; tests/test_openapi.py holds it to what the service says."""
+    document = yaml.safe_load((ROOT / "openapi.yaml").read_text())
+    codes: list[str] = document["components"]["schemas"]["Error"]["properties"]["error"]["enum"]
+    return codes
+
+
+def errors(kept: Kept) -> str:
+    rows = [(code(word), kept(code(word))) for word in known_codes()]
+    return table(("`error`", "status, and what the caller does"), rows)
+
+
+def reasons(kept: Kept) -> str:
+    found: dict[str, tuple[set[str], list[Module]]] = {}
+    modules = [module for module in read_package(PACKAGE) if module.name.partition(".")[0] in _SAY_NO]
+    signatures = _signatures(modules)
+    for module in modules:
+        known, named = constants(module), _named(module)
+        for name, call in calls(module):
+            at = signatures.get(named.get(name, (module.name, name)))
+            texts = {word for value in _inner(call) for word in words(value, known) if " " in word}
+            for reason in _reasons(name, call, at, known):
+                told, places = found.setdefault(reason, (set(), []))
+                told |= texts
+                places.append(module)
+    rows = [(code(reason), " / ".join(sorted(told)) or "the text of its code", where(places))
+            for reason, (told, places) in sorted(found.items())]  # fmt: skip
+    return table(("reason", "what the caller is told", "where"), rows)
+
+
+_SAY_NO = {"app", "web", "flows", "rules", "jose", "store", "runtime", "passwords"}
+"""Rooms whose reasons a caller's request may meet."""
+
+
+def _signatures(modules: list[Module]) -> dict[tuple[str, str], int]:
+    """(module, name) -> where `reason` stands among the arguments of a class or function that has one. Functions of
+    the store have another one: why a session ended."""
+    found = {}
+    for module in modules:
+        for node in ast.walk(module.tree):
+            names: list[str] = []
+            if isinstance(node, ast.ClassDef):
+                made = [item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"]
+                fields = [item.target.id for item in node.body
+                          if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)]  # fmt: skip
+                names = [arg.arg for arg in made[0].args.args[1:]] if made else fields
+            elif isinstance(node, ast.FunctionDef) and not module.name.startswith("store"):
+                names = [arg.arg for arg in node.args.args]
+            if "reason" in names:
+                found[module.name, node.name] = names.index("reason")  # type: ignore[attr-defined]
+    return found
+
+
+def _named(module: Module) -> dict[str, tuple[str, str]]:
+    """What a name means that a module imports from another one of authsvc: (module, name there)."""
+    return {
+        alias.asname or alias.name: ((node.module or "").removeprefix("authsvc."), alias.name)
+        for node in module.nodes
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+def _reasons(name: str, call: ast.Call, at: int | None, known: dict[str, str]) -> list[str]:
+    if name == "StoreUnavailable" and len(call.args) == 2:
+        stores, kinds = words(call.args[0], known) or ["{store}"], words(call.args[1], known) or ["{kind}"]
+        return [f"{store}_{kind}" for store in stores for kind in kinds]
+    given = {keyword.arg: keyword.value for keyword in call.keywords}
+    value = given.get("reason") or (next(iter(call.args[at:]), None) if at is not None else None)
+    return words(value, known) if value is not None and at is not None else []
+
+
+def _inner(call: ast.Call) -> list[ast.expr]:
+    """The arguments, and those of the error that is made among them: `Rejected(InvalidGrantError("..."), "...")`."""
+    values = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return values + [value for made in values if isinstance(made, ast.Call) for value in made.args]
+
+
+PAGES: dict[str, tuple[str, Callable[[Kept], str]]] = {
+    "settings.md": ("""# Settings
+
+Variables of the environment, read once at start. A name that nobody knows is refused, and every problem is reported at
+once. A secret may come from a file: `AUTHSVC_DATABASE_URL_FILE`, `AUTHSVC_REDIS_URL_FILE`, `AUTHSVC_MASTER_KEY_FILE`.
+`authsvc settings` shows what an environment resolves to.
+""", settings),
+    "metrics.md": ("""# Metrics
+
+Served in the Prometheus text format where `AUTHSVC_METRICS` says, for all workers together. Label values come from
+closed sets; none is a name or an address that a caller chose. Beside these, prometheus_client tells the process's
+memory, CPU time and open files (`process_...`).
+""", metrics),
+    "log-events.md": ("""# Log events
+
+One JSON object a line. Every line has `event`, `level` and `timestamp`; further keys come from an allow-list
+(`logs.py`). Beside the events below, each answered request is one line `request` with `request_id`, `method`, `path`
+(without its query), `status`, `duration_ms`, `ip`, `endpoint`, and where they are known `client_id`, `grant_type`,
+`reason`, `user_id` and `session_id`; `log_lines_dropped` says that nobody read the log fast enough; messages of other
+libraries are `library_log`, or uvicorn's own text.
+""", log_events),
+    "audit-events.md": ("""# Audit events
+
+Rows of `audit_events`: when (`at`), what (`event`), who (`actor`: `cli:root`, `client:backend`, `user:<id>`), and whom
+it concerns (`user_id`, `client_id`, `session_id`); everything else is in `detail`. Never a secret, never a token. A row
+is written in the transaction of what it records, or right after it where that must not wait.
+""", audit_events),
+    "errors.md": ("""# Errors
+
+Every error is JSON, `{"error": ..., "error_description": ...}`, or a page that says the same to a person. Programs
+decide by status and `error`. Why exactly a request was refused stands in the log line `request` as `reason`: the
+[list of reasons](reasons.md).
+""", errors),
+    "reasons.md": ("""# Reasons
+
+The `reason` of a refused request, as the source says it: in the access log, and on error pages. The caller is told a
+constant text. `{...}` stands for a word that is put in when it happens: a verdict, the name of a parameter, what a
+driver reported.
+""", reasons),
+}  # fmt: skip
+
+
+def written(name: str) -> str:
+    """A page as it should be now."""
+    head, body = PAGES[name]
+    path = PLACE / name
+    before = path.read_text() if path.exists() else ""
+    return (
+        f"{head}\n{body(kept_from(before))}\nWritten by `scripts/docs`; the last column of events and errors by hand.\n"
+    )
+
+
+def main() -> int:
+    behind = [name for name in PAGES if not (PLACE / name).exists() or (PLACE / name).read_text() != written(name)]
+    if "--check" in sys.argv:
+        print("".join(f"docs/reference/{name} is behind: run scripts/docs\n" for name in behind), end="")
+        return bool(behind)
+    PLACE.mkdir(exist_ok=True)
+    for name in behind:
+        (PLACE / name).write_text(written(name))
+        print(f"docs/reference/{name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
