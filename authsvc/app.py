@@ -14,6 +14,7 @@ from authsvc.flows.ending import deliver_logouts
 from authsvc.flows.keys import keep_keys, served_settings
 from authsvc.flows.keys.jwks_snapshot import load_snapshot
 from authsvc.flows.revocation import status_indices
+from authsvc.flows.session.publish_revocation import revocation_feed
 from authsvc.flows.upkeep import follow_changes, sweep
 from authsvc.keys.seal import SealError
 from authsvc.runtime import Runtime
@@ -212,6 +213,12 @@ async def lifespan(runtime: Runtime) -> AsyncIterator[None]:
         await end_tasks(tasks)
         await status_indices.give_back(runtime)
         await runtime.close()
+
+
+def drain(runtime: Runtime) -> None:
+    """The service will end: be unready, and end the streams, which would hold the end."""
+    runtime.following.draining = True
+    revocation_feed.of(runtime).end("drained")
 
 
 async def start(runtime: Runtime) -> None:

@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from inspect import isawaitable
 from pathlib import Path
 from time import monotonic
-from uuid import UUID
+from typing import Any, Generic, TypeVar
 
 from authsvc import metrics
 from authsvc.clock import Clock
 from authsvc.entropy import Entropy
-from authsvc.jose.remote_jwks import Place, RemoteKeys
 from authsvc.keys.master import MasterKeys
 from authsvc.keys.policy import DEFAULT, KeyLife, PolicyError, Surroundings, problems, read_policy
 from authsvc.keys.records import SigningKey
 from authsvc.keys.ring import Keyring
 from authsvc.outgoing import Outgoing
 from authsvc.passwords import Passwords
-from authsvc.rules.records import Client
 from authsvc.settings import Settings, SettingsError
-from authsvc.store.caller.attempts import Failures
+from authsvc.store.caller.attempts import Attempts
 from authsvc.store.caller.clients import ClientMemory
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Database, Deadlines
 from authsvc.store.redis import RedisStore
-from authsvc.store.revocation.feed import Feed
 from authsvc.store.revocation.revocation_set import RevocationSet
-from authsvc.store.revocation.status_indices import StatusIndices
-from authsvc.store.revocation.status_lists import ListMemory
-from authsvc.store.token.grants import Turns
+
+T = TypeVar("T")
 
 LEASE_SECONDS = 30.0
 """How long Redis alone may answer for revocations after PostgreSQL was last heard."""
-TRUTH_READERS = 50
 ID_TOKEN_SECONDS = 300
 """As in `rules/token/id_token.py`."""
 
@@ -63,8 +58,25 @@ class Following:
         return monotonic() - self.heard_at
 
 
+class Memory(Generic[T]):
+    """What one flow alone remembers, made at its first use: `_turns = Memory(Turns)` beside the flow, and in it
+    `_turns.of(runtime)`. `Runtime.close` calls its `close`, where it has one (sync or async)."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+
+    def of(self, runtime: Runtime) -> T:
+        try:
+            found: T = runtime.memories[self]
+        except KeyError:
+            found = runtime.memories[self] = self._make()
+        return found
+
+
 @dataclass(slots=True)
 class Runtime:
+    """Engines that several flows use; and, in `memories`, what single flows keep."""
+
     settings: Settings
     master: MasterKeys
     clock: Clock
@@ -75,27 +87,12 @@ class Runtime:
     key_life: KeyLife
     clients: ClientMemory
     passwords: Passwords
-    failures: Failures
+    attempts: Attempts
     revocation_set: RevocationSet
     outgoing: Outgoing
     following: Following = field(default_factory=Following)
-    truth_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TRUTH_READERS))
-    turns: Turns = field(default_factory=Turns)
-    known_live: dict[str, float] = field(default_factory=dict)
-    blocked: dict[str, float] = field(default_factory=dict)
-    unsure_codes: dict[UUID, tuple[float, bytes]] = field(default_factory=dict, repr=False)
-    """Redemptions of which nobody knows whether they were committed (flows/token/authorization_code.py)."""
-    proved: dict[bytes, Client] = field(default_factory=dict, repr=False)
-    """Cache: SHA-256 of an Authorization header -> the client that it authenticated."""
-    remote_keys: RemoteKeys = field(default_factory=RemoteKeys)
-    key_fetches: dict[Place, asyncio.Task[None]] = field(default_factory=dict)
-    """Requests for the keys of clients that are under way (flows/caller/client_keys.py)."""
-    feed: Feed = field(default_factory=Feed)
-    """The revocation feed (flows/revocation/feed.py)."""
-    status_indices: StatusIndices = field(default_factory=StatusIndices)
-    """Indices of status lists (flows/revocation/status_indices.py)."""
-    status_lists: ListMemory = field(default_factory=ListMemory)
-    """Status lists themselves (flows/revocation/status_list.py)."""
+    memories: dict[Memory[Any], Any] = field(default_factory=dict, repr=False)
+    """What single flows remember, by their `Memory`."""
 
     def refresh_mac_key(self, key_id: int) -> bytes | None:
         """The MAC key of refresh tokens made under a master key; None: nobody has that key. Raises StoreUnavailable."""
@@ -130,10 +127,9 @@ class Runtime:
         return self.following.age() <= LEASE_SECONDS
 
     async def close(self) -> None:
-        for fetch in list(self.key_fetches.values()):
-            fetch.cancel()
-        self.status_lists.close()
-        await self.feed.close()
+        for memory in self.memories.values():
+            if (close := getattr(memory, "close", None)) and isawaitable(closing := close()):
+                await closing
         self.passwords.close()
         self.outgoing.close()
         await self.db.close()
@@ -184,7 +180,7 @@ def open_runtime(
             threads=settings.hash_threads,
             queue=settings.hash_queue,
         ),
-        failures=Failures(redis, window_seconds=settings.failure_window_seconds, replicas=settings.replicas),
+        attempts=Attempts(redis, window_seconds=settings.failure_window_seconds, replicas=settings.replicas),
         revocation_set=RevocationSet(redis),
         outgoing=Outgoing(private=settings.outgoing_private, loopback=settings.dev_mode),
     )

@@ -18,13 +18,14 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import ClassVar
 
 import uvicorn
 import uvloop
 
 from authsvc import logs
-from authsvc.app import App, lifespan
+from authsvc.app import App, drain, lifespan
 from authsvc.metrics import observe_refused
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.serving.listening import TlsPair
@@ -170,10 +171,6 @@ def _orphaned(loop: asyncio.AbstractEventLoop, sentinel: int, server: Server) ->
 
 
 def _server(settings: Settings, runtime: Runtime, tls: TlsPair | None, ready: Callable[[Runtime], None]) -> Server:
-    def drain() -> None:
-        runtime.following.draining = True
-        runtime.feed.end("drained")  # or the streams of the feed would hold the end
-
     config = uvicorn.Config(
         App(runtime),
         http=Protocol,
@@ -191,4 +188,4 @@ def _server(settings: Settings, runtime: Runtime, tls: TlsPair | None, ready: Ca
     )
     config.load()
     drain_seconds = 0 if settings.dev_mode else settings.drain_seconds
-    return Server(config, drain_seconds, lambda: _announce(runtime, ready), drain)
+    return Server(config, drain_seconds, lambda: _announce(runtime, ready), partial(drain, runtime))

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from authsvc.app import table
+from authsvc.flows.caller.check_revoked import asked_postgres
 from authsvc.web.pages.browser import _token
 from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, honest, serving
@@ -97,7 +98,7 @@ async def test_each_endpoint_says_what_the_table_says(service: Service, servers:
         servers.redis.kill()
     column = ("postgresql", "redis", "both").index(gone)
     if gone == "both":  # what was read just before may be repeated for half a second
-        service.runtime.known_live.clear()
+        asked_postgres.of(service.runtime).live_until.clear()
     for name, (method, path, *expected) in TABLE.items():
         answer = await service.http.request(method, path, **request_for(method, path, tokens))
         assert answer.status_code == expected[column], (name, answer.text)
@@ -120,7 +121,7 @@ async def test_no_route_blames_the_caller_with_both_stores_gone(service: Service
     tokens |= a_browser(service)
     await service.http.post("/device_authorization", data={"client_id": "terminal"})  # the client is remembered
     await active(service.http, tokens)
-    service.runtime.known_live.clear()
+    asked_postgres.of(service.runtime).live_until.clear()
     tokens["fields"] = fields(await service.http.get("/authorize", params=authorize_parameters(Pkce())))
     servers.postgres.kill()
     servers.redis.kill()
@@ -146,7 +147,7 @@ async def test_redis_alone_answers_for_its_lease_and_no_longer(service: Service,
     servers.postgres.kill()
     assert await active(service.http, tokens) is True
     service.runtime.following.heard_at -= 31
-    service.runtime.known_live.clear()
+    asked_postgres.of(service.runtime).live_until.clear()
     assert await active(service.http, tokens) is None
 
 

@@ -92,14 +92,14 @@ async def test_the_limiter_still_limits_in_memory_at_one_replicas_share(env: dic
 
 
 async def test_the_limiter_has_no_hole_while_redis_goes_and_comes(service: Service, servers: Servers) -> None:
-    failures, bucket = service.runtime.failures, [Bucket("hole", 5)]
+    attempts, bucket = service.runtime.attempts, [Bucket("hole", 5)]
     taken = 0
     for number in range(60):
         if number == 20:
             servers.redis.freeze()
         if number == 40:
             servers.redis.thaw()
-        taken += await failures.take(bucket, str(number)) == 0
+        taken += await attempts.take(bucket, str(number)) == 0
         await asyncio.sleep(0.03)
     assert taken <= 10, "never more than one window in Redis and one in memory"
 

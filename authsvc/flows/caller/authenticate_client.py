@@ -17,15 +17,20 @@ from authsvc.jose.assertion import Refused, judge_assertion, unverified_subject
 from authsvc.rules.caller.client_authentication import Malformed, Presented, read_credentials
 from authsvc.rules.errors import InvalidClientError, InvalidRequestError, Rejected, TooMany
 from authsvc.rules.records import Client
-from authsvc.runtime import Runtime
+from authsvc.runtime import Memory, Runtime
 from authsvc.store.caller.attempts import Bucket
 from authsvc.store.caller.replay import spend
 from authsvc_jws.compact import unverified_kid
 
 _NETWORK_FACTOR = 10
 _BLOCKED_PAIRS = 100_000
-_PROVED_HEADERS = 10_000
+_AUTHENTICATED_HEADERS = 10_000
 _CREDENTIALS = frozenset({"client_id", "client_secret", "client_assertion", "client_assertion_type"})
+
+_blocked_until = Memory(dict[str, float])
+"""Until when (monotonic s) a pair of client and network is refused, by `count_failure`'s name for it."""
+_authenticated_headers = Memory(dict[bytes, Client])
+"""Cache: SHA-256 of an Authorization header -> the client that it authenticated."""
 
 
 async def authenticate_client(
@@ -43,7 +48,7 @@ async def authenticate_client(
             raise _not_authenticated(presented.reason, presented.description)
         raise Rejected(InvalidRequestError(presented.description), presented.reason)
     pair = f"{presented.client_id[:128]} {network}"
-    wait = runtime.blocked.get(pair, 0) - monotonic() if runtime.blocked else 0
+    wait = _blocked_seconds(runtime, pair)
     if wait > 0 and presented.method != "none":
         raise _too_many(int(wait) + 1)
     client = await runtime.clients.get(presented.client_id)
@@ -62,9 +67,9 @@ async def authenticate_client(
 def _remembered_client(runtime: Runtime, authorization: str | None, form: Mapping[str, str]) -> Client | None:
     """The client of an Authorization header that was right before, if it still is: nothing else was sent, nobody is
     blocked, and the client is the very record whose secret this was."""
-    if authorization is None or runtime.blocked or not form.keys().isdisjoint(_CREDENTIALS):
+    if authorization is None or _blocked_until.of(runtime) or not form.keys().isdisjoint(_CREDENTIALS):
         return None
-    known = runtime.proved.get(_digest(authorization))
+    known = _authenticated_headers.of(runtime).get(_digest(authorization))
     return known if known and runtime.clients.remembered(known.id) is known else None
 
 
@@ -106,9 +111,10 @@ async def _assertion_problem(runtime: Runtime, client: Client, assertion: str) -
 
 
 def _remember(runtime: Runtime, authorization: str, client: Client) -> None:
-    if len(runtime.proved) >= _PROVED_HEADERS:
-        runtime.proved.clear()
-    runtime.proved[_digest(authorization)] = client
+    headers = _authenticated_headers.of(runtime)
+    if len(headers) >= _AUTHENTICATED_HEADERS:
+        headers.clear()
+    headers[_digest(authorization)] = client
 
 
 def _digest(authorization: str) -> bytes:
@@ -117,20 +123,26 @@ def _digest(authorization: str) -> bytes:
 
 def refuse_blocked(runtime: Runtime, pair: str) -> None:
     """Whether too many failures of this pair were counted before. Raises TooMany."""
-    wait = runtime.blocked.get(pair, 0) - monotonic() if runtime.blocked else 0
+    wait = _blocked_seconds(runtime, pair)
     if wait > 0:
         raise _too_many(int(wait) + 1)
+
+
+def _blocked_seconds(runtime: Runtime, pair: str) -> float:
+    blocked_until = _blocked_until.of(runtime)
+    return blocked_until.get(pair, 0) - monotonic() if blocked_until else 0
 
 
 async def count_failure(runtime: Runtime, pair: str, network: str) -> None:
     """`pair`: who failed, a space, and the network that it came from. Raises TooMany where that was one too many."""
     limit = runtime.settings.client_failures
     buckets = [Bucket(f"client:{pair}", limit), Bucket(f"client-network:{network}", limit * _NETWORK_FACTOR)]
-    wait = await runtime.failures.take(buckets, runtime.entropy(8).hex())
+    wait = await runtime.attempts.take(buckets, runtime.entropy(8).hex())
     if wait:
-        if len(runtime.blocked) >= _BLOCKED_PAIRS:
-            runtime.blocked.clear()
-        runtime.blocked[pair] = monotonic() + wait
+        blocked_until = _blocked_until.of(runtime)
+        if len(blocked_until) >= _BLOCKED_PAIRS:
+            blocked_until.clear()
+        blocked_until[pair] = monotonic() + wait
         raise _too_many(wait)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass, field
 from time import monotonic
 
-from authsvc.runtime import Runtime
+from authsvc.runtime import Memory, Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.revocation import revocations
 from authsvc.store.revocation.revocation_set import Answer
@@ -13,6 +15,19 @@ from authsvc.store.revocation.revocations import Bearer
 LIVE_SECONDS = 0.5
 """How long PostgreSQL's "live" is remembered: half of the second in which a revocation must be known everywhere."""
 LIVE_TOKENS = 10_000
+READERS = 50
+"""Requests that may ask PostgreSQL at once, or wait for a connection to do so."""
+
+
+@dataclass(slots=True)
+class AskedPostgres:
+    """What PostgreSQL said in place of Redis: until when (monotonic s) a token counts as live, by its `jti`."""
+
+    live_until: dict[str, float] = field(default_factory=dict)
+    readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS))
+
+
+asked_postgres = Memory(AskedPostgres)
 
 
 async def is_revoked(runtime: Runtime, token: Bearer) -> bool:
@@ -28,14 +43,14 @@ async def is_revoked(runtime: Runtime, token: Bearer) -> bool:
 
 
 async def _ask_truth(runtime: Runtime, token: Bearer) -> bool:
-    remembered = runtime.known_live.get(token.jti)
-    if remembered is not None and monotonic() < remembered:
+    asked = asked_postgres.of(runtime)
+    if monotonic() < asked.live_until.get(token.jti, 0.0):
         return False
-    async with runtime.truth_slots:
+    async with asked.readers:
         asked_at = monotonic()
         revoked = await revocations.is_revoked(runtime.db, token)
     if not revoked:
-        if len(runtime.known_live) >= LIVE_TOKENS:
-            runtime.known_live.clear()
-        runtime.known_live[token.jti] = asked_at + LIVE_SECONDS
+        if len(asked.live_until) >= LIVE_TOKENS:
+            asked.live_until.clear()
+        asked.live_until[token.jti] = asked_at + LIVE_SECONDS
     return revoked

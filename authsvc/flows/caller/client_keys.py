@@ -8,19 +8,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
 from authsvc import metrics
 from authsvc.jose.algorithms import KeyRefused
 from authsvc.jose.client_jwks import MAX_BYTES, usable_client_jwks
-from authsvc.jose.remote_jwks import KeySet, Place
+from authsvc.jose.remote_jwks import KeySet, Place, RemoteKeys
 from authsvc.logs import get_logger
 from authsvc.outgoing import OutgoingFailed
 from authsvc.rules.records import Client
-from authsvc.runtime import Runtime
+from authsvc.runtime import Memory, Runtime
 
 log = get_logger()
+
+
+@dataclass(slots=True)
+class Fetches:
+    """Requests for the keys of clients that are under way."""
+
+    running: dict[Place, asyncio.Task[None]] = field(default_factory=dict)
+
+    def close(self) -> None:
+        for fetch in list(self.running.values()):
+            fetch.cancel()
+
+
+remote_keys = Memory(RemoteKeys)
+_fetches = Memory(Fetches)
 
 
 class KeysMissing(Exception):
@@ -39,7 +55,7 @@ async def keys_of(runtime: Runtime, client: Client, kid: str | None) -> Mapping[
     if client.jwks_uri is None:
         raise KeysMissing("client_without_keys", "This client has no keys registered.")
     place = (client.id, client.jwks_uri)
-    known = runtime.remote_keys.of(place)
+    known = remote_keys.of(runtime).of(place)
     if known.must_ask(kid, monotonic()):
         await _ask(runtime, place, known)
     jwks = known.usable(monotonic())
@@ -52,11 +68,11 @@ async def keys_of(runtime: Runtime, client: Client, kid: str | None) -> Mapping[
 
 async def _ask(runtime: Runtime, place: Place, known: KeySet) -> None:
     """One request for all who wait; it goes on though they may not."""
-    fetch = runtime.key_fetches.get(place)
+    running = _fetches.of(runtime).running
+    fetch = running.get(place)
     if fetch is None:
-        fetch = asyncio.create_task(_fetch(runtime, place, known))
-        runtime.key_fetches[place] = fetch
-        fetch.add_done_callback(lambda _: runtime.key_fetches.pop(place, None))
+        fetch = running[place] = asyncio.create_task(_fetch(runtime, place, known))
+        fetch.add_done_callback(lambda _: running.pop(place, None))
     await asyncio.shield(fetch)
 
 

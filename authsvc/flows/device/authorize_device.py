@@ -102,7 +102,7 @@ async def authorize_device(
 async def _limit(runtime: Runtime, network: str) -> None:
     """Anybody may ask in a public client's name, and each request is a row: so many a network, and no more."""
     bucket = Bucket(f"device-request:{network}", runtime.settings.device_network_requests)
-    wait = await runtime.failures.take([bucket], runtime.entropy(8).hex())
+    wait = await runtime.attempts.take([bucket], runtime.entropy(8).hex())
     if wait:
         metrics.rate_limited.labels("device_request").inc()
         raise TooMany("device_requests", retry_after=wait)

@@ -59,7 +59,7 @@ async def find(
         Bucket(f"user-code-network:{network}", runtime.settings.user_code_failures * NETWORK_FACTOR),
     ]
     attempt = runtime.entropy(8).hex()
-    wait = await runtime.failures.take(buckets, attempt)
+    wait = await runtime.attempts.take(buckets, attempt)
     if wait:
         metrics.rate_limited.labels("user_code").inc()
         raise TooMany("user_code_failures", retry_after=wait)
@@ -67,11 +67,11 @@ async def find(
         request = await requests.waiting(runtime.db, _digests(runtime, code))
         client = await runtime.clients.get(request.client_id) if request else None
     except BaseException:
-        await runtime.failures.give_back(buckets, attempt)
+        await runtime.attempts.give_back(buckets, attempt)
         raise
     if request is None or client is None:
         return NoSuchCode()
-    await runtime.failures.give_back(buckets, attempt)
+    await runtime.attempts.give_back(buckets, attempt)
     if not _may(session, client):
         return RoleMissing(client)
     payload = [str(request.id), str(session.id), client.id, int(session.now.timestamp())]

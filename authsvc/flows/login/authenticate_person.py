@@ -50,7 +50,7 @@ async def authenticate_person(runtime: Runtime, attempt: Attempt, *, required_ro
     device = _device(runtime, email, attempt.device) if attempt.device else None
     buckets = _buckets(runtime, account, device, attempt.network)
     name = runtime.entropy(8).hex()
-    wait = await runtime.failures.take(buckets, name)
+    wait = await runtime.attempts.take(buckets, name)
     if wait:
         metrics.rate_limited.labels("login").inc()
         metrics.logins.labels("limited").inc()
@@ -60,13 +60,13 @@ async def authenticate_person(runtime: Runtime, attempt: Attempt, *, required_ro
     except Rejected as rejected:
         # A right password that policy turns away is no guess: it gives its place back, like trouble does.
         if rejected.reason == "role_missing":
-            await runtime.failures.give_back(buckets, name)
+            await runtime.attempts.give_back(buckets, name)
         metrics.logins.labels(rejected.reason).inc()
         raise
     except BaseException:
-        await runtime.failures.give_back(buckets, name)
+        await runtime.attempts.give_back(buckets, name)
         raise
-    await runtime.failures.give_back(buckets, name)
+    await runtime.attempts.give_back(buckets, name)
     return authenticated
 
 

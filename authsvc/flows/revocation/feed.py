@@ -13,6 +13,7 @@ from time import monotonic
 
 from authsvc import metrics
 from authsvc.flows.caller.authenticate_bearer import INVALID, bearer_of
+from authsvc.flows.session.publish_revocation import revocation_feed
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.keys.ring import KeyringEmpty
 from authsvc.logs import get_logger
@@ -42,7 +43,7 @@ log = get_logger()
 
 async def subscribe(runtime: Runtime, claims: VerifiedClaims | None, last: int | None) -> Subscriber:
     """A new listener who has everything up to `last`. Raises BearerRejected, StoreUnavailable, Unavailable."""
-    feed = runtime.feed
+    feed = revocation_feed.of(runtime)
     if len(feed.subscribers) >= MOST_SUBSCRIBERS:
         raise Unavailable("too_many_subscribers", retry_after=5)
     await know(runtime)
@@ -67,15 +68,15 @@ async def subscribe(runtime: Runtime, claims: VerifiedClaims | None, last: int |
 
 def unsubscribe(runtime: Runtime, subscriber: Subscriber) -> None:
     """Forget a listener whose stream is over, for whatever reason."""
-    runtime.feed.subscribers.discard(subscriber)
-    runtime.feed.used_at = monotonic()
-    metrics.feed_subscribers.set(len(runtime.feed.subscribers))
+    revocation_feed.of(runtime).subscribers.discard(subscriber)
+    revocation_feed.of(runtime).used_at = monotonic()
+    metrics.feed_subscribers.set(len(revocation_feed.of(runtime).subscribers))
     metrics.feed_ended.labels(subscriber.ended or "gone").inc()
 
 
 async def know(runtime: Runtime) -> Log:
     """The log with everything that was committed before this call. Raises StoreUnavailable."""
-    feed = runtime.feed
+    feed = revocation_feed.of(runtime)
     feed.used_at = monotonic()
     waiting = feed.next_reading()
     if feed.reader is None or feed.reader.done():
@@ -97,7 +98,7 @@ def snapshot(runtime: Runtime, known: Log) -> bytes:
 
 def next_words(runtime: Runtime, subscriber: Subscriber) -> bytes:
     """What to send to a subscriber now; empty: nothing, wait for `news`."""
-    feed = runtime.feed
+    feed = revocation_feed.of(runtime)
     if subscriber.pieces is not None:
         if piece := next(subscriber.pieces, b""):
             return piece
@@ -120,7 +121,7 @@ def next_words(runtime: Runtime, subscriber: Subscriber) -> bytes:
 
 
 def _document(runtime: Runtime, known: Log) -> Iterator[bytes]:
-    seconds = max(1, int(runtime.feed.heartbeat_seconds))
+    seconds = max(1, int(revocation_feed.of(runtime).heartbeat_seconds))
     return document(runtime.settings.issuer, known.newest, seconds, known.live(runtime.clock.seconds()))
 
 
@@ -133,7 +134,7 @@ def _news_of_keys(feed: Feed, subscriber: Subscriber) -> bytes:
 
 
 def _beat(runtime: Runtime, subscriber: Subscriber) -> bytes:
-    feed = runtime.feed
+    feed = revocation_feed.of(runtime)
     if subscriber.beat == feed.beat:
         return b""
     subscriber.beat = feed.beat
@@ -148,7 +149,7 @@ def _beat(runtime: Runtime, subscriber: Subscriber) -> bytes:
 
 async def follow_feed(runtime: Runtime) -> None:
     """Read until nobody wants to know any more."""
-    feed, silent = runtime.feed, False
+    feed, silent = revocation_feed.of(runtime), False
     hearing = asyncio.create_task(_hear_hints(runtime))
     try:
         while feed.subscribers or monotonic() - feed.used_at < IDLE_SECONDS:
@@ -176,7 +177,7 @@ async def follow_feed(runtime: Runtime) -> None:
 
 async def _read_all(runtime: Runtime) -> StoreUnavailable | None:
     """Read until nothing is left, a part at a time; the trouble that there was."""
-    feed = runtime.feed
+    feed = revocation_feed.of(runtime)
     known, fresh = feed.log, 0
     try:
         if not runtime.following.migrated:
@@ -208,7 +209,7 @@ async def _read_all(runtime: Runtime) -> StoreUnavailable | None:
 
 
 def _take(runtime: Runtime, known: Log, reading: Reading) -> None:
-    feed = runtime.feed
+    feed = revocation_feed.of(runtime)
     own = {name for subscriber in feed.subscribers for name in subscriber.names} if reading.rows else set()
     for row in reading.rows:
         data = entry(row.sequence, row.kind, row.subject, row.not_before, row.expires_at)
@@ -222,7 +223,7 @@ def _take(runtime: Runtime, known: Log, reading: Reading) -> None:
 
 def _tick(runtime: Runtime) -> None:
     """After each reading, whether or not it went well."""
-    feed, now = runtime.feed, runtime.clock.seconds()
+    feed, now = revocation_feed.of(runtime), runtime.clock.seconds()
     metrics.feed_age.set(min(feed.age(), 1e9))
     for subscriber in feed.subscribers:
         if subscriber.ends_at <= now:
@@ -247,6 +248,6 @@ async def _hear_hints(runtime: Runtime) -> None:
     while True:
         try:
             async for _ in runtime.revocation_set.hints():
-                runtime.feed.hint()
+                revocation_feed.of(runtime).hint()
         except StoreUnavailable:
             await asyncio.sleep(1.0)

@@ -20,11 +20,11 @@ from authsvc.logs import get_logger
 from authsvc.rules.errors import Unavailable
 from authsvc.rules.records import Client
 from authsvc.rules.revocation.status_list import BLOCK, REQUEST_SECONDS, ListName, place_of, slice_end, status_claim
-from authsvc.runtime import Runtime
+from authsvc.runtime import Memory, Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.revocation import status_lists
 from authsvc.store.revocation.revocations import keys_of
-from authsvc.store.revocation.status_indices import HOLD_SECONDS, Block
+from authsvc.store.revocation.status_indices import HOLD_SECONDS, Block, StatusIndices
 
 ENOUGH = BLOCK // 2
 SCARCE = BLOCK // 8
@@ -36,6 +36,7 @@ RENEW_SECONDS = HOLD_SECONDS / 4
 
 _shuffler = random.SystemRandom()
 log = get_logger()
+status_indices = Memory(StatusIndices)
 
 
 def names_list(runtime: Runtime, client: Client, audience: Sequence[str]) -> bool:
@@ -48,7 +49,7 @@ def _index_ready(runtime: Runtime, client: Client) -> bool:
     """Whether a token of this client, issued at once, finds its index, if it needs one."""
     if not _may_name_list(runtime, client):
         return True
-    indices, life = runtime.status_indices, _life(runtime, client)
+    indices, life = status_indices.of(runtime), _life(runtime, client)
     indices.lives[life] = monotonic()
     return indices.spare(_slice_for(runtime, life)) >= SCARCE
 
@@ -67,19 +68,19 @@ class IndexAtHand:
         if _may_name_list(runtime, client):
             if not _index_ready(runtime, client):
                 await _lease(runtime, _slice_for(runtime, _life(runtime, client)), SCARCE)
-            runtime.status_indices.waiting += 1
+            status_indices.of(runtime).waiting += 1
             self._promised = True
 
     async def __aexit__(self, *_: object) -> None:
         if self._promised:
-            self._runtime.status_indices.waiting -= 1
+            status_indices.of(self._runtime).waiting -= 1
 
 
 def give_index(runtime: Runtime, client: Client, claims: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """The claim `status` for a token with these claims. Raises Unavailable."""
     # Not this token's own end: tokens of a life are in the same lists, however short some of them are.
     least = now.timestamp() + _life(runtime, client) + runtime.settings.clock_skew_seconds
-    entry = runtime.status_indices.take(least, keys_of(bearer_in(claims)))
+    entry = status_indices.of(runtime).take(least, keys_of(bearer_in(claims)))
     if entry is None:
         raise Unavailable("no_status_index")
     return status_claim(runtime.settings.issuer, ListName(entry.ends_at, entry.salt, entry.part), entry.index)
@@ -112,7 +113,9 @@ async def keep_for_ever(runtime: Runtime) -> None:
             silent = False
         except StoreUnavailable as error:
             if not silent:
-                log.error("status_indices_not_written", reason=error.kind, count=len(runtime.status_indices.pending))
+                log.error(
+                    "status_indices_not_written", reason=error.kind, count=len(status_indices.of(runtime).pending)
+                )
             silent = True
         except Exception as error:  # tokens would be issued and never written down: never stop
             log.error("status_indices_failed", error_type=type(error).__name__, exc_info=True)
@@ -120,7 +123,7 @@ async def keep_for_ever(runtime: Runtime) -> None:
 
 async def keep_once(runtime: Runtime) -> None:
     """Raises StoreUnavailable."""
-    indices = runtime.status_indices
+    indices = status_indices.of(runtime)
     if not (indices.lives or indices.blocks or indices.pending):
         return
     indices.lives = {life: at for life, at in indices.lives.items() if monotonic() - at < IDLE_SECONDS}
@@ -133,7 +136,7 @@ async def keep_once(runtime: Runtime) -> None:
 async def write_down(runtime: Runtime, keep: set[int]) -> None:
     """Tell PostgreSQL what was issued, keep the blocks of these slices, give back the others and those that are used up
     or were not heard of for too long. Raises StoreUnavailable; then all is as it was."""
-    indices = runtime.status_indices
+    indices = status_indices.of(runtime)
     async with indices.writing:
         held = [block for block in indices.blocks if block.ends_at in keep and block.usable()]
         # A block is out of use before it is given back; what it gave away goes in the same statement.
@@ -159,14 +162,14 @@ async def write_down(runtime: Runtime, keep: set[int]) -> None:
 
 async def give_back(runtime: Runtime) -> None:
     """At the end: write down the last tokens and give back every block. What cannot be written counts as void."""
-    if runtime.status_indices.blocks:
+    if status_indices.of(runtime).blocks:
         with suppress(StoreUnavailable):
             await write_down(runtime, keep=set())
 
 
 async def _lease(runtime: Runtime, ends_at: int, least: int) -> None:
     """Blocks, until there are `least` indices of a slice to spare. Raises StoreUnavailable."""
-    indices = runtime.status_indices
+    indices = status_indices.of(runtime)
     async with indices.leasing:
         while indices.spare(ends_at) < least:
             asked_at = monotonic()

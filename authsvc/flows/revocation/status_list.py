@@ -28,13 +28,15 @@ from authsvc.rules.revocation.status_list import (
     status_list_claims,
     waits,
 )
-from authsvc.runtime import Runtime
+from authsvc.runtime import Memory, Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.revocation import status_lists
 from authsvc.store.revocation.status_lists import ListMemory, SignedList
 
 SLICES_SECONDS = 0.2
 """Between two readings of the slices that there are, whatever names are made up."""
+
+list_memory = Memory(ListMemory)
 
 
 async def status_list(runtime: Runtime, text: str) -> tuple[SignedList, int] | None:
@@ -44,7 +46,7 @@ async def status_list(runtime: Runtime, text: str) -> tuple[SignedList, int] | N
     name = read_name(text, now)
     if name is None:
         return None
-    signed = runtime.status_lists.signed.get(text)
+    signed = list_memory.of(runtime).signed.get(text)
     if signed is None or now >= signed.fresh_until:
         if not await _exists(runtime, name):
             return None
@@ -57,7 +59,7 @@ async def status_list(runtime: Runtime, text: str) -> tuple[SignedList, int] | N
 
 async def _exists(runtime: Runtime, name: ListName) -> bool:
     """Whether indices of this list were ever given."""
-    memory = runtime.status_lists
+    memory = list_memory.of(runtime)
     for _ in range(2):  # a reading that was on its way already may have been too early for this list
         if _is_known(memory, name):
             return True
@@ -77,7 +79,7 @@ def _is_known(memory: ListMemory, name: ListName) -> bool:
 
 
 async def _read_slices(runtime: Runtime) -> None:
-    memory = runtime.status_lists
+    memory = list_memory.of(runtime)
     try:
         await asyncio.sleep(memory.slices_at + SLICES_SECONDS - monotonic())
         memory.slices_at = monotonic()
@@ -88,7 +90,7 @@ async def _read_slices(runtime: Runtime) -> None:
 
 async def _built_once(runtime: Runtime, name: ListName) -> SignedList:
     """Requests that come together share one building; none of them cuts it short."""
-    builds = runtime.status_lists.builds
+    builds = list_memory.of(runtime).builds
     task = builds.get(str(name))
     if task is None:
         task = builds[str(name)] = asyncio.create_task(_build(runtime, name))
@@ -105,7 +107,7 @@ def _heard(done: asyncio.Task[Any]) -> None:
 
 
 async def _build(runtime: Runtime, name: ListName) -> SignedList:
-    memory, settings = runtime.status_lists, runtime.settings
+    memory, settings = list_memory.of(runtime), runtime.settings
     wait = waits(settings.status_list_seconds, settings.sync_interval_seconds)
     signed = await _shared(runtime, name, wait)
     if signed is None:

@@ -12,14 +12,18 @@ import asyncio
 from collections.abc import Sequence
 
 from authsvc import metrics
-from authsvc.runtime import Runtime
+from authsvc.runtime import Memory, Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.revocation import revocations
+from authsvc.store.revocation.feed import Feed
 from authsvc.store.revocation.revocations import Revocation
 from authsvc.store.session.sessions import Ended
 
 REDIS_TRY_SECONDS = 0.05
 LONGEST_SYNC_SECONDS = 1.0
+
+revocation_feed = Memory(Feed)
+"""This worker's feed (flows/revocation/feed.py): what is published here goes out at once."""
 
 
 async def _distrust(runtime: Runtime, epoch_number: int) -> None:
@@ -48,7 +52,7 @@ async def publish_rows(runtime: Runtime, rows: Sequence[Revocation], epoch_numbe
     """Put committed revocations into Redis, or make every replica ignore it. `epoch_number`: as the commit saw it."""
     if not rows:
         return
-    runtime.feed.hint()
+    revocation_feed.of(runtime).hint()
     for row in rows:
         metrics.revocations.labels(row.kind).inc()
     try:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from time import monotonic
+from uuid import UUID
 
 from authsvc.flows.keys.sign import require_keys
 from authsvc.flows.session.publish_revocation import publish_revocation
@@ -25,7 +26,7 @@ from authsvc.rules.errors import (
 from authsvc.rules.records import Client
 from authsvc.rules.token.id_token import claims_about
 from authsvc.rules.token.refresh_token import RefreshToken
-from authsvc.runtime import Runtime
+from authsvc.runtime import Memory, Runtime
 from authsvc.store import audit
 from authsvc.store.authorize import codes
 from authsvc.store.authorize.codes import Redeemed
@@ -36,6 +37,10 @@ GRANT_TYPE = "authorization_code"
 _UNSURE_SECONDS = 60
 _UNKNOWN = ("gone", "timeout")
 """Failures after which a statement may have been committed."""
+_unheard_redemptions = Memory(dict[UUID, tuple[float, bytes]])
+"""Redemptions of which nobody knows whether they were committed: grant id -> until when they are remembered (monotonic
+s), and the secret of the refresh token that they would have given. No cache: without it, whoever tries again after a
+lost connection would be taken for a thief, and lose the session."""
 _WORN = "The code is invalid, expired or already used, or does not belong to this request."
 
 
@@ -111,15 +116,15 @@ async def _twice_at_most(redeem: Callable[[], Awaitable[Redeemed | None]]) -> Re
 
 def _unheard(runtime: Runtime, code: Code) -> bytes | None:
     """The secret of a use of this code that nobody heard of: whoever comes next repeats it, and nobody else does."""
-    until, secret = runtime.unsure_codes.pop(code.grant_id, (0.0, None))
+    until, secret = _unheard_redemptions.of(runtime).pop(code.grant_id, (0.0, None))
     return secret if until > monotonic() else None
 
 
 def _keep_unheard(runtime: Runtime, code: Code, first: RefreshToken) -> None:
-    now = monotonic()
-    for grant_id in [key for key, (until, _) in runtime.unsure_codes.items() if until < now]:
-        del runtime.unsure_codes[grant_id]
-    runtime.unsure_codes[code.grant_id] = (now + _UNSURE_SECONDS, first.secret)
+    unheard, now = _unheard_redemptions.of(runtime), monotonic()
+    for grant_id in [key for key, (until, _) in unheard.items() if until < now]:
+        del unheard[grant_id]
+    unheard[code.grant_id] = (now + _UNSURE_SECONDS, first.secret)
 
 
 async def _remember_unheard(runtime: Runtime, code: Code, first: RefreshToken) -> None:

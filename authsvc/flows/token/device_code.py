@@ -30,9 +30,10 @@ from authsvc.rules.errors import (
 )
 from authsvc.rules.records import Client
 from authsvc.rules.token.refresh_token import RefreshToken
-from authsvc.runtime import Runtime
+from authsvc.runtime import Memory, Runtime
 from authsvc.store.device import requests
 from authsvc.store.device.requests import Begun
+from authsvc.store.token.grants import Turns
 
 _WORN = "The device code is invalid or already used."
 _REFUSALS: dict[PollVerdict, tuple[type[OAuth2Error], str]] = {
@@ -46,6 +47,7 @@ _REFUSALS: dict[PollVerdict, tuple[type[OAuth2Error], str]] = {
     PollVerdict.OTHER_KEY: (InvalidGrantError, "The device code is bound to another DPoP key."),
     PollVerdict.FORGED: (InvalidGrantError, _WORN),
 }
+_turns = Memory(Turns)
 
 
 async def redeem_device_code(runtime: Runtime, client: Client, form: Mapping[str, str], dpop_jkt: str) -> Tokens:
@@ -79,7 +81,7 @@ async def redeem_device_code(runtime: Runtime, client: Client, form: Mapping[str
         shown_jkt=dpop_jkt,
         dpop_jkt=bound_key(client, dpop_jkt),
     )
-    done = await runtime.turns.run(code.request_id, poll)
+    done = await _turns.of(runtime).run(code.request_id, poll)
     if isinstance(done, Begun):
         return _answer(runtime, client, done, session_id, first, dpop_jkt)
     raise _refusal(done)

@@ -27,13 +27,14 @@ from authsvc.rules.records import Client
 from authsvc.rules.scope import narrow, parse_scope
 from authsvc.rules.token.refresh import ACCEPTED, RefreshVerdict
 from authsvc.rules.token.refresh_token import RefreshToken, decode
-from authsvc.runtime import Runtime
+from authsvc.runtime import Memory, Runtime
 from authsvc.store import audit
 from authsvc.store.session import sessions
 from authsvc.store.token import grants
 from authsvc.store.token.grants import Refreshed
 
 GRANT_TYPE = "refresh_token"
+_turns = Memory(grants.Turns)
 _WORN = "The refresh token is invalid, expired, revoked or already used."
 
 
@@ -76,7 +77,7 @@ async def refresh(
         scope=asked,
         dpop_jkt=dpop_jkt,
     )
-    done = await runtime.turns.run(presented.grant_id, statement)
+    done = await _turns.of(runtime).run(presented.grant_id, statement)
     verdict = done.verdict if done else RefreshVerdict.UNKNOWN
     metrics.refresh.labels(verdict).inc()
     if verdict is RefreshVerdict.RECOVER:

@@ -47,7 +47,7 @@ class Bucket:
     limit: int
 
 
-class Failures:
+class Attempts:
     """Take a place in every bucket, or in none."""
 
     def __init__(self, redis: RedisStore, *, window_seconds: int, replicas: int) -> None:

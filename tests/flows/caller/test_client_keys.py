@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from authsvc.flows.caller.client_keys import remote_keys
 from authsvc.jose.jwk import public_jwk
 from authsvc.jose.remote_jwks import FRESH_SECONDS, PAUSE_SECONDS, STALE_SECONDS, KeySet
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
@@ -83,7 +84,7 @@ class Signer:
 
     @property
     def memory(self) -> KeySet:
-        return self.house.runtime.remote_keys.of((self.id, self.uri))
+        return remote_keys.of(self.house.runtime).of((self.id, self.uri))
 
     def later(self, seconds: float) -> None:
         self.memory.fetched_at -= seconds
@@ -260,7 +261,7 @@ async def test_a_private_address_is_never_asked(house: Service, signer: Signer) 
     for number, reason in enumerate(("address_refused", "address_refused", "url_refused")):
         client_id = f"{signer.id}-{number}"
         assert await signer.refused(signer.sign(iss=client_id, sub=client_id)) == UNREAD
-        found = [known for place, known in house.runtime.remote_keys.sets.items() if place[0] == client_id]
+        found = [known for place, known in remote_keys.of(house.runtime).sets.items() if place[0] == client_id]
         assert [known.failure for known in found] == [reason]
 
 

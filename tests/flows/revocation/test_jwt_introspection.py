@@ -10,6 +10,7 @@ import jwt
 import pytest
 import pytest_asyncio
 
+from authsvc.flows.caller.check_revoked import asked_postgres
 from authsvc.web.http.accept import prefers
 from authsvc_devkit.servers import Servers
 from tests.support.service import BACKEND, ISSUER, Service, bearer, service
@@ -109,7 +110,7 @@ async def test_a_refusal_stays_json_whatever_is_accepted(house: Service) -> None
 async def test_with_no_store_the_answer_is_later_and_never_inactive(house: Service) -> None:
     token = (await house.login())["access_token"]
     await asked(house, token)
-    house.runtime.known_live.clear()
+    asked_postgres.of(house.runtime).live_until.clear()
     house.runtime.db._open_until = house.runtime.redis._open_until = float("inf")
     try:
         answer = await house.http.post("/introspect", data={"token": token}, auth=BACKEND, headers={"Accept": JWT})

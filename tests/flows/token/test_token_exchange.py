@@ -13,6 +13,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
+from authsvc.flows.caller.check_revoked import asked_postgres
 from authsvc.rules.records import Client
 from authsvc.rules.token.exchange import (
     ACCESS_TOKEN,
@@ -375,7 +376,7 @@ async def test_what_a_service_asks_for_with_a_proof_is_bound_to_its_key(house: S
 async def test_with_no_store_it_is_later_and_never_invalid(house: Service) -> None:
     token = (await house.login())["access_token"]
     await exchange(house, "orders", token)
-    house.runtime.known_live.clear()
+    asked_postgres.of(house.runtime).live_until.clear()
     house.runtime.db._open_until = house.runtime.redis._open_until = float("inf")
     try:
         answer = await exchange(house, "orders", token)

@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 
 from authsvc.app import App, start
+from authsvc.flows.session.publish_revocation import revocation_feed
 from authsvc.flows.upkeep.follow_changes import follow_changes
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.serving.protocol import DeadlineProtocol
@@ -64,7 +65,7 @@ class Service:
 @asynccontextmanager
 async def serving(env: dict[str, str], *, heartbeat_seconds: float = 0.5) -> AsyncIterator[Service]:
     runtime = open_runtime(load(env))
-    runtime.feed.heartbeat_seconds = heartbeat_seconds
+    revocation_feed.of(runtime).heartbeat_seconds = heartbeat_seconds
     await start(runtime)
     with suppress(asyncpg.PostgresError):
         async with runtime.db.transaction() as connection:
@@ -83,7 +84,7 @@ async def serving(env: dict[str, str], *, heartbeat_seconds: float = 0.5) -> Asy
         async with httpx2.AsyncClient(base_url=url, timeout=10, trust_env=False) as http:
             yield Service(runtime, server, url, http)
     finally:
-        runtime.feed.end("closed")
+        revocation_feed.of(runtime).end("closed")
         server.should_exit = True
         await running
         following.cancel()

@@ -14,6 +14,7 @@ import pytest
 
 from authsvc.flows.keys import manage_keys
 from authsvc.flows.revocation import feed as flow
+from authsvc.flows.session.publish_revocation import revocation_feed
 from tests.flows.revocation.feed.conftest import Listener, Service, revoke, serving, until
 from tests.support.busy import again_when_busy, prompt
 from tests.support.service import LOGIN, bearer
@@ -74,7 +75,7 @@ async def test_a_stream_ends_with_the_token_that_opened_it(strict: Service, sql:
     await asyncio.sleep(0.6)
     headers = bearer(await strict.token())
     async with Listener([strict.url], headers).listening() as listener:
-        (subscriber,) = strict.runtime.feed.subscribers
+        (subscriber,) = revocation_feed.of(strict.runtime).subscribers
         assert 8 < subscriber.ends_at - time.time() <= 10
         strict.runtime.clock.align(strict.runtime.clock.now(), 0, 0)  # the clock, not the wall, is what counts
         subscriber.ends_at -= 10
@@ -272,7 +273,7 @@ async def test_head_says_what_it_would_be_and_ends(service: Service) -> None:
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-accel-buffering"] == "no"
     assert (await service.http.head("/revocations")).status_code == 200
-    await until(lambda: not service.runtime.feed.subscribers)
+    await until(lambda: not revocation_feed.of(service.runtime).subscribers)
 
 
 # One reader
@@ -290,7 +291,7 @@ async def test_one_reads_for_all_and_nobody_when_nobody_wants_to_know(
 
     monkeypatch.setattr(flow.store, "read", counting)
     monkeypatch.setattr(flow, "IDLE_SECONDS", 0.2)
-    assert service.runtime.feed.reader is None
+    assert revocation_feed.of(service.runtime).reader is None
     listeners = [Listener([service.url]) for _ in range(50)]
     tasks = [asyncio.create_task(listener.run()) for listener in listeners]
     await until(lambda: all(listener.of("heartbeat") for listener in listeners))
@@ -299,12 +300,12 @@ async def test_one_reads_for_all_and_nobody_when_nobody_wants_to_know(
     assert count <= 2 + (time.monotonic() - started) / 0.4
     await revoke(sql, "x")
     await until(lambda: all(listener.held for listener in listeners))
-    assert len(service.runtime.feed.subscribers) == 50
+    assert len(revocation_feed.of(service.runtime).subscribers) == 50
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
-    await until(lambda: service.runtime.feed.reader is None)
-    assert service.runtime.feed.log is None
+    await until(lambda: revocation_feed.of(service.runtime).reader is None)
+    assert revocation_feed.of(service.runtime).log is None
     count = 0
     await asyncio.sleep(0.7)
     assert count == 0

@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from authsvc.flows.revocation import feed as flow
+from authsvc.flows.session.publish_revocation import revocation_feed
 from authsvc_devkit.servers import Servers
 from tests.flows.revocation.feed.conftest import Listener, Service, revoke, serving, until
 from tests.support.busy import again_when_busy, prompt
@@ -36,7 +37,7 @@ def deaf(service: Service) -> socket.socket:
 async def test_one_who_does_not_read_is_cut_off_and_costs_others_nothing(
     service: Service, sql: asyncpg.Connection
 ) -> None:
-    feed = service.runtime.feed
+    feed = revocation_feed.of(service.runtime)
     async with Listener([service.url]).listening() as listener:
         (other,) = feed.subscribers
         clients = [deaf(service) for _ in range(5)]
@@ -77,7 +78,7 @@ async def test_a_subscriber_costs_little_memory(service: Service) -> None:
             reader, writer = await asyncio.open_connection("127.0.0.1", int(service.url.rpartition(":")[2]))
             writer.write(b"GET /revocations/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
             sockets.append((reader, writer))
-        await until(lambda: len(service.runtime.feed.subscribers) == len(sockets))
+        await until(lambda: len(revocation_feed.of(service.runtime).subscribers) == len(sockets))
 
     await connect(20)
     tracemalloc.start()
@@ -89,7 +90,7 @@ async def test_a_subscriber_costs_little_memory(service: Service) -> None:
     assert each < 40_000, each
     for _, writer in sockets:
         writer.transport.abort()
-    await until(lambda: not service.runtime.feed.subscribers)
+    await until(lambda: not revocation_feed.of(service.runtime).subscribers)
 
 
 async def test_no_heartbeat_while_postgresql_is_gone_and_nothing_lost_after_it(
@@ -106,7 +107,7 @@ async def test_no_heartbeat_while_postgresql_is_gone_and_nothing_lost_after_it(
         assert last - gone < flow.CURRENT_SECONDS + 0.5, "a promise that nobody could give"
         assert len([at for at in listener.comments if at > gone + 2.5]) >= 2, "the connection says that it lives"
         assert listener.ends == 0
-        assert service.runtime.feed.age() > 4
+        assert revocation_feed.of(service.runtime).age() > 4
         for path in ("/revocations", "/revocations/stream"):
             answer = await service.http.get(path)
             assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")

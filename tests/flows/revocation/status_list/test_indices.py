@@ -11,7 +11,14 @@ import asyncpg
 import httpx2
 import pytest
 
-from authsvc.flows.revocation.status_indices import IndexAtHand, give_back, give_index, keep_once, write_down
+from authsvc.flows.revocation.status_indices import (
+    IndexAtHand,
+    give_back,
+    give_index,
+    keep_once,
+    status_indices,
+    write_down,
+)
 from authsvc.rules.revocation.status_list import BLOCK, CAPACITY, REQUEST_SECONDS, SLICE_SECONDS, slice_end
 from authsvc.rules.token.exchange import ACCESS_TOKEN
 from authsvc.rules.token.exchange import GRANT_TYPE as TOKEN_EXCHANGE
@@ -97,12 +104,12 @@ async def test_every_way_to_a_token_finds_an_index_though_none_was_at_hand(
     lists: Lists, runtime: Runtime, way: Callable[[Lists, Runtime, Callable[[], None]], Awaitable[str]]
 ) -> None:
     def cold() -> None:
-        for block in runtime.status_indices.blocks:
+        for block in status_indices.of(runtime).blocks:
             block.left.clear()
 
     token = await way(lists, runtime, cold)
     assert not await lists.void(token)
-    assert runtime.status_indices.waiting == 0
+    assert status_indices.of(runtime).waiting == 0
 
 
 async def test_a_promise_holds_however_many_are_on_their_way(listed: None, runtime: Runtime) -> None:
@@ -120,14 +127,14 @@ async def test_a_promise_holds_however_many_are_on_their_way(listed: None, runti
 
     places = await asyncio.gather(*(issue() for _ in range(number)))
     assert len(set(places)) == number
-    assert runtime.status_indices.waiting == 0
+    assert status_indices.of(runtime).waiting == 0
 
 
 async def test_a_request_that_fails_gives_its_promise_back(listed: None, runtime: Runtime) -> None:
     with pytest.raises(ZeroDivisionError):
         async with IndexAtHand(runtime, MACHINE):
             raise ZeroDivisionError
-    assert runtime.status_indices.waiting == 0
+    assert status_indices.of(runtime).waiting == 0
 
 
 @pytest.mark.parametrize("before", [0.5, 30, 59])
@@ -153,7 +160,7 @@ async def test_where_no_index_can_be_had_nothing_is_spent(
 ) -> None:
     refresh_token = await _refresh_token(Lists(http))
     form = {"grant_type": "refresh_token", "client_id": "listed", "refresh_token": refresh_token}
-    for block in runtime.status_indices.blocks:
+    for block in status_indices.of(runtime).blocks:
         block.left.clear()
     async with sql.transaction():
         await sql.execute("LOCK TABLE status_slices IN ACCESS EXCLUSIVE MODE")
@@ -173,7 +180,7 @@ async def test_clients_without_the_option_get_no_claim_and_cost_nothing(
     tokens = await lists.login("customer")
     assert "status" not in claims_of(tokens["access_token"])
     await asyncio.sleep(0.3)
-    indices = runtime.status_indices
+    indices = status_indices.of(runtime)
     assert not (indices.blocks or indices.pending or indices.lives)
     assert await sql.fetchval("SELECT count(*) FROM status_slices") == 0
 
@@ -213,7 +220,7 @@ async def test_indices_are_all_different_and_in_no_order(lists: Lists, runtime: 
     indices = [index for _, index in places[:200]]
     assert all(0 <= index < CAPACITY for index in indices)
     assert 60 < sum(one < two for one, two in pairwise(indices)) < 140
-    await until(lambda: not runtime.status_indices.pending)
+    await until(lambda: not status_indices.of(runtime).pending)
 
 
 async def test_blocks_that_are_leased_at_once_are_all_different(runtime: Runtime) -> None:
@@ -233,7 +240,7 @@ async def test_a_worker_that_ends_gives_its_blocks_back(
     await give_back(runtime)
     written = "SELECT count(*) FROM status_batches WHERE $1 = ANY(indices) AND kind = 'token'"
     assert await sql.fetchval(written, place(token)[1]) == 1
-    assert not runtime.status_indices.blocks
+    assert not status_indices.of(runtime).blocks
     assert not await lists.void(token)
 
 
@@ -241,7 +248,7 @@ async def test_a_block_that_a_failover_forgot_is_used_no_more(
     lists: Lists, runtime: Runtime, sql: asyncpg.Connection
 ) -> None:
     first = await lists.own_token()
-    held = runtime.status_indices.blocks
+    held = status_indices.of(runtime).blocks
     await sql.execute("DELETE FROM status_slices")
     for block in held:
         block.heard_at -= 3
@@ -296,7 +303,7 @@ async def test_old_slices_are_swept_and_living_ones_are_not(
     lists: Lists, runtime: Runtime, sql: asyncpg.Connection
 ) -> None:
     await lists.own_token()
-    await until(lambda: not runtime.status_indices.pending)
+    await until(lambda: not status_indices.of(runtime).pending)
     old = slice_end(runtime.clock.seconds() - 3600) - 2 * SLICE_SECONDS
     await sql.execute("INSERT INTO status_slices (ends_at, database, salt, blocks) VALUES ($1, 'x', 'old', 1)", old)
     await sql.execute("INSERT INTO status_blocks (salt, number) VALUES ('old', 0)")

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from authsvc.app import App, start
-from authsvc.flows.revocation.status_list import SLICES_SECONDS
+from authsvc.flows.revocation.status_list import SLICES_SECONDS, list_memory
 from authsvc.rules.revocation.status_list import SLICE_SECONDS
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
@@ -132,7 +132,7 @@ async def test_redis_holds_nothing_that_is_needed(lists: Lists, runtime: Runtime
     await _log_out(lists, None, tokens)
     await lists.until_void(tokens["access_token"])
     await runtime.redis.command("FLUSHDB")
-    runtime.status_lists.signed.clear()
+    list_memory.of(runtime).signed.clear()
     assert await lists.void(tokens["access_token"])
 
 
@@ -143,7 +143,7 @@ async def test_a_list_is_never_sent_older_than_its_part_of_the_sum(lists: Lists,
     ages = []
     while asyncio.get_running_loop().time() < started + 2 * WITHIN:
         assert (await lists.http.get(path)).status_code == 200
-        ages.append(runtime.clock.seconds() - runtime.status_lists.signed[path.rpartition("/")[2]].built_at)
+        ages.append(runtime.clock.seconds() - list_memory.of(runtime).signed[path.rpartition("/")[2]].built_at)
         await asyncio.sleep(0.02)
     assert max(ages) <= WITHIN - TTL - 2 * runtime.settings.sync_interval_seconds + 0.1  # from its choice to here
 
@@ -181,8 +181,8 @@ async def test_made_up_names_cost_postgresql_next_to_nothing(
         answers = await asyncio.gather(*(lists.http.get(name) for name in names))
         assert {answer.status_code for answer in answers} == {404}
     assert len(asked) <= 2 + (monotonic() - started) / SLICES_SECONDS
-    assert len(runtime.status_lists.slices) <= 2
-    assert not runtime.status_lists.signed
+    assert len(list_memory.of(runtime).slices) <= 2
+    assert not list_memory.of(runtime).signed
     assert (await lists.http.get(path)).status_code == 200
 
 
@@ -225,7 +225,7 @@ class TestBetweenWorkers:
         same = await other.get(path)
         assert (same.content, same.headers["etag"]) == (first.content, first.headers["etag"])
         assert not asked
-        runtime.status_lists.signed.clear()
+        list_memory.of(runtime).signed.clear()
         later = runtime.clock.seconds() + 15
         monkeypatch.setattr(runtime.clock, "seconds", lambda: later)
         assert (await lists.http.get(path)).status_code == 200
