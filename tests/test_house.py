@@ -71,7 +71,6 @@ OUTSIDE: dict[str, set[str]] = {
     "bcrypt": {"passwords"},
     "structlog": {"logs"},
     "prometheus_client": {"metrics"},
-    "marshmallow": {"settings"},
     "ua_parser": {"device_name"},
     "jinja2": {"web"},
     "httpcore2": {"outgoing"},

@@ -301,7 +301,11 @@ def test_the_numbers_are_those_of_the_originals() -> None:
     assert scene.SILENCE == SILENCE_SECONDS * SECOND
     assert scene.LEASE == MEMORY_SECONDS * SECOND
     assert world.REDIS_LEASE == runtime.LEASE_SECONDS * SECOND
-    assert Settings("https://a.example", "", "", "").sync_interval_seconds * SECOND == scene.POLL
+    assert (
+        Settings(issuer="https://a.example", database_url="", redis_url="", master_key="").sync_interval_seconds
+        * SECOND
+        == scene.POLL
+    )
 
 
 def test_the_spread_is_the_sum_of_all_that_hides_a_new_key() -> None:
