@@ -21,6 +21,8 @@ import pytest
 import structlog
 
 from authsvc import logs
+from authsvc.logs.lines import FIELDS
+from authsvc.logs.pipe import QUEUE_LINES, shared_pipe, writer_to
 from tests.support.busy import again_when_busy, prompt
 
 CANARY = "hunter2-canary-7f3a"
@@ -49,7 +51,7 @@ def log() -> Iterator[Log]:
         logger.handlers, logger.propagate = [], True
         logger.setLevel(logging.NOTSET)
     logs.flush(5)  # what other tests of this process still have in the pipe
-    logs._state.told = logs._state.lost
+    shared_pipe.told = shared_pipe.lost
     here = Log()
     logs.configure("debug", "json", here.stream)  # type: ignore[arg-type]
     yield here
@@ -172,7 +174,7 @@ def test_of_an_exception_only_types_and_our_own_frames_are_told(log: Log) -> Non
     )  # fmt: skip
     assert first["level"] == "error"
     assert second["error_type"] == "KeyError"
-    assert third["frames"][0].startswith("authsvc/logs.py:")
+    assert third["frames"][0].startswith("authsvc/logs/__init__.py:")
     assert fourth["error_type"] == "ExceptionGroup(ValueError, OSError)"
     assert CANARY not in log.text
 
@@ -236,7 +238,7 @@ def test_access_lines_have_the_schema_of_all_others(log: Log) -> None:
     assert fast.pop("timestamp")[:18] == slow.pop("timestamp")[:18]
     assert list(fast) == list(slow)
     assert fast == slow
-    assert set(fast) <= logs.FIELDS
+    assert set(fast) <= FIELDS
 
 
 def test_access_leaves_out_what_is_unknown_and_cuts_what_is_long(log: Log) -> None:
@@ -285,15 +287,15 @@ def test_a_reader_that_stalls_costs_lines_and_no_time(log: Log) -> None:
         lost = logs.dropped() - before
         prompt(took < 2.0)
         prompt(slowest < 0.2)
-        assert 50_000 - 2 * logs.QUEUE_LINES - 2_000 < lost < 50_000
+        assert 50_000 - 2 * QUEUE_LINES - 2_000 < lost < 50_000
         assert sum(heard) == lost
         assert not logs.flush(0.2)
         os.kill(reader.pid, signal.SIGCONT)
         assert logs.flush(10)
     finally:
-        logs._state.hooks.remove(heard.append)
+        shared_pipe.hooks.remove(heard.append)
         os.kill(reader.pid, signal.SIGCONT)
-        logs._state.write = logs._writer(log.stream)  # type: ignore[arg-type]
+        shared_pipe.write = writer_to(log.stream)  # type: ignore[arg-type]
         reader.stdin.close()
         reader.wait(10)
     logs.get_logger().info("later")

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from authsvc import logs, metrics
+from authsvc import metrics
+from authsvc.logs.pipe import shared_pipe
 from authsvc.rules.token.refresh import RefreshVerdict
 from tests.support.busy import again_when_busy, prompt
 
@@ -79,7 +80,7 @@ def test_every_promised_series_is_there_from_the_start() -> None:
 
 def test_lost_log_lines_and_refused_requests_are_counted() -> None:
     before = value("authsvc_log_lines_dropped_total")
-    logs._state.lose(3)
+    shared_pipe.lose(3)
     assert value("authsvc_log_lines_dropped_total") == before + 3
     metrics.observe_refused(431)
     assert value("authsvc_refused_total", status="431") >= 1

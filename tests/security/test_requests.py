@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from authsvc import logs
+from authsvc.logs.pipe import shared_pipe
 from authsvc_devkit.servers import Servers
 from tests.support.busy import again_when_busy, prompt
 from tests.support.service import BACKEND, ISSUER, LOGIN, Service, bearer, service
@@ -27,7 +28,7 @@ CANARY = "<script>alert('canary')</script>"
 def log() -> Iterator[io.StringIO]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    logs._state.told = logs._state.lost
+    shared_pipe.told = shared_pipe.lost
     stream = io.StringIO()
     logs.configure("debug", "json", stream)
     yield stream

@@ -1,0 +1,156 @@
+"""Logs: one JSON object a line, with no field that is not on the list, and never at the expense of a request.
+
+`lines` owns what may be written, `pipe` how it gets out; here is who writes: structlog, `access` for each request, and
+the standard library's logging (uvicorn, asyncio), all through the same pipe.
+
+Give uvicorn `log_config=None, access_log=False`: its own handlers would write around all this.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Literal, NoReturn, TextIO, cast
+
+import structlog
+
+from authsvc.logs.lines import describe, exception_of, quoted, quoted_text, renderer
+from authsvc.logs.pipe import dropped, flush, on_dropped, shared_pipe, writer_to
+
+__all__ = ["access", "configure", "describe", "dropped", "flush", "get_logger", "on_dropped"]
+
+_OURS = ("uvicorn", "authsvc")  # loggers whose messages are known to hold nothing secret
+
+Level = Literal["debug", "info", "warning", "error"]
+_LEVELS: dict[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def _emit(_logger: object, level: str, fields: MutableMapping[str, Any]) -> NoReturn:
+    """structlog's last processor: render, queue, and tell structlog that nothing is left to do."""
+    known: dict[str, object] = {"event": "", "level": level, "timestamp": renderer.timestamp()}
+    error = exception_of(fields.pop("exc_info", None))
+    fields.pop("stack_info", None)
+    known.update(fields)
+    known["level"] = {"exception": "error", "critical": "error", "warn": "warning"}.get(level, level)
+    if error is not None:
+        known.update(describe(error))
+    shared_pipe.put(renderer.render(known))
+    raise structlog.DropEvent
+
+
+class _Handler(logging.Handler):
+    """The standard library's records in our shape. A message of uvicorn's is written as it is; of any other library
+    only its template, and only if it was one: a text put together by the caller may hold anything.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            level = record.levelname.lower() if record.levelname.lower() in _LEVELS else "error"
+            fields: dict[str, object] = {"logger": record.name}
+            event = self._event(record)
+            if event is None:
+                event = "library_log"
+                fields["where"] = f"{record.filename}:{record.lineno}"
+            error = record.msg if isinstance(record.msg, BaseException) else exception_of(record.exc_info)
+            if error is not None:
+                fields |= describe(error)
+            shared_pipe.put(renderer.line(event, level, fields))
+        except Exception:
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A record that cannot be rendered is lost and counted; logging's own way is to print it whole to stderr."""
+        shared_pipe.lose(1)
+
+    @staticmethod
+    def _event(record: logging.LogRecord) -> str | None:
+        if isinstance(record.msg, OSError) and record.msg.errno is not None:
+            return os.strerror(record.msg.errno)
+        if not isinstance(record.msg, str):
+            return None
+        if record.name.partition(".")[0] in _OURS:
+            return record.getMessage().strip()
+        return record.msg.strip() if record.args else None
+
+
+def _install(level: int) -> None:
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, _emit],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.ReturnLoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def configure(level: Level = "info", format: Literal["json", "console"] = "json", stream: TextIO | None = None) -> None:
+    """Start logging to `stream` (sys.stdout when None) from `level` up. May be called again; the last call counts."""
+    target = sys.stdout if stream is None else stream
+    target.flush()
+    renderer.console = format == "console"
+    shared_pipe.write = writer_to(target)
+    shared_pipe.threshold = _LEVELS[level]
+    _install(_LEVELS[level])
+    root = logging.getLogger()
+    root.handlers[:] = [handler for handler in root.handlers if not isinstance(handler, _Handler)]
+    root.addHandler(_Handler())
+    root.setLevel(_LEVELS[level])
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    shared_pipe.start()
+
+
+def get_logger() -> structlog.typing.FilteringBoundLogger:
+    """A logger: `get_logger().info("session_ended", session_id=..., reason=...)`. Events are lower_snake words."""
+    return cast("structlog.typing.FilteringBoundLogger", structlog.get_logger())
+
+
+def access(
+    request_id: str,
+    method: str,
+    path: str,
+    status: int,
+    duration_ms: float,
+    ip: str,
+    endpoint: str,
+    client_id: str | None = None,
+    grant_type: str | None = None,
+    reason: str | None = None,
+    user_id: str | None = None,
+    session_id: str | None = None,
+) -> None:
+    """One answered request: event `request`, level error for a 5xx and info otherwise. The schema is structlog's, the
+    way is short: this runs for every request. `path` is without its query; `reason` is a lower_snake word of ours.
+    """
+    level = "info" if status < 500 else "error"
+    if _LEVELS[level] < shared_pipe.threshold:
+        return
+    if renderer.console:
+        fields = {"request_id": request_id, "method": method, "path": path, "status": status,
+                  "duration_ms": round(duration_ms, 3), "ip": ip, "endpoint": endpoint}  # fmt: skip
+        fields |= _known(client_id, grant_type, reason, user_id, session_id)
+        shared_pipe.put(renderer.line("request", level, fields))
+        return
+    line = (
+        f'{{"event":"request","level":"{level}","timestamp":"{renderer.timestamp()}",'
+        f'"request_id":{quoted_text(request_id)},"method":{quoted(method)},"path":{quoted_text(path)},"status":{status},'
+        f'"duration_ms":{duration_ms:.3f},"ip":{quoted(ip)},"endpoint":{quoted(endpoint)}'
+    )
+    if client_id or grant_type or reason or user_id or session_id:
+        for key, value in _known(client_id, grant_type, reason, user_id, session_id).items():
+            line += f',"{key}":{quoted_text(value)}'
+    shared_pipe.put(line + "}\n")
+
+
+def _known(
+    client_id: str | None, grant_type: str | None, reason: str | None, user_id: str | None, session_id: str | None
+) -> dict[str, str]:
+    given = {"client_id": client_id, "grant_type": grant_type, "reason": reason, "user_id": user_id,
+             "session_id": session_id}  # fmt: skip
+    return {key: value for key, value in given.items() if value}
+
+
+_install(shared_pipe.threshold)
