@@ -270,7 +270,7 @@ memory, CPU time and open files (`process_...`).
     "log-events.md": ("""# Log events
 
 One JSON object a line. Every line has `event`, `level` and `timestamp`; further keys come from an allow-list
-(`logs.py`). Beside the events below, each answered request is one line `request` with `request_id`, `method`, `path`
+(`logs/lines.py`). Besides the events below, each answered request is a line `request`: `request_id`, `method`, `path`
 (without its query), `status`, `duration_ms`, `ip`, `endpoint`, and where they are known `client_id`, `grant_type`,
 `reason`, `user_id` and `session_id`; `log_lines_dropped` says that nobody read the log fast enough; messages of other
 libraries are `library_log`, or uvicorn's own text.
