@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -24,12 +24,12 @@ class Refused(click.ClickException):
     """Exit 1. The message is one line and says what to do."""
 
 
-def granted(verdict: Verdict | RefusedByRule) -> Verdict:
+def granted(verdict: Verdict | RefusedByRule, said: Callable[[str], str] = str) -> Verdict:
     """What a rule or a flow says, unless it refuses. Raises Refused (exit 1) where that depends on what is stored, and
-    UsageError (exit 2) where other words are needed."""
+    UsageError (exit 2) where other words are needed. `said`: the description as this command says it."""
     if not isinstance(verdict, RefusedByRule):
         return verdict
-    text = inert(verdict.description)
+    text = inert(said(verdict.description))
     raise Refused(text) if verdict.error in ("conflict", "not_found") else click.UsageError(text)
 
 

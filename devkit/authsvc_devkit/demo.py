@@ -5,11 +5,11 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
+from authsvc.flows.operator import manage_clients, manage_users
 from authsvc.rules.records import Client
+from authsvc.rules.refused import Refused
 from authsvc.runtime import Runtime
-from authsvc.store import audit
 from authsvc.store.account import users
-from authsvc.store.caller import clients
 
 PASSWORD = "password"  # noqa: S105 - known to everybody, for loopback only
 BACKEND_SECRET = "backend-secret"  # noqa: S105 - likewise
@@ -78,14 +78,19 @@ def _kitchen(issuer: str) -> Client:
 
 
 async def add_demo_data(runtime: Runtime, actor: str) -> int:
-    """Add what is missing, in one transaction; how much it was."""
-    async with runtime.db.transaction(seconds=30) as connection:
-        known = await users.taken(connection, [email for email, _, _ in PEOPLE])
-        missing = [person for person in PEOPLE if person[0] not in known]
-        for email, name, role in missing:
-            await users.add(connection, email, name, [role], await runtime.passwords.hash(PASSWORD))
-        wanted = (*CLIENTS, _kitchen(runtime.settings.issuer))
-        added = [client.id for client in wanted if await clients.add(connection, client)]
-        if missing or added:
-            await audit.record(connection, "demo_data_added", actor, users=len(missing), clients=added)
-        return len(missing) + len(added)
+    """Add what is missing; how much it was. Raises StoreUnavailable."""
+    added = 0
+    for email, name, role in PEOPLE:
+        if await users.by_email(runtime.db, email) is None:
+            person = await manage_users.add(runtime, actor, email=email, name=name, roles=(role,), password=PASSWORD)
+            added += _is_new(person)
+    for client in (*CLIENTS, _kitchen(runtime.settings.issuer)):
+        added += _is_new(await manage_clients.add(runtime, actor, client))
+    return added
+
+
+def _is_new(verdict: object) -> bool:
+    """Raises ValueError where it may not be at all."""
+    if isinstance(verdict, Refused) and verdict.error != "conflict":
+        raise ValueError(verdict.description)
+    return not isinstance(verdict, Refused)

@@ -11,11 +11,12 @@ from authsvc.cli.clients.add_client import SHORT, add, digest_of, secret_stdin, 
 from authsvc.cli.clients.algorithms import choose_alg
 from authsvc.cli.clients.change_redirect_uris import redirect_uris
 from authsvc.cli.clients.make_registration_token import registration_token
-from authsvc.cli.console import CONTEXT, Refused, confirm, inert, json_option, show_json, show_table
+from authsvc.cli.console import CONTEXT, confirm, granted, inert, json_option, show_json, show_table
 from authsvc.jose.names import DEFAULT_ALG
 
 if TYPE_CHECKING:
     from authsvc.rules.records import Client
+    from authsvc.rules.refused import Refused
     from authsvc.runtime import Runtime
 
 
@@ -146,29 +147,26 @@ def rotate_secret(client_id: str, drop_old: bool, secret_stdin: bool, as_json: b
     from authsvc.cli.command_runtime import actor, operate
     from authsvc.cli.secret_input import read_secret
     from authsvc.flows.operator import manage_clients
-    from authsvc.keys.plans import Refused as NotThis
 
     if drop_old and secret_stdin:
         raise click.UsageError("--drop-old makes no new secret: leave --secret-stdin away")
     secret = "" if drop_old else read_secret() if secret_stdin else secrets.token_urlsafe(32)
 
-    async def work(runtime: Runtime) -> NotThis | int | None:
+    async def work(runtime: Runtime) -> Client | Refused:
         if drop_old:
             return await manage_clients.drop_old_secret(runtime, actor(), client_id)
         return await manage_clients.add_secret(runtime, actor(), client_id, digest_of(secret))
 
-    done = operate(work)
-    if isinstance(done, NotThis):
-        raise Refused(done.reason)
+    count = len(granted(operate(work)).secret_hashes)
     made = None if secret_stdin else secret
     if as_json:
-        show_json({"id": client_id, "secrets": done or 1, **({"client_secret": made} if made else {})})
+        show_json({"id": client_id, "secrets": count, **({"client_secret": made} if made else {})})
     elif drop_old:
         click.echo(f"Client {client_id} has one secret now; the old one is refused within a second.")
     else:
         click.echo(
             f"Client {client_id} has a new secret."
-            + (f" The old one is good too, until `rotate-secret {client_id} --drop-old`." if done == 2 else "")
+            + (f" The old one is good too, until `rotate-secret {client_id} --drop-old`." if count == 2 else "")
         )
         show_secret(made)
 
@@ -189,12 +187,11 @@ def remove(client_id: str, yes: bool, as_json: bool) -> None:
 
     confirm(f"Every token of {inert(client_id)} becomes invalid. Remove it?", yes=yes)
 
-    async def work(runtime: Runtime) -> bool:
+    async def work(runtime: Runtime) -> Refused | None:
         await warm_redis(runtime)
         return await manage_clients.remove(runtime, actor(), client_id)
 
-    if not operate(work):
-        raise Refused(f"there is no client {client_id}: `authsvc clients list` shows them")
+    granted(operate(work))
     if as_json:
         show_json({"id": client_id, "removed": True})
     else:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Callable
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from authsvc.cli.clients import algorithms
-from authsvc.cli.console import Refused, json_option, show_json
+from authsvc.cli.console import granted, json_option, show_json
 from authsvc.jose.names import DEFAULT_ALG
+from authsvc.rules.clients.limits import ACCESS_TOKEN_SECONDS, SESSION_SECONDS
 
 if TYPE_CHECKING:
+    from authsvc.flows.operator.manage_clients import Stored
     from authsvc.rules.records import Client
+    from authsvc.rules.refused import Refused
     from authsvc.runtime import Runtime
 
 SHORT = {
@@ -39,7 +42,7 @@ class _GrantType(click.Choice[str]):
         return SHORT.get(word, word)
 
 
-# Their names are those of the record's fields: what is not in `_own` below goes into the record as it is.
+# Their names are those of the record's fields: what is not in `own` below goes into the record as it is.
 _OPTIONS: tuple[Decorate, ...] = (
     click.option("--name", help="What people read; the id where it is left away."),
     click.option("--public", "kind", flag_value="public", help="A frontend: it cannot keep a secret."),
@@ -82,9 +85,10 @@ _OPTIONS: tuple[Decorate, ...] = (
     click.option("--client-uri", metavar="URI", help="Its home page."),
     click.option("--policy-uri", metavar="URI", help="Its privacy policy; the consent page links to it."),
     click.option("--tos-uri", metavar="URI", help="Its terms of service; likewise."),
-    click.option("--access-token-seconds", type=click.IntRange(10, 86_400), help="Life of its access tokens."),
-    click.option("--session-seconds", type=click.IntRange(60, 315_360_000), help="Life of its sessions."),
-    click.option("--remember-me-seconds", type=click.IntRange(60, 315_360_000), help="Life with remember me."),
+    click.option("--access-token-seconds", type=click.IntRange(*ACCESS_TOKEN_SECONDS),
+                 help="Life of its access tokens."),
+    click.option("--session-seconds", type=click.IntRange(*SESSION_SECONDS), help="Life of its sessions."),
+    click.option("--remember-me-seconds", type=click.IntRange(*SESSION_SECONDS), help="Life with remember me."),
     click.option("--strict", is_flag=True, help="A used refresh token is never answered again, not even in a retry."),
     *algorithms.options(DEFAULT_ALG),
     secret_stdin,
@@ -120,7 +124,6 @@ def add(client_id: str, secret_stdin: bool, as_json: bool, **said: Any) -> None:
       authsvc clients add kiosk --public --grant-type device_code --scope openid --id-token-alg ES256
       authsvc clients add gateway --confidential --grant-type token_exchange --exchange-audience https://orders.example
     """
-    from authsvc.cli.clients.rules import problem_of
     from authsvc.cli.command_runtime import actor, operate
     from authsvc.flows.operator import manage_clients
 
@@ -128,26 +131,30 @@ def add(client_id: str, secret_stdin: bool, as_json: bool, **said: Any) -> None:
         raise click.UsageError("say what it is: --public (a frontend) or --confidential (a service)")
     secret = _secret(said, from_stdin=secret_stdin)
     client = _client(client_id, said, secret)
-    if problem := problem_of(client):
-        raise click.UsageError(problem)
 
-    async def work(runtime: Runtime) -> tuple[bool, tuple[str, ...]]:
-        _check_reach(runtime, client)
-        if refused := manage_clients.not_in_policy(runtime, client):
-            raise click.UsageError(refused.reason)
-        added = await manage_clients.add(runtime, actor(), client)
-        return added, await manage_clients.without_key(runtime, client)
+    async def work(runtime: Runtime) -> Stored | Refused:
+        return await manage_clients.add(runtime, actor(), client)
 
-    added, without_key = operate(work)
-    if not added:
-        raise Refused(f"there is a client {client_id} already: `authsvc clients list` shows it")
+    stored = granted(operate(work), _as_options)
     made = None if secret_stdin else secret
     if as_json:
         show_json({"id": client.id, "kind": client.kind, **({"client_secret": made} if made else {})})
         return
     click.echo(f"Added the {client.kind} client {client.id}.")
     show_secret(made)
-    algorithms.warn_of(without_key)
+    algorithms.warn_of(stored.without_key)
+
+
+def _as_options(description: str) -> str:
+    """What a rule says of fields, said of the options that fill them."""
+    options = {parameter.name: parameter.opts[0] for parameter in add.params if isinstance(parameter, click.Option)}
+    options |= {"client_name": options["name"], "pairwise": options["pairwise"]}
+
+    def option(found: re.Match[str]) -> str:
+        named = found["article"] or "_" in found["word"] or found["word"] in ("jwks", "pairwise")
+        return str(options.get(found["word"], found[0])) if named else found[0]
+
+    return re.sub(r"\b(?P<article>[Tt]he )?(?P<word>[a-z_]+)\b", option, description).removesuffix(".")
 
 
 def _client(client_id: str, said: dict[str, Any], secret: str | None) -> Client:
@@ -164,26 +171,11 @@ def _client(client_id: str, said: dict[str, Any], secret: str | None) -> Client:
         jwks=_read_jwks(said["jwks"]) if said["jwks"] else None,
         application_type="native" if said["native"] else "web",
         subject_type="pairwise" if said["pairwise"] else "public",
-        sector=_sector(said),
+        sector=said["sector"],
         remember_me_allowed=not said["no_remember_me"],
         refresh_grace_seconds=0 if said["strict"] else None,
         **fields,
     )
-
-
-def _sector(said: dict[str, Any]) -> str:
-    from authsvc.rules.clients.redirect_uri import registration_problem
-    from authsvc.rules.clients.registration import sector_of
-
-    named: str = said["sector"]
-    if named and not said["pairwise"]:
-        raise click.UsageError("--sector is for --pairwise clients")
-    if named or not said["pairwise"]:
-        return named
-    sector = sector_of(tuple(uri for uri in said["redirect_uris"] if not registration_problem(uri)))
-    if sector is None:
-        raise click.UsageError("redirect URIs with several hosts: say with --sector which one subjects are made for")
-    return sector
 
 
 def _usual_grants(said: dict[str, Any]) -> tuple[str, ...]:
@@ -192,34 +184,24 @@ def _usual_grants(said: dict[str, Any]) -> tuple[str, ...]:
     return ("refresh_token",) if said["kind"] == "public" else ("client_credentials",)
 
 
-def _check_reach(runtime: Runtime, client: Client) -> None:
-    """What the service itself asks must be where it may ask. Raises UsageError."""
-    for option, uri in (("--jwks-uri", client.jwks_uri), ("--backchannel-logout-uri", client.backchannel_logout_uri)):
-        if uri is not None and not runtime.outgoing.may_ask(uri):
-            raise click.UsageError(
-                f"{option} must be an https address that is public (or AUTHSVC_OUTGOING_PRIVATE is on)"
-            )
-
-
 def _secret(said: dict[str, Any], *, from_stdin: bool) -> str | None:
-    has_keys = bool(said["jwks"] or said["jwks_uri"])
-    if said["kind"] == "public":
-        if has_keys or from_stdin:
-            raise click.UsageError("a public client has neither secret nor keys: make it --confidential")
-        return None
-    method = said["token_endpoint_auth_method"]
     if from_stdin:
-        if method == "private_key_jwt":
+        if said["kind"] == "public":
+            raise click.UsageError("a public client has neither secret nor keys: make it --confidential")
+        if said["token_endpoint_auth_method"] == "private_key_jwt":  # noqa: S105 - the name of a method
             raise click.UsageError("--auth-method private_key_jwt takes no secret: leave --secret-stdin away")
         from authsvc.cli.secret_input import read_secret
 
         return read_secret()
-    needs_one = method != "private_key_jwt" if method else not has_keys
+    method, has_keys = said["token_endpoint_auth_method"], bool(said["jwks"] or said["jwks_uri"])
+    needs_one = said["kind"] == "confidential" and (method != "private_key_jwt" if method else not has_keys)
     return secrets.token_urlsafe(32) if needs_one else None
 
 
 def digest_of(secret: str) -> bytes:
-    return sha256(secret.encode()).digest()
+    from authsvc.rules.clients.secret import digest_of_secret
+
+    return granted(digest_of_secret(secret))
 
 
 def show_secret(secret: str | None) -> None:
@@ -227,14 +209,11 @@ def show_secret(secret: str | None) -> None:
         click.echo(f"Its secret, shown only now:\n\n  {secret}\n")
 
 
-def _read_jwks(file: BinaryIO) -> dict[str, Any]:
-    """The public keys of a client (RFC 7517 section 5). Raises UsageError."""
-    from authsvc.jose.algorithms import KeyRefused
-    from authsvc.jose.client_jwks import MAX_BYTES, read_client_jwks
+def _read_jwks(file: BinaryIO) -> Any:
+    """What stands in the file. Raises UsageError."""
+    from authsvc.jose.client_jwks import MAX_BYTES
 
     try:
-        return read_client_jwks(json.loads(file.read(MAX_BYTES)))
+        return json.loads(file.read(MAX_BYTES))
     except (ValueError, RecursionError):
         raise click.UsageError('--jwks: not a JWKS ({"keys": [...]}) of 1 to 10 keys') from None
-    except KeyRefused as refused:
-        raise click.UsageError(f"--jwks: {refused}") from None

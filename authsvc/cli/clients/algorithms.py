@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from authsvc.cli.console import Refused, json_option, show_json
+from authsvc.cli.console import Refused, inert, json_option, show_json
 from authsvc.jose.names import ALGORITHM_NAMES
 
 if TYPE_CHECKING:
-    from authsvc.flows.operator.manage_clients import Chosen
-    from authsvc.keys.plans import Refused as NotThis
+    from authsvc.flows.operator.manage_clients import Stored
+    from authsvc.rules.refused import Refused as NotThis
     from authsvc.runtime import Runtime
 
 FIELDS = ("id_token_signed_response_alg", "access_token_signed_response_alg")
@@ -51,18 +51,20 @@ def choose_alg(client_id: str, as_json: bool, **said: str | None) -> None:
     """
     from authsvc.cli.command_runtime import actor, operate
     from authsvc.flows.operator import manage_clients
-    from authsvc.keys.plans import Refused as NotNow
+    from authsvc.rules.refused import Refused as NotNow
 
-    wanted = {name: alg for name, alg in said.items() if alg is not None}
-    if not wanted:
+    id_tokens, access_tokens = (said[name] for name in FIELDS)
+    if not id_tokens and not access_tokens:
         raise click.UsageError("say --id-token-alg or --access-token-alg")
 
-    async def work(runtime: Runtime) -> Chosen | NotThis:
-        return await manage_clients.choose_algorithms(runtime, actor(), client_id, wanted)
+    async def work(runtime: Runtime) -> Stored | NotThis:
+        return await manage_clients.choose_algorithms(
+            runtime, actor(), client_id, id_tokens=id_tokens, access_tokens=access_tokens
+        )
 
     done = operate(work)
     if isinstance(done, NotNow):
-        raise Refused(done.reason)
+        raise Refused(inert(done.description))
     chosen = {name: getattr(done.client, name) for name in FIELDS}
     if as_json:
         show_json({"id": client_id, **chosen, "without_key": list(done.without_key)})

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.console import CONTEXT, Refused, inert, json_option, show_json
+from authsvc.cli.console import CONTEXT, granted, json_option, show_json
 
 if TYPE_CHECKING:
     from authsvc.rules.records import Client
+    from authsvc.rules.refused import Refused
     from authsvc.runtime import Runtime
 
 
@@ -30,21 +31,14 @@ def redirect_uris(client_id: str, added: tuple[str, ...], removed: tuple[str, ..
     """
     from authsvc.cli.command_runtime import actor, operate
     from authsvc.flows.operator import manage_clients
-    from authsvc.keys.plans import Refused as NotThis
-    from authsvc.rules.clients.redirect_uri import registration_problem
 
     if not added and not removed:
         raise click.UsageError("say what to change: --add URI, --remove URI")
-    for uri in added:
-        if problem := registration_problem(uri):
-            raise click.UsageError(f"the redirect URI {inert(uri)[:200]} {problem}")
 
-    async def work(runtime: Runtime) -> NotThis | Client:
+    async def work(runtime: Runtime) -> Client | Refused:
         return await manage_clients.change_redirect_uris(runtime, actor(), client_id, added, removed)
 
-    done = operate(work)
-    if isinstance(done, NotThis):
-        raise Refused(inert(done.reason))
+    done = granted(operate(work))
     if as_json:
         show_json({"id": client_id, "redirect_uris": done.redirect_uris})
     else:

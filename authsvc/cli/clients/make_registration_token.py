@@ -7,16 +7,27 @@ from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.console import complain, json_option, show_json
+from authsvc.cli.console import complain, granted, json_option, show_json
+from authsvc.rules.clients.limits import REGISTRATION_TOKEN_SECONDS, REGISTRATION_TOKEN_USES
 
 if TYPE_CHECKING:
     from authsvc.runtime import Runtime
 
 
 @click.command("registration-token")
-@click.option("--uses", type=click.IntRange(1, 10_000), default=1, show_default=True, help="Clients it is good for.")
 @click.option(
-    "--seconds", type=click.IntRange(1, 31_536_000), default=3600, show_default=True, help="How long it is good."
+    "--uses",
+    type=click.IntRange(*REGISTRATION_TOKEN_USES),
+    default=1,
+    show_default=True,
+    help="Clients it is good for.",
+)
+@click.option(
+    "--seconds",
+    type=click.IntRange(*REGISTRATION_TOKEN_SECONDS),
+    default=3600,
+    show_default=True,
+    help="How long it is good.",
 )
 @click.option("--note", default="", help="For whom; the audit events of its clients repeat it.")
 @json_option
@@ -34,11 +45,10 @@ def registration_token(uses: int, seconds: int, note: str, as_json: bool) -> Non
     from authsvc.cli.command_runtime import actor, operate
     from authsvc.flows.operator import manage_clients
 
-    if len(note) > 200 or not note.isprintable():
-        raise click.UsageError("--note has at most 200 printable characters")
-
     async def work(runtime: Runtime) -> tuple[str, datetime, bool]:
-        made = await manage_clients.add_registration_token(runtime, actor(), uses=uses, seconds=seconds, note=note)
+        made = granted(
+            await manage_clients.add_registration_token(runtime, actor(), uses=uses, seconds=seconds, note=note)
+        )
         return *made, runtime.settings.client_registration
 
     token, expires_at, on = operate(work)

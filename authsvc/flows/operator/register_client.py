@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Any
 
 from authsvc.flows.caller.authenticate_client import count_failure, refuse_blocked
-from authsvc.flows.keys.sign import offered_algorithms
 from authsvc.flows.operator import manage_clients
-from authsvc.jose.algorithms import KeyRefused
-from authsvc.jose.client_jwks import read_client_jwks
-from authsvc.rules.clients.registration import Metadata, Refused, client_of, judge_change, judge_metadata, new_client
+from authsvc.rules.clients.registration import SECRET_METHODS, judge_change, new_client, read_metadata
 from authsvc.rules.errors import BearerRejected, MetadataRefusedError, Rejected
 from authsvc.rules.records import Client
+from authsvc.rules.refused import Refused
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.caller import clients
@@ -48,12 +46,9 @@ async def admit(runtime: Runtime, token: str, *, network: str) -> None:
 
 async def register_client(runtime: Runtime, token: str, members: Mapping[str, Any]) -> Registered:
     """A new client for one use of the token. Raises Rejected, BearerRejected, StoreUnavailable."""
-    metadata, jwks = _judged(runtime, members, None)
     client_id = runtime.entropy(16).hex()
     access_token = _random(runtime)
-    secret = _random(runtime) if metadata.has_secret else None
-    fresh = new_client(client_id, _digest(access_token))
-    client = client_of(fresh, metadata, jwks=jwks, secret_hashes=(_digest(secret),) if secret else ())
+    client, secret = _judged(runtime, members, new_client(client_id, _digest(access_token)))
     async with runtime.db.transaction(seconds=10) as connection:
         spent = await registration_tokens.spend(connection, _digest(token))
         if spent is None:  # somebody else took the last use since
@@ -98,10 +93,7 @@ async def change_registration(runtime: Runtime, client_id: str, token: str, memb
             raise _not_admitted("registration_access_token_wrong")
         if refused := judge_change(members, known) or _judge_secret(members, known):
             raise _refused(refused)
-        metadata, jwks = _judged(runtime, members, known)
-        secret = _random(runtime) if metadata.has_secret and not known.secret_hashes else None
-        hashes = (_digest(secret),) if secret else known.secret_hashes if metadata.has_secret else ()
-        client = client_of(known, metadata, jwks=jwks, secret_hashes=hashes)
+        client, secret = _judged(runtime, members, known)
         await clients.replace(connection, client)
         issued_at = await registration_tokens.issued_at(connection, client_id)
         await audit.record(connection, "client_changed", f"client:{client_id}", client_id=client_id, kind=client.kind)
@@ -110,27 +102,20 @@ async def change_registration(runtime: Runtime, client_id: str, token: str, memb
 
 async def end_registration(runtime: Runtime, client: Client) -> None:
     """Gone with its grants, and its tokens are void (section 2.3). Raises BearerRejected, StoreUnavailable."""
-    if not await manage_clients.remove(runtime, f"client:{client.id}", client.id):
+    if await manage_clients.remove(runtime, f"client:{client.id}", client.id):
         raise _not_admitted("registration_access_token_wrong")
 
 
-def _judged(
-    runtime: Runtime, members: Mapping[str, Any], known: Client | None
-) -> tuple[Metadata, dict[str, Any] | None]:
-    metadata = judge_metadata(
-        members, loopback=runtime.settings.dev_mode, algorithms=offered_algorithms(runtime), known=known
-    )
-    if isinstance(metadata, Refused):
-        raise _refused(metadata)
-    for name in ("jwks_uri", "backchannel_logout_uri"):  # asked by us: not for the machines behind us
-        if name in metadata.uris and not runtime.outgoing.may_ask(metadata.uris[name]):
-            raise _refused(Refused("invalid_client_metadata", f"The {name} must be a public https address.", name))
-    if metadata.jwks is None:
-        return metadata, None
-    try:
-        return metadata, read_client_jwks(metadata.jwks)
-    except KeyRefused as refused:
-        raise _refused(Refused("invalid_client_metadata", f"The jwks cannot be used: {refused}.", "jwks")) from None
+def _judged(runtime: Runtime, members: Mapping[str, Any], known: Client) -> tuple[Client, str | None]:
+    """The client with other metadata, and its secret where one was made for it. Raises Rejected."""
+    asked = read_metadata(members, known)
+    client = asked if isinstance(asked, Refused) else manage_clients.judged(runtime, asked, "registrant", known)
+    if isinstance(client, Refused):
+        raise _refused(client)
+    if client.token_endpoint_auth_method not in SECRET_METHODS or client.secret_hashes:
+        return client, None
+    secret = _random(runtime)
+    return replace(client, secret_hashes=(_digest(secret),)), secret
 
 
 def _judge_secret(members: Mapping[str, Any], client: Client) -> Refused | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-MAX_LENGTH = 2000
+from authsvc.rules.clients.limits import MAX_URI
+
 _CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?@!$&'()+,;=%\[\]-]+").fullmatch  # RFC 3986, without the asterisk
 _LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
@@ -18,7 +19,7 @@ def registration_problem(uri: str) -> str | None:
     """
     if "#" in uri:
         return "has a fragment (#...), which a redirect URI must not have"
-    if len(uri) > MAX_LENGTH or not _CHARACTERS(uri):
+    if len(uri) > MAX_URI or not _CHARACTERS(uri):
         return "holds characters that a URI does not have, or a wildcard: register each URI exactly as it is used"
     try:
         parts = urlsplit(uri)

@@ -73,16 +73,6 @@ async def replace(connection: Connection, client: Client) -> bool:
     return bool(status.endswith(" 1"))
 
 
-async def set_secrets(connection: Connection, client_id: str, hashes: list[bytes]) -> bool:
-    """Replace the secrets (the newest first, two at most). False: no such confidential client."""
-    status = await connection.execute(
-        "UPDATE clients SET secret_hashes = $2, updated_at = now() WHERE id = $1 AND kind = 'confidential'",
-        client_id,
-        hashes,
-    )
-    return bool(status.endswith(" 1"))
-
-
 @dataclass(frozen=True, slots=True)
 class Removed:
     """What the trigger wrote into `revocations`, for the Redis set. `not_before` in whole seconds since 1970."""

@@ -9,17 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authsvc.rules.clients.registration import (
-    DEVICE_CODE,
-    Metadata,
-    Refused,
-    client_of,
-    judge_change,
-    judge_metadata,
-    metadata_of,
-    new_client,
-)
+from authsvc.rules.clients.client import DEVICE_CODE, Service, judge_client
+from authsvc.rules.clients.registration import judge_change, metadata_of, new_client, read_metadata
 from authsvc.rules.records import Client
+from authsvc.rules.refused import Refused
 
 CALLBACK = "https://shop.example/callback"
 PLAIN = {"redirect_uris": [CALLBACK]}
@@ -27,15 +20,27 @@ JWKS = {"keys": [{"kty": "EC"}]}
 OFFERED = ("RS256", "ES256", "EdDSA")
 
 
-def judged(loopback: bool = False, **members: Any) -> Metadata | Refused:
+NEW = new_client("c", b"r")
+
+
+def judge_metadata(
+    members: dict[str, Any], *, loopback: bool = False, algorithms: tuple[str, ...] = ("RS256",), known: Client = NEW
+) -> Client | Refused:
+    """Read and judged, as at /register."""
+    asked = read_metadata(members, known)
+    service = Service(algorithms, loopback, may_ask=lambda uri: "private" not in uri)
+    return asked if isinstance(asked, Refused) else judge_client(asked, "registrant", service, known)
+
+
+def judged(loopback: bool = False, **members: Any) -> Client | Refused:
     members = {name: value for name, value in {**PLAIN, **members}.items() if value is not ...}
     return judge_metadata(members, loopback=loopback, algorithms=OFFERED)
 
 
 def registered(**members: Any) -> Client:
     found = judged(**members)
-    assert isinstance(found, Metadata), found
-    return client_of(new_client("c", b"r"), found, jwks=None, secret_hashes=())
+    assert isinstance(found, Client), found
+    return found
 
 
 def test_the_defaults_are_those_of_the_specification() -> None:
@@ -86,9 +91,7 @@ def test_everything_that_is_registered_is_answered() -> None:
 
 def test_what_is_answered_can_be_registered_again() -> None:
     client = registered(**GIVEN)
-    again = judge_metadata(metadata_of(client), loopback=False, algorithms=OFFERED)
-    assert isinstance(again, Metadata)
-    assert client_of(new_client("c", b"r"), again, jwks=None, secret_hashes=()) == client
+    assert judge_metadata(metadata_of(client), algorithms=OFFERED) == client
 
 
 def test_null_is_as_if_left_away() -> None:
@@ -153,7 +156,7 @@ DEVICE = {"grant_types": [DEVICE_CODE, "refresh_token"], "redirect_uris": ...}
     ids=range(21),
 )
 def test_what_may_be_registered(members: dict[str, Any]) -> None:
-    assert isinstance(judged(**members), Metadata), judged(**members)
+    assert isinstance(judged(**members), Client), judged(**members)
 
 
 REDIRECT, METADATA = "invalid_redirect_uri", "invalid_client_metadata"
@@ -228,7 +231,7 @@ def test_what_is_refused_and_with_which_error(members: dict[str, Any], error: st
 def test_this_machine_is_for_development_only() -> None:
     local = {"redirect_uris": ["http://localhost:5173/cb"], "backchannel_logout_uri": "http://127.0.0.1:9/logout"}
     assert isinstance(judged(**local), Refused)
-    assert isinstance(judged(loopback=True, **local), Metadata)
+    assert isinstance(judged(loopback=True, **local), Client)
     for worse in ("com.example.app:/cb", "http://shop.example/"):
         assert isinstance(judged(loopback=True, redirect_uris=[worse]), Refused)
     assert isinstance(judged(loopback=True, tos_uri="http://127.0.0.1/"), Refused)
@@ -253,12 +256,11 @@ def test_an_algorithm_is_one_that_is_offered_or_that_the_client_has_already() ->
     assert isinstance(refused, Refused)
     assert refused.description == "The access_token_signed_response_alg must be one of RS256."
     found = judge_metadata({**asked, "access_token_signed_response_alg": None}, loopback=False, known=known)
-    assert isinstance(found, Metadata)
-    changed = client_of(known, found, jwks=None, secret_hashes=())
-    assert (changed.id_token_signed_response_alg, changed.access_token_signed_response_alg) == ("PS256", "RS256")
+    assert isinstance(found, Client)
+    assert (found.id_token_signed_response_alg, found.access_token_signed_response_alg) == ("PS256", "RS256")
     # What is left away is the default again, as with all metadata (RFC 7592 section 2.2).
     plain = judge_metadata(PLAIN, loopback=False, known=known)
-    assert isinstance(plain, Metadata)
+    assert isinstance(plain, Client)
     assert plain.id_token_signed_response_alg == "RS256"
 
 
@@ -281,8 +283,8 @@ def test_a_change_leaves_what_an_operator_gave() -> None:
         grant_types=frozenset({"authorization_code", "client_credentials"}),
     )  # type: ignore[arg-type]
     again = judge_metadata({**metadata_of(known), "client_name": "Laden"}, loopback=False, known=known)
-    assert isinstance(again, Metadata), again
-    assert client_of(known, again, jwks=None, secret_hashes=()) == replace(known, name="Laden")
+    assert isinstance(again, Client), again
+    assert again == replace(known, name="Laden")
     more = judge_metadata({**metadata_of(known), "scope": "openid api admin"}, loopback=False, known=known)
     assert isinstance(more, Refused)
     offline = {**metadata_of(replace(known, scopes=("openid", "offline_access")))}
@@ -290,8 +292,8 @@ def test_a_change_leaves_what_an_operator_gave() -> None:
     public = {**metadata_of(known), "token_endpoint_auth_method": "none"}
     assert isinstance(judge_metadata(public, loopback=False, known=known), Refused)
     login = judge_metadata({**public, "grant_types": ["authorization_code"]}, loopback=False, known=known)
-    assert isinstance(login, Metadata)
-    assert not client_of(known, login, jwks=None, secret_hashes=()).introspection
+    assert isinstance(login, Client)
+    assert not login.introspection
 
 
 def test_a_change_names_its_client_and_leaves_ours_alone() -> None:
@@ -318,7 +320,6 @@ VALUES = st.recursive(
 @given(members=st.dictionaries(st.sampled_from([*GIVEN, *POWERS, "jwks", "software_statement"]), VALUES, max_size=6))
 def test_whatever_is_sent_there_is_a_verdict(members: dict[str, Any]) -> None:
     found = judge_metadata(members, loopback=False)
-    if isinstance(found, Metadata):
-        client = client_of(new_client("c", b"r"), found, jwks=None, secret_hashes=())
-        assert not client.first_party
-        assert set(client.scopes) <= {"openid", "profile", "email", "offline_access"}
+    if isinstance(found, Client):
+        assert not found.first_party
+        assert set(found.scopes) <= {"openid", "profile", "email", "offline_access"}

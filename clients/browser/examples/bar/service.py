@@ -18,7 +18,7 @@ import httpx2
 from authsvc.cli.command_runtime import actor, open_from
 from authsvc.cli.console import Refused
 from authsvc.flows.operator.manage_clients import change_redirect_uris
-from authsvc.keys.plans import Refused as NotThis
+from authsvc.rules.refused import Refused as NotThis
 from authsvc.serving.listening import listen, port_of
 from authsvc.store.errors import StoreUnavailable
 from authsvc_devkit.processes import die_with_parent
@@ -90,7 +90,7 @@ class Service:
             for client_id, uri in redirect_uris.items():
                 done = await _patient(lambda: change_redirect_uris(runtime, actor(), client_id, [uri], []))  # noqa: B023
                 if isinstance(done, NotThis):
-                    raise Refused(done.reason)
+                    raise Refused(done.description)
         finally:
             await runtime.close()
 

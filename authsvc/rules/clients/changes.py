@@ -1,0 +1,71 @@
+"""What an operator may change of a client: each gives the changed client, or says why not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from authsvc.rules.clients.client import Service, judge_algorithms, judge_redirect_uris
+from authsvc.rules.clients.limits import MAX_SECRETS
+from authsvc.rules.records import Client, Digest
+from authsvc.rules.refused import Refused
+
+
+def unknown_client(client_id: str) -> Refused:
+    return Refused("not_found", f"there is no client {client_id}: `authsvc clients list` shows them", "client_unknown")
+
+
+def change_redirect_uris(
+    client: Client, added: Sequence[str], removed: Sequence[str], service: Service
+) -> Client | Refused:
+    """The order is kept; what is there already is added without complaint, and judged no more if it stays."""
+    if refused := judge_redirect_uris(added, client, "operator", service):
+        return refused
+    unknown = [uri for uri in removed if uri not in client.redirect_uris]
+    if unknown:
+        description = f"client {client.id} has no redirect URI {unknown[0]}: `authsvc clients list` shows them"
+        return Refused("conflict", description, "redirect_uri_unknown")
+    uris = tuple(uri for uri in dict.fromkeys([*client.redirect_uris, *added]) if uri not in removed)
+    if not uris and "authorization_code" in client.grant_types:
+        description = f"client {client.id} would have no redirect URI left to send a code to"
+        return Refused("conflict", description, "redirect_uris_missing")
+    return replace(client, redirect_uris=uris)
+
+
+def choose_algorithms(
+    client: Client, id_tokens: str | None, access_tokens: str | None, service: Service
+) -> Client | Refused:
+    """None: as it is."""
+    changed = replace(
+        client,
+        id_token_signed_response_alg=id_tokens or client.id_token_signed_response_alg,
+        access_token_signed_response_alg=access_tokens or client.access_token_signed_response_alg,
+    )
+    return judge_algorithms(changed, "operator", service, client) or changed
+
+
+def add_secret(client: Client, digest: Digest) -> Client | Refused:
+    """A new secret beside the one in use, so that the client can change over in its own time."""
+    if not client.confidential:
+        return _without_secret(client)
+    if len(client.secret_hashes) >= MAX_SECRETS:
+        description = (
+            f"client {client.id} has two secrets already: once the new one is in use everywhere, run "
+            f"`authsvc clients rotate-secret {client.id} --drop-old`, then rotate again"
+        )
+        return Refused("conflict", description, "secrets_too_many")
+    return replace(client, secret_hashes=(digest, *client.secret_hashes))
+
+
+def drop_old_secret(client: Client) -> Client | Refused:
+    """Only the newest secret is left."""
+    if not client.confidential:
+        return _without_secret(client)
+    if len(client.secret_hashes) < MAX_SECRETS:
+        description = f"client {client.id} has only one secret: there is no old one to drop"
+        return Refused("conflict", description, "secret_only_one")
+    return replace(client, secret_hashes=client.secret_hashes[:1])
+
+
+def _without_secret(client: Client) -> Refused:
+    return Refused("conflict", f"client {client.id} is public: it has no secret", "client_public")

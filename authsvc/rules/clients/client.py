@@ -1,0 +1,358 @@
+"""What a client may be (RFC 7591 section 2), whoever adds or changes it.
+
+An operator may give power over people and over other clients. A registrant may be anybody: what they ask for, a person
+can be asked about, and what an operator gave them stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from authsvc.rules.clients.limits import (
+    ACCESS_TOKEN_SECONDS,
+    MAX_AUDIENCE,
+    MAX_ID,
+    MAX_NAME,
+    MAX_SECRETS,
+    REFRESH_GRACE_SECONDS,
+    SESSION_SECONDS,
+)
+from authsvc.rules.clients.redirect_uri import registration_problem
+from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
+from authsvc.rules.discovery import CLIENT_AUTH_METHODS, GRANT_TYPES, SCOPES
+from authsvc.rules.people.person import role_problem
+from authsvc.rules.records import Client
+from authsvc.rules.refused import Refused
+from authsvc.rules.scope import parse_scope
+
+Who = Literal["operator", "registrant"]
+
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - the name of a grant type
+REGISTRANT_GRANT_TYPES = ("authorization_code", "refresh_token", DEVICE_CODE)
+"""Those in which a person decides. client_credentials and token exchange are for clients that an operator adds."""
+LINKS = ("client_uri", "policy_uri", "tos_uri")
+ASKED = ("jwks_uri", "backchannel_logout_uri")
+"""Addresses that the service itself asks."""
+
+_ID = re.compile(rf"[A-Za-z0-9._~-]{{1,{MAX_ID}}}").fullmatch
+_HOST = re.compile(r"[a-z0-9.-]{1,253}").fullmatch
+_SPOOFED = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What of the service bears on its clients. `algorithms`: what tokens may be signed with. `loopback`: development,
+    where plain http on this machine will do. `may_ask`: whether the service may ask an address."""
+
+    algorithms: Sequence[str]
+    loopback: bool
+    may_ask: Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    client: Client
+    who: Who
+    service: Service
+    had: Client
+
+    @property
+    def by_registrant(self) -> bool:
+        return self.who == "registrant"
+
+    def refused(
+        self, description: str, reason: str, *, operator: str | None = None, error: str = "invalid_client_metadata"
+    ) -> Refused:
+        """`operator`: what only an operator is told; `description` repeats nothing that was sent (RFC 6749 5.2)."""
+        return Refused(error, description if self.by_registrant else operator or description, reason)
+
+
+_Rule = Callable[[_Case], Refused | None]
+
+
+def judge_client(client: Client, who: Who, service: Service, known: Client | None = None) -> Client | Refused:
+    """The client as it may be stored: with the sector that it did not name. `known`: as it is registered now.
+
+    Keys in `jwks` are judged by `jose.client_jwks`.
+    """
+    case = _Case(client, who, service, known or Client(id=client.id, name=client.name, kind=client.kind))
+    for rule in (*_EVERYBODYS, *(_REGISTRANTS if case.by_registrant else _OPERATORS)):
+        if refused := rule(case):
+            return refused
+    if client.subject_type != "pairwise" or client.sector:
+        return client
+    sector = sector_of(client.redirect_uris)
+    if sector is None:
+        return case.refused(
+            "The redirect URIs of a pairwise client have one host.",
+            "sector_several_hosts",
+            operator="redirect URIs with several hosts: the sector must say which one subjects are made for",
+        )
+    return replace(client, sector=sector)
+
+
+def judge_redirect_uris(uris: Sequence[str], client: Client, who: Who, service: Service) -> Refused | None:
+    """Whether a client may have these redirect URIs."""
+    return _redirects(_Case(client, who, service, client), "redirect_uris", uris)
+
+
+def judge_algorithms(client: Client, who: Who, service: Service, known: Client) -> Refused | None:
+    """Whether there are, or will be, keys for a client's tokens."""
+    return _algorithms(_Case(client, who, service, known))
+
+
+def sector_of(redirect_uris: tuple[str, ...]) -> str | None:
+    """OpenID Connect Core section 8.1: the one host of all redirect URIs; None: there are several. Loopback and private
+    schemes are nobody's in particular, so such a client is a sector of its own ('')."""
+    hosts = {urlsplit(uri).hostname or "" if urlsplit(uri).scheme == "https" else "" for uri in redirect_uris}
+    return None if len(hosts) > 1 else next(iter(hosts), "")
+
+
+# What holds for everybody.
+
+
+def _words(case: _Case) -> Refused | None:
+    client = case.client
+    if not _ID(client.id):
+        return case.refused(f"an ID has 1 to {MAX_ID} letters, digits, and . _ ~ -", "client_id")
+    for name, value, words in (
+        ("kind", client.kind, ("public", "confidential")),
+        ("application_type", client.application_type, ("web", "native")),
+        ("subject_type", client.subject_type, ("public", "pairwise")),
+    ):
+        if value not in words:
+            return case.refused(f"The {name} must be one of {', '.join(words)}.", name)
+    return None
+
+
+def _grants(case: _Case) -> Refused | None:
+    grants, had = case.client.grant_types, case.had.grant_types
+    allowed = REGISTRANT_GRANT_TYPES if case.by_registrant else GRANT_TYPES
+    if not grants <= {*allowed, *had} or (case.by_registrant and not grants):
+        return case.refused(f"A client may register these grant types: {', '.join(allowed)}.", "grant_types")
+    if case.by_registrant and "refresh_token" in grants and grants.isdisjoint({"authorization_code", DEVICE_CODE}):
+        return case.refused(
+            "The grant type refresh_token needs another one to begin with.", "grant_types_refresh_alone"
+        )
+    return None
+
+
+def _code_redirects(case: _Case) -> Refused | None:
+    if refused := _redirects(case, "redirect_uris", case.client.redirect_uris):
+        return refused
+    if "authorization_code" in case.client.grant_types and not case.client.redirect_uris:
+        return case.refused(
+            "A client that asks for codes needs redirect_uris.", "redirect_uris_missing", error="invalid_redirect_uri"
+        )
+    return None
+
+
+def _logout_redirects(case: _Case) -> Refused | None:
+    return _redirects(case, "post_logout_redirect_uris", case.client.post_logout_redirect_uris)
+
+
+def _redirects(case: _Case, name: str, uris: Sequence[str]) -> Refused | None:
+    schemes = ("https", "http") if case.service.loopback else ("https",)
+    called = {"redirect_uris": "the redirect URI", "post_logout_redirect_uris": "the post-logout redirect URI"}[name]
+    for uri in uris:
+        problem = registration_problem(uri)
+        web = case.by_registrant and case.client.application_type == "web"
+        if problem is None and web and urlsplit(uri).scheme not in schemes:
+            problem = "must be https, unless the application_type is native"
+        if problem is not None:
+            return case.refused(
+                f"One of the {name} {problem}.",
+                f"{name}_refused",
+                operator=f"{called} {uri[:200]} {problem}",
+                error="invalid_redirect_uri" if name == "redirect_uris" else "invalid_client_metadata",
+            )
+    return None
+
+
+def _authentication(case: _Case) -> Refused | None:
+    client, method = case.client, case.client.token_endpoint_auth_method
+    name = "token_endpoint_auth_method"
+    if method is not None and method not in CLIENT_AUTH_METHODS:
+        return case.refused(f"The {name} must be one of {', '.join(CLIENT_AUTH_METHODS)}.", name)
+    if method is not None and (method == "none") == client.confidential:
+        return case.refused(
+            f"The {name} is for confidential clients: a public one has nothing to prove itself with.", name
+        )
+    if client.jwks is not None and client.jwks_uri is not None:
+        return case.refused("Send jwks or jwks_uri, not both.", "jwks_and_jwks_uri")
+    has_keys = client.jwks is not None or client.jwks_uri is not None
+    if method == "private_key_jwt" and not has_keys:
+        return case.refused("private_key_jwt needs jwks or jwks_uri.", "jwks_missing")
+    if not client.confidential and (has_keys or client.secret_hashes):
+        return case.refused(
+            "A client without authentication has no keys.",
+            "jwks_of_public_client",
+            operator="a public client has neither secret nor keys: make it confidential",
+        )
+    if len(client.secret_hashes) > MAX_SECRETS or any(len(digest) != 32 for digest in client.secret_hashes):
+        return case.refused(f"A client has at most {MAX_SECRETS} secrets, each as its SHA-256.", "secret_hashes")
+    return None
+
+
+def _public(case: _Case) -> Refused | None:
+    if case.client.confidential:
+        return None
+    for grant in ("client_credentials", TOKEN_EXCHANGE):
+        if grant in case.client.grant_types:
+            return case.refused(
+                "These grant types need a client that authenticates.",
+                "grant_types_of_public_client",
+                operator=f"{grant} is for confidential clients: a public one has nothing to prove itself with",
+            )
+    if case.client.introspection:
+        return case.refused(
+            "The introspection is for confidential clients: anybody could ask in a public one's name.", "introspection"
+        )
+    return None
+
+
+def _links(case: _Case) -> Refused | None:
+    for name in LINKS:
+        uri = getattr(case.client, name)
+        if uri is not None and (registration_problem(uri) or urlsplit(uri).scheme != "https"):
+            return case.refused(f"The {name} must be an https address.", name)
+    return None
+
+
+def _asked(case: _Case) -> Refused | None:
+    schemes = ("https", "http") if case.service.loopback else ("https",)
+    for name in ASKED:
+        uri = getattr(case.client, name)
+        if uri is None:
+            continue
+        told = f"The {name} must be an https address that is public (or AUTHSVC_OUTGOING_PRIVATE is on)"
+        if registration_problem(uri) or urlsplit(uri).scheme not in schemes:
+            return case.refused(f"The {name} must be an https address.", name, operator=told)
+        if not case.service.may_ask(uri):
+            return case.refused(f"The {name} must be a public https address.", name, operator=told)
+    return None
+
+
+def _algorithms(case: _Case) -> Refused | None:
+    for name in ("id_token_signed_response_alg", "access_token_signed_response_alg"):
+        alg, words = getattr(case.client, name), tuple(case.service.algorithms)
+        if case.by_registrant:
+            words = tuple(dict.fromkeys((*words, getattr(case.had, name))))
+        if alg not in words:
+            return case.refused(
+                f"The {name} must be one of {', '.join(words)}.",
+                name,
+                operator=f"the key policy has no {alg}, but {', '.join(words)}: add it to `algorithms` "
+                "(keys/README.md)",
+            )
+    return None
+
+
+def _name(case: _Case) -> Refused | None:
+    """What people read when they are asked for consent: one line without signs that turn or hide it. A registrant's has
+    no letters of another script that look like those around them."""
+    name = case.client.name
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable() or (case.by_registrant and {"<", ">"} & set(name)):
+        return case.refused(f"The client_name must be 1 to {MAX_NAME} printable characters.", "client_name")
+    scripts = {unicodedata.name(char, "").partition(" ")[0] for char in name if char.isalpha()}
+    if case.by_registrant and len(scripts & {"LATIN", *_SPOOFED}) > 1:
+        return case.refused("The client_name mixes scripts that look alike.", "client_name_scripts")
+    return None
+
+
+def _scopes(case: _Case) -> Refused | None:
+    scopes = case.client.scopes
+    for scope in scopes:
+        if parse_scope(scope) != (scope,):
+            operator = f"{scope[:80]!r} is not a scope: one word of visible ASCII, without quotes and backslashes"
+            return case.refused("The scope holds what is no word.", "scope", operator=operator)
+    if not case.by_registrant:
+        return None
+    allowed = registrant_scopes(case.client.grant_types)
+    if not scopes or not set(scopes) <= {*allowed, *case.had.scopes} - (set(SCOPES) - set(allowed)):
+        return case.refused(f"The scope may have these words: {' '.join(allowed)}.", "scope")
+    return None
+
+
+def registrant_scopes(grant_types: frozenset[str]) -> tuple[str, ...]:
+    """The scopes that a registrant may have, and has where none is named."""
+    return tuple(scope for scope in SCOPES if scope != "offline_access" or "refresh_token" in grant_types)
+
+
+def _sector(case: _Case) -> Refused | None:
+    sector = case.client.sector
+    if sector and case.client.subject_type != "pairwise":
+        return case.refused("The sector is for pairwise clients.", "sector")
+    if sector and not _HOST(sector):
+        return case.refused("The sector is a host name in small letters, such as shop.example.com.", "sector")
+    return None
+
+
+# What is the operator's alone.
+
+
+def _powers(case: _Case) -> Refused | None:
+    """Neither does a registrant give themselves a right, nor shake off a restriction."""
+    if _given(case.client) != _given(case.had) or case.client.introspection > case.had.introspection:
+        return case.refused("That is for the operator to give.", "operators_alone")
+    return None
+
+
+def _given(client: Client) -> tuple[Any, ...]:
+    return (
+        client.first_party, client.required_role, client.remember_me_allowed, client.audiences, client.status_list,
+        client.access_token_seconds, client.session_seconds, client.remember_me_seconds, client.refresh_grace_seconds,
+        client.exchange_audiences, client.exchange_subjects,
+    )  # fmt: skip
+
+
+def _exchange(case: _Case) -> Refused | None:
+    client, exchanges = case.client, TOKEN_EXCHANGE in case.client.grant_types
+    if exchanges and not client.exchange_audiences:
+        return case.refused("token_exchange needs exchange_audiences: for whom the new tokens may be.", "exchange")
+    if not exchanges and (client.exchange_audiences or client.exchange_subjects):
+        return case.refused(
+            "exchange_audiences and exchange_subjects are for the grant type token_exchange.", "exchange"
+        )
+    return None
+
+
+def _audiences(case: _Case) -> Refused | None:
+    client = case.client
+    for audience in (*client.audiences, *client.exchange_audiences, *client.exchange_subjects):
+        if not audience or not audience.isprintable() or " " in audience or len(audience) > MAX_AUDIENCE:
+            return case.refused(f"{audience[:80]!r} is not an audience", "audience")
+    return None
+
+
+def _login(case: _Case) -> Refused | None:
+    role = case.client.required_role
+    if role is not None and (problem := role_problem(role)):
+        return case.refused(problem, "required_role")
+    return None
+
+
+def _seconds(case: _Case) -> Refused | None:
+    client = case.client
+    for name, value, (least, most) in (
+        ("access_token_seconds", client.access_token_seconds, ACCESS_TOKEN_SECONDS),
+        ("session_seconds", client.session_seconds, SESSION_SECONDS),
+        ("remember_me_seconds", client.remember_me_seconds, SESSION_SECONDS),
+        ("refresh_grace_seconds", client.refresh_grace_seconds, REFRESH_GRACE_SECONDS),
+    ):
+        if value is not None and not least <= value <= most:
+            return case.refused(f"The {name} must be from {least} to {most}.", name)
+    return None
+
+
+_EVERYBODYS: tuple[_Rule, ...] = (
+    _words, _grants, _code_redirects, _authentication, _public, _links, _asked, _algorithms, _name, _scopes, _sector,
+    _logout_redirects,
+)  # fmt: skip
+_REGISTRANTS: tuple[_Rule, ...] = (_powers,)
+_OPERATORS: tuple[_Rule, ...] = (_login, _exchange, _audiences, _seconds)
