@@ -35,7 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "rules": set(),
     "jose": set(),
     "keys": {"jose"},
-    "store": {"rules.records", "keys.records", "tasks"},
+    "store": {"rules.records", "rules.confirmation", "keys.records", "tasks"},
     "store.authorize.codes": {"rules.authorize.redemption"},
     "store.device.requests": {"rules.device.polling"},
     "store.token.grants": {"rules.token.refresh", "rules.token.refresh_token"},

@@ -71,12 +71,6 @@ class VerifiedClaims:
         return (aud,) if isinstance(aud, str) else tuple(aud)
 
     @property
-    def dpop_jkt(self) -> str | None:
-        """Thumbprint of the key that the token is bound to (RFC 9449 section 6.1); None for a bearer token."""
-        cnf = self.raw.get("cnf")
-        return cnf.get("jkt") if isinstance(cnf, dict) else None
-
-    @property
     def roles(self) -> tuple[str, ...]:
         return tuple(self.raw.get("roles", ()))
 

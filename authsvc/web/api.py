@@ -47,11 +47,11 @@ async def api_login(request: Request) -> Reply:
         device=cookie(request, DEVICE),
     )
     request.grant_type = "password_login"
-    async with Issuing(request, client) as dpop_jkt:
-        done = await login(request.runtime, client, attempt, dpop_jkt=dpop_jkt)
+    async with Issuing(request, client) as confirmation:
+        done = await login(request.runtime, client, attempt, confirmation=confirmation)
     request.user_id, request.session_id = str(done.user.id), str(done.session_id)
     answer = {
-        **token_response(done.tokens, dpop_jkt),
+        **token_response(done.tokens, confirmation),
         "user": _user(done.user),
         "session_id": str(done.session_id),
         "remember_me": done.remember_me,
@@ -63,15 +63,15 @@ async def api_refresh(request: Request) -> Reply:
     members = await request.json()
     client = await _client(request, members)
     request.grant_type = GRANT_TYPE
-    async with Issuing(request, client) as dpop_jkt:
+    async with Issuing(request, client) as confirmation:
         tokens = await refresh(
             request.runtime,
             client,
             refresh_token=text(members, "refresh_token", limit=4096),
             scope=text(members, "scope", limit=4096) or "",
-            dpop_jkt=dpop_jkt,
+            confirmation=confirmation,
         )
-    return json_reply(token_response(tokens, dpop_jkt))
+    return json_reply(token_response(tokens, confirmation))
 
 
 async def api_logout(request: Request) -> Reply:
@@ -80,8 +80,10 @@ async def api_logout(request: Request) -> Reply:
     refresh_token = text(members, "refresh_token", limit=4096)
     if refresh_token is not None:
         client = await _client(request, members)
-        dpop_jkt = await proved_key(request)
-        request.reason = await logout_by_refresh_token(request.runtime, client, refresh_token, dpop_jkt=dpop_jkt)
+        confirmation = await proved_key(request)
+        request.reason = await logout_by_refresh_token(
+            request.runtime, client, refresh_token, confirmation=confirmation
+        )
     else:
         request.reason = await logout_by_access_token(request.runtime, await _person(request))
     return Reply(204)

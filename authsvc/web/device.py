@@ -38,7 +38,7 @@ async def device_authorization(request: Request) -> Reply:
         user_agent="".join(char for char in request.header(b"user-agent") or "" if char.isprintable()),
         address=request.address,
         network=request.network,
-        dpop_jkt=await proved_key(request),
+        confirmation=await proved_key(request),
     )
     page = f"{runtime.settings.issuer}{PATH}"
     return json_reply(

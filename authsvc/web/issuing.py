@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from authsvc.flows.revocation.status_indices import IndexAtHand
+from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.records import Client
 from authsvc.web.http.dpop_header import proved_key
 from authsvc.web.http.request import Request
 
 
 class Issuing:
-    """`async with Issuing(request, client) as dpop_jkt`: the key that the tokens will be bound to ('' for none: see
+    """`async with Issuing(request, client) as confirmation`: what the tokens will be bound to (see
     `proved_key`), and room in a status list where they need it. Raises Rejected, StoreUnavailable."""
 
     __slots__ = ("_client", "_index", "_request")
@@ -18,10 +19,10 @@ class Issuing:
         self._request, self._client = request, client
         self._index = IndexAtHand(request.runtime, client)
 
-    async def __aenter__(self) -> str:
-        dpop_jkt = await proved_key(self._request, self._client)
+    async def __aenter__(self) -> Confirmation:
+        confirmation = await proved_key(self._request, self._client)
         await self._index.__aenter__()
-        return dpop_jkt
+        return confirmation
 
     async def __aexit__(self, *error: object) -> None:
         await self._index.__aexit__(*error)

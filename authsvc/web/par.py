@@ -13,5 +13,5 @@ async def push(request: Request) -> Reply:
     form = await request.form(several=("resource",))
     client = await authenticate_client(request.runtime, request.header(b"authorization"), form, network=request.network)
     request.client_id = client.id
-    pushed = await push_request(request.runtime, client, form, dpop_jkt=await proved_key(request))
+    pushed = await push_request(request.runtime, client, form, confirmation=await proved_key(request))
     return json_reply({"request_uri": pushed.request_uri, "expires_in": pushed.expires_in}, 201)

@@ -14,6 +14,7 @@ from authsvc.flows.token.device_code import redeem_device_code
 from authsvc.flows.token.refresh_token import refresh
 from authsvc.flows.token.token_exchange import exchange_token
 from authsvc.flows.token.tokens import Tokens
+from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
 from authsvc.rules.errors import Rejected, UnsupportedGrantTypeError
 from authsvc.rules.records import Client
@@ -29,21 +30,23 @@ Form = dict[str, str]
 _JWT_ANSWER = (b"content-type", f"application/{INTROSPECTION_TYPE}".encode("ascii"))
 
 
-async def _refresh(runtime: Runtime, client: Client, form: Form, dpop_jkt: str) -> Tokens:
+async def _refresh(runtime: Runtime, client: Client, form: Form, confirmation: Confirmation) -> Tokens:
     token, scope = form.get("refresh_token"), form.get("scope", "")
     resource = form.get("resource", "")
-    return await refresh(runtime, client, refresh_token=token, scope=scope, resource=resource, dpop_jkt=dpop_jkt)
+    return await refresh(
+        runtime, client, refresh_token=token, scope=scope, resource=resource, confirmation=confirmation
+    )
 
 
-async def _authorization_code(runtime: Runtime, client: Client, form: Form, dpop_jkt: str) -> Tokens:
-    return await redeem_code(runtime, client, form, dpop_jkt)
+async def _authorization_code(runtime: Runtime, client: Client, form: Form, confirmation: Confirmation) -> Tokens:
+    return await redeem_code(runtime, client, form, confirmation)
 
 
-async def _client_credentials(runtime: Runtime, client: Client, form: Form, dpop_jkt: str) -> Tokens:
-    return client_credentials(runtime, client, scope=form.get("scope", ""), dpop_jkt=dpop_jkt)
+async def _client_credentials(runtime: Runtime, client: Client, form: Form, confirmation: Confirmation) -> Tokens:
+    return client_credentials(runtime, client, scope=form.get("scope", ""), confirmation=confirmation)
 
 
-GRANTS: dict[str, Callable[[Runtime, Client, Form, str], Awaitable[Tokens]]] = {
+GRANTS: dict[str, Callable[[Runtime, Client, Form, Confirmation], Awaitable[Tokens]]] = {
     "authorization_code": _authorization_code,
     DEVICE_CODE: redeem_device_code,
     "client_credentials": _client_credentials,
@@ -63,15 +66,15 @@ async def token(request: Request) -> Reply:
         raise Rejected(UnsupportedGrantTypeError("This grant type is not supported."), "grant_type_unsupported")
     request.grant_type = grant_type
     client = await _client(request, form)
-    async with Issuing(request, client) as dpop_jkt:
-        return json_reply(token_response(await grant(request.runtime, client, form, dpop_jkt), dpop_jkt))
+    async with Issuing(request, client) as confirmation:
+        return json_reply(token_response(await grant(request.runtime, client, form, confirmation), confirmation))
 
 
-def token_response(tokens: Tokens, dpop_jkt: str) -> dict[str, Any]:
+def token_response(tokens: Tokens, confirmation: Confirmation) -> dict[str, Any]:
     """RFC 6749 section 5.1, RFC 8693 section 2.2.1, RFC 9449 section 5; `refresh_token_expires_in` is ours."""
     answer: dict[str, Any] = {
         "access_token": tokens.access_token,
-        "token_type": "DPoP" if dpop_jkt else "Bearer",
+        "token_type": confirmation.token_type,
         "expires_in": tokens.expires_in,
     }
     if tokens.refresh_token is not None:
@@ -89,7 +92,9 @@ async def revoke_token(request: Request) -> Reply:
     """RFC 7009."""
     form = await request.form()
     client = await _client(request, form)
-    request.reason = await revoke(request.runtime, client, token=form.get("token"), dpop_jkt=await proved_key(request))
+    request.reason = await revoke(
+        request.runtime, client, token=form.get("token"), confirmation=await proved_key(request)
+    )
     return json_reply({})
 
 

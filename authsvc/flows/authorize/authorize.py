@@ -245,7 +245,7 @@ async def _issue(runtime: Runtime, understood: Understood, session: BrowserSessi
         nonce=request.nonce,
         lifetime_seconds=_lifetime(runtime, client, session),
         claims={place: names for place, names in claims.items() if names},
-        dpop_jkt=request.dpop_jkt,
+        bound_to=request.bound_to,
     )
     if not issued:
         return None

@@ -12,6 +12,7 @@ from authsvc.jose.request_object import SignedRequest, verify_request_object
 from authsvc.rules.authorize.request import Asked, Proved, Refusal, judge, prove, read_pairs
 from authsvc.rules.authorize.request_object import Use, read_request_object, use_of
 from authsvc.rules.authorize.request_uri import PREFIX
+from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.errors import InvalidDpopProofError, InvalidRequestError, Rejected, RequestRefusedError
 from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
@@ -30,15 +31,17 @@ class Pushed:
     expires_in: int
 
 
-async def push_request(runtime: Runtime, client: Client, form: Mapping[str, str], *, dpop_jkt: str) -> Pushed:
-    """Judge a request as /authorize would, and keep it. `dpop_jkt`: the key that the client proved, '' for none; the
-    code will be bound to it (RFC 9449 section 10.1). Raises Rejected, StoreUnavailable."""
+async def push_request(
+    runtime: Runtime, client: Client, form: Mapping[str, str], *, confirmation: Confirmation
+) -> Pushed:
+    """Judge a request as /authorize would, and keep it. `confirmation`: what the client proved;
+    the code will be bound to it (RFC 9449 section 10.1). Raises Rejected, StoreUnavailable."""
     asked, use = await _asked(runtime, client, form)
     asked = replace(asked, pushed=True)
-    if dpop_jkt:
-        if asked.parameters.get("dpop_jkt", dpop_jkt) != dpop_jkt:
+    if confirmation != UNBOUND:
+        if asked.parameters.get("dpop_jkt", confirmation.thumbprint) != confirmation.thumbprint:
             raise Rejected(InvalidDpopProofError("The dpop_jkt is not the key of the proof."), "dpop_other_key")
-        asked = replace(asked, parameters={**asked.parameters, "dpop_jkt": dpop_jkt})
+        asked = replace(asked, parameters={**asked.parameters, "dpop_jkt": confirmation.thumbprint})
     proved = prove(asked.parameters, client)
     if not isinstance(proved, Proved):
         raise Rejected(InvalidRequestError("The redirect_uri or state cannot be used."), proved.reason)

@@ -8,6 +8,7 @@ from typing import Any
 from authsvc.flows.caller.check_revoked import is_revoked
 from authsvc.flows.caller.prove_possession import Shown, prove_possession
 from authsvc.jose.verify import Invalid, VerifiedClaims
+from authsvc.rules.confirmation import UNBOUND, Confirmation, confirmation_in
 from authsvc.rules.errors import BearerRejected, Rejected, Unavailable
 from authsvc.rules.token.access_token import ACCESS_TOKEN_TYPE
 from authsvc.runtime import Runtime
@@ -85,8 +86,8 @@ async def _shown_token(runtime: Runtime, authorization: str | None, shown: Shown
     claims = verify(runtime, token, audience=runtime.settings.issuer)
     if isinstance(claims, Invalid):
         raise BearerRejected(claims.reason, error="invalid_token", description=INVALID)
-    if scheme == "dpop" or claims.dpop_jkt is not None:
-        await _check_binding(runtime, claims, scheme, token, shown)
+    if scheme == "dpop" or confirmation_in(claims.raw) != UNBOUND:
+        await _check_binding(runtime, confirmation_in(claims.raw), scheme, token, shown)
     return claims
 
 
@@ -96,10 +97,10 @@ async def _check_live(runtime: Runtime, claims: VerifiedClaims) -> None:
 
 
 async def _check_binding(
-    runtime: Runtime, claims: VerifiedClaims, scheme: str, token: str, shown: Shown | None
+    runtime: Runtime, bound_to: Confirmation, scheme: str, token: str, shown: Shown | None
 ) -> None:
     """A bound token is shown with the scheme DPoP and a proof by its key, another one never (RFC 9449 section 7)."""
-    if claims.dpop_jkt is None:
+    if bound_to == UNBOUND:
         raise BearerRejected("dpop_unbound_token", error="invalid_token", description=INVALID)
     if scheme != "dpop":  # section 7.2: or a thief would simply leave the key away
         raise BearerRejected("dpop_downgraded", error="invalid_token", description=_BOUND, scheme="DPoP")
@@ -111,5 +112,5 @@ async def _check_binding(
         raise BearerRejected(
             error.reason, error=error.error.error, description=error.error.description or "", scheme="DPoP"
         ) from None
-    if proved != claims.dpop_jkt:
+    if not proved.satisfies(bound_to):
         raise BearerRejected("dpop_other_key", error="invalid_token", description=INVALID, scheme="DPoP")

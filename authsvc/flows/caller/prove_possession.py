@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from authsvc.jose.proof import Unproved, verify_proof
 from authsvc.rules.caller.dpop import Genuine, NonceNeeded, Wanted, judge_proof, make_nonce
+from authsvc.rules.confirmation import Confirmation, dpop_key
 from authsvc.rules.errors import InvalidDpopProofError, Rejected, UseDpopNonceError
 from authsvc.runtime import Runtime
 from authsvc.store.caller.replay import spend
@@ -22,8 +23,8 @@ class Shown:
     path: str
 
 
-async def prove_possession(runtime: Runtime, shown: Shown, *, access_token: str | None = None) -> str:
-    """The thumbprint (RFC 7638) of the caller's key. `access_token`: what is used with the proof at a resource.
+async def prove_possession(runtime: Runtime, shown: Shown, *, access_token: str | None = None) -> Confirmation:
+    """The key that the caller holds. `access_token`: what is used with the proof at a resource.
 
     Raises Rejected (invalid_dpop_proof, use_dpop_nonce), StoreUnavailable. The address is our own, from the settings:
     a Host header says where the caller believes to be, not where it is.
@@ -46,7 +47,7 @@ async def prove_possession(runtime: Runtime, shown: Shown, *, access_token: str 
         raise Rejected(InvalidDpopProofError(_WRONG), verdict.reason)
     if not await spend(runtime.redis, runtime.db, verdict.digest, verdict.seconds):
         raise Rejected(InvalidDpopProofError("The DPoP proof was used before."), "dpop_replayed")
-    return signed.jkt
+    return dpop_key(signed.jkt)
 
 
 def nonce(runtime: Runtime) -> str:

@@ -8,6 +8,7 @@ from uuid import UUID
 from authsvc import metrics
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, UNKNOWN, device_name
 from authsvc.rules.authorize.request import read_resources
+from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.device.codes import (
     GRANT_TYPE,
     USER_CODE_KEY,
@@ -55,10 +56,10 @@ async def authorize_device(
     user_agent: str,
     address: str,
     network: str,
-    dpop_jkt: str,
+    confirmation: Confirmation,
 ) -> Asked:
-    """A request that waits for a person. `resource`: space-separated. `dpop_jkt`: the key that the code is bound to, ''
-    for none. Raises Rejected, TooMany, StoreUnavailable."""
+    """A request that waits for a person. `resource`: space-separated. `confirmation`: what the
+    code is bound to. Raises Rejected, TooMany, StoreUnavailable."""
     if GRANT_TYPE not in client.grant_types:
         raise Rejected(UnauthorizedClientError("This client may not use device codes."), "grant_type_not_allowed")
     asked = parse_scope(scope)
@@ -86,7 +87,7 @@ async def authorize_device(
             device_info=_readable(client, user_agent),
             ip_address=address,
             user_agent=user_agent[:MAX_USER_AGENT] or None,
-            dpop_jkt=dpop_jkt,
+            bound_to=confirmation,
         ):
             key = runtime.device_mac_key(code.key_id)
             assert key is not None

@@ -8,6 +8,7 @@ from authsvc.flows.caller.person_of_token import person_id
 from authsvc.flows.ending.revoke import check_key, revoke
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.jose.verify import VerifiedClaims
+from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.records import Client
 from authsvc.rules.token.refresh_token import decode
 from authsvc.runtime import Runtime
@@ -15,18 +16,20 @@ from authsvc.store.session import sessions
 from authsvc.store.token import grants
 
 
-async def logout_by_refresh_token(runtime: Runtime, client: Client, refresh_token: str, *, dpop_jkt: str = "") -> str:
+async def logout_by_refresh_token(
+    runtime: Runtime, client: Client, refresh_token: str, *, confirmation: Confirmation = UNBOUND
+) -> str:
     """End the session that a refresh token belongs to, or what a client that is not first-party has from it
     (docs/decisions/revocation.md). Unknown tokens are no error; a key that is not the token's is.
 
     Raises Rejected, StoreUnavailable."""
     if not client.first_party:
-        return await revoke(runtime, client, token=refresh_token, dpop_jkt=dpop_jkt)
+        return await revoke(runtime, client, token=refresh_token, confirmation=confirmation)
     presented = decode(refresh_token, runtime.refresh_mac_key, client.id)
     seen = presented and await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
     if not seen:
         return "token_unknown"
-    check_key(seen.dpop_jkt, dpop_jkt)
+    check_key(seen.bound_to, confirmation)
     return await _end(runtime, seen.session_id, None)
 
 

@@ -13,7 +13,8 @@ from authsvc.flows.login.authenticate_person import AMR, Attempt, Authenticated,
 from authsvc.flows.session.lifetime import lifetime
 from authsvc.flows.session.subject import person_of
 from authsvc.flows.token.tokens import Tokens, session_tokens
-from authsvc.rules.caller.dpop import bound_key
+from authsvc.rules.caller.dpop import refresh_binding
+from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.errors import Rejected, UnauthorizedClientError
 from authsvc.rules.records import Client, User
 from authsvc.rules.token.access_token import audience_of
@@ -32,8 +33,10 @@ class LoggedIn:
     now: datetime
 
 
-async def login(runtime: Runtime, client: Client, attempt: Attempt, *, dpop_jkt: str = "") -> LoggedIn:
-    """`dpop_jkt`: the key that the tokens are bound to, '' for none.
+async def login(
+    runtime: Runtime, client: Client, attempt: Attempt, *, confirmation: Confirmation = UNBOUND
+) -> LoggedIn:
+    """`confirmation`: what the tokens are bound to.
 
     Raises Rejected (invalid_credentials, access_denied, unauthorized_client), TooMany, Unavailable."""
     if not client.first_party:
@@ -42,12 +45,14 @@ async def login(runtime: Runtime, client: Client, attempt: Attempt, *, dpop_jkt:
         )
     require_keys(runtime, client)
     person = await authenticate_person(runtime, attempt, required_role=client.required_role)
-    logged_in = await _begin(runtime, client, attempt, person, dpop_jkt)
+    logged_in = await _begin(runtime, client, attempt, person, confirmation)
     metrics.logins.labels("ok").inc()
     return logged_in
 
 
-async def _begin(runtime: Runtime, client: Client, attempt: Attempt, person: Authenticated, dpop_jkt: str) -> LoggedIn:
+async def _begin(
+    runtime: Runtime, client: Client, attempt: Attempt, person: Authenticated, confirmation: Confirmation
+) -> LoggedIn:
     user = person.user
     remember_me = attempt.remember_me and client.remember_me_allowed
     session_id, grant_id, secret = UUID(bytes=runtime.entropy(16)), UUID(bytes=runtime.entropy(16)), runtime.entropy(16)
@@ -69,7 +74,7 @@ async def _begin(runtime: Runtime, client: Client, attempt: Attempt, person: Aut
         scope=client.scopes,
         audience=audience,
         secret_hash=first.secret_hash,
-        dpop_jkt=bound_key(client, dpop_jkt),
+        bound_to=refresh_binding(client, confirmation),
     )
     if begun is None:
         raise refused(user)
@@ -78,6 +83,6 @@ async def _begin(runtime: Runtime, client: Client, attempt: Attempt, person: Aut
     )
     tokens = session_tokens(
         runtime, client, who, grant_type="password_login", scope=client.scopes, audience=audience, now=begun.now,
-        expires_at=begun.expires_at, dpop_jkt=dpop_jkt, refresh_token=first,
+        expires_at=begun.expires_at, confirmation=confirmation, refresh_token=first,
     )  # fmt: skip
     return LoggedIn(tokens, user, session_id, remember_me, person.device, begun.now)

@@ -9,6 +9,7 @@ from authsvc.flows.caller.check_revoked import is_revoked
 from authsvc.flows.keys.sign import signed
 from authsvc.flows.session.subject import subject_for
 from authsvc.jose.verify import VerifiedClaims
+from authsvc.rules.confirmation import confirmation_in
 from authsvc.rules.errors import AccessDeniedError, InvalidRequestError, Rejected
 from authsvc.rules.records import Client
 from authsvc.rules.token.refresh import ACCEPTED, judge_refresh
@@ -34,7 +35,7 @@ async def introspect(runtime: Runtime, client: Client, *, token: str | None) -> 
     claims = verify(runtime, token, audience=None)
     if not isinstance(claims, VerifiedClaims) or await is_revoked(runtime, bearer_of(claims)):
         return INACTIVE
-    return {"active": True, "token_type": "DPoP" if claims.dpop_jkt else "Bearer", **claims.raw}
+    return {"active": True, "token_type": confirmation_in(claims.raw).token_type, **claims.raw}
 
 
 def signed_introspection(runtime: Runtime, client: Client, answer: dict[str, Any]) -> str:
@@ -63,7 +64,6 @@ async def _introspect_refresh_token(runtime: Runtime, client: Client, token: str
     verdict, _ = judge_refresh(grant, presented.generation, grace_seconds=0, scope=(), now=seen.now)
     if verdict not in ACCEPTED:
         return INACTIVE
-    bound = {"cnf": {"jkt": seen.dpop_jkt}} if seen.dpop_jkt else {}
     return {
         "active": True,
         "iss": runtime.settings.issuer,
@@ -73,5 +73,5 @@ async def _introspect_refresh_token(runtime: Runtime, client: Client, token: str
         "scope": " ".join(grant.scope),
         "iat": int(grant.rotated_at.timestamp()),
         "exp": int(grant.expires_at.timestamp()),
-        **bound,
+        **seen.bound_to.claims,
     }

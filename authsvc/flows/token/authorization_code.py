@@ -15,7 +15,8 @@ from authsvc.flows.token.tokens import Identified, Tokens, gets_refresh_token, s
 from authsvc.rules.authorize.code import Code, challenge_of, decode, verifier_well_formed
 from authsvc.rules.authorize.redemption import RedemptionVerdict, Use
 from authsvc.rules.authorize.request import read_resources
-from authsvc.rules.caller.dpop import bound_key
+from authsvc.rules.caller.dpop import refresh_binding
+from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.errors import (
     InvalidGrantError,
     InvalidRequestError,
@@ -44,8 +45,8 @@ lost connection would be taken for a thief, and lose the session."""
 _WORN = "The code is invalid, expired or already used, or does not belong to this request."
 
 
-async def redeem_code(runtime: Runtime, client: Client, form: Mapping[str, str], dpop_jkt: str) -> Tokens:
-    """Tokens for a code. `dpop_jkt`: see `access_token`. Raises Rejected, Unavailable, StoreUnavailable."""
+async def redeem_code(runtime: Runtime, client: Client, form: Mapping[str, str], confirmation: Confirmation) -> Tokens:
+    """Tokens for a code. `confirmation`: see `access_token`. Raises Rejected, Unavailable, StoreUnavailable."""
     if GRANT_TYPE not in client.grant_types:
         raise Rejected(UnauthorizedClientError("This client may not use codes."), "grant_type_not_allowed")
     text, redirect_uri, verifier = (form.get(name) for name in ("code", "redirect_uri", "code_verifier"))
@@ -68,8 +69,8 @@ async def redeem_code(runtime: Runtime, client: Client, form: Mapping[str, str],
         code_challenge=challenge_of(verifier),
         resource=resource,
         secret_hash=first.secret_hash,
-        proved_jkt=dpop_jkt,
-        bound_jkt=bound_key(client, dpop_jkt),
+        proved=confirmation,
+        bound_to=refresh_binding(client, confirmation),
     )
     redeem = partial(codes.redeem, runtime.db, code.grant_id, code.secret_hash, use)
     try:
@@ -85,11 +86,16 @@ async def redeem_code(runtime: Runtime, client: Client, form: Mapping[str, str],
         raise AssertionError("unreachable")
     if unheard:
         await _forget_unheard(runtime, code)
-    return _answer(runtime, client, done, resource or done.audience, first, dpop_jkt)
+    return _answer(runtime, client, done, resource or done.audience, first, confirmation)
 
 
 def _answer(
-    runtime: Runtime, client: Client, done: Redeemed, audience: Sequence[str], first: RefreshToken, dpop_jkt: str
+    runtime: Runtime,
+    client: Client,
+    done: Redeemed,
+    audience: Sequence[str],
+    first: RefreshToken,
+    confirmation: Confirmation,
 ) -> Tokens:
     person = person_of(
         runtime, client, user_id=done.user.id, session_id=done.session_id, auth_time=done.auth_time, amr=done.amr,
@@ -98,7 +104,7 @@ def _answer(
     about = claims_about(done.user, (), done.claims.get("id_token", ()))
     return session_tokens(
         runtime, client, person, grant_type=GRANT_TYPE, scope=done.scope, audience=audience, now=done.now,
-        expires_at=done.expires_at, dpop_jkt=dpop_jkt,
+        expires_at=done.expires_at, confirmation=confirmation,
         refresh_token=first if gets_refresh_token(client, done.scope) else None,
         identified=Identified(done.nonce, about) if "openid" in done.scope else None,
     )  # fmt: skip

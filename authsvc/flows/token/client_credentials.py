@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from authsvc.flows.token.tokens import Tokens, access_token
+from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.errors import InvalidScopeError, Rejected, UnauthorizedClientError
 from authsvc.rules.records import Client
 from authsvc.rules.scope import narrow, parse_scope
@@ -12,7 +13,9 @@ from authsvc.runtime import Runtime
 GRANT_TYPE = "client_credentials"
 
 
-def client_credentials(runtime: Runtime, client: Client, *, scope: str = "", dpop_jkt: str = "") -> Tokens:
+def client_credentials(
+    runtime: Runtime, client: Client, *, scope: str = "", confirmation: Confirmation = UNBOUND
+) -> Tokens:
     """An access token and nothing else (section 4.4.3: no refresh token). Raises Rejected."""
     if not client.confidential or GRANT_TYPE not in client.grant_types:
         raise Rejected(UnauthorizedClientError("This client may not use client_credentials."), "grant_type_not_allowed")
@@ -29,7 +32,7 @@ def client_credentials(runtime: Runtime, client: Client, *, scope: str = "", dpo
         scope=given,
         audience=audience_of(client, runtime.settings.issuer),
         person=None,
-        dpop_jkt=dpop_jkt,
+        confirmation=confirmation,
         now=runtime.clock.now(),
     )
     return Tokens(access_token=token, expires_in=lifetime, scope=given)

@@ -14,7 +14,8 @@ from authsvc.flows.keys.sign import require_keys
 from authsvc.flows.session.lifetime import lifetime
 from authsvc.flows.session.subject import person_of
 from authsvc.flows.token.tokens import Identified, Tokens, gets_refresh_token, session_tokens
-from authsvc.rules.caller.dpop import bound_key
+from authsvc.rules.caller.dpop import refresh_binding
+from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.device.codes import GRANT_TYPE, decode
 from authsvc.rules.device.polling import PollVerdict
 from authsvc.rules.errors import (
@@ -50,8 +51,10 @@ _REFUSALS: dict[PollVerdict, tuple[type[OAuth2Error], str]] = {
 _turns = Memory(Turns)
 
 
-async def redeem_device_code(runtime: Runtime, client: Client, form: Mapping[str, str], dpop_jkt: str) -> Tokens:
-    """Tokens, once a person has allowed it. `dpop_jkt`: thumbprint of the key that the caller proved, '' for none.
+async def redeem_device_code(
+    runtime: Runtime, client: Client, form: Mapping[str, str], confirmation: Confirmation
+) -> Tokens:
+    """Tokens, once a person has allowed it. `confirmation`: what the caller proved.
 
     Raises Rejected, Unavailable, StoreUnavailable.
     """
@@ -78,12 +81,12 @@ async def redeem_device_code(runtime: Runtime, client: Client, form: Mapping[str
         lifetime_seconds=lifetime(runtime, client, False),
         grant_id=grant_id,
         secret_hash=first.secret_hash,
-        shown_jkt=dpop_jkt,
-        dpop_jkt=bound_key(client, dpop_jkt),
+        proved=confirmation,
+        bound_to=refresh_binding(client, confirmation),
     )
     done = await _turns.of(runtime).run(code.request_id, poll)
     if isinstance(done, Begun):
-        return _answer(runtime, client, done, session_id, first, dpop_jkt)
+        return _answer(runtime, client, done, session_id, first, confirmation)
     raise _refusal(done)
 
 
@@ -93,7 +96,7 @@ def _refusal(verdict: PollVerdict) -> Rejected:
 
 
 def _answer(
-    runtime: Runtime, client: Client, done: Begun, session_id: UUID, first: RefreshToken, dpop_jkt: str
+    runtime: Runtime, client: Client, done: Begun, session_id: UUID, first: RefreshToken, confirmation: Confirmation
 ) -> Tokens:
     metrics.logins.labels("ok").inc()
     person = person_of(
@@ -102,7 +105,7 @@ def _answer(
     )  # fmt: skip
     return session_tokens(
         runtime, client, person, grant_type=GRANT_TYPE, scope=done.scope, audience=done.audience, now=done.now,
-        expires_at=done.expires_at, dpop_jkt=dpop_jkt,
+        expires_at=done.expires_at, confirmation=confirmation,
         refresh_token=first if gets_refresh_token(client, done.scope) else None,
         identified=Identified() if "openid" in done.scope else None,
     )  # fmt: skip

@@ -13,6 +13,7 @@ from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.flows.session.subject import person_of
 from authsvc.flows.token.tokens import Tokens, session_tokens
 from authsvc.rules.authorize.request import read_resources
+from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.errors import (
     InvalidDpopProofError,
     InvalidGrantError,
@@ -45,10 +46,10 @@ async def refresh(
     refresh_token: str | None,
     scope: str = "",
     resource: str = "",
-    dpop_jkt: str = "",
+    confirmation: Confirmation = UNBOUND,
 ) -> Tokens:
     """New tokens for a refresh token. `resource`: what the access token shall be for (RFC 8707), '' for all that was
-    granted; `dpop_jkt`: the key that the caller proved, '' for none.
+    granted; `confirmation`: what the caller proved.
 
     Raises Rejected, Unavailable, StoreUnavailable."""
     if GRANT_TYPE not in client.grant_types:
@@ -75,7 +76,7 @@ async def refresh(
         client_id=client.id,
         grace_seconds=_grace_seconds(runtime, client),
         scope=asked,
-        dpop_jkt=dpop_jkt,
+        proved=confirmation,
     )
     done = await _turns.of(runtime).run(presented.grant_id, statement)
     verdict = done.verdict if done else RefreshVerdict.UNKNOWN
@@ -83,11 +84,11 @@ async def refresh(
     if verdict is RefreshVerdict.RECOVER:
         metrics.state_rollback.inc()
     if done is None:
-        await refuse_other_key(runtime, client, presented, dpop_jkt)
+        await refuse_other_key(runtime, client, presented, confirmation)
     if done is None or verdict not in ACCEPTED:
         await _refuse(runtime, client, done, verdict)
         raise AssertionError("unreachable")
-    return _answer(runtime, client, presented, done, asked, wanted or done.audience, dpop_jkt)
+    return _answer(runtime, client, presented, done, asked, wanted or done.audience, confirmation)
 
 
 def _grace_seconds(runtime: Runtime, client: Client) -> int:
@@ -103,7 +104,7 @@ def _answer(
     done: Refreshed,
     asked: tuple[str, ...],
     audience: tuple[str, ...],
-    dpop_jkt: str,
+    confirmation: Confirmation,
 ) -> Tokens:
     scope = narrow(done.scope, asked)
     assert scope is not None
@@ -114,7 +115,7 @@ def _answer(
     # No ID token (OIDC Core section 12.2 leaves it to us): nobody has logged in, and it would double the cost.
     return session_tokens(
         runtime, client, person, grant_type=GRANT_TYPE, scope=scope, audience=audience, now=done.now,
-        expires_at=done.expires_at, dpop_jkt=dpop_jkt, refresh_token=presented.at_generation(done.generation),
+        expires_at=done.expires_at, confirmation=confirmation, refresh_token=presented.at_generation(done.generation),
     )  # fmt: skip
 
 
@@ -125,14 +126,16 @@ async def _check_resource(runtime: Runtime, client: Client, presented: RefreshTo
         raise Rejected(InvalidTargetError("The resource was not granted."), "resource_not_granted")
 
 
-async def refuse_other_key(runtime: Runtime, client: Client, presented: RefreshToken, dpop_jkt: str) -> None:
+async def refuse_other_key(
+    runtime: Runtime, client: Client, presented: RefreshToken, confirmation: Confirmation
+) -> None:
     """Say what is wrong where a genuine token is bound to a key that was not proved (RFC 9449 section 5). Raises
     Rejected, StoreUnavailable."""
     seen = await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
-    if seen and seen.dpop_jkt not in ("", dpop_jkt):
+    if seen and not confirmation.satisfies(seen.bound_to):
         raise Rejected(
             InvalidDpopProofError("The refresh token is bound to another key."),
-            "dpop_other_key" if dpop_jkt else "dpop_missing",
+            "dpop_missing" if confirmation == UNBOUND else "dpop_other_key",
         )
 
 

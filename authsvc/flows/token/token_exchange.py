@@ -12,6 +12,7 @@ from authsvc.flows.caller.authenticate_bearer import bearer_of, verify
 from authsvc.flows.caller.check_revoked import is_revoked
 from authsvc.flows.token.tokens import Tokens, exchanged_token
 from authsvc.jose.verify import Invalid
+from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.errors import (
     InvalidRequestError,
     InvalidScopeError,
@@ -31,8 +32,10 @@ _ERRORS: dict[str, type[OAuth2Error]] = {
 }
 
 
-async def exchange_token(runtime: Runtime, client: Client, form: Mapping[str, str], dpop_jkt: str) -> Tokens:
-    """An access token and nothing else. `dpop_jkt`: see `access_token`. Raises Rejected, Unavailable,
+async def exchange_token(
+    runtime: Runtime, client: Client, form: Mapping[str, str], confirmation: Confirmation
+) -> Tokens:
+    """An access token and nothing else. `confirmation`: see `access_token`. Raises Rejected, Unavailable,
     StoreUnavailable."""
     if not client.confidential or GRANT_TYPE not in client.grant_types or not client.exchange_audiences:
         raise Rejected(UnauthorizedClientError("This client may not exchange tokens."), "grant_type_not_allowed")
@@ -42,7 +45,7 @@ async def exchange_token(runtime: Runtime, client: Client, form: Mapping[str, st
     claims = verify(runtime, asked.subject_token, audience=None)
     if isinstance(claims, Invalid):
         raise Rejected(InvalidRequestError("The subject_token is invalid, expired or revoked."), claims.reason)
-    found = judge_exchange(asked, claims.raw, client, issuer=runtime.settings.issuer, dpop_jkt=dpop_jkt)
+    found = judge_exchange(asked, claims.raw, client, issuer=runtime.settings.issuer, confirmation=confirmation)
     if isinstance(found, Refusal):
         raise _rejected(found)
     if await is_revoked(runtime, bearer_of(claims)):
@@ -52,7 +55,7 @@ async def exchange_token(runtime: Runtime, client: Client, form: Mapping[str, st
         client,
         subject=claims.raw,
         exchange=found,
-        dpop_jkt=dpop_jkt,
+        confirmation=confirmation,
         now=runtime.clock.now(),
     )
     return Tokens(access_token=token, expires_in=lifetime, scope=found.scope, issued_token_type=ACCESS_TOKEN)

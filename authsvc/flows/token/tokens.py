@@ -11,6 +11,7 @@ from typing import Any
 from authsvc import metrics
 from authsvc.flows.keys.sign import signed
 from authsvc.flows.revocation.status_indices import give_index, names_list
+from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.records import Client
 from authsvc.rules.token.access_token import ACCESS_TOKEN_TYPE, Person, access_token_claims, exchanged_claims
 from authsvc.rules.token.exchange import GRANT_TYPE as TOKEN_EXCHANGE
@@ -51,15 +52,15 @@ def session_tokens(
     audience: Sequence[str],
     now: datetime,
     expires_at: datetime,
-    dpop_jkt: str,
+    confirmation: Confirmation,
     refresh_token: RefreshToken | None,
     identified: Identified | None = None,
 ) -> Tokens:
     """What a session gives to a client. `expires_at`: the grant's end; `refresh_token`: None where the client gets
     none; `identified`: what its ID token says, None for no ID token. See `access_token`. Raises Unavailable."""
     token, lifetime = access_token(
-        runtime, client, grant_type=grant_type, scope=scope, audience=audience, person=person, dpop_jkt=dpop_jkt,
-        now=now, session_expires_at=expires_at,
+        runtime, client, grant_type=grant_type, scope=scope, audience=audience, person=person,
+        confirmation=confirmation, now=now, session_expires_at=expires_at,
     )  # fmt: skip
     return Tokens(
         access_token=token,
@@ -90,12 +91,12 @@ def access_token(
     scope: Sequence[str],
     audience: Sequence[str],
     person: Person | None,
-    dpop_jkt: str,
+    confirmation: Confirmation,
     now: datetime,
     session_expires_at: datetime | None = None,
 ) -> tuple[str, int]:
     """(token, seconds it lives): never longer than the session. `now` is the committing statement's, or the clock's.
-    `dpop_jkt`: thumbprint of the key that the caller proved, '' for none."""
+    `confirmation`: what the caller proved."""
     issued_at = int(now.timestamp())
     lifetime = client.access_token_seconds or runtime.settings.access_token_seconds
     if session_expires_at is not None:
@@ -109,7 +110,7 @@ def access_token(
         expires_at=issued_at + lifetime,
         jti=urlsafe_b64encode(runtime.entropy(16)).decode("ascii").rstrip("="),
         person=person,
-        dpop_jkt=dpop_jkt,
+        confirmation=confirmation,
     )
     if names_list(runtime, client, audience):
         claims["status"] = give_index(runtime, client, claims, now)
@@ -124,7 +125,7 @@ def exchanged_token(
     *,
     subject: Mapping[str, Any],
     exchange: Exchange,
-    dpop_jkt: str,
+    confirmation: Confirmation,
     now: datetime,
 ) -> tuple[str, int]:
     """(token, seconds it lives): as `access_token`, and never longer than the token with the claims `subject`."""
@@ -141,7 +142,7 @@ def exchanged_token(
         jti=urlsafe_b64encode(runtime.entropy(16)).decode("ascii").rstrip("="),
         act=exchange.act,
         exchanged_from=exchange.exchanged_from,
-        dpop_jkt=dpop_jkt,
+        confirmation=confirmation,
     )
     if names_list(runtime, client, exchange.audience):
         claims["status"] = give_index(runtime, client, claims, now)

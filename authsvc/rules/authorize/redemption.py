@@ -27,6 +27,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.records import Digest
 
 CODE_SECONDS = 60
@@ -67,8 +68,8 @@ class CodeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CodeGrant:
-    """A grant and its code. `secret_hash`: of the code while it is issued, then of the refresh token. `dpop_jkt`: the
-    key that must be proved while the code is issued, then the one that the grant is bound to; '' for none."""
+    """A grant and its code. `secret_hash`: of the code while it is issued, then of the refresh token. `bound_to`: what
+    must be proved while the code is issued, then what the grant is bound to."""
 
     client_id: str
     redirect_uri: str | None
@@ -76,7 +77,7 @@ class CodeGrant:
     state: CodeState
     code_expires_at: datetime | None
     secret_hash: Digest = field(repr=False)
-    dpop_jkt: str
+    bound_to: Confirmation
     audience: tuple[str, ...]
     rotated_at: datetime
     expires_at: datetime
@@ -86,15 +87,15 @@ class CodeGrant:
 @dataclass(frozen=True, slots=True)
 class Use:
     """What a client presents with a code. `resource`: what the access token shall be for, () for all that was granted.
-    `proved_jkt`: the key that it proved, `bound_jkt`: the one that the grant will be bound to, '' for none.
+    `proved`: what it proved, `bound_to`: what the grant will be bound to.
     `secret_hash`: of the refresh token to come."""
 
     client_id: str
     redirect_uri: str
     code_challenge: str
     resource: tuple[str, ...]
-    proved_jkt: str
-    bound_jkt: str
+    proved: Confirmation
+    bound_to: Confirmation
     secret_hash: Digest = field(repr=False)
 
 
@@ -114,14 +115,14 @@ def _judge_use(grant: CodeGrant, use: Use) -> RedemptionVerdict | None:
         return RedemptionVerdict.REDIRECT
     if grant.code_challenge != use.code_challenge:
         return RedemptionVerdict.PKCE
-    if grant.state is CodeState.ISSUED and grant.dpop_jkt not in ("", use.proved_jkt):
+    if grant.state is CodeState.ISSUED and not use.proved.satisfies(grant.bound_to):
         return RedemptionVerdict.KEY
     return None
 
 
 def _judge_grant(grant: CodeGrant, use: Use, now: datetime) -> RedemptionVerdict:
     issued = grant.state is CodeState.ISSUED
-    if not issued and (grant.secret_hash, grant.dpop_jkt) != (use.secret_hash, use.bound_jkt):
+    if not issued and (grant.secret_hash, grant.bound_to) != (use.secret_hash, use.bound_to):
         return RedemptionVerdict.REPLAYED
     if grant.ended or grant.expires_at <= now:
         return RedemptionVerdict.ENDED
@@ -134,6 +135,6 @@ def _judge_grant(grant: CodeGrant, use: Use, now: datetime) -> RedemptionVerdict
 
 def _after(grant: CodeGrant, use: Use, verdict: RedemptionVerdict, now: datetime) -> CodeGrant:
     if verdict is RedemptionVerdict.REDEEMED:
-        bound = replace(grant, secret_hash=use.secret_hash, dpop_jkt=use.bound_jkt, rotated_at=now)
+        bound = replace(grant, secret_hash=use.secret_hash, bound_to=use.bound_to, rotated_at=now)
         return replace(bound, state=CodeState.REDEEMED)
     return replace(grant, state=CodeState.BURNT, ended=True) if grant.state is CodeState.ISSUED else grant

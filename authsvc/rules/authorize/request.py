@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 from authsvc.rules.authorize.claims_parameter import NO_CLAIMS, ClaimsRequest, read_claims_request
 from authsvc.rules.authorize.redirect import matches
 from authsvc.rules.caller.dpop import well_formed_thumbprint
+from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
 from authsvc.rules.records import Client
 from authsvc.rules.scope import parse_scope
 
@@ -103,7 +104,7 @@ class AuthorizationRequest:
     login_hint: str | None = None
     id_token_hint: str | None = field(repr=False, default=None)
     ui_locales: str | None = None
-    dpop_jkt: str = ""
+    bound_to: Confirmation = UNBOUND
 
     @property
     def shown_scope(self) -> tuple[str, ...]:
@@ -189,7 +190,7 @@ def judge(
         login_hint=parameters.get("login_hint"),
         id_token_hint=parameters.get("id_token_hint"),
         ui_locales=parameters.get("ui_locales"),
-        dpop_jkt=parameters.get("dpop_jkt", ""),
+        bound_to=dpop_key(parameters.get("dpop_jkt", "")),
     )
 
 

@@ -16,6 +16,7 @@ from hashlib import sha256
 from string import ascii_letters, digits
 from typing import Any
 
+from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.records import Client, Digest
 from authsvc_jws.dpop import normal_url, token_hash
 
@@ -90,10 +91,10 @@ def judge_proof(claims: Mapping[str, Any], jkt: str, wanted: Wanted, mac_key: Ma
     return Genuine(digest, int(iat + past - wanted.now) + 1)
 
 
-def bound_key(client: Client, dpop_jkt: str) -> str:
-    """The key that a refresh token is bound to (section 5): a confidential client proves itself at each use instead,
-    and may change its keys."""
-    return "" if client.confidential else dpop_jkt
+def refresh_binding(client: Client, confirmation: Confirmation) -> Confirmation:
+    """What a refresh token is bound to (section 5): a confidential client proves itself at each use instead, and may
+    change its keys."""
+    return UNBOUND if client.confidential else confirmation
 
 
 def well_formed_thumbprint(text: str) -> bool:

@@ -22,6 +22,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from authsvc.rules.confirmation import Confirmation
+
 CODE_SECONDS = 600
 INTERVAL_SECONDS = 5
 SLOWER_SECONDS = 5
@@ -65,10 +67,10 @@ class RequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PolledRequest:
-    """A device's request. `dpop_jkt`: the key that must be proved, '' for none; `polled_at`: the last poll."""
+    """A device's request. `bound_to`: what must be proved; `polled_at`: the last poll."""
 
     state: RequestState
-    dpop_jkt: str
+    bound_to: Confirmation
     interval_seconds: int
     polled_at: datetime
     expires_at: datetime
@@ -85,14 +87,14 @@ class Allower:
 
 
 def judge_poll(
-    request: PolledRequest, allower: Allower | None, *, proved_jkt: str, required_role: str | None, now: datetime
+    request: PolledRequest, allower: Allower | None, *, proved: Confirmation, required_role: str | None, now: datetime
 ) -> tuple[PollVerdict, PolledRequest]:
     """Judge a poll with a genuine code: the verdict, and the request's row afterwards.
 
-    `allower`: None where nobody has decided, or person or session are deleted. `proved_jkt`: the key that the device
+    `allower`: None where nobody has decided, or person or session are deleted. `proved`: what the device
     proved, '' for none. `required_role`: of the client's people.
     """
-    verdict = _judge_request(request, proved_jkt, now)
+    verdict = _judge_request(request, proved, now)
     after = replace(request, polled_at=max(now, request.polled_at))
     if verdict is PollVerdict.SLOW_DOWN:
         after = replace(after, interval_seconds=min(request.interval_seconds + SLOWER_SECONDS, LONGEST_INTERVAL))
@@ -103,8 +105,8 @@ def judge_poll(
     return verdict, after
 
 
-def _judge_request(request: PolledRequest, proved_jkt: str, now: datetime) -> PollVerdict:
-    if request.dpop_jkt not in ("", proved_jkt):
+def _judge_request(request: PolledRequest, proved: Confirmation, now: datetime) -> PollVerdict:
+    if not proved.satisfies(request.bound_to):
         return PollVerdict.OTHER_KEY
     if request.state is RequestState.REDEEMED:
         return PollVerdict.USED

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.records import Client
 
 ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 - RFC 9068 section 2.1, a media type
@@ -45,10 +46,10 @@ def access_token_claims(
     expires_at: int,
     jti: str,
     person: Person | None,
-    dpop_jkt: str = "",
+    confirmation: Confirmation = UNBOUND,
 ) -> dict[str, Any]:
-    """Claims of an access token; a client without a person is its own subject (RFC 9068 section 5). `dpop_jkt`: the
-    thumbprint of the key that it is bound to (RFC 9449 section 6.1), or ''."""
+    """Claims of an access token; a client without a person is its own subject (RFC 9068 section 5). `confirmation`:
+    what it is bound to."""
     claims: dict[str, Any] = {
         "iss": issuer,
         "sub": person.subject if person else client_id,
@@ -65,9 +66,7 @@ def access_token_claims(
         claims["acr"] = PASSWORD_ACR
         claims["amr"] = list(person.amr)
         claims["roles"] = list(person.roles)
-    if dpop_jkt:
-        claims["cnf"] = {"jkt": dpop_jkt}
-    return claims
+    return claims | confirmation.claims
 
 
 _OF_THE_PERSON = ("sub", "sid", "auth_time", "acr", "amr", "roles")
@@ -84,7 +83,7 @@ def exchanged_claims(
     jti: str,
     act: Mapping[str, Any],
     exchanged_from: Sequence[Mapping[str, Any]],
-    dpop_jkt: str,
+    confirmation: Confirmation,
 ) -> dict[str, Any]:
     """Claims of an access token made from another (RFC 8693 section 4.1): who is meant stays as `subject` says. `act`:
     who acts, and for whom; `exchanged_from`: jti, client_id and iat of what it was made from, the newest first."""
@@ -100,6 +99,4 @@ def exchanged_claims(
         "exchanged_from": list(exchanged_from),
     }
     claims |= {name: subject[name] for name in _OF_THE_PERSON if name in subject}
-    if dpop_jkt:
-        claims["cnf"] = {"jkt": dpop_jkt}
-    return claims
+    return claims | confirmation.claims

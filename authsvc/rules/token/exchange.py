@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from authsvc.rules.confirmation import Confirmation, confirmation_in
 from authsvc.rules.records import Client
 from authsvc.rules.scope import parse_scope
 
@@ -64,16 +65,15 @@ def read_request(form: Mapping[str, str]) -> Request | Refusal:
 
 
 def judge_exchange(
-    asked: Request, subject: Mapping[str, Any], client: Client, *, issuer: str, dpop_jkt: str
+    asked: Request, subject: Mapping[str, Any], client: Client, *, issuer: str, confirmation: Confirmation
 ) -> Exchange | Refusal:
-    """`subject`: the proved claims of the subject token. `dpop_jkt`: the key that the client proved now, or ''."""
+    """`subject`: the proved claims of the subject token. `confirmation`: what the client proved now."""
     aud = subject.get("aud", ())
     meant_for = {aud} if isinstance(aud, str) else set(aud)
     own = subject["client_id"] == client.id
     if not own and meant_for.isdisjoint({client.id, *client.exchange_subjects}):
         return _malformed("The subject_token is not for this client.", "subject_token_for_another")
-    bound_to = subject.get("cnf", {}).get("jkt", "")
-    if bound_to and bound_to != dpop_jkt:
+    if not confirmation.satisfies(confirmation_in(subject)):
         return _malformed("The subject_token is bound to a key that was not proved.", "subject_token_bound")
     act: dict[str, Any] = {"sub": client.id}
     if "act" in subject:

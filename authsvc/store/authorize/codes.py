@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from authsvc.rules.authorize.redemption import CODE_SECONDS, RedemptionVerdict, Use
+from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.records import Digest, User
 from authsvc.store.postgres import Database
 from authsvc.store.redis import RedisStore
@@ -104,14 +105,14 @@ async def issue(
     nonce: str | None,
     lifetime_seconds: int,
     claims: Mapping[str, Sequence[str]],
-    dpop_jkt: str,
+    bound_to: Confirmation,
 ) -> bool:
     """False: the session has ended meanwhile, or the consent was taken back. `consent`: the scope that the person must
     have allowed, None where nobody is asked; `lifetime_seconds`: how long the grant may live after the login;
-    `dpop_jkt`: the key that must be proved at redemption, '' for none."""
+    `bound_to`: what must be proved at redemption."""
     row = await db.fetchrow(
         _ISSUE, grant_id, session_id, client_id, list(scope), list(audience), code_hash, redirect_uri, code_challenge,
-        nonce, CODE_SECONDS, lifetime_seconds, json.dumps(claims) if claims else None, dpop_jkt,
+        nonce, CODE_SECONDS, lifetime_seconds, json.dumps(claims) if claims else None, bound_to.text,
         user_id, None if consent is None else list(consent),
     )  # fmt: skip
     return row is not None
@@ -128,8 +129,8 @@ async def redeem(db: Database, grant_id: UUID, code_hash: Digest, use: Use) -> R
         use.code_challenge,
         use.secret_hash,
         list(use.resource),
-        use.proved_jkt,
-        use.bound_jkt,
+        use.proved.text,
+        use.bound_to.text,
     )
     return _redeemed(row) if row else None
 

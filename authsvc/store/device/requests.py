@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.device.polling import (
     ALLOWANCE,
     CODE_SECONDS,
@@ -45,7 +46,7 @@ async def ask(
     device_info: str,
     ip_address: str | None,
     user_agent: str | None,
-    dpop_jkt: str,
+    bound_to: Confirmation,
 ) -> bool:
     """False: another request has this user code."""
     status = await db.execute(
@@ -54,7 +55,7 @@ async def ask(
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now() + $12::int * interval '1 second')
            ON CONFLICT (user_hash) DO NOTHING""",
         request_id, client_id, device_hash, user_hash, list(scope), list(audience), device_info, ip_address, user_agent,
-        dpop_jkt, INTERVAL_SECONDS, CODE_SECONDS,
+        bound_to.text, INTERVAL_SECONDS, CODE_SECONDS,
     )  # fmt: skip
     return status.endswith(" 1")
 
@@ -163,12 +164,12 @@ async def poll(
     lifetime_seconds: int,
     grant_id: UUID,
     secret_hash: Digest,
-    shown_jkt: str,
-    dpop_jkt: str,
+    proved: Confirmation,
+    bound_to: Confirmation,
 ) -> Begun | PollVerdict:
     """Judge and apply, in one committed statement: the new session, or the verdict (see `rules/device/polling`).
 
-    `shown_jkt`: the key that the device proved now; `dpop_jkt`: the one that its refresh token is bound to.
+    `proved`: by the device, now; `bound_to`: what its refresh token is bound to.
     """
     row: Any = await db.fetchrow(
         POLL,
@@ -180,8 +181,8 @@ async def poll(
         lifetime_seconds,
         grant_id,
         secret_hash,
-        shown_jkt,
-        dpop_jkt,
+        proved.text,
+        bound_to.text,
     )
     verdict = PollVerdict(row["verdict"]) if row else PollVerdict.UNKNOWN
     if verdict is not PollVerdict.REDEEMED:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.records import Digest, Session
 from authsvc.store.postgres import Connection, Database
 
@@ -64,14 +65,14 @@ async def begin(
     scope: Sequence[str],
     audience: Sequence[str],
     secret_hash: Digest,
-    dpop_jkt: str = "",
+    bound_to: Confirmation = UNBOUND,
 ) -> Begun | None:
-    """A session and its first grant, whose refresh token is bound to the key `dpop_jkt`, '' for none.
+    """A session and its first grant, whose refresh token is bound to `bound_to`.
 
     None: the person was disabled, or the password changed, since it was read."""
     row = await db.fetchrow(
         _BEGIN, session_id, user_id, password_hash, device_info, ip_address, user_agent, list(amr), remember_me,
-        lifetime_seconds, grant_id, client_id, list(scope), list(audience), secret_hash, dpop_jkt,
+        lifetime_seconds, grant_id, client_id, list(scope), list(audience), secret_hash, bound_to.text,
     )  # fmt: skip
     return Begun(row["now"], row["expires_at"]) if row else None
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
 
+from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
 from authsvc.rules.records import Digest
 from authsvc.rules.token.refresh import LATE_GENERATIONS, LATE_WINDOW, MAX_REPEATS, Grant, RefreshVerdict
 from authsvc.rules.token.refresh_token import MAX_GENERATION
@@ -93,13 +94,13 @@ class Refreshed:
 
 @dataclass(frozen=True, slots=True)
 class GrantSeen:
-    """A grant as it stands, with its session. `dpop_jkt`: '' where it is bound to no key. `now` is PostgreSQL's."""
+    """A grant as it stands, with its session. `now` is PostgreSQL's."""
 
     grant: Grant
     session_id: UUID
     user_id: UUID
     audience: tuple[str, ...]
-    dpop_jkt: str
+    bound_to: Confirmation
     auth_time: datetime
     now: datetime
 
@@ -139,14 +140,16 @@ async def refresh(
     client_id: str,
     grace_seconds: int,
     scope: tuple[str, ...],
-    dpop_jkt: str = "",
+    proved: Confirmation = UNBOUND,
 ) -> Refreshed | None:
-    """Judge and apply, in one committed statement. None: no such grant, or one that is bound to another key than
-    `dpop_jkt`. Verdicts: see `rules/token/refresh`.
+    """Judge and apply, in one committed statement. None: no such grant, or one that is bound to something
+    else than was `proved`. Verdicts: see `rules/token/refresh`.
 
     Running it again is safe: a rotation that was committed but not heard of is repeated, not done twice.
     """
-    row = await db.fetchrow(REFRESH, grant_id, secret_hash, presented, client_id, grace_seconds, list(scope), dpop_jkt)
+    row = await db.fetchrow(
+        REFRESH, grant_id, secret_hash, presented, client_id, grace_seconds, list(scope), proved.text
+    )
     if row is None:
         return None
     return Refreshed(
@@ -229,7 +232,7 @@ async def look(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id: 
         session_id=row["session_id"],
         user_id=row["user_id"],
         audience=tuple(row["audience"]),
-        dpop_jkt=row["dpop_jkt"],
+        bound_to=dpop_key(row["dpop_jkt"]),
         auth_time=row["created_at"],
         now=row["now"],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from authsvc.flows.caller.prove_possession import Shown, nonce, prove_possession
+from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.errors import InvalidDpopProofError, Rejected
 from authsvc.rules.records import Client
 from authsvc.web.http.request import Request
@@ -19,8 +20,8 @@ def shown_proof(request: Request) -> Shown | None:
     return Shown(proofs[0].decode("latin-1"), request.scope["method"], request.scope["path"])
 
 
-async def proved_key(request: Request, client: Client | None = None) -> str:
-    """The thumbprint of the caller's key, '' where no proof was sent. `client`: one that asks for tokens.
+async def proved_key(request: Request, client: Client | None = None) -> Confirmation:
+    """The key that the caller holds, UNBOUND where no proof was sent. `client`: one that asks for tokens.
 
     Raises Rejected (also where this client's tokens must be bound, section 5.2), StoreUnavailable.
     """
@@ -30,7 +31,7 @@ async def proved_key(request: Request, client: Client | None = None) -> str:
     if client is not None and client.dpop_bound_access_tokens:
         _offer_nonce(request)
         raise Rejected(InvalidDpopProofError("This client must send a DPoP proof."), "dpop_missing")
-    return ""
+    return UNBOUND
 
 
 def _offer_nonce(request: Request) -> None:

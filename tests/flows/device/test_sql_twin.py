@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 from hypothesis import strategies as st
 
+from authsvc.rules.confirmation import dpop_key
 from authsvc.rules.device.polling import ALLOWANCE, LONGEST_INTERVAL, WITHOUT_A_ROW, PollVerdict, RequestState
 from authsvc.store.device import requests
 from tests.flows.device.twin import ANOTHER, NET, OF_ANOTHER, PERSON, SESSION, Case, agree, compare, place
@@ -29,7 +30,7 @@ def judges(module_database_url: str) -> Iterator[Judges[Case]]:
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """Any state of the rows, also one that no history leads to; most are nearly as they should be."""
-    keys = st.sampled_from(("", "", "key", "other"))
+    keys = st.sampled_from(("", "", "key", "other")).map(dpop_key)
     interval = draw(st.sampled_from((5, 10, LONGEST_INTERVAL - 1, LONGEST_INTERVAL, LONGEST_INTERVAL + 1)))
     polled = st.one_of(
         st.none(),
@@ -39,7 +40,7 @@ def cases(draw: st.DrawFn) -> Case:
     roles = st.sampled_from((("bartender",), ("customer", "bartender"), ("customer",), ()))
     return Case(
         state=draw(st.sampled_from((RequestState.ALLOWED, *RequestState))),
-        dpop_jkt=draw(keys),
+        bound_to=draw(keys),
         interval=interval,
         polled=draw(polled),
         left=draw(st.one_of(st.just(timedelta(minutes=5)), around(timedelta(0)))),
@@ -49,7 +50,7 @@ def cases(draw: st.DrawFn) -> Case:
         roles=draw(roles),
         session_active=draw(st.sampled_from((True,) * 7 + (False,))),
         session_left=draw(st.one_of(st.just(timedelta(days=1)), around(timedelta(0)))),
-        proved_jkt=draw(keys),
+        proved=draw(keys),
         required_role=draw(st.sampled_from((None, "bartender", "bartender"))),
     )
 

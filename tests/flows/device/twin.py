@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
 from authsvc.rules.device.polling import Allower, PolledRequest, PollVerdict, RequestState, judge_poll
 from authsvc.store.device import requests
 from authsvc.store.device.requests import Begun
@@ -27,7 +28,7 @@ class Case:
     None for never; `allowed_by`: None where the person, or their session (`allowed_in`), is deleted."""
 
     state: RequestState = RequestState.ALLOWED
-    dpop_jkt: str = ""
+    bound_to: Confirmation = UNBOUND
     interval: int = 5
     polled: timedelta | None = None
     left: timedelta = timedelta(minutes=5)
@@ -37,12 +38,12 @@ class Case:
     roles: tuple[str, ...] = ("bartender",)
     session_active: bool = True
     session_left: timedelta = LIVES
-    proved_jkt: str = ""
+    proved: Confirmation = UNBOUND
     required_role: str | None = "bartender"
 
     def request(self, now: datetime) -> PolledRequest:
         polled_at = NEVER if self.polled is None else now - self.polled
-        return PolledRequest(self.state, self.dpop_jkt, self.interval, polled_at, now + self.left)
+        return PolledRequest(self.state, self.bound_to, self.interval, polled_at, now + self.left)
 
     def allower(self, now: datetime) -> Allower | None:
         """Nobody but the person in the person's own session."""
@@ -90,7 +91,7 @@ async def compare(sql: asyncpg.Connection, case: Case) -> str:
                user_id = $13, allowed_in = $14 WHERE id = $1 RETURNING now()""",
         REQUEST,
         case.state,
-        case.dpop_jkt,
+        case.bound_to.text,
         case.interval,
         case.polled,
         case.left,
@@ -114,8 +115,8 @@ async def compare(sql: asyncpg.Connection, case: Case) -> str:
         lifetime_seconds=3600,
         grant_id=uuid4(),
         secret_hash=b"",
-        shown_jkt=case.proved_jkt,
-        dpop_jkt="",
+        proved=case.proved,
+        bound_to=UNBOUND,
     )
     given = isinstance(said, Begun)
     verdict = PollVerdict.REDEEMED if isinstance(said, Begun) else said
@@ -128,21 +129,26 @@ async def compare(sql: asyncpg.Connection, case: Case) -> str:
         session_id,
     )
     after = PolledRequest(
-        RequestState(row["state"]), row["dpop_jkt"], row["interval_seconds"], row["polled_at"], row["expires_at"]
+        RequestState(row["state"]),
+        dpop_key(row["dpop_jkt"]),
+        row["interval_seconds"],
+        row["polled_at"],
+        row["expires_at"],
     )
     assert row["begun_for"] == (PERSON if given else None)
     assert (verdict, after) == judge_poll(
-        case.request(now), case.allower(now), proved_jkt=case.proved_jkt, required_role=case.required_role, now=now
+        case.request(now), case.allower(now), proved=case.proved, required_role=case.required_role, now=now
     ), case
     return verdict
 
 
 # A fixed net for the mutants: each state of a request, and one or two things that are unlike the way it should go.
 
+KEY = dpop_key("key")
 _UNLIKE: tuple[dict[str, Any], ...] = (
-    {"dpop_jkt": "key"},
-    {"dpop_jkt": "key", "proved_jkt": "key"},
-    {"proved_jkt": "key"},
+    {"bound_to": KEY},
+    {"bound_to": KEY, "proved": KEY},
+    {"proved": KEY},
     {"left": timedelta(0)},
     {"polled": timedelta(0)},
     {"polled": timedelta(seconds=4.5)},

@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from authsvc.flows.caller.check_revoked import asked_postgres
+from authsvc.rules.confirmation import UNBOUND
 from authsvc.rules.records import Client
 from authsvc.rules.token.exchange import (
     ACCESS_TOKEN,
@@ -416,7 +417,7 @@ ASKED = Request("t", (STOCK,), ())
     ],
 )  # fmt: skip
 def test_the_rule(asked: Request, subject: dict[str, Any], outcome: Any) -> None:
-    found = judge_exchange(asked, subject, ORDERS, issuer=ISSUER, dpop_jkt="")
+    found = judge_exchange(asked, subject, ORDERS, issuer=ISSUER, confirmation=UNBOUND)
     if isinstance(found, Refusal):
         assert found.reason == outcome
     else:

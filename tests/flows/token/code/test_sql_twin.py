@@ -11,6 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from authsvc.rules.authorize.redemption import WITHOUT_A_ROW, CodeState, RedemptionVerdict, Use
+from authsvc.rules.confirmation import dpop_key
 from authsvc.store.authorize import codes
 from tests.flows.token.code.twin import CODE_HASH, FIRST, NET, SECOND, USE, Case, agree, compare, place
 from tests.support.twins import MICROSECOND, Judges, Mutant, around, caught, connected
@@ -29,15 +30,15 @@ def judges(module_database_url: str) -> Iterator[Judges[Case]]:
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """Any state of a row, also one that no history leads to; most uses are nearly right."""
-    keys = st.sampled_from(("", "", "key", "other"))
+    keys = st.sampled_from(("", "", "key", "other")).map(dpop_key)
     resources = st.lists(st.sampled_from("abc"), max_size=2, unique=True).map(tuple)
     use = Use(
         client_id=draw(st.sampled_from(("customer",) * 7 + ("strict",))),
         redirect_uri=draw(st.sampled_from((USE.redirect_uri,) * 7 + ("https://app.example/other",))),
         code_challenge=draw(st.sampled_from((USE.code_challenge,) * 7 + ("other",))),
         resource=draw(resources),
-        proved_jkt=draw(keys),
-        bound_jkt=draw(keys),
+        proved=draw(keys),
+        bound_to=draw(keys),
         secret_hash=draw(st.sampled_from((FIRST, SECOND))),
     )
     return Case(
@@ -46,7 +47,7 @@ def cases(draw: st.DrawFn) -> Case:
         challenge=draw(st.sampled_from((USE.code_challenge,) * 7 + (None,))),
         code_left=draw(st.one_of(st.none(), around(timedelta(0)), st.just(timedelta(seconds=30)))),
         secret_hash=draw(st.sampled_from((CODE_HASH, FIRST, FIRST))),
-        dpop_jkt=draw(keys),
+        bound_to=draw(keys),
         audience=draw(resources),
         age=draw(st.sampled_from((timedelta(0), timedelta(seconds=30), timedelta(seconds=-1)))),
         left=draw(st.one_of(st.just(timedelta(days=7)), around(timedelta(0)))),

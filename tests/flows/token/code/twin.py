@@ -11,13 +11,15 @@ from uuid import UUID
 import asyncpg
 
 from authsvc.rules.authorize.redemption import CodeGrant, CodeState, Use, judge_redemption
+from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
 from authsvc.store.authorize import codes
 from tests.support.twins import undone
 
 GRANT = UUID(int=7)
 CODE_HASH = b"the code"
 FIRST, SECOND = b"the first use", b"a second use"
-USE = Use("customer", "https://app.example/cb", "challenge", (), "", "", FIRST)
+USE = Use("customer", "https://app.example/cb", "challenge", (), UNBOUND, UNBOUND, FIRST)
+KEY = dpop_key("key")
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Case:
     challenge: str | None = USE.code_challenge
     code_left: timedelta | None = timedelta(seconds=30)
     secret_hash: bytes = CODE_HASH
-    dpop_jkt: str = ""
+    bound_to: Confirmation = UNBOUND
     audience: tuple[str, ...] = ("a", "b")
     age: timedelta = timedelta(seconds=30)
     left: timedelta = timedelta(days=7)
@@ -44,7 +46,7 @@ class Case:
             state=self.state,
             code_expires_at=None if self.code_left is None else now + self.code_left,
             secret_hash=self.secret_hash,
-            dpop_jkt=self.dpop_jkt,
+            bound_to=self.bound_to,
             audience=self.audience,
             rotated_at=now - self.age,
             expires_at=now + self.left,
@@ -83,7 +85,7 @@ async def compare(sql: asyncpg.Connection, case: Case) -> str:
         case.challenge,
         case.code_left,
         case.secret_hash,
-        case.dpop_jkt,
+        case.bound_to.text,
         list(case.audience),
         case.age,
         case.left,
@@ -105,7 +107,7 @@ def _grant(row: Any) -> CodeGrant:
         state=CodeState(row["code_state"]),
         code_expires_at=row["code_expires_at"],
         secret_hash=row["secret_hash"],
-        dpop_jkt=row["dpop_jkt"],
+        bound_to=dpop_key(row["dpop_jkt"]),
         audience=tuple(row["audience"]),
         rotated_at=row["rotated_at"],
         expires_at=row["expires_at"],
@@ -124,10 +126,10 @@ _UNLIKE: tuple[dict[str, Any], ...] = (
     {"use.client_id": "strict"},
     {"use.redirect_uri": "https://app.example/other"},
     {"use.code_challenge": "other"},
-    {"use.proved_jkt": "key", "use.bound_jkt": "key"},
-    {"dpop_jkt": "key"},
-    {"dpop_jkt": "key", "use.proved_jkt": "key", "use.bound_jkt": "key"},
-    {"dpop_jkt": "key", "use.proved_jkt": "key"},
+    {"use.proved": KEY, "use.bound_to": KEY},
+    {"bound_to": KEY},
+    {"bound_to": KEY, "use.proved": KEY, "use.bound_to": KEY},
+    {"bound_to": KEY, "use.proved": KEY},
     {"use.secret_hash": SECOND},
     {"use.resource": ("a",)},
     {"use.resource": ("a", "c")},

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from authsvc.rules.confirmation import dpop_key
 from authsvc.rules.token.refresh import ACCEPTED
 from authsvc.store.postgres import Database
 from authsvc.store.token import grants
@@ -84,7 +85,7 @@ class Bench:
         scope: tuple[str, ...] = (),
         client_id: str = "customer",
         secret_hash: bytes | None = None,
-        dpop_jkt: str = "",
+        proved: str = "",
     ) -> Refreshed | None:
         return await grants.refresh(
             self.db,
@@ -94,7 +95,7 @@ class Bench:
             client_id=client_id,
             grace_seconds=grace,
             scope=scope,
-            dpop_jkt=dpop_jkt,
+            proved=dpop_key(proved),
         )
 
     async def refresh(self, presented: int, **how: Any) -> str:

@@ -146,17 +146,17 @@ async def a_bound_grant_knows_its_own_key_alone(bench: Bench) -> None:
     before = await bench.row()
     for key in ("other", ""):
         for presented in (7, 8, 6, 1):  # neither spent nor taken for a replay
-            assert await bench.refresh(presented, dpop_jkt=key) == "unknown"
+            assert await bench.refresh(presented, proved=key) == "unknown"
     assert await bench.row() == before
-    assert await bench.refresh(7, dpop_jkt="own") == "rotate 8"
+    assert await bench.refresh(7, proved="own") == "rotate 8"
 
 
 @promise
 async def an_unbound_grant_takes_any_key_and_none(bench: Bench) -> None:
     await bench.place(7)
-    assert await bench.refresh(7, dpop_jkt="some") == "rotate 8"
+    assert await bench.refresh(7, proved="some") == "rotate 8"
     assert await bench.refresh(8) == "rotate 9"
-    assert await bench.refresh(9, dpop_jkt="other") == "rotate 10"
+    assert await bench.refresh(9, proved="other") == "rotate 10"
 
 
 @promise

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.token.refresh import judge_refresh
 from authsvc.store import migrate
 from authsvc.store.postgres import Database
@@ -259,11 +260,11 @@ def source_of(function: str) -> str:
 
 async def read_then_write(
     db: Database, grant_id: UUID, secret_hash: bytes, presented: int, *, client_id: str, grace_seconds: int,
-    scope: tuple[str, ...], dpop_jkt: str = "",
+    scope: tuple[str, ...], proved: Confirmation = UNBOUND,
 ) -> Refreshed | None:  # fmt: skip
     """What the store must not do."""
     seen = await grants.look(db, grant_id, secret_hash, client_id=client_id)
-    if seen is None or seen.dpop_jkt not in ("", dpop_jkt):
+    if seen is None or not proved.satisfies(seen.bound_to):
         return None
     grant = seen.grant
     verdict, after = judge_refresh(grant, presented, grace_seconds=grace_seconds, scope=scope, now=seen.now)

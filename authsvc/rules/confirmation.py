@@ -1,0 +1,49 @@
+"""What a token or a grant is bound to, and what a caller proves to hold (`cnf`: RFC 7800 section 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """One method of proof and the thumbprint of what is held. `method` is the member of `cnf`: `jkt` for a DPoP key
+    (RFC 9449 section 6.1), '' for none; that of a certificate is `x5t#S256` (RFC 8705 section 3.1)."""
+
+    method: str
+    thumbprint: str
+
+    @property
+    def claims(self) -> dict[str, Any]:
+        """The claim `cnf`, or no claim."""
+        return {"cnf": {self.method: self.thumbprint}} if self.method else {}
+
+    @property
+    def token_type(self) -> str:
+        """How a token that is bound so is to be sent (RFC 9449 section 5): with a proof, or as Bearer."""
+        return "DPoP" if self.method == "jkt" else "Bearer"
+
+    @property
+    def text(self) -> str:
+        """As the columns `dpop_jkt` hold it: the thumbprint of a DPoP key, '' for none."""
+        return self.thumbprint
+
+    def satisfies(self, bound_to: Confirmation) -> bool:
+        """Whether who proved this may use what is bound to `bound_to`."""
+        return bound_to in (UNBOUND, self)
+
+
+UNBOUND = Confirmation("", "")
+
+
+def dpop_key(thumbprint: str) -> Confirmation:
+    """`thumbprint`: of the key's JWK (RFC 7638); '' for UNBOUND, as in a column `dpop_jkt`."""
+    return Confirmation("jkt", thumbprint) if thumbprint else UNBOUND
+
+
+def confirmation_in(claims: Mapping[str, Any]) -> Confirmation:
+    """What the claims of an access token that we signed bind it to."""
+    cnf = claims.get("cnf")
+    return dpop_key(cnf.get("jkt", "")) if isinstance(cnf, dict) else UNBOUND
