@@ -17,9 +17,9 @@ from authsvc.keys.policy import KeyPolicy
 from authsvc.keys.records import SigningKey
 from authsvc.keys.steps import KeepLonger, due_at, plan_step
 
-MOST_MADE = 100
+MAX_FORECAST_KEYS = 100
 """Keys that a forecast makes; it ends with the last of them."""
-_NEVER = datetime.max.replace(tzinfo=UTC)
+_DISTANT_FUTURE = datetime.max.replace(tzinfo=UTC)
 
 
 class Happening(StrEnum):
@@ -114,7 +114,7 @@ class _Walk:
         while at <= until:
             while (plan := plan_step(self.keys, at, policy, algorithms)) is not None:
                 self._carry_out(plan, at)
-                if len(self.made) >= MOST_MADE:
+                if len(self.made) >= MAX_FORECAST_KEYS:
                     self.end = at
                     return
             at = self._next(at, policy, algorithms)
@@ -123,7 +123,7 @@ class _Walk:
     def _next(self, at: datetime, policy: KeyPolicy, algorithms: Sequence[str]) -> datetime:
         """What is due changes only when a step is, or a key changes its phase."""
         instants = [due_at(self.keys, at, policy, alg) for alg in algorithms]
-        instants.append(next_change(self.keys, at) or _NEVER)
+        instants.append(next_change(self.keys, at) or _DISTANT_FUTURE)
         return min(instants)
 
     def _carry_out(self, plan: GeneratePlan | KeepLonger, at: datetime) -> None:

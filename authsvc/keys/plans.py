@@ -19,10 +19,10 @@ from datetime import datetime, timedelta
 
 from authsvc.jose.names import DEFAULT_ALG
 from authsvc.keys.phases import Phase, ended, order, phase_of, published, signer
-from authsvc.keys.policy import AWAY, MOST_PUBLISHED, KeyPolicy, cached, said
+from authsvc.keys.policy import MAX_PUBLISHED_KEYS, SIGNS_WHILE_CUT_OFF, KeyPolicy, cached, said
 from authsvc.keys.records import SigningKey
 
-_CLOCKS_BEHIND = timedelta(minutes=1)
+_MAX_CLOCK_LAG = timedelta(minutes=1)
 """Who signs in place of a withdrawn key is dated back this far, or a replica whose clock is behind would have none."""
 
 
@@ -131,9 +131,9 @@ def plan_rotate(
     if (full := crowded(keys, now, policy)) is not None:
         return full
     following = announced[0]
-    ready_at = following.announced_at + policy.ripe
+    ready_at = following.announced_at + policy.may_sign_after
     if ready_at > now:
-        backup = f"; backup {said(policy.backup)} + {said(AWAY)}" if policy.backup else ""
+        backup = f"; backup {said(policy.backup)} + {said(SIGNS_WHILE_CUT_OFF)}" if policy.backup else ""
         lacking = "caches" if following.announced_at + policy.seen_by_all > now else "a restored backup"
         return Refused(
             f"key {following.kid} was announced {said(now - following.announced_at)} ago, and {lacking} may lack it "
@@ -162,7 +162,7 @@ def plan_withdraw(keys: Sequence[SigningKey], now: datetime, kid: str) -> Withdr
     current = signer(rest, now, key.alg)
     if phase is Phase.RETIRED or current is not None:
         # An operator who rotated a moment ago withdraws the key that slow clocks still sign with.
-        just = [current] if current is not None and current.signs_from > now - _CLOCKS_BEHIND else []
+        just = [current] if current is not None and current.signs_from > now - _MAX_CLOCK_LAG else []
         return WithdrawPlan(kid, None, (withdrawn, *(_dated_back(key, now) for key in just)))
     announced = _announced(rest, now, key.alg)
     if not announced:
@@ -177,7 +177,7 @@ def crowded(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy) -> Ref
     """Whether an operator may not have one key more in the JWKS: there must be room for all that the policy will make
     before it leaves. What makes the next key in time does not ask; nor does a withdrawal, which takes one away."""
     shown = published(keys, now)
-    if len(shown) + policy.published * len({key.alg for key in shown}) < MOST_PUBLISHED:
+    if len(shown) + policy.published * len({key.alg for key in shown}) < MAX_PUBLISHED_KEYS:
         return None
     ends = [key.drop_after for key in shown if key.drop_after is not None]
     when = f", the first of them until {min(ends):%Y-%m-%d %H:%M:%S %Z}" if ends else ""
@@ -222,7 +222,7 @@ def _close_gap(rest: Sequence[SigningKey], gone: SigningKey, now: datetime) -> t
 
 def _dated_back(key: SigningKey, now: datetime) -> KeyChange:
     """`key` signs now by the clock of every replica."""
-    return change_of(key, signs_from=max(key.announced_at, now - _CLOCKS_BEHIND))
+    return change_of(key, signs_from=max(key.announced_at, now - _MAX_CLOCK_LAG))
 
 
 def _closed(key: SigningKey, at: datetime, policy: KeyPolicy) -> KeyChange:

@@ -14,16 +14,16 @@ from typing import Any, Final
 
 from authsvc.jose.names import ALGORITHM_NAMES, DEFAULT_ALG
 
-SPREAD: Final = timedelta(seconds=25)
+PROPAGATION: Final = timedelta(seconds=25)
 """Until whoever is asked for the JWKS has a new key: the transaction that announces it may take 10 s; a replica reads
 at least once a second; one that is cut off from PostgreSQL says after 3 s that it is unready, and a balancer that looks
 every 10 s asks it no more."""
-COOLDOWN: Final = timedelta(seconds=30)
+FETCH_PAUSE: Final = timedelta(seconds=30)
 """Common verifiers (PyJWT's, jose) ask for the JWKS no sooner again, whatever its max-age and whatever comes."""
-AWAY: Final = timedelta(minutes=1)
+SIGNS_WHILE_CUT_OFF: Final = timedelta(minutes=1)
 """A replica that is cut off gives tokens for this long, also by a key whose time has just begun: with the database
 lost, it must be in the backup already."""
-MOST_PUBLISHED: Final = 60
+MAX_PUBLISHED_KEYS: Final = 60
 """Keys in the JWKS. Every verifier fetches and parses all of them."""
 
 _UNITS: Final = {"d": 86_400, "h": 3600, "min": 60, "s": 1}
@@ -73,7 +73,8 @@ class KeyPolicy:
 
     `announce`: published before it signs. `jwks_max_age`: how long caches keep the JWKS. `longest_token`: the longest
     life of any token of any client. `skew`: clock difference of verifiers, and until everybody has heard of a change
-    (`SPREAD`). `sign`: a key signs this long. `at_least`: kept this long at the least. `backup`: between two backups.
+    (`PROPAGATION`). `sign`: a key signs this long. `keep_at_least`: stays published this long after that, or longer.
+    `backup`: between two backups.
     """
 
     announce: timedelta
@@ -81,29 +82,29 @@ class KeyPolicy:
     longest_token: timedelta
     skew: timedelta
     sign: timedelta = DEFAULT.sign
-    at_least: timedelta = timedelta()
+    keep_at_least: timedelta = timedelta()
     backup: timedelta = timedelta()
 
     @property
     def seen_by_all(self) -> timedelta:
         """After this long in the JWKS, a key is in every cache."""
-        return max(self.jwks_max_age, COOLDOWN) + self.skew
+        return max(self.jwks_max_age, FETCH_PAUSE) + self.skew
 
     @property
-    def ripe(self) -> timedelta:
+    def may_sign_after(self) -> timedelta:
         """After this long in the JWKS a key may sign: in every cache, and in a backup, so that no restore loses it."""
-        return max(self.seen_by_all, self.backup + AWAY if self.backup else self.backup)
+        return max(self.seen_by_all, self.backup + SIGNS_WHILE_CUT_OFF if self.backup else self.backup)
 
     @property
     def wait(self) -> timedelta:
-        """From announcing to signing: `announce`, and never less than `ripe`."""
-        return max(self.announce, self.ripe)
+        """From announcing to signing: `announce`, and never less than `may_sign_after`."""
+        return max(self.announce, self.may_sign_after)
 
     @property
     def keep(self) -> timedelta:
         """From the last signature to leaving the JWKS: until the last token is dead everywhere. A restored backup may
         know an earlier last signature than there was, but by no more than the time between two."""
-        return max(self.at_least, self.longest_token + self.ripe)
+        return max(self.keep_at_least, self.longest_token + self.may_sign_after)
 
     @property
     def published(self) -> int:
@@ -118,9 +119,9 @@ def policy_of(life: KeyLife, around: Surroundings) -> KeyPolicy:
         announce=life.announce,
         jwks_max_age=around.jwks_max_age,
         longest_token=around.longest_token,
-        skew=around.skew + SPREAD,
+        skew=around.skew + PROPAGATION,
         sign=life.sign,
-        at_least=life.keep,
+        keep_at_least=life.keep,
         backup=life.backup,
     )
 
@@ -150,7 +151,7 @@ def problems(life: KeyLife, around: Surroundings) -> list[str]:
     """Why a policy would break a promise in these surroundings: one line each, with the sum. Empty: it would not."""
     found = []
     policy = policy_of(life, around)
-    seen = f"{cached(around.jwks_max_age)} + clock skew {said(around.skew)} + spread {said(SPREAD)}"
+    seen = f"{cached(around.jwks_max_age)} + clock skew {said(around.skew)} + propagation {said(PROPAGATION)}"
     if life.announce < policy.seen_by_all:
         found.append(
             f"announce: {said(life.announce)} is less than {said(policy.seen_by_all)} ({seen}): "
@@ -161,9 +162,13 @@ def problems(life: KeyLife, around: Surroundings) -> list[str]:
             f"announce: {said(life.announce)} is less than backup {said(life.backup)}: "
             "a restored database would lack the key that signs"
         )
-    least = around.longest_token + policy.ripe
+    least = around.longest_token + policy.may_sign_after
     if life.keep < least:
-        most = seen if policy.ripe == policy.seen_by_all else f"backup {said(life.backup)} + {said(AWAY)}"
+        most = (
+            seen
+            if policy.may_sign_after == policy.seen_by_all
+            else f"backup {said(life.backup)} + {said(SIGNS_WHILE_CUT_OFF)}"
+        )
         found.append(
             f"keep: {said(life.keep)} is less than {said(least)} (longest token {said(around.longest_token)} + {most})"
             ": a key would leave the JWKS before its last token is dead"
@@ -171,11 +176,11 @@ def problems(life: KeyLife, around: Surroundings) -> list[str]:
     if life.sign < timedelta(seconds=1):
         found.append(f"sign: {said(life.sign)} is less than 1 s")
         return found
-    if (number := len(life.algorithms) * policy.published) > MOST_PUBLISHED:
+    if (number := len(life.algorithms) * policy.published) > MAX_PUBLISHED_KEYS:
         lines = f" of {len(life.algorithms)} algorithms" if len(life.algorithms) > 1 else ""
         found.append(
             f"sign: with announce {said(life.announce)} + sign {said(life.sign)} + keep {said(life.keep)} the JWKS "
-            f"would hold {number} keys{lines}, more than {MOST_PUBLISHED}: let keys sign longer"
+            f"would hold {number} keys{lines}, more than {MAX_PUBLISHED_KEYS}: let keys sign longer"
         )
     return found
 
@@ -192,8 +197,8 @@ def read_span(value: object) -> timedelta:
 
 def cached(jwks_max_age: timedelta) -> str:
     """How long caches go by a JWKS, for people."""
-    if jwks_max_age < COOLDOWN:
-        return f"{said(COOLDOWN)} until verifiers ask for the JWKS again"
+    if jwks_max_age < FETCH_PAUSE:
+        return f"{said(FETCH_PAUSE)} until verifiers ask for the JWKS again"
     return f"JWKS max-age {said(jwks_max_age)}"
 
 

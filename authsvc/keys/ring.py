@@ -24,10 +24,10 @@ from authsvc.keys.master import MasterKeys
 from authsvc.keys.records import SigningKey
 from authsvc.keys.seal import SealError, open_key
 
-_EVER = datetime.min.replace(tzinfo=UTC)
+_DISTANT_PAST = datetime.min.replace(tzinfo=UTC)
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
-_NEVER = datetime.max.replace(tzinfo=UTC)
+_DISTANT_FUTURE = datetime.max.replace(tzinfo=UTC)
 
 
 class NoSigningKey(Exception):
@@ -120,7 +120,7 @@ class Keyring:
         published = document((entry for entry, _ in entries), max_age)
         with self._change:
             in_use = frozenset(entry["alg"] for entry, _ in entries)
-            self._set = _Set(_EVER, _NEVER, {}, verifiers, frozenset(), in_use, published)
+            self._set = _Set(_DISTANT_PAST, _DISTANT_FUTURE, {}, verifiers, frozenset(), in_use, published)
 
     def refresh(self, now: datetime) -> None:
         """Follow the clock: cheap while no key changes its phase. `sign` and `verify` do it by themselves."""
@@ -191,8 +191,8 @@ class Keyring:
             if row is not None and (row.kid, row.alg) in self._opened:
                 signers[alg] = self._opened[row.kid, row.alg]
         return _Set(
-            since=phases.last_change(self._rows, now) or _EVER,
-            until=phases.next_change(self._rows, now) or _NEVER,
+            since=phases.last_change(self._rows, now) or _DISTANT_PAST,
+            until=phases.next_change(self._rows, now) or _DISTANT_FUTURE,
             signers=signers,
             verifiers={key.kid: key.verifier for key in live},
             withdrawn=frozenset(row.kid for row in self._rows if row.withdrawn_at is not None),

@@ -11,7 +11,7 @@ import pytest
 
 from authsvc.cli.keys import show_plan
 from authsvc.keys.forecast import forecast
-from authsvc.keys.policy import AWAY
+from authsvc.keys.policy import SIGNS_WHILE_CUT_OFF
 from tests.cli.conftest import Cli, answer
 from tests.keys.test_forecast import CURRENT, LINE, NEXT, SIGN, ahead
 from tests.support.jose import DAY, HOUR, MINUTE, NOW, POLICY, SECOND
@@ -154,4 +154,4 @@ def test_the_keys_of_a_further_algorithm_are_planned_too(
     first = [event for event in events if event["name"] == "new EdDSA key 1"]
     assert [event["event"] for event in first] == ["announced", "signs", "retired", "dropped"]
     announced, signs = (datetime.fromisoformat(event["at"]) for event in first[:2])
-    assert signs - announced == DAY + AWAY
+    assert signs - announced == DAY + SIGNS_WHILE_CUT_OFF

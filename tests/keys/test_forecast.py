@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from authsvc.keys.forecast import MOST_MADE, Duty, Forecast, Happening, Line, forecast, horizon
+from authsvc.keys.forecast import MAX_FORECAST_KEYS, Duty, Forecast, Happening, Line, forecast, horizon
 from authsvc.keys.policy import KeyPolicy
 from authsvc.keys.records import SigningKey
 from tests.keys.test_walk import ACTIONS, walk
@@ -146,7 +146,7 @@ def test_a_key_without_an_end_signs_for_ever() -> None:
 def test_however_far_one_looks_it_comes_to_an_end() -> None:
     hasty = replace(POLICY, sign=SECOND)
     found = ahead(LINE, 3650 * DAY, policy=hasty)
-    assert len(found.made) == MOST_MADE
+    assert len(found.made) == MAX_FORECAST_KEYS
     assert NOW < found.until < NOW + 3650 * DAY
     assert all(event.at <= found.until for event in found.events)
 

@@ -19,7 +19,7 @@ from authsvc.keys.plans import (
     plan_rotate,
     plan_withdraw,
 )
-from authsvc.keys.policy import MOST_PUBLISHED, KeyPolicy, said
+from authsvc.keys.policy import MAX_PUBLISHED_KEYS, KeyPolicy, said
 from authsvc.keys.records import SigningKey
 from tests.support.jose import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned
 
@@ -161,8 +161,8 @@ def crowd(number: int) -> tuple[SigningKey, ...]:
 
 
 def test_no_operator_fills_the_jwks_beyond_what_verifiers_read():
-    assert crowded(crowd(MOST_PUBLISHED - 3), NOW, POLICY) is None
-    full = crowd(MOST_PUBLISHED - 2)
+    assert crowded(crowd(MAX_PUBLISHED_KEYS - 3), NOW, POLICY) is None
+    full = crowd(MAX_PUBLISHED_KEYS - 2)
     assert isinstance(refused := crowded(full, NOW, POLICY), Refused)
     for words in ("holds 58 keys", "until 2030-01-02 00:36:00 UTC", "keys withdraw"):
         assert words in refused.reason
@@ -170,8 +170,8 @@ def test_no_operator_fills_the_jwks_beyond_what_verifiers_read():
     # Another line needs room of its own, and so do keys that sign for an hour only.
     assert POLICY.published == 2
     assert crowded(crowd(40), NOW, replace(POLICY, sign=HOUR))
-    assert crowded((*crowd(MOST_PUBLISHED - 6), replace(LONE, alg="ES256")), NOW, POLICY) is None
-    assert crowded((*crowd(MOST_PUBLISHED - 5), replace(LONE, alg="ES256")), NOW, POLICY)
+    assert crowded((*crowd(MAX_PUBLISHED_KEYS - 6), replace(LONE, alg="ES256")), NOW, POLICY) is None
+    assert crowded((*crowd(MAX_PUBLISHED_KEYS - 5), replace(LONE, alg="ES256")), NOW, POLICY)
     # What is due or urgent is done.
     assert isinstance(plan_withdraw((*full, RIPE), NOW, "old"), WithdrawPlan)
     assert isinstance(plan_generate((*full, RIPE), NOW, POLICY), GeneratePlan)

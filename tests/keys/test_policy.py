@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from authsvc.keys.policy import (
-    AWAY,
-    COOLDOWN,
     DEFAULT,
-    SPREAD,
+    FETCH_PAUSE,
+    PROPAGATION,
+    SIGNS_WHILE_CUT_OFF,
     KeyLife,
     PolicyError,
     Surroundings,
@@ -89,13 +89,13 @@ def test_every_problem_is_told_at_once() -> None:
     [
         (
             {"announce": 6 * MINUTE, "backup": timedelta()},
-            "announce: 6 min is less than 6 min 25 s (JWKS max-age 5 min + clock skew 1 min + spread 25 s): ",
+            "announce: 6 min is less than 6 min 25 s (JWKS max-age 5 min + clock skew 1 min + propagation 25 s): ",
         ),
         ({"announce": 23 * HOUR}, "announce: 23 h is less than backup 24 h: "),
         (
             {"keep": 36 * MINUTE, "backup": timedelta()},
             "keep: 36 min is less than 36 min 25 s (longest token 30 min + JWKS max-age 5 min + clock skew 1 min + "
-            "spread 25 s): ",
+            "propagation 25 s): ",
         ),
         ({"keep": DAY}, "keep: 24 h is less than 24 h 31 min (longest token 30 min + backup 24 h + 1 min): "),
         ({"sign": timedelta()}, "sign: 0 s is less than 1 s"),
@@ -113,30 +113,30 @@ def test_a_policy_below_what_is_needed_is_refused_with_the_sum(changes: dict[str
 
 def test_the_least_that_is_needed_is_enough() -> None:
     least = replace(
-        DEFAULT, announce=6 * MINUTE + SPREAD, keep=36 * MINUTE + SPREAD, sign=10 * MINUTE, backup=timedelta()
+        DEFAULT, announce=6 * MINUTE + PROPAGATION, keep=36 * MINUTE + PROPAGATION, sign=10 * MINUTE, backup=timedelta()
     )
     assert problems(least, AROUND) == []
     policy = policy_of(least, AROUND)
-    assert (policy.wait, policy.keep) == (6 * MINUTE + SPREAD, 36 * MINUTE + SPREAD)
+    assert (policy.wait, policy.keep) == (6 * MINUTE + PROPAGATION, 36 * MINUTE + PROPAGATION)
 
 
 def test_a_client_with_longer_tokens_makes_keys_stay_whatever_the_policy_says() -> None:
     policy = policy_of(DEFAULT, replace(AROUND, longest_token=9 * DAY))
-    assert policy.keep == 9 * DAY + DAY + AWAY
+    assert policy.keep == 9 * DAY + DAY + SIGNS_WHILE_CUT_OFF
     assert policy_of(DEFAULT, AROUND).keep == 2 * DAY
 
 
 def test_a_backup_holds_every_key_before_it_signs() -> None:
     """Also of a replica that is cut off in the last moment, when the backup is as old as it may be."""
     policy = policy_of(replace(DEFAULT, announce=HOUR, backup=DAY), AROUND)
-    assert policy.ripe == policy.wait == DAY + AWAY
-    assert AWAY.total_seconds() >= MEMORY_SECONDS, "so long a replica that is cut off gives tokens"
+    assert policy.may_sign_after == policy.wait == DAY + SIGNS_WHILE_CUT_OFF
+    assert SIGNS_WHILE_CUT_OFF.total_seconds() >= MEMORY_SECONDS, "so long a replica that is cut off gives tokens"
 
 
 def test_a_max_age_below_what_verifiers_heed_is_not_counted_on() -> None:
     """PyJWT's client and jose ask once in 30 s, whatever the JWKS says and whatever kid comes."""
     brief = replace(AROUND, jwks_max_age=SECOND)
-    assert policy_of(DEFAULT, brief).seen_by_all == COOLDOWN + MINUTE + SPREAD
+    assert policy_of(DEFAULT, brief).seen_by_all == FETCH_PAUSE + MINUTE + PROPAGATION
     [said] = problems(replace(DEFAULT, announce=MINUTE, backup=timedelta()), brief)
     assert said.startswith(
         "announce: 1 min is less than 1 min 55 s (30 s until verifiers ask for the JWKS again + clock skew 1 min + "
@@ -145,6 +145,6 @@ def test_a_max_age_below_what_verifiers_heed_is_not_counted_on() -> None:
 
 def test_a_key_stays_longer_than_a_restored_backup_may_be_mistaken_about_its_end() -> None:
     policy = policy_of(replace(DEFAULT, keep=timedelta(), backup=DAY), AROUND)
-    assert policy.keep == AROUND.longest_token + DAY + AWAY
+    assert policy.keep == AROUND.longest_token + DAY + SIGNS_WHILE_CUT_OFF
     without = policy_of(replace(DEFAULT, keep=timedelta(), backup=timedelta()), AROUND)
     assert without.keep == AROUND.longest_token + without.seen_by_all

@@ -11,7 +11,7 @@ from authsvc.flows.keys.served_settings import in_force
 from authsvc.flows.operator.manage_clients import algorithms_of
 from authsvc.jose.names import DEFAULT_ALG
 from authsvc.keys.phases import Phase, phases_at, signer
-from authsvc.keys.policy import MOST_PUBLISHED, KeyPolicy
+from authsvc.keys.policy import MAX_PUBLISHED_KEYS, KeyPolicy
 from authsvc.keys.recorded import InForce
 from authsvc.keys.records import SigningKey
 from authsvc.keys.reseal import kids_under
@@ -107,12 +107,12 @@ def _wishes(by: InForce, known: Sequence[Client], rows: Sequence[SigningKey], no
 def _room(policy: KeyPolicy, lines: int) -> Iterator[Finding]:
     """A client was given tokens that live so long that the JWKS fills with the keys that stay for them."""
     number = policy.published * lines
-    if number > MOST_PUBLISHED:
+    if number > MAX_PUBLISHED_KEYS:
         yield Finding(
             "JWKS",
             "warn",
             f"tokens of a client live {duration(policy.longest_token)}: {number} keys will be in it, more than "
-            f"{MOST_PUBLISHED}, and verifiers refuse such a set",
+            f"{MAX_PUBLISHED_KEYS}, and verifiers refuse such a set",
             "let keys sign for longer (`sign` in the key policy), or the client's tokens live shorter",
         )
 

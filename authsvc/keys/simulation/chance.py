@@ -9,9 +9,9 @@ from typing import Final, TypeVar
 
 Thing = TypeVar("Thing")
 
-EDGE: Final = 0.02
+EDGE_WIDTH: Final = 0.02
 """How wide an edge is."""
-AT_EDGES: Final = 0.3
+EDGE_SHARE: Final = 0.3
 """How often chance falls on one."""
 
 
@@ -25,10 +25,10 @@ class Chance:
     def share(self) -> float:
         """From 0 to 1, and often next to either: what goes wrong goes wrong at the edges."""
         kind = self._random()
-        if kind >= AT_EDGES:
-            return (kind - AT_EDGES) / (1 - AT_EDGES)
-        edge = EDGE * self._random()
-        return edge if kind < AT_EDGES / 2 else 1 - edge
+        if kind >= EDGE_SHARE:
+            return (kind - EDGE_SHARE) / (1 - EDGE_SHARE)
+        edge = EDGE_WIDTH * self._random()
+        return edge if kind < EDGE_SHARE / 2 else 1 - edge
 
     def within(self, least: timedelta, most: timedelta) -> timedelta:
         return least + (most - least) * self.share()

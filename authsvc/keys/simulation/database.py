@@ -11,7 +11,7 @@ from typing import Any, Final
 from authsvc.keys.plans import GeneratePlan
 from authsvc.keys.policy import KeyPolicy
 from authsvc.keys.records import SigningKey
-from authsvc.keys.simulation.records import EVER, NEVER
+from authsvc.keys.simulation.records import DISTANT_FUTURE, DISTANT_PAST
 from authsvc.keys.simulation.scene import Scene
 
 SWEPT_AFTER: Final = timedelta(hours=1)
@@ -49,8 +49,8 @@ class Rows:
         judges, keys = self._scene.judges, self.keys
         signers = {alg: judges.signer(keys, now, alg) for alg in self._scene.life.algorithms}
         view = View(
-            judges.last_change(keys, now) or EVER,
-            judges.next_change(keys, now) or NEVER,
+            judges.last_change(keys, now) or DISTANT_PAST,
+            judges.next_change(keys, now) or DISTANT_FUTURE,
             {alg: key for alg, key in signers.items() if key is not None},
             frozenset(key.kid for key in judges.published(keys, now)),
         )
@@ -77,7 +77,7 @@ class Database:
         self.up = True
         self.busy = False
         self.rows = Rows((), scene.around.longest_token, scene)
-        self.past: deque[tuple[datetime, Rows]] = deque([(EVER, self.rows)])
+        self.past: deque[tuple[datetime, Rows]] = deque([(DISTANT_PAST, self.rows)])
         self._named = 0
 
     def write(self, read: Rows, plan: Any, now: datetime) -> SigningKey | None:
@@ -120,7 +120,7 @@ class Database:
         """Come back as a backup of `at`, which is not further back than backups are apart."""
         self.busy = False
         found = [rows for written, rows in self.past if written <= at]
-        self.past = deque([(EVER, found[-1])])
+        self.past = deque([(DISTANT_PAST, found[-1])])
         self.put(Rows(found[-1].keys, found[-1].longest, self._scene), now)
 
 
@@ -131,4 +131,4 @@ def _swept(key: SigningKey, now: datetime) -> bool:
 
 def able(key: SigningKey, now: datetime) -> bool:
     """Whether a key may sign by its times, said without any judge."""
-    return key.withdrawn_at is None and key.signs_from <= now < (key.signs_until or NEVER)
+    return key.withdrawn_at is None and key.signs_from <= now < (key.signs_until or DISTANT_FUTURE)

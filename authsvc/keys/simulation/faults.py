@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from authsvc.keys.phases import published
 from authsvc.keys.plans import Refused
-from authsvc.keys.policy import MOST_PUBLISHED, SPREAD, policy_of
+from authsvc.keys.policy import MAX_PUBLISHED_KEYS, PROPAGATION, policy_of
 from authsvc.keys.records import SigningKey
 from authsvc.keys.simulation.database import Rows, able
 from authsvc.keys.simulation.records import NO_TIME, SECOND
 from authsvc.keys.simulation.replicas import Replica
-from authsvc.keys.simulation.scene import LOOK, POLL
+from authsvc.keys.simulation.scene import POLL_INTERVAL, READINESS_INTERVAL
 from authsvc.keys.simulation.traffic import Traffic
 from authsvc.keys.simulation.verifiers import Verifier
 from authsvc.keys.simulation.world import World
@@ -54,7 +54,7 @@ class Trouble:
         key = keys[-1]
         self._lag(key)
         if world.chance.happens(0.2):
-            self._rotate_at(key.announced_at + world.database.rows.policy.ripe)
+            self._rotate_at(key.announced_at + world.database.rows.policy.may_sign_after)
         for likely, happen in self._kinds:
             if world.chance.happens(likely):
                 at = self._moment(key)
@@ -68,7 +68,7 @@ class Trouble:
         if world.chance.happens(0.7):
             return
         replica = world.chance.one_of(world.replicas)
-        self._cut(replica, world.now - world.chance.within(NO_TIME, POLL), self._span())
+        self._cut(replica, world.now - world.chance.within(NO_TIME, POLL_INTERVAL), self._span())
         if replica.asked_until > world.now and world.chance.happens(0.5):
             for verifier in world.verifiers:
                 world.at(replica.asked_until - world.chance.within(NO_TIME, SECOND), self._start_verifier, verifier)
@@ -84,14 +84,16 @@ class Trouble:
         pivot = world.chance.one_of(
             (key.signs_from, key.signs_from, key.signs_from - policy.wait, key.signs_from + policy.keep, world.now)
         )
-        width = world.chance.one_of((SECOND, SPREAD, policy.seen_by_all, policy.seen_by_all, ahead))
+        width = world.chance.one_of((SECOND, PROPAGATION, policy.seen_by_all, policy.seen_by_all, ahead))
         return max(pivot + world.chance.within(-width, width), world.now + world.chance.within(NO_TIME, ahead / 100))
 
     def _span(self) -> timedelta:
         """How long something lasts: a moment, or longer than anybody may rely on."""
         world, policy = self._world, self._policy
         if world.chance.happens(0.97):
-            most = world.chance.one_of((2 * SECOND, 2 * SPREAD, 2 * policy.seen_by_all, 2 * policy.wait, policy.keep))
+            most = world.chance.one_of(
+                (2 * SECOND, 2 * PROPAGATION, 2 * policy.seen_by_all, 2 * policy.wait, policy.keep)
+            )
         else:
             most = 3 * policy.sign
         return world.chance.within(NO_TIME, most)
@@ -102,12 +104,12 @@ class Trouble:
         world = self._world
         replica.cut(heard)
         replica.cut_until = max(replica.cut_until, world.now + span)
-        world.at(replica.cut_until + POLL * world.chance.share(), world.link, replica)
+        world.at(replica.cut_until + POLL_INTERVAL * world.chance.share(), world.link, replica)
 
     def _cut_replica(self) -> None:
         world = self._world
         replica = world.chance.one_of(world.replicas)
-        self._cut(replica, world.now - world.chance.within(NO_TIME, POLL), self._span())
+        self._cut(replica, world.now - world.chance.within(NO_TIME, POLL_INTERVAL), self._span())
 
     def _crash(self) -> None:
         """Killed, and started again: with its disk or a new one, able to reach the database or not."""
@@ -135,7 +137,7 @@ class Trouble:
             return False
         world.database.up = False
         for replica in world.replicas:
-            replica.cut(world.now - world.chance.within(NO_TIME, POLL))
+            replica.cut(world.now - world.chance.within(NO_TIME, POLL_INTERVAL))
         world.at(world.now + span, self._back)
         self._traffic.attend(world.now + span)
         return True
@@ -153,7 +155,7 @@ class Trouble:
         if not world.scene.life.backup or world.scene.lease is None:
             return  # replicas that sign without end would begin to with keys that the backup lacks
         latest = world.now - world.chance.within(NO_TIME, world.scene.life.backup)
-        span = 2 * LOOK + SPREAD + min(self._span(), HOUR)
+        span = 2 * READINESS_INTERVAL + PROPAGATION + min(self._span(), HOUR)
         if self._down(span):
             world.at(world.now + span, self._restored, latest)
 
@@ -184,9 +186,9 @@ class Trouble:
         world.operate(lambda rows: judges.plan_rotate(rows.keys, world.now, rows.policy, True, alg))
         rows = world.database.rows
         ahead = [key.announced_at for key in rows.keys if key.alg == alg and key.signs_from > world.now]
-        ripe = min(ahead, default=world.now) + rows.policy.ripe
-        if ahead and ripe > world.now:
-            self._rotate_at(ripe)
+        may_sign_after = min(ahead, default=world.now) + rows.policy.may_sign_after
+        if ahead and may_sign_after > world.now:
+            self._rotate_at(may_sign_after)
 
     def _rotate_at(self, at: datetime) -> None:
         at += self._world.chance.within(NO_TIME, SECOND)
@@ -197,8 +199,8 @@ class Trouble:
         """Somebody's cron job makes keys, or rotates, as often as it may."""
         world = self._world
         command = self._rotate_now if world.chance.happens(0.5) else self._generate
-        for time in range(2 * MOST_PUBLISHED):
-            world.at(world.now + time * (self._policy.ripe + SECOND), command)
+        for time in range(2 * MAX_PUBLISHED_KEYS):
+            world.at(world.now + time * (self._policy.may_sign_after + SECOND), command)
 
     def _generate(self) -> None:
         world = self._world
@@ -216,7 +218,7 @@ class Trouble:
         longest = scene.around.longest_token * world.chance.one_of((1, 1, 2, 4))
         rows, policy = world.database.rows, policy_of(scene.life, scene.around_with(longest))
         number = len(published(rows.keys, world.now)) + len(scene.life.algorithms) * policy.published
-        if world.database.up and (policy.published <= rows.policy.published or number <= MOST_PUBLISHED):
+        if world.database.up and (policy.published <= rows.policy.published or number <= MAX_PUBLISHED_KEYS):
             self._longest = longest
             world.database.lengthen(longest, world.now)
             world.published()
@@ -234,7 +236,7 @@ class Trouble:
         """As keys/README.md says: where no other key can sign, one is made first."""
         world = self._world
         if world.database.busy and world.scene.takes_turns:
-            world.at(world.now + POLL, self.withdraw, kid)
+            world.at(world.now + POLL_INTERVAL, self.withdraw, kid)
             return
         judges = world.scene.judges
         judge: Callable[[Rows], Any] = lambda rows: judges.plan_withdraw(rows.keys, world.now, kid)  # noqa: E731

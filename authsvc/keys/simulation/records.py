@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-EVER: Final = datetime.min.replace(tzinfo=UTC)
-NEVER: Final = datetime.max.replace(tzinfo=UTC)
+DISTANT_PAST: Final = datetime.min.replace(tzinfo=UTC)
+DISTANT_FUTURE: Final = datetime.max.replace(tzinfo=UTC)
 SECOND: Final = timedelta(seconds=1)
 NO_TIME: Final = timedelta()
 

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from authsvc.keys.records import SigningKey
 from authsvc.keys.simulation.chance import Chance
 from authsvc.keys.simulation.database import Rows
-from authsvc.keys.simulation.records import EVER, NEVER
-from authsvc.keys.simulation.scene import CLOCKS_APART, LOOK, SILENCE, Scene
+from authsvc.keys.simulation.records import DISTANT_FUTURE, DISTANT_PAST
+from authsvc.keys.simulation.scene import CLOCKS_APART, READINESS_INTERVAL, UNREADY_AFTER, Scene
 
 
 class Replica:
@@ -22,22 +22,22 @@ class Replica:
         self.life = self.connection = 0
         self.up = True
         self.linked = False
-        self.linked_since = NEVER
-        self.cut_until = EVER
-        self.heard = EVER
-        self.news_at = EVER
+        self.linked_since = DISTANT_FUTURE
+        self.cut_until = DISTANT_PAST
+        self.heard = DISTANT_PAST
+        self.news_at = DISTANT_PAST
         self.rows: Rows | None = None
         self.snapshot: frozenset[str] | None = None
         self.offset = timedelta()
-        self.asked_until = EVER
-        self._asked_from = NEVER
+        self.asked_until = DISTANT_PAST
+        self._asked_from = DISTANT_FUTURE
 
     def hear(self, rows: Rows, now: datetime) -> None:
         """Read the database, after a change or a silence; the JWKS goes to disk (`flows/keys/jwks_snapshot`)."""
         if not self.linked:
             self.linked, self.linked_since = True, now
             self.offset = self._chance.within(-CLOCKS_APART, CLOCKS_APART)
-            self._asked_from = now + self._chance.share() * LOOK
+            self._asked_from = now + self._chance.share() * READINESS_INTERVAL
         if rows is not self.rows:
             self.rows, self.news_at = rows, now
             self.snapshot = rows.at(now + self.offset).kids
@@ -46,17 +46,17 @@ class Replica:
     def cut(self, heard: datetime) -> None:
         """It hears no more; `heard`: its last reading, before which nothing changed that it does not know."""
         if self.linked:
-            self.linked, self.linked_since = False, NEVER
+            self.linked, self.linked_since = False, DISTANT_FUTURE
             self.connection += 1
             self.heard = max(heard, self.news_at)
             if self._asked_from <= self.heard or self.asked_until > self.heard:
-                self.asked_until = self.heard + SILENCE + self._chance.share() * LOOK
-            self._asked_from = NEVER
+                self.asked_until = self.heard + UNREADY_AFTER + self._chance.share() * READINESS_INTERVAL
+            self._asked_from = DISTANT_FUTURE
 
     def crash(self, keeps_disk: bool) -> None:
-        self.up, self.linked, self.linked_since, self.rows = False, False, NEVER, None
-        self.asked_until, self._asked_from = EVER, NEVER
-        self.heard = self.news_at = EVER
+        self.up, self.linked, self.linked_since, self.rows = False, False, DISTANT_FUTURE, None
+        self.asked_until, self._asked_from = DISTANT_PAST, DISTANT_FUTURE
+        self.heard = self.news_at = DISTANT_PAST
         self.connection += 1
         if not keeps_disk:
             self.snapshot = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from authsvc.keys.simulation.faults import Trouble
-from authsvc.keys.simulation.scene import CALENDAR, START, Scene
+from authsvc.keys.simulation.scene import CALENDAR_SPAN, START, Scene
 from authsvc.keys.simulation.traffic import Traffic
 from authsvc.keys.simulation.violations import Violation
 from authsvc.keys.simulation.world import World
@@ -37,7 +37,7 @@ class Result:
 
 def simulate(scene: Scene, *, rotations: int, seed: int, told: Callable[[int], None] = lambda seen: None) -> Result:
     """Play it. `told(n)`: n rotations were seen. It ends early when enough violations were found. Raises TooLong."""
-    most = CALENDAR // scene.life.sign
+    most = CALENDAR_SPAN // scene.life.sign
     if rotations > most:
         raise TooLong(most)
     world = World(scene, seed)

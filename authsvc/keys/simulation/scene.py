@@ -14,17 +14,17 @@ from authsvc.keys.simulation.verifiers import KINDS, Kind
 
 START: Final = datetime(2, 1, 1, tzinfo=UTC)
 """Near the calendar's beginning: ten thousand keys of 90 days take 2,500 years of it."""
-CALENDAR: Final = datetime(9900, 1, 1, tzinfo=UTC) - START
+CALENDAR_SPAN: Final = datetime(9900, 1, 1, tzinfo=UTC) - START
 
-POLL: Final = 0.5 * SECOND
+POLL_INTERVAL: Final = 0.5 * SECOND
 """How often a replica reads what changed (`sync_interval_seconds`)."""
-TRANSACTION: Final = 10 * SECOND
+LONGEST_TRANSACTION: Final = 10 * SECOND
 """The longest that a change of keys may take (`flows/keys/manage_keys`)."""
-SILENCE: Final = 3 * SECOND
+UNREADY_AFTER: Final = 3 * SECOND
 """Without word from PostgreSQL for this long, a replica is unready (`web/wellknown`)."""
-LOOK: Final = 10 * SECOND
+READINESS_INTERVAL: Final = 10 * SECOND
 """How often the balancer asks whether a replica is ready."""
-LEASE: Final = 60 * SECOND
+CUT_OFF_LEASE: Final = 60 * SECOND
 """How long a replica gives tokens after it last heard PostgreSQL (`store/caller/clients`: a remembered client)."""
 CLOCKS_APART: Final = 0.5 * SECOND
 """How far a replica's reading of PostgreSQL's clock may be off: half a slow round trip."""
@@ -39,7 +39,7 @@ class Scene:
     around: Surroundings
     replicas: int = 3
     verifiers: int = len(KINDS)
-    lease: timedelta | None = LEASE
+    lease: timedelta | None = CUT_OFF_LEASE
     judges: Judges = field(default_factory=Judges)
     kinds: Sequence[Kind] = KINDS
     takes_turns: bool = True

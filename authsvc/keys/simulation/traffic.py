@@ -11,17 +11,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from authsvc.jose.names import DEFAULT_ALG
-from authsvc.keys.policy import SPREAD
+from authsvc.keys.policy import PROPAGATION
 from authsvc.keys.records import SigningKey
-from authsvc.keys.simulation.records import NEVER, NO_TIME, SECOND, Token
+from authsvc.keys.simulation.records import DISTANT_FUTURE, NO_TIME, SECOND, Token
 from authsvc.keys.simulation.replicas import Replica
 from authsvc.keys.simulation.verifiers import Verifier
 from authsvc.keys.simulation.world import World
 
 TICK: Final = timedelta(microseconds=1)
-FORGED: Final = 0.05
+FORGED_SHARE: Final = 0.05
 """How often a token comes by that nobody gave: it spends what a verifier may ask of the issuer."""
-STICKY: Final = 0.1
+STICKY_SHARE: Final = 0.1
 """How many clients keep to one replica, ready or not."""
 
 
@@ -31,7 +31,7 @@ class Traffic:
         self._marked: set[datetime] = set()
         self._numbered = 0
         self._stolen: set[str] = set()
-        self._cache = max(verifier.trusts for verifier in world.verifiers) + SPREAD
+        self._cache = max(verifier.trusts for verifier in world.verifiers) + PROPAGATION
 
     def mark_changes(self) -> None:
         """Every instant that the rows foresee."""
@@ -63,25 +63,29 @@ class Traffic:
         world = self._world
         span = self._cache
         for verifier in world.verifiers:
-            before = at - world.chance.within(-SPREAD, span)
+            before = at - world.chance.within(-PROPAGATION, span)
             if before >= world.now:
                 world.at(before, self._pass_by, verifier, at + span)
-        for least, most in ((-SECOND, SECOND), (NO_TIME, 2 * SECOND), (NO_TIME, SPREAD), (NO_TIME, span)):
+        for least, most in ((-SECOND, SECOND), (NO_TIME, 2 * SECOND), (NO_TIME, PROPAGATION), (NO_TIME, span)):
             world.at(at + world.chance.within(least, most), self._ask)
 
     def _pass_by(self, verifier: Verifier, until: datetime) -> None:
         world = self._world
         world.attended_until = max(world.attended_until, until)
         verifier.pass_by(world.now)
-        if world.chance.happens(FORGED):
+        if world.chance.happens(FORGED_SHARE):
             self._forge("nobody's", DEFAULT_ALG, verifier)
 
     def _steal(self, key: SigningKey) -> None:
         """Whoever has a withdrawn key signs with it, and tries everybody: within the bound, and right after it."""
         world = self._world
         for verifier in world.verifiers:
-            bound = verifier.trusts + SPREAD
-            for after in (world.chance.within(NO_TIME, bound), bound + world.chance.within(TICK, SPREAD), 2 * bound):
+            bound = verifier.trusts + PROPAGATION
+            for after in (
+                world.chance.within(NO_TIME, bound),
+                bound + world.chance.within(TICK, PROPAGATION),
+                2 * bound,
+            ):
                 world.at(world.now + after, self._forge, key.kid, key.alg, verifier)
 
     def _forge(self, kid: str, alg: str, verifier: Verifier) -> None:
@@ -102,7 +106,7 @@ class Traffic:
         if key is not None:
             self._show_around(self._given(replica, key))
         elif (
-            alg == DEFAULT_ALG or world.signed_since.get(alg, NEVER) < world.now - SECOND
+            alg == DEFAULT_ALG or world.signed_since.get(alg, DISTANT_FUTURE) < world.now - SECOND
         ):  # a further one begins later
             world.account.not_signed(replica.name, alg, replica.linked_since, world.now)
 
@@ -127,7 +131,7 @@ class Traffic:
 
     def _asked(self) -> Replica | None:
         world = self._world
-        if world.chance.happens(STICKY):
+        if world.chance.happens(STICKY_SHARE):
             up = [replica for replica in world.replicas if replica.up]
             return world.chance.one_of(up) if up else None
         found = world.route()

@@ -13,15 +13,15 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Final, Protocol, TypeAlias
 
 from authsvc.keys.simulation.chance import Chance
-from authsvc.keys.simulation.records import EVER, SECOND, Served, Token
+from authsvc.keys.simulation.records import DISTANT_PAST, SECOND, Served, Token
 
 ACCEPTED: Final = "accepted"
 UNKNOWN: Final = "unknown_kid"
 EXPIRED: Final = "expired"
-EARLY: Final = "issued_in_the_future"
+ISSUED_IN_FUTURE: Final = "issued_in_the_future"
 WITHDRAWN: Final = "revoked_key"
 INACTIVE: Final = "introspected_inactive"
-AWAY: Final = "issuer_away"
+ISSUER_UNREACHABLE: Final = "issuer_away"
 """No verdict: the issuer could not be asked. A service answers 503 with it, and the token is as good as before."""
 
 DAY: Final = 86_400 * SECOND
@@ -75,8 +75,8 @@ class Verifier:
         self.name = f"verifier {number}"
         self.skew = chance.within(-terms.skew, terms.skew)
         self.served: Served | None = None
-        self.fetched_at = EVER
-        self.cut_until = EVER
+        self.fetched_at = DISTANT_PAST
+        self.cut_until = DISTANT_PAST
         self._issuer = issuer
         self._terms = terms
         self._leeway = terms.leeway
@@ -90,7 +90,7 @@ class Verifier:
         if token.exp <= local - self._leeway:
             return EXPIRED
         if token.iat > local + self._leeway:
-            return EARLY
+            return ISSUED_IN_FUTURE
         return self.find(token.kid, now)
 
     def find(self, kid: str, now: datetime) -> str:
@@ -110,7 +110,7 @@ class Verifier:
 
     def restart(self) -> None:
         """A new process, which knows nothing."""
-        self.served, self.fetched_at = None, EVER
+        self.served, self.fetched_at = None, DISTANT_PAST
 
     def has(self, kid: str) -> bool:
         return self.served is not None and kid in self.served.kids
@@ -137,13 +137,13 @@ class PyJwt(Verifier):
 
     def find(self, kid: str, now: datetime) -> str:
         if self._old(now) and not self._fetch(now):
-            return AWAY
+            return ISSUER_UNREACHABLE
         if self.has(kid):
             return ACCEPTED
         if now - self.fetched_at < self.cooldown:
             return UNKNOWN
         if not self._fetch(now):
-            return AWAY
+            return ISSUER_UNREACHABLE
         return ACCEPTED if self.has(kid) else UNKNOWN
 
     def _old(self, now: datetime) -> bool:
@@ -168,7 +168,7 @@ class PlainHttp(Verifier):
 
     def find(self, kid: str, now: datetime) -> str:
         if now - self.fetched_at >= self._terms.max_age and not self._fetch(now):
-            return AWAY
+            return ISSUER_UNREACHABLE
         return ACCEPTED if self.has(kid) else UNKNOWN
 
 
@@ -177,7 +177,7 @@ class Background(Verifier):
 
     def __init__(self, number: int, issuer: Issuer, terms: Terms, chance: Chance) -> None:
         super().__init__(number, issuer, terms, chance)
-        self.due = EVER
+        self.due = DISTANT_PAST
         self.failures = 0
 
     @property
@@ -190,7 +190,7 @@ class Background(Verifier):
 
     def restart(self) -> None:
         super().restart()
-        self.due, self.failures = EVER, 0
+        self.due, self.failures = DISTANT_PAST, 0
 
     def keeps_old(self, now: datetime) -> bool:
         return self.failures > 0 and now - self.fetched_at > self.trusts
@@ -223,7 +223,7 @@ class Gateway(Background):
     def find(self, kid: str, now: datetime) -> str:
         self._wake(now)
         if self.served is None:
-            return AWAY
+            return ISSUER_UNREACHABLE
         return ACCEPTED if self.has(kid) else UNKNOWN
 
 
@@ -236,12 +236,12 @@ class Ours(Background):
 
     def __init__(self, number: int, issuer: Issuer, terms: Terms, chance: Chance) -> None:
         super().__init__(number, issuer, terms, chance)
-        self.asked_at = EVER
-        self.tried_at = EVER
+        self.asked_at = DISTANT_PAST
+        self.tried_at = DISTANT_PAST
 
     def restart(self) -> None:
         super().restart()
-        self.asked_at = self.tried_at = EVER
+        self.asked_at = self.tried_at = DISTANT_PAST
 
     @property
     def trusts(self) -> timedelta:
@@ -265,10 +265,10 @@ class Ours(Background):
         if self._may_ask(now):
             self.refresh(now)
         if not self._usable(now):
-            return AWAY
+            return ISSUER_UNREACHABLE
         if self.has(kid):
             return ACCEPTED
-        return AWAY if self.failures else UNKNOWN
+        return ISSUER_UNREACHABLE if self.failures else UNKNOWN
 
     def keeps_old(self, now: datetime) -> bool:
         return super().keeps_old(now) and self._usable(now)
@@ -294,13 +294,13 @@ class OursFollowing(Ours):
 
     def __init__(self, number: int, issuer: Issuer, terms: Terms, chance: Chance) -> None:
         super().__init__(number, issuer, terms, chance)
-        self.known_until = EVER
+        self.known_until = DISTANT_PAST
         self._stream: Stream | None = None
         self._lag = chance.within(0.02 * SECOND, SECOND)
 
     def restart(self) -> None:
         super().restart()
-        self.known_until, self._stream = EVER, None
+        self.known_until, self._stream = DISTANT_PAST, None
 
     @property
     def trusts(self) -> timedelta:
@@ -329,7 +329,7 @@ class OursFollowing(Ours):
             return ACCEPTED
         active = None if now < self.cut_until else self._issuer.introspect(kid)
         if active is None:
-            return AWAY
+            return ISSUER_UNREACHABLE
         return ACCEPTED if active else INACTIVE
 
     def keys_changed(self, now: datetime) -> None:

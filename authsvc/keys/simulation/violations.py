@@ -14,11 +14,11 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
-from authsvc.keys.policy import MOST_PUBLISHED, SPREAD, said
+from authsvc.keys.policy import MAX_PUBLISHED_KEYS, PROPAGATION, said
 from authsvc.keys.records import SigningKey
-from authsvc.keys.simulation.records import NEVER, NO_TIME, Token
-from authsvc.keys.simulation.scene import CLOCKS_APART, POLL, Scene
-from authsvc.keys.simulation.verifiers import ACCEPTED, AWAY, EARLY, EXPIRED, Verifier
+from authsvc.keys.simulation.records import DISTANT_FUTURE, NO_TIME, Token
+from authsvc.keys.simulation.scene import CLOCKS_APART, POLL_INTERVAL, Scene
+from authsvc.keys.simulation.verifiers import ACCEPTED, EXPIRED, ISSUED_IN_FUTURE, ISSUER_UNREACHABLE, Verifier
 
 COUNTED: Final = {
     "no_signature": "no token (503): the replica is cut off, or was just now, or the only key had leaked just now",
@@ -35,7 +35,7 @@ COUNTED: Final = {
     "withdrawn_signed": "a token of a withdrawn key, from a replica that had not heard of it yet",
     "refused_now": "operators' commands that were refused, most often because the JWKS was full",
 }
-ENOUGH: Final = 10
+MAX_VIOLATIONS: Final = 10
 """Violations after which a world is not looked at further."""
 
 
@@ -75,7 +75,7 @@ class Account:
         self.signatures += 1
         since = self.withdrawn.get(token.kid)
         if since is not None:
-            if now - max(since, linked_since) < 2 * POLL:
+            if now - max(since, linked_since) < 2 * POLL_INTERVAL:
                 self.counted["withdrawn_signed"] += 1
             else:
                 self.broken(
@@ -86,14 +86,14 @@ class Account:
     def not_signed(self, who: str, alg: str, linked_since: datetime, now: datetime) -> None:
         """No key may sign there. A replica that has been connected for a while has no excuse."""
         newborn = any(now - self.keys[kid].announced_at < 2 * CLOCKS_APART for kid in self.hasty)
-        if newborn or now - linked_since < SPREAD:
+        if newborn or now - linked_since < PROPAGATION:
             self.counted["no_signature"] += 1
         else:
             self.broken("some key signs at every instant", now, f"{who} is connected, and no {alg} key may sign")
 
     def shown(self, token: Token, verifier: Verifier, verdict: str, now: datetime) -> None:
         self.verifications += 1
-        if verdict == AWAY:
+        if verdict == ISSUER_UNREACHABLE:
             self.counted["issuer_away"] += 1
         elif verdict == ACCEPTED:
             if token.kid not in self.keys:
@@ -106,7 +106,7 @@ class Account:
     def _refused(self, token: Token, verifier: Verifier, verdict: str, now: datetime) -> None:
         key = self.keys[token.kid]
         held = verifier.served
-        if verdict in (EXPIRED, EARLY) or held is None:
+        if verdict in (EXPIRED, ISSUED_IN_FUTURE) or held is None:
             excuse = ""
         elif key.kid in self.hasty and now < key.announced_at + self.scene.policy.seen_by_all:
             excuse = "emergency"
@@ -125,7 +125,7 @@ class Account:
 
     def _accepted(self, token: Token, verifier: Verifier, now: datetime) -> None:
         """A withdrawn key's token. Within the bound that is as it must be."""
-        late = now - self.withdrawn[token.kid] - verifier.trusts - SPREAD
+        late = now - self.withdrawn[token.kid] - verifier.trusts - PROPAGATION
         if late <= NO_TIME:
             self.counted["withdrawn_accepted"] += 1
         elif verifier.served is not None and not verifier.served.ready:
@@ -163,22 +163,26 @@ class Account:
     # Keys
 
     def published(self, who: str, kids: frozenset[str], now: datetime) -> None:
-        if len(kids) > MOST_PUBLISHED:
-            self.broken("the JWKS stays small", now, f"{who} publishes {len(kids)} keys, more than {MOST_PUBLISHED}")
+        if len(kids) > MAX_PUBLISHED_KEYS:
+            self.broken(
+                "the JWKS stays small", now, f"{who} publishes {len(kids)} keys, more than {MAX_PUBLISHED_KEYS}"
+            )
 
     def written(self, keys: Iterable[SigningKey], now: datetime) -> None:
         """The rows after a change: one line of keys for each algorithm."""
         lines: dict[str, list[SigningKey]] = {}
         for key in keys:
             self.keys[key.kid] = key
-            if key.withdrawn_at is None and (key.signs_until or NEVER) > now:
+            if key.withdrawn_at is None and (key.signs_until or DISTANT_FUTURE) > now:
                 lines.setdefault(key.alg, []).append(key)
             elif key.withdrawn_at is not None and key.kid not in self.withdrawn:
                 self.withdrawn[key.kid] = now
         for line in lines.values():
             line.sort(key=lambda key: key.signs_from)
             for key, following in pairwise(line):
-                if max(following.signs_from, now) < min(key.signs_until or NEVER, following.signs_until or NEVER):
+                if max(following.signs_from, now) < min(
+                    key.signs_until or DISTANT_FUTURE, following.signs_until or DISTANT_FUTURE
+                ):
                     self.broken("one line of keys", now, self.told(key), self.told(following))
 
     def restored(self, keys: Iterable[SigningKey], now: datetime) -> None:

@@ -14,11 +14,11 @@ from authsvc.keys.simulation.chance import Chance
 from authsvc.keys.simulation.database import Database, Rows, able
 from authsvc.keys.simulation.records import NO_TIME, SECOND, Served
 from authsvc.keys.simulation.replicas import Replica
-from authsvc.keys.simulation.scene import POLL, SILENCE, START, TRANSACTION, Scene
+from authsvc.keys.simulation.scene import LONGEST_TRANSACTION, POLL_INTERVAL, START, UNREADY_AFTER, Scene
 from authsvc.keys.simulation.verifiers import OursFollowing, Stream, Terms
-from authsvc.keys.simulation.violations import ENOUGH, Account
+from authsvc.keys.simulation.violations import MAX_VIOLATIONS, Account
 
-ANSWER: Final = 0.5 * SECOND
+SLOW_ANSWER: Final = 0.5 * SECOND
 """A slow answer to a request for the JWKS."""
 REDIS_LEASE: Final = 30 * SECOND
 """Introspection by a replica that is cut off (`runtime.LEASE_SECONDS`)."""
@@ -87,7 +87,7 @@ class World:
         """Until so many rotations were seen, or enough went wrong, or nothing will ever happen again."""
         account = self.account
         seen = 0
-        while self._events and account.rotations < rotations and len(account.violations) < ENOUGH:
+        while self._events and account.rotations < rotations and len(account.violations) < MAX_VIOLATIONS:
             self.now, _, what, args = heappop(self._events)
             what(*args)
             if account.rotations != seen:
@@ -96,7 +96,7 @@ class World:
         if not self._events and not account.violations:
             account.broken("some key signs at every instant", self.now, "nobody makes keys any more")
 
-    def soon(self, most: timedelta = POLL) -> datetime:
+    def soon(self, most: timedelta = POLL_INTERVAL) -> datetime:
         return self.now + most * self.chance.share()
 
     # Replicas
@@ -115,11 +115,11 @@ class World:
         if rows.step(own) is not None:
             if self._step(replica):
                 return
-            wait = POLL
+            wait = POLL_INTERVAL
         else:
             due = rows.due(own)
             wait = (due if due > own else rows.at(own).until) - own
-        self.at(self.now + wait + POLL * self.chance.share(), self.look, replica, life, rows)
+        self.at(self.now + wait + POLL_INTERVAL * self.chance.share(), self.look, replica, life, rows)
 
     def _step(self, replica: Replica) -> bool:
         """`manage_keys.step`: judged again on the rows under the lock, by PostgreSQL's time. False: not done."""
@@ -137,7 +137,7 @@ class World:
     def _commit_takes(self) -> timedelta:
         if self.chance.happens(0.7):
             return self.chance.within(0.02 * SECOND, 0.3 * SECOND)
-        return self.chance.within(NO_TIME, 2 * SECOND if self.chance.happens(0.7) else TRANSACTION)
+        return self.chance.within(NO_TIME, 2 * SECOND if self.chance.happens(0.7) else LONGEST_TRANSACTION)
 
     def _commit(self, change: Change) -> None:
         by = change.by
@@ -154,7 +154,7 @@ class World:
         if not self.database.up:
             return None
         if self.database.busy and self.scene.takes_turns:
-            self.at(self.now + POLL, self.operate, judge)
+            self.at(self.now + POLL_INTERVAL, self.operate, judge)
             return None
         plan = judge(self.database.rows)
         if hasattr(plan, "changes"):
@@ -183,7 +183,7 @@ class World:
                 self.at(self.soon(), self._read, replica, replica.life)
         for verifier in self.verifiers:
             if isinstance(verifier, OursFollowing):
-                self.later(self.now + self.chance.within(POLL, 2 * SECOND), self._told_of_keys, verifier)
+                self.later(self.now + self.chance.within(POLL_INTERVAL, 2 * SECOND), self._told_of_keys, verifier)
         for follow in self.on_change:
             follow()
 
@@ -230,7 +230,7 @@ class World:
         return None if kids is None else Served(kids, replica.name, ready)
 
     def takes(self) -> timedelta:
-        return self.chance.within(NO_TIME, ANSWER)
+        return self.chance.within(NO_TIME, SLOW_ANSWER)
 
     def stream(self) -> Stream | None:
         found = self.route()
@@ -245,7 +245,7 @@ class World:
         silent = replica.silent_for(self.now)
         if kids is None or silent > REDIS_LEASE:
             return None
-        return True if kid in kids else None if silent > SILENCE else False
+        return True if kid in kids else None if silent > UNREADY_AFTER else False
 
 
 def _signs(rows: Rows, alg: str, now: datetime) -> bool:

@@ -102,11 +102,11 @@ class DropsEarly(KeyPolicy):
 
 
 class ForgetsTheBackup(KeyPolicy):
-    ripe = property(lambda self: self.seen_by_all)  # type: ignore[assignment]
+    may_sign_after = property(lambda self: self.seen_by_all)  # type: ignore[assignment]
 
 
-class ForgetsTheSpread(KeyPolicy):
-    seen_by_all = property(lambda self: self.jwks_max_age + self.skew - policy.SPREAD)  # type: ignore[assignment]
+class ForgetsPropagation(KeyPolicy):
+    seen_by_all = property(lambda self: self.jwks_max_age + self.skew - policy.PROPAGATION)  # type: ignore[assignment]
 
 
 class HeedsTheMaxAge(KeyPolicy):
@@ -148,7 +148,7 @@ def instead(kind: Kind) -> tuple[Kind, ...]:
 
 
 NO_BACKUP = Scene(replace(tight(AROUND), backup=HOUR), AROUND)
-"""Announced for as long as caches need, though a backup needs longer: `ripe` must make up for it."""
+"""Announced for as long as caches need, though a backup needs longer: `may_sign_after` must make up for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ MUTANTS = {
     "unbounded trust in the cache": Mutant(replace(BUILT_IN, kinds=instead(Trusting)), {ACCEPTED_LATE}),
     "deaf to withdrawals": Mutant(replace(BUILT_IN, kinds=instead(Deaf)), {ACCEPTED_LATE}),
     "no backup before it signs": Mutant(NO_BACKUP, {LOST}, Judges(policy_of=ruled_by(ForgetsTheBackup)), 2000),
-    "no spread between replicas": Mutant(TIGHT, {REFUSED}, Judges(policy_of=ruled_by(ForgetsTheSpread)), 1000),
+    "no propagation between replicas": Mutant(TIGHT, {REFUSED}, Judges(policy_of=ruled_by(ForgetsPropagation)), 1000),
     "counts on any max-age": Mutant(UNHEEDED, {REFUSED}, Judges(policy_of=ruled_by(HeedsTheMaxAge)), 1000),
     "cut off, it signs past its end": Mutant(BY_KEYS_ALONE, {REFUSED}, Judges(signer=signs_on), 2000),
     "the next key is made when nobody signs": Mutant(BUILT_IN, {NOBODY}, Judges(plan_step=made_too_late)),

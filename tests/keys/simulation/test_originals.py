@@ -21,15 +21,15 @@ import pytest
 
 from authsvc import runtime
 from authsvc.jose.algorithms import signing
-from authsvc.keys.policy import SPREAD
+from authsvc.keys.policy import PROPAGATION
 from authsvc.keys.simulation import scene, world
 from authsvc.keys.simulation.chance import Chance
 from authsvc.keys.simulation.records import SECOND, Served
 from authsvc.keys.simulation.scene import START
 from authsvc.keys.simulation.verifiers import (
     ACCEPTED,
-    AWAY,
     DAY,
+    ISSUER_UNREACHABLE,
     UNKNOWN,
     Jose,
     Kind,
@@ -182,11 +182,11 @@ def test_pyjwts_client(seed: int, answering: SimpleNamespace, monkeypatch: pytes
             client.get_signing_key(step.kid)
             said.append(ACCEPTED)
         except jwt.PyJWKClientConnectionError:
-            said.append(AWAY)
+            said.append(ISSUER_UNREACHABLE)
         except jwt.PyJWKClientError:
             said.append(UNKNOWN)
     assert said == by_the_model(PyJwt, steps)
-    assert set(said) == {ACCEPTED, AWAY, UNKNOWN}
+    assert set(said) == {ACCEPTED, ISSUER_UNREACHABLE, UNKNOWN}
 
 
 # jose
@@ -272,7 +272,7 @@ async def by_our_verifier(steps: list[Step]) -> list[str]:
             case Claims():
                 said.append(ACCEPTED)
             case Unavailable():
-                said.append(AWAY)
+                said.append(ISSUER_UNREACHABLE)
             case InvalidToken(reason="unknown_kid"):
                 said.append(UNKNOWN)
             case _:
@@ -298,16 +298,23 @@ def test_the_numbers_are_those_of_the_originals() -> None:
     )
     assert (Ours.unknown, DAY) == (keys.UNKNOWN_KID_SECONDS * SECOND, keys.USABLE_SECONDS * SECOND)
     assert OursFollowing.late == 3 * HEARTBEAT_SECONDS * SECOND
-    assert scene.SILENCE == SILENCE_SECONDS * SECOND
-    assert scene.LEASE == MEMORY_SECONDS * SECOND
+    assert scene.UNREADY_AFTER == SILENCE_SECONDS * SECOND
+    assert scene.CUT_OFF_LEASE == MEMORY_SECONDS * SECOND
     assert world.REDIS_LEASE == runtime.LEASE_SECONDS * SECOND
     assert (
         Settings(issuer="https://a.example", database_url="", redis_url="", master_key="").sync_interval_seconds
         * SECOND
-        == scene.POLL
+        == scene.POLL_INTERVAL
     )
 
 
-def test_the_spread_is_the_sum_of_all_that_hides_a_new_key() -> None:
+def test_the_propagation_is_the_sum_of_all_that_hides_a_new_key() -> None:
     """The transaction that announces it, silence, the balancer's next look, a slow answer, and clocks."""
-    assert scene.TRANSACTION + scene.SILENCE + scene.LOOK + world.ANSWER + 2 * scene.CLOCKS_APART < SPREAD
+    assert (
+        scene.LONGEST_TRANSACTION
+        + scene.UNREADY_AFTER
+        + scene.READINESS_INTERVAL
+        + world.SLOW_ANSWER
+        + 2 * scene.CLOCKS_APART
+        < PROPAGATION
+    )
