@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from time import monotonic
@@ -218,3 +218,12 @@ def run_worker(settings: Settings, sockets: list[socket.socket], tls: TlsPair | 
         lines, code = failure_text(error)
         tell("failed", "; ".join(lines))
         raise SystemExit(code) from None
+    finally:
+        _remove_orphaned_metrics()
+
+
+def _remove_orphaned_metrics() -> None:
+    """A parent that was killed left the directory of the counters; the first of its workers to end takes it away."""
+    parent = parent_process()
+    if parent is not None and not parent.is_alive() and (directory := os.environ.get(metrics.DIRECTORY)):
+        shutil.rmtree(directory, ignore_errors=True)

@@ -93,6 +93,29 @@ def die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
     return arm
 
 
+class Guard:
+    """A shell that sends a signal to processes when we end, however that comes; `dismiss` it before.
+
+    It is for what `die_with_parent` does not reach: a frozen process takes no signal but SIGKILL and SIGCONT, and what
+    another thread than the main one started would die with that thread.
+    """
+
+    def __init__(self, number: signal.Signals, *pids: int) -> None:
+        name = number.name.removeprefix("SIG")
+        self._shell = subprocess.Popen(  # noqa: S603
+            ("/bin/sh", "-c", 'read -r _; kill -s "$0" "$@"', name, *map(str, pids)),
+            stdin=subprocess.PIPE,  # which closes with us
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # what ends our group must not end it first
+        )
+
+    def dismiss(self) -> None:
+        """Nothing is sent any more. Harmless when repeated."""
+        self._shell.kill()
+        self._shell.communicate()
+
+
 def first_answer(path: Path, request: bytes, length: int) -> bytes:
     """The first `length` bytes of the answer; fewer when there is no server or no more comes within a second."""
     answer = b""
@@ -129,6 +152,7 @@ class Server:
     def __init__(self, program: Program) -> None:
         self._program = program
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
 
     @property
     def socket_path(self) -> Path:
@@ -169,6 +193,7 @@ class Server:
             send_signal(self.pid, self._program.stop_signal)
 
     def await_stop(self) -> None:
+        self._dismiss_guard()
         if self._process is None:
             return
         try:
@@ -180,30 +205,40 @@ class Server:
         """As a power cut: SIGKILL to the server and all its children; returns when they are gone."""
         if self._process is None or not self.running:
             return
-        self.freeze()  # first, so that none of them sees another one die
+        self._halt()  # first, so that none of them sees another one die
         family = [*self._children(), self.pid]
         for pid in family:
             send_signal(pid, signal.SIGKILL)
         self._process.wait()
+        self._dismiss_guard()
         wait_until(lambda: not any(map(is_alive, family)), STOP_SECONDS)
 
     def freeze(self) -> None:
         """Stop all its processes where they are: connections stay open, nothing answers, until `thaw`.
 
-        Linux ends the servers with us by a signal that a frozen one cannot take: thaw before the process ends.
+        Should we end before, a guard thaws them, and they take the signal of our death.
         """
-        if not self.running:
-            return
+        if self.running and self._guard is None:
+            self._halt()
+            self._guard = Guard(signal.SIGCONT, *self._children(), self.pid)
+
+    def _halt(self) -> None:
         send_signal(self.pid, signal.SIGSTOP)
         wait_until(lambda: process_table().get(self.pid, (0, "T"))[1] in "TtZ", STOP_SECONDS)  # now it forks no more
         for child in self._children():
             send_signal(child, signal.SIGSTOP)
 
     def thaw(self) -> None:
+        self._dismiss_guard()
         if not self.running:
             return
         for pid in (*self._children(), self.pid):
             send_signal(pid, signal.SIGCONT)
+
+    def _dismiss_guard(self) -> None:
+        if self._guard is not None:
+            self._guard.dismiss()
+            self._guard = None
 
     def _children(self) -> list[int]:
         return [pid for pid, (parent, state) in process_table().items() if parent == self.pid and state != "Z"]
@@ -253,7 +288,7 @@ class Server:
         )
 
     def _end_leftover(self) -> None:
-        """End the server an earlier process left behind: killed where there is no PDEATHSIG, or while frozen.
+        """End the server an earlier process left behind: killed where there is no PDEATHSIG, or frozen by another.
 
         The lock on data_dir is ours, so no living process of ours owns it.
         """

@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 
 from authsvc import logs
 from authsvc.cli import root
+from authsvc_devkit.processes import Guard
 
 Cli = Callable[..., Result]
 
@@ -57,6 +58,7 @@ class Process:
             self.popen = subprocess.Popen(
                 [sys.executable, "-m", "authsvc", *words], env=clean_environment(**env), stdout=out, stderr=err
             )
+        self._guard = Guard(signal.SIGKILL, self.popen.pid)
 
     @property
     def said(self) -> str:
@@ -77,6 +79,13 @@ class Process:
         self.popen.send_signal(number)
         return self.popen.wait(seconds)
 
+    def kill(self) -> None:
+        """Where it still runs."""
+        if self.popen.poll() is None:
+            self.popen.kill()
+            self.popen.wait()
+        self._guard.dismiss()
+
 
 Start = Callable[..., Process]
 
@@ -92,9 +101,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     yield run
     for process in started:
-        if process.popen.poll() is None:
-            process.popen.kill()
-            process.popen.wait()
+        process.kill()
 
 
 def get(url: str) -> tuple[int, str]:

@@ -180,8 +180,11 @@ def test_a_worker_that_dies_is_replaced(start: Start, settings_env: dict[str, st
     assert process.end() == 0
 
 
-def test_workers_whose_parent_is_killed_end_and_free_the_port(start: Start, settings_env: dict[str, str]) -> None:
-    process, url = serving(start, settings_env, "--workers", "2")
+def test_workers_whose_parent_is_killed_end_free_the_port_and_leave_no_file(
+    start: Start, settings_env: dict[str, str], tmp_path: Path
+) -> None:
+    process, url = serving(start, {**settings_env, "TMPDIR": str(tmp_path)}, "--workers", "2")
+    assert len(list(tmp_path.glob("authsvc-metrics-*"))) == 1
     process.popen.kill()
     process.popen.wait()
     deadline = time.monotonic() + 5
@@ -191,6 +194,7 @@ def test_workers_whose_parent_is_killed_end_and_free_the_port(start: Start, sett
     workers = [event["pid"] for event in process.events("worker_ready")]
     assert len(workers) == 2
     assert wait_until_gone(*workers, seconds=10), process.said
+    assert not list(tmp_path.glob("authsvc-metrics-*"))
 
 
 @again_when_busy

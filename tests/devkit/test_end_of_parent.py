@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from authsvc_devkit import unix_users
+from authsvc_devkit import processes, unix_users
 from authsvc_devkit.servers import AlreadyRunning, Servers
 from tests.devkit.conftest import AS_ROOT, both_answer, is_gone, wait_until_gone
 
@@ -26,10 +26,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what 
 uid = int(sys.argv[2])
 if uid != os.geteuid():
     os.setgroups([]), os.setgid(uid), os.setuid(uid)
-servers = Servers(Path(sys.argv[1]), redis_port=len(sys.argv) > 3)
+servers = Servers(Path(sys.argv[1]), redis_port="redis_port" in sys.argv)
 servers.start()
 try:
-    print(servers.postgres.pid, servers.redis.pid, *servers.postgres._children(), flush=True)
+    pids = [servers.postgres.pid, servers.redis.pid, *servers.postgres._children()]
+    for server in (servers.postgres, servers.redis) if "freeze" in sys.argv else ():
+        server.freeze()
+    print(*pids, flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     servers.stop()
@@ -38,12 +41,11 @@ except KeyboardInterrupt:
 
 
 def start_parent(
-    data_dir: Path, *, python: str = sys.executable, uid: int | None = None, redis_port: bool = False
+    data_dir: Path, *options: str, program: str = PARENT, python: str = sys.executable, uid: int | None = None
 ) -> subprocess.Popen[str]:
-    options = ["redis_port"] if redis_port else []
     site_packages = Path(asyncpg.__file__).parents[1]
     return subprocess.Popen(
-        [python, "-c", PARENT, str(data_dir), str(os.geteuid() if uid is None else uid), *options],
+        [python, "-c", program, str(data_dir), str(os.geteuid() if uid is None else uid), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -97,10 +99,50 @@ def test_ctrl_c_reaches_only_the_parent_which_stops_them_in_order(data_dir: Path
     assert "database system is shut down" in (data_dir / "postgres.log").read_text()
 
 
-@pytest.mark.parametrize("redis_port", [False, True])
-def test_servers_that_outlived_a_killed_parent_are_ended_by_the_next_start(data_dir: Path, redis_port: bool) -> None:
-    """Frozen ones cannot take the signal of their parent's death; where there is none, none can."""
-    parent = start_parent(data_dir, redis_port=redis_port)
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+def test_frozen_servers_die_with_a_killed_parent_too_and_the_data_are_usable(data_dir: Path) -> None:
+    parent = start_parent(data_dir, "freeze")
+    pids = pids_from(parent)
+    assert len(pids) > 4
+    table = processes.process_table()
+    assert {table[pid][1] for pid in pids} == {"T"}
+    finish(parent, signal.SIGKILL)
+    assert wait_until_gone(*pids, seconds=5)
+    with Servers(data_dir) as servers:
+        assert both_answer(servers)
+
+
+GUARDED = """
+import signal, subprocess, sys, time
+from authsvc_devkit.processes import Guard
+quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+sleepers = [subprocess.Popen(["sleep", "60"], **quiet) for _ in range(2)]
+guards = [Guard(signal.SIGKILL, sleeper.pid) for sleeper in sleepers]
+guards[1].dismiss()
+guards[1].dismiss()
+sleepers[0].send_signal(signal.SIGSTOP)
+print(*(sleeper.pid for sleeper in sleepers), flush=True)
+time.sleep(60)
+"""
+
+
+def test_what_is_guarded_dies_with_us_even_when_it_is_frozen_and_what_is_dismissed_does_not() -> None:
+    parent = start_parent(Path("/"), program=GUARDED)
+    guarded, dismissed = pids_from(parent)
+    try:
+        finish(parent, signal.SIGKILL)
+        assert wait_until_gone(guarded, seconds=5)
+        assert not is_gone(dismissed)
+    finally:
+        os.kill(dismissed, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("options", [(), ("redis_port",)])
+def test_servers_that_outlived_a_killed_parent_are_ended_by_the_next_start(
+    data_dir: Path, options: tuple[str, ...]
+) -> None:
+    """Ones that somebody else froze cannot take the signal of their parent's death; where there is none, none can."""
+    parent = start_parent(data_dir, *options)
     pids = pids_from(parent)
     for pid in pids[:2]:
         os.kill(pid, signal.SIGSTOP)

@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from authsvc_devkit.processes import Guard
 from authsvc_devkit.tls import TlsFiles
 
 
@@ -59,6 +60,8 @@ class Replica:
                 stderr=subprocess.STDOUT,
             )
 
+        self._guard = Guard(signal.SIGKILL, self.process.pid)
+
     def wait_ready(self, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -88,6 +91,7 @@ class Replica:
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()
+        self._guard.dismiss()
         return code
 
 
