@@ -19,9 +19,9 @@ from authsvc.rules.records import Client
 from authsvc.rules.token import exchange
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
-from tests.security.test_client_authentication import KEYS, SIGNER
 from tests.support import devices
 from tests.support.service import ISSUER, LOGIN, Service, service
+from tests.support.signers import KEYS, SIGNER
 from tests.support.steps import Pkce, code_for, redeem
 
 DOCUMENTS = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")

@@ -223,6 +223,16 @@ def test_the_figures_of_the_house_keep_their_limits() -> None:
     assert figures()["lines of authsvc"].value
 
 
+def test_what_tests_share_is_in_no_test_module() -> None:
+    """It is in tests/support, or beside the tests: then a module of tests can be moved, split and renamed at will."""
+    found = []
+    for path in (ROOT / "tests").rglob("*.py"):
+        for module in imports(ast.walk(ast.parse(path.read_text())), ROOT):
+            if module.split(".")[0] == "tests" and any(part.startswith("test_") for part in module.split(".")):
+                found.append(f"{path.relative_to(ROOT)} imports {module}")
+    assert sorted(found) == []
+
+
 # What no file may name
 
 

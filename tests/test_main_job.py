@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import asyncpg
 import httpx2
 import jwt
 import pytest
 
+from tests.support.calls import LOGIN, bearer, introspect, login, refresh
+
 ISSUER = "http://localhost:8000"
-LOGIN = {"email": "test@example.com", "password": "password"}
-
-
-async def login(http: httpx2.AsyncClient, **members: Any) -> dict[str, Any]:
-    answer = await http.post("/api/auth/login", json={**LOGIN, **members})
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-async def refresh(http: httpx2.AsyncClient, token: str, client_id: str = "customer", **form: str) -> httpx2.Response:
-    form = {"grant_type": "refresh_token", "client_id": client_id, "refresh_token": token, **form}
-    return await http.post("/token", data=form)
-
-
-def bearer(tokens: dict[str, Any]) -> dict[str, str]:
-    return {"Authorization": f"Bearer {tokens['access_token']}"}
-
-
-async def introspect(http: httpx2.AsyncClient, token: str) -> dict[str, Any]:
-    answer = await http.post("/introspect", data={"token": token}, auth=("backend", "backend-secret"))
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 async def test_the_five_commands_of_the_original_system(http: httpx2.AsyncClient) -> None:

@@ -68,7 +68,7 @@ class Process:
         lines = [json.loads(line) for line in self.out.read_text().splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == name]
 
-    def wait_for(self, done: Callable[[], bool], seconds: float = 20) -> None:
+    def wait_for(self, done: Callable[[], bool], seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while not done():
             assert self.popen.poll() is None, f"ended with {self.popen.returncode}: {self.said}"

@@ -13,7 +13,7 @@ from authsvc.cli.keys import show_plan
 from authsvc.keys.forecast import forecast
 from authsvc.keys.policy import SIGNS_WHILE_CUT_OFF
 from tests.cli.conftest import Cli, answer
-from tests.keys.test_forecast import CURRENT, LINE, NEXT, SIGN, ahead
+from tests.keys.lines import CURRENT, LINE, NEXT, SIGN, ahead
 from tests.support.jose import DAY, HOUR, MINUTE, NOW, POLICY, SECOND
 
 

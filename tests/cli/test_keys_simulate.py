@@ -13,7 +13,7 @@ from authsvc.cli.keys import run_simulation
 from authsvc.keys.simulation.judges import Judges
 from authsvc.keys.simulation.scene import Scene
 from tests.cli.conftest import answer, terminal
-from tests.keys.simulation.test_mutants import published_when_it_signs
+from tests.keys.simulation.scenes import published_when_it_signs
 
 NOWHERE = terminal({})
 

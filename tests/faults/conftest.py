@@ -21,8 +21,8 @@ from authsvc.runtime import Runtime
 from authsvc_devkit.servers import Servers
 from tests.conftest import ISSUER, TEMPLATE, following, place_for_data, with_database
 from tests.conftest import base_env as base_env  # an imported fixture is a new one: this is on the servers below
+from tests.support.calls import bearer
 from tests.support.faultproxy import FaultProxy
-from tests.test_main_job import bearer
 
 SOCKET = ".s.PGSQL.5432"
 _numbers = count(1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.test_every_route import LOGIN
+from tests.support.calls import LOGIN
 from tests.support.replicas import Replica, Replicas
 
 pytestmark = pytest.mark.faults

@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from tests.faults.conftest import active, honest, profile, serving
-from tests.test_main_job import login, refresh
+from tests.support.calls import login, refresh
 
 pytestmark = pytest.mark.faults
 

@@ -7,8 +7,8 @@ import pytest
 
 from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, database_proxy, honest, logout, on_database, serving
+from tests.support.calls import LOGIN, login, refresh
 from tests.support.faultproxy import FaultProxy
-from tests.test_main_job import LOGIN, login, refresh
 
 pytestmark = pytest.mark.faults
 

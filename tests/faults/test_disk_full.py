@@ -17,7 +17,7 @@ from authsvc_devkit.servers import Servers
 from tests.conftest import _make_template, with_database
 from tests.faults.conftest import honest, logout, serving
 from tests.support.busy import again_when_busy, prompt
-from tests.test_main_job import LOGIN, login, refresh
+from tests.support.calls import LOGIN, login, refresh
 
 pytestmark = pytest.mark.faults
 

@@ -14,8 +14,8 @@ from authsvc.flows.caller.check_revoked import asked_postgres
 from authsvc.web.pages.browser import _token
 from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, honest, serving
+from tests.support.calls import LOGIN, bearer, login
 from tests.support.steps import Pkce, authorize_parameters, fields, is_page
-from tests.test_main_job import LOGIN, bearer, login
 
 pytestmark = pytest.mark.faults
 

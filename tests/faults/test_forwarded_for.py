@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from tests.faults.conftest import serving
-from tests.test_main_job import LOGIN, login
+from tests.support.calls import LOGIN, login
 
 pytestmark = pytest.mark.faults
 

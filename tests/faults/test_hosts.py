@@ -10,8 +10,8 @@ import jwt
 import pytest
 
 from tests.faults.conftest import serving
+from tests.support.calls import LOGIN
 from tests.support.replicas import Replica, Replicas
-from tests.test_main_job import LOGIN
 
 pytestmark = pytest.mark.faults
 

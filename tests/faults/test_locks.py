@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.conftest import Service, honest, logout, serving, timed
 from tests.support.busy import again_when_busy, prompt
-from tests.test_main_job import bearer, login, refresh
+from tests.support.calls import bearer, login, refresh
 
 pytestmark = pytest.mark.faults
 

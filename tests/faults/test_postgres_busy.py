@@ -11,7 +11,7 @@ import pytest
 from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, database_proxy, honest, on_database, serving, timed
 from tests.support.busy import again_when_busy, prompt
-from tests.test_main_job import login, refresh
+from tests.support.calls import login, refresh
 
 pytestmark = pytest.mark.faults
 

@@ -11,7 +11,7 @@ import pytest
 from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, honest, logout, profile, serving
 from tests.support.busy import again_when_busy, prompt
-from tests.test_main_job import LOGIN, login, refresh
+from tests.support.calls import LOGIN, login, refresh
 
 pytestmark = pytest.mark.faults
 

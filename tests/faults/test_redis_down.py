@@ -15,7 +15,7 @@ from authsvc.store.caller.attempts import Bucket
 from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, logout, profile, serving, timed
 from tests.support.busy import again_when_busy, prompt
-from tests.test_main_job import LOGIN, login, refresh
+from tests.support.calls import LOGIN, login, refresh
 
 pytestmark = pytest.mark.faults
 

@@ -20,9 +20,9 @@ from authsvc.app import CannotStart
 from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, logout, serving
 from tests.support.busy import again_when_busy, prompt
+from tests.support.calls import login
 from tests.support.faultproxy import FaultProxy
 from tests.support.replicas import free_port
-from tests.test_main_job import login
 
 pytestmark = pytest.mark.faults
 

@@ -15,7 +15,7 @@ from authsvc.flows.keys import manage_keys
 from authsvc.flows.upkeep.sweep import sweep_once
 from tests.faults.conftest import Service, active, logout
 from tests.support.busy import again_when_busy, prompt
-from tests.test_main_job import login, refresh
+from tests.support.calls import login, refresh
 
 pytestmark = pytest.mark.faults
 

@@ -8,27 +8,17 @@ from random import Random
 
 import pytest
 
-from authsvc.keys.forecast import MAX_FORECAST_KEYS, Duty, Forecast, Happening, Line, forecast, horizon
+from authsvc.keys.forecast import MAX_FORECAST_KEYS, Duty, Forecast, Happening, Line, forecast
 from authsvc.keys.policy import KeyPolicy
 from authsvc.keys.records import SigningKey
-from tests.keys.test_walk import ACTIONS, walk
+from tests.keys.lines import CURRENT, LINE, NEXT, RSA, SIGN, ahead
+from tests.keys.walking import ACTIONS, walk
 from tests.support.jose import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned
 
-RSA = ("RS256",)
-SIGN, KEEP = POLICY.sign, POLICY.keep
-CURRENT = planned("current", -91 * DAY, -HOUR, SIGN - HOUR)
-NEXT = planned("next", -HOUR, SIGN - HOUR, 2 * SIGN - HOUR)
-LINE = (CURRENT, NEXT)
+KEEP = POLICY.keep
 ANNOUNCED, SIGNS, RETIRED, DROPPED, KEPT_LONGER = (
     Happening.ANNOUNCED, Happening.SIGNS, Happening.RETIRED, Happening.DROPPED, Happening.KEPT_LONGER,
 )  # fmt: skip
-
-
-def ahead(
-    keys: tuple[SigningKey, ...], span: timedelta | None = None, algorithms: tuple[str, ...] = RSA,
-    policy: KeyPolicy = POLICY,
-) -> Forecast:  # fmt: skip
-    return forecast(keys, NOW, policy, algorithms, NOW + (span or horizon(policy)))
 
 
 def told(found: Forecast) -> list[tuple[timedelta, str, Happening]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import logging
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,6 +13,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from authsvc import logs
+from authsvc.logs.pipe import shared_pipe
 from authsvc.passwords import Passwords
 from authsvc.runtime import Runtime
 from authsvc_devkit.servers import Servers
@@ -61,3 +66,17 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
 
     monkeypatch.setattr(Passwords, "_check", counted)
     return compared
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    shared_pipe.told = shared_pipe.lost
+    stream = io.StringIO()
+    logs.configure("debug", "json", stream)
+    yield stream
+    logs.flush(5)
+    logs.configure("info", "json", sys.__stdout__)
+    root.handlers[:] = handlers
+    root.setLevel(level)

@@ -13,7 +13,6 @@ import httpx2
 import jwt
 import pytest
 import pytest_asyncio
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from authsvc.flows.caller import authenticate_client as flow
@@ -24,25 +23,8 @@ from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.support.faultproxy import FaultProxy
 from tests.support.service import BACKEND, ISSUER, Service, service
+from tests.support.signers import FOREIGN, JWKS, KEYS, SIGNER
 
-KEYS: dict[str, Any] = {
-    "RS256": rsa.generate_private_key(public_exponent=65537, key_size=2048),
-    "PS256": rsa.generate_private_key(public_exponent=65537, key_size=2048),
-    "ES256": ec.generate_private_key(ec.SECP256R1()),
-    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
-}
-FOREIGN = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-JWKS = [dict(public_jwk(key.public_key(), alg)) for alg, key in KEYS.items()]
-SIGNER = Client(
-    id="signer",
-    name="Signer",
-    kind="confidential",
-    secret_hashes=(sha256(b"signer-secret").digest(),),
-    grant_types=frozenset({"client_credentials"}),
-    scopes=("api",),
-    introspection=True,
-    jwks={"keys": JWKS},
-)
 ODD = "a:b c%+é"
 ENDPOINTS = {"/token": {"grant_type": "client_credentials"}, "/introspect": {"token": "x"}, "/revoke": {"token": "x"}}
 

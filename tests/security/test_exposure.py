@@ -19,7 +19,6 @@ import pytest
 from authsvc import logs, metrics
 from authsvc.store.account import users
 from authsvc_devkit.servers import Servers
-from tests.security.test_requests import log  # noqa: F401 - a fixture
 from tests.support.service import BACKEND, Service, bearer, service
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +57,7 @@ async def test_a_key_that_may_verify_living_tokens_cannot_be_deleted(house: Serv
     assert await house.content() == before
 
 
-async def test_a_failure_of_ours_shows_a_number_and_nothing_else(house: Service, log: io.StringIO) -> None:  # noqa: F811
+async def test_a_failure_of_ours_shows_a_number_and_nothing_else(house: Service, log: io.StringIO) -> None:
     tokens = await house.login()
     await house.sql.execute("ALTER TABLE users RENAME TO canary_gone")
     try:
@@ -93,7 +92,7 @@ async def test_the_jwks_holds_public_members_only(house: Service) -> None:
         assert not row["sealed"].startswith(b"\x30\x82"), "DER"
 
 
-async def test_canaries_appear_nowhere(house: Service, servers: Servers, log: io.StringIO) -> None:  # noqa: F811
+async def test_canaries_appear_nowhere(house: Service, servers: Servers, log: io.StringIO) -> None:
     """A password, a secret, tokens and cookies: not in logs, metrics, errors, PostgreSQL, its log, or Redis."""
     password, secret = "canary-password-ä-91", "canary-client-secret-17"
     async with house.runtime.db.transaction() as connection:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import logging
-import sys
-from collections.abc import Iterator
 from time import process_time
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -15,27 +12,12 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from authsvc import logs
-from authsvc.logs.pipe import shared_pipe
 from authsvc_devkit.servers import Servers
 from tests.support.busy import again_when_busy, prompt
 from tests.support.service import BACKEND, ISSUER, LOGIN, Service, bearer, service
 
 FORM = "application/x-www-form-urlencoded"
 CANARY = "<script>alert('canary')</script>"
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    shared_pipe.told = shared_pipe.lost
-    stream = io.StringIO()
-    logs.configure("debug", "json", stream)
-    yield stream
-    logs.flush(5)
-    logs.configure("info", "json", sys.__stdout__)
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect"])

@@ -15,7 +15,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from authsvc.jose.jwk import public_jwk, thumbprint
-from tests.support.service import ISSUER, Service
+from tests.support.service import BACKEND, ISSUER, Service
 
 
 @dataclass
@@ -91,3 +91,11 @@ class Holder:
 
 def ath(token: str) -> str:
     return urlsafe_b64encode(sha256(token.encode()).digest()).decode().rstrip("=")
+
+
+CLIENT = {"data": {"grant_type": "client_credentials"}, "auth": BACKEND}
+
+
+def refused_proof(answer: httpx2.Response, error: str = "invalid_dpop_proof", status: int = 400) -> bool:
+    assert (answer.status_code, answer.json()["error"]) == (status, error), answer.text
+    return True

@@ -178,3 +178,14 @@ async def tokens_for(
     assert answer.status_code == 200, answer.text
     tokens: dict[str, Any] = answer.json()
     return tokens
+
+
+async def press(http: httpx2.AsyncClient, path: str, **filled: str) -> httpx2.Response:
+    """A form of the account page, as the browser sends it."""
+    page = await http.get("/account")
+    assert page.status_code == 200, page.status_code
+    return await http.post(path, data={"csrf": fields(page)["csrf"], **filled})
+
+
+def pushed_url(request_uri: str, client_id: str = "customer", **more: str) -> str:
+    return "/authorize?" + urlencode({"client_id": client_id, "request_uri": request_uri, **more})

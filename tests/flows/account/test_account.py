@@ -19,12 +19,12 @@ from authsvc.flows.account import sessions_and_apps
 from authsvc.rules.people.new_password import judge_new_password
 from authsvc.runtime import Runtime
 from tests.conftest import ISSUER
-from tests.flows.ending.test_backchannel_logout import courier, wants_to_know
-from tests.flows.ending.test_browser_logout import alive
 from tests.support.busy import again_when_busy, prompt
+from tests.support.calls import alive
+from tests.support.logouts import courier, wants_to_know
 from tests.support.receiver import receiver
 from tests.support.replicas import Replicas
-from tests.support.steps import EMAIL, PASSWORD, enter, fields, is_page, tokens_for
+from tests.support.steps import EMAIL, PASSWORD, enter, fields, is_page, press, tokens_for
 
 NEW = "a new one, quite long"
 POSTS = ["/account/sessions/end", "/account/sessions/end-others", "/account/password", "/account/apps/revoke"]
@@ -35,13 +35,6 @@ async def another(http: httpx2.AsyncClient) -> AsyncIterator[httpx2.AsyncClient]
     """Another browser."""
     async with httpx2.AsyncClient(transport=http._transport, base_url=ISSUER) as browser:
         yield browser
-
-
-async def press(http: httpx2.AsyncClient, path: str, **filled: str) -> httpx2.Response:
-    """A form of the account page, as the browser sends it."""
-    page = await http.get("/account")
-    assert page.status_code == 200, page.status_code
-    return await http.post(path, data={"csrf": fields(page)["csrf"], **filled})
 
 
 async def followed(http: httpx2.AsyncClient, answer: httpx2.Response) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
-from tests.rules.authorize.test_redirect import FUZZED
+from tests.support.redirect_uris import FUZZED
 from tests.support.service import ISSUER, Service
 from tests.support.steps import (
     CALLBACK,

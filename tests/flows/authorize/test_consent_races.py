@@ -10,9 +10,18 @@ import asyncpg
 import httpx2
 import pytest
 
-from tests.flows.account.test_account import press
 from tests.support.service import Service
-from tests.support.steps import PARTNER_CALLBACK, Pkce, authorize_url, code_for, is_page, redeem, redirected, tokens_for
+from tests.support.steps import (
+    PARTNER_CALLBACK,
+    Pkce,
+    authorize_url,
+    code_for,
+    is_page,
+    press,
+    redeem,
+    redirected,
+    tokens_for,
+)
 
 
 def url(pkce: Pkce, **changed: str | None) -> str:

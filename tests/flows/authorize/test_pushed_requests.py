@@ -17,6 +17,7 @@ from authsvc.store.caller import clients
 from authsvc.store.upkeep import sweep
 from authsvc_devkit.servers import Servers
 from tests.support.busy import again_when_busy, none_turned_away
+from tests.support.calls import refused
 from tests.support.proofs import Holder
 from tests.support.service import ISSUER, Service, service
 from tests.support.steps import (
@@ -29,6 +30,7 @@ from tests.support.steps import (
     enter,
     is_page,
     log_in,
+    pushed_url,
     redeem,
     redirected,
 )
@@ -56,20 +58,11 @@ async def push(
     return await house.http.post("/par", data=form, auth=auth, headers=headers)
 
 
-def pushed_url(request_uri: str, client_id: str = "customer", **more: str) -> str:
-    return "/authorize?" + urlencode({"client_id": client_id, "request_uri": request_uri, **more})
-
-
 async def pushed(house: Service, pkce: Pkce | None = None, auth: Any = None, **changed: Any) -> str:
     answer = await push(house, pkce, auth, **changed)
     assert answer.status_code == 201, answer.text
     found: str = answer.json()["request_uri"]
     return found
-
-
-def refused(answer: httpx2.Response, error: str = "invalid_request", status: int = 400) -> bool:
-    assert (answer.status_code, answer.json()["error"]) == (status, error), answer.text
-    return True
 
 
 def shown(answer: httpx2.Response) -> bool:

@@ -23,11 +23,19 @@ from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
-from tests.flows.authorize.test_pushed_requests import pushed_url, refused
-from tests.security.test_client_authentication import FOREIGN, JWKS, KEYS
+from tests.support.calls import refused
 from tests.support.proofs import Holder
 from tests.support.service import ISSUER, Service, service
-from tests.support.steps import PARTNER_CALLBACK, Pkce, authorize_parameters, authorize_url, log_in, redirected
+from tests.support.signers import FOREIGN, JWKS, KEYS
+from tests.support.steps import (
+    PARTNER_CALLBACK,
+    Pkce,
+    authorize_parameters,
+    authorize_url,
+    log_in,
+    pushed_url,
+    redirected,
+)
 
 SECRET = ("signing", "signing-secret")
 SIGNING = Client(

@@ -21,11 +21,10 @@ from authsvc.rules.records import Client
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.support.busy import again_when_busy, prompt
-from tests.support.proofs import Holder, ath
+from tests.support.proofs import CLIENT, Holder, ath, refused_proof
 from tests.support.service import BACKEND, ISSUER, LOGIN, Service, bearer, service
 from tests.support.steps import CALLBACK, Pkce, code_for
 
-CLIENT = {"data": {"grant_type": "client_credentials"}, "auth": BACKEND}
 KEYS: dict[str, Any] = {
     "RS256": rsa.generate_private_key(public_exponent=65537, key_size=2048),
     "PS256": rsa.generate_private_key(public_exponent=65537, key_size=2048),
@@ -52,11 +51,6 @@ async def holder(house: Service) -> Holder:
     made = Holder(house)
     assert (await made.post("/token", **CLIENT)).status_code == 200
     return made
-
-
-def refused(answer: httpx2.Response, error: str = "invalid_dpop_proof", status: int = 400) -> bool:
-    assert (answer.status_code, answer.json()["error"]) == (status, error), answer.text
-    return True
 
 
 def challenged(answer: httpx2.Response, error: str) -> bool:
@@ -109,7 +103,7 @@ async def test_the_metadata_lists_the_algorithms_that_work(house: Service) -> No
 async def test_the_first_proof_is_answered_with_the_nonce_to_use(house: Service) -> None:
     holder = Holder(house)
     answer = await house.http.post("/token", headers={"DPoP": holder.proof()}, **CLIENT)
-    assert refused(answer, "use_dpop_nonce")
+    assert refused_proof(answer, "use_dpop_nonce")
     holder.nonce = answer.headers["dpop-nonce"]
     again = await house.http.post("/token", headers={"DPoP": holder.proof()}, **CLIENT)
     assert again.status_code == 200
@@ -119,7 +113,7 @@ async def test_the_first_proof_is_answered_with_the_nonce_to_use(house: Service)
 @pytest.mark.parametrize("nonce", ["", "x", "A" * 28, "é" * 28, 1, True, None, [], "x" * 5000])
 async def test_a_nonce_that_is_not_ours_is_not_taken(holder: Holder, nonce: Any) -> None:
     answer = await holder.post("/token", holder.proof(nonce=nonce), **CLIENT)
-    assert refused(answer, "invalid_dpop_proof" if nonce == "x" * 5000 else "use_dpop_nonce")
+    assert refused_proof(answer, "invalid_dpop_proof" if nonce == "x" * 5000 else "use_dpop_nonce")
 
 
 async def test_a_nonce_lives_for_minutes_and_then_is_old(holder: Holder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +123,7 @@ async def test_a_nonce_lives_for_minutes_and_then_is_old(holder: Holder, monkeyp
         monkeypatch.setattr(clock, "seconds", lambda later=later: real() + later)
         answer = await holder.house.http.post("/token", headers={"DPoP": holder.proof(nonce=old)}, **CLIENT)
         assert (answer.status_code == 200) == taken, later
-        assert taken or refused(answer, "use_dpop_nonce")
+        assert taken or refused_proof(answer, "use_dpop_nonce")
 
 
 async def test_a_nonce_is_known_to_every_replica(settings_env: dict[str, str], replicas: Any) -> None:
@@ -137,7 +131,7 @@ async def test_a_nonce_is_known_to_every_replica(settings_env: dict[str, str], r
     async with httpx2.AsyncClient() as web:
         holder = Holder(None)
         answer = await web.post(f"{first.url}/token", headers={"DPoP": holder.proof()}, **CLIENT)
-        assert refused(answer, "use_dpop_nonce")
+        assert refused_proof(answer, "use_dpop_nonce")
         holder.nonce = answer.headers["dpop-nonce"]
         proof = holder.proof()
         given = await asyncio.gather(
@@ -156,9 +150,9 @@ async def test_nonces_may_be_switched_off_and_then_the_proof_must_be_young(
         for iat, taken in ((now, True), (now - 110, True), (now - 130, False), (now + 50, True), (now + 70, False)):
             answer = await house.http.post("/token", headers={"DPoP": holder.proof(iat=iat)}, **CLIENT)
             assert (answer.status_code == 200) == taken, iat - now
-            assert taken or refused(answer)
+            assert taken or refused_proof(answer)
         wrong = await house.http.post("/token", headers={"DPoP": holder.proof(nonce="x")}, **CLIENT)
-        assert refused(wrong, "use_dpop_nonce")
+        assert refused_proof(wrong, "use_dpop_nonce")
 
 
 # Proofs that are none
@@ -181,7 +175,7 @@ async def test_nonces_may_be_switched_off_and_then_the_proof_must_be_young(
 async def test_a_proof_for_something_else_or_without_its_claims_is_refused(
     holder: Holder, claims: dict[str, Any]
 ) -> None:
-    assert refused(await holder.post("/token", holder.proof(**claims), **CLIENT))
+    assert refused_proof(await holder.post("/token", holder.proof(**claims), **CLIENT))
 
 
 @pytest.mark.parametrize(
@@ -202,7 +196,7 @@ async def test_the_host_header_says_nothing_about_the_address(holder: Holder) ->
     """Whoever makes a client talk to evil.example cannot use the proof here."""
     proof = holder.proof(htu="http://evil.example/token")
     answer = await holder.house.http.post("/token", headers={"DPoP": proof, "Host": "evil.example"}, **CLIENT)
-    assert refused(answer)
+    assert refused_proof(answer)
     answer = await holder.house.http.post("/token", headers={"DPoP": holder.proof(), "Host": "evil.example"}, **CLIENT)
     assert answer.status_code == 200
 
@@ -212,7 +206,7 @@ async def test_a_clock_that_is_a_little_wrong_is_forgiven_with_our_nonce(holder:
     for off, taken in ((-290, True), (290, True), (-310, False), (310, False), (-86_400, False)):
         answer = await holder.post("/token", holder.proof(iat=now + off), **CLIENT)
         assert (answer.status_code == 200) == taken, off
-        assert taken or refused(answer)
+        assert taken or refused_proof(answer)
     assert (await holder.post("/token", holder.proof(iat=now + 0.5), **CLIENT)).status_code == 200
 
 
@@ -239,7 +233,7 @@ def good_claims(holder: Holder) -> dict[str, Any]:
 async def test_an_unsigned_proof_or_one_of_another_algorithm_is_refused(holder: Holder, alg: Any) -> None:
     header = {"typ": "dpop+jwt", "alg": alg, "jwk": holder.jwk}
     for signature in (b"", b"x", bytes(64)):
-        assert refused(await holder.post("/token", by_hand(header, good_claims(holder), signature), **CLIENT))
+        assert refused_proof(await holder.post("/token", by_hand(header, good_claims(holder), signature), **CLIENT))
 
 
 async def test_a_symmetric_key_in_the_proof_is_refused(holder: Holder) -> None:
@@ -248,7 +242,7 @@ async def test_a_symmetric_key_in_the_proof_is_refused(holder: Holder) -> None:
     jwk = {"kty": "oct", "k": urlsafe_b64encode(secret).decode().rstrip("=")}
     for header in ({"jwk": jwk}, {"jwk": {**jwk, **holder.jwk}}, {"jwk": {"kty": "oct"}}):
         proof = jwt.encode(good_claims(holder), secret, "HS256", headers={"typ": "dpop+jwt", **header})
-        assert refused(await holder.post("/token", proof, **CLIENT))
+        assert refused_proof(await holder.post("/token", proof, **CLIENT))
 
 
 async def test_the_public_key_as_an_hmac_secret_is_refused(holder: Holder) -> None:
@@ -257,18 +251,18 @@ async def test_the_public_key_as_an_hmac_secret_is_refused(holder: Holder) -> No
     for secret in (json.dumps(holder.jwk).encode(), public_pem(holder)):
         mac = hmac.digest(secret, signing_input.encode(), "sha256")
         proof = by_hand(header, json.loads(_decoded(signing_input.split(".")[1])), mac)
-        assert refused(await holder.post("/token", proof, **CLIENT))
+        assert refused_proof(await holder.post("/token", proof, **CLIENT))
 
 
 @pytest.mark.parametrize("member", ["d", "p", "q", "dp", "dq", "qi", "oth", "k"])
 async def test_a_private_key_in_the_proof_is_refused(holder: Holder, member: str) -> None:
     proof = holder.proof(header={"jwk": {**holder.jwk, member: "AQAB"}})
-    assert refused(await holder.post("/token", proof, **CLIENT))
+    assert refused_proof(await holder.post("/token", proof, **CLIENT))
 
 
 @pytest.mark.parametrize("typ", ["JWT", "at+jwt", "dpop", "", None, 1, "client-authentication+jwt", "dpop+jwt "])
 async def test_a_jwt_of_another_type_is_no_proof(holder: Holder, typ: Any) -> None:
-    assert refused(await holder.post("/token", holder.proof(header={"typ": typ}), **CLIENT))
+    assert refused_proof(await holder.post("/token", holder.proof(header={"typ": typ}), **CLIENT))
 
 
 async def test_a_key_is_neither_fetched_nor_looked_up(holder: Holder) -> None:
@@ -279,19 +273,19 @@ async def test_a_key_is_neither_fetched_nor_looked_up(holder: Holder) -> None:
         {"jwk": {**holder.jwk, "alg": "PS256"}}, {"jwk": {**holder.jwk, "x": "AA"}}, {"jwk": {**holder.jwk, "x": 1}},
         {"jwk": {"kty": "RSA", "n": "AQAB", "e": "AQAB"}},
     ):  # fmt: skip
-        assert refused(await holder.post("/token", holder.proof(header=header), **CLIENT))
+        assert refused_proof(await holder.post("/token", holder.proof(header=header), **CLIENT))
     elsewhere = holder.proof(header={"jku": "https://evil.example/jwks", "x5u": "https://evil.example/x"})
     assert (await holder.post("/token", elsewhere, **CLIENT)).status_code == 200  # not even read
 
 
 async def test_a_proof_signed_by_another_key_than_it_shows_is_refused(holder: Holder) -> None:
     other = ec.generate_private_key(ec.SECP256R1())
-    assert refused(await holder.post("/token", holder.proof(sign_with=other), **CLIENT))
+    assert refused_proof(await holder.post("/token", holder.proof(sign_with=other), **CLIENT))
     text = holder.proof()
-    assert refused(await holder.post("/token", text[:-4] + ("AAAA" if text[-4:] != "AAAA" else "BBBB"), **CLIENT))
+    assert refused_proof(await holder.post("/token", text[:-4] + ("AAAA" if text[-4:] != "AAAA" else "BBBB"), **CLIENT))
     head, _, signature = text.split(".")
     other_claims = by_hand({}, {**good_claims(holder), "jti": "another"}).split(".")[1]
-    assert refused(await holder.post("/token", f"{head}.{other_claims}.{signature}", **CLIENT))
+    assert refused_proof(await holder.post("/token", f"{head}.{other_claims}.{signature}", **CLIENT))
 
 
 async def test_a_weak_or_monstrous_rsa_key_is_refused(house: Service) -> None:
@@ -307,31 +301,31 @@ async def test_a_weak_or_monstrous_rsa_key_is_refused(house: Service) -> None:
     header = {"typ": "dpop+jwt", "alg": "RS256", "jwk": jwk}
     signing_input = by_hand(header, claims).rpartition(".")[0].encode()
     signature = weak.sign(signing_input, padding.PKCS1v15(), hashes.SHA256())
-    assert refused(await holder.post("/token", by_hand(header, claims, signature), **CLIENT))
+    assert refused_proof(await holder.post("/token", by_hand(header, claims, signature), **CLIENT))
     big = KEYS["RS256"].public_key().public_numbers().n
     for e in (1, 2, big - 2, 2**64 + 1):
         header = {"typ": "dpop+jwt", "alg": "RS256", "jwk": {"kty": "RSA", "n": number(big), "e": number(e)}}
-        assert refused(await holder.post("/token", by_hand(header, claims, bytes(256)), **CLIENT))
+        assert refused_proof(await holder.post("/token", by_hand(header, claims, bytes(256)), **CLIENT))
 
 
 @pytest.mark.parametrize("text", ["", "x", "..", "a.b.c", "e30.e30.", "é.é.é", "x" * 9000, "[]", "eyJ9.eyJ9.eyJ9"])
 async def test_what_is_no_jwt_is_refused(holder: Holder, text: str) -> None:
     answer = await holder.house.http.post("/token", headers={"DPoP": text.encode("latin-1")}, **CLIENT)  # type: ignore[dict-item]
-    assert refused(answer)
+    assert refused_proof(answer)
 
 
 async def test_two_dpop_headers_are_refused(holder: Holder) -> None:
     for second in (holder.proof(), "x", ""):
         headers = [("DPoP", holder.proof()), ("DPoP", second)]
         answer = await holder.house.http.post("/token", headers=headers, **CLIENT)
-        assert refused(answer)
+        assert refused_proof(answer)
     both = f"{holder.proof()}, {holder.proof()}"
-    assert refused(await holder.post("/token", both, **CLIENT))
+    assert refused_proof(await holder.post("/token", both, **CLIENT))
 
 
 async def test_nothing_of_a_refused_proof_is_in_the_answer(holder: Holder) -> None:
     answer = await holder.post("/token", holder.proof(jti="canary-7", htm="CANARY"), **CLIENT)
-    assert refused(answer)
+    assert refused_proof(answer)
     assert "canary" not in (answer.text + str(answer.headers)).lower()
 
 
@@ -342,7 +336,7 @@ async def test_a_proof_opens_once(holder: Holder) -> None:
     proof = holder.proof()
     assert (await holder.post("/token", proof, **CLIENT)).status_code == 200
     for _ in range(3):
-        assert refused(await holder.post("/token", proof, **CLIENT))
+        assert refused_proof(await holder.post("/token", proof, **CLIENT))
 
 
 async def test_of_a_hundred_parallel_calls_with_one_proof_one_passes_at_most(holder: Holder) -> None:
@@ -357,7 +351,7 @@ async def test_the_same_jti_under_another_key_is_another_proof(holder: Holder) -
     other = Holder(holder.house, nonce=holder.nonce)
     assert (await holder.post("/token", holder.proof(jti="shared"), **CLIENT)).status_code == 200
     assert (await other.post("/token", other.proof(jti="shared"), **CLIENT)).status_code == 200
-    assert refused(await holder.post("/token", holder.proof(jti="shared"), **CLIENT))
+    assert refused_proof(await holder.post("/token", holder.proof(jti="shared"), **CLIENT))
 
 
 @again_when_busy
@@ -374,8 +368,8 @@ async def test_the_replay_cache_is_bounded_by_the_life_of_a_proof(holder: Holder
 async def test_a_proof_for_one_endpoint_does_not_serve_at_another(holder: Holder) -> None:
     tokens = await holder.login()
     form = {"token": tokens["refresh_token"], "client_id": "customer"}
-    assert refused(await holder.post("/revoke", holder.proof("/token"), data=form))
-    assert refused(await holder.refresh(tokens["refresh_token"], holder.proof("/api/auth/refresh")))
+    assert refused_proof(await holder.post("/revoke", holder.proof("/token"), data=form))
+    assert refused_proof(await holder.refresh(tokens["refresh_token"], holder.proof("/api/auth/refresh")))
 
 
 # Refresh tokens
@@ -391,8 +385,8 @@ async def test_a_bound_refresh_token_serves_its_key_and_no_other(holder: Holder)
     assert before["dpop_jkt"] == holder.jkt
     thief = Holder(holder.house, nonce=holder.nonce)
     for _ in range(3):
-        assert refused(await thief.refresh(tokens["refresh_token"]))
-        assert refused(await holder.house.refresh(tokens["refresh_token"]))  # without any key
+        assert refused_proof(await thief.refresh(tokens["refresh_token"]))
+        assert refused_proof(await holder.house.refresh(tokens["refresh_token"]))  # without any key
     assert await grant_row(holder.house, tokens["session_id"]) == before  # nothing changed, no reuse was seen
     answer = await holder.refresh(tokens["refresh_token"])
     assert answer.status_code == 200
@@ -408,8 +402,8 @@ async def test_a_used_token_with_another_key_ends_no_session(holder: Holder) -> 
     for _ in range(6):
         current = (await holder.refresh(current)).json()["refresh_token"]
     thief = Holder(holder.house, nonce=holder.nonce)
-    assert refused(await thief.refresh(tokens["refresh_token"]))
-    assert refused(await holder.house.refresh(tokens["refresh_token"]))
+    assert refused_proof(await thief.refresh(tokens["refresh_token"]))
+    assert refused_proof(await holder.house.refresh(tokens["refresh_token"]))
     assert (await holder.refresh(current)).status_code == 200
 
 
@@ -428,8 +422,8 @@ async def test_an_unbound_refresh_token_with_a_proof_gives_a_bound_access_token_
 async def test_the_json_refresh_is_bound_as_well(holder: Holder) -> None:
     tokens = await holder.login()
     body = {"json": {"refresh_token": tokens["refresh_token"]}}
-    assert refused(await holder.house.http.post("/api/auth/refresh", **body))
-    assert refused(await Holder(holder.house, nonce=holder.nonce).post("/api/auth/refresh", **body))
+    assert refused_proof(await holder.house.http.post("/api/auth/refresh", **body))
+    assert refused_proof(await Holder(holder.house, nonce=holder.nonce).post("/api/auth/refresh", **body))
     assert (await holder.post("/api/auth/refresh", **body)).json()["token_type"] == "DPoP"
 
 
@@ -437,22 +431,22 @@ async def test_revocation_with_another_key_is_refused_and_ends_nothing(holder: H
     tokens = await holder.login()
     form = {"token": tokens["refresh_token"], "client_id": "customer"}
     thief = Holder(holder.house, nonce=holder.nonce)
-    assert refused(await thief.post("/revoke", data=form))
+    assert refused_proof(await thief.post("/revoke", data=form))
     answer = await holder.refresh(tokens["refresh_token"])
     assert answer.status_code == 200
     form["token"] = answer.json()["refresh_token"]
     assert (await holder.post("/revoke", data=form)).status_code == 200
-    assert refused(await holder.refresh(form["token"]), "invalid_grant")
+    assert refused_proof(await holder.refresh(form["token"]), "invalid_grant")
 
 
 async def test_logout_with_another_key_is_refused_and_ends_nothing(holder: Holder) -> None:
     tokens = await holder.login()
     body = {"json": {"refresh_token": tokens["refresh_token"]}}
     thief = Holder(holder.house, nonce=holder.nonce)
-    assert refused(await thief.post("/api/auth/logout", **body))
+    assert refused_proof(await thief.post("/api/auth/logout", **body))
     assert (await holder.send("GET", "/api/profile/me", token=tokens["access_token"])).status_code == 200
     assert (await holder.post("/api/auth/logout", **body)).status_code == 204
-    assert refused(await holder.refresh(tokens["refresh_token"]), "invalid_grant")
+    assert refused_proof(await holder.refresh(tokens["refresh_token"]), "invalid_grant")
 
 
 async def test_logging_out_never_fails_for_want_of_a_key(holder: Holder) -> None:
@@ -462,7 +456,7 @@ async def test_logging_out_never_fails_for_want_of_a_key(holder: Holder) -> None
         body = {"token": token, "client_id": "customer"} if member == "data" else {"refresh_token": token}
         answer = await holder.house.http.post(path, **{member: body})  # type: ignore[arg-type]
         assert answer.status_code == status
-        assert refused(await holder.refresh(token), "invalid_grant")
+        assert refused_proof(await holder.refresh(token), "invalid_grant")
 
 
 # A client whose tokens must be bound
@@ -471,12 +465,12 @@ async def test_logging_out_never_fails_for_want_of_a_key(holder: Holder) -> None
 async def test_a_client_that_must_prove_a_key_gets_nothing_without(house: Service) -> None:
     body = {**LOGIN, "client_id": "bound"}
     answer = await house.http.post("/api/auth/login", json=body)
-    assert refused(answer)
+    assert refused_proof(answer)
     assert answer.headers["dpop-nonce"]
     holder = Holder(house, nonce=answer.headers["dpop-nonce"])
     tokens = (await holder.post("/api/auth/login", json=body)).json()
     assert tokens["token_type"] == "DPoP"
-    assert refused(await house.refresh(tokens["refresh_token"], "bound"))
+    assert refused_proof(await house.refresh(tokens["refresh_token"], "bound"))
     assert (await holder.refresh(tokens["refresh_token"], client_id="bound")).status_code == 200
 
 
@@ -549,7 +543,7 @@ async def test_a_page_of_a_client_can_read_the_nonce(holder: Holder) -> None:
     holder.nonce = None
     headers = {"Origin": origin, "DPoP": holder.proof()}
     asked = await holder.house.http.post("/token", data=form, headers=headers)
-    assert refused(asked, "use_dpop_nonce")
+    assert refused_proof(asked, "use_dpop_nonce")
     holder.nonce = asked.headers["dpop-nonce"]
     given = await holder.house.http.post("/token", data=form, headers={**headers, "DPoP": holder.proof()})
     assert given.status_code == 200

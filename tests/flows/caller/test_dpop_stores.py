@@ -9,9 +9,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import pytest
 
 from authsvc_devkit.servers import Servers
-from tests.flows.caller.test_dpop import CLIENT, refused
 from tests.support.faultproxy import FaultProxy
-from tests.support.proofs import Holder
+from tests.support.proofs import CLIENT, Holder, refused_proof
 from tests.support.service import Service, service
 
 
@@ -53,10 +52,10 @@ async def test_a_replayed_proof_is_refused_also_when_redis_goes_or_comes_in_betw
     assert (await holder.post("/token", **CLIENT)).status_code == 200
     proof = holder.proof()
     assert (await holder.post("/token", proof, **CLIENT)).status_code == 200
-    assert refused(await holder.post("/token", proof, **CLIENT))
+    assert refused_proof(await holder.post("/token", proof, **CLIENT))
     after()
     for _ in range(5):
-        assert refused(await holder.post("/token", proof, **CLIENT))
+        assert refused_proof(await holder.post("/token", proof, **CLIENT))
 
 
 async def test_a_replayed_proof_is_refused_also_when_redis_lost_everything(house: Service) -> None:
@@ -66,4 +65,4 @@ async def test_a_replayed_proof_is_refused_also_when_redis_lost_everything(house
     assert (await holder.post("/token", proof, **CLIENT)).status_code == 200
     for key in await house.redis_keys("{jti}*"):
         await house.runtime.redis.command("DEL", key)
-    assert refused(await holder.post("/token", proof, **CLIENT))
+    assert refused_proof(await holder.post("/token", proof, **CLIENT))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,28 +21,12 @@ from authsvc.runtime import Runtime
 from authsvc.store.ending import outbox
 from tests.conftest import ISSUER
 from tests.support.busy import again_when_busy, prompt
+from tests.support.logouts import courier, wants_to_know
 from tests.support.receiver import answer, receiver, silence
 from tests.support.replicas import Replicas
 from tests.support.service import LOGIN
 
 Steps = dict[str, Any]
-
-
-@asynccontextmanager
-async def courier(runtime: Runtime) -> AsyncIterator[None]:
-    """The worker's task, as in the lifespan."""
-    task = asyncio.create_task(deliver_logouts.deliver_for_ever(runtime))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def wants_to_know(sql: asyncpg.Connection, client_id: str, url: str) -> None:
-    await sql.execute("UPDATE clients SET backchannel_logout_uri = $2 WHERE id = $1", client_id, url)
-    await asyncio.sleep(0.6)  # each worker's memory of clients
 
 
 async def login(http: httpx2.AsyncClient, client_id: str = "customer") -> Steps:

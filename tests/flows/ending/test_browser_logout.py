@@ -17,7 +17,8 @@ from authsvc.rules.ending.logout_request import Ask, EndNow, LogoutHint, Nothing
 from authsvc.rules.sealed_values import LOGOUT_PAGE_SECONDS
 from authsvc.runtime import Runtime
 from tests.conftest import ISSUER
-from tests.flows.ending.test_backchannel_logout import courier, wants_to_know
+from tests.support.calls import alive
+from tests.support.logouts import courier, wants_to_know
 from tests.support.receiver import receiver
 from tests.support.steps import PARTNER_CALLBACK, fields, is_page, submit, tokens_for
 
@@ -33,17 +34,6 @@ async def registered(sql: asyncpg.Connection) -> None:
 def address(**parameters: str | None) -> str:
     given = {name: value for name, value in parameters.items() if value is not None}
     return "/logout?" + urlencode(given) if given else "/logout"
-
-
-async def alive(http: httpx2.AsyncClient, tokens: dict[str, Any]) -> bool:
-    """At introspection, at userinfo, and at the refresh (which is not spent by a question)."""
-    answer = await http.post("/introspect", data={"token": tokens["access_token"]}, auth=("backend", "backend-secret"))
-    active = bool(answer.json()["active"])
-    me = await http.get("/userinfo", headers={"Authorization": f"Bearer {tokens['access_token']}"})
-    if me.status_code == 404:  # not there yet
-        me = await http.get("/api/profile/me", headers={"Authorization": f"Bearer {tokens['access_token']}"})
-    assert (me.status_code == 200) == active
-    return active
 
 
 async def logged_in(http: httpx2.AsyncClient) -> bool:

@@ -12,8 +12,8 @@ from authsvc.flows.operator.manage_clients import Stored
 from authsvc.rules.records import Client
 from authsvc.rules.refused import Refused
 from authsvc_devkit.demo import add_demo_data
-from tests.flows.operator.test_register_client import PUBLIC as KEYS
 from tests.support.service import Service
+from tests.support.signers import PUBLIC as KEYS
 
 SHOP = Client(
     id="flow-shop", name="Shop", kind="confidential", secret_hashes=(b"x" * 32,), scopes=("openid",),

@@ -15,56 +15,21 @@ import jwt
 import pytest
 import pytest_asyncio
 
-from authsvc.flows.operator.manage_clients import add_registration_token
-from authsvc.jose.jwk import public_jwk
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc_devkit.servers import Servers
-from tests.security.test_client_authentication import KEYS
 from tests.support.busy import again_when_busy, none_turned_away
 from tests.support.receiver import answer as said
 from tests.support.receiver import receiver
+from tests.support.registration import CALLBACK, SHOP, at, initial, register, registered, same
 from tests.support.service import BACKEND, ISSUER, Service, bearer, service
+from tests.support.signers import KEYS, PUBLIC
 from tests.support.steps import Pkce, authorize_url, enter, is_page, redirected, submit
-
-CALLBACK = "https://shop.example/callback"
-SHOP = {"client_name": "Shop", "redirect_uris": [CALLBACK]}
-PUBLIC = {alg: dict(public_jwk(key.public_key(), alg)) for alg, key in KEYS.items()}
 
 
 @pytest_asyncio.fixture(scope="module")
 async def house(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[Service]:
     async with service(servers, base_env, client_failures=100_000) as running:
         yield running
-
-
-async def initial(house: Service, uses: int = 1, seconds: int = 60) -> str:
-    token, _ = await add_registration_token(house.runtime, "cli:tests", uses=uses, seconds=seconds, note="tests")
-    return token
-
-
-async def register(house: Service, token: str | None = None, **members: Any) -> httpx2.Response:
-    headers = bearer(token or await initial(house))
-    return await house.http.post("/register", json={**SHOP, **members}, headers=headers)
-
-
-async def registered(house: Service, **members: Any) -> dict[str, Any]:
-    answer = await register(house, **members)
-    assert answer.status_code == 201, answer.text
-    assert answer.headers["cache-control"] == "no-store"
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-def at(client: dict[str, Any]) -> tuple[str, dict[str, str]]:
-    """Where a registration is, and what opens it."""
-    return client["registration_client_uri"], bearer(client["registration_access_token"])
-
-
-def same(client: dict[str, Any], **changed: Any) -> dict[str, Any]:
-    """What a client sends to change its registration: what it was told, without what only we write."""
-    ours = {"registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"}
-    kept = {name: value for name, value in client.items() if name not in ours}
-    return {name: value for name, value in {**kept, **changed}.items() if value is not ...}
 
 
 def is_error(answer: httpx2.Response, status: int, error: str) -> httpx2.Response:

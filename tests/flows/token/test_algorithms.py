@@ -28,8 +28,8 @@ from authsvc.store.caller import clients
 from authsvc.store.ending.outbox import Due
 from authsvc_devkit.servers import Servers
 from tests.conftest import CLIENTS
-from tests.flows.operator.test_register_client import at, initial, registered, same
 from tests.support import devices
+from tests.support.registration import at, initial, registered, same
 from tests.support.service import BACKEND, ISSUER, Service, bearer, service
 from tests.support.steps import Pkce, authorize_url, code_for, log_in, redeem, tokens_for
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from authsvc.keys import phases
 from authsvc.keys.policy import KeyLife, Surroundings, policy_of, problems
+from authsvc.keys.records import SigningKey
 from authsvc.keys.simulation.scene import Scene
 
 SECOND, MINUTE, HOUR = (timedelta(seconds=s) for s in (1, 60, 3600))
@@ -31,3 +34,10 @@ UNHEEDED = Scene(tight(BRIEF), BRIEF)
 RESTORED = Scene(tight(AROUND, backup=HOUR), AROUND)
 BY_KEYS_ALONE = Scene(tight(AROUND), AROUND, lease=None)
 TWO_LINES = Scene(KeyLife(algorithms=("RS256", "ES256")), AROUND, replicas=2, verifiers=12)
+
+
+Keys = Sequence[SigningKey]
+
+
+def published_when_it_signs(keys: Keys, now: datetime) -> list[SigningKey]:
+    return [key for key in phases.published(keys, now) if key.signs_from <= now]

@@ -20,9 +20,19 @@ from authsvc.keys.simulation.judges import Judges
 from authsvc.keys.simulation.run import simulate
 from authsvc.keys.simulation.scene import Scene
 from authsvc.keys.simulation.verifiers import KINDS, Kind, Ours, OursFollowing
-from tests.keys.simulation.scenes import AROUND, BUILT_IN, BY_KEYS_ALONE, EXACT, HOUR, TIGHT, UNHEEDED, tight
+from tests.keys.simulation.scenes import (
+    AROUND,
+    BUILT_IN,
+    BY_KEYS_ALONE,
+    EXACT,
+    HOUR,
+    TIGHT,
+    UNHEEDED,
+    Keys,
+    published_when_it_signs,
+    tight,
+)
 
-Keys = Sequence[SigningKey]
 REFUSED = "no valid token is refused"
 ACCEPTED_LATE = "a withdrawn key's token is refused in time"
 NOBODY = "some key signs at every instant"
@@ -84,10 +94,6 @@ def signs_though_withdrawn(keys: Keys, now: datetime, alg: str) -> SigningKey | 
 
 def _unstained(key: SigningKey) -> SigningKey:
     return replace(key, withdrawn_at=None)
-
-
-def published_when_it_signs(keys: Keys, now: datetime) -> list[SigningKey]:
-    return [key for key in phases.published(keys, now) if key.signs_from <= now]
 
 
 def published_though_withdrawn(keys: Keys, now: datetime) -> list[SigningKey]:

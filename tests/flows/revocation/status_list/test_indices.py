@@ -26,12 +26,9 @@ from authsvc.runtime import Runtime
 from authsvc.store.revocation import status_lists
 from authsvc.store.upkeep import sweep
 from tests.flows.revocation.status_list.conftest import MACHINE, METER, Lists, claims_of, place, until
-from tests.flows.token.refresh.test_round_trips import service, wire
-from tests.flows.token.refresh.wire import Wire
+from tests.flows.token.refresh.wire import Wire, service_behind
 from tests.support import devices, steps
 from tests.support.service import BACKEND
-
-__all__ = ["wire"]
 
 CLAIMS = {"jti": "jti-1", "client_id": "meter", "iat": 0, "sub": "meter"}
 
@@ -264,7 +261,7 @@ async def test_a_block_that_a_failover_forgot_is_used_no_more(
 async def test_a_refresh_with_an_index_is_one_statement_in_one_round_trip(
     listed: None, settings_env: dict[str, str], wire: Wire
 ) -> None:
-    async with service(settings_env, wire) as (runtime, http):
+    async with service_behind(settings_env, wire) as (runtime, http):
         token = (await Lists(http).login())["refresh_token"]
         for number in range(51):
             if number == 1:

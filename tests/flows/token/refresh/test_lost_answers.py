@@ -21,9 +21,9 @@ from authsvc.settings import load
 from authsvc_devkit.servers import Servers
 from tests.conftest import ISSUER
 from tests.flows.token.refresh.wire import SOCKET
+from tests.support.calls import login, refresh
 from tests.support.faultproxy import FaultProxy
 from tests.support.replicas import Replica, Replicas
-from tests.test_main_job import login, refresh
 
 CHAINS = 24
 KILLS = 3

@@ -18,8 +18,8 @@ from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
 from tests.flows.token.refresh.bench import Bench
 from tests.support.busy import again_when_busy, none_turned_away
+from tests.support.calls import bearer, login, refresh
 from tests.support.replicas import Replicas
-from tests.test_main_job import bearer, login, refresh
 
 LOGOUT_ROUNDS = int(os.environ.get("REFRESH_LOGOUT_ROUNDS", "200"))
 ENDED = (400, "invalid_grant")

@@ -4,55 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import asyncpg
-import httpx2
 import pytest
 
-from authsvc.app import App, start
 from authsvc.flows.token.refresh_token import refresh
 from authsvc.rules.errors import Rejected
-from authsvc.runtime import Runtime, open_runtime
-from authsvc.settings import load
 from authsvc.store import postgres
 from authsvc.store.token import grants
-from authsvc_devkit.servers import Servers
-from tests.conftest import ISSUER
 from tests.flows.token.refresh.bench import Bench
-from tests.flows.token.refresh.wire import Wire
-from tests.test_main_job import login
-from tests.test_main_job import refresh as post_refresh
+from tests.flows.token.refresh.wire import Wire, service_behind
+from tests.support.calls import login
+from tests.support.calls import refresh as post_refresh
 
 FORGERIES = 10_000
 REFRESHES = 10_000
 
 
-@pytest.fixture
-async def wire(servers: Servers) -> AsyncIterator[Wire]:
-    async with Wire(servers.postgres.socket_path) as counting:
-        yield counting
-
-
-@asynccontextmanager
-async def service(env: dict[str, str], wire: Wire) -> AsyncIterator[tuple[Runtime, httpx2.AsyncClient]]:
-    """A worker behind the wire that follows no changes, so that all that is counted is a request's. One connection:
-    whatever is prepared once a connection is prepared by the first call."""
-    url = urlsplit(env["AUTHSVC_DATABASE_URL"])
-    through = urlunsplit(url._replace(query=urlencode({"host": str(wire.directory)})))
-    runtime = open_runtime(load({**env, "AUTHSVC_DATABASE_URL": through, "AUTHSVC_DB_POOL_SIZE": "1"}))
-    await start(runtime)
-    transport = httpx2.ASGITransport(app=App(runtime), client=("192.0.2.7", 4711))
-    async with httpx2.AsyncClient(transport=transport, base_url=ISSUER) as http:
-        yield runtime, http
-    await runtime.close()
-
-
 async def cost_of_fifty_refreshes(env: dict[str, str], wire: Wire) -> tuple[int, int]:
     """(statements, round trips) of fifty refreshes of two clients at once, who wait for each other's connection."""
-    async with service(env, wire) as (_, http):
+    async with service_behind(env, wire) as (_, http):
 
         async def rotate(token: str, times: int) -> str:
             for _ in range(times):
@@ -83,7 +54,7 @@ async def test_a_pool_that_resets_its_connections_is_caught(
 
 
 async def test_ten_thousand_forged_tokens_cost_no_statement(settings_env: dict[str, str], wire: Wire) -> None:
-    async with service(settings_env, wire) as (runtime, http):
+    async with service_behind(settings_env, wire) as (runtime, http):
         genuine = (await login(http))["refresh_token"]
         assert (await post_refresh(http, genuine)).status_code == 200
         client = await runtime.clients.get("customer")
@@ -106,7 +77,7 @@ async def test_ten_thousand_forged_tokens_cost_no_statement(settings_env: dict[s
 async def test_client_credentials_cost_no_statement_once_the_client_is_known(
     settings_env: dict[str, str], wire: Wire
 ) -> None:
-    async with service(settings_env, wire) as (_, http):
+    async with service_behind(settings_env, wire) as (_, http):
         for number in range(201):
             if number == 1:
                 wire.reset()

@@ -45,7 +45,7 @@ from authsvc.store.token import grants
 from authsvc_devkit.servers import Servers
 from tests.conftest import ISSUER
 from tests.flows.token.refresh.model import DEFAULT_GRACE, REFUSED, UNAVAILABLE, Expected, Given, Model
-from tests.test_main_job import LOGIN, bearer, refresh
+from tests.support.calls import LOGIN, bearer, refresh
 
 EXAMPLES = int(os.environ.get("REFRESH_MACHINE_EXAMPLES", "120"))
 STEPS = int(os.environ.get("REFRESH_MACHINE_STEPS", "35"))

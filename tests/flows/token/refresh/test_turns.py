@@ -7,7 +7,7 @@ import asyncio
 import asyncpg
 import httpx2
 
-from tests.test_main_job import login, refresh
+from tests.support.calls import login, refresh
 
 BUSY = "SELECT FROM grants WHERE session_id = $1 FOR UPDATE"
 

@@ -6,10 +6,19 @@ import asyncio
 import shutil
 import tempfile
 from asyncio import StreamReader, StreamWriter
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import httpx2
+
+from authsvc.app import App, start
+from authsvc.runtime import Runtime, open_runtime
+from authsvc.settings import load
+from tests.conftest import ISSUER
 
 SOCKET = ".s.PGSQL.5432"
 
@@ -73,3 +82,17 @@ async def _copy(reader: StreamReader, writer: StreamWriter) -> None:
     while chunk := await reader.read(65_536):
         writer.write(chunk)
     writer.close()
+
+
+@asynccontextmanager
+async def service_behind(env: dict[str, str], wire: Wire) -> AsyncIterator[tuple[Runtime, httpx2.AsyncClient]]:
+    """A worker behind the wire that follows no changes, so that all that is counted is a request's. One connection:
+    whatever is prepared once a connection is prepared by the first call."""
+    url = urlsplit(env["AUTHSVC_DATABASE_URL"])
+    through = urlunsplit(url._replace(query=urlencode({"host": str(wire.directory)})))
+    runtime = open_runtime(load({**env, "AUTHSVC_DATABASE_URL": through, "AUTHSVC_DB_POOL_SIZE": "1"}))
+    await start(runtime)
+    transport = httpx2.ASGITransport(app=App(runtime), client=("192.0.2.7", 4711))
+    async with httpx2.AsyncClient(transport=transport, base_url=ISSUER) as http:
+        yield runtime, http
+    await runtime.close()

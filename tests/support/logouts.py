@@ -1,0 +1,29 @@
+"""Back-channel logout: a client that is told, and the task that tells."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import asyncpg
+
+from authsvc.flows.ending import deliver_logouts
+from authsvc.runtime import Runtime
+
+
+@asynccontextmanager
+async def courier(runtime: Runtime) -> AsyncIterator[None]:
+    """The worker's task, as in the lifespan."""
+    task = asyncio.create_task(deliver_logouts.deliver_for_ever(runtime))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def wants_to_know(sql: asyncpg.Connection, client_id: str, url: str) -> None:
+    await sql.execute("UPDATE clients SET backchannel_logout_uri = $2 WHERE id = $1", client_id, url)
+    await asyncio.sleep(0.6)  # each worker's memory of clients

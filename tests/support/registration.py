@@ -1,0 +1,43 @@
+"""Dynamic client registration (RFC 7591, RFC 7592): the steps of a client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+
+from authsvc.flows.operator.manage_clients import add_registration_token
+from tests.support.service import Service, bearer
+
+CALLBACK = "https://shop.example/callback"
+SHOP = {"client_name": "Shop", "redirect_uris": [CALLBACK]}
+
+
+async def initial(house: Service, uses: int = 1, seconds: int = 60) -> str:
+    token, _ = await add_registration_token(house.runtime, "cli:tests", uses=uses, seconds=seconds, note="tests")
+    return token
+
+
+async def register(house: Service, token: str | None = None, **members: Any) -> httpx2.Response:
+    headers = bearer(token or await initial(house))
+    return await house.http.post("/register", json={**SHOP, **members}, headers=headers)
+
+
+async def registered(house: Service, **members: Any) -> dict[str, Any]:
+    answer = await register(house, **members)
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def at(client: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Where a registration is, and what opens it."""
+    return client["registration_client_uri"], bearer(client["registration_access_token"])
+
+
+def same(client: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    """What a client sends to change its registration: what it was told, without what only we write."""
+    ours = {"registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"}
+    kept = {name: value for name, value in client.items() if name not in ours}
+    return {name: value for name, value in {**kept, **changed}.items() if value is not ...}
