@@ -31,8 +31,10 @@ from authsvc.store.account import users
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.support.npm import installed
+from tests.support.outcomes import pytest_terminal_summary
 from tests.support.replicas import Replicas
 
+__all__ = ["pytest_terminal_summary"]  # a hook of pytest
 # httpx2 looks for this module, which is not installed, at every request of its ASGITransport: half a millisecond each.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 ISSUER = "http://localhost:8000"

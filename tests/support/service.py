@@ -68,7 +68,8 @@ class Service:
         """Rows and checksum of every table, but for what the service writes of itself every hour or half second."""
         names = await self.sql.fetch(
             """SELECT tablename FROM pg_tables
-               WHERE schemaname = 'public' AND tablename NOT IN ('service_state', 'feed_state') ORDER BY 1"""
+               WHERE schemaname = 'public' AND tablename NOT IN ('service_state', 'feed_state', 'served_settings')
+               ORDER BY 1"""
         )
         parts = [
             f"SELECT '{name}' AS name, count(*), coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') AS sum "
