@@ -18,7 +18,6 @@ from authsvc.store.authorize import codes
 from authsvc.store.device import requests
 from authsvc.store.token import grants
 
-ROOT = Path(__file__).parents[2]
 RULES = [
     pytest.param(grants, "REFRESH", refresh.RefreshVerdict, refresh.WITHOUT_A_ROW, id="refresh"),
     pytest.param(codes, "REDEEM", redemption.RedemptionVerdict, redemption.WITHOUT_A_ROW, id="redemption"),
@@ -61,24 +60,3 @@ def test_a_statement_says_every_verdict_of_its_rule_and_no_other(
     asked = re.findall(r"verdict\s+(?:=|<>|IN)\s+\(?('\w+'(?:, '\w+')*)", sql)
     assert asked
     assert set(re.findall(r"\w+", " ".join(asked))) <= said
-
-
-def test_the_verdicts_that_papers_name_are_said() -> None:
-    papers = [*ROOT.glob("*.md"), *ROOT.glob("*.yaml"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")]
-    named = {
-        verdict
-        for path in papers
-        for verdict in re.findall(r'authsvc_refresh(?:_total)?\{verdict="(\w+)"', path.read_text())
-    }
-    assert refresh.RefreshVerdict.REUSE in named
-    assert named <= set(refresh.RefreshVerdict)
-
-
-@pytest.mark.parametrize(
-    ("rule", "verdicts"),
-    [(refresh, refresh.RefreshVerdict), (redemption, redemption.RedemptionVerdict), (polling, polling.PollVerdict)],
-)
-def test_the_table_of_a_rule_names_every_verdict(rule: ModuleType, verdicts: type[StrEnum]) -> None:
-    assert rule.__doc__
-    header, *lines = [line for line in rule.__doc__.splitlines() if line.startswith("    ")]
-    assert {line[header.index("verdict") :].split()[0] for line in lines} == set(verdicts)

@@ -13,6 +13,7 @@ from uuid import UUID
 from authsvc import metrics
 from authsvc.keys.sealed_value import open_value, seal_value
 from authsvc.rules.device.codes import USER_CODE_KEY, normal_user_code, shown_user_code, user_code_digest
+from authsvc.rules.device.polling import RequestState
 from authsvc.rules.errors import TooMany
 from authsvc.rules.records import Client
 from authsvc.rules.sealed_values import DEVICE_CONFIRMATION_SECONDS
@@ -97,7 +98,7 @@ async def decide(runtime: Runtime, session: BrowserSession, sealed: str, *, allo
     )
     if state is None:
         return None
-    allowed = state != "denied"
+    allowed = state is not RequestState.DENIED
     await audit.record(
         runtime.db, "device_allowed" if allowed else "device_denied", f"user:{session.user.id}",
         user_id=session.user.id, client_id=client.id, session_id=session.id, request=request_id,

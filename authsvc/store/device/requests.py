@@ -16,6 +16,7 @@ from authsvc.rules.device.polling import (
     LONGEST_INTERVAL,
     SLOWER_SECONDS,
     PollVerdict,
+    RequestState,
 )
 from authsvc.rules.records import Digest
 from authsvc.store.postgres import Database
@@ -70,12 +71,14 @@ async def waiting(db: Database, user_hashes: Sequence[Digest]) -> DeviceRequest 
     return DeviceRequest(**{**row, "scope": tuple(row["scope"])}) if row else None
 
 
-async def decide(db: Database, request_id: UUID, *, allow: bool, user_id: UUID, session_id: UUID) -> str | None:
-    """Allow or deny, once: the state that the request is in now ('allowed', 'denied', 'redeemed'); None: too late.
+async def decide(
+    db: Database, request_id: UUID, *, allow: bool, user_id: UUID, session_id: UUID
+) -> RequestState | None:
+    """Allow or deny, once: the state that the request is in now; None: too late.
 
     Whoever decides a second time changes nothing and learns what was decided, if it was in the same session.
     """
-    state: str | None = await db.fetchval(
+    state = await db.fetchval(
         """UPDATE device_requests SET state = CASE WHEN $2 THEN 'allowed' ELSE 'denied' END, user_id = $3,
                                       allowed_in = $4
            WHERE id = $1 AND state = 'pending' AND expires_at > now() RETURNING state""",
@@ -90,7 +93,7 @@ async def decide(db: Database, request_id: UUID, *, allow: bool, user_id: UUID, 
             request_id,
             session_id,
         )
-    return state
+    return RequestState(state) if state else None
 
 
 # `rules/device/polling.judge_poll` in SQL, one guarded statement as for refresh: the row lock makes the verdict the
