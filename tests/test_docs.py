@@ -192,9 +192,16 @@ def test_what_a_person_wrote_is_kept_and_what_is_new_is_empty() -> None:
 
 
 def test_reasons_are_found_wherever_something_has_one() -> None:
-    """One of each kind: an exception, a rule's value, a condition, a store, a text that is put together."""
+    """One of each kind: an exception, a rule's value, a condition, a store, a text that is put together, a verdict."""
     found = {row[0] for row in rows_of((PLACE / "reasons.md").read_text())}
-    expected = ("refresh_token_missing", "pkce_missing", "dpop_missing", "postgresql_breaker_open", "{name}_length")
+    expected = (
+        "refresh_token_missing",
+        "pkce_missing",
+        "dpop_missing",
+        "postgresql_breaker_open",
+        "{name}_length",
+        "code_burnt",
+    )
     assert {f"`{reason}`" for reason in expected} <= found
 
 

@@ -16,6 +16,9 @@ from pathlib import Path
 
 import yaml
 
+from authsvc.rules.authorize.redemption import RedemptionVerdict
+from authsvc.rules.device.polling import PollVerdict
+from authsvc.rules.token.refresh import ACCEPTED, RefreshVerdict
 from tests.support.house import Module, read_package
 
 ROOT = Path(__file__).parents[2]
@@ -201,9 +204,20 @@ def reasons(kept: Kept) -> str:
                 told, places = found.setdefault(reason, (set(), []))
                 told |= texts
                 places.append(module)
+    for module in modules:
+        for verdict in _REFUSING.get(module.name, ()):
+            found.setdefault(verdict.reason, (set(), []))[1].append(module)
     rows = [(code(reason), " / ".join(sorted(told)) or "the text of its code", where(places))
             for reason, (told, places) in sorted(found.items())]  # fmt: skip
     return table(("reason", "what the caller is told", "where"), rows)
+
+
+_REFUSING = {
+    "rules.token.refresh": set(RefreshVerdict) - ACCEPTED,
+    "rules.authorize.redemption": set(RedemptionVerdict) - {RedemptionVerdict.REDEEMED},
+    "rules.device.polling": set(PollVerdict) - {PollVerdict.REDEEMED},
+}
+"""The verdicts of the rules that a statement carries out: each knows its own reason."""
 
 
 _SAY_NO = {"app", "web", "flows", "rules", "jose", "store", "runtime", "passwords"}
