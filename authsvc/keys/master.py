@@ -11,11 +11,12 @@ writes the file's text; somebody else touches the disk. Neither an error nor a r
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from authsvc_jws.base64url import base64url_decode, base64url_encode
 
 KEY_BYTES = 32
 _LINE = re.compile(r"([0-9]{1,3})[ \t]+([A-Za-z0-9_-]+)={0,2}")
@@ -134,7 +135,7 @@ def _id_of(line: str) -> int | None:
 
 
 def _new_line(key_id: int, entropy: Callable[[int], bytes]) -> str:
-    return f"{key_id} {urlsafe_b64encode(entropy(KEY_BYTES)).rstrip(b'=').decode('ascii')}\n"
+    return f"{key_id} {base64url_encode(entropy(KEY_BYTES))}\n"
 
 
 def _entry(content: str, number: int) -> tuple[int, bytes]:
@@ -148,9 +149,8 @@ def _entry(content: str, number: int) -> tuple[int, bytes]:
     if not 1 <= key_id <= 255:
         raise MasterKeyError(f"master key file, line {number}: the id must be from 1 to 255")
     encoded = match[2]
-    # Without the canonical form two different texts could be one key.
-    key = b"" if len(encoded) % 4 == 1 else urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
-    if len(key) != KEY_BYTES or urlsafe_b64encode(key).rstrip(b"=").decode("ascii") != encoded:
+    key = base64url_decode(encoded.encode())  # its canonical form alone, or two texts could be one key
+    if len(key) != KEY_BYTES:
         raise MasterKeyError(
             f"master key file, line {number}: the key of id {key_id} must be {KEY_BYTES} bytes in base64url "
             f"(43 characters, not {len(encoded)})"

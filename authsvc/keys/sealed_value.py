@@ -7,13 +7,13 @@ The key is derived from the master key for one purpose, so that a value of one k
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from authsvc.keys.master import MasterKeys
+from authsvc_jws.base64url import base64url_decode, base64url_encode
 
 MAX_LENGTH = 49_152
 _NONCE = 12
@@ -24,17 +24,14 @@ def seal_value(master: MasterKeys, purpose: str, payload: bytes, entropy: Callab
     nonce = entropy(_NONCE)
     key = AESGCM(master.derive(master.current_id, purpose))
     head = bytes((master.current_id,))
-    return urlsafe_b64encode(head + nonce + key.encrypt(nonce, payload, head)).decode("ascii").rstrip("=")
+    return base64url_encode(head + nonce + key.encrypt(nonce, payload, head))
 
 
 def open_value(master: MasterKeys, purpose: str, text: str) -> bytes | None:
     """What is in it, or None: forged, cut, of another purpose, of a key that is no longer held."""
     if not text.isascii() or len(text) > MAX_LENGTH:
         return None
-    try:
-        raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except ValueError:
-        return None
+    raw = base64url_decode(text.encode("ascii"))
     if len(raw) < 1 + _NONCE + 16 or raw[0] not in master.ids:
         return None
     try:

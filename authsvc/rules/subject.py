@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64encode
 from uuid import UUID
 
 from authsvc.rules.records import Client
+from authsvc_jws.base64url import base64url_encode
 
 
 def subject_of(client: Client, user_id: UUID, salt: bytes) -> str:
@@ -15,4 +15,4 @@ def subject_of(client: Client, user_id: UUID, salt: bytes) -> str:
     if client.subject_type != "pairwise":
         return str(user_id)
     digest = hmac.digest(salt, (client.sector or client.id).encode() + b"\0" + user_id.bytes, "sha256")
-    return urlsafe_b64encode(digest).decode("ascii").rstrip("=")
+    return base64url_encode(digest)

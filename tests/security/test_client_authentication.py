@@ -15,8 +15,8 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from authsvc.flows.caller import authenticate_client as flow
 from authsvc.jose.jwk import public_jwk
+from authsvc.rules import secret_digest
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
@@ -236,13 +236,13 @@ async def test_a_replay_is_refused_also_when_redis_lost_everything(house: Servic
 async def test_a_secret_is_compared_in_constant_time(house: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both stored secrets, always, by hmac.compare_digest, and as digests: no length of anything shows."""
     compared: list[tuple[bytes, bytes]] = []
-    compare = flow.compare_digest
+    compare = secret_digest.compare_digest
 
     def counted(a: bytes, b: bytes) -> bool:
         compared.append((a, b))
         return compare(a, b)
 
-    monkeypatch.setattr(flow, "compare_digest", counted)
+    monkeypatch.setattr(secret_digest, "compare_digest", counted)
     stored = [sha256(b"new").digest(), sha256(b"backend-secret").digest()]
     await house.sql.execute("UPDATE clients SET secret_hashes = $1 WHERE id = 'backend'", stored)
     house.runtime.clients._entries.clear()

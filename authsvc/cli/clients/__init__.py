@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from authsvc.cli.clients.add_client import SHORT, add, digest_of, secret_stdin, show_secret
+from authsvc.cli.clients.add_client import SHORT, add, secret_stdin, show_secret
 from authsvc.cli.clients.algorithms import choose_alg
 from authsvc.cli.clients.change_redirect_uris import redirect_uris
 from authsvc.cli.clients.make_registration_token import registration_token
 from authsvc.cli.console import CONTEXT, confirm, granted, inert, json_option, show_json, show_table
 from authsvc.jose.names import DEFAULT_ALG
+from authsvc.rules.secret_digest import digest_of
 
 if TYPE_CHECKING:
     from authsvc.rules.records import Client

@@ -6,19 +6,19 @@ person's row is locked first, so that no login with the old password slips in be
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 
 from authsvc.flows.account.sessions_and_apps import LoginNeeded, person
 from authsvc.flows.login.authenticate_person import AMR, Attempt, Authenticated, authenticate_person, refused
-from authsvc.flows.session.browser import cookie_digest
 from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
 from authsvc.store.session import browser_sessions, sessions
 from authsvc.store.session.browser_sessions import BrowserSession
 from authsvc.store.session.sessions import Ended
+from authsvc_jws.base64url import base64url_encode
 
 SECONDS = 5.0
 
@@ -41,7 +41,7 @@ async def change_password(runtime: Runtime, cookie: str | None, attempt: Attempt
     if known.user.id != session.user.id or cookie is None:
         raise refused(known.user)
     password_hash = await runtime.passwords.hash(new)
-    fresh = urlsafe_b64encode(runtime.entropy(32)).decode("ascii").rstrip("=")
+    fresh = base64url_encode(runtime.entropy(32))
     ended = await _apply(runtime, session, known, password_hash, old_cookie=cookie, new_cookie=fresh)
     await publish_revocation(runtime, ended)
     return Changed(session, fresh, known.device, len(ended.sessions))
@@ -65,8 +65,8 @@ async def _apply(
             connection,
             session.id,
             password_hash,
-            old_hash=cookie_digest(old_cookie),
-            new_hash=cookie_digest(new_cookie),
+            old_hash=digest_of(old_cookie),
+            new_hash=digest_of(new_cookie),
             amr=AMR,
         )
         if again is None:  # this session has ended meanwhile: nothing is changed

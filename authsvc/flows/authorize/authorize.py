@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from authsvc.flows.authorize.pending_request import PendingRequest, seal_request
-from authsvc.flows.session.browser import cookie_digest
 from authsvc.flows.session.lifetime import lifetime
 from authsvc.flows.session.subject import subject_for
 from authsvc.jose.verify import VerifiedClaims
@@ -26,6 +25,7 @@ from authsvc.rules.authorize.request import (
     prove,
 )
 from authsvc.rules.records import Client, User
+from authsvc.rules.secret_digest import digest_of
 from authsvc.rules.token.access_token import audience_of
 from authsvc.rules.token.id_token import ID_TOKEN_TYPE
 from authsvc.runtime import Runtime
@@ -101,7 +101,7 @@ async def authorize(runtime: Runtime, pending: PendingRequest, *, cookie: str | 
     if not isinstance(understood, Understood):
         return understood
     client, request = understood.client, understood.request
-    session = await browser_sessions.by_cookie(runtime.db, cookie_digest(cookie)) if cookie else None
+    session = await browser_sessions.by_cookie(runtime.db, digest_of(cookie)) if cookie else None
     present = await _present(runtime, client, pending, session) if session else None
     step = next_step(request, client, _hint(runtime, request), present)
     if isinstance(step, Refusal):
@@ -150,7 +150,7 @@ async def decide_consent(runtime: Runtime, pending: PendingRequest, *, cookie: s
         return understood
     if not allow:
         return refused(runtime, understood.proved, Refusal("access_denied", "The person refused.", "consent_refused"))
-    session = await browser_sessions.by_cookie(runtime.db, cookie_digest(cookie)) if cookie else None
+    session = await browser_sessions.by_cookie(runtime.db, digest_of(cookie)) if cookie else None
     if session is not None and str(session.id) == pending.shown_to:
         scope = understood.request.shown_scope
         await browser_sessions.consent(runtime.db, session.user.id, understood.client.id, scope)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.jose.request_object import SignedRequest, verify_request_object
@@ -15,9 +13,11 @@ from authsvc.rules.authorize.request_uri import PREFIX
 from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.errors import InvalidDpopProofError, InvalidRequestError, Rejected, RequestRefusedError
 from authsvc.rules.records import Client
+from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store.authorize import pushed_requests
 from authsvc.store.caller.replay import spend
+from authsvc_jws.base64url import base64url_encode
 from authsvc_jws.compact import unverified_kid
 
 REQUEST_SECONDS = 60
@@ -48,8 +48,8 @@ async def push_request(
     request = judge(asked, client, proved, issuer=runtime.settings.issuer)
     if isinstance(request, Refusal):
         raise _refused(request)
-    reference = urlsafe_b64encode(runtime.entropy(32)).decode("ascii").rstrip("=")
-    digest = sha256(reference.encode()).digest()
+    reference = base64url_encode(runtime.entropy(32))
+    digest = digest_of(reference)
     await pushed_requests.push(runtime.db, digest, client.id, asked.parameters, REQUEST_SECONDS)
     # Last, so that an outage or a wrong key before it leaves the object good; a replay's reference is never told.
     if use and not await spend(runtime.redis, runtime.db, use.digest, use.seconds):

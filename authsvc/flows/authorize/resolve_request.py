@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 from authsvc.rules.authorize.request import Asked
 from authsvc.rules.authorize.request_uri import PREFIX, reference_in
 from authsvc.rules.errors import InvalidRequestError, Rejected
+from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store.authorize import pushed_requests
 
@@ -25,7 +24,7 @@ async def resolve_request(runtime: Runtime, asked: Asked) -> Asked:
     reference, client_id = reference_in(request_uri), asked.parameters.get("client_id")
     parameters = None
     if reference and client_id:
-        parameters = await pushed_requests.take(runtime.db, sha256(reference.encode()).digest(), client_id)
+        parameters = await pushed_requests.take(runtime.db, digest_of(reference), client_id)
     if parameters is None:
         raise Rejected(InvalidRequestError("The pushed request has expired or was used."), "request_uri_unknown")
     return Asked(parameters, pushed=True)

@@ -7,8 +7,6 @@ that a flood of wrong secrets does not even reach Redis.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
-from hmac import compare_digest
 from time import monotonic
 
 from authsvc import metrics
@@ -17,6 +15,7 @@ from authsvc.jose.assertion import Refused, judge_assertion, unverified_subject
 from authsvc.rules.caller.client_authentication import Malformed, Presented, read_credentials
 from authsvc.rules.errors import InvalidClientError, InvalidRequestError, Rejected, TooMany
 from authsvc.rules.records import Client
+from authsvc.rules.secret_digest import digest_of, is_one_of
 from authsvc.runtime import Memory, Runtime
 from authsvc.store.caller.attempts import Bucket
 from authsvc.store.caller.replay import spend
@@ -69,7 +68,7 @@ def _remembered_client(runtime: Runtime, authorization: str | None, form: Mappin
     blocked, and the client is the very record whose secret this was."""
     if authorization is None or _blocked_until.of(runtime) or not form.keys().isdisjoint(_CREDENTIALS):
         return None
-    known = _authenticated_headers.of(runtime).get(_digest(authorization))
+    known = _authenticated_headers.of(runtime).get(digest_of(authorization))
     return known if known and runtime.clients.remembered(known.id) is known else None
 
 
@@ -83,8 +82,7 @@ async def _problem(runtime: Runtime, client: Client | None, presented: Presented
     if client.token_endpoint_auth_method not in (None, presented.method):  # RFC 7591 section 2
         return "client_auth_method_not_registered"
     if presented.secrets:
-        digests = [sha256(secret.encode()).digest() for secret in presented.secrets]
-        right = [compare_digest(digest, stored) for digest in digests for stored in client.secret_hashes]
+        right = [is_one_of(digest_of(secret), client.secret_hashes) for secret in presented.secrets]
         return None if any(right) else "client_secret_wrong"
     return await _assertion_problem(runtime, client, presented.assertion or "")
 
@@ -114,11 +112,7 @@ def _remember(runtime: Runtime, authorization: str, client: Client) -> None:
     headers = _authenticated_headers.of(runtime)
     if len(headers) >= _AUTHENTICATED_HEADERS:
         headers.clear()
-    headers[_digest(authorization)] = client
-
-
-def _digest(authorization: str) -> bytes:
-    return sha256(authorization.encode("utf-8", "surrogatepass")).digest()
+    headers[digest_of(authorization)] = client
 
 
 def refuse_blocked(runtime: Runtime, pair: str) -> None:

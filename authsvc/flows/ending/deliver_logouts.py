@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from base64 import urlsafe_b64encode
 from collections import Counter
 
 from authsvc import metrics
@@ -26,6 +25,7 @@ from authsvc.store.ending import outbox
 from authsvc.store.ending.outbox import Due
 from authsvc.store.errors import StoreUnavailable
 from authsvc.tasks import end_tasks
+from authsvc_jws.base64url import base64url_encode
 
 POLL_SECONDS = 0.5
 PLACES = 32
@@ -118,7 +118,7 @@ def logout_token(runtime: Runtime, client: Client, due: Due) -> str:
         subject=subject_for(runtime, client, due.user_id),
         session_id=str(due.session_id),
         issued_at=int(due.now.timestamp()),
-        jti=urlsafe_b64encode(runtime.entropy(16)).decode("ascii").rstrip("="),
+        jti=base64url_encode(runtime.entropy(16)),
     )
     return signed(runtime, claims, LOGOUT_TOKEN_TYPE, due.now, client.id_token_signed_response_alg)
 

@@ -6,7 +6,6 @@ frontends and its end as they were; a session of another person in this browser 
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -14,12 +13,13 @@ from uuid import UUID
 from authsvc import metrics
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, device_name
 from authsvc.flows.login.authenticate_person import AMR, Attempt, Authenticated, authenticate_person, refused
-from authsvc.flows.session.browser import cookie_digest
 from authsvc.flows.session.lifetime import lifetime
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.rules.records import Client
+from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store.session import browser_sessions, sessions
+from authsvc_jws.base64url import base64url_encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ async def browser_login(
     person is logged in all the same, and may go to another client.
     """
     person = await authenticate_person(runtime, attempt, required_role=None)
-    cookie = urlsafe_b64encode(runtime.entropy(32)).decode("ascii").rstrip("=")
+    cookie = base64url_encode(runtime.entropy(32))
     again = await _again(runtime, person, old_cookie, cookie)
     done = again or await _begin(runtime, client, attempt, person, cookie)
     metrics.logins.labels("ok").inc()
@@ -53,7 +53,7 @@ async def browser_login(
 
 async def _again(runtime: Runtime, person: Authenticated, old_cookie: str | None, cookie: str) -> BrowserLogin | None:
     """The session that this person has in this browser, authenticated anew; another person's ends."""
-    old = await browser_sessions.by_cookie(runtime.db, cookie_digest(old_cookie)) if old_cookie else None
+    old = await browser_sessions.by_cookie(runtime.db, digest_of(old_cookie)) if old_cookie else None
     if old is None or old_cookie is None:
         return None
     if old.user.id != person.user.id:
@@ -65,8 +65,8 @@ async def _again(runtime: Runtime, person: Authenticated, old_cookie: str | None
         runtime.db,
         old.id,
         person.password_hash,
-        old_hash=cookie_digest(old_cookie),
-        new_hash=cookie_digest(cookie),
+        old_hash=digest_of(old_cookie),
+        new_hash=digest_of(cookie),
         amr=AMR,
     )
     if now is None:
@@ -92,7 +92,7 @@ async def _begin(
         amr=AMR,
         remember_me=remember_me,
         lifetime_seconds=lifetime(runtime, client, remember_me) if client else seconds,
-        cookie_hash=cookie_digest(cookie),
+        cookie_hash=digest_of(cookie),
     )
     if begun is None:
         raise refused(person.user)

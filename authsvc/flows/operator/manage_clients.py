@@ -6,11 +6,9 @@ Whatever comes is judged by `rules/clients`, whoever brings it.
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 from authsvc.flows.keys.sign import offered_algorithms
@@ -24,12 +22,14 @@ from authsvc.rules.clients.client import Service, Who, judge_client
 from authsvc.rules.clients.registration_token import judge_registration_token
 from authsvc.rules.records import Client, Digest
 from authsvc.rules.refused import Refused
+from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.caller import clients
 from authsvc.store.keys import signing_keys
 from authsvc.store.operator import registration_tokens
 from authsvc.store.revocation.revocations import Revocation
+from authsvc_jws.base64url import base64url_encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +127,9 @@ async def add_registration_token(
     """An initial access token (RFC 7591 section 3) and when it expires; only its digest is kept."""
     if refused := judge_registration_token(uses, seconds, note):
         return refused
-    token = urlsafe_b64encode(runtime.entropy(32)).decode("ascii").rstrip("=")
+    token = base64url_encode(runtime.entropy(32))
     async with runtime.db.transaction(seconds=10) as connection:
-        digest = sha256(token.encode()).digest()
+        digest = digest_of(token)
         expires_at = await registration_tokens.add_token(
             connection, digest, uses=uses, seconds=seconds, note=note, created_by=actor
         )

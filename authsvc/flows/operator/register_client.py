@@ -6,11 +6,8 @@ token stays the same while the registration lives: an answer to a change that wa
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
-from hmac import compare_digest
 from typing import Any
 
 from authsvc.flows.caller.authenticate_client import count_failure, refuse_blocked
@@ -19,10 +16,12 @@ from authsvc.rules.clients.registration import SECRET_METHODS, judge_change, new
 from authsvc.rules.errors import BearerRejected, MetadataRefusedError, Rejected
 from authsvc.rules.records import Client
 from authsvc.rules.refused import Refused
+from authsvc.rules.secret_digest import digest_of, is_one_of
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.caller import clients
 from authsvc.store.operator import registration_tokens
+from authsvc_jws.base64url import base64url_encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ async def admit(runtime: Runtime, token: str, *, network: str) -> None:
     """Whether an initial access token is one. Raises BearerRejected, TooMany, StoreUnavailable."""
     pair = f"/register {network}"
     refuse_blocked(runtime, pair)
-    if not await registration_tokens.is_good(runtime.db, _digest(token)):
+    if not await registration_tokens.is_good(runtime.db, digest_of(token)):
         await count_failure(runtime, pair, network)
         raise _not_admitted("initial_access_token_unknown")
 
@@ -48,9 +47,9 @@ async def register_client(runtime: Runtime, token: str, members: Mapping[str, An
     """A new client for one use of the token. Raises Rejected, BearerRejected, StoreUnavailable."""
     client_id = runtime.entropy(16).hex()
     access_token = _random(runtime)
-    client, secret = _judged(runtime, members, new_client(client_id, _digest(access_token)))
+    client, secret = _judged(runtime, members, new_client(client_id, digest_of(access_token)))
     async with runtime.db.transaction(seconds=10) as connection:
-        spent = await registration_tokens.spend(connection, _digest(token))
+        spent = await registration_tokens.spend(connection, digest_of(token))
         if spent is None:  # somebody else took the last use since
             raise _not_admitted("initial_access_token_used")
         await clients.add(connection, client)
@@ -115,13 +114,13 @@ def _judged(runtime: Runtime, members: Mapping[str, Any], known: Client) -> tupl
     if client.token_endpoint_auth_method not in SECRET_METHODS or client.secret_hashes:
         return client, None
     secret = _random(runtime)
-    return replace(client, secret_hashes=(_digest(secret),)), secret
+    return replace(client, secret_hashes=(digest_of(secret),)), secret
 
 
 def _judge_secret(members: Mapping[str, Any], client: Client) -> Refused | None:
     """RFC 7592 section 2.2: a client may say its secret, and cannot choose one."""
     secret = members.get("client_secret")
-    if secret is None or (isinstance(secret, str) and _is_one_of(_digest(secret), client.secret_hashes)):
+    if secret is None or (isinstance(secret, str) and is_one_of(digest_of(secret), client.secret_hashes)):
         return None
     return Refused("invalid_client_metadata", "The client_secret is not that of this client.", "client_secret_other")
 
@@ -129,20 +128,11 @@ def _judge_secret(members: Mapping[str, Any], client: Client) -> Refused | None:
 def _is_its_token(client: Client | None, token: str) -> bool:
     """An operator's client has none."""
     known = client.registration_hash if client else None
-    return known is not None and compare_digest(_digest(token), known)
-
-
-def _is_one_of(digest: bytes, stored: tuple[bytes, ...]) -> bool:
-    right = [compare_digest(digest, one) for one in stored]
-    return any(right)
-
-
-def _digest(token: str) -> bytes:
-    return sha256(token.encode("utf-8", "surrogatepass")).digest()
+    return known is not None and is_one_of(digest_of(token), (known,))
 
 
 def _random(runtime: Runtime) -> str:
-    return urlsafe_b64encode(runtime.entropy(32)).decode("ascii").rstrip("=")
+    return base64url_encode(runtime.entropy(32))
 
 
 def _refused(refused: Refused) -> Rejected:

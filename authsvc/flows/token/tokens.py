@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +18,7 @@ from authsvc.rules.token.exchange import Exchange
 from authsvc.rules.token.id_token import ID_TOKEN_TYPE, half_hash, id_token_claims
 from authsvc.rules.token.refresh_token import RefreshToken, encode
 from authsvc.runtime import Runtime
+from authsvc_jws.base64url import base64url_encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def access_token(
         scope=scope,
         issued_at=issued_at,
         expires_at=issued_at + lifetime,
-        jti=urlsafe_b64encode(runtime.entropy(16)).decode("ascii").rstrip("="),
+        jti=base64url_encode(runtime.entropy(16)),
         person=person,
         confirmation=confirmation,
     )
@@ -139,7 +139,7 @@ def exchanged_token(
         scope=exchange.scope,
         issued_at=issued_at,
         expires_at=expires_at,
-        jti=urlsafe_b64encode(runtime.entropy(16)).decode("ascii").rstrip("="),
+        jti=base64url_encode(runtime.entropy(16)),
         act=exchange.act,
         exchanged_from=exchange.exchanged_from,
         confirmation=confirmation,
@@ -162,7 +162,7 @@ def _id_token(
         issued_at=int(now.timestamp()),
         at_hash=half_hash(access_token, alg),
         nonce=identified.nonce,
-        jti=urlsafe_b64encode(runtime.entropy(16)).decode("ascii").rstrip("="),
+        jti=base64url_encode(runtime.entropy(16)),
         about=identified.about,
     )
     return signed(runtime, claims, ID_TOKEN_TYPE, now, alg)

@@ -8,16 +8,14 @@ that it can be burnt (RFC 9700 section 2.1.1).
 
 from __future__ import annotations
 
-import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
 from hashlib import sha256
 from uuid import UUID
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
+from authsvc.rules.mac_token import MacKey, read_token, write_token
 from authsvc.rules.records import Digest
-from authsvc.rules.token.refresh_token import MacKey
 
 LENGTH = 67
 _VERSION = 2
@@ -37,27 +35,13 @@ class Code:
 
 def encode(code: Code, key: bytes) -> str:
     """Write a code. `key` must be the MAC key of `code.key_id`."""
-    head = bytes((_VERSION, code.key_id)) + code.grant_id.bytes + code.secret
-    return urlsafe_b64encode(head + _mac(key, head)).decode("ascii").rstrip("=")
+    return write_token(_VERSION, code.key_id, code.grant_id.bytes + code.secret, key)
 
 
 def decode(text: str, mac_key: MacKey) -> Code | None:
     """The genuine code behind `text`, or None."""
-    if len(text) != LENGTH or not text.isascii():
-        return None
-    try:
-        raw = urlsafe_b64decode(text + "=")
-    except ValueError:
-        return None
-    if len(raw) != 50 or raw[0] != _VERSION or (key := mac_key(raw[1])) is None:
-        return None
-    if not hmac.compare_digest(_mac(key, raw[:34]), raw[34:]):
-        return None
-    return Code(raw[1], UUID(bytes=raw[2:18]), raw[18:34])
-
-
-def _mac(key: bytes, head: bytes) -> bytes:
-    return hmac.digest(key, head, "sha256")[:16]
+    found = read_token(text, _VERSION, 32, mac_key)
+    return None if found is None else Code(found[0], UUID(bytes=found[1][:16]), found[1][16:])
 
 
 def verifier_well_formed(verifier: str) -> bool:

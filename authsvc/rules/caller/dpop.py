@@ -9,15 +9,16 @@ and knows it, none stores it.
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from string import ascii_letters, digits
 from typing import Any
 
 from authsvc.rules.confirmation import UNBOUND, Confirmation
+from authsvc.rules.mac_token import MacKey, mac
 from authsvc.rules.records import Client, Digest
+from authsvc_jws.base64url import base64url_decode, base64url_encode
 from authsvc_jws.dpop import normal_url, token_hash
 
 ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA")
@@ -31,8 +32,6 @@ MAX_JTI = 256
 NONCE_LENGTH = 28
 _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
 _BASE64URL = frozenset(ascii_letters + digits + "-_")
-
-MacKey = Callable[[int], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +110,7 @@ def nonce_is_fresh(nonce: object, mac_key: MacKey, now: float) -> bool:
     """Ours, of this slice, of the one before, or of the next: replicas differ a little about the time."""
     if not isinstance(nonce, str) or len(nonce) != NONCE_LENGTH or not nonce.isascii():
         return False
-    try:
-        raw = urlsafe_b64decode(nonce)
-    except ValueError:
-        return False
+    raw = base64url_decode(nonce.encode("ascii"))
     if len(raw) != 21 or (key := mac_key(raw[0])) is None:
         return False
     number = int.from_bytes(raw[1:5], "big")
@@ -124,4 +120,4 @@ def nonce_is_fresh(nonce: object, mac_key: MacKey, now: float) -> bool:
 
 def _written(key_id: int, key: bytes, number: int) -> str:
     head = bytes((key_id,)) + number.to_bytes(4, "big")
-    return urlsafe_b64encode(head + hmac.digest(key, head, "sha256")[:16]).decode("ascii")
+    return base64url_encode(head + mac(key, head))

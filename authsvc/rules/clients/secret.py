@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 from authsvc.rules.clients.limits import SECRET_CHARACTERS
 from authsvc.rules.records import Digest
 from authsvc.rules.refused import Refused
+from authsvc.rules.secret_digest import digest_of
 
 
 def digest_of_secret(secret: str) -> Digest | Refused:
@@ -24,4 +23,4 @@ def digest_of_secret(secret: str) -> Digest | Refused:
             "the secret must be of visible ASCII characters, without spaces",
             "secret_characters",
         )
-    return sha256(secret.encode()).digest()
+    return digest_of(secret)

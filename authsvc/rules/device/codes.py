@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import hmac
 import unicodedata
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
 from hashlib import sha256
 from uuid import UUID
 
+from authsvc.rules.mac_token import MacKey, read_token, write_token
 from authsvc.rules.records import Digest
-from authsvc.rules.token.refresh_token import MacKey
 
 LENGTH = 67
 ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
@@ -42,27 +41,13 @@ class DeviceCode:
 
 def encode(code: DeviceCode, key: bytes, client_id: str) -> str:
     """Write a code. `key` must be the MAC key of `code.key_id`."""
-    head = bytes((_VERSION, code.key_id)) + code.request_id.bytes + code.secret
-    return urlsafe_b64encode(head + _mac(key, head, client_id)).decode("ascii").rstrip("=")
+    return write_token(_VERSION, code.key_id, code.request_id.bytes + code.secret, key, client_id)
 
 
 def decode(text: str, mac_key: MacKey, client_id: str) -> DeviceCode | None:
     """The genuine code behind `text`, or None: forged, cut, altered, another client's. Costs one HMAC, no I/O."""
-    if len(text) != LENGTH or not text.isascii():
-        return None
-    try:
-        raw = urlsafe_b64decode(text + "=")
-    except ValueError:
-        return None
-    if len(raw) != 50 or raw[0] != _VERSION or (key := mac_key(raw[1])) is None:
-        return None
-    if not hmac.compare_digest(_mac(key, raw[:34], client_id), raw[34:]):
-        return None
-    return DeviceCode(raw[1], UUID(bytes=raw[2:18]), raw[18:34])
-
-
-def _mac(key: bytes, head: bytes, client_id: str) -> bytes:
-    return hmac.digest(key, head + client_id.encode(), "sha256")[:16]
+    found = read_token(text, _VERSION, 32, mac_key, client_id)
+    return None if found is None else DeviceCode(found[0], UUID(bytes=found[1][:16]), found[1][16:])
 
 
 def user_code(random: bytes) -> str:

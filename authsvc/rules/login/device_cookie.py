@@ -9,31 +9,26 @@ account's counter cannot lock its owner out (OWASP's "device cookies").
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+from authsvc.rules.mac_token import mac
+from authsvc_jws.base64url import base64url_decode, base64url_encode
 
 _LENGTH = 64
 
 
 def account_digest(key: bytes, email: str) -> bytes:
     """What stands for an address in counters and cookies: not readable, not guessable without the key."""
-    return hmac.digest(key, email.encode("utf-8", "surrogatepass"), "sha256")[:16]
+    return mac(key, email.encode("utf-8", "surrogatepass"))
 
 
 def make(key: bytes, account: bytes, random: bytes) -> str:
     """`random` is 16 bytes."""
-    return urlsafe_b64encode(account + random + _mac(key, account + random)).decode("ascii")
+    return base64url_encode(account + random + mac(key, account + random))
 
 
 def device_of(key: bytes, account: bytes, cookie: str) -> str | None:
     """The device's name (hex) where the cookie is genuine and of this account, else None."""
-    try:
-        raw = urlsafe_b64decode(cookie) if len(cookie) == _LENGTH and cookie.isascii() else b""
-    except ValueError:
-        return None
-    if len(raw) != 48 or not hmac.compare_digest(_mac(key, raw[:32]), raw[32:]):
+    raw = base64url_decode(cookie.encode("ascii")) if len(cookie) == _LENGTH and cookie.isascii() else b""
+    if len(raw) != 48 or not hmac.compare_digest(mac(key, raw[:32]), raw[32:]):
         return None
     return raw[16:32].hex() if hmac.compare_digest(raw[:16], account) else None
-
-
-def _mac(key: bytes, head: bytes) -> bytes:
-    return hmac.digest(key, head, "sha256")[:16]

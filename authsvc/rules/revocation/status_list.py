@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import re
 import zlib
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from authsvc_jws.base64url import base64url_decode, base64url_encode
 
 STATUS_LIST_TYPE = "statuslist+jwt"
 CAPACITY = 2**20
@@ -90,12 +91,12 @@ def encode(void: Iterable[int], size: int = CAPACITY) -> str:
     packed = bytearray((size + 7) // 8)
     for index in void:
         packed[index >> 3] |= 1 << (index & 7)
-    return urlsafe_b64encode(zlib.compress(packed, LEVEL)).decode("ascii").rstrip("=")
+    return base64url_encode(zlib.compress(packed, LEVEL))
 
 
 def decode(lst: str) -> frozenset[int]:
     """The indices whose bit is 1, of a `lst` that we made: nothing limits what it unpacks to."""
-    packed = zlib.decompress(urlsafe_b64decode(lst + "=" * (-len(lst) % 4)))
+    packed = zlib.decompress(base64url_decode(lst.encode("ascii")))
     return frozenset(at * 8 + bit for at, byte in enumerate(packed) if byte for bit in range(8) if byte >> bit & 1)
 
 

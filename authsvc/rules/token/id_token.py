@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from hashlib import sha256, sha512
 from typing import Any
 
 from authsvc.rules.records import User
 from authsvc.rules.token.access_token import PASSWORD_ACR, Person
+from authsvc_jws.base64url import base64url_encode
 
 ID_TOKEN_TYPE = "JWT"  # noqa: S105 - a media type
 ID_TOKEN_SECONDS = 300
@@ -18,7 +18,7 @@ def half_hash(token: str, alg: str) -> str:
     """at_hash and c_hash: the left half of the hash that `alg` itself signs (section 3.1.3.6). Ed25519 is made with
     SHA-512 (RFC 8032 section 5.1); the working group settled on it (openid/connect issue 1125), and clients compare."""
     digest = (sha512 if alg == "EdDSA" else sha256)(token.encode("ascii")).digest()
-    return urlsafe_b64encode(digest[: len(digest) // 2]).decode("ascii").rstrip("=")
+    return base64url_encode(digest[: len(digest) // 2])
 
 
 def id_token_claims(

@@ -6,7 +6,6 @@ Cookies are `__Host-` and Secure on https; plain http is for development on loca
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -14,6 +13,7 @@ from authsvc.rules.errors import AccessDeniedError, Rejected
 from authsvc.web.http.request import Request
 from authsvc.web.pages.brand import Look, look_of
 from authsvc.web.pages.language import choose_language
+from authsvc_jws.base64url import base64url_encode
 
 Header = tuple[bytes, bytes]
 
@@ -43,7 +43,7 @@ def form_token(request: Request) -> tuple[str, list[Header]]:
     browser = cookie(request, BROWSER)
     headers: list[Header] = []
     if not browser or len(browser) != 22 or not browser.isascii():
-        browser = urlsafe_b64encode(request.runtime.entropy(16)).decode("ascii").rstrip("=")
+        browser = base64url_encode(request.runtime.entropy(16))
         headers.append(set_cookie(request, BROWSER, browser, None))
     return _token(request, request.runtime.master.current_id, browser), headers
 
@@ -84,7 +84,7 @@ def look(request: Request) -> Look:
 def _token(request: Request, key_id: int, browser: str) -> str:
     key = request.runtime.master.derive(key_id, _CSRF)
     digest = hmac.digest(key, browser.encode("utf-8", "surrogatepass"), "sha256")
-    return urlsafe_b64encode(digest[:18]).decode("ascii")
+    return base64url_encode(digest[:18])
 
 
 def _secure(request: Request) -> bool:
