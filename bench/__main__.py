@@ -69,6 +69,8 @@ class Result:
     scenario: Scenario
     rates: list[float]
     ratios: list[float]
+    cpu: list[float]
+    """CPU of the worker a request, in seconds, a round: steadier than throughput where the machine is shared."""
     p50: float
     p99: float
     errors: int
@@ -109,6 +111,12 @@ class Service:
         assert self.process
         found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.process.pid}/status").read_text())
         return int(found[1]) / 1024 if found else float("nan")
+
+    def cpu_seconds(self) -> float:
+        """CPU that the worker has used since it began, user and system."""
+        assert self.process
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:
@@ -169,10 +177,12 @@ def measure(service: Service, scenario: Scenario, rounds: int, seconds: float) -
     chains = [service.post("/api/auth/login", LOGIN)["refresh_token"] for _ in range(16)] if scenario.chains else []
     warm = _load(service, scenario, 0.5, None, chains, likely=400)
     likely = 1.5 * warm["answers"] / warm["seconds"]
-    rates, ratios, errors = [], [], 0
+    rates, ratios, cpu, errors = [], [], [], 0
     for _ in range(rounds):
         before = yardstick(SERVICE_CORE)
+        used = service.cpu_seconds()
         answer = _load(service, scenario, seconds, None, chains, likely)
+        cpu.append((service.cpu_seconds() - used) / max(1, answer["answers"]))
         after = yardstick(SERVICE_CORE)
         rates.append(answer["answers"] / answer["seconds"])
         ratios.append(rates[-1] / ((before + after) / 2))
@@ -180,7 +190,7 @@ def measure(service: Service, scenario: Scenario, rounds: int, seconds: float) -
     half = statistics.median(rates) / 2
     paced = _load(service, scenario, seconds, half, chains, likely=half)
     return Result(
-        scenario, rates, ratios, _quantile(paced["latencies"], 0.5), _quantile(paced["latencies"], 0.99),
+        scenario, rates, ratios, cpu, _quantile(paced["latencies"], 0.5), _quantile(paced["latencies"], 0.99),
         errors + paced["errors"],
     )  # fmt: skip
 
@@ -264,13 +274,15 @@ def _scenarios(service: Service) -> list[Scenario]:
 
 def _table(results: list[Result]) -> list[str]:
     lines = [
-        "| request | a second | beside | ratio (median, range) | goal | p50 at half load | p99 at half load |",
-        "|---|---|---|---|---|---|---|",
+        "| request | a second | CPU | beside | ratio (median, range) | goal | p50 at half load | p99 at half load |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for one in results:
         beside = "RSA signatures" if one.scenario.yardstick == "signatures" else "argon2id hashes"
         lines.append(
-            f"| {one.scenario.name} | {statistics.median(one.rates):,.0f} | {beside} "
+            f"| {one.scenario.name} | {statistics.median(one.rates):,.0f} "
+            f"| {statistics.median(one.cpu) * 1e6:,.0f} µs ({min(one.cpu) * 1e6:,.0f} to {max(one.cpu) * 1e6:,.0f}) "
+            f"| {beside} "
             f"| **{statistics.median(one.ratios):.2f}** ({min(one.ratios):.2f} to {max(one.ratios):.2f}) "
             f"| {_goal(one.scenario)} | {one.p50 * 1000:.2f} ms | {one.p99 * 1000:.2f} ms |"
         )
