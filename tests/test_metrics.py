@@ -16,12 +16,12 @@ import pytest
 
 from authsvc import metrics
 from authsvc.logs.pipe import shared_pipe
+from authsvc.metrics import exposition, listener
 from authsvc.rules.token.refresh import RefreshVerdict
 from tests.support.busy import again_when_busy, prompt
 
 
 def value(name: str, **labels: str) -> float:
-    metrics.write_out()
     return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
 
 
@@ -40,27 +40,18 @@ def test_callers_cannot_make_series() -> None:
     for number in range(100):
         metrics.observe_request("t2", f"METHOD{number}", 405, 0.001)
     assert value("authsvc_requests_total", endpoint="t2", method="other", status="405") == 100
-    assert [key for key in metrics._counted if key[0] == "t2"] == [("t2", "other", 405)]
+    assert [key for key in metrics._series if key[0] == "t2"] == [("t2", "other", 405)]
 
 
 def test_even_a_mistake_of_ours_cannot_make_series_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "SERIES_LIMIT", len(metrics._counted) + 2)
+    monkeypatch.setattr(metrics, "SERIES_LIMIT", len(metrics._series) + 2)
     for number in range(50):
         metrics.observe_request(f"path-{number}", "GET", 200, 0.001)
     assert value("authsvc_requests_total", endpoint="other", method="other", status="0") == 48
 
 
-def test_what_was_observed_is_written_within_a_second_or_so_unasked() -> None:
-    metrics.observe_request("t3", "GET", 200, 20.0)
-    name, labels = "authsvc_request_seconds_bucket", {"endpoint": "t3", "le": "+Inf"}
-    until = time.monotonic() + 5
-    while metrics.REGISTRY.get_sample_value(name, labels) != 1 and time.monotonic() < until:
-        time.sleep(0.05)
-    assert metrics.REGISTRY.get_sample_value(name, labels) == 1
-
-
 def test_every_promised_series_is_there_from_the_start() -> None:
-    body, content_type = metrics.render()
+    body, content_type = exposition.render()
     text = body.decode()
     assert content_type.startswith("text/plain; version=0.0.4")
     for name in (
@@ -95,7 +86,6 @@ metrics.refresh.labels("rotate").inc(2)
 metrics.redis_trusted.set(int(sys.argv[2]))
 metrics.sync_age.set(float(sys.argv[1]))
 metrics.key_age.set(50)
-metrics.write_out()
 print(os.getpid(), flush=True)
 if sys.stdin.read():
     metrics.observe_request("last", "GET", 200, 0.004)
@@ -103,18 +93,18 @@ if sys.stdin.read():
 
 PARENT = """
 import json, subprocess, sys
-from authsvc import metrics
-metrics.prepare_multiprocess(sys.argv[1])
+from authsvc.metrics import exposition, listener
+exposition.prepare_multiprocess(sys.argv[1])
 def start(*words):
     worker = subprocess.Popen([sys.executable, "-c", sys.argv[2], *words], stdin=-1, stdout=-1, text=True)
     worker.stdout.readline()
     return worker
 first, second = start("3", "1"), start("4", "0")
-both = metrics.render()[0].decode()
+both = exposition.render()[0].decode()
 second.communicate("late")
-metrics.mark_dead(second.pid)
-after = metrics.render()[0].decode()
-server = metrics.serve_metrics("127.0.0.1", 0)
+exposition.mark_dead(second.pid)
+after = exposition.render()[0].decode()
+server = listener.serve_metrics("127.0.0.1", 0)
 import urllib.request
 served = urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics").read().decode()
 first.communicate("")
@@ -126,7 +116,7 @@ def test_workers_share_one_exposition_and_a_dead_ones_gauges_are_forgotten(tmp_p
     directory = tmp_path / "metrics"
     directory.mkdir()
     (directory / "counter_1.db").write_bytes(b"of a former run")
-    environment = {key: text for key, text in os.environ.items() if key != metrics.DIRECTORY}
+    environment = {key: text for key, text in os.environ.items() if key != exposition.DIRECTORY}
     output = subprocess.run(
         [sys.executable, "-c", PARENT, str(directory), WORKER], capture_output=True, timeout=60, env=environment
     )
@@ -148,8 +138,8 @@ def test_workers_share_one_exposition_and_a_dead_ones_gauges_are_forgotten(tmp_p
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[metrics.MetricsServer]:
-    here = metrics.serve_metrics("127.0.0.1", 0)
+def server() -> Iterator[listener.MetricsServer]:
+    here = listener.serve_metrics("127.0.0.1", 0)
     yield here
     here.stop()
 
@@ -160,7 +150,7 @@ def server() -> Iterator[metrics.MetricsServer]:
      ("GET", "/metrics/", 404), ("GET", "/livez", 404), ("POST", "/metrics", 501)],
 )  # fmt: skip
 def test_the_metrics_port_serves_metrics_and_nothing_else(
-    server: metrics.MetricsServer, method: str, path: str, status: int
+    server: listener.MetricsServer, method: str, path: str, status: int
 ) -> None:
     client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     client.request(method, path)
@@ -174,17 +164,17 @@ def test_the_metrics_port_serves_metrics_and_nothing_else(
 
 
 def test_the_metrics_port_is_free_again_after_stop_and_taken_ports_are_an_error() -> None:
-    first = metrics.serve_metrics("127.0.0.1", 0)
+    first = listener.serve_metrics("127.0.0.1", 0)
     with pytest.raises(OSError):
-        metrics.serve_metrics("127.0.0.1", first.port)
+        listener.serve_metrics("127.0.0.1", first.port)
     first.stop()
-    second = metrics.serve_metrics("127.0.0.1", first.port)
+    second = listener.serve_metrics("127.0.0.1", first.port)
     second.stop()
 
 
 def test_ipv6_hosts_work() -> None:
     try:
-        server = metrics.serve_metrics("::1", 0)
+        server = listener.serve_metrics("::1", 0)
     except OSError:
         pytest.skip("no IPv6 here")
     client = http.client.HTTPConnection("::1", server.port, timeout=10)
@@ -195,8 +185,8 @@ def test_ipv6_hosts_work() -> None:
 
 
 @again_when_busy
-def test_a_slow_scraper_is_let_go(server: metrics.MetricsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics._Handler, "timeout", 0.2)
+def test_a_slow_scraper_is_let_go(server: listener.MetricsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener._Handler, "timeout", 0.2)
     client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
     client.connect()
     began = time.monotonic()

@@ -21,7 +21,8 @@ from multiprocessing.context import SpawnProcess
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from authsvc import logs, metrics
+from authsvc import logs
+from authsvc.metrics import exposition
 from authsvc.serving.errors import CannotServe
 from authsvc.serving.listening import TlsPair
 from authsvc.settings import Settings
@@ -53,10 +54,10 @@ def metrics_directory() -> Iterator[None]:
     except OSError as error:
         raise CannotServe(f"workers share their metrics in files and there is no place for them: {error}") from None
     try:
-        metrics.prepare_multiprocess(directory)
+        exposition.prepare_multiprocess(directory)
         yield
     finally:
-        os.environ.pop(metrics.DIRECTORY, None)
+        os.environ.pop(exposition.DIRECTORY, None)
         shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -151,7 +152,7 @@ class Supervisor:
         self._workers.remove(worker)
         pid, status = worker.process.pid, worker.process.exitcode
         if pid is not None:
-            metrics.mark_dead(pid)
+            exposition.mark_dead(pid)
         if self._ending:
             return
         if not self._serving:
@@ -225,5 +226,5 @@ def run_worker(settings: Settings, sockets: list[socket.socket], tls: TlsPair | 
 def _remove_orphaned_metrics() -> None:
     """A parent that was killed left the directory of the counters; the first of its workers to end takes it away."""
     parent = parent_process()
-    if parent is not None and not parent.is_alive() and (directory := os.environ.get(metrics.DIRECTORY)):
+    if parent is not None and not parent.is_alive() and (directory := os.environ.get(exposition.DIRECTORY)):
         shutil.rmtree(directory, ignore_errors=True)

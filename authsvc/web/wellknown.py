@@ -10,9 +10,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from authsvc import metrics
 from authsvc.flows.keys.sign import offered_algorithms
 from authsvc.keys.ring import KeyringEmpty
+from authsvc.metrics import exposition
 from authsvc.rules.discovery import authorization_server_metadata, openid_configuration
 from authsvc.rules.errors import Unavailable
 from authsvc.runtime import Runtime
@@ -104,7 +104,7 @@ async def metrics_page(request: Request) -> Reply:
     """On this port only where the settings say `main`; the default is a listener of its own."""
     if request.runtime.settings.metrics != "main":
         return await not_found(request)
-    body, content_type = metrics.render()
+    body, content_type = exposition.render()
     return Reply(200, body, [(b"content-type", content_type.encode("ascii")), (b"cache-control", b"no-store")])
 
 

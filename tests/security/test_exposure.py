@@ -16,7 +16,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from authsvc import logs, metrics
+from authsvc import logs
+from authsvc.metrics import exposition
 from authsvc.store.account import users
 from authsvc_devkit.servers import Servers
 from tests.support.service import BACKEND, Service, bearer, service
@@ -139,7 +140,7 @@ async def test_canaries_appear_nowhere(house: Service, servers: Servers, log: io
     places = {
         "log": log.getvalue(),
         "errors": "".join(answer.text + str(answer.headers) for answer in answers),
-        "metrics": metrics.render()[0].decode(),
+        "metrics": exposition.render()[0].decode(),
         "tables": await _dump(house),
         "activity": str(await house.sql.fetch("SELECT query FROM pg_stat_activity")),
         "postgres.log": (servers.data_dir / "postgres.log").read_text(errors="replace"),
