@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "authsvc"
 
 # Who may import whom: a room of the house, and the modules of authsvc that it may know besides its own.
-LEAVES = {"clock", "device_name", "entropy", "logs", "metrics", "outgoing", "passwords", "settings", "tasks"}
+LEAVES = {"clock", "device_name", "logs", "metrics", "outgoing", "passwords", "settings", "tasks"}
 CORE = {"rules", "jose", "keys", "store"}
 ROOMS: dict[str, set[str]] = {
     "__init__": set(),
@@ -42,7 +42,6 @@ ROOMS: dict[str, set[str]] = {
     "passwords": {"rules.errors"},
     "clock": set(),
     "device_name": set(),
-    "entropy": set(),
     "logs": set(),
     "metrics": {"logs", "rules.token.refresh"},
     "outgoing": set(),
