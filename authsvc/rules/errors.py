@@ -19,6 +19,8 @@ from authlib.oauth2.rfc6749 import (
     UnauthorizedClientError,
 )
 
+from authsvc.rules.refused import Refused
+
 __all__ = [
     "AccessDeniedError",
     "AuthorizationPendingError",
@@ -45,6 +47,7 @@ __all__ = [
     "UnsupportedMediaTypeError",
     "UseDpopNonceError",
     "plain",
+    "rejected",
 ]
 
 
@@ -113,7 +116,7 @@ class HistoryNotKeptError(OAuth2Error):
 
 
 class RequestRefusedError(OAuth2Error):
-    """RFC 9126 section 2.3: a pushed request is refused in the words of the authorization endpoint."""
+    """What a rule refused, in its words."""
 
     def __init__(self, error: str, description: str) -> None:
         super().__init__(description)
@@ -144,6 +147,11 @@ class Rejected(Exception):
         self.error = error
         self.reason = reason
         self.challenge = challenge
+
+
+def rejected(refused: Refused) -> Rejected:
+    """What a flow raises for a rule's no."""
+    return Rejected(RequestRefusedError(refused.error, refused.description), refused.reason)
 
 
 class BearerRejected(Exception):

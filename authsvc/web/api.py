@@ -3,40 +3,56 @@ prefer the hosted login."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from uuid import UUID
 
 from authsvc.device_name import MAX_USER_AGENT
 from authsvc.flows.account.profile import profile
 from authsvc.flows.caller.authenticate_bearer import authenticate_bearer
-from authsvc.flows.caller.authenticate_client import authenticate_client
 from authsvc.flows.caller.person_of_token import first_party_only
 from authsvc.flows.ending.logout import logout_by_access_token, logout_by_refresh_token
 from authsvc.flows.ending.own_sessions import end_others, end_own, list_own
 from authsvc.flows.login.authenticate_person import Attempt
-from authsvc.flows.login.json_login import login
-from authsvc.flows.token.refresh_token import GRANT_TYPE, refresh
+from authsvc.flows.login.json_login import PASSWORD_LOGIN
+from authsvc.flows.token.refresh_token import REFRESH_TOKEN
 from authsvc.jose.verify import VerifiedClaims
+from authsvc.rules.caller.client_authentication import Credentials
+from authsvc.rules.errors import Rejected
 from authsvc.rules.people.new_password import MOST_BYTES
-from authsvc.rules.records import Client, Session, User
-from authsvc.web.http.cors import any_registered_origin, origin_of_client
+from authsvc.rules.records import Session, User
+from authsvc.rules.refused import Refused
+from authsvc.web.http.cors import any_registered_origin
 from authsvc.web.http.dpop_header import proved_key, shown_proof
 from authsvc.web.http.request import Reply, Request, flag, json_reply, malformed, text
-from authsvc.web.issuing import Issuing
+from authsvc.web.issuing import authenticated_client, issued, token_response
 from authsvc.web.pages.browser import DEVICE, DEVICE_COOKIE_SECONDS, cookie, set_cookie
-from authsvc.web.token import token_response
 
+Read = TypeVar("Read")
 MAX_EMAIL = 320
 
 
 async def api_login(request: Request) -> Reply:
     members = await request.json()
-    client = await _client(request, members)
+    credentials = _credentials(request, members)
+    attempt = _parsed(lambda: _attempt(request, members))
+    login, tokens = await issued(request, PASSWORD_LOGIN, attempt, credentials)
+    request.user_id, request.session_id = str(login.user.id), str(login.session_id)
+    answer = {
+        **token_response(tokens),
+        "user": _user(login.user),
+        "session_id": str(login.session_id),
+        "remember_me": login.remember_me,
+    }
+    return json_reply(answer, 200, [set_cookie(request, DEVICE, login.device, DEVICE_COOKIE_SECONDS)])
+
+
+def _attempt(request: Request, members: dict[str, Any]) -> Attempt:
     password = text(members, "password", limit=MOST_BYTES, required=True, nul=True) or ""
     if len(password.encode()) > MOST_BYTES:
         raise malformed("The password is longer than 1024 bytes.", "password_length")
     user_agent = request.header(b"user-agent")
-    attempt = Attempt(
+    return Attempt(
         email=text(members, "email", limit=MAX_EMAIL, required=True) or "",
         password=password,
         remember_me=flag(members, "remember_me"),
@@ -46,32 +62,16 @@ async def api_login(request: Request) -> Reply:
         network=request.network,
         device=cookie(request, DEVICE),
     )
-    request.grant_type = "password_login"
-    async with Issuing(request, client) as confirmation:
-        done = await login(request.runtime, client, attempt, confirmation=confirmation)
-    request.user_id, request.session_id = str(done.user.id), str(done.session_id)
-    answer = {
-        **token_response(done.tokens, confirmation),
-        "user": _user(done.user),
-        "session_id": str(done.session_id),
-        "remember_me": done.remember_me,
-    }
-    return json_reply(answer, 200, [set_cookie(request, DEVICE, done.device, DEVICE_COOKIE_SECONDS)])
 
 
 async def api_refresh(request: Request) -> Reply:
+    """As the grant refresh_token at /token."""
     members = await request.json()
-    client = await _client(request, members)
-    request.grant_type = GRANT_TYPE
-    async with Issuing(request, client) as confirmation:
-        tokens = await refresh(
-            request.runtime,
-            client,
-            refresh_token=text(members, "refresh_token", limit=4096),
-            scope=text(members, "scope", limit=4096) or "",
-            confirmation=confirmation,
-        )
-    return json_reply(token_response(tokens, confirmation))
+    credentials = _credentials(request, members)
+    sent = _parsed(lambda: {name: text(members, name, limit=4096) or "" for name in ("refresh_token", "scope")})
+    asked = sent if isinstance(sent, Refused) else REFRESH_TOKEN.parse(sent)
+    _, tokens = await issued(request, REFRESH_TOKEN, asked, credentials)
+    return json_reply(token_response(tokens))
 
 
 async def api_logout(request: Request) -> Reply:
@@ -79,7 +79,7 @@ async def api_logout(request: Request) -> Reply:
     members = await request.json() if _has_body(request) else {}
     refresh_token = text(members, "refresh_token", limit=4096)
     if refresh_token is not None:
-        client = await _client(request, members)
+        client = await authenticated_client(request, _credentials(request, members))
         confirmation = await proved_key(request)
         request.reason = await logout_by_refresh_token(
             request.runtime, client, refresh_token, confirmation=confirmation
@@ -111,19 +111,22 @@ async def api_profile(request: Request) -> Reply:
     return json_reply(_user(await profile(request.runtime, claims)))
 
 
-async def _client(request: Request, members: dict[str, Any]) -> Client:
+def _credentials(request: Request, members: dict[str, Any]) -> Credentials:
     """The client that the body names, or the default one; a confidential client authenticates as it would at /token."""
-    client_id = text(members, "client_id", limit=128) or request.runtime.settings.default_client
     authorization = request.header(b"authorization")
-    basic = authorization if authorization and authorization[:6].lower() == "basic " else None
-    form = {"client_id": client_id}
-    secret = text(members, "client_secret", limit=1024)
-    if secret:
-        form["client_secret"] = secret
-    client = await authenticate_client(request.runtime, basic, form, network=request.network)
-    request.client_id = client.id
-    origin_of_client(request, client)
-    return client
+    return Credentials(
+        authorization if authorization and authorization[:6].lower() == "basic " else None,
+        client_id=text(members, "client_id", limit=128) or request.runtime.settings.default_client,
+        client_secret=text(members, "client_secret", limit=1024) or None,
+    )
+
+
+def _parsed(read: Callable[[], Read]) -> Read | Refused:
+    """What `read` returns, or why the members are malformed: to be said once the client is known."""
+    try:
+        return read()
+    except Rejected as wrong:
+        return Refused(str(wrong.error.error), wrong.error.description or "", wrong.reason)
 
 
 async def _person(request: Request) -> VerifiedClaims:

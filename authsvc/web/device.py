@@ -5,16 +5,16 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from authsvc.flows.authorize.pending_request import Destination, seal_destination
-from authsvc.flows.caller.authenticate_client import authenticate_client
 from authsvc.flows.device.authorize_device import authorize_device
 from authsvc.flows.device.confirm_device import Found, NoSuchCode, RoleMissing, decide, find
 from authsvc.flows.session.browser import browser_session
+from authsvc.rules.caller.client_authentication import credentials_in
 from authsvc.rules.device.codes import MAX_TYPED, normal_user_code, shown_user_code
 from authsvc.rules.errors import TooMany
 from authsvc.store.errors import StoreUnavailable
-from authsvc.web.http.cors import origin_of_client
 from authsvc.web.http.dpop_header import proved_key
 from authsvc.web.http.request import Reply, Request, json_reply
+from authsvc.web.issuing import authenticated_client
 from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.browser import SESSION, Header, check_form, cookie, form_token, language_of, look
 from authsvc.web.pages.errors import failure
@@ -27,9 +27,8 @@ async def device_authorization(request: Request) -> Reply:
     """Section 3.1 and 3.2."""
     form = await request.form(several=("resource",))
     runtime = request.runtime
-    client = await authenticate_client(runtime, request.header(b"authorization"), form, network=request.network)
-    request.client_id = client.id
-    origin_of_client(request, client)
+    credentials = credentials_in(request.header(b"authorization"), form)
+    client = await authenticated_client(request, credentials)
     asked = await authorize_device(
         runtime,
         client,

@@ -1,28 +1,62 @@
-"""What every request for tokens has behind it before anything is decided, so that no grant can forget it."""
+"""What every endpoint that gives tokens shares: who asks, the steps of `flows/token/pipeline`, and their answer."""
 
 from __future__ import annotations
 
-from authsvc.flows.revocation.status_indices import IndexAtHand
-from authsvc.rules.confirmation import Confirmation
+from typing import Any
+
+from authsvc.flows.caller.authenticate_client import authenticate_client
+from authsvc.flows.token.grant import Asked, Given, Issuance
+from authsvc.flows.token.pipeline import Sent, issue_tokens
+from authsvc.flows.token.tokens import Tokens
+from authsvc.rules.caller.client_authentication import Credentials
 from authsvc.rules.records import Client
-from authsvc.web.http.dpop_header import proved_key
+from authsvc.rules.refused import Refused
+from authsvc.web.http.cors import origin_of_client
+from authsvc.web.http.dpop_header import offer_nonce, shown_proof
 from authsvc.web.http.request import Request
 
 
-class Issuing:
-    """`async with Issuing(request, client) as confirmation`: what the tokens will be bound to (see
-    `proved_key`), and room in a status list where they need it. Raises Rejected, StoreUnavailable."""
+async def issued(
+    request: Request, grant: Issuance[Asked, Given], asked: Asked | Refused, credentials: Credentials
+) -> tuple[Given, Tokens]:
+    """What was granted, and the tokens. Raises Rejected, TooMany, Unavailable, StoreUnavailable."""
+    request.grant_type = grant.name
+    shown = shown_proof(request)
 
-    __slots__ = ("_client", "_index", "_request")
+    def authenticated(client: Client) -> None:
+        note_client(request, client)
+        if shown is None and client.dpop_bound_access_tokens:  # it will be asked for a proof
+            offer_nonce(request)
 
-    def __init__(self, request: Request, client: Client) -> None:
-        self._request, self._client = request, client
-        self._index = IndexAtHand(request.runtime, client)
+    return await issue_tokens(request.runtime, grant, asked, Sent(credentials, request.network, shown, authenticated))
 
-    async def __aenter__(self) -> Confirmation:
-        confirmation = await proved_key(self._request, self._client)
-        await self._index.__aenter__()
-        return confirmation
 
-    async def __aexit__(self, *error: object) -> None:
-        await self._index.__aexit__(*error)
+async def authenticated_client(request: Request, credentials: Credentials) -> Client:
+    """The client that calls, also for the log and for its pages. Raises Rejected, TooMany, StoreUnavailable."""
+    client = await authenticate_client(request.runtime, credentials, network=request.network)
+    note_client(request, client)
+    return client
+
+
+def note_client(request: Request, client: Client) -> None:
+    """For the log; and let a page of this client read the answer, whatever it will be."""
+    request.client_id = client.id
+    origin_of_client(request, client)
+
+
+def token_response(tokens: Tokens) -> dict[str, Any]:
+    """RFC 6749 section 5.1, RFC 8693 section 2.2.1, RFC 9449 section 5; `refresh_token_expires_in` is ours."""
+    answer: dict[str, Any] = {
+        "access_token": tokens.access_token,
+        "token_type": tokens.token_type,
+        "expires_in": tokens.expires_in,
+    }
+    if tokens.refresh_token is not None:
+        answer["refresh_token"] = tokens.refresh_token
+        answer["refresh_token_expires_in"] = tokens.refresh_token_expires_in
+    if tokens.id_token is not None:
+        answer["id_token"] = tokens.id_token
+    if tokens.issued_token_type is not None:
+        answer["issued_token_type"] = tokens.issued_token_type
+    answer["scope"] = " ".join(tokens.scope)
+    return answer

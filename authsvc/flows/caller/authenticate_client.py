@@ -6,13 +6,12 @@ that a flood of wrong secrets does not even reach Redis.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from time import monotonic
 
 from authsvc import metrics
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.jose.assertion import Refused, judge_assertion, unverified_subject
-from authsvc.rules.caller.client_authentication import Malformed, Presented, read_credentials
+from authsvc.rules.caller.client_authentication import Credentials, Malformed, Presented, read_credentials
 from authsvc.rules.errors import InvalidClientError, InvalidRequestError, Rejected, TooMany
 from authsvc.rules.records import Client
 from authsvc.rules.secret_digest import digest_of, is_one_of
@@ -24,7 +23,6 @@ from authsvc_jws.compact import unverified_kid
 _NETWORK_FACTOR = 10
 _BLOCKED_PAIRS = 100_000
 _AUTHENTICATED_HEADERS = 10_000
-_CREDENTIALS = frozenset({"client_id", "client_secret", "client_assertion", "client_assertion_type"})
 
 _blocked_until = Memory(dict[str, float])
 """Until when (monotonic s) a pair of client and network is refused, by `count_failure`'s name for it."""
@@ -32,16 +30,12 @@ _authenticated_headers = Memory(dict[bytes, Client])
 """Cache: SHA-256 of an Authorization header -> the client that it authenticated."""
 
 
-async def authenticate_client(
-    runtime: Runtime, authorization: str | None, form: Mapping[str, str], *, network: str
-) -> Client:
+async def authenticate_client(runtime: Runtime, sent: Credentials, *, network: str) -> Client:
     """The client, proved where it is confidential. Raises Rejected (invalid_client), TooMany, StoreUnavailable."""
-    if known := _remembered_client(runtime, authorization, form):
+    if known := _remembered_client(runtime, sent):
         return known
-    assertion = form.get("client_assertion")
-    presented = read_credentials(
-        authorization, form, assertion_subject=unverified_subject(assertion) if assertion else None
-    )
+    assertion = sent.client_assertion
+    presented = read_credentials(sent, assertion_subject=unverified_subject(assertion) if assertion else None)
     if isinstance(presented, Malformed):
         if presented.unauthenticated:
             raise _not_authenticated(presented.reason, presented.description)
@@ -55,7 +49,7 @@ async def authenticate_client(
     if problem is None:  # blocked or not: a public client has no secret that a neighbour could have been guessing
         assert client is not None
         if presented.method == "client_secret_basic":
-            _remember(runtime, authorization or "", client)
+            _remember(runtime, sent.authorization or "", client)
         return client
     if wait > 0:
         raise _too_many(int(wait) + 1)
@@ -63,12 +57,12 @@ async def authenticate_client(
     raise _not_authenticated(problem, "Client authentication failed.")
 
 
-def _remembered_client(runtime: Runtime, authorization: str | None, form: Mapping[str, str]) -> Client | None:
+def _remembered_client(runtime: Runtime, sent: Credentials) -> Client | None:
     """The client of an Authorization header that was right before, if it still is: nothing else was sent, nobody is
     blocked, and the client is the very record whose secret this was."""
-    if authorization is None or _blocked_until.of(runtime) or not form.keys().isdisjoint(_CREDENTIALS):
+    if sent.authorization is None or _blocked_until.of(runtime) or sent != Credentials(sent.authorization):
         return None
-    known = _authenticated_headers.of(runtime).get(digest_of(authorization))
+    known = _authenticated_headers.of(runtime).get(digest_of(sent.authorization))
     return known if known and runtime.clients.remembered(known.id) is known else None
 
 

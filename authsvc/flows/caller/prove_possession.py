@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from authsvc.jose.proof import Unproved, verify_proof
 from authsvc.rules.caller.dpop import Genuine, NonceNeeded, Wanted, judge_proof, make_nonce
-from authsvc.rules.confirmation import Confirmation, dpop_key
+from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
 from authsvc.rules.errors import InvalidDpopProofError, Rejected, UseDpopNonceError
+from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
 from authsvc.store.caller.replay import spend
 
@@ -48,6 +49,18 @@ async def prove_possession(runtime: Runtime, shown: Shown, *, access_token: str 
     if not await spend(runtime.redis, runtime.db, verdict.digest, verdict.seconds):
         raise Rejected(InvalidDpopProofError("The DPoP proof was used before."), "dpop_replayed")
     return dpop_key(signed.jkt)
+
+
+async def prove_for_tokens(runtime: Runtime, client: Client, shown: Shown | None) -> Confirmation:
+    """What a client that asks for tokens holds: UNBOUND where it showed no proof and need not (section 5.2).
+
+    Raises Rejected, StoreUnavailable.
+    """
+    if shown is not None:
+        return await prove_possession(runtime, shown)
+    if client.dpop_bound_access_tokens:
+        raise Rejected(InvalidDpopProofError("This client must send a DPoP proof."), "dpop_missing")
+    return UNBOUND
 
 
 def nonce(runtime: Runtime) -> str:

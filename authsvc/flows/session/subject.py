@@ -9,7 +9,7 @@ from uuid import UUID
 from authsvc.rules.errors import Unavailable
 from authsvc.rules.records import Client
 from authsvc.rules.subject import subject_of
-from authsvc.rules.token.access_token import Person
+from authsvc.rules.token.granted import Person
 from authsvc.runtime import Runtime
 
 

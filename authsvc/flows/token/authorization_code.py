@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 from uuid import UUID
 
-from authsvc.flows.keys.sign import require_keys
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.flows.session.subject import person_of
-from authsvc.flows.token.tokens import Identified, Tokens, gets_refresh_token, session_tokens
+from authsvc.flows.token.grant import Caller, Grant
 from authsvc.rules.authorize.code import Code, challenge_of, decode, verifier_well_formed
 from authsvc.rules.authorize.redemption import RedemptionVerdict, Use
 from authsvc.rules.authorize.request import read_resources
 from authsvc.rules.caller.dpop import refresh_binding
-from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.errors import (
     InvalidGrantError,
-    InvalidRequestError,
     InvalidTargetError,
     Rejected,
-    UnauthorizedClientError,
 )
 from authsvc.rules.records import Client
+from authsvc.rules.refused import Refused
+from authsvc.rules.token.granted import Granted, Identified
 from authsvc.rules.token.id_token import claims_about
-from authsvc.rules.token.refresh_token import RefreshToken
+from authsvc.rules.token.refresh_token import RefreshToken, gets_refresh_token
 from authsvc.runtime import Memory, Runtime
 from authsvc.store import audit
 from authsvc.store.authorize import codes
@@ -34,7 +33,6 @@ from authsvc.store.authorize.codes import Redeemed
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.session import sessions
 
-GRANT_TYPE = "authorization_code"
 _UNSURE_SECONDS = 60
 _UNKNOWN = ("gone", "timeout")
 """Failures after which a statement may have been committed."""
@@ -45,32 +43,42 @@ lost connection would be taken for a thief, and lose the session."""
 _WORN = "The code is invalid, expired or already used, or does not belong to this request."
 
 
-async def redeem_code(runtime: Runtime, client: Client, form: Mapping[str, str], confirmation: Confirmation) -> Tokens:
-    """Tokens for a code. `confirmation`: see `access_token`. Raises Rejected, Unavailable, StoreUnavailable."""
-    if GRANT_TYPE not in client.grant_types:
-        raise Rejected(UnauthorizedClientError("This client may not use codes."), "grant_type_not_allowed")
-    text, redirect_uri, verifier = (form.get(name) for name in ("code", "redirect_uri", "code_verifier"))
-    if not text or not redirect_uri or not verifier:
-        raise Rejected(
-            InvalidRequestError("The parameters code, redirect_uri and code_verifier are needed."), "code_parameters"
+@dataclass(frozen=True, slots=True)
+class CodeRequest:
+    """`resource`: what the access token shall be for (RFC 8707), () for all that was granted."""
+
+    code: str = field(repr=False)
+    redirect_uri: str
+    code_verifier: str = field(repr=False)
+    resource: tuple[str, ...] = ()
+
+
+def parse(form: Mapping[str, str]) -> CodeRequest | Refused:
+    code, redirect_uri, verifier = (form.get(name) for name in ("code", "redirect_uri", "code_verifier"))
+    if not code or not redirect_uri or not verifier:
+        return Refused(
+            "invalid_request", "The parameters code, redirect_uri and code_verifier are needed.", "code_parameters"
         )
     if not verifier_well_formed(verifier):
-        raise Rejected(InvalidGrantError("The code_verifier is malformed."), "pkce_verifier_malformed")
-    code = decode(text, runtime.code_mac_key)
+        return Refused("invalid_grant", "The code_verifier is malformed.", "pkce_verifier_malformed")
+    return CodeRequest(code, redirect_uri, verifier, read_resources(form.get("resource", "")))
+
+
+async def redeem_code(runtime: Runtime, caller: Caller, asked: CodeRequest) -> Granted:
+    """What a code gives. Raises Rejected, StoreUnavailable, Unavailable."""
+    code = decode(asked.code, runtime.code_mac_key)
     if code is None:
         raise Rejected(InvalidGrantError(_WORN), RedemptionVerdict.FORGED.reason)
-    require_keys(runtime, client, id_token="openid" in client.scopes)
     unheard = _unheard(runtime, code)
     first = RefreshToken(runtime.master.current_id, code.grant_id, 0, unheard or runtime.entropy(16))
-    resource = read_resources(form.get("resource", ""))
     use = Use(
-        client_id=client.id,
-        redirect_uri=redirect_uri,
-        code_challenge=challenge_of(verifier),
-        resource=resource,
+        client_id=caller.client.id,
+        redirect_uri=asked.redirect_uri,
+        code_challenge=challenge_of(asked.code_verifier),
+        resource=asked.resource,
         secret_hash=first.secret_hash,
-        proved=confirmation,
-        bound_to=refresh_binding(client, confirmation),
+        proved=caller.confirmation,
+        bound_to=refresh_binding(caller.client, caller.confirmation),
     )
     redeem = partial(codes.redeem, runtime.db, code.grant_id, code.secret_hash, use)
     try:
@@ -82,32 +90,32 @@ async def redeem_code(runtime: Runtime, client: Client, form: Mapping[str, str],
     if done is None or done.verdict is not RedemptionVerdict.REDEEMED:
         if unheard:  # a wrong verifier, say: the right one may still come
             _keep_unheard(runtime, code, first)
-        await _refuse(runtime, client, code, done)
+        await _refuse(runtime, caller.client, code, done)
         raise AssertionError("unreachable")
     if unheard:
         await _forget_unheard(runtime, code)
-    return _answer(runtime, client, done, resource or done.audience, first, confirmation)
+    return _granted(runtime, caller.client, asked, done, first)
 
 
-def _answer(
-    runtime: Runtime,
-    client: Client,
-    done: Redeemed,
-    audience: Sequence[str],
-    first: RefreshToken,
-    confirmation: Confirmation,
-) -> Tokens:
-    person = person_of(
-        runtime, client, user_id=done.user.id, session_id=done.session_id, auth_time=done.auth_time, amr=done.amr,
-        roles=done.user.roles,
-    )  # fmt: skip
+def _granted(runtime: Runtime, client: Client, asked: CodeRequest, done: Redeemed, first: RefreshToken) -> Granted:
     about = claims_about(done.user, (), done.claims.get("id_token", ()))
-    return session_tokens(
-        runtime, client, person, grant_type=GRANT_TYPE, scope=done.scope, audience=audience, now=done.now,
-        expires_at=done.expires_at, confirmation=confirmation,
+    return Granted(
+        subject=person_of(
+            runtime,
+            client,
+            user_id=done.user.id,
+            session_id=done.session_id,
+            auth_time=done.auth_time,
+            amr=done.amr,
+            roles=done.user.roles,
+        ),
+        scope=done.scope,
+        audience=asked.resource or done.audience,
+        now=done.now,
+        expires_at=done.expires_at,
         refresh_token=first if gets_refresh_token(client, done.scope) else None,
         identified=Identified(done.nonce, about) if "openid" in done.scope else None,
-    )  # fmt: skip
+    )
 
 
 async def _twice_at_most(redeem: Callable[[], Awaitable[Redeemed | None]]) -> Redeemed | None:
@@ -162,9 +170,16 @@ async def _refuse(runtime: Runtime, client: Client, code: Code, done: Redeemed |
         if ended:
             await publish_revocation(runtime, ended)
         await audit.record(
-            runtime.db, "code_replayed", f"client:{client.id}",
-            user_id=done.user.id, client_id=client.id, session_id=done.session_id,
-        )  # fmt: skip
+            runtime.db,
+            "code_replayed",
+            f"client:{client.id}",
+            user_id=done.user.id,
+            client_id=client.id,
+            session_id=done.session_id,
+        )
     if verdict is RedemptionVerdict.TARGET:
         raise Rejected(InvalidTargetError("The resource was not granted."), verdict.reason)
     raise Rejected(InvalidGrantError(_WORN), verdict.reason)
+
+
+AUTHORIZATION_CODE = Grant(name="authorization_code", parse=parse, run=redeem_code, identifies=True)

@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-from authsvc.flows.token.tokens import Tokens, access_token
-from authsvc.rules.confirmation import UNBOUND, Confirmation
-from authsvc.rules.errors import InvalidScopeError, Rejected, UnauthorizedClientError
-from authsvc.rules.records import Client
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from authsvc.flows.token.grant import Caller, Grant, confidential_may_use
+from authsvc.rules.errors import rejected
+from authsvc.rules.refused import Refused
 from authsvc.rules.scope import narrow, parse_scope
 from authsvc.rules.token.access_token import audience_of
+from authsvc.rules.token.granted import Granted
 from authsvc.runtime import Runtime
 
-GRANT_TYPE = "client_credentials"
+_NOT_ALLOWED = Refused(
+    "invalid_scope", "The scope is malformed or not registered for this client.", "scope_not_allowed"
+)
 
 
-def client_credentials(
-    runtime: Runtime, client: Client, *, scope: str = "", confirmation: Confirmation = UNBOUND
-) -> Tokens:
+@dataclass(frozen=True, slots=True)
+class ClientCredentialsRequest:
+    """`scope`: () for all that is registered."""
+
+    scope: tuple[str, ...]
+
+
+def parse(form: Mapping[str, str]) -> ClientCredentialsRequest | Refused:
+    scope = parse_scope(form.get("scope", ""))
+    return _NOT_ALLOWED if scope is None else ClientCredentialsRequest(scope)
+
+
+async def grant(runtime: Runtime, caller: Caller, asked: ClientCredentialsRequest) -> Granted:
     """An access token and nothing else (section 4.4.3: no refresh token). Raises Rejected."""
-    if not client.confidential or GRANT_TYPE not in client.grant_types:
-        raise Rejected(UnauthorizedClientError("This client may not use client_credentials."), "grant_type_not_allowed")
-    asked = parse_scope(scope)
-    given = None if asked is None else narrow(client.scopes, asked)
-    if given is None:
-        raise Rejected(
-            InvalidScopeError("The scope is malformed or not registered for this client."), "scope_not_allowed"
-        )
-    token, lifetime = access_token(
-        runtime,
-        client,
-        grant_type=GRANT_TYPE,
-        scope=given,
-        audience=audience_of(client, runtime.settings.issuer),
-        person=None,
-        confirmation=confirmation,
-        now=runtime.clock.now(),
-    )
-    return Tokens(access_token=token, expires_in=lifetime, scope=given)
+    scope = narrow(caller.client.scopes, asked.scope)
+    if scope is None:
+        raise rejected(_NOT_ALLOWED)
+    audience = audience_of(caller.client, runtime.settings.issuer)
+    return Granted(subject=None, scope=scope, audience=audience, now=runtime.clock.now())
+
+
+CLIENT_CREDENTIALS = Grant(name="client_credentials", parse=parse, run=grant, permit=confidential_may_use)

@@ -6,16 +6,15 @@ PostgreSQL decides, and remembers how fast the device may ask: the same on every
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 
 from authsvc import metrics
-from authsvc.flows.keys.sign import require_keys
 from authsvc.flows.session.lifetime import lifetime
 from authsvc.flows.session.subject import person_of
-from authsvc.flows.token.tokens import Identified, Tokens, gets_refresh_token, session_tokens
+from authsvc.flows.token.grant import Caller, Grant
 from authsvc.rules.caller.dpop import refresh_binding
-from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.device.codes import GRANT_TYPE, decode
 from authsvc.rules.device.polling import PollVerdict
 from authsvc.rules.errors import (
@@ -23,14 +22,14 @@ from authsvc.rules.errors import (
     AuthorizationPendingError,
     ExpiredTokenError,
     InvalidGrantError,
-    InvalidRequestError,
     OAuth2Error,
     Rejected,
     SlowDownError,
-    UnauthorizedClientError,
 )
 from authsvc.rules.records import Client
-from authsvc.rules.token.refresh_token import RefreshToken
+from authsvc.rules.refused import Refused
+from authsvc.rules.token.granted import Granted, Identified
+from authsvc.rules.token.refresh_token import RefreshToken, gets_refresh_token
 from authsvc.runtime import Memory, Runtime
 from authsvc.store.device import requests
 from authsvc.store.device.requests import Begun
@@ -51,22 +50,24 @@ _REFUSALS: dict[PollVerdict, tuple[type[OAuth2Error], str]] = {
 _turns = Memory(Turns)
 
 
-async def redeem_device_code(
-    runtime: Runtime, client: Client, form: Mapping[str, str], confirmation: Confirmation
-) -> Tokens:
-    """Tokens, once a person has allowed it. `confirmation`: what the caller proved.
+@dataclass(frozen=True, slots=True)
+class DeviceCodeRequest:
+    device_code: str = field(repr=False)
 
-    Raises Rejected, Unavailable, StoreUnavailable.
-    """
-    if GRANT_TYPE not in client.grant_types:
-        raise Rejected(UnauthorizedClientError("This client may not use device codes."), "grant_type_not_allowed")
-    text = form.get("device_code")
-    if not text:
-        raise Rejected(InvalidRequestError("The parameter device_code is missing."), "device_code_missing")
-    code = decode(text, runtime.device_mac_key, client.id)
+
+def parse(form: Mapping[str, str]) -> DeviceCodeRequest | Refused:
+    device_code = form.get("device_code")
+    if not device_code:
+        return Refused("invalid_request", "The parameter device_code is missing.", "device_code_missing")
+    return DeviceCodeRequest(device_code)
+
+
+async def redeem_device_code(runtime: Runtime, caller: Caller, asked: DeviceCodeRequest) -> Granted:
+    """What a person has allowed the device, once they have. Raises Rejected, Unavailable, StoreUnavailable."""
+    client = caller.client
+    code = decode(asked.device_code, runtime.device_mac_key, client.id)
     if code is None:
         raise _refusal(PollVerdict.FORGED)
-    require_keys(runtime, client, id_token="openid" in client.scopes)
     session_id, grant_id = UUID(bytes=runtime.entropy(16)), UUID(bytes=runtime.entropy(16))
     first = RefreshToken(runtime.master.current_id, grant_id, 0, runtime.entropy(16))
     # One poll of a request at a time in a worker: a burst must not hold every connection while it waits for the row.
@@ -81,12 +82,12 @@ async def redeem_device_code(
         lifetime_seconds=lifetime(runtime, client, False),
         grant_id=grant_id,
         secret_hash=first.secret_hash,
-        proved=confirmation,
-        bound_to=refresh_binding(client, confirmation),
+        proved=caller.confirmation,
+        bound_to=refresh_binding(client, caller.confirmation),
     )
     done = await _turns.of(runtime).run(code.request_id, poll)
     if isinstance(done, Begun):
-        return _answer(runtime, client, done, session_id, first, confirmation)
+        return _granted(runtime, client, done, session_id, first)
     raise _refusal(done)
 
 
@@ -95,17 +96,25 @@ def _refusal(verdict: PollVerdict) -> Rejected:
     return Rejected(error(description), verdict.reason)
 
 
-def _answer(
-    runtime: Runtime, client: Client, done: Begun, session_id: UUID, first: RefreshToken, confirmation: Confirmation
-) -> Tokens:
+def _granted(runtime: Runtime, client: Client, done: Begun, session_id: UUID, first: RefreshToken) -> Granted:
     metrics.logins.labels("ok").inc()
-    person = person_of(
-        runtime, client, user_id=done.user_id, session_id=session_id, auth_time=done.auth_time, amr=done.amr,
-        roles=done.roles,
-    )  # fmt: skip
-    return session_tokens(
-        runtime, client, person, grant_type=GRANT_TYPE, scope=done.scope, audience=done.audience, now=done.now,
-        expires_at=done.expires_at, confirmation=confirmation,
+    return Granted(
+        subject=person_of(
+            runtime,
+            client,
+            user_id=done.user_id,
+            session_id=session_id,
+            auth_time=done.auth_time,
+            amr=done.amr,
+            roles=done.roles,
+        ),
+        scope=done.scope,
+        audience=done.audience,
+        now=done.now,
+        expires_at=done.expires_at,
         refresh_token=first if gets_refresh_token(client, done.scope) else None,
         identified=Identified() if "openid" in done.scope else None,
-    )  # fmt: skip
+    )
+
+
+DEVICE_CODE = Grant(name=GRANT_TYPE, parse=parse, run=redeem_device_code, identifies=True)

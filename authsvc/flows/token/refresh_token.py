@@ -5,27 +5,28 @@ PostgreSQL decides alone; Redis is not in this path. A replay commits the end of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 from authsvc import metrics
-from authsvc.flows.keys.sign import require_keys
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.flows.session.subject import person_of
-from authsvc.flows.token.tokens import Tokens, session_tokens
+from authsvc.flows.token.grant import Caller, Grant
 from authsvc.rules.authorize.request import read_resources
-from authsvc.rules.confirmation import UNBOUND, Confirmation
+from authsvc.rules.confirmation import UNBOUND
 from authsvc.rules.errors import (
     InvalidDpopProofError,
     InvalidGrantError,
-    InvalidRequestError,
     InvalidScopeError,
     InvalidTargetError,
     Rejected,
-    UnauthorizedClientError,
     Unavailable,
 )
 from authsvc.rules.records import Client
+from authsvc.rules.refused import Refused
 from authsvc.rules.scope import narrow, parse_scope
+from authsvc.rules.token.granted import Granted
 from authsvc.rules.token.refresh import ACCEPTED, RefreshVerdict
 from authsvc.rules.token.refresh_token import RefreshToken, decode
 from authsvc.runtime import Memory, Runtime
@@ -34,49 +35,47 @@ from authsvc.store.session import sessions
 from authsvc.store.token import grants
 from authsvc.store.token.grants import Refreshed
 
-GRANT_TYPE = "refresh_token"
 _turns = Memory(grants.Turns)
 _WORN = "The refresh token is invalid, expired, revoked or already used."
 
 
-async def refresh(
-    runtime: Runtime,
-    client: Client,
-    *,
-    refresh_token: str | None,
-    scope: str = "",
-    resource: str = "",
-    confirmation: Confirmation = UNBOUND,
-) -> Tokens:
-    """New tokens for a refresh token. `resource`: what the access token shall be for (RFC 8707), '' for all that was
-    granted; `confirmation`: what the caller proved.
+@dataclass(frozen=True, slots=True)
+class RefreshRequest:
+    """`scope`, `resource` (RFC 8707): what the access token shall be for, () for all that was granted."""
 
-    Raises Rejected, Unavailable, StoreUnavailable."""
-    if GRANT_TYPE not in client.grant_types:
-        raise Rejected(UnauthorizedClientError("This client may not use refresh tokens."), "grant_type_not_allowed")
+    refresh_token: str = field(repr=False)
+    scope: tuple[str, ...] = ()
+    resource: tuple[str, ...] = ()
+
+
+def parse(form: Mapping[str, str]) -> RefreshRequest | Refused:
+    refresh_token = form.get("refresh_token")
     if not refresh_token:
-        raise Rejected(InvalidRequestError("The parameter refresh_token is missing."), "refresh_token_missing")
-    asked = parse_scope(scope)
-    if asked is None:
-        raise Rejected(InvalidScopeError("The scope is malformed."), "scope_malformed")
-    presented = decode(refresh_token, runtime.refresh_mac_key, client.id)
+        return Refused("invalid_request", "The parameter refresh_token is missing.", "refresh_token_missing")
+    scope = parse_scope(form.get("scope", ""))
+    if scope is None:
+        return Refused("invalid_scope", "The scope is malformed.", "scope_malformed")
+    return RefreshRequest(refresh_token, scope, read_resources(form.get("resource", "")))
+
+
+async def refresh(runtime: Runtime, caller: Caller, asked: RefreshRequest) -> Granted:
+    """New tokens for a refresh token. Raises Rejected, Unavailable, StoreUnavailable."""
+    presented = decode(asked.refresh_token, runtime.refresh_mac_key, caller.client.id)
     if presented is None:
         metrics.refresh.labels(RefreshVerdict.FORGED).inc()
         raise Rejected(InvalidGrantError(_WORN), RefreshVerdict.FORGED.reason)
-    require_keys(runtime, client)
-    wanted = read_resources(resource)
-    if wanted:
-        await _check_resource(runtime, client, presented, wanted)
+    if asked.resource:
+        await _check_resource(runtime, caller.client, presented, asked.resource)
     statement = partial(
         grants.refresh,
         runtime.db,
         presented.grant_id,
         presented.secret_hash,
         presented.generation,
-        client_id=client.id,
-        grace_seconds=_grace_seconds(runtime, client),
-        scope=asked,
-        proved=confirmation,
+        client_id=caller.client.id,
+        grace_seconds=_grace_seconds(runtime, caller.client),
+        scope=asked.scope,
+        proved=caller.confirmation,
     )
     done = await _turns.of(runtime).run(presented.grant_id, statement)
     verdict = done.verdict if done else RefreshVerdict.UNKNOWN
@@ -84,11 +83,11 @@ async def refresh(
     if verdict is RefreshVerdict.RECOVER:
         metrics.state_rollback.inc()
     if done is None:
-        await refuse_other_key(runtime, client, presented, confirmation)
+        await _refuse_other_key(runtime, caller, presented)
     if done is None or verdict not in ACCEPTED:
-        await _refuse(runtime, client, done, verdict)
+        await _refuse(runtime, caller.client, done, verdict)
         raise AssertionError("unreachable")
-    return _answer(runtime, client, presented, done, asked, wanted or done.audience, confirmation)
+    return _granted(runtime, caller.client, asked, presented, done)
 
 
 def _grace_seconds(runtime: Runtime, client: Client) -> int:
@@ -97,26 +96,28 @@ def _grace_seconds(runtime: Runtime, client: Client) -> int:
     )
 
 
-def _answer(
-    runtime: Runtime,
-    client: Client,
-    presented: RefreshToken,
-    done: Refreshed,
-    asked: tuple[str, ...],
-    audience: tuple[str, ...],
-    confirmation: Confirmation,
-) -> Tokens:
-    scope = narrow(done.scope, asked)
+def _granted(
+    runtime: Runtime, client: Client, asked: RefreshRequest, presented: RefreshToken, done: Refreshed
+) -> Granted:
+    """No ID token (OIDC Core section 12.2 leaves it to us): nobody has logged in, and it would double the cost."""
+    scope = narrow(done.scope, asked.scope)
     assert scope is not None
-    person = person_of(
-        runtime, client, user_id=done.user_id, session_id=done.session_id, auth_time=done.auth_time, amr=done.amr,
-        roles=done.roles,
-    )  # fmt: skip
-    # No ID token (OIDC Core section 12.2 leaves it to us): nobody has logged in, and it would double the cost.
-    return session_tokens(
-        runtime, client, person, grant_type=GRANT_TYPE, scope=scope, audience=audience, now=done.now,
-        expires_at=done.expires_at, confirmation=confirmation, refresh_token=presented.at_generation(done.generation),
-    )  # fmt: skip
+    return Granted(
+        subject=person_of(
+            runtime,
+            client,
+            user_id=done.user_id,
+            session_id=done.session_id,
+            auth_time=done.auth_time,
+            amr=done.amr,
+            roles=done.roles,
+        ),
+        scope=scope,
+        audience=asked.resource or done.audience,
+        now=done.now,
+        expires_at=done.expires_at,
+        refresh_token=presented.at_generation(done.generation),
+    )
 
 
 async def _check_resource(runtime: Runtime, client: Client, presented: RefreshToken, wanted: tuple[str, ...]) -> None:
@@ -126,16 +127,14 @@ async def _check_resource(runtime: Runtime, client: Client, presented: RefreshTo
         raise Rejected(InvalidTargetError("The resource was not granted."), "resource_not_granted")
 
 
-async def refuse_other_key(
-    runtime: Runtime, client: Client, presented: RefreshToken, confirmation: Confirmation
-) -> None:
+async def _refuse_other_key(runtime: Runtime, caller: Caller, presented: RefreshToken) -> None:
     """Say what is wrong where a genuine token is bound to a key that was not proved (RFC 9449 section 5). Raises
     Rejected, StoreUnavailable."""
-    seen = await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
-    if seen and not confirmation.satisfies(seen.bound_to):
+    seen = await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=caller.client.id)
+    if seen and not caller.confirmation.satisfies(seen.bound_to):
         raise Rejected(
             InvalidDpopProofError("The refresh token is bound to another key."),
-            "dpop_missing" if confirmation == UNBOUND else "dpop_other_key",
+            "dpop_missing" if caller.confirmation == UNBOUND else "dpop_other_key",
         )
 
 
@@ -151,7 +150,14 @@ async def _refuse(runtime: Runtime, client: Client, done: Refreshed | None, verd
         if ended:
             await publish_revocation(runtime, ended)
         await audit.record(
-            runtime.db, "refresh_token_reuse", f"client:{client.id}",
-            user_id=done.user_id, client_id=client.id, session_id=done.session_id,
-        )  # fmt: skip
+            runtime.db,
+            "refresh_token_reuse",
+            f"client:{client.id}",
+            user_id=done.user_id,
+            client_id=client.id,
+            session_id=done.session_id,
+        )
     raise Rejected(InvalidGrantError(_WORN), verdict.reason)
+
+
+REFRESH_TOKEN = Grant(name="refresh_token", parse=parse, run=refresh)

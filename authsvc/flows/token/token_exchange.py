@@ -6,60 +6,46 @@ is void with any of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from authsvc.flows.caller.authenticate_bearer import bearer_of, verify
 from authsvc.flows.caller.check_revoked import is_revoked
-from authsvc.flows.token.tokens import Tokens, exchanged_token
+from authsvc.flows.token.grant import NOT_ALLOWED, Caller, Grant, confidential_may_use
 from authsvc.jose.verify import Invalid
-from authsvc.rules.confirmation import Confirmation
-from authsvc.rules.errors import (
-    InvalidRequestError,
-    InvalidScopeError,
-    InvalidTargetError,
-    OAuth2Error,
-    Rejected,
-    UnauthorizedClientError,
-)
+from authsvc.rules.errors import InvalidRequestError, Rejected, rejected
 from authsvc.rules.records import Client
-from authsvc.rules.token.exchange import ACCESS_TOKEN, GRANT_TYPE, Refusal, judge_exchange, read_request
+from authsvc.rules.refused import Refused
+from authsvc.rules.token.exchange import GRANT_TYPE, ExchangeRequest, judge_exchange, read_request
+from authsvc.rules.token.granted import Granted
 from authsvc.runtime import Runtime
 
-_ERRORS: dict[str, type[OAuth2Error]] = {
-    "invalid_request": InvalidRequestError,
-    "invalid_scope": InvalidScopeError,
-    "invalid_target": InvalidTargetError,
-}
+_INVALID = "The subject_token is invalid, expired or revoked."
 
 
-async def exchange_token(
-    runtime: Runtime, client: Client, form: Mapping[str, str], confirmation: Confirmation
-) -> Tokens:
-    """An access token and nothing else. `confirmation`: see `access_token`. Raises Rejected, Unavailable,
-    StoreUnavailable."""
-    if not client.confidential or GRANT_TYPE not in client.grant_types or not client.exchange_audiences:
-        raise Rejected(UnauthorizedClientError("This client may not exchange tokens."), "grant_type_not_allowed")
-    asked = read_request(form)
-    if isinstance(asked, Refusal):
-        raise _rejected(asked)
+async def exchange_token(runtime: Runtime, caller: Caller, asked: ExchangeRequest) -> Granted:
+    """An access token and nothing else. Raises Rejected, Unavailable, StoreUnavailable."""
     claims = verify(runtime, asked.subject_token, audience=None)
     if isinstance(claims, Invalid):
-        raise Rejected(InvalidRequestError("The subject_token is invalid, expired or revoked."), claims.reason)
-    found = judge_exchange(asked, claims.raw, client, issuer=runtime.settings.issuer, confirmation=confirmation)
-    if isinstance(found, Refusal):
-        raise _rejected(found)
-    if await is_revoked(runtime, bearer_of(claims)):
-        raise Rejected(InvalidRequestError("The subject_token is invalid, expired or revoked."), "token_revoked")
-    token, lifetime = exchanged_token(
-        runtime,
-        client,
-        subject=claims.raw,
-        exchange=found,
-        confirmation=confirmation,
-        now=runtime.clock.now(),
+        raise Rejected(InvalidRequestError(_INVALID), claims.reason)
+    found = judge_exchange(
+        asked, claims.raw, caller.client, issuer=runtime.settings.issuer, confirmation=caller.confirmation
     )
-    return Tokens(access_token=token, expires_in=lifetime, scope=found.scope, issued_token_type=ACCESS_TOKEN)
+    if isinstance(found, Refused):
+        raise rejected(found)
+    if await is_revoked(runtime, bearer_of(claims)):
+        raise Rejected(InvalidRequestError(_INVALID), "token_revoked")
+    return Granted(
+        subject=found,
+        scope=found.scope,
+        audience=found.audience,
+        now=runtime.clock.now().replace(microsecond=0),  # so that both ends are compared in whole seconds
+        expires_at=datetime.fromtimestamp(claims.exp, UTC),
+    )
 
 
-def _rejected(refusal: Refusal) -> Rejected:
-    return Rejected(_ERRORS[refusal.error](refusal.description), refusal.reason)
+def _may_exchange(client: Client, grant_type: str) -> Refused | None:
+    """Confidential clients for which an operator has said what they may exchange tokens for."""
+    return confidential_may_use(client, grant_type) if client.exchange_audiences else NOT_ALLOWED
+
+
+TOKEN_EXCHANGE = Grant(name=GRANT_TYPE, parse=read_request, run=exchange_token, permit=_may_exchange)

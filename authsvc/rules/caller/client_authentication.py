@@ -11,6 +11,23 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 @dataclass(frozen=True, slots=True)
+class Credentials:
+    """How a request names and proves its client; nothing is read yet. None: was not sent."""
+
+    authorization: str | None = field(repr=False)
+    client_id: str | None = None
+    client_secret: str | None = field(repr=False, default=None)
+    client_assertion: str | None = field(repr=False, default=None)
+    client_assertion_type: str | None = None
+
+
+def credentials_in(authorization: str | None, form: Mapping[str, str]) -> Credentials:
+    """`authorization`: the header's value; `form`: the parameters of the body."""
+    names = ("client_id", "client_secret", "client_assertion", "client_assertion_type")
+    return Credentials(authorization, *(form.get(name) for name in names))
+
+
+@dataclass(frozen=True, slots=True)
 class Presented:
     """What was sent; nothing of it is proved. `method` is a token_endpoint_auth_method (RFC 7591 section 2).
 
@@ -30,19 +47,16 @@ class Malformed:
     unauthenticated: bool = False
 
 
-def read_credentials(
-    authorization: str | None, form: Mapping[str, str], *, assertion_subject: str | None
-) -> Presented | Malformed:
-    """Read the one method that was used. `assertion_subject`: the unproved `sub` of form's client_assertion."""
-    secret = form.get("client_secret")
-    assertion = form.get("client_assertion")
-    client_id = form.get("client_id") or None
+def read_credentials(sent: Credentials, *, assertion_subject: str | None) -> Presented | Malformed:
+    """Read the one method that was used. `assertion_subject`: the unproved `sub` of the client_assertion."""
+    authorization, secret, assertion = sent.authorization, sent.client_secret, sent.client_assertion
+    client_id = sent.client_id or None
     if sum((authorization is not None, secret is not None, assertion is not None)) > 1:
         return Malformed("Use one method of client authentication only.", "several_client_auth_methods")
     if authorization is not None:
         return _read_basic(authorization, client_id)
     if assertion is not None:
-        if form.get("client_assertion_type") != ASSERTION_TYPE:
+        if sent.client_assertion_type != ASSERTION_TYPE:
             return Malformed("The client_assertion_type is not supported.", "client_assertion_type")
         if assertion_subject is None or (client_id is not None and client_id != assertion_subject):
             return Malformed("The client assertion is invalid.", "client_assertion_subject", unauthenticated=True)

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from authsvc.rules.confirmation import UNBOUND, Confirmation
+from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.records import Client
+from authsvc.rules.token.exchange import Exchange
+from authsvc.rules.token.granted import Granted, Person
 
 ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 - RFC 9068 section 2.1, a media type
 
 PASSWORD_ACR = "urn:authsvc:acr:password"  # noqa: S105 - the name of a login method
 """Authentication context class of a password login (OIDC Core section 2, acr)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who stands behind a token that came from a login. `subject`: as the client knows the person."""
-
-    subject: str
-    session_id: str
-    auth_time: datetime
-    amr: Sequence[str]
-    roles: Sequence[str]
 
 
 def audience_of(client: Client, issuer: str) -> tuple[str, ...]:
@@ -37,66 +25,34 @@ def audience_of(client: Client, issuer: str) -> tuple[str, ...]:
 
 
 def access_token_claims(
-    *,
-    issuer: str,
-    audience: Sequence[str],
-    client_id: str,
-    scope: Sequence[str],
-    issued_at: int,
-    expires_at: int,
-    jti: str,
-    person: Person | None,
-    confirmation: Confirmation = UNBOUND,
+    granted: Granted, *, issuer: str, client_id: str, lifetime: int, jti: str, confirmation: Confirmation
 ) -> dict[str, Any]:
-    """Claims of an access token; a client without a person is its own subject (RFC 9068 section 5). `confirmation`:
-    what it is bound to."""
-    claims: dict[str, Any] = {
+    """Claims of the access token of a grant. `lifetime`: seconds; `confirmation`: what it is bound to."""
+    issued_at, audience = int(granted.now.timestamp()), granted.audience
+    return {
         "iss": issuer,
-        "sub": person.subject if person else client_id,
         "aud": audience[0] if len(audience) == 1 else list(audience),
         "client_id": client_id,
-        "scope": " ".join(scope),
+        "scope": " ".join(granted.scope),
         "iat": issued_at,
-        "exp": expires_at,
+        "exp": issued_at + lifetime,
         "jti": jti,
+        **_subject_claims(granted.subject, client_id),
+        **confirmation.claims,
     }
-    if person:
-        claims["sid"] = person.session_id
-        claims["auth_time"] = int(person.auth_time.timestamp())
-        claims["acr"] = PASSWORD_ACR
-        claims["amr"] = list(person.amr)
-        claims["roles"] = list(person.roles)
-    return claims | confirmation.claims
 
 
-_OF_THE_PERSON = ("sub", "sid", "auth_time", "acr", "amr", "roles")
-
-
-def exchanged_claims(
-    subject: Mapping[str, Any],
-    *,
-    audience: Sequence[str],
-    client_id: str,
-    scope: Sequence[str],
-    issued_at: int,
-    expires_at: int,
-    jti: str,
-    act: Mapping[str, Any],
-    exchanged_from: Sequence[Mapping[str, Any]],
-    confirmation: Confirmation,
-) -> dict[str, Any]:
-    """Claims of an access token made from another (RFC 8693 section 4.1): who is meant stays as `subject` says. `act`:
-    who acts, and for whom; `exchanged_from`: jti, client_id and iat of what it was made from, the newest first."""
-    claims: dict[str, Any] = {
-        "iss": subject["iss"],
-        "aud": audience[0] if len(audience) == 1 else list(audience),
-        "client_id": client_id,
-        "scope": " ".join(scope),
-        "iat": issued_at,
-        "exp": expires_at,
-        "jti": jti,
-        "act": act,
-        "exchanged_from": list(exchanged_from),
+def _subject_claims(subject: Person | Exchange | None, client_id: str) -> dict[str, Any]:
+    """For whom the token speaks. A client without a person is its own subject (RFC 9068 section 5)."""
+    if subject is None:
+        return {"sub": client_id}
+    if isinstance(subject, Exchange):
+        return subject.claims
+    return {
+        "sub": subject.subject,
+        "sid": subject.session_id,
+        "auth_time": int(subject.auth_time.timestamp()),
+        "acr": PASSWORD_ACR,
+        "amr": list(subject.amr),
+        "roles": list(subject.roles),
     }
-    claims |= {name: subject[name] for name in _OF_THE_PERSON if name in subject}
-    return claims | confirmation.claims

@@ -13,23 +13,18 @@ from typing import Any
 
 from authsvc.rules.confirmation import Confirmation, confirmation_in
 from authsvc.rules.records import Client
+from authsvc.rules.refused import Refused
 from authsvc.rules.scope import parse_scope
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - the name of a type
 MAX_DEPTH = 4
 """Actors in a chain."""
+_OF_THE_PERSON = ("sub", "sid", "auth_time", "acr", "amr", "roles")
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    error: str
-    description: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
+class ExchangeRequest:
     """Section 2.1. `target`: every `audience` and `resource`, each once."""
 
     subject_token: str
@@ -39,15 +34,23 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What may be given; `act` and `exchanged_from` are claims of the new token."""
+    """What may be given. `subject`: the claims of the subject token; `act`: who acts, and for whom (section 4.1);
+    `exchanged_from`: jti, client_id and iat of what the new token is made from, the newest first."""
 
     scope: tuple[str, ...]
     audience: tuple[str, ...]
+    subject: Mapping[str, Any]
     act: Mapping[str, Any]
     exchanged_from: tuple[Mapping[str, Any], ...]
 
+    @property
+    def claims(self) -> dict[str, Any]:
+        """For whom the new token speaks, as the subject token says, and by way of whom."""
+        kept = {name: self.subject[name] for name in _OF_THE_PERSON if name in self.subject}
+        return {**kept, "act": self.act, "exchanged_from": list(self.exchanged_from)}
 
-def read_request(form: Mapping[str, str]) -> Request | Refusal:
+
+def read_request(form: Mapping[str, str]) -> ExchangeRequest | Refused:
     """Read the parameters; `audience` and `resource` are space-separated where they came several times."""
     if "actor_token" in form or "actor_token_type" in form:
         return _malformed("actor_token is not supported: the client that asks is the actor.", "actor_token")
@@ -59,14 +62,14 @@ def read_request(form: Mapping[str, str]) -> Request | Refusal:
         return _malformed("The requested_token_type must be that of an access token.", "requested_token_type")
     scope = parse_scope(form.get("scope", ""))
     if scope is None:
-        return Refusal("invalid_scope", "The scope is malformed.", "scope_malformed")
+        return Refused("invalid_scope", "The scope is malformed.", "scope_malformed")
     target = [*form.get("audience", "").split(), *form.get("resource", "").split()]
-    return Request(form["subject_token"], tuple(dict.fromkeys(target)), scope)
+    return ExchangeRequest(form["subject_token"], tuple(dict.fromkeys(target)), scope)
 
 
 def judge_exchange(
-    asked: Request, subject: Mapping[str, Any], client: Client, *, issuer: str, confirmation: Confirmation
-) -> Exchange | Refusal:
+    asked: ExchangeRequest, subject: Mapping[str, Any], client: Client, *, issuer: str, confirmation: Confirmation
+) -> Exchange | Refused:
     """`subject`: the proved claims of the subject token. `confirmation`: what the client proved now."""
     aud = subject.get("aud", ())
     meant_for = {aud} if isinstance(aud, str) else set(aud)
@@ -82,36 +85,36 @@ def judge_exchange(
         return _malformed("The subject_token was exchanged too often.", "exchange_too_deep")
     audience = _audience(asked, client, issuer, meant_for)
     scope = _scope(asked, subject, client)
-    if isinstance(audience, Refusal):
+    if isinstance(audience, Refused):
         return audience
-    if isinstance(scope, Refusal):
+    if isinstance(scope, Refused):
         return scope
     source = {name: subject[name] for name in ("jti", "client_id", "iat")}
-    return Exchange(scope, audience, act, (source, *subject.get("exchanged_from", ())))
+    return Exchange(scope, audience, subject, act, (source, *subject.get("exchanged_from", ())))
 
 
-def _audience(asked: Request, client: Client, issuer: str, meant_for: set[str]) -> tuple[str, ...] | Refusal:
+def _audience(asked: ExchangeRequest, client: Client, issuer: str, meant_for: set[str]) -> tuple[str, ...] | Refused:
     allowed = client.exchange_audiences
     if not asked.target and len(allowed) > 1:
-        return Refusal("invalid_target", "Name the audience: this client may ask for several.", "audience_missing")
+        return Refused("invalid_target", "Name the audience: this client may ask for several.", "audience_missing")
     target = asked.target or allowed
     # authsvc's own endpoints change sessions: who could not reach them with the subject token must not with another.
     if not set(target) <= set(allowed) or (issuer in target and issuer not in meant_for):
-        return Refusal(
+        return Refused(
             "invalid_target", "This client may not ask for tokens for that audience.", "audience_not_allowed"
         )
     return target
 
 
-def _scope(asked: Request, subject: Mapping[str, Any], client: Client) -> tuple[str, ...] | Refusal:
+def _scope(asked: ExchangeRequest, subject: Mapping[str, Any], client: Client) -> tuple[str, ...] | Refused:
     held = str(subject.get("scope", "")).split()
     allowed = tuple(word for word in held if word in client.scopes)
     if not set(asked.scope) <= set(allowed):
-        return Refusal(
+        return Refused(
             "invalid_scope", "The scope exceeds the subject_token or this client.", "scope_wider_than_subject"
         )
     scope = asked.scope or allowed
-    return scope or Refusal("invalid_scope", "Nothing of the subject_token is for this client.", "scope_empty")
+    return scope or Refused("invalid_scope", "Nothing of the subject_token is for this client.", "scope_empty")
 
 
 def _depth(act: Mapping[str, Any]) -> int:
@@ -121,6 +124,6 @@ def _depth(act: Mapping[str, Any]) -> int:
     return depth
 
 
-def _malformed(description: str, reason: str) -> Refusal:
+def _malformed(description: str, reason: str) -> Refused:
     """Section 2.2.2: also a subject token that is not acceptable is an invalid_request."""
-    return Refusal("invalid_request", description, reason)
+    return Refused("invalid_request", description, reason)

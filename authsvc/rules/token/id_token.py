@@ -7,7 +7,8 @@ from hashlib import sha256, sha512
 from typing import Any
 
 from authsvc.rules.records import User
-from authsvc.rules.token.access_token import PASSWORD_ACR, Person
+from authsvc.rules.token.access_token import PASSWORD_ACR
+from authsvc.rules.token.granted import Person
 from authsvc_jws.base64url import base64url_encode
 
 ID_TOKEN_TYPE = "JWT"  # noqa: S105 - a media type

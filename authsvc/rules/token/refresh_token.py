@@ -10,12 +10,13 @@ it (generation + 1), so that a retry is given the same successor with nothing st
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from uuid import UUID
 
 from authsvc.rules.mac_token import MacKey, read_token, write_token
-from authsvc.rules.records import Digest
+from authsvc.rules.records import Client, Digest
 
 LENGTH = 72
 MAX_GENERATION = 2**32 - 1
@@ -53,3 +54,8 @@ def decode(text: str, mac_key: MacKey, client_id: str) -> RefreshToken | None:
         return None
     key_id, body = found
     return RefreshToken(key_id, UUID(bytes=body[:16]), int.from_bytes(body[16:20], "big"), body[20:])
+
+
+def gets_refresh_token(client: Client, scope: Sequence[str]) -> bool:
+    """By policy: first-party clients always, others where `offline_access` was granted (OIDC Core section 11)."""
+    return "refresh_token" in client.grant_types and (client.first_party or "offline_access" in scope)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from authsvc.flows.caller.prove_possession import Shown, nonce, prove_possession
 from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.errors import InvalidDpopProofError, Rejected
-from authsvc.rules.records import Client
 from authsvc.web.http.request import Request
 
 
@@ -14,25 +13,18 @@ def shown_proof(request: Request) -> Shown | None:
     proofs = [value for name, value in request.scope["headers"] if name == b"dpop"]
     if not proofs:
         return None
-    _offer_nonce(request)
+    offer_nonce(request)
     if len(proofs) > 1:  # section 4.3, check 1
         raise Rejected(InvalidDpopProofError("Send one DPoP header."), "dpop_several")
     return Shown(proofs[0].decode("latin-1"), request.scope["method"], request.scope["path"])
 
 
-async def proved_key(request: Request, client: Client | None = None) -> Confirmation:
-    """The key that the caller holds, UNBOUND where no proof was sent. `client`: one that asks for tokens.
-
-    Raises Rejected (also where this client's tokens must be bound, section 5.2), StoreUnavailable.
-    """
+async def proved_key(request: Request) -> Confirmation:
+    """The key that the caller holds, UNBOUND where no proof was sent. Raises Rejected, StoreUnavailable."""
     shown = shown_proof(request)
-    if shown is not None:
-        return await prove_possession(request.runtime, shown)
-    if client is not None and client.dpop_bound_access_tokens:
-        _offer_nonce(request)
-        raise Rejected(InvalidDpopProofError("This client must send a DPoP proof."), "dpop_missing")
-    return UNBOUND
+    return UNBOUND if shown is None else await prove_possession(request.runtime, shown)
 
 
-def _offer_nonce(request: Request) -> None:
+def offer_nonce(request: Request) -> None:
+    """Let the answer carry a fresh nonce, whatever it will be."""
     request.answer_headers = [*request.answer_headers, (b"dpop-nonce", nonce(request.runtime).encode("ascii"))]

@@ -16,12 +16,12 @@ import pytest_asyncio
 from authsvc.flows.caller.check_revoked import asked_postgres
 from authsvc.rules.confirmation import UNBOUND
 from authsvc.rules.records import Client
+from authsvc.rules.refused import Refused
 from authsvc.rules.token.exchange import (
     ACCESS_TOKEN,
     GRANT_TYPE,
     Exchange,
-    Refusal,
-    Request,
+    ExchangeRequest,
     judge_exchange,
     read_request,
 )
@@ -394,7 +394,7 @@ SUBJECT = {
     "jti": "j", "client_id": "customer", "iat": 1, "sub": "p", "aud": [ISSUER, "https://a.example"],
     "scope": "openid stock profile",
 }  # fmt: skip
-ASKED = Request("t", (STOCK,), ())
+ASKED = ExchangeRequest("t", (STOCK,), ())
 
 
 @pytest.mark.parametrize(
@@ -408,17 +408,17 @@ ASKED = Request("t", (STOCK,), ())
         (ASKED, {**SUBJECT, "cnf": {"jkt": "k"}}, "subject_token_bound"),
         (ASKED, {**SUBJECT, "scope": "email"}, "scope_empty"),
         (ASKED, {name: value for name, value in SUBJECT.items() if name != "scope"}, "scope_empty"),
-        (Request("t", (STOCK,), ("email",)), {**SUBJECT, "scope": "email"}, "scope_wider_than_subject"),
-        (Request("t", (), ()), SUBJECT, "audience_missing"),
-        (Request("t", (ISSUER,), ()), SUBJECT, "audience_not_allowed"),
+        (ExchangeRequest("t", (STOCK,), ("email",)), {**SUBJECT, "scope": "email"}, "scope_wider_than_subject"),
+        (ExchangeRequest("t", (), ()), SUBJECT, "audience_missing"),
+        (ExchangeRequest("t", (ISSUER,), ()), SUBJECT, "audience_not_allowed"),
         (ASKED, {**SUBJECT, "act": {"sub": "a", "act": {"sub": "b", "act": {"sub": "c"}}}}, 4),
         (ASKED, {**SUBJECT, "act": {"sub": "a", "act": {"sub": "b", "act": {"sub": "c", "act": {"sub": "d"}}}}},
          "exchange_too_deep"),
     ],
 )  # fmt: skip
-def test_the_rule(asked: Request, subject: dict[str, Any], outcome: Any) -> None:
+def test_the_rule(asked: ExchangeRequest, subject: dict[str, Any], outcome: Any) -> None:
     found = judge_exchange(asked, subject, ORDERS, issuer=ISSUER, confirmation=UNBOUND)
-    if isinstance(found, Refusal):
+    if isinstance(found, Refused):
         assert found.reason == outcome
     else:
         assert isinstance(found, Exchange)
@@ -427,4 +427,4 @@ def test_the_rule(asked: Request, subject: dict[str, Any], outcome: Any) -> None
 
 def test_a_request_is_read_once_and_in_order() -> None:
     sent = {"subject_token": "t", "subject_token_type": ACCESS_TOKEN, "audience": f"{MAIL} {STOCK}", "resource": MAIL}
-    assert read_request(sent) == Request("t", (MAIL, STOCK), ())
+    assert read_request(sent) == ExchangeRequest("t", (MAIL, STOCK), ())

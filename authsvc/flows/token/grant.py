@@ -1,0 +1,55 @@
+"""The shape of a grant type: what each of them has, and what `pipeline` does for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from authsvc.rules.confirmation import Confirmation
+from authsvc.rules.records import Client
+from authsvc.rules.refused import Refused
+from authsvc.rules.token.granted import Granted
+from authsvc.runtime import Runtime
+
+Asked = TypeVar("Asked")
+Given = TypeVar("Given", bound=Granted, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The client that asks for tokens, authenticated, and what it proved to hold."""
+
+    client: Client
+    confirmation: Confirmation
+
+
+NOT_ALLOWED = Refused("unauthorized_client", "This client may not use this grant type.", "grant_type_not_allowed")
+
+
+def may_use(client: Client, grant_type: str) -> Refused | None:
+    """Whether a client is registered for a grant type (RFC 6749 section 5.2)."""
+    return None if grant_type in client.grant_types else NOT_ALLOWED
+
+
+def confidential_may_use(client: Client, grant_type: str) -> Refused | None:
+    """As `may_use`, where a client speaks for itself (RFC 6749 section 4.4)."""
+    return may_use(client, grant_type) if client.confidential else NOT_ALLOWED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuance(Generic[Asked, Given]):
+    """One way to get tokens. `run`: load, judge, apply, commit; it signs nothing, and raises Rejected, Unavailable,
+    StoreUnavailable. `permit`: why a client may not use it. `identifies`: it may give an ID token, too."""
+
+    name: str
+    run: Callable[[Runtime, Caller, Asked], Awaitable[Given]]
+    permit: Callable[[Client, str], Refused | None] = may_use
+    identifies: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant(Issuance[Asked, Given]):
+    """One grant type of POST /token. `parse`: the form -> the typed request; pure."""
+
+    parse: Callable[[Mapping[str, str]], Asked | Refused]

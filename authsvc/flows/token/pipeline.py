@@ -1,0 +1,69 @@
+"""How a client gets tokens, step by step. Every grant passes every step in this order, and none can forget one.
+
+    1  parse       the request, once, into a typed one                       `Grant.parse`; called by web
+    2  client      who is calling                                            flows/caller/authenticate_client
+    3  permission  may this client use this grant                            `Issuance.permit`
+    4  proof       what does the caller hold                                 flows/caller/prove_possession
+    5  keys        can the tokens be signed: asked before anything is spent  flows/keys/sign
+    6  index       room in a status list, where the tokens need it           flows/revocation/status_indices
+    7  grant       load, judge, apply, commit                                `Issuance.run`
+    8  issue       sign what was committed                                   flows/token/tokens
+    9  answer      is written by web                                         web/issuing
+
+What was malformed at step 1 is refused after step 4: who is not known is told nothing of it.
+
+To add a grant type: write one file beside this one with its request, `parse`, `run` and `Grant`, and list it in
+`grants.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from authsvc.flows.caller.authenticate_client import authenticate_client
+from authsvc.flows.caller.prove_possession import Shown, prove_for_tokens
+from authsvc.flows.keys.sign import require_keys
+from authsvc.flows.revocation.status_indices import IndexAtHand
+from authsvc.flows.token.grant import Asked, Caller, Given, Issuance
+from authsvc.flows.token.tokens import Tokens, issue
+from authsvc.rules.caller.client_authentication import Credentials
+from authsvc.rules.errors import rejected
+from authsvc.rules.records import Client
+from authsvc.rules.refused import Refused
+from authsvc.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How a request for tokens came; nothing of it is proved. `authenticated` is told the client as soon as it is
+    known, so that a refusal after that is logged as this client's, and readable by its pages."""
+
+    credentials: Credentials
+    network: str
+    shown: Shown | None
+    authenticated: Callable[[Client], None]
+
+
+async def issue_tokens(
+    runtime: Runtime, grant: Issuance[Asked, Given], asked: Asked | Refused, sent: Sent
+) -> tuple[Given, Tokens]:
+    """Steps 2 to 8: what was granted, and the tokens. Raises Rejected, TooMany, Unavailable, StoreUnavailable."""
+    # 2 client
+    client = await authenticate_client(runtime, sent.credentials, network=sent.network)
+    sent.authenticated(client)
+    # 3 permission
+    if refused := grant.permit(client, grant.name):
+        raise rejected(refused)
+    # 4 proof
+    caller = Caller(client, await prove_for_tokens(runtime, client, sent.shown))
+    if isinstance(asked, Refused):
+        raise rejected(asked)
+    # 5 keys
+    require_keys(runtime, client, id_token=grant.identifies and "openid" in client.scopes)
+    # 6 index
+    async with IndexAtHand(runtime, client):
+        # 7 grant
+        granted = await grant.run(runtime, caller, asked)
+        # 8 issue
+        return granted, issue(runtime, caller, grant.name, granted)
