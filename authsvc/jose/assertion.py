@@ -33,6 +33,8 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
+    """The assertion authenticates nobody. `reason`: one lower_snake word for log and metrics."""
+
     reason: str
 
 

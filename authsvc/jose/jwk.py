@@ -94,7 +94,7 @@ def load_private_pem(pem: bytes, alg: str | None = None) -> tuple[PrivateKey, st
 
 
 def private_der(key: PrivateKey) -> bytes:
-    """PKCS #8 DER, unencrypted: goes into `seal.seal` and nowhere else."""
+    """A private key as PKCS #8 DER, unencrypted: goes into `seal.seal` and nowhere else."""
     return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
@@ -112,5 +112,5 @@ def load_private_der(der: bytes, alg: str) -> PrivateKey:
 
 
 def public_pem(public_key: PublicKey) -> str:
-    """SubjectPublicKeyInfo PEM (`keys export-public`)."""
+    """A public key as SubjectPublicKeyInfo PEM (`keys export-public`)."""
     return public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")

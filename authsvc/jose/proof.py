@@ -33,11 +33,13 @@ class SignedProof:
 
 @dataclass(frozen=True, slots=True)
 class Unproved:
+    """The proof shows nothing. `reason`: one lower_snake word for log and metrics."""
+
     reason: str
 
 
 def verify_proof(text: str) -> SignedProof | Unproved:
-    """Section 4.3, checks 2 to 7. Never raises for what was sent."""
+    """Check the form and the signature of a DPoP proof. Section 4.3, checks 2 to 7. Never raises for what was sent."""
     if len(text) > MAX_LENGTH:
         return Unproved("dpop_too_long")
     proof = read_jws(text, limit=MAX_LENGTH)

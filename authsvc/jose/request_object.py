@@ -23,11 +23,14 @@ class SignedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Unsigned:
+    """No signature of this client is on the object. `reason`: one lower_snake word for log and metrics."""
+
     reason: str
 
 
 def verify_request_object(text: str, jwks: Mapping[str, Any]) -> SignedRequest | Unsigned:
-    """Never raises for what was sent. Encrypted objects, `none` and HMAC are not taken."""
+    """Check a request object against the client's keys. Never raises for what was sent. Encrypted objects, `none` and
+    HMAC are not taken."""
     if len(text) > MAX_LENGTH:
         return Unsigned("request_object_too_long")
     found = read_jws(text, limit=MAX_LENGTH)

@@ -23,7 +23,7 @@ _DISTANT_FUTURE = datetime.max.replace(tzinfo=UTC)
 
 
 class Happening(StrEnum):
-    """In the order in which things of one instant are told."""
+    """What can happen to a key; listed in the order in which things of one instant are told."""
 
     SIGNS = "signs"
     RETIRED = "retired"
@@ -76,7 +76,7 @@ class Forecast:
 
 
 def horizon(policy: KeyPolicy) -> timedelta:
-    """Long enough to see the next key but one sign for a while."""
+    """How far a forecast looks by default: long enough to see the next key but one sign for a while."""
     return 5 * policy.sign / 2 + policy.wait
 
 

@@ -77,7 +77,7 @@ class WithdrawPlan:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """It would break a promise. `reason` is one line for the operator, and says what to do."""
+    """The change is not made. It would break a promise. `reason` is one line for the operator, and says what to do."""
 
     reason: str
 
@@ -232,6 +232,7 @@ def _closed(key: SigningKey, at: datetime, policy: KeyPolicy) -> KeyChange:
 
 
 def change_of(key: SigningKey, **times: datetime | None) -> KeyChange:
+    """The change that sets `times` of a key and leaves its other times."""
     changed = replace(key, **times)  # type: ignore[arg-type]  # the names are those of times
     return KeyChange(key.kid, changed.signs_from, changed.signs_until, changed.drop_after, changed.withdrawn_at)
 

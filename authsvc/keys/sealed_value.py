@@ -20,7 +20,7 @@ _NONCE = 12
 
 
 def seal_value(master: MasterKeys, purpose: str, payload: bytes, entropy: Callable[[int], bytes]) -> str:
-    """base64url without padding."""
+    """Encrypt and authenticate a payload, as base64url without padding. Each `purpose` has a key of its own."""
     nonce = entropy(_NONCE)
     key = AESGCM(master.derive(master.current_id, purpose))
     head = bytes((master.current_id,))
@@ -28,7 +28,8 @@ def seal_value(master: MasterKeys, purpose: str, payload: bytes, entropy: Callab
 
 
 def open_value(master: MasterKeys, purpose: str, text: str) -> bytes | None:
-    """What is in it, or None: forged, cut, of another purpose, of a key that is no longer held."""
+    """Open what `seal_value` wrote. What is in it, or None: forged, cut, of another purpose, of a key that is no longer
+    held."""
     if not text.isascii() or len(text) > MAX_LENGTH:
         return None
     raw = base64url_decode(text.encode("ascii"))

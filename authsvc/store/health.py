@@ -43,6 +43,7 @@ async def now(db: Database) -> datetime:
 
 
 async def postgres(db: Database) -> PostgresHealth:
+    """Version, role and limits of PostgreSQL. Raises StoreUnavailable."""
     row = await db.fetchrow(
         """SELECT split_part(current_setting('server_version'), ' ', 1) AS version,
                   current_setting('server_version_num')::int AS version_number,
@@ -54,6 +55,7 @@ async def postgres(db: Database) -> PostgresHealth:
 
 
 async def redis(store: RedisStore) -> RedisHealth:
+    """Version and memory policy of Redis. Raises StoreUnavailable."""
     server = await store.command("INFO", "server")
     memory = await store.command("INFO", "memory")
     stats = await store.command("INFO", "stats")
@@ -68,7 +70,8 @@ async def redis(store: RedisStore) -> RedisHealth:
 
 
 def cause(error: StoreUnavailable) -> str:
-    """Why, as the store or the network said it, for the operator; never a URL, and so never a password."""
+    """The cause of a failure in words. Why, as the store or the network said it, for the operator; never a URL, and so
+    never a password."""
     below = error.__cause__
     while below is not None and below.__cause__ is not None:
         below = below.__cause__

@@ -24,6 +24,8 @@ class MigrationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Migration:
+    """One SQL file of `store/migrations`, with its number."""
+
     version: int
     name: str
     sql: str

@@ -34,8 +34,8 @@ class Changed:
 
 
 async def change_password(runtime: Runtime, cookie: str | None, attempt: Attempt, new: str) -> Changed:
-    """`attempt`: with the current password. Raises LoginNeeded, Rejected (invalid_credentials), TooMany, Unavailable,
-    StoreUnavailable."""
+    """Give a person a new password: every other session ends, this browser goes on under a new cookie. `attempt`: with
+    the current password. Raises LoginNeeded, Rejected (invalid_credentials), TooMany, Unavailable, StoreUnavailable."""
     session = await person(runtime, cookie, recently=True)
     known = await authenticate_person(runtime, attempt, required_role=None)
     if known.user.id != session.user.id or cookie is None:

@@ -11,7 +11,7 @@ from authsvc.store.account import users
 
 
 async def profile(runtime: Runtime, claims: VerifiedClaims) -> User:
-    """Raises BearerRejected where the person is gone, StoreUnavailable."""
+    """Read the person behind an access token. Raises BearerRejected where the person is gone, StoreUnavailable."""
     user = await users.by_id(runtime.db, await person_id(runtime, claims))
     if user is None or user.disabled_at is not None:
         raise BearerRejected(

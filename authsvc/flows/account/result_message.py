@@ -26,12 +26,13 @@ class ResultMessage:
 
 
 def seal_result(runtime: Runtime, session_id: UUID, notice: ResultMessage) -> str:
+    """A message as sealed text for the address of the redirect; it opens for this session alone."""
     payload = json.dumps([notice.kind, notice.count, str(session_id), runtime.clock.seconds()]).encode()
     return seal_value(runtime.master, _PURPOSE, payload, runtime.entropy)
 
 
 def open_result(runtime: Runtime, session_id: UUID, sealed: str) -> ResultMessage | None:
-    """None: not ours, of another session, or older than a minute."""
+    """Open what `seal_result` wrote. None: not ours, of another session, or older than a minute."""
     payload = open_value(runtime.master, _PURPOSE, sealed)
     if payload is None:
         return None

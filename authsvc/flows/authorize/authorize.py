@@ -39,14 +39,15 @@ _HINT_LEEWAY_SECONDS = 10 * 365 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class ShowError:
-    """For the person: nothing may be sent anywhere."""
+    """Show the person an error page: the client or its redirect URI is not known for sure, so nothing may be sent
+    there."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class SendAnswer:
-    """To the client, by redirect or by a form that posts itself."""
+    """Send the client its answer, by redirect or by a form that posts itself (`form_post`)."""
 
     redirect_uri: str
     response_mode: str
@@ -56,6 +57,8 @@ class SendAnswer:
 
 @dataclass(frozen=True, slots=True)
 class AskLogin:
+    """Show the login page; the pending request waits sealed in its form."""
+
     sealed: str = field(repr=False)
     client: Client
     request: AuthorizationRequest
@@ -64,6 +67,8 @@ class AskLogin:
 
 @dataclass(frozen=True, slots=True)
 class AskConsent:
+    """Show the consent page: the person decides which scope the client gets."""
+
     sealed: str = field(repr=False)
     client: Client
     request: AuthorizationRequest
@@ -125,7 +130,8 @@ async def authorize(runtime: Runtime, pending: PendingRequest, *, cookie: str | 
 
 
 async def understand(runtime: Runtime, pending: PendingRequest) -> Understood | ShowError | SendAnswer:
-    """Client, address and request, without regard to the person. Raises StoreUnavailable."""
+    """Judge what a request says of itself: client, redirect URI and parameters, without regard to the person. Client,
+    address and request, without regard to the person. Raises StoreUnavailable."""
     client_id = pending.parameters.get("client_id", "")
     client = await runtime.clients.get(client_id) if client_id else None
     proved = prove(pending.parameters, client)
@@ -169,6 +175,7 @@ async def give_up(runtime: Runtime, pending: PendingRequest) -> Outcome:
 
 
 def refused(runtime: Runtime, proved: Proved, refusal: Refusal) -> SendAnswer:
+    """An error response for the client (RFC 6749 section 4.1.2.1, RFC 9207)."""
     parameters = answer_parameters(
         runtime.settings.issuer, proved.state, error=refusal.error, error_description=refusal.description
     )

@@ -50,18 +50,20 @@ class Destination:
 
 
 def begin_request(runtime: Runtime, asked: Asked) -> PendingRequest:
+    """A request that begins to wait now."""
     return PendingRequest(asked.parameters, runtime.clock.seconds(), repeated=asked.repeated, pushed=asked.pushed)
 
 
 def seal_request(runtime: Runtime, pending: PendingRequest) -> str:
-    """A request with repeated parameters is refused before it waits for anybody."""
+    """Write a pending request as sealed text for the form of a page. A request with repeated parameters is refused
+    before it waits for anybody."""
     waiting = pending
     payload = [dict(waiting.parameters), waiting.started_at, waiting.seen, waiting.shown_to, waiting.pushed]
     return seal_value(runtime.master, _REQUEST, json.dumps(payload, ensure_ascii=False).encode(), runtime.entropy)
 
 
 def open_request(runtime: Runtime, sealed: str) -> PendingRequest | None:
-    """None: not ours, altered, or older than an hour."""
+    """Open what `seal_request` wrote. None: not ours, altered, or older than an hour."""
     payload = open_value(runtime.master, _REQUEST, sealed)
     if payload is None:
         return None
@@ -72,13 +74,13 @@ def open_request(runtime: Runtime, sealed: str) -> PendingRequest | None:
 
 
 def seal_destination(runtime: Runtime, destination: Destination) -> str:
-    """For `/login?request=`: our own pages may name any path of ours, with a query."""
+    """A destination as sealed text, for `/login?request=`: our own pages may name any path of ours, with a query."""
     payload = [destination.path, destination.again, runtime.clock.seconds()]
     return seal_value(runtime.master, _DESTINATION, json.dumps(payload).encode(), runtime.entropy)
 
 
 def open_destination(runtime: Runtime, sealed: str) -> Destination | None:
-    """None: not ours, altered, or older than an hour."""
+    """Open what `seal_destination` wrote. None: not ours, altered, or older than an hour."""
     payload = open_value(runtime.master, _DESTINATION, sealed)
     if payload is None:
         return None

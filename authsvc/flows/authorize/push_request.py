@@ -25,7 +25,7 @@ REQUEST_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """RFC 9126 section 2.2."""
+    """The answer to a pushed request (RFC 9126 section 2.2)."""
 
     request_uri: str = field(repr=False)
     expires_in: int

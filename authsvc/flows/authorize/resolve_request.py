@@ -11,7 +11,8 @@ from authsvc.store.authorize import pushed_requests
 
 
 async def resolve_request(runtime: Runtime, asked: Asked) -> Asked:
-    """Of a pushed request only what was pushed counts (RFC 9126 section 4), once, and for its own client.
+    """Fetch the parameters that a request only refers to; a plain one is returned as it came. Of a pushed request only
+    what was pushed counts (RFC 9126 section 4), once, and for its own client.
 
     Where it is not known nobody can be answered but the person. Raises Rejected, StoreUnavailable. A foreign
     request_uri, or an object in `request`, stays in the parameters and is refused by `judge`.

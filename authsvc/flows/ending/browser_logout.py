@@ -48,7 +48,7 @@ class SignedOut:
 
 @dataclass(frozen=True, slots=True)
 class AskFirst:
-    """The confirmation page."""
+    """Show the page that asks whether to log out."""
 
     sealed: str = field(repr=False)
     session: BrowserSession
@@ -57,14 +57,15 @@ class AskFirst:
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """The person stays."""
+    """The person chose to stay logged in."""
 
 
 Outcome = SignedOut | AskFirst | Stay | Wrong
 
 
 async def sign_out(runtime: Runtime, parameters: Mapping[str, str], *, cookie: str | None) -> Outcome:
-    """A request to /logout. Raises StoreUnavailable: then nobody was logged out."""
+    """Answer a request to /logout: log out at once where the client and the hint allow it, else ask first. A request to
+    /logout. Raises StoreUnavailable: then nobody was logged out."""
     hint = _hint(runtime, parameters.get("id_token_hint"))
     client_id = logout_client(parameters, hint)
     if isinstance(client_id, Wrong):
@@ -85,7 +86,8 @@ async def sign_out(runtime: Runtime, parameters: Mapping[str, str], *, cookie: s
 
 
 async def confirm(runtime: Runtime, sealed: str, *, logout: bool, cookie: str | None) -> Outcome | None:
-    """A button of the confirmation page. None: the page was open for too long. Raises StoreUnavailable."""
+    """Carry out what the person chose on the confirmation page. A button of the confirmation page. None: the page was
+    open for too long. Raises StoreUnavailable."""
     opened = _open(runtime, sealed)
     if opened is None:
         return None

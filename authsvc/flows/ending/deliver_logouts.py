@@ -36,7 +36,7 @@ log = get_logger()
 
 
 async def deliver_for_ever(runtime: Runtime) -> None:
-    """Until cancelled; deliveries under way are then cut, and made again by another worker."""
+    """Work off the outbox. Until cancelled; deliveries under way are then cut, and made again by another worker."""
     await _Courier(runtime).run()
 
 
@@ -92,7 +92,8 @@ class _Courier:
 
 
 async def deliver(runtime: Runtime, due: Due) -> None:
-    """One attempt, and what follows from its outcome. Raises StoreUnavailable, Unavailable."""
+    """Post one logout token to one client. One attempt, and what follows from its outcome. Raises StoreUnavailable,
+    Unavailable."""
     client = await runtime.clients.get(due.client_id)
     if client is None or not client.backchannel_logout_uri:
         await outbox.done(runtime.db, due.id)  # it was removed, or does not want to be told any more
@@ -111,7 +112,8 @@ async def deliver(runtime: Runtime, due: Due) -> None:
 
 
 def logout_token(runtime: Runtime, client: Client, due: Due) -> str:
-    """Signed as the client's ID tokens are (section 2.6). Raises Unavailable."""
+    """The logout token of one session for one client (section 2.4). Signed as the client's ID tokens are (section 2.6).
+    Raises Unavailable."""
     claims = logout_token_claims(
         issuer=runtime.settings.issuer,
         client_id=client.id,

@@ -45,6 +45,7 @@ class Known:
 
 
 async def keep_for_ever(runtime: Runtime) -> None:
+    """Do what is due in the life of keys, until cancelled."""
     known = Known()
     while True:
         pause = runtime.settings.sync_interval_seconds

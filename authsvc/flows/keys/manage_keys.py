@@ -50,7 +50,8 @@ class Generated:
 
 
 def new_key(life: KeyLife, alg: str) -> PrivateKey:
-    """Takes tens of milliseconds for RSA. Raises KeyRefused."""
+    """Generate a private key for `alg`, in the size that the policy says. Takes tens of milliseconds for RSA. Raises
+    KeyRefused."""
     return jwk.generate(alg, life.bits)
 
 

@@ -48,7 +48,7 @@ class Resealed:
 
 
 async def look(runtime: Runtime) -> Seals:
-    """Raises StoreUnavailable."""
+    """Tell which master keys are still needed, and until when. Raises StoreUnavailable."""
     current = runtime.master.current_id
     async with runtime.db.transaction(seconds=60) as connection:
         now = runtime.clock.now()

@@ -15,7 +15,7 @@ log = get_logger()
 
 
 async def in_force(runtime: Runtime) -> InForce:
-    """Judge by this. Raises StoreUnavailable."""
+    """The strictest of the settings that replicas recorded and of our own. Judge by this. Raises StoreUnavailable."""
     return await _combined(runtime, await served_settings.everything(runtime.db))
 
 

@@ -20,7 +20,8 @@ def offered_algorithms(runtime: Runtime) -> tuple[str, ...]:
 
 
 def require_keys(runtime: Runtime, client: Client, *, id_token: bool = False) -> None:
-    """Before anything is spent: whether this client's tokens can be signed. `id_token`: it will get one, too.
+    """Raise unless this client's tokens can be signed. Before anything is spent: whether this client's tokens can be
+    signed. `id_token`: it will get one, too.
 
     Raises Unavailable. No other algorithm takes the place of the client's: who counts on ES256 accepts nothing else.
     """
@@ -32,6 +33,7 @@ def require_keys(runtime: Runtime, client: Client, *, id_token: bool = False) ->
 
 
 def no_signing_key() -> Unavailable:
+    """The 503 of a request for whose algorithm no key signs now."""
     return Unavailable("no_signing_key", retry_after=5)
 
 

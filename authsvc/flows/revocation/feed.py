@@ -42,7 +42,8 @@ log = get_logger()
 
 
 async def subscribe(runtime: Runtime, claims: VerifiedClaims | None, last: int | None) -> Subscriber:
-    """A new listener who has everything up to `last`. Raises BearerRejected, StoreUnavailable, Unavailable."""
+    """Register a listener of the feed. A new listener who has everything up to `last`. Raises BearerRejected,
+    StoreUnavailable, Unavailable."""
     feed = revocation_feed.of(runtime)
     if len(feed.subscribers) >= MOST_SUBSCRIBERS:
         raise Unavailable("too_many_subscribers", retry_after=5)
@@ -75,7 +76,8 @@ def unsubscribe(runtime: Runtime, subscriber: Subscriber) -> None:
 
 
 async def know(runtime: Runtime) -> Log:
-    """The log with everything that was committed before this call. Raises StoreUnavailable."""
+    """Bring this worker up to date. The log with everything that was committed before this call. Raises
+    StoreUnavailable."""
     feed = revocation_feed.of(runtime)
     feed.used_at = monotonic()
     waiting = feed.next_reading()
@@ -92,12 +94,13 @@ async def know(runtime: Runtime) -> Log:
 
 
 def snapshot(runtime: Runtime, known: Log) -> bytes:
-    """The whole document, for GET /revocations."""
+    """The JSON document of GET /revocations: every revocation of consequence."""
     return b"".join(_document(runtime, known))
 
 
 def next_words(runtime: Runtime, subscriber: Subscriber) -> bytes:
-    """What to send to a subscriber now; empty: nothing, wait for `news`."""
+    """The bytes of the events that a subscriber lacks. What to send to a subscriber now; empty: nothing, wait for
+    `news`."""
     feed = revocation_feed.of(runtime)
     if subscriber.pieces is not None:
         if piece := next(subscriber.pieces, b""):
@@ -148,7 +151,7 @@ def _beat(runtime: Runtime, subscriber: Subscriber) -> bytes:
 
 
 async def follow_feed(runtime: Runtime) -> None:
-    """Read until nobody wants to know any more."""
+    """Read new revocations from PostgreSQL and wake the subscribers. Read until nobody wants to know any more."""
     feed, silent = revocation_feed.of(runtime), False
     hearing = asyncio.create_task(_hear_hints(runtime))
     try:

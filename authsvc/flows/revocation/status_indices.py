@@ -104,7 +104,8 @@ def _slice_for(runtime: Runtime, life: int, ahead: int = 0) -> int:
 
 
 async def keep_for_ever(runtime: Runtime) -> None:
-    """Write down and lease ahead, as often as this worker follows changes. Without such tokens: nothing."""
+    """Keep indices ready, until cancelled. Write down and lease ahead, as often as this worker follows changes. Without
+    such tokens: nothing."""
     silent = False
     while True:
         await asyncio.sleep(runtime.settings.sync_interval_seconds)
@@ -122,7 +123,7 @@ async def keep_for_ever(runtime: Runtime) -> None:
 
 
 async def keep_once(runtime: Runtime) -> None:
-    """Raises StoreUnavailable."""
+    """Write down what was issued, and lease what will be needed, once. Raises StoreUnavailable."""
     indices = status_indices.of(runtime)
     if not (indices.lives or indices.blocks or indices.pending):
         return

@@ -33,7 +33,8 @@ log = get_logger()
 
 
 async def follow_changes(runtime: Runtime) -> None:
-    """For ever, with a little jitter so that replicas do not ask in step."""
+    """Read twice a second what changed, until cancelled. For ever, with a little jitter so that replicas do not ask in
+    step."""
     silent_since: float | None = None
     while True:
         pause = runtime.settings.sync_interval_seconds
@@ -56,7 +57,8 @@ async def follow_changes(runtime: Runtime) -> None:
 
 
 async def follow_once(runtime: Runtime) -> None:
-    """One reading, applied. Raises StoreUnavailable when PostgreSQL cannot be read; Redis may be away."""
+    """Read `service_state` once and apply what changed: clients, keys, revocations, draining. One reading, applied.
+    Raises StoreUnavailable when PostgreSQL cannot be read; Redis may be away."""
     if not runtime.following.migrated and not await prepare(runtime):
         raise StoreUnavailable("postgresql", "schema_behind")
     epoch_in_redis, mark_in_redis = await _position(runtime)
@@ -133,7 +135,8 @@ async def rebuild(runtime: Runtime) -> None:
 
 
 async def redis_trouble(runtime: Runtime) -> str | None:
-    """At start: why this Redis cannot hold revocations. One that is away is no reason not to start."""
+    """Tell, when the service starts, whether Redis would lose revocations. At start: why this Redis cannot hold
+    revocations. One that is away is no reason not to start."""
     try:
         return await runtime.revocation_set.trouble()
     except StoreUnavailable:

@@ -28,7 +28,7 @@ async def sweep_once(runtime: Runtime) -> Counter[str]:
 
 
 async def sweep_for_ever(runtime: Runtime) -> None:
-    """Every interval, with jitter, so that replicas do not start in step."""
+    """Clean up, until cancelled. Every interval, with jitter, so that replicas do not start in step."""
     while True:
         await asyncio.sleep(runtime.settings.sweep_interval_seconds * random.uniform(0.9, 1.1))  # noqa: S311
         try:

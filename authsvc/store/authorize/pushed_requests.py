@@ -20,11 +20,13 @@ VALUES ($1, $2, $3::jsonb, now() + $4::int * interval '1 second')
 
 
 async def push(db: Database, digest: Digest, client_id: str, parameters: Mapping[str, str], seconds: int) -> None:
+    """Keep the parameters of a request for `seconds`, under the digest of its request_uri."""
     await db.execute(_PUSH, digest, client_id, json.dumps(parameters), seconds)
 
 
 async def take(db: Database, digest: Digest, client_id: str) -> dict[str, str] | None:
-    """The parameters, for this client and once; None: unknown, expired, used, or another client's."""
+    """Read and delete a pushed request. The parameters, for this client and once; None: unknown, expired, used, or
+    another client's."""
     text = await db.fetchval(
         """DELETE FROM pushed_requests WHERE digest = $1 AND client_id = $2 AND expires_at > now()
            RETURNING parameters::text""",

@@ -48,7 +48,7 @@ class Bucket:
 
 
 class Attempts:
-    """Take a place in every bucket, or in none."""
+    """Counts failed attempts in sliding windows. Take a place in every bucket, or in none."""
 
     def __init__(self, redis: RedisStore, *, window_seconds: int, replicas: int) -> None:
         self._redis = redis

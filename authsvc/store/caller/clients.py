@@ -41,11 +41,13 @@ def _values(client: Client) -> list[Any]:
 
 
 async def by_id(db: Database, client_id: str) -> Client | None:
+    """One client; None: there is none of this id."""
     row = await db.fetchrow(f"SELECT {_COLUMNS} FROM clients WHERE id = $1", client_id)  # noqa: S608
     return _client(row) if row else None
 
 
 async def everyone(db: Database) -> list[Client]:
+    """All clients."""
     return [_client(row) for row in await db.fetch(f"SELECT {_COLUMNS} FROM clients ORDER BY id")]  # noqa: S608
 
 
@@ -56,7 +58,7 @@ async def longest_token(db: Database) -> int:
 
 
 async def add(connection: Connection, client: Client) -> bool:
-    """False where the id is taken."""
+    """Insert a client. False where the id is taken."""
     status = await connection.execute(
         f"INSERT INTO clients ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (id) DO NOTHING",  # noqa: S608 - constants
         *_values(client),
@@ -95,7 +97,7 @@ async def remove(connection: Connection, client_id: str) -> Removed | None:
 
 
 async def lock(connection: Connection, client_id: str) -> Client | None:
-    """A client that nobody else changes until the transaction ends."""
+    """Read a client and lock its row. A client that nobody else changes until the transaction ends."""
     row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM clients WHERE id = $1 FOR UPDATE", client_id)  # noqa: S608
     return _client(row) if row else None
 

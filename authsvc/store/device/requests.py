@@ -49,7 +49,7 @@ async def ask(
     user_agent: str | None,
     bound_to: Confirmation,
 ) -> bool:
-    """False: another request has this user code."""
+    """Insert the request of a device. False: another request has this user code."""
     status = await db.execute(
         """INSERT INTO device_requests (id, client_id, device_hash, user_hash, scope, audience, device_info, ip_address,
                                         user_agent, dpop_jkt, interval_seconds, expires_at)
@@ -62,7 +62,8 @@ async def ask(
 
 
 async def waiting(db: Database, user_hashes: Sequence[Digest]) -> DeviceRequest | None:
-    """The request of a user code, while nobody has decided and time is left. `user_hashes`: under every key held."""
+    """Find the request that a person may decide. The request of a user code, while nobody has decided and time is left.
+    `user_hashes`: under every key held."""
     row = await db.fetchrow(
         """SELECT id, client_id, scope, device_info, host(ip_address) AS ip_address, created_at, now() AS now
            FROM device_requests WHERE user_hash = ANY($1) AND state = 'pending' AND expires_at > now()""",

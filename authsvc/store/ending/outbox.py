@@ -50,12 +50,12 @@ async def claim(db: Database, *, busy: Sequence[str], each: int, limit: int) -> 
 
 
 async def done(target: Database | Connection, row_id: int) -> None:
-    """Told, or given up."""
+    """Delete a row: its client was told, or is given up."""
     await target.execute("DELETE FROM outbox WHERE id = $1", row_id)
 
 
 async def later(connection: Connection, row_id: int, pause_seconds: float) -> bool:
-    """Try again after a pause. False: it would be too late then, and the row is deleted."""
+    """Put a row back. Try again after a pause. False: it would be too late then, and the row is deleted."""
     row = await connection.fetchrow(
         """WITH late AS (
                DELETE FROM outbox WHERE id = $1 AND expires_at <= now() + $2::float8 * interval '1 second'

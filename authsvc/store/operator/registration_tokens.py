@@ -12,7 +12,7 @@ from authsvc.store.postgres import Connection, Database
 async def add_token(
     connection: Connection, digest: Digest, *, uses: int, seconds: int, note: str, created_by: str
 ) -> datetime:
-    """When it expires."""
+    """Insert an initial access token for `uses` registrations within `seconds`; returns when it expires."""
     expires_at: datetime = await connection.fetchval(
         """INSERT INTO registration_tokens (digest, note, uses_left, created_by, expires_at)
            VALUES ($1, $2, $3, $4, now() + $5::int * interval '1 second') RETURNING expires_at""",
@@ -32,7 +32,7 @@ async def is_good(db: Database, digest: Digest) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Whose token it was."""
+    """Who made the initial access token that was used, and the note beside it."""
 
     note: str
     created_by: str

@@ -54,6 +54,8 @@ _BATCH = 1000
 
 
 class Answer(Enum):
+    """What the revocation set in Redis says of a token."""
+
     REVOKED = "revoked"
     LIVE = "live"
     UNTRUSTED = "untrusted"

@@ -104,7 +104,7 @@ async def current_epoch(db: Database) -> int:
 
 
 async def is_revoked(db: Database, token: Bearer) -> bool:
-    """The truth, for one access token."""
+    """Whether PostgreSQL holds a revocation that voids this token, or one it was made from."""
     kinds, subjects, times = zip(*keys_of(token), strict=True)
     found: bool = await db.fetchval(
         """SELECT EXISTS (
@@ -121,6 +121,8 @@ async def is_revoked(db: Database, token: Bearer) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class TokenRevoked:
+    """An access token was voided; `epoch`: the revocation epoch that the statement saw."""
+
     epoch: int
 
 

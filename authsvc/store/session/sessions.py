@@ -134,7 +134,7 @@ async def live(db: Database, user_id: UUID) -> list[Session]:
 
 
 async def recent(db: Database, *, user_id: UUID | None, active_only: bool, limit: int) -> list[Any]:
-    """For the operator's list."""
+    """Sessions of one person or of all, the most recently used first, for the operator's list."""
     return await db.fetch(
         """SELECT s.id, u.email, s.device_info, host(s.ip_address) AS ip_address, s.created_at, s.last_activity,
                   s.expires_at, s.is_active, s.end_reason, s.remember_me,

@@ -27,6 +27,7 @@ _CSRF = "cross-site form token"
 
 
 def cookie(request: Request, name: str) -> str | None:
+    """The value of one of our cookies, None where the browser sent none."""
     return request.cookie(_full_name(request, name))
 
 
@@ -74,10 +75,12 @@ def check_form(request: Request, form: Mapping[str, str]) -> None:
 
 
 def language_of(request: Request, ui_locales: str | None = None) -> str:
+    """The language of the page: ui_locales first, then Accept-Language."""
     return choose_language(ui_locales, request.header(b"accept-language"))
 
 
 def look(request: Request) -> Look:
+    """The operator's brand, for the page."""
     return look_of(request.runtime.settings)
 
 

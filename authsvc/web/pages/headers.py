@@ -61,6 +61,7 @@ def page_headers(
 
 
 def script_hash(script: str) -> str:
+    """The CSP source that allows one inline script (CSP Level 3 section 2.3.1)."""
     return "sha256-" + b64encode(sha256(script.encode()).digest()).decode("ascii")
 
 

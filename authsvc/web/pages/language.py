@@ -145,4 +145,5 @@ def named(value: str | None, limit: int = NAME_CHARS) -> Markup:
 
 
 def strong(value: str | None, limit: int = NAME_CHARS) -> Markup:
+    """As `named`, in bold."""
     return Markup("<strong>") + named(value, limit) + Markup("</strong>")

@@ -93,6 +93,8 @@ class SessionCard:
 
 @dataclass(frozen=True, slots=True)
 class AppCard:
+    """One app with a consent, and the button that takes it back."""
+
     client_id: str
     name: str
     scope: tuple[str, ...]
@@ -155,6 +157,8 @@ class DeviceConfirm:
 
 @dataclass(frozen=True, slots=True)
 class DeviceDone:
+    """The person has decided; the device goes on by itself."""
+
     allowed: bool
 
 
@@ -221,35 +225,42 @@ class FormPost:
 
 
 def login_page(look: Look, language: str, view: Login) -> Reply:
+    """Render the login form."""
     return _page("login", look, language, view, targets=view.targets, problem=view.problem)
 
 
 def consent_page(look: Look, language: str, view: Consent) -> Reply:
+    """Render the consent form: the client, and what it would be allowed."""
     return _page("consent", look, language, view, targets=(view.redirect_uri,), host=_host(view.redirect_uri))
 
 
 def account_page(look: Look, language: str, view: Account) -> Reply:
+    """Render sessions and apps of a person."""
     rows = _session_rows(words(language), view)
     return _page("account", look, language, view, problem=view.problem, rows=rows)
 
 
 def device_page(look: Look, language: str, view: DeviceEntry | DeviceConfirm | DeviceDone) -> Reply:
+    """Render one of the three steps of the device grant (RFC 8628 section 3.3)."""
     if isinstance(view, DeviceEntry):
         return _page("device_entry", look, language, view, problem=view.problem)
     return _page("device_confirm" if isinstance(view, DeviceConfirm) else "device_done", look, language, view)
 
 
 def logout_page(look: Look, language: str, view: LogoutConfirm | LogoutDone) -> Reply:
+    """Render the question whether to log out, or that nobody is logged in any more."""
     if isinstance(view, LogoutConfirm):
         return _page("logout_confirm", look, language, view, targets=view.targets)
     return _page("logout_done", look, language, view)
 
 
 def turned_away_page(look: Look, language: str, view: TurnedAway) -> Reply:
+    """Render that this account lacks the role which the client demands."""
     return _page("turned_away", look, language, view, status=403, targets=view.targets)
 
 
 def error_page(look: Look, language: str, view: Failure) -> Reply:
+    """Render a failure, with what the person can do."""
     later = view.retry_after if view.status in (429, 503) else 0
     return _page("error", look, language, view, status=view.status, later=later)
 

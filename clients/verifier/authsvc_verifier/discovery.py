@@ -25,7 +25,7 @@ class Metadata:
 
 
 def metadata_urls(issuer: str) -> tuple[str, str]:
-    """The two places, in the order in which they are tried."""
+    """Where the metadata of an issuer may be. The two places, in the order in which they are tried."""
     parts = urlsplit(issuer)
     path = parts.path.rstrip("/")
     origin = f"{parts.scheme}://{parts.netloc}"
@@ -33,7 +33,7 @@ def metadata_urls(issuer: str) -> tuple[str, str]:
 
 
 def may_ask(url: str, *, allow_http: bool) -> bool:
-    """https, or plain http to this machine."""
+    """Whether a URL may be asked: it is https, or plain http to this machine."""
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
@@ -51,7 +51,8 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
 
 
 def read_metadata(document: object, issuer: str, *, allow_http: bool) -> Metadata:
-    """Raises BadMetadata. The issuer must be the very same text (RFC 8414 section 3.3): anything else is another's."""
+    """Read the endpoints from a metadata document. Raises BadMetadata. The issuer must be the very same text (RFC 8414
+    section 3.3): anything else is another's."""
     if not isinstance(document, dict) or document.get("issuer") != issuer:
         raise BadMetadata("other_issuer")
 

@@ -38,6 +38,8 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class JwksChanged:
+    """The issuer's keys have changed: its JWKS is to be read again."""
+
     etag: str
 
 

@@ -46,6 +46,8 @@ class KeyRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Key:
+    """A public key for one algorithm, and the check of a signature by it."""
+
     kid: str
     alg: str
     check: Check = field(repr=False, compare=False)
@@ -69,7 +71,8 @@ class KeySet:
 
 
 def read_jwks(document: object, allowed: frozenset[str]) -> KeySet:
-    """Keys that we cannot or may not use are passed over (RFC 7517 section 5). Raises KeyRefused for no JWKS at all."""
+    """Read the keys of a JWKS that may prove a token. Keys that we cannot or may not use are passed over (RFC 7517
+    section 5). Raises KeyRefused for no JWKS at all."""
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list) or len(entries) > MAX_KEYS:
         raise KeyRefused("not a JWKS")
@@ -105,7 +108,7 @@ def read_key(entry: object, allowed: frozenset[str]) -> Iterator[Key]:
 
 
 def public_key(entry: Mapping[str, Any], alg: str) -> Any:
-    """Raises KeyRefused."""
+    """The public key of a JWK for one algorithm. Raises KeyRefused."""
     try:
         key = jwt.get_algorithm_by_name(alg).from_jwk(dict(entry))
     except Exception:  # PyJWT and cryptography raise a dozen kinds here, and all mean this
@@ -116,6 +119,7 @@ def public_key(entry: Mapping[str, Any], alg: str) -> Any:
 
 
 def checking(key: Any, alg: str) -> Check:
+    """The verification function of a key: (signing input, signature) -> does it hold?"""
     verify = jwt.get_algorithm_by_name(alg).verify
 
     def check(signing_input: bytes, signature: bytes) -> bool:

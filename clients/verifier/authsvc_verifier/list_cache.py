@@ -61,6 +61,8 @@ class Entry:
 
 @dataclass(slots=True)
 class ListCache:
+    """The status lists of this process, by their URI."""
+
     entries: dict[str, Entry] = field(default_factory=dict)
 
     def look(self, uri: str, now: float) -> Entry | None:

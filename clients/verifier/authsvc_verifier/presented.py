@@ -15,7 +15,8 @@ _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # b64token
 
 
 def read_request(authorization: Sequence[str], dpop: Sequence[str], method: str, url: str) -> tuple[str, Shown | None]:
-    """(token, proof). `authorization`, `dpop`: every value of the header. Raises Refused."""
+    """Read the access token, and the proof with it, from the headers of a request. (token, proof). `authorization`,
+    `dpop`: every value of the header. Raises Refused."""
     if not authorization:
         raise TokenMissing
     if len(authorization) > 1:

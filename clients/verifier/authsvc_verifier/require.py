@@ -51,7 +51,8 @@ def require(
 
 
 def judge_requirement(claims: Claims, need: Requirement, now: float, leeway: float = 0.0) -> Refused | None:
-    """None: let it in. What no other login would give is said first."""
+    """Judge whether the claims of a good token are enough for a route. None: let it in. What no other login would give
+    is said first."""
     if need.scope and not claims.scope.issuperset(need.scope):
         return InsufficientScope(need.scope)
     if need.role and not set(need.role) & set(claims.roles):

@@ -57,7 +57,7 @@ class Options(TypedDict, total=False):
 
 
 def make_state(issuer: str, audience: str | Collection[str], options: Options) -> State:
-    """Raises ValueError for what cannot work."""
+    """The memory of a new verifier, from its options. Raises ValueError for what cannot work."""
     feed, stale = options.get("feed", False), options.get("stale", "introspect")
     rules = Rules(
         issuer,
@@ -90,7 +90,7 @@ def make_state(issuer: str, audience: str | Collection[str], options: Options) -
 
 
 def list_reader(issuer: str, options: Options) -> Callable[[str], bool]:
-    """Which status lists may be asked for. Raises ValueError."""
+    """Make the test whether a status list may be asked for. Which status lists may be asked for. Raises ValueError."""
     allow_http, origins = options.get("allow_http", False), set()
     for url in (issuer, *options.get("status_list_origins", ())):
         if not may_ask(url, allow_http=allow_http):
@@ -100,6 +100,7 @@ def list_reader(issuer: str, options: Options) -> Callable[[str], bool]:
 
 
 def make_wire(issuer: str, options: Options) -> Wire:
+    """The requests to the issuer, from the options of a verifier."""
     client_id = options.get("client_id", "")
     credentials = Credentials(client_id, options.get("client_secret", "")) if client_id else None
     return Wire(

@@ -55,6 +55,7 @@ class BearerMiddleware(BaseMiddleware[App, SyncVerifier]):
 
 
 def refuse(error: VerifierError, start_response: Any) -> Iterable[bytes]:
+    """Answer instead of the application."""
     headers, body = error.answer()
     start_response(f"{error.status} {HTTPStatus(error.status).phrase}", list(headers.items()))
     return [body]
