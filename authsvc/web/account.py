@@ -10,13 +10,13 @@ from authsvc.flows.account import sessions_and_apps
 from authsvc.flows.account.result_message import ResultMessage, open_result, seal_result
 from authsvc.flows.account.sessions_and_apps import LoginNeeded, Overview, Owner
 from authsvc.flows.authorize.pending_request import Destination, seal_destination
-from authsvc.flows.ending.browser_logout import SignedOut
+from authsvc.flows.ending.browser_logout import LoggedOut
 from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.rules.people.new_password import LEAST, MOST_BYTES, judge_new_password
 from authsvc.web.http.request import Handler, Headers, Reply, Request, malformed
 from authsvc.web.login import printable
-from authsvc.web.logout import signed_out
+from authsvc.web.logout import logged_out
 from authsvc.web.pages import views
 from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.browser import (
@@ -76,7 +76,7 @@ async def end_session(request: Request, form: Form) -> Reply:
         request.runtime, cookie(request, SESSION), form.get("session", "")
     )
     if own:
-        return signed_out(request, SignedOut(None, None, str(session.id)))
+        return logged_out(request, LoggedOut(None, None, str(session.id)))
     return _back(request, session, ResultMessage("session_ended"))
 
 

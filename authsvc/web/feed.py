@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 
 from authsvc.flows.caller.authenticate_bearer import authenticate_subscriber
-from authsvc.flows.revocation.feed import Subscriber, know, next_words, snapshot, subscribe, unsubscribe
+from authsvc.flows.revocation.feed import Subscriber, know, next_events, snapshot, subscribe, unsubscribe
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.runtime import Runtime
 from authsvc.web.http.dpop_header import shown_proof
@@ -107,16 +107,16 @@ class StreamEndpoint(Endpoint):
 async def _tell(runtime: Runtime, subscriber: Subscriber, receive: Receive, send: Send) -> None:
     gone = asyncio.create_task(_until_gone(receive, subscriber))
     try:
-        words = RETRY
+        events = RETRY
         while subscriber.ended is None:
-            if words:
+            if events:
                 subscriber.sending = True
-                await send({"type": "http.response.body", "body": words, "more_body": True})
+                await send({"type": "http.response.body", "body": events, "more_body": True})
                 subscriber.sending = False
             else:
                 await subscriber.news.wait()
                 subscriber.news.clear()
-            words = next_words(runtime, subscriber)
+            events = next_events(runtime, subscriber)
         await send({"type": "http.response.body", "body": b""})
     finally:
         gone.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from authsvc.flows.ending.browser_logout import AskFirst, Outcome, SignedOut, Stay, confirm, sign_out
+from authsvc.flows.ending.browser_logout import AskFirst, LoggedOut, Outcome, Stay, confirm, log_out
 from authsvc.jose.verify import MAX_LENGTH
 from authsvc.rules.authorize.request import redirect_location
 from authsvc.rules.ending.logout_request import Wrong
@@ -20,7 +20,7 @@ PARAMETERS = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state",
 async def logout_page(request: Request) -> Reply:
     """A client's request, or the link of a page of ours."""
     parameters = request.query()
-    outcome = await sign_out(request.runtime, parameters, cookie=cookie(request, SESSION))
+    outcome = await log_out(request.runtime, parameters, cookie=cookie(request, SESSION))
     return _reply(request, outcome, parameters.get("ui_locales"))
 
 
@@ -59,7 +59,7 @@ def _reply(request: Request, outcome: Outcome, ui_locales: str | None) -> Reply:
         return see("/account")
     if isinstance(outcome, AskFirst):
         return _ask(request, outcome, ui_locales)
-    return signed_out(request, outcome, ui_locales)
+    return logged_out(request, outcome, ui_locales)
 
 
 def _ask(request: Request, outcome: AskFirst, ui_locales: str | None) -> Reply:
@@ -71,7 +71,7 @@ def _ask(request: Request, outcome: AskFirst, ui_locales: str | None) -> Reply:
     return reply
 
 
-def signed_out(request: Request, outcome: SignedOut, ui_locales: str | None = None) -> Reply:
+def logged_out(request: Request, outcome: LoggedOut, ui_locales: str | None = None) -> Reply:
     """The browser forgets its cookie, and goes where the client wants it."""
     request.session_id = outcome.session_id
     request.client_id = outcome.client.id if outcome.client else None

@@ -25,9 +25,9 @@ class ResultMessage:
     count: int = 0
 
 
-def seal_result(runtime: Runtime, session_id: UUID, notice: ResultMessage) -> str:
+def seal_result(runtime: Runtime, session_id: UUID, message: ResultMessage) -> str:
     """A message as sealed text for the address of the redirect; it opens for this session alone."""
-    payload = json.dumps([notice.kind, notice.count, str(session_id), runtime.clock.seconds()]).encode()
+    payload = json.dumps([message.kind, message.count, str(session_id), runtime.clock.seconds()]).encode()
     return seal_value(runtime.master, _PURPOSE, payload, runtime.entropy)
 
 

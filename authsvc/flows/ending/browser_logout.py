@@ -37,7 +37,7 @@ _HINT_LEEWAY_SECONDS = 10 * 365 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class SignedOut:
+class LoggedOut:
     """Nobody is logged in any more. `forward`: straight on to the target; else the person is shown the way there."""
 
     target: Target | None
@@ -60,10 +60,10 @@ class Stay:
     """The person chose to stay logged in."""
 
 
-Outcome = SignedOut | AskFirst | Stay | Wrong
+Outcome = LoggedOut | AskFirst | Stay | Wrong
 
 
-async def sign_out(runtime: Runtime, parameters: Mapping[str, str], *, cookie: str | None) -> Outcome:
+async def log_out(runtime: Runtime, parameters: Mapping[str, str], *, cookie: str | None) -> Outcome:
     """Answer a request to /logout: log out at once where the client and the hint allow it, else ask first. A request to
     /logout. Raises StoreUnavailable: then nobody was logged out."""
     hint = _hint(runtime, parameters.get("id_token_hint"))
@@ -80,9 +80,9 @@ async def sign_out(runtime: Runtime, parameters: Mapping[str, str], *, cookie: s
         return _ask(runtime, session, target)
     if isinstance(verdict, EndNow):
         await _end(runtime, verdict.session_id)
-        return SignedOut(target, client, verdict.session_id)
+        return LoggedOut(target, client, verdict.session_id)
     # Without a hint nothing shows that the target's client sent the person here: a link, not a redirect.
-    return SignedOut(target, client, None, forward=hint is not None)
+    return LoggedOut(target, client, None, forward=hint is not None)
 
 
 async def confirm(runtime: Runtime, sealed: str, *, logout: bool, cookie: str | None) -> Outcome | None:
@@ -101,8 +101,8 @@ async def confirm(runtime: Runtime, sealed: str, *, logout: bool, cookie: str | 
         await _end(runtime, shown_to)
     client = await runtime.clients.get(target.client_id) if target else None
     if client is None or target is None or target.redirect_uri not in client.post_logout_redirect_uris:
-        return SignedOut(None, client, shown_to)
-    return SignedOut(target, client, shown_to)
+        return LoggedOut(None, client, shown_to)
+    return LoggedOut(target, client, shown_to)
 
 
 async def _end(runtime: Runtime, session_id: str) -> None:

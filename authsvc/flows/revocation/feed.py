@@ -98,7 +98,7 @@ def snapshot(runtime: Runtime, known: Log) -> bytes:
     return b"".join(_document(runtime, known))
 
 
-def next_words(runtime: Runtime, subscriber: Subscriber) -> bytes:
+def next_events(runtime: Runtime, subscriber: Subscriber) -> bytes:
     """The bytes of the events that a subscriber lacks. What to send to a subscriber now; empty: nothing, wait for
     `news`."""
     feed = revocation_feed.of(runtime)
