@@ -35,6 +35,8 @@ class Checked:
 
 
 class Passwords:
+    """Hashes and checks passwords in threads; what waits is bounded, and more is refused."""
+
     def __init__(self, *, memory_kib: int, time_cost: int, parallelism: int, threads: int, queue: int) -> None:
         self._hasher = PasswordHasher(
             time_cost=time_cost, memory_cost=memory_kib, parallelism=parallelism, type=Type.ID

@@ -32,7 +32,8 @@ def actor() -> str:
 
 
 def open_from(environ: Mapping[str, str]) -> Runtime:
-    """For a command. Raises SettingsError, MasterKeyError."""
+    """Open the Runtime of a command from the environment, with deadlines that suit an operator. For a command. Raises
+    SettingsError, MasterKeyError."""
     return open_runtime(load(environ), deadlines=OF_COMMANDS)
 
 

@@ -99,6 +99,7 @@ def _inner(address: Address) -> Address:
 
 
 def system_resolve(host: str, port: int) -> list[str]:
+    """The addresses of a host, by the system's resolver."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 

@@ -32,6 +32,7 @@ def default_data_dir(checkout: Path) -> Path:
 
 
 def socket_dir_of(data_dir: Path) -> Path:
+    """Where the sockets of a data directory lie: paths of sockets must be short."""
     digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]
     return Path("/tmp") / f"{NAME}-{digest}"  # noqa: S108
 

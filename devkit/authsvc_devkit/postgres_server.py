@@ -23,6 +23,7 @@ from authsvc_devkit.unix_users import NAME, Account, as_user
 
 
 def url(site: Site, database: str) -> str:
+    """The DSN of a database of this server, over its unix socket."""
     return f"postgresql://{NAME}:{site.password}@/{database}?host={site.socket_dir}"
 
 

@@ -53,6 +53,7 @@ def is_alive(pid: int) -> bool:
 
 
 def command_line(pid: int) -> str:
+    """The command line of a process, empty where it is gone."""
     entry = Path(f"/proc/{pid}/cmdline")
     if entry.parent.parent.joinpath("self").exists():
         with suppress(OSError):
@@ -62,11 +63,13 @@ def command_line(pid: int) -> str:
 
 
 def send_signal(pid: int, number: signal.Signals) -> None:
+    """Signal a process, if it is still there."""
     with suppress(ProcessLookupError):
         os.kill(pid, number)
 
 
 def wait_until(done: Callable[[], bool], seconds: float) -> bool:
+    """Whether a condition held within so many seconds."""
     deadline = monotonic() + seconds
     while not done():
         if monotonic() > deadline:

@@ -111,6 +111,7 @@ def find_postgres(copies: Path, account: Account | None, written_by: int | None)
 
 
 def find_redis(copies: Path, account: Account | None) -> Path:
+    """The server program of Valkey or Redis that runs here. Raises ServerFailed."""
     system = [Path(found) for name in ("valkey-server", "redis-server") if (found := shutil.which(name))]
     for program in (_valkey_wheel(copies, account), *system):
         if program is not None and _version_of(program, account):

@@ -30,6 +30,7 @@ def url(site: Site, port: int | None) -> str:
 
 
 def program(site: Site, port: int | None) -> Program:
+    """How a Redis of this site is started and asked."""
     directory, socket_path = site.data_dir / "redis", _socket_path(site)
     return Program(
         name="Redis",
@@ -46,7 +47,7 @@ def program(site: Site, port: int | None) -> Program:
 
 
 def answers(path: Path, password: str) -> bool:
-    """False while it still loads its data."""
+    """Whether the server answers. False while it still loads its data."""
     wanted = b"+OK\r\n+PONG\r\n"
     return first_answer(path, f"AUTH {password}\r\nPING\r\n".encode(), len(wanted)) == wanted
 

@@ -10,6 +10,8 @@ from authsvc_devkit.unix_users import Account
 
 @dataclass(frozen=True, slots=True)
 class Site:
+    """A data directory with the names and passwords of its two servers."""
+
     data_dir: Path
     socket_dir: Path
     account: Account | None

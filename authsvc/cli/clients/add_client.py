@@ -205,6 +205,7 @@ def digest_of(secret: str) -> bytes:
 
 
 def show_secret(secret: str | None) -> None:
+    """Print a secret that was made, the one time it is shown."""
     if secret:
         click.echo(f"Its secret, shown only now:\n\n  {secret}\n")
 

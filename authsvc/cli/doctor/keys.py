@@ -23,7 +23,7 @@ from authsvc.store.keys import signing_keys
 
 
 async def examine_keys(runtime: Runtime, now: datetime) -> list[Finding]:
-    """Raises StoreUnavailable."""
+    """Judge the signing keys, and whether every client has one that signs for it. Raises StoreUnavailable."""
     rows = await signing_keys.everything(runtime.db)
     try:
         runtime.keyring.load(rows, now, runtime.settings.jwks_max_age)

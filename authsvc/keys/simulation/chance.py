@@ -16,6 +16,8 @@ EDGE_SHARE: Final = 0.3
 
 
 class Chance:
+    """Draws of one seeded generator: the same seed makes the same world."""
+
     def __init__(self, seed: int) -> None:
         self._random = Random(seed).random  # noqa: S311 - a world, no secret
 

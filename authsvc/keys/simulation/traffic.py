@@ -26,6 +26,8 @@ STICKY_SHARE: Final = 0.1
 
 
 class Traffic:
+    """Issues tokens and lets every verifier judge them."""
+
     def __init__(self, world: World) -> None:
         self._world = world
         self._marked: set[datetime] = set()

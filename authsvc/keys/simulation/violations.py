@@ -50,6 +50,8 @@ class Violation:
 
 @dataclass(slots=True)
 class Account:
+    """Counts what happened, and collects the violations."""
+
     scene: Scene
     rotations: int = 0
     signatures: int = 0

@@ -76,6 +76,7 @@ async def sessions(db: Database, user_id: UUID, *, current: UUID, offset: int, l
 
 
 async def apps(db: Database, user_id: UUID) -> list[App]:
+    """The clients that a person has allowed something."""
     rows = await db.fetch(
         """SELECT c.client_id, k.name, c.scope, c.granted_at FROM consents c JOIN clients k ON k.id = c.client_id
            WHERE c.user_id = $1 ORDER BY lower(k.name), c.client_id""",

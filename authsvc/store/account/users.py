@@ -42,6 +42,7 @@ async def by_email(db: Database, email: str) -> User | None:
 
 
 async def by_id(db: Database, user_id: UUID) -> User | None:
+    """One person; None: there is none of this id."""
     row = await db.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE id = $1", user_id)  # noqa: S608
     return _user(row) if row else None
 
@@ -112,6 +113,7 @@ async def lock(connection: Connection, email: str) -> User | None:
 
 
 async def set_password(connection: Connection, user_id: UUID, password_hash: str) -> None:
+    """Store the hash of a new password."""
     await connection.execute(
         "UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1", user_id, password_hash
     )

@@ -53,6 +53,7 @@ class Look:
 
 
 def look_of(settings: Settings) -> Look:
+    """The brand that these settings name."""
     return _look(settings.brand_name, settings.brand_logo, settings.brand_color)
 
 
