@@ -35,8 +35,15 @@ _BROWSERS = {
     "IE Mobile": "Internet Explorer",
     "Android": "Android browser",
 }
-_SYSTEMS = {"Mac OS X": "Mac", "Chrome OS": "ChromeOS", "Ubuntu": "Linux", "Debian": "Linux", "Fedora": "Linux",
-            "Red Hat": "Linux", "Arch Linux": "Linux"}  # fmt: skip
+_SYSTEMS = {
+    "Mac OS X": "Mac",
+    "Chrome OS": "ChromeOS",
+    "Ubuntu": "Linux",
+    "Debian": "Linux",
+    "Fedora": "Linux",
+    "Red Hat": "Linux",
+    "Arch Linux": "Linux",
+}
 
 
 def device_name(user_agent: str | None) -> str:

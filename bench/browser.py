@@ -103,6 +103,8 @@ async def add_sessions(env: dict[str, str], email: str, sessions: int) -> None:
                INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at)
                SELECT gen_random_uuid(), id, 'customer', '{openid}', '{x}', sha256(id::text::bytea), expires_at
                FROM made""",
-            email, sessions, timeout=60,
-        )  # fmt: skip
+            email,
+            sessions,
+            timeout=60,
+        )
     await runtime.close()

@@ -22,8 +22,11 @@ def signatures(core: int, seconds: int = 1) -> float:
     if openssl:
         done = subprocess.run(
             [openssl, "speed", "-seconds", str(seconds), "rsa2048"],
-            capture_output=True, text=True, check=True, **on_core(core),
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+            **on_core(core),
+        )
         found = re.search(r"rsa\s+2048 bits\s+\S+\s+\S+\s+([\d.]+)", done.stdout)
         if found:
             return float(found[1])
@@ -38,8 +41,11 @@ def hashes(core: int, seconds: int = 2) -> float:
 def _in_child(core: int, code: str, seconds: int) -> float:
     done = subprocess.run(
         [sys.executable, "-c", _TIMED.format(code=code, seconds=seconds)],
-        capture_output=True, text=True, check=True, **on_core(core),
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+        **on_core(core),
+    )
     return float(done.stdout)
 
 

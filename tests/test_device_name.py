@@ -24,30 +24,51 @@ BLINK = "AppleWebKit/537.36 (KHTML, like Gecko)"
         ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Firefox on Linux"),
         ("Mozilla/5.0 (Macintosh; Intel Mac OS X 14.7; rv:133.0) Gecko/20100101 Firefox/133.0", "Firefox on Mac"),
         ("Mozilla/5.0 (Android 14; Mobile; rv:133.0) Gecko/133.0 Firefox/133.0", "Firefox on Android"),
-        (f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) {WEBKIT} FxiOS/133.0 Mobile/15E148 Safari/605.1.15",
-         "Firefox on iPhone"),
+        (
+            f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) {WEBKIT} FxiOS/133.0 "
+            "Mobile/15E148 Safari/605.1.15",
+            "Firefox on iPhone",
+        ),
         (f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {BLINK} Chrome/131.0.0.0 Safari/537.36", "Chrome on Windows"),
         (f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {BLINK} Chrome/131.0.0.0 Safari/537.36", "Chrome on Mac"),
         (f"Mozilla/5.0 (X11; Linux x86_64) {BLINK} Chrome/131.0.0.0 Safari/537.36", "Chrome on Linux"),
         (f"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) {BLINK} Chrome/131.0.0.0 Safari/537.36", "Chrome on ChromeOS"),
         (f"Mozilla/5.0 (Linux; Android 10; K) {BLINK} Chrome/131.0.0.0 Mobile Safari/537.36", "Chrome on Android"),
-        (f"Mozilla/5.0 (Linux; Android 14; Pixel 8; wv) {BLINK} Version/4.0 Chrome/131.0.0.0 Mobile Safari/537.36",
-         "Chrome on Android"),
-        (f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) {WEBKIT} CriOS/131.0.6778.73 Mobile/15E148 "
-         "Safari/604.1", "Chrome on iPhone"),
+        (
+            f"Mozilla/5.0 (Linux; Android 14; Pixel 8; wv) {BLINK} Version/4.0 Chrome/131.0.0.0 Mobile Safari/537.36",
+            "Chrome on Android",
+        ),
+        (
+            f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) {WEBKIT} CriOS/131.0.6778.73 Mobile/15E148 "
+            "Safari/604.1",
+            "Chrome on iPhone",
+        ),
         (f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {WEBKIT} Version/18.1 Safari/605.1.15", "Safari on Mac"),
-        (f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) {WEBKIT} Version/18.1 Mobile/15E148 Safari/604.1",
-         "Safari on iPhone"),
-        (f"Mozilla/5.0 (iPad; CPU OS 17_7 like Mac OS X) {WEBKIT} Version/17.7 Mobile/15E148 Safari/604.1",
-         "Safari on iPad"),
-        (f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {BLINK} Chrome/131.0.0.0 Safari/537.36 Edg/131.0.2903.51",
-         "Edge on Windows"),
-        (f"Mozilla/5.0 (Linux; Android 10; HD1913) {BLINK} Chrome/131.0.0.0 Mobile Safari/537.36 EdgA/131.0.2903.48",
-         "Edge on Android"),
-        (f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {BLINK} Chrome/131.0.0.0 Safari/537.36 OPR/115.0.0.0",
-         "Opera on Windows"),
-        (f"Mozilla/5.0 (Linux; Android 14; SM-S918B) {BLINK} SamsungBrowser/27.0 Chrome/125.0.0.0 Mobile "
-         "Safari/537.36", "Samsung Internet on Android"),
+        (
+            f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) {WEBKIT} Version/18.1 Mobile/15E148 Safari/604.1",
+            "Safari on iPhone",
+        ),
+        (
+            f"Mozilla/5.0 (iPad; CPU OS 17_7 like Mac OS X) {WEBKIT} Version/17.7 Mobile/15E148 Safari/604.1",
+            "Safari on iPad",
+        ),
+        (
+            f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {BLINK} Chrome/131.0.0.0 Safari/537.36 Edg/131.0.2903.51",
+            "Edge on Windows",
+        ),
+        (
+            f"Mozilla/5.0 (Linux; Android 10; HD1913) {BLINK} Chrome/131.0.0.0 Mobile Safari/537.36 EdgA/131.0.2903.48",
+            "Edge on Android",
+        ),
+        (
+            f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {BLINK} Chrome/131.0.0.0 Safari/537.36 OPR/115.0.0.0",
+            "Opera on Windows",
+        ),
+        (
+            f"Mozilla/5.0 (Linux; Android 14; SM-S918B) {BLINK} SamsungBrowser/27.0 Chrome/125.0.0.0 Mobile "
+            "Safari/537.36",
+            "Samsung Internet on Android",
+        ),
         ("Mozilla/5.0 (Windows NT 10.0; WOW64; Trident/7.0; rv:11.0) like Gecko", "Internet Explorer on Windows"),
         ("curl/8.11.0", "curl"),
         ("Wget/1.21.4", "Wget"),
@@ -60,7 +81,7 @@ BLINK = "AppleWebKit/537.36 (KHTML, like Gecko)"
         ("???", UNKNOWN),
         ("\x00\x1b[31m", UNKNOWN),
     ],
-)  # fmt: skip
+)
 def test_a_user_agent_becomes_a_name_people_know(user_agent: str | None, expected: str) -> None:
     assert device_name(user_agent) == expected
 

@@ -170,8 +170,10 @@ def test_of_an_exception_only_types_and_our_own_frames_are_told(log: Log) -> Non
     logs.get_logger().error("group", exc_info=group)
     first, second, third, fourth = log.lines
     assert (first["error_type"], first["caused_by"], first["frames"]) == (
-        "RuntimeError", ["ConnectionRefusedError"], [],
-    )  # fmt: skip
+        "RuntimeError",
+        ["ConnectionRefusedError"],
+        [],
+    )
     assert first["level"] == "error"
     assert second["error_type"] == "KeyError"
     assert third["frames"][0].startswith("authsvc/logs/__init__.py:")
@@ -229,8 +231,15 @@ def test_a_record_that_cannot_be_rendered_is_counted_and_never_printed(
 
 
 def test_access_lines_have_the_schema_of_all_others(log: Log) -> None:
-    given: dict[str, Any] = {"request_id": "r1", "method": "POST", "path": "/token", "status": 400,
-                             "duration_ms": 1.25, "ip": "192.0.2.1", "endpoint": "token"}  # fmt: skip
+    given: dict[str, Any] = {
+        "request_id": "r1",
+        "method": "POST",
+        "path": "/token",
+        "status": 400,
+        "duration_ms": 1.25,
+        "ip": "192.0.2.1",
+        "endpoint": "token",
+    }
     given |= {"client_id": "c", "grant_type": "refresh_token", "reason": "reuse", "user_id": "u", "session_id": "s"}
     logs.access(**given)
     logs.get_logger().info("request", **given)

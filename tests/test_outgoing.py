@@ -47,14 +47,34 @@ async def refused(client: Outgoing, url: str) -> OutgoingFailed:
 @pytest.mark.parametrize(
     "url",
     [
-        "http://rp.example/x", "gopher://rp.example/", "file:///etc/passwd", "ftp://rp.example/", "https:///x",
-        "https://user@rp.example/", "https://user:pass@rp.example/", "https://rp.example@127.0.0.1/", "rp.example/x",
-        "https://rp.example/#part", "https://rp.example\\@127.0.0.1/", "https://rp.example/\r\nX: y",
-        "https://rp.example/a b", "https://rp.example:0/", "https://rp.example:70000/", "https://rp.example:x/",
-        "https://[::1/", "https://rp.ex%61mple/", "https://r\u00e9.example/", "https://rp.example/" + "a" * 2048,
-        "http://localhost/x", "http://127.0.0.1/x", "data:text/html,x", "", "https://", "//rp.example/x",
+        "http://rp.example/x",
+        "gopher://rp.example/",
+        "file:///etc/passwd",
+        "ftp://rp.example/",
+        "https:///x",
+        "https://user@rp.example/",
+        "https://user:pass@rp.example/",
+        "https://rp.example@127.0.0.1/",
+        "rp.example/x",
+        "https://rp.example/#part",
+        "https://rp.example\\@127.0.0.1/",
+        "https://rp.example/\r\nX: y",
+        "https://rp.example/a b",
+        "https://rp.example:0/",
+        "https://rp.example:70000/",
+        "https://rp.example:x/",
+        "https://[::1/",
+        "https://rp.ex%61mple/",
+        "https://r\u00e9.example/",
+        "https://rp.example/" + "a" * 2048,
+        "http://localhost/x",
+        "http://127.0.0.1/x",
+        "data:text/html,x",
+        "",
+        "https://",
+        "//rp.example/x",
     ],
-)  # fmt: skip
+)
 def test_a_url_of_another_kind_is_refused(url: str) -> None:
     with pytest.raises(OutgoingFailed, match="url_refused"):
         judge_url(url)
@@ -78,12 +98,42 @@ def test_plain_http_is_for_this_machine_in_development_only(url: str) -> None:
 # Addresses
 
 INSIDE = [
-    "127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1", "::127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b::7f00:1",
-    "64:ff9b:1::1", "2002:7f00:1::", "2001:0:7f00:1::", "169.254.169.254", "::ffff:169.254.169.254", "fd00:ec2::254",
-    "10.0.0.1", "::ffff:10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "0.0.0.0", "0.1.2.3", "::", "fe80::1",
-    "fe80::1%1", "fc00::1", "fec0::1", "224.0.0.1", "ff02::1", "240.0.0.1", "255.255.255.255", "192.0.0.1", "192.0.2.1",
-    "198.18.0.1", "2001:db8::1", "no address", "",
-]  # fmt: skip
+    "127.0.0.1",
+    "127.8.9.1",
+    "::1",
+    "::ffff:127.0.0.1",
+    "::127.0.0.1",
+    "::ffff:0:127.0.0.1",
+    "64:ff9b::7f00:1",
+    "64:ff9b:1::1",
+    "2002:7f00:1::",
+    "2001:0:7f00:1::",
+    "169.254.169.254",
+    "::ffff:169.254.169.254",
+    "fd00:ec2::254",
+    "10.0.0.1",
+    "::ffff:10.0.0.1",
+    "172.16.0.1",
+    "192.168.1.1",
+    "100.64.0.1",
+    "0.0.0.0",
+    "0.1.2.3",
+    "::",
+    "fe80::1",
+    "fe80::1%1",
+    "fc00::1",
+    "fec0::1",
+    "224.0.0.1",
+    "ff02::1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "192.0.0.1",
+    "192.0.2.1",
+    "198.18.0.1",
+    "2001:db8::1",
+    "no address",
+    "",
+]
 METADATA = ("169.254.169.254", "::ffff:169.254.169.254", "fd00:ec2::254", "fe80::1", "0.0.0.0", "::", "224.0.0.1")
 
 
@@ -114,9 +164,21 @@ def test_private_networks_open_by_a_setting_and_loopback_in_development() -> Non
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "0x7f000001", "localhost", "localhost.",
-     "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "0"],
-)  # fmt: skip
+    [
+        "127.0.0.1",
+        "2130706433",
+        "0x7f.1",
+        "0177.0.0.1",
+        "127.1",
+        "0x7f000001",
+        "localhost",
+        "localhost.",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "0.0.0.0",
+        "0",
+    ],
+)
 async def test_no_spelling_of_this_machine_is_connected_to(inside: Receiver, host: str) -> None:
     failure = await refused(Outgoing(), f"https://{host}:{inside.port}/")
     assert failure.kind in ("address_refused", "name_unknown", "url_refused")
@@ -188,12 +250,16 @@ async def test_an_endless_answer_is_left_at_the_limit() -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        answer(200, b"{"), answer(200, b"\xff"), answer(200, b"{}", "text/html"), answer(200, b"[" * 900),
+        answer(200, b"{"),
+        answer(200, b"\xff"),
+        answer(200, b"{}", "text/html"),
+        answer(200, b"[" * 900),
         b"garbage\r\n\r\n",
-        answer(200, b"\x1f\x8b\x08", "application/json", "Content-Encoding: gzip"), b"",
+        answer(200, b"\x1f\x8b\x08", "application/json", "Content-Encoding: gzip"),
+        b"",
         b"HTTP/1.1 200 OK\r\n" + b"X: " + b"a" * 200_000 + b"\r\n\r\n",
     ],
-)  # fmt: skip
+)
 async def test_an_answer_that_is_no_json_is_malformed(said: bytes) -> None:
     async with receiver(said) as one:
         assert (await refused(Outgoing(loopback=True), one.url)).kind in ("answer_malformed", "connect")

@@ -129,8 +129,15 @@ def access(
     if _LEVELS[level] < shared_pipe.threshold:
         return
     if renderer.console:
-        fields = {"request_id": request_id, "method": method, "path": path, "status": status,
-                  "duration_ms": round(duration_ms, 3), "ip": ip, "endpoint": endpoint}  # fmt: skip
+        fields = {
+            "request_id": request_id,
+            "method": method,
+            "path": path,
+            "status": status,
+            "duration_ms": round(duration_ms, 3),
+            "ip": ip,
+            "endpoint": endpoint,
+        }
         fields |= _known(client_id, grant_type, reason, user_id, session_id)
         shared_pipe.put(renderer.line("request", level, fields))
         return
@@ -148,8 +155,13 @@ def access(
 def _known(
     client_id: str | None, grant_type: str | None, reason: str | None, user_id: str | None, session_id: str | None
 ) -> dict[str, str]:
-    given = {"client_id": client_id, "grant_type": grant_type, "reason": reason, "user_id": user_id,
-             "session_id": session_id}  # fmt: skip
+    given = {
+        "client_id": client_id,
+        "grant_type": grant_type,
+        "reason": reason,
+        "user_id": user_id,
+        "session_id": session_id,
+    }
     return {key: value for key, value in given.items() if value}
 
 

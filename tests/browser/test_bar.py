@@ -53,8 +53,10 @@ def test_each_frontend_logs_in_both_ways_and_works_past_the_life_of_its_token(ba
     assert [told[f"{name} hosted"]["remember"] for name in ROLES] == [1, 1, 0]
     assert {told[f"{name} hosted"]["address"] for name in ROLES} == {"/"}  # no code stays in the address
     assert [told[f"{name} form"]["ends"] for name in ROLES] == [
-        "in 30 days, remembered", "in 30 days, remembered", "in 7 days",
-    ]  # fmt: skip
+        "in 30 days, remembered",
+        "in 30 days, remembered",
+        "in 7 days",
+    ]
 
 
 @pytest.mark.browser
@@ -70,8 +72,10 @@ def test_axe_finds_nothing_serious_in_any_state(bar: Scenes) -> None:
     """Wide and narrow, light and dark; `examine` reports what it finds as a fault of the run."""
     states = ("sign in", "at work", "active sessions")
     assert set(bar["examined"]) == {f"{name}, {state}" for name in ROLES for state in states} | {
-        "terminal, code", "customer, no access", "customer, end all others?",
-    }  # fmt: skip
+        "terminal, code",
+        "customer, no access",
+        "customer, end all others?",
+    }
 
 
 @pytest.mark.browser
@@ -175,10 +179,17 @@ def test_the_api_refuses_an_ended_session_while_its_token_lives(demo: Demo) -> N
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        (b'{"drink":"absinthe"}', 422), (b'{"drink":["negroni"]}', 422), (b'{"name":"Ann"}', 422), (b"[]", 400),
-        (b"{", 400), (b"\xff", 400), (b"", 400), (b"[" * 4000, 400), (b'"' + b"a" * 5000 + b'"', 413),
+        (b'{"drink":"absinthe"}', 422),
+        (b'{"drink":["negroni"]}', 422),
+        (b'{"name":"Ann"}', 422),
+        (b"[]", 400),
+        (b"{", 400),
+        (b"\xff", 400),
+        (b"", 400),
+        (b"[" * 4000, 400),
+        (b'"' + b"a" * 5000 + b'"', 413),
     ],
-)  # fmt: skip
+)
 def test_the_api_says_what_is_wrong_with_an_order(demo: Demo, body: bytes, status: int) -> None:
     answer = httpx2.post(f"{demo.places['api']}/orders", content=body, headers=_bearer(_login(demo, "customer")))
     assert answer.status_code == status
@@ -235,8 +246,10 @@ def test_a_port_in_use_is_said_in_one_line(demo: Demo) -> None:
     port = demo.places["api"].rpartition(":")[2]
     done = subprocess.run(
         [ROOT / "scripts/demo", "--port", "0", "--api-port", port, "--frontend-port", "0"],
-        capture_output=True, text=True, timeout=30,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
     assert done.returncode == 1
     assert done.stderr == f"Error: port {port} is in use: stop what listens there, or choose another with --api-port\n"
 

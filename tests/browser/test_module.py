@@ -19,9 +19,15 @@ MODULE = ROOT / "authsvc/web/pages/static/authsvc.js"
 PACKAGE = ROOT / "clients/browser"
 MAX_GZIPPED = 6 * 1024
 STRICT = {
-    "strict": True, "noEmit": True, "noUncheckedIndexedAccess": True, "target": "es2022", "module": "nodenext",
-    "lib": ["es2022", "dom"], "types": [], "skipLibCheck": False,
-}  # fmt: skip
+    "strict": True,
+    "noEmit": True,
+    "noUncheckedIndexedAccess": True,
+    "target": "es2022",
+    "module": "nodenext",
+    "lib": ["es2022", "dom"],
+    "types": [],
+    "skipLibCheck": False,
+}
 
 
 def _run(command: list[str], directory: Path, **env: str) -> str:

@@ -44,9 +44,15 @@ def test_the_login_needs_no_mouse(play: Play) -> None:
     assert said["stops"] == [
         [name, True]
         for name in (
-            "E-mail address", "Password", "Keep me signed in", "Sign in", "Privacy policy of the app", "Allow", "Deny",
+            "E-mail address",
+            "Password",
+            "Keep me signed in",
+            "Sign in",
+            "Privacy policy of the app",
+            "Allow",
+            "Deny",
         )
-    ]  # fmt: skip
+    ]
     assert said["kept"] is True
 
 

@@ -148,9 +148,11 @@ def test_a_key_is_imported_as_what_it_is(cli: Cli, es256: None) -> None:
 
 def test_no_line_is_begun_that_no_replica_would_go_on_with(cli: Cli) -> None:
     for words, input in (
-        (("generate", "--alg", "ES256"), None), (("rotate", "--alg", "PS256"), None),
-        (("import", "-"), elliptic("EdDSA")), (("import", "-", "--alg", "PS256"), pem()),
-    ):  # fmt: skip
+        (("generate", "--alg", "ES256"), None),
+        (("rotate", "--alg", "PS256"), None),
+        (("import", "-"), elliptic("EdDSA")),
+        (("import", "-", "--alg", "PS256"), pem()),
+    ):
         refused = cli("keys", *words, input=input, code=1).stderr
         assert "the key policy has no " in refused
         assert refused.count("\n") == 1

@@ -148,8 +148,9 @@ async def test_the_doctor_looks_at_each_algorithm_and_at_what_clients_chose(
     young = await found()
     assert young["signing ES256"]["found"].startswith("the first key signs in ")
     assert (young["clients with ES256"]["state"], young["clients with ES256"]["found"]) == (
-        "warn", "admin customer: no key signs with it: 503",
-    )  # fmt: skip
+        "warn",
+        "admin customer: no key signs with it: 503",
+    )
     await sql.execute(
         "UPDATE signing_keys SET announced_at = now() - interval '2 d', signs_from = now() - interval '1 min' "
         "WHERE alg = 'ES256'"

@@ -51,8 +51,14 @@ def test_no_option_takes_a_password_or_a_secret_as_its_value() -> None:
 
 
 def test_whatever_prints_data_prints_json_too() -> None:
-    without = {("serve",), ("dev",), ("keys", "export-public"), ("keys", "generate-master"), ("keys", "promote-master"),
-               ("keys", "drop-master")}  # fmt: skip
+    without = {
+        ("serve",),
+        ("dev",),
+        ("keys", "export-public"),
+        ("keys", "generate-master"),
+        ("keys", "promote-master"),
+        ("keys", "drop-master"),
+    }
     for path, command in ALL.items():
         if not isinstance(command, click.Group) and path not in without:
             assert any("--json" in parameter.opts for parameter in command.params), path

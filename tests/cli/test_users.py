@@ -39,9 +39,17 @@ async def run(cli: Cli, *words: str, code: int = 0, input: str | bytes | None = 
 
 async def test_a_person_is_added_and_logs_in(cli: Cli, http: httpx2.AsyncClient, sql: asyncpg.Connection) -> None:
     said = await run(
-        cli, "users", "add", "Ann@Example.com", "--name", "Ann", "--role", "customer", "--password-stdin",
+        cli,
+        "users",
+        "add",
+        "Ann@Example.com",
+        "--name",
+        "Ann",
+        "--role",
+        "customer",
+        "--password-stdin",
         input="correct horse battery\n",
-    )  # fmt: skip
+    )
     assert "ann@example.com" in said
     assert (await login(http, "ann@example.com", "correct horse battery")).status_code == 200
     event = await sql.fetchrow("SELECT * FROM audit_events WHERE event = 'user_added'")
@@ -81,9 +89,13 @@ def test_a_prompt_hides_the_password_asks_twice_and_argv_never_holds_it(settings
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "authsvc", "users", "add", "ann@example.com"],
-        stdin=theirs, stdout=theirs, stderr=theirs, env=clean_environment(**settings_env),
-        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    )  # fmt: skip
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=clean_environment(**settings_env),
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
     os.close(theirs)
     screen = b""
     for asked in (b"New password: ", b"Again: "):

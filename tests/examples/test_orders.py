@@ -11,8 +11,11 @@ from bar.orders import KEPT, MENU, MOST_OPEN, MOST_OPEN_EACH, MOVES, OPEN, Bar, 
 
 STATES: tuple[State, ...] = get_args(State)
 PATHS: dict[State, tuple[State, ...]] = {
-    "ordered": (), "mixing": ("mixing",), "served": ("mixing", "served"), "cancelled": ("cancelled",),
-}  # fmt: skip
+    "ordered": (),
+    "mixing": ("mixing",),
+    "served": ("mixing", "served"),
+    "cancelled": ("cancelled",),
+}
 
 
 def order_in(bar: Bar, state: State) -> int:

@@ -15,9 +15,17 @@ from tests.support.npm import installed
 
 FRONTENDS = {"customer": "index.html", "bartender": "index.html", "admin": "index.html"}
 STRICT = {
-    "strict": True, "noEmit": True, "noUncheckedIndexedAccess": True, "allowJs": True, "checkJs": True, "types": [],
-    "target": "es2022", "module": "es2022", "moduleResolution": "bundler", "lib": ["es2022", "dom", "dom.iterable"],
-}  # fmt: skip
+    "strict": True,
+    "noEmit": True,
+    "noUncheckedIndexedAccess": True,
+    "allowJs": True,
+    "checkJs": True,
+    "types": [],
+    "target": "es2022",
+    "module": "es2022",
+    "moduleResolution": "bundler",
+    "lib": ["es2022", "dom", "dom.iterable"],
+}
 
 
 @pytest.fixture(scope="module")

@@ -35,10 +35,16 @@ def request(session: dict[str, Any], url: str = REDIRECT) -> Request:
     parts = urlsplit(url)
     return Request(
         {
-            "type": "http", "method": "GET", "scheme": "https", "server": ("app.example", 443), "headers": [],
-            "path": parts.path, "query_string": parts.query.encode(), "session": session,
+            "type": "http",
+            "method": "GET",
+            "scheme": "https",
+            "server": ("app.example", 443),
+            "headers": [],
+            "path": parts.path,
+            "query_string": parts.query.encode(),
+            "session": session,
         }
-    )  # fmt: skip
+    )
 
 
 async def login(app: StarletteOAuth2App, person: Person) -> dict[str, Any]:

@@ -23,9 +23,17 @@ from tests.support.replicas import free_port
 
 MODULES = Path("/usr/lib/apache2/modules")
 LOADED = (
-    "mpm_event", "authn_core", "authz_core", "authz_user", "dir", "env", "include", "setenvif", "ssl",
+    "mpm_event",
+    "authn_core",
+    "authz_core",
+    "authz_user",
+    "dir",
+    "env",
+    "include",
+    "setenvif",
+    "ssl",
     "auth_openidc",
-)  # fmt: skip
+)
 PROGRAM = shutil.which("apache2", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
 NOBODY = 65534
 CLIENT_ID = "apache"
@@ -87,11 +95,17 @@ class Apache:
         (root / "pages" / "index.txt").write_text("nobody is known here")
         shutil.copy(provider.tls.ca_file, root / "ca.pem")
         configuration = CONFIGURATION.format(
-            root=root, port=self.port, url=self.url, tls=provider.tls, issuer=provider.issuer,
+            root=root,
+            port=self.port,
+            url=self.url,
+            tls=provider.tls,
+            issuer=provider.issuer,
             modules="\n".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in LOADED),
             account=f"User #{NOBODY}\nGroup #{NOBODY}" if os.geteuid() == 0 else "",
-            client_id=CLIENT_ID, secret=SECRET, passphrase=os.urandom(16).hex(),
-        )  # fmt: skip
+            client_id=CLIENT_ID,
+            secret=SECRET,
+            passphrase=os.urandom(16).hex(),
+        )
         (root / "apache.conf").write_text(configuration)
 
     def start(self, provider: Provider) -> None:

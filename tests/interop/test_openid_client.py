@@ -15,8 +15,11 @@ SCRIPT = "openid_client.mjs"
 def is_test(said: dict[str, Any]) -> None:
     """The ID token and userinfo speak of the same person, each as much as it should."""
     assert said["user"] == {
-        "sub": said["claims"]["sub"], "name": "Test", "email": "test@example.com", "email_verified": False,
-    }  # fmt: skip
+        "sub": said["claims"]["sub"],
+        "name": "Test",
+        "email": "test@example.com",
+        "email_verified": False,
+    }
 
 
 @pytest.mark.parametrize(

@@ -55,9 +55,13 @@ def test_code_refresh_revocation_and_logout(provider: Provider, person: Person) 
         keys = jwt.PyJWKClient(about["jwks_uri"], ssl_context=provider.trust)
         key = keys.get_signing_key_from_jwt(first["id_token"])
         claims = jwt.decode(
-            first["id_token"], key, about["id_token_signing_alg_values_supported"], audience=CLIENT_ID,
-            issuer=provider.issuer, options={"require": ["exp", "iat", "sub", "nonce"]},
-        )  # fmt: skip
+            first["id_token"],
+            key,
+            about["id_token_signing_alg_values_supported"],
+            audience=CLIENT_ID,
+            issuer=provider.issuer,
+            options={"require": ["exp", "iat", "sub", "nonce"]},
+        )
         assert claims["nonce"] == "n-1"
         user = session.get(about["userinfo_endpoint"]).json()
         assert (user["sub"], user["email"]) == (claims["sub"], "test@example.com")

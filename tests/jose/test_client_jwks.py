@@ -51,7 +51,7 @@ UNUSABLE: dict[str, dict[str, Any]] = {
     "kid too long": {**EC, "kid": "x" * 257},
     "kid with NUL": {**EC, "kid": "a\0"},
     "kid half a surrogate": {**EC, "kid": "\ud800"},
-}  # fmt: skip
+}
 PRIVATE: dict[str, dict[str, Any]] = {
     "RSA": {**RSA, "d": "AQAB"},
     "EC": {**EC, "d": "AQAB"},
@@ -85,10 +85,23 @@ def test_a_private_key_refuses_the_whole_set(key: Any) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [None, [], "x", 1, {}, {"keys": None}, {"keys": {}}, {"keys": []}, {"keys": [1]}, {"keys": [RSA, None]},
-     {"keys": [RSA] * 11}, {"keys": [RSA] * 101}, {"keys": [{}] * 101}],
+    [
+        None,
+        [],
+        "x",
+        1,
+        {},
+        {"keys": None},
+        {"keys": {}},
+        {"keys": []},
+        {"keys": [1]},
+        {"keys": [RSA, None]},
+        {"keys": [RSA] * 11},
+        {"keys": [RSA] * 101},
+        {"keys": [{}] * 101},
+    ],
     ids=range(13),
-)  # fmt: skip
+)
 def test_what_is_no_set_of_1_to_10_keys_is_refused(value: Any) -> None:
     for read in (read_client_jwks, usable_client_jwks):
         with pytest.raises(KeyRefused):

@@ -138,9 +138,14 @@ def test_a_key_that_cannot_be_used_is_refused_with_the_reason(pem, alg, says):
 def test_a_corrupt_rsa_key_is_found_out_at_import():
     numbers = private().private_numbers()
     wrong = rsa.RSAPrivateNumbers(
-        p=numbers.p, q=numbers.q, d=numbers.d ^ 2, dmp1=numbers.dmp1, dmq1=numbers.dmq1, iqmp=numbers.iqmp,
+        p=numbers.p,
+        q=numbers.q,
+        d=numbers.d ^ 2,
+        dmp1=numbers.dmp1,
+        dmq1=numbers.dmq1,
+        iqmp=numbers.iqmp,
         public_numbers=numbers.public_numbers,
-    ).private_key(unsafe_skip_rsa_key_validation=True)  # fmt: skip
+    ).private_key(unsafe_skip_rsa_key_validation=True)
     with pytest.raises(KeyRefused, match="cannot be read"):
         jwk.load_private_pem(_pem(wrong))
 

@@ -92,7 +92,17 @@ def test_between_two_changes_nothing_changes():
         assert last_change(KEYS, following) == following
         assert last_change(KEYS, following - TICK) == (at if len(seen) > 2 else None)
         at = following
-    assert len(seen) == 2 * len({NOW - 89 * DAY, NOW - 39 * DAY, NOW - 39 * DAY + POLICY.keep, NOW - 2 * DAY, NOW,
-                                 NOW + POLICY.keep, NOW + DAY, NOW + DAY + POLICY.keep})  # fmt: skip
+    assert len(seen) == 2 * len(
+        {
+            NOW - 89 * DAY,
+            NOW - 39 * DAY,
+            NOW - 39 * DAY + POLICY.keep,
+            NOW - 2 * DAY,
+            NOW,
+            NOW + POLICY.keep,
+            NOW + DAY,
+            NOW + DAY + POLICY.keep,
+        }
+    )
     assert next_change((), NOW) is None
     assert last_change((), NOW) is None

@@ -52,7 +52,7 @@ def test_replicas_with_the_same_settings_change_nothing() -> None:
         ("backup", 0, "AUTHSVC_KEY_POLICY_FILE, backup: here 24 h, the service 0 s (a:8000); 24 h counts"),
         ("bits", 3072, "AUTHSVC_KEY_POLICY_FILE, bits: here 2048, the service 3072 (a:8000); 3072 counts"),
     ],
-)  # fmt: skip
+)
 def test_the_stricter_value_counts_and_one_line_says_so(name: str, value: int, says: str) -> None:
     found = combine(DEFAULT, AROUND, [record(**{name: value})], NOW)
     [line] = map(str, found.disagreements)
@@ -90,11 +90,14 @@ def test_keys_are_made_only_of_algorithms_that_all_have_and_forecast_of_all_ther
         ("jwks_max_age", HOUR + MINUTE + UNHEARD, False),
         ("longest_token", HOUR + MINUTE + UNHEARD - SECOND, True),
         ("longest_token", HOUR + MINUTE + UNHEARD, False),
-        ("clock_skew", UNHEARD, True), ("clock_skew", UNHEARD + SECOND, False),
-        ("keep", UNHEARD, True), ("keep", UNHEARD + SECOND, False),
-        ("announce", UNHEARD + SECOND, False), ("backup", UNHEARD + SECOND, False),
+        ("clock_skew", UNHEARD, True),
+        ("clock_skew", UNHEARD + SECOND, False),
+        ("keep", UNHEARD, True),
+        ("keep", UNHEARD + SECOND, False),
+        ("announce", UNHEARD + SECOND, False),
+        ("backup", UNHEARD + SECOND, False),
     ],
-)  # fmt: skip
+)
 def test_what_a_replica_that_is_gone_promised_counts_as_long_as_a_cache_or_a_token_of_it_may_live(
     name: str, ago: timedelta, counts: bool
 ) -> None:

@@ -15,10 +15,21 @@ FRONTEND = "http://localhost:5173"
 """Of customer, bartender and admin."""
 PARTNER = "https://partner.example"
 STRANGERS = (
-    "null", "*", "", "https://attacker.example", "https://localhost:5173", "http://localhost", "http://localhost:5174",
-    "http://localhost:5173/", "http://localhost:5173.attacker.example", "http://LOCALHOST:5173",
-    "http://localhost:8000.attacker.example", f"{FRONTEND} {PARTNER}", f"{FRONTEND}, {PARTNER}", "http://localhost:5173\xe9".encode(),
-)  # fmt: skip
+    "null",
+    "*",
+    "",
+    "https://attacker.example",
+    "https://localhost:5173",
+    "http://localhost",
+    "http://localhost:5174",
+    "http://localhost:5173/",
+    "http://localhost:5173.attacker.example",
+    "http://LOCALHOST:5173",
+    "http://localhost:8000.attacker.example",
+    f"{FRONTEND} {PARTNER}",
+    f"{FRONTEND}, {PARTNER}",
+    "http://localhost:5173\xe9".encode(),
+)
 
 OWN, ANY_CLIENT, NOBODY = {FRONTEND}, {FRONTEND, PARTNER}, set[str]()
 JSON: dict[str, Any] = {"client_id": "customer", "refresh_token": "x"}

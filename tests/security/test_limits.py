@@ -121,10 +121,17 @@ async def test_a_device_cookie_of_another_account_or_a_forged_one_gives_no_count
 
 
 SPELLINGS = [
-    "TEST@example.com", "Test@Example.COM", " test@example.com", "test@example.com  ", "\ttest@example.com\n",
-    "ｔｅｓｔ@example.com", "test＠example.com", "test@example．com", "test@exam\u2060ple.com".replace("\u2060", ""),
+    "TEST@example.com",
+    "Test@Example.COM",
+    " test@example.com",
+    "test@example.com  ",
+    "\ttest@example.com\n",
+    "ｔｅｓｔ@example.com",
+    "test＠example.com",
+    "test@example．com",
+    "test@exam\u2060ple.com".replace("\u2060", ""),
     "teſt@example.com",
-]  # fmt: skip
+]
 
 
 async def test_all_spellings_of_an_address_share_one_counter(house: Service, hashed: list[str | None]) -> None:

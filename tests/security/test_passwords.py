@@ -65,9 +65,15 @@ EXACT = {
     "one character": "x",
 }
 NEAR: list[Any] = [
-    lambda p: p[:-1], lambda p: p + " ", lambda p: " " + p, lambda p: p + "\0", lambda p: p.strip(),
-    lambda p: p.upper(), lambda p: p.partition("\0")[0], lambda p: p + "x",
-]  # fmt: skip
+    lambda p: p[:-1],
+    lambda p: p + " ",
+    lambda p: " " + p,
+    lambda p: p + "\0",
+    lambda p: p.strip(),
+    lambda p: p.upper(),
+    lambda p: p.partition("\0")[0],
+    lambda p: p + "x",
+]
 
 
 @pytest.mark.parametrize("password", EXACT.values(), ids=EXACT)

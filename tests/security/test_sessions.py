@@ -143,8 +143,12 @@ async def test_no_cookie_opens_anything(house: Service) -> None:
     http = house.caller()
     await house.login(http)
     assert http.cookies
-    for method, path in (("GET", "/api/profile/me"), ("GET", "/api/auth/sessions"), ("DELETE", "/api/auth/sessions"),
-                         ("POST", "/api/auth/logout")):  # fmt: skip
+    for method, path in (
+        ("GET", "/api/profile/me"),
+        ("GET", "/api/auth/sessions"),
+        ("DELETE", "/api/auth/sessions"),
+        ("POST", "/api/auth/logout"),
+    ):
         assert (await http.request(method, path)).status_code == 401
 
 

@@ -815,6 +815,7 @@ def test_the_rule_for_heads_is_pure_and_the_first_fault_is_told() -> None:
     host = (b"host", b"a")
     assert judge_head("1.1", b"/", [host], upgrade=False, body_limit=10) is None
     assert judge_head("1.1", b"/", [host, (b"content-length", b"11")], upgrade=False, body_limit=10) == (
-        413, "the request body is too large",
-    )  # fmt: skip
+        413,
+        "the request body is too large",
+    )
     assert judge_head("1.1", b"/", [host, (b"content-length", b"0")], upgrade=True, body_limit=10) is None

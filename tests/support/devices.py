@@ -20,9 +20,14 @@ BARTENDER = "bartender@example.com"
 async def session_cookie(runtime: Runtime, email: str = BARTENDER) -> str:
     """A person logs in in a browser; the cookie it has then."""
     attempt = Attempt(
-        email=email, password="password", remember_me=False, device_info=None, user_agent=None,
-        address="192.0.2.7", network="192.0.2.7",
-    )  # fmt: skip
+        email=email,
+        password="password",
+        remember_me=False,
+        device_info=None,
+        user_agent=None,
+        address="192.0.2.7",
+        network="192.0.2.7",
+    )
     return (await browser_login(runtime, None, attempt, old_cookie=None)).cookie
 
 

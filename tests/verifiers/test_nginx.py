@@ -164,9 +164,11 @@ def test_a_bound_token_needs_the_proof_for_the_address_that_the_caller_used(ngin
     holder = Holder(None)
     for _ in range(2):  # the second time with the nonce that the first was given
         answer = house.http.post(
-            "/token", data={"grant_type": "client_credentials", "scope": "orders.read"},
-            auth=("verifier", "verifier-secret"), headers={"DPoP": holder.proof(htu=f"{house.issuer}/token")},
-        )  # fmt: skip
+            "/token",
+            data={"grant_type": "client_credentials", "scope": "orders.read"},
+            auth=("verifier", "verifier-secret"),
+            headers={"DPoP": holder.proof(htu=f"{house.issuer}/token")},
+        )
         holder.nonce = answer.headers.get("dpop-nonce", holder.nonce)
     token = answer.json()["access_token"]
     proof = holder.proof(method="GET", token=token, htu=f"{nginx.base_url}/orders/1".replace("//orders", "/orders"))

@@ -148,9 +148,11 @@ def _judge_postgres(found: PostgresHealth) -> Finding:
         return Finding("PostgreSQL", "FAIL", f"version {found.version}", f"upgrade it to {OLDEST_POSTGRES} or newer")
     if found.read_only:
         return Finding(
-            "PostgreSQL", "FAIL", f"version {found.version}, read-only: a standby?",
+            "PostgreSQL",
+            "FAIL",
+            f"version {found.version}, read-only: a standby?",
             "name the primary, or all hosts with ?target_session_attrs=read-write",
-        )  # fmt: skip
+        )
     return Finding("PostgreSQL", "ok", f"version {found.version}")
 
 
@@ -182,20 +184,26 @@ async def _redis(runtime: Runtime) -> AsyncIterator[Finding]:
         found = await health.redis(runtime.redis)
     except StoreUnavailable as error:
         yield Finding(
-            "Redis", "FAIL", health.cause(error),
+            "Redis",
+            "FAIL",
+            health.cause(error),
             "start it, or correct AUTHSVC_REDIS_URL; until then authsvc serves from PostgreSQL alone",
-        )  # fmt: skip
+        )
         return
     old = found.name == "redis" and int(found.version.partition(".")[0] or 0) < OLDEST_REDIS
     yield Finding(
-        "Redis", "FAIL" if old else "ok", f"{found.name} {found.version}",
+        "Redis",
+        "FAIL" if old else "ok",
+        f"{found.name} {found.version}",
         f"upgrade it to {OLDEST_REDIS} or newer" if old else "",
-    )  # fmt: skip
+    )
     if found.policy != "noeviction":
         yield Finding(
-            "Redis eviction", "FAIL", f"maxmemory-policy is {found.policy}: evicted revocations come back to life",
+            "Redis eviction",
+            "FAIL",
+            f"maxmemory-policy is {found.policy}: evicted revocations come back to life",
             "set maxmemory-policy noeviction; authsvc does not start before",
-        )  # fmt: skip
+        )
     elif found.evicted:
         yield Finding("Redis eviction", "warn", f"{found.evicted} keys were evicted once", "give it more memory")
     else:

@@ -56,8 +56,11 @@ def generate_master(out: Path | None, add_to: Path | None) -> None:
             return text
 
         change(add_to, add)
-        _tell(add_to, f"Added key {made[0]} to {add_to}, last: it opens, and makes nothing yet. When every replica has "
-                      f"the file, and a copy of it is elsewhere: `authsvc keys promote-master {add_to}`.")  # fmt: skip
+        _tell(
+            add_to,
+            f"Added key {made[0]} to {add_to}, last: it opens, and makes nothing yet. When every replica has "
+            f"the file, and a copy of it is elsewhere: `authsvc keys promote-master {add_to}`.",
+        )
         return
     out = out or DEFAULT_FILE
     text = MasterKeys.generate(secrets.token_bytes)
@@ -92,13 +95,20 @@ def promote_master(file: Path, key_id: int | None) -> None:
         return with_first(text, chosen[0])
 
     change(file, promote)
-    _tell(file, f"Key {chosen[0]} is the current one of {file}. Restart the replicas with it, one after the other; "
-                "when all have it: `authsvc keys reseal`.")  # fmt: skip
+    _tell(
+        file,
+        f"Key {chosen[0]} is the current one of {file}. Restart the replicas with it, one after the other; "
+        "when all have it: `authsvc keys reseal`.",
+    )
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Change nothing: show what is sealed under which key. Exit code 1 when "
-              "something needs another than the current one.")  # fmt: skip
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Change nothing: show what is sealed under which key. Exit code 1 when "
+    "something needs another than the current one.",
+)
 @json_option
 @click.pass_context
 def reseal(ctx: click.Context, check: bool, as_json: bool) -> None:

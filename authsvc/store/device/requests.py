@@ -55,9 +55,19 @@ async def ask(
                                         user_agent, dpop_jkt, interval_seconds, expires_at)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now() + $12::int * interval '1 second')
            ON CONFLICT (user_hash) DO NOTHING""",
-        request_id, client_id, device_hash, user_hash, list(scope), list(audience), device_info, ip_address, user_agent,
-        bound_to.text, INTERVAL_SECONDS, CODE_SECONDS,
-    )  # fmt: skip
+        request_id,
+        client_id,
+        device_hash,
+        user_hash,
+        list(scope),
+        list(audience),
+        device_info,
+        ip_address,
+        user_agent,
+        bound_to.text,
+        INTERVAL_SECONDS,
+        CODE_SECONDS,
+    )
     return status.endswith(" 1")
 
 

@@ -45,9 +45,16 @@ async def save(connection: Connection, key: SigningKey) -> None:
         f"""INSERT INTO signing_keys ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
             ON CONFLICT (kid) DO UPDATE SET signs_from = excluded.signs_from, signs_until = excluded.signs_until,
                 drop_after = excluded.drop_after, withdrawn_at = excluded.withdrawn_at""",  # noqa: S608 - a constant
-        key.kid, key.alg, json.dumps(key.public_jwk), key.sealed, key.announced_at, key.signs_from, key.signs_until,
-        key.drop_after, key.withdrawn_at,
-    )  # fmt: skip
+        key.kid,
+        key.alg,
+        json.dumps(key.public_jwk),
+        key.sealed,
+        key.announced_at,
+        key.signs_from,
+        key.signs_until,
+        key.drop_after,
+        key.withdrawn_at,
+    )
 
 
 async def replace_seal(connection: Connection, kid: str, sealed: bytes) -> None:

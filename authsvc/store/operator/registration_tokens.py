@@ -16,8 +16,12 @@ async def add_token(
     expires_at: datetime = await connection.fetchval(
         """INSERT INTO registration_tokens (digest, note, uses_left, created_by, expires_at)
            VALUES ($1, $2, $3, $4, now() + $5::int * interval '1 second') RETURNING expires_at""",
-        digest, note, uses, created_by, seconds,
-    )  # fmt: skip
+        digest,
+        note,
+        uses,
+        created_by,
+        seconds,
+    )
     return expires_at
 
 

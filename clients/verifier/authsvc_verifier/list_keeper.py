@@ -84,8 +84,12 @@ class ListKeeper:
             except Exception as error:
                 self._lists.failed(uri, clock.monotonic())
                 known = isinstance(error, IssuerAway | ListRefused)
-                log.log(logging.WARNING if known else logging.ERROR, "status list not read: %s", error,
-                        exc_info=None if known else error)  # fmt: skip
+                log.log(
+                    logging.WARNING if known else logging.ERROR,
+                    "status list not read: %s",
+                    error,
+                    exc_info=None if known else error,
+                )
                 return
             self._lists.answered(uri, found, etag, asked_at, clock.wall())
 

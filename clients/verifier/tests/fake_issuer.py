@@ -159,14 +159,32 @@ class FakeIssuer:
         document = {"issuer": self.url, "sequence": sequence, "heartbeat_seconds": beat, "revocations": list(entries)}
         return event("snapshot", document, sequence)
 
-    def token(self, key: PrivateKeyTypes = RSA_KEY, kid: str = "one", alg: str = "RS256", typ: str = "at+jwt",
-              header: dict[str, Any] | None = None, drop: Iterable[str] = (), **claims: Any) -> str:  # fmt: skip
+    def token(
+        self,
+        key: PrivateKeyTypes = RSA_KEY,
+        kid: str = "one",
+        alg: str = "RS256",
+        typ: str = "at+jwt",
+        header: dict[str, Any] | None = None,
+        drop: Iterable[str] = (),
+        **claims: Any,
+    ) -> str:
         now = int(self.now())
         full = {
-            "iss": self.url, "aud": AUDIENCE, "sub": "user-1", "client_id": "shop", "scope": "orders.read profile",
-            "iat": now, "exp": now + 600, "jti": "jti-1", "sid": "sid-1", "auth_time": now - 60,
-            "acr": "urn:example:password", "roles": ["customer"], **claims,
-        }  # fmt: skip
+            "iss": self.url,
+            "aud": AUDIENCE,
+            "sub": "user-1",
+            "client_id": "shop",
+            "scope": "orders.read profile",
+            "iat": now,
+            "exp": now + 600,
+            "jti": "jti-1",
+            "sid": "sid-1",
+            "auth_time": now - 60,
+            "acr": "urn:example:password",
+            "roles": ["customer"],
+            **claims,
+        }
         for name in drop:
             del full[name]
         return self._sign(full, key, alg, {"kid": kid, "typ": typ, **(header or {})})
@@ -175,18 +193,33 @@ class FakeIssuer:
         """A token whose status is in the list at `path`."""
         return self.token(**{"status": {"status_list": {"idx": index, "uri": self.url + path}}, **claims})
 
-    def status_list(self, statuses: Mapping[int, int] | None = None, *, path: str = "/lists/1", size: int = 1000,
-                    bits: int = 1, key: PrivateKeyTypes = RSA_KEY, kid: str = "one", alg: str = "RS256",
-                    header: dict[str, Any] | None = None, drop: Iterable[str] = (), **claims: Any) -> str:  # fmt: skip
+    def status_list(
+        self,
+        statuses: Mapping[int, int] | None = None,
+        *,
+        path: str = "/lists/1",
+        size: int = 1000,
+        bits: int = 1,
+        key: PrivateKeyTypes = RSA_KEY,
+        kid: str = "one",
+        alg: str = "RS256",
+        header: dict[str, Any] | None = None,
+        drop: Iterable[str] = (),
+        **claims: Any,
+    ) -> str:
         """A status list token; `statuses` by index, the others are 0."""
         packed = bytearray(size * bits // 8)
         for index, status in (statuses or {}).items():
             packed[index * bits >> 3] |= status << (index * bits & 7)
         now = int(self.now())
         full = {
-            "sub": self.url + path, "iat": now, "exp": now + 600, "ttl": 60,
-            "status_list": {"bits": bits, "lst": packed_list(bytes(packed))}, **claims,
-        }  # fmt: skip
+            "sub": self.url + path,
+            "iat": now,
+            "exp": now + 600,
+            "ttl": 60,
+            "status_list": {"bits": bits, "lst": packed_list(bytes(packed))},
+            **claims,
+        }
         for name in drop:
             del full[name]
         return self._sign(full, key, alg, {"kid": kid, "typ": "statuslist+jwt", **(header or {})})

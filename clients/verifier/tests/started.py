@@ -40,9 +40,12 @@ class Example:
         self.port = free_port()
         self.http = httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", trust_env=False)
         self.process = subprocess.Popen(
-            command_of(file, self.port), cwd=file.parent, env={**os.environ, **env},
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            command_of(file, self.port),
+            cwd=file.parent,
+            env={**os.environ, **env},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def __enter__(self) -> Self:
         deadline = time.monotonic() + SECONDS

@@ -155,8 +155,10 @@ def test_a_heartbeat_that_lay_in_a_buffer_is_as_old_as_it_is() -> None:
 
 def test_a_service_that_went_back_is_asked_for_everything() -> None:
     feed = Feed()
-    feed.take(read_event("snapshot", snapshot(50, revocations=[{"kind": "key", "subject": "k1", "expires_at": 9}]),
-                         ISSUER), 100)  # fmt: skip
+    feed.take(
+        read_event("snapshot", snapshot(50, revocations=[{"kind": "key", "subject": "k1", "expires_at": 9}]), ISSUER),
+        100,
+    )
     with pytest.raises(FeedBroken, match="went_back"):
         feed.take(Heartbeat(49), 105)
     assert feed.confirmed is None

@@ -119,13 +119,21 @@ def b64(raw: bytes) -> str:
 @pytest.mark.parametrize(
     "bend",
     [
-        lambda t: "", lambda t: "a.b", lambda t: t + ".", lambda t: t + "=", lambda t: t[:-4], lambda t: t + "AAAA",
-        lambda t: t.replace(".", "..", 1), lambda t: "\xff" + t, lambda t: t + "\n", lambda t: "A" * 20_000,
+        lambda t: "",
+        lambda t: "a.b",
+        lambda t: t + ".",
+        lambda t: t + "=",
+        lambda t: t[:-4],
+        lambda t: t + "AAAA",
+        lambda t: t.replace(".", "..", 1),
+        lambda t: "\xff" + t,
+        lambda t: t + "\n",
+        lambda t: "A" * 20_000,
         lambda t: f"{b64(b'[]')}.{t.split('.')[1]}.{t.split('.')[2]}",
         lambda t: f"{t.split('.')[0]}.{b64(b'{}')}.{t.split('.')[2]}",
         lambda t: f"{b64(b'[' * 9000)}.x.y",
     ],
-)  # fmt: skip
+)
 def test_garbage_is_refused_and_never_raises(bend: Any, issuer: FakeIssuer, rules: Rules, keys: KeySet) -> None:
     assert isinstance(judge_token(bend(issuer.token()), rules, keys, NOW), Invalid)
 
@@ -148,10 +156,20 @@ def test_names_twice_are_not_read(issuer: FakeIssuer, rules: Rules, keys: KeySet
 
 def test_another_issuers_habits(issuer: FakeIssuer, keys: KeySet) -> None:
     """Keycloak, say: typ JWT, azp for client_id, roles inside realm_access; Okta: scp as a list."""
-    rules = Rules(issuer.url, frozenset({AUDIENCE}), types=frozenset(), required=frozenset({"sub"}),
-                  roles_claim=("realm_access", "roles"))  # fmt: skip
-    token = issuer.token(typ="JWT", drop=["client_id", "jti", "scope"], azp="spa", scp=["read", "write"],
-                         realm_access={"roles": ["admin"]})  # fmt: skip
+    rules = Rules(
+        issuer.url,
+        frozenset({AUDIENCE}),
+        types=frozenset(),
+        required=frozenset({"sub"}),
+        roles_claim=("realm_access", "roles"),
+    )
+    token = issuer.token(
+        typ="JWT",
+        drop=["client_id", "jti", "scope"],
+        azp="spa",
+        scp=["read", "write"],
+        realm_access={"roles": ["admin"]},
+    )
     claims = judge_token(token, rules, keys, NOW)
     assert isinstance(claims, Claims)
     assert (claims.client_id, claims.scope, claims.roles) == ("spa", {"read", "write"}, ("admin",))
@@ -208,8 +226,16 @@ def test_no_jwks_at_all(document: object) -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("", 300), ("max-age=600", 600), ("public, max-age = 120", 120), ("max-age=0", 60), ("no-store", 60),
-     ("max-age=99999", 3600), ("max-age=x", 300), ("MAX-AGE=90", 90)],
-)  # fmt: skip
+    [
+        ("", 300),
+        ("max-age=600", 600),
+        ("public, max-age = 120", 120),
+        ("max-age=0", 60),
+        ("no-store", 60),
+        ("max-age=99999", 3600),
+        ("max-age=x", 300),
+        ("MAX-AGE=90", 90),
+    ],
+)
 def test_how_long_keys_are_fresh(text: str, seconds: float) -> None:
     assert fresh_seconds(text) == seconds

@@ -152,9 +152,12 @@ def test_a_ttl_is_held_within_reason(ttl: Any, believed: float, issuer: FakeIssu
     [
         ({"status_list": {"idx": 5, "uri": "https://x/1"}}, Place("https://x/1", 5)),
         ({"status_list": {"idx": 0, "uri": "https://x/1", "more": 1}, "other": {}}, Place("https://x/1", 0)),
-        ({"other": {}}, None), ("active", None), (7, None), (None, None),
+        ({"other": {}}, None),
+        ("active", None),
+        (7, None),
+        (None, None),
     ],
-)  # fmt: skip
+)
 def test_where_a_token_stands(status: Any, place: Place | None, issuer: FakeIssuer, rules: Rules, keys: KeySet) -> None:
     claims = judge_token(issuer.token(status=status), rules, keys, NOW)
     assert isinstance(claims, Claims)
@@ -164,11 +167,20 @@ def test_where_a_token_stands(status: Any, place: Place | None, issuer: FakeIssu
 @pytest.mark.parametrize(
     "found",
     [
-        None, "x", [], {}, {"idx": 1}, {"uri": "https://x"}, {"idx": -1, "uri": "https://x"},
-        {"idx": 1.5, "uri": "https://x"}, {"idx": True, "uri": "https://x"}, {"idx": "1", "uri": "https://x"},
-        {"idx": 1, "uri": None}, {"idx": 1, "uri": ["https://x"]},
+        None,
+        "x",
+        [],
+        {},
+        {"idx": 1},
+        {"uri": "https://x"},
+        {"idx": -1, "uri": "https://x"},
+        {"idx": 1.5, "uri": "https://x"},
+        {"idx": True, "uri": "https://x"},
+        {"idx": "1", "uri": "https://x"},
+        {"idx": 1, "uri": None},
+        {"idx": 1, "uri": ["https://x"]},
     ],
-)  # fmt: skip
+)
 def test_a_token_that_names_a_list_badly_is_no_good_token(
     found: Any, issuer: FakeIssuer, rules: Rules, keys: KeySet
 ) -> None:

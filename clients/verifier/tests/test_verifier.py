@@ -143,10 +143,15 @@ async def test_metadata_that_is_not_believed(metadata: dict[str, Any], issuer: F
 
 @pytest.mark.parametrize(
     ("issuer_url", "options"),
-    [("http://auth.example", {}), ("ftp://auth.example", {}), ("https://auth.example", {"feed": True}),
-     ("https://auth.example", {"algorithms": ["HS256"]}), ("https://auth.example", {"algorithms": []}),
-     ("https://auth.example", {"stale": "hope"})],
-)  # fmt: skip
+    [
+        ("http://auth.example", {}),
+        ("ftp://auth.example", {}),
+        ("https://auth.example", {"feed": True}),
+        ("https://auth.example", {"algorithms": ["HS256"]}),
+        ("https://auth.example", {"algorithms": []}),
+        ("https://auth.example", {"stale": "hope"}),
+    ],
+)
 def test_options_that_cannot_work(issuer_url: str, options: Any) -> None:
     for kind in (Verifier, SyncVerifier):
         with pytest.raises(ValueError):

@@ -86,9 +86,12 @@ async def test_a_third_partys_token_opens_no_endpoint_of_the_house(house: Servic
     tokens = await tokens_for(house.caller(), "partner")
     headers = bearer(tokens["access_token"])
     for method, path in (
-        ("GET", "/api/profile/me"), ("GET", "/api/auth/sessions"), ("DELETE", "/api/auth/sessions"),
-        ("POST", "/api/auth/logout"), ("DELETE", "/api/auth/sessions/5e0e0c3e-46c4-4d3c-9f4c-3c5b3f3e1e11"),
-    ):  # fmt: skip
+        ("GET", "/api/profile/me"),
+        ("GET", "/api/auth/sessions"),
+        ("DELETE", "/api/auth/sessions"),
+        ("POST", "/api/auth/logout"),
+        ("DELETE", "/api/auth/sessions/5e0e0c3e-46c4-4d3c-9f4c-3c5b3f3e1e11"),
+    ):
         answer = await house.http.request(method, path, headers=headers)
         assert (answer.status_code, answer.json()["error"]) == (403, "insufficient_scope"), path
     assert await house.active(tokens["access_token"])
@@ -103,9 +106,15 @@ def allowed(answer: httpx2.Response) -> str | None:
 
 
 async def test_a_page_of_the_client_may_read_its_tokens_and_no_other_page(house: Service) -> None:
-    for origin, good in ((FRONTEND, True), ("null", False), ("https://evil.example", False),
-                         ("http://localhost:5174", False), ("HTTP://LOCALHOST:5173", False),
-                         (FRONTEND + "/", False), ("https://partner.example", False)):  # fmt: skip
+    for origin, good in (
+        (FRONTEND, True),
+        ("null", False),
+        ("https://evil.example", False),
+        ("http://localhost:5174", False),
+        ("HTTP://LOCALHOST:5173", False),
+        (FRONTEND + "/", False),
+        ("https://partner.example", False),
+    ):
         http, pkce = house.caller(), Pkce()
         code = await code_for(http, pkce)
         answer = await redeem(http, code, pkce, headers={"origin": origin})

@@ -283,13 +283,17 @@ async def begin(sql: asyncpg.Connection, *, begun: timedelta, ends: timedelta, e
     user = await sql.fetchval("SELECT id FROM users LIMIT 1")
     session: UUID = await sql.fetchval(
         "INSERT INTO user_sessions (id, user_id, expires_at) VALUES (gen_random_uuid(), $1, now() + $2) RETURNING id",
-        user, ends,
-    )  # fmt: skip
+        user,
+        ends,
+    )
     await sql.execute(
         """INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at, created_at, ended)
            VALUES (gen_random_uuid(), $1, 'customer', '{}', '{}', 'x', now() + $2, now() + $3, $4)""",
-        session, ends, begun, ended,
-    )  # fmt: skip
+        session,
+        ends,
+        begun,
+        ended,
+    )
 
 
 async def test_the_old_key_stays_until_the_last_token_of_before_is_over(

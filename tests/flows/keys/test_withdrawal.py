@@ -30,9 +30,13 @@ def at_a_terminal(words: list[str], env: dict[str, str], typed: str) -> tuple[in
     master, slave = pty.openpty()
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "authsvc", *words], env=clean_environment(**env), stdin=slave,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+            [sys.executable, "-m", "authsvc", *words],
+            env=clean_environment(**env),
+            stdin=slave,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         os.write(master, f"{typed}\n".encode())
         shown, _ = process.communicate(timeout=30)
         return process.returncode, shown

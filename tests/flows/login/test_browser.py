@@ -99,8 +99,10 @@ async def test_cookies_are_bound_to_this_host_and_out_of_reach_for_scripts(publi
     assert redirected(answer)["iss"] == "https://auth.example.com"
     cookies = page.headers.get_list("set-cookie") + answer.headers.get_list("set-cookie")
     assert {cookie.partition("=")[0] for cookie in cookies} == {
-        "__Host-authsvc_browser", "__Host-authsvc_session", "__Host-authsvc_device",
-    }  # fmt: skip
+        "__Host-authsvc_browser",
+        "__Host-authsvc_session",
+        "__Host-authsvc_device",
+    }
     for cookie in cookies:
         attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
         assert {"path=/", "httponly", "secure", "samesite=lax"} <= attributes, cookie
@@ -114,9 +116,10 @@ async def test_two_cookies_of_one_name_are_none(house: Service) -> None:
     await tokens_for(http)
     good = session_cookie(http)
     for header in (
-        f"authsvc_session={good}; authsvc_session=x", f"authsvc_session=x; authsvc_session={good}",
+        f"authsvc_session={good}; authsvc_session=x",
+        f"authsvc_session=x; authsvc_session={good}",
         f"authsvc_session={good}; authsvc_session={good}",
-    ):  # fmt: skip
+    ):
         assert await silent(house.caller(), cookie=header) == "login_required", header
     page = await http.get(authorize_url(Pkce(), prompt="login"))
     csrf = http.cookies["authsvc_browser"]
@@ -135,9 +138,11 @@ async def test_a_login_form_from_elsewhere_is_refused(house: Service) -> None:
     filled = {**fields(page), "username": "test@example.com", "password": "password"}
     for browser in (victim, attacker):
         for headers in (
-            {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "https://evil.example"},
+            {"sec-fetch-site": "cross-site"},
+            {"sec-fetch-site": "same-site"},
+            {"origin": "https://evil.example"},
             {"origin": "http://localhost:8001"},
-        ):  # fmt: skip
+        ):
             answer = await browser.post("/login", data=filled, headers=headers)
             assert answer.status_code == 403
             assert "authsvc_session" not in str(answer.headers.get_list("set-cookie"))

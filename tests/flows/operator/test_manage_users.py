@@ -46,13 +46,13 @@ async def test_one_bad_row_imports_nobody(house: Service) -> None:
     before = await house.sql.fetchval(TRACES)
     good = ImportRow(2, "one@example.com")
     for bad in (
-        Unreadable(3, "not a row"), ImportRow(3, "nobody"), ImportRow(3, "ONE@example.com"),
+        Unreadable(3, "not a row"),
+        ImportRow(3, "nobody"),
+        ImportRow(3, "ONE@example.com"),
         ImportRow(3, "two@example.com", password_hash="plain"),
         ImportRow(3, "Test@example.com"),
-    ):  # fmt: skip
-        done = await manage_users.take_over(
-            house.runtime, "tests", [good, bad], skip_taken=False, rehearse=False
-        )  # fmt: skip
+    ):
+        done = await manage_users.take_over(house.runtime, "tests", [good, bad], skip_taken=False, rehearse=False)
         assert isinstance(done, NotImported)
         assert list(done.refused) == [3]
     assert await house.sql.fetchval(TRACES) == before
@@ -64,8 +64,9 @@ async def test_one_bad_row_imports_nobody(house: Service) -> None:
 async def test_nobody_gets_a_password_that_nobody_may_have(house: Service) -> None:
     live = await house.login()
     for email, password, reason in (
-        ("test@example.com", "short", "password_size"), ("nobody@example.com", "long enough", "user_unknown"),
-    ):  # fmt: skip
+        ("test@example.com", "short", "password_size"),
+        ("nobody@example.com", "long enough", "user_unknown"),
+    ):
         refused = await manage_users.set_password(house.runtime, "tests", email, password)
         assert isinstance(refused, Refused)
         assert refused.reason == reason

@@ -28,12 +28,24 @@ async def house(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[Ser
 @pytest.mark.parametrize(
     ("accept", "wanted"),
     [
-        (JWT, True), (JWT.upper(), True), (f"{JSON}, {JWT}", True), (f"{JWT};q=0.5, {JSON};q=0.4", True),
-        (f"text/html , {JWT} ; charset=x; q=1.0", True), ("", False), ("*/*", False), ("application/*", False),
-        (JSON, False), (f"{JWT};q=0", False), (f"{JWT};q=0.4, {JSON}", False), (f"{JWT};q=nan", False),
-        (f"{JWT};q=2", False), (f"{JWT};q=x", False), ("," * 5000 + JWT, False), (f"x{JWT}", False),
+        (JWT, True),
+        (JWT.upper(), True),
+        (f"{JSON}, {JWT}", True),
+        (f"{JWT};q=0.5, {JSON};q=0.4", True),
+        (f"text/html , {JWT} ; charset=x; q=1.0", True),
+        ("", False),
+        ("*/*", False),
+        ("application/*", False),
+        (JSON, False),
+        (f"{JWT};q=0", False),
+        (f"{JWT};q=0.4, {JSON}", False),
+        (f"{JWT};q=nan", False),
+        (f"{JWT};q=2", False),
+        (f"{JWT};q=x", False),
+        ("," * 5000 + JWT, False),
+        (f"x{JWT}", False),
     ],
-)  # fmt: skip
+)
 def test_who_asks_for_a_jwt(accept: str, wanted: bool) -> None:
     assert prefers(accept, JWT, JSON) is wanted
 

@@ -113,10 +113,14 @@ async def test_no_code_without_a_s256_challenge_for_any_client(
 @pytest.mark.parametrize(
     ("verifier", "error"),
     [
-        (None, "invalid_request"), ("", "invalid_request"), ("x", "invalid_grant"), ("x" * 43, "invalid_grant"),
-        ("x" * 129, "invalid_grant"), ("challenge", "invalid_grant"),
+        (None, "invalid_request"),
+        ("", "invalid_request"),
+        ("x", "invalid_grant"),
+        ("x" * 43, "invalid_grant"),
+        ("x" * 129, "invalid_grant"),
+        ("challenge", "invalid_grant"),
     ],
-)  # fmt: skip
+)
 async def test_pkce_cannot_be_left_out_or_downgraded(house: Service, verifier: str | None, error: str) -> None:
     http, pkce = house.caller(), Pkce()
     code = await code_for(http, pkce)

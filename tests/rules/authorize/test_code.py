@@ -48,10 +48,17 @@ def test_the_example_of_rfc_7636() -> None:
 @pytest.mark.parametrize(
     ("verifier", "well_formed"),
     [
-        ("a" * 43, True), ("a" * 128, True), ("a.~_-" * 10, True), ("a" * 42, False), ("a" * 129, False),
-        ("a" * 42 + "+", False), ("a" * 42 + "é", False), ("a" * 42 + "\n", False), ("", False),
+        ("a" * 43, True),
+        ("a" * 128, True),
+        ("a.~_-" * 10, True),
+        ("a" * 42, False),
+        ("a" * 129, False),
+        ("a" * 42 + "+", False),
+        ("a" * 42 + "é", False),
+        ("a" * 42 + "\n", False),
+        ("", False),
     ],
-)  # fmt: skip
+)
 def test_verifiers(verifier: str, well_formed: bool) -> None:
     assert verifier_well_formed(verifier) is well_formed
 

@@ -14,8 +14,13 @@ from authsvc.rules.authorize.request_uri import PREFIX, reference_in
 NOW = 1_800_000_000
 ISSUER = "https://auth.example"
 GOOD: dict[str, Any] = {
-    "iss": "app", "client_id": "app", "aud": ISSUER, "exp": NOW + 60, "response_type": "code", "state": "s",
-}  # fmt: skip
+    "iss": "app",
+    "client_id": "app",
+    "aud": ISSUER,
+    "exp": NOW + 60,
+    "response_type": "code",
+    "state": "s",
+}
 
 
 def read(**changed: Any) -> dict[str, str] | Refusal:
@@ -68,11 +73,17 @@ def test_a_wrong_object_is_refused(changed: dict[str, Any], reason: str) -> None
 @pytest.mark.parametrize(
     "changed",
     [
-        {}, {"aud": [ISSUER]}, {"exp": NOW - 59}, {"exp": NOW + MAX_LIFE_SECONDS + 60}, {"exp": NOW + 0.5},
-        {"nbf": NOW + 60, "iat": NOW - 86_400}, {"sub": "a person"}, {"jti": "1", "unknown": {}},
+        {},
+        {"aud": [ISSUER]},
+        {"exp": NOW - 59},
+        {"exp": NOW + MAX_LIFE_SECONDS + 60},
+        {"exp": NOW + 0.5},
+        {"nbf": NOW + 60, "iat": NOW - 86_400},
+        {"sub": "a person"},
+        {"jti": "1", "unknown": {}},
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_what_surrounds_the_parameters_is_not_one_of_them(changed: dict[str, Any]) -> None:
     assert read(**changed) == {"client_id": "app", "response_type": "code", "state": "s"}
 

@@ -43,13 +43,21 @@ def test_the_normal_form_of_the_normal_form_is_itself(text: str) -> None:
     ("email", "name", "roles", "reason"),
     [
         *((email, "", (), "email") for email in ("", "ann", "ann@", "@example.com", "a@b@c", "x" * 312 + "@e.example")),
-        *((email, "", (), "email") for email in ("a nn@example.com", "ann@\u202eexample.com", "a\0@example.com",
-                                                 "\ud800@example.com", "ann@\x1b[2Jexample.com")),
+        *(
+            (email, "", (), "email")
+            for email in (
+                "a nn@example.com",
+                "ann@\u202eexample.com",
+                "a\0@example.com",
+                "\ud800@example.com",
+                "ann@\x1b[2Jexample.com",
+            )
+        ),
         *(("ann@example.com", name, (), "name") for name in ("x" * 257, "a\0b", "\x1b[31mred", "\u202e", "\ud800")),
         *(("ann@example.com", "", (role,), "role") for role in ("", "a b", "-a", "x" * 65, "r\u00f4le", "a\n")),
         ("ann@example.com", "", [str(number) for number in range(MAX_ROLES + 1)], "roles_too_many"),
     ],
-)  # fmt: skip
+)
 def test_who_is_nobody(email: str, name: str, roles: Sequence[str], reason: str) -> None:
     refused = judge_person(email, name, roles)
     assert isinstance(refused, Refused)
@@ -65,11 +73,16 @@ def test_which_roles_somebody_may_have(roles: list[str]) -> None:
 @pytest.mark.parametrize(
     ("password", "reason"),
     [
-        ("1234567", "password_size"), ("", "password_size"), ("x" * 1025, "password_size"),
-        ("\u00e9" * 600, "password_size"), ("12345678\ud800", "password_not_text"),
-        ("12345678", None), ("\u00e9\u00e9\u00e9\u00e9", None), ("x" * 1024, None),
+        ("1234567", "password_size"),
+        ("", "password_size"),
+        ("x" * 1025, "password_size"),
+        ("\u00e9" * 600, "password_size"),
+        ("12345678\ud800", "password_not_text"),
+        ("12345678", None),
+        ("\u00e9\u00e9\u00e9\u00e9", None),
+        ("x" * 1024, None),
     ],
-)  # fmt: skip
+)
 def test_a_given_password_has_8_to_1024_bytes(password: str, reason: str | None) -> None:
     refused = judge_given_password(password)
     assert (refused.reason if refused else None) == reason
@@ -109,8 +122,10 @@ def test_every_row_is_judged_and_an_address_stands_once() -> None:
         ]
     )
     assert {line: refused.reason for line, refused in judged.refused.items()} == {
-        3: "unreadable", 4: "email", 5: "email_repeated",
-    }  # fmt: skip
+        3: "unreadable",
+        4: "email",
+        5: "email_repeated",
+    }
     assert judged.refused[5].description == "ann@example.com stands in line 2 already"
     assert [person.password_hash for person in judged.people.values()] == [
         BCRYPT.replace("$2b$", "$2y$"),

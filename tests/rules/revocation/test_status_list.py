@@ -94,12 +94,22 @@ def test_a_name_is_read_as_it_is_written(name: ListName) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "1", "1795500000", "1795500000-0123456789abcdef", "1795500000-0123456789ABCDEF-0", "1795500000-0123-0",
-        "01795500000-0123456789abcdef-0", "1795500000-0123456789abcdef-00", "1795500000-0123456789abcdef--1",
-        "1795500001-0123456789abcdef-0", "1795500000-0123456789abcdef-0\n", "-1795500000-0123456789abcdef-0",
-        "1795500000-0123456789abcdef-1234567", "9" * 40 + "-0123456789abcdef-0",
+        "",
+        "1",
+        "1795500000",
+        "1795500000-0123456789abcdef",
+        "1795500000-0123456789ABCDEF-0",
+        "1795500000-0123-0",
+        "01795500000-0123456789abcdef-0",
+        "1795500000-0123456789abcdef-00",
+        "1795500000-0123456789abcdef--1",
+        "1795500001-0123456789abcdef-0",
+        "1795500000-0123456789abcdef-0\n",
+        "-1795500000-0123456789abcdef-0",
+        "1795500000-0123456789abcdef-1234567",
+        "9" * 40 + "-0123456789abcdef-0",
     ],
-)  # fmt: skip
+)
 def test_what_is_no_name_is_nothing(text: str) -> None:
     assert read_name(text, NAME.ends_at - 100) is None
 
@@ -107,10 +117,13 @@ def test_what_is_no_name_is_nothing(text: str) -> None:
 @pytest.mark.parametrize(
     ("now", "known"),
     [
-        (NAME.ends_at - 0.5, True), (NAME.ends_at, False), (NAME.ends_at + 1, False),
-        (NAME.ends_at - LONGEST_SECONDS - SLICE_SECONDS, True), (NAME.ends_at - 2 * LONGEST_SECONDS, False),
+        (NAME.ends_at - 0.5, True),
+        (NAME.ends_at, False),
+        (NAME.ends_at + 1, False),
+        (NAME.ends_at - LONGEST_SECONDS - SLICE_SECONDS, True),
+        (NAME.ends_at - 2 * LONGEST_SECONDS, False),
     ],
-)  # fmt: skip
+)
 def test_a_list_is_known_in_its_time(now: float, known: bool) -> None:
     assert (read_name(str(NAME), now) == NAME) is known
 

@@ -18,9 +18,12 @@ _port = click.IntRange(0, 65_535)
 @click.option("--port", type=_port, default=8000, show_default=True, help="Port of the service; 0: any free one.")
 @click.option("--api-port", type=_port, default=8001, show_default=True, help="Port of the bar's API.")
 @click.option(
-    "--frontend-port", type=click.IntRange(0, 65_532), default=5173, show_default=True,
+    "--frontend-port",
+    type=click.IntRange(0, 65_532),
+    default=5173,
+    show_default=True,
     help="Port of the customer's frontend; bartender, admin and terminal have the next three.",
-)  # fmt: skip
+)
 @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where the data stay.")
 @click.option("--token-seconds", type=click.IntRange(10, 86_400), help="Life of access tokens.  [default: 1800]")
 @click.option("--verbose", is_flag=True, help="Show what the service logs.")

@@ -168,7 +168,13 @@ def earlier(bar: Bar, now: float) -> None:
 
 def _evening() -> Iterator[tuple[str, str, int]]:
     yield from (
-        ("negroni", "5d1e07aa", 96), ("pale-ale", "c30b92f7", 88), ("nightjar", "5d1e07aa", 71),
-        ("nightjar", "91fe5a08", 64), ("house-red", "c30b92f7", 52), ("hibiscus", "e7724cd1", 47),
-        ("negroni", "91fe5a08", 33), ("nightjar", "e7724cd1", 18), ("paloma", "5d1e07aa", 11),
-    )  # fmt: skip
+        ("negroni", "5d1e07aa", 96),
+        ("pale-ale", "c30b92f7", 88),
+        ("nightjar", "5d1e07aa", 71),
+        ("nightjar", "91fe5a08", 64),
+        ("house-red", "c30b92f7", 52),
+        ("hibiscus", "e7724cd1", 47),
+        ("negroni", "91fe5a08", 33),
+        ("nightjar", "e7724cd1", 18),
+        ("paloma", "5d1e07aa", 11),
+    )

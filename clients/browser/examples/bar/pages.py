@@ -63,10 +63,17 @@ class Pages:
 def _headers(place: Place) -> dict[str, str]:
     """`form-action 'none'`: where no script runs, no password is sent anywhere."""
     policy = [
-        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'",
-        f"connect-src {place.issuer} {place.api}", "form-action 'none'", "frame-ancestors 'none'", "base-uri 'none'",
-        "require-trusted-types-for 'script'", "trusted-types 'none'",
-    ]  # fmt: skip
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        f"connect-src {place.issuer} {place.api}",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    ]
     return {
         "Content-Security-Policy": "; ".join(policy),
         "Cache-Control": "no-cache",

@@ -72,9 +72,16 @@ async def serving(env: dict[str, str], *, heartbeat_seconds: float = 0.5) -> Asy
             await clients.add(connection, VERIFIER)
     following = asyncio.create_task(follow_changes(runtime))
     config = uvicorn.Config(
-        App(runtime), "127.0.0.1", 0, http=Wire, ws="none", lifespan="off", log_config=None, access_log=False,
+        App(runtime),
+        "127.0.0.1",
+        0,
+        http=Wire,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
         timeout_graceful_shutdown=3,
-    )  # fmt: skip
+    )
     server = _Server(config)
     running = asyncio.create_task(server.serve())
     while not server.started:

@@ -85,10 +85,14 @@ def test_a_number_that_does_not_grow_is_refused(number: int) -> None:
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("session", {}), ("token", {}), ("key", {}),
-        ("grant", {"not_before": 7}), ("user", {"not_before": 7}), ("client", {"not_before": 7}),
+        ("session", {}),
+        ("token", {}),
+        ("key", {}),
+        ("grant", {"not_before": 7}),
+        ("user", {"not_before": 7}),
+        ("client", {"not_before": 7}),
     ],
-)  # fmt: skip
+)
 def test_an_entry_says_since_when_only_where_it_matters(kind: str, said: dict[str, int]) -> None:
     expected = {"sequence": 101, "kind": kind, "subject": "é\n\u2028", "expires_at": 9, **said}
     text = entry(101, kind, "é\n\u2028", 7, 9)

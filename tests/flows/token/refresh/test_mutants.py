@@ -259,9 +259,16 @@ def source_of(function: str) -> str:
 
 
 async def read_then_write(
-    db: Database, grant_id: UUID, secret_hash: bytes, presented: int, *, client_id: str, grace_seconds: int,
-    scope: tuple[str, ...], proved: Confirmation = UNBOUND,
-) -> Refreshed | None:  # fmt: skip
+    db: Database,
+    grant_id: UUID,
+    secret_hash: bytes,
+    presented: int,
+    *,
+    client_id: str,
+    grace_seconds: int,
+    scope: tuple[str, ...],
+    proved: Confirmation = UNBOUND,
+) -> Refreshed | None:
     """What the store must not do."""
     seen = await grants.look(db, grant_id, secret_hash, client_id=client_id)
     if seen is None or not proved.satisfies(seen.bound_to):
@@ -270,12 +277,25 @@ async def read_then_write(
     verdict, after = judge_refresh(grant, presented, grace_seconds=grace_seconds, scope=scope, now=seen.now)
     await db.fetchrow(
         "UPDATE grants SET generation = $2, parent = $3, rotated_at = $4, repeats = $5 WHERE id = $1",
-        grant_id, after.generation, after.parent, after.rotated_at, after.repeats,
-    )  # fmt: skip
+        grant_id,
+        after.generation,
+        after.parent,
+        after.rotated_at,
+        after.repeats,
+    )
     return Refreshed(
-        verdict, after.generation, seen.session_id, seen.user_id, after.scope, (), after.expires_at,
-        seen.now, seen.auth_time, (), (),
-    )  # fmt: skip
+        verdict,
+        after.generation,
+        seen.session_id,
+        seen.user_id,
+        after.scope,
+        (),
+        after.expires_at,
+        seen.now,
+        seen.auth_time,
+        (),
+        (),
+    )
 
 
 @pytest.mark.parametrize("name", PROMISES)

@@ -53,9 +53,15 @@ async def by_statement(bench: Bench, case: Case) -> tuple[Outcome, datetime]:
         await bench.sql.execute(
             """UPDATE grants SET generation = $2, parent = $3, rotated_at = now() - $4::interval, repeats = $5,
                    expires_at = now() + $6::interval, ended = $7, scope = $8 WHERE id = $1""",
-            bench.grant_id, case.generation, case.parent, case.age, case.repeats, case.left, case.ended,
+            bench.grant_id,
+            case.generation,
+            case.parent,
+            case.age,
+            case.repeats,
+            case.left,
+            case.ended,
             list(case.granted),
-        )  # fmt: skip
+        )
         done = await grants.refresh(
             bench.sql,  # a connection serves where the pool does: one statement either way
             bench.grant_id,
