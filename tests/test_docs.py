@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support.reference import PLACE, kept_from, rows_of
 
@@ -203,6 +204,21 @@ def test_reasons_are_found_wherever_something_has_one() -> None:
         "code_burnt",
     )
     assert {f"`{reason}`" for reason in expected} <= found
+
+
+def test_the_list_of_endpoints_is_that_of_openapi() -> None:
+    """Which tests/test_openapi.py holds to the routes. What stands below a listed page is not listed again."""
+    described = set(yaml.safe_load((ROOT / "openapi.yaml").read_text())["paths"])
+    cells = [row[0] for row in rows_of((PLACE / "endpoints.md").read_text())]
+    listed = {path for cell in cells for path in re.findall(r"(/[^\s`]+)`", cell)}
+    assert listed <= described
+    assert {path for path in described - listed if not any(path.startswith(f"{page}/") for page in listed)} == set()
+
+
+def test_each_specification_names_its_tests() -> None:
+    rows = list(rows_of((PLACE / "specifications.md").read_text()))[1:]
+    assert len(rows) > 20
+    assert [row[0] for row in rows if "tests/" not in row[-1]] == []
 
 
 # The licence

@@ -1,5 +1,5 @@
-"""/api: the first-party JSON endpoints that the frontends of one's own house use. Not OAuth; README says when to
-prefer the hosted login."""
+"""/api: JSON endpoints for first-party frontends. No OAuth grants; docs/reference/endpoints.md says when to prefer the
+hosted login."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What README.md and the verifier's say, taken from there and run: only the address is another."""
+"""What README.md, docs/verify.md and the verifier's say, taken from there and run: only the address is another."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pytest
 from tests.verifiers.conftest import ROOT, House, bent
 
 README = ROOT / "README.md"
+VERIFY = ROOT / "docs/verify.md"
 VERIFIERS = ROOT / "clients/verifier/README.md"
 NGINX = ROOT / "clients/verifier/examples/nginx/orders.conf"
 
@@ -51,7 +52,7 @@ def test_pyjwt_verifies_our_tokens(house: House) -> None:
 
 
 def test_npms_jose_verifies_our_tokens(house: House, npm: Path) -> None:
-    code = here(snippet(README, "js", "createRemoteJWKSet"), house)
+    code = here(snippet(VERIFY, "js", "createRemoteJWKSet"), house)
     script = npm / "readme.js"
     script.write_text(f"const token = process.argv[2];\n{code}\nconsole.log(JSON.stringify(payload));\n")
 
@@ -99,7 +100,7 @@ async def _guards(names: dict[str, Any], house: House, said: object) -> None:
     await names["guard"].verifier.close()
 
 
-def test_the_nginx_of_the_first_page_is_the_examples() -> None:
+def test_the_nginx_of_the_papers_is_the_examples() -> None:
     """test_nginx.py runs it."""
-    block = snippet(README, "nginx", "auth_request")
+    block = snippet(VERIFY, "nginx", "auth_request")
     assert dedent(block).strip() in "\n".join(line.removeprefix("    ") for line in NGINX.read_text().splitlines())

@@ -73,7 +73,7 @@ class PyJwt:
 
 
 class Jose:
-    """createRemoteJWKSet, as README.md shows it, in a process."""
+    """createRemoteJWKSet, as docs/verify.md shows it, in a process."""
 
     process: Process
 
