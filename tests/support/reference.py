@@ -19,7 +19,7 @@ import yaml
 from authsvc.rules.authorize.redemption import RedemptionVerdict
 from authsvc.rules.device.polling import PollVerdict
 from authsvc.rules.token.refresh import ACCEPTED, RefreshVerdict
-from tests.support.house import Module, read_package
+from tests.support.house import Function, Module, read_package
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "authsvc"
@@ -166,17 +166,45 @@ def log_events(kept: Kept) -> str:
 def audit_events(kept: Kept) -> str:
     found: dict[str, tuple[set[str], list[Module]]] = {}
     for module in read_package(PACKAGE):
-        known = constants(module)
-        for name, call in calls(module):
-            if name != "record" or "audit" not in ast.unparse(call.func) or len(call.args) < 3:
-                continue
-            for event in words(call.args[1], known):
-                fields, modules = found.setdefault(event, (set(), []))
-                fields |= {keyword.arg for keyword in call.keywords if keyword.arg}
-                modules.append(module)
+        for event, names in _audited(module):
+            fields, modules = found.setdefault(event, (set(), []))
+            fields |= names
+            modules.append(module)
     rows = [(code(event), ", ".join(map(code, sorted(fields))) or "none", where(modules), kept(code(event)))
             for event, (fields, modules) in sorted(found.items())]  # fmt: skip
     return table(("event", "fields", "where", "meaning"), rows)
+
+
+def _audited(module: Module) -> Iterator[tuple[str, set[str]]]:
+    """(event, names of its fields), also where a function of the module takes the event as its argument."""
+    known = constants(module)
+    for name, call in calls(module):
+        if name != "record" or "audit" not in ast.unparse(call.func) or len(call.args) < 3:
+            continue
+        names = {keyword.arg for keyword in call.keywords if keyword.arg}
+        for event in words(call.args[1], known):
+            yield event, names
+        if ast.unparse(call.args[1]) != "event":
+            continue
+        function = _around(module, call)
+        at = [arg.arg for arg in function.args.args].index("event")
+        for called, other in calls(module):
+            if called == function.name and len(other.args) > at:
+                for event in words(other.args[at], known):
+                    yield event, names | _keys_told(module, other)
+
+
+def _around(module: Module, node: ast.Call) -> Function:
+    """The innermost function that a call stands in."""
+    return [one for one in module.functions() if one.lineno <= node.lineno <= (one.end_lineno or one.lineno)][-1]
+
+
+def _keys_told(module: Module, call: ast.Call) -> set[str]:
+    """The keys of the dictionaries that the arguments of a call make, lambdas and functions beside it included."""
+    beside = {node.name: node for node in ast.walk(_around(module, call)) if isinstance(node, ast.FunctionDef)}
+    told = [beside[arg.id] if isinstance(arg, ast.Name) and arg.id in beside else arg for arg in call.args]
+    dicts = [node for value in told for node in ast.walk(value) if isinstance(node, ast.Dict)]
+    return {str(key.value) for node in dicts for key in node.keys if isinstance(key, ast.Constant)}
 
 
 def known_codes() -> list[str]:
@@ -237,7 +265,7 @@ def _signatures(modules: list[Module]) -> dict[tuple[str, str], int]:
                           if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)]  # fmt: skip
                 names = [arg.arg for arg in made[0].args.args[1:]] if made else fields
             elif isinstance(node, ast.FunctionDef) and not module.name.startswith("store"):
-                names = [arg.arg for arg in node.args.args]
+                names = [arg.arg for arg in node.args.args if arg.arg != "self"]
             if "reason" in names:
                 found[module.name, node.name] = names.index("reason")  # type: ignore[attr-defined]
     return found
