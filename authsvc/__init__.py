@@ -1,3 +1,3 @@
 """authsvc: an OAuth 2 / OpenID Connect token service."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import authsvc
 from tests.support.reference import PLACE, kept_from, rows_of
 
 ROOT = Path(__file__).parents[1]
@@ -219,6 +220,18 @@ def test_each_specification_names_its_tests() -> None:
     rows = list(rows_of((PLACE / "specifications.md").read_text()))[1:]
     assert len(rows) > 20
     assert [row[0] for row in rows if "tests/" not in row[-1]] == []
+
+
+# Versions
+
+
+def test_the_newest_release_in_the_changelog_is_this_version() -> None:
+    versions = re.findall(
+        r"^## (\d+\.\d+\.\d+) - (\d{4}-\d\d-\d\d)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
+    )
+    assert versions[0][0] == authsvc.__version__
+    assert yaml.safe_load((ROOT / "openapi.yaml").read_text())["info"]["version"] == authsvc.__version__
+    assert f'version = "{authsvc.__version__}"' in (ROOT / "devkit/pyproject.toml").read_text()
 
 
 # The licence
