@@ -24,6 +24,7 @@ from authsvc.rules.records import Client
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.support.service import BACKEND, Service, bearer, service
+from tests.support.signing import sign_now
 
 pytestmark = pytest.mark.usefixtures("nothing_changes")
 
@@ -462,7 +463,7 @@ def _token(house: Service, row: Any) -> str:
         "client_id": "customer", "scope": "openid", "iat": now, "exp": now + 60, "jti": "bad-input",
         "sid": str(row["id"]),
     }  # fmt: skip
-    return house.runtime.keyring.sign(claims, typ="at+jwt", now=house.runtime.clock.now())
+    return sign_now(house.runtime.keyring, claims, typ="at+jwt", now=house.runtime.clock.now())
 
 
 # The revocation feed

@@ -22,7 +22,9 @@ from authsvc.jose.verify import Expected, Invalid, VerifiedClaims, Verifier, jud
 from authsvc.keys import phases
 from authsvc.keys.master import MasterKeys
 from authsvc.keys.records import SigningKey
-from authsvc.keys.seal import SealError, open_key
+from authsvc.keys.seal import SealError
+from authsvc.keys.signers import Signer
+from authsvc.keys.signers.local import open_signer
 
 _DISTANT_PAST = datetime.min.replace(tzinfo=UTC)
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
@@ -45,7 +47,7 @@ class _Opened:
     kid: str
     alg: str
     public: Mapping[str, str]
-    sign: algorithms.Sign = field(repr=False)
+    signer: Signer = field(repr=False)
     verifier: Verifier = field(repr=False)
     headers: dict[str, bytes] = field(repr=False, default_factory=dict)
     """typ -> first segment and dot of a token; our code names a handful of types."""
@@ -145,7 +147,7 @@ class Keyring:
         ring = self._at(now)
         return ring.in_use if ring else frozenset()
 
-    def sign(self, claims: dict[str, Any], *, typ: str, now: datetime, alg: str = "RS256") -> str:
+    async def sign(self, claims: dict[str, Any], *, typ: str, now: datetime, alg: str = "RS256") -> str:
         """A compact JWS (RFC 7515 section 7.1) with the header {alg, kid, typ}. Raises `NoSigningKey`.
 
         `claims` are JSON-ready and our own; they are neither checked nor changed. Assembled by hand, because this is
@@ -154,11 +156,11 @@ class Keyring:
         ring = self._set
         if ring is None or not ring.since <= now < ring.until:
             ring = self._at(now)
-        signer = ring.signers.get(alg) if ring is not None else None
-        if signer is None:
+        key = ring.signers.get(alg) if ring is not None else None
+        if key is None:
             raise NoSigningKey(f"no {alg} key may sign now")
-        signing_input = signer.header(typ) + _segment(_encode(claims).encode("ascii"))
-        return (signing_input + b"." + _segment(signer.sign(signing_input))).decode("ascii")
+        signing_input = key.header(typ) + _segment(_encode(claims).encode("ascii"))
+        return (signing_input + b"." + _segment(await key.signer.sign(signing_input))).decode("ascii")
 
     def verify(
         self, token: str, *, typ: str, issuer: str, audience: str | None, now: datetime, leeway: int = 0
@@ -203,11 +205,9 @@ class Keyring:
 
 def _open(master: MasterKeys, row: SigningKey) -> _Opened:
     """One key. Its public half is made anew, not believed. Raises `SealError`, `KeyRefused`."""
-    private = open_key(master, row)
-    public = private.public_key()
-    entry = jwk.public_jwk(public, row.alg)
-    verifier = Verifier(row.kid, row.alg, algorithms.checking(public, row.alg))
-    return _Opened(row.kid, row.alg, entry, algorithms.signing(private, row.alg), verifier)
+    signer = open_signer(master, row)
+    verifier = Verifier(row.kid, row.alg, algorithms.checking(signer.public, row.alg))
+    return _Opened(row.kid, row.alg, jwk.public_jwk(signer.public, row.alg), signer, verifier)
 
 
 def _segment(raw: bytes) -> bytes:

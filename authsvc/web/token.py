@@ -46,5 +46,5 @@ async def introspect_token(request: Request) -> Reply:
     answer = await introspect(request.runtime, client, token=form.get("token"))
     if not prefers(request.headers(b"accept"), f"application/{INTROSPECTION_TYPE}", "application/json"):
         return json_reply(answer)
-    signed = signed_introspection(request.runtime, client, answer)
+    signed = await signed_introspection(request.runtime, client, answer)
     return Reply(200, signed.encode("ascii"), [_JWT_ANSWER, NO_STORE])

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from authsvc.jose.verify import Invalid, VerifiedClaims
 from tests.support.jose import API, ISSUER, NOW, b64, claims, crafted, header, public, ring
+from tests.support.signing import sign_now
 
 KEYS = ring()
-TOKEN = KEYS.sign(claims(), typ="at+jwt", now=NOW)
+TOKEN = sign_now(KEYS, claims(), typ="at+jwt", now=NOW)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),

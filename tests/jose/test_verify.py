@@ -11,6 +11,7 @@ import pytest
 from authsvc.jose import jwk
 from authsvc.jose.verify import MAX_LENGTH, Invalid, VerifiedClaims
 from tests.support.jose import API, ISSUER, NOW, b64, claims, crafted, header, private, public, ring, row
+from tests.support.signing import sign_now
 
 KEYS = ring(row(0), row(0, "ES256"))
 SECONDS = int(NOW.timestamp())
@@ -21,7 +22,7 @@ def _verify(token, **expected):
 
 
 def _good(**changes):
-    return KEYS.sign(claims(**changes), typ="at+jwt", now=NOW)
+    return sign_now(KEYS, claims(**changes), typ="at+jwt", now=NOW)
 
 
 # What is read from a good token ----------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from authsvc.keys.reseal import ResealPlan, kids_under, plan_reseal
 from authsvc.keys.ring import Keyring
 from authsvc.keys.seal import open_sealed, seal, sealed_under
 from tests.support.jose import DAY, HOUR, MASTER, MINUTE, NOW, POLICY, claims, entropy, private, ring, row
+from tests.support.signing import sign_now
 
 OLD = MasterKeys.generate(entropy)
 ADDED, _ = with_new_key(OLD, os.urandom)
@@ -97,7 +98,7 @@ def test_a_process_that_has_opened_the_keys_is_not_disturbed_even_without_the_ne
     running.load(resealed(BOTH, (FIRST, SECOND)), NOW, 300)
     assert running.unopened == ()
     assert running.jwks == before
-    assert running.sign(claims(), typ="at+jwt", now=NOW).count(".") == 2
+    assert sign_now(running, claims(), typ="at+jwt", now=NOW).count(".") == 2
 
 
 def test_a_plan_prints_no_key() -> None:

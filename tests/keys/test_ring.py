@@ -12,11 +12,11 @@ from joserfc.jwk import KeySet
 from authsvc.jose.algorithms import ALGORITHMS
 from authsvc.jose.jwks import SnapshotError
 from authsvc.jose.verify import Invalid, VerifiedClaims
-from authsvc.keys import ring as ring_module
 from authsvc.keys.master import MasterKeys
 from authsvc.keys.plans import apply_changes, plan_withdraw
 from authsvc.keys.ring import Keyring, KeyringEmpty, NoSigningKey
 from authsvc.keys.seal import SealError, seal
+from authsvc.keys.signers import local
 from tests.support.jose import (
     API,
     DAY,
@@ -35,6 +35,7 @@ from tests.support.jose import (
     ring,
     row,
 )
+from tests.support.signing import sign_now
 
 # 0 signs until NOW + 1 h, then 1 does.
 FIRST = row(0, signs_until=NOW + HOUR, drop_after=NOW + HOUR + POLICY.keep)
@@ -52,7 +53,7 @@ def _kids(keys: Keyring) -> list[str]:
 @pytest.mark.parametrize("alg", ALGORITHMS)
 def test_what_we_sign_verifies_here_and_with_pyjwt_and_joserfc(alg):
     keys = ring(row(0, alg))
-    token = keys.sign(claims(name="Zoë ☕"), typ="at+jwt", now=NOW, alg=alg)
+    token = sign_now(keys, claims(name="Zoë ☕"), typ="at+jwt", now=NOW, alg=alg)
     mine = _verify(keys, token)
     assert isinstance(mine, VerifiedClaims)
     assert mine.raw == claims(name="Zoë ☕")
@@ -68,7 +69,7 @@ def test_what_we_sign_verifies_here_and_with_pyjwt_and_joserfc(alg):
 
 
 def test_a_token_is_compact_and_names_its_own_type():
-    token = ring().sign({"a": 1}, typ="JWT", now=NOW)
+    token = sign_now(ring(), {"a": 1}, typ="JWT", now=NOW)
     assert "=" not in token
     assert token.split(".")[1] == b64(b'{"a":1}')
     assert jwt.get_unverified_header(token)["typ"] == "JWT"
@@ -78,20 +79,20 @@ def test_an_announced_key_takes_over_at_its_time_without_a_word_from_anyone():
     keys = ring(FIRST, SECOND_KEY)
     assert keys.signing_kid(NOW + HOUR - SECOND) == FIRST.kid
     assert keys.signing_kid(NOW + HOUR) == SECOND_KEY.kid
-    token = keys.sign(claims(), typ="at+jwt", now=NOW + HOUR)
+    token = sign_now(keys, claims(), typ="at+jwt", now=NOW + HOUR)
     assert jwt.get_unverified_header(token)["kid"] == SECOND_KEY.kid
 
 
 def test_a_key_signs_and_publishes_by_the_instant_asked_about_even_if_clocks_disagree():
     keys = ring(FIRST, SECOND_KEY, now=NOW + HOUR + SECOND)
     for at, kid in [(NOW + HOUR, SECOND_KEY.kid), (NOW + HOUR - SECOND, FIRST.kid), (NOW + HOUR, SECOND_KEY.kid)]:
-        assert jwt.get_unverified_header(keys.sign(claims(), typ="at+jwt", now=at))["kid"] == kid
+        assert jwt.get_unverified_header(sign_now(keys, claims(), typ="at+jwt", now=at))["kid"] == kid
 
 
 def test_a_retired_key_verifies_until_it_is_dropped_and_no_longer():
     keys = ring(FIRST, SECOND_KEY)
     at = NOW + HOUR - SECOND
-    token = keys.sign(claims(exp=int((NOW + DAY).timestamp())), typ="at+jwt", now=at)
+    token = sign_now(keys, claims(exp=int((NOW + DAY).timestamp())), typ="at+jwt", now=at)
     dropped = FIRST.drop_after
     assert isinstance(_verify(keys, token, dropped - SECOND), VerifiedClaims)
     keys.refresh(dropped - SECOND)
@@ -105,24 +106,24 @@ def test_a_retired_key_verifies_until_it_is_dropped_and_no_longer():
 def test_a_withdrawn_key_neither_verifies_nor_signs_nor_shows():
     rows = (FIRST, SECOND_KEY)
     keys = ring(*rows)
-    token = keys.sign(claims(), typ="at+jwt", now=NOW)
+    token = sign_now(keys, claims(), typ="at+jwt", now=NOW)
     keys.load(apply_changes(rows, plan_withdraw(rows, NOW, FIRST.kid).changes), NOW, 300)
     assert _verify(keys, token) == Invalid("withdrawn_kid")
     assert _kids(keys) == [SECOND_KEY.kid]
-    assert isinstance(_verify(keys, keys.sign(claims(), typ="at+jwt", now=NOW)), VerifiedClaims)
+    assert isinstance(_verify(keys, sign_now(keys, claims(), typ="at+jwt", now=NOW)), VerifiedClaims)
 
 
 def test_nobody_signs_when_no_key_may():
     empty = Keyring(MASTER)
     with pytest.raises(NoSigningKey):
-        empty.sign(claims(), typ="at+jwt", now=NOW)
+        sign_now(empty, claims(), typ="at+jwt", now=NOW)
     with pytest.raises(KeyringEmpty):
         _ = empty.jwks
     assert _verify(empty, "a.b.c") == Invalid("no_keys")
     keys = ring(FIRST)
     for at, alg in [(NOW - SECOND, "RS256"), (NOW + HOUR, "RS256"), (NOW, "ES256"), (NOW, "none")]:
         with pytest.raises(NoSigningKey):
-            keys.sign(claims(), typ="at+jwt", now=at, alg=alg)
+            sign_now(keys, claims(), typ="at+jwt", now=at, alg=alg)
         assert keys.signing_kid(at, alg) is None
 
 
@@ -134,8 +135,8 @@ def test_a_ring_without_rows_publishes_an_empty_set():
 
 def test_each_key_is_opened_once_however_often_the_rows_are_loaded(monkeypatch):
     opened = []
-    real = ring_module.open_key
-    monkeypatch.setattr(ring_module, "open_key", lambda *a: opened.append(a[1].kid) or real(*a))
+    real = local.open_key
+    monkeypatch.setattr(local, "open_key", lambda *a: opened.append(a[1].kid) or real(*a))
     keys = ring(FIRST)
     keys.load((FIRST, SECOND_KEY), NOW, 300)
     keys.load((FIRST, SECOND_KEY), NOW + MINUTE, 300)
@@ -194,13 +195,13 @@ def test_a_ring_prints_no_key():
 
 def test_a_snapshot_verifies_and_publishes_but_does_not_sign():
     written = ring(FIRST, SECOND_KEY)
-    token = written.sign(claims(), typ="at+jwt", now=NOW)
+    token = sign_now(written, claims(), typ="at+jwt", now=NOW)
     cold = Keyring(MASTER)
     cold.load_public_snapshot(written.jwks.body)
     assert cold.jwks == written.jwks
     assert isinstance(_verify(cold, token), VerifiedClaims)
     with pytest.raises(NoSigningKey):
-        cold.sign(claims(), typ="at+jwt", now=NOW)
+        sign_now(cold, claims(), typ="at+jwt", now=NOW)
     cold.load((FIRST, SECOND_KEY), NOW, 300)
     assert cold.signing_kid(NOW) == FIRST.kid
 
@@ -217,7 +218,7 @@ def test_threads_that_sign_while_rows_are_loaded_always_get_a_good_token():
 
     def work() -> None:
         for _ in range(40):
-            if not isinstance(_verify(keys, keys.sign(claims(), typ="at+jwt", now=NOW)), VerifiedClaims):
+            if not isinstance(_verify(keys, sign_now(keys, claims(), typ="at+jwt", now=NOW)), VerifiedClaims):
                 wrong.append(1)
 
     threads = [threading.Thread(target=work) for _ in range(3)]

@@ -18,6 +18,7 @@ from authsvc.jose.jwk import public_jwk
 from tests.security.conftest import statements
 from tests.support.busy import again_when_busy, prompt
 from tests.support.service import BACKEND, Service, bearer
+from tests.support.signing import sign_now
 
 ATTACKERS_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
@@ -46,7 +47,7 @@ class Material:
     def ours(self, typ: str = "at+jwt", drop: str = "", **claims: Any) -> str:
         """Signed by the service itself: what a bug elsewhere might issue."""
         said = {name: value for name, value in {**self.claims, **claims}.items() if name != drop}
-        return self.house.runtime.keyring.sign(said, typ=typ, now=self.house.runtime.clock.now())
+        return sign_now(self.house.runtime.keyring, said, typ=typ, now=self.house.runtime.clock.now())
 
 
 def _segment(raw: bytes) -> str:

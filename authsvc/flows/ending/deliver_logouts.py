@@ -98,7 +98,7 @@ async def deliver(runtime: Runtime, due: Due) -> None:
     if client is None or not client.backchannel_logout_uri:
         await outbox.done(runtime.db, due.id)  # it was removed, or does not want to be told any more
         return
-    token = logout_token(runtime, client, due)
+    token = await logout_token(runtime, client, due)
     status, reason = None, "status"
     try:
         status = await runtime.outgoing.post_form(client.backchannel_logout_uri, {"logout_token": token})
@@ -111,7 +111,7 @@ async def deliver(runtime: Runtime, due: Due) -> None:
     await _failed(runtime, due, status, reason)
 
 
-def logout_token(runtime: Runtime, client: Client, due: Due) -> str:
+async def logout_token(runtime: Runtime, client: Client, due: Due) -> str:
     """The logout token of one session for one client (section 2.4). Signed as the client's ID tokens are (section 2.6).
     Raises Unavailable."""
     claims = logout_token_claims(
@@ -122,7 +122,7 @@ def logout_token(runtime: Runtime, client: Client, due: Due) -> str:
         issued_at=int(due.now.timestamp()),
         jti=base64url_encode(runtime.entropy(16)),
     )
-    return signed(runtime, claims, LOGOUT_TOKEN_TYPE, due.now, client.id_token_signed_response_alg)
+    return await signed(runtime, claims, LOGOUT_TOKEN_TYPE, due.now, client.id_token_signed_response_alg)
 
 
 async def _failed(runtime: Runtime, due: Due, status: int | None, reason: str) -> None:

@@ -29,17 +29,17 @@ def require_keys(runtime: Runtime, client: Client, *, id_token: bool = False) ->
     wanted = [client.access_token_signed_response_alg, *([client.id_token_signed_response_alg] if id_token else ())]
     for alg in wanted:
         if runtime.keyring.signing_kid(now, alg) is None:
-            raise no_signing_key()
+            raise _no_signing_key()
 
 
-def no_signing_key() -> Unavailable:
+def _no_signing_key() -> Unavailable:
     """The 503 of a request for whose algorithm no key signs now."""
     return Unavailable("no_signing_key", retry_after=5)
 
 
-def signed(runtime: Runtime, claims: dict[str, Any], typ: str, now: datetime, alg: str = DEFAULT_ALG) -> str:
+async def signed(runtime: Runtime, claims: dict[str, Any], typ: str, now: datetime, alg: str = DEFAULT_ALG) -> str:
     """A JWS by the key of `alg` that signs at `now`. Raises Unavailable."""
     try:
-        return runtime.keyring.sign(claims, typ=typ, now=now, alg=alg)
+        return await runtime.keyring.sign(claims, typ=typ, now=now, alg=alg)
     except NoSigningKey as error:
-        raise no_signing_key() from error
+        raise _no_signing_key() from error

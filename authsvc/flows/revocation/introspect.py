@@ -38,7 +38,7 @@ async def introspect(runtime: Runtime, client: Client, *, token: str | None) -> 
     return {"active": True, "token_type": confirmation_in(claims.raw).token_type, **claims.raw}
 
 
-def signed_introspection(runtime: Runtime, client: Client, answer: dict[str, Any]) -> str:
+async def signed_introspection(runtime: Runtime, client: Client, answer: dict[str, Any]) -> str:
     """The answer as a JWT for the client that asked (RFC 9701 section 5), by RS256: it has no
     introspection_signed_response_alg of its own. Raises Unavailable.
 
@@ -51,7 +51,7 @@ def signed_introspection(runtime: Runtime, client: Client, answer: dict[str, Any
         "iat": int(now.timestamp()),
         "token_introspection": answer,
     }
-    return signed(runtime, claims, INTROSPECTION_TYPE, now)
+    return await signed(runtime, claims, INTROSPECTION_TYPE, now)
 
 
 async def _introspect_refresh_token(runtime: Runtime, client: Client, token: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any
 
 from authsvc import metrics
-from authsvc.keys.ring import NoSigningKey
+from authsvc.flows.keys.sign import signed
 from authsvc.rules.errors import Unavailable
 from authsvc.rules.revocation.status_list import (
     BLOCK,
@@ -145,11 +145,8 @@ async def _signed(runtime: Runtime, name: ListName, wait: Waits) -> SignedList:
         ttl_seconds=wait.ttl,
         exp_seconds=settings.status_list_seconds + settings.clock_skew_seconds,
     )
-    try:
-        body = runtime.keyring.sign(claims, typ=STATUS_LIST_TYPE, now=now).encode("ascii")
-    except NoSigningKey as error:
-        raise Unavailable("no_signing_key", retry_after=5) from error
-    return _ready(name, now.timestamp(), body, wait)
+    body = await signed(runtime, claims, STATUS_LIST_TYPE, now)
+    return _ready(name, now.timestamp(), body.encode("ascii"), wait)
 
 
 def _ready(name: ListName, built_at: float, body: bytes, wait: Waits) -> SignedList:

@@ -66,4 +66,4 @@ async def issue_tokens(
         # 7 grant
         granted = await grant.run(runtime, caller, asked)
         # 8 issue
-        return granted, issue(runtime, caller, grant.name, granted)
+        return granted, await issue(runtime, caller, grant.name, granted)

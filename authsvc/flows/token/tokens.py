@@ -32,13 +32,13 @@ class Tokens:
     issued_token_type: str | None = None
 
 
-def issue(runtime: Runtime, caller: Caller, grant_type: str, granted: Granted) -> Tokens:
+async def issue(runtime: Runtime, caller: Caller, grant_type: str, granted: Granted) -> Tokens:
     """Sign the tokens of a grant. None of them lives longer than the grant. Raises Unavailable."""
     client = caller.client
     lifetime = client.access_token_seconds or runtime.settings.access_token_seconds
     left = lifetime if granted.expires_at is None else int((granted.expires_at - granted.now).total_seconds())
     lifetime = max(1, min(lifetime, left))
-    access_token = _access_token(runtime, caller, granted, lifetime)
+    access_token = await _access_token(runtime, caller, granted, lifetime)
     metrics.token_issued(grant_type)
     return Tokens(
         access_token=access_token,
@@ -47,12 +47,12 @@ def issue(runtime: Runtime, caller: Caller, grant_type: str, granted: Granted) -
         scope=tuple(granted.scope),
         refresh_token=_encoded(runtime, client, granted.refresh_token) if granted.refresh_token else None,
         refresh_token_expires_in=max(0, left) if granted.refresh_token else None,
-        id_token=_id_token(runtime, client, granted, access_token) if granted.identified else None,
+        id_token=await _id_token(runtime, client, granted, access_token) if granted.identified else None,
         issued_token_type=ACCESS_TOKEN if isinstance(granted.subject, Exchange) else None,
     )
 
 
-def _access_token(runtime: Runtime, caller: Caller, granted: Granted, lifetime: int) -> str:
+async def _access_token(runtime: Runtime, caller: Caller, granted: Granted, lifetime: int) -> str:
     client = caller.client
     claims = access_token_claims(
         granted,
@@ -64,10 +64,10 @@ def _access_token(runtime: Runtime, caller: Caller, granted: Granted, lifetime: 
     )
     if names_list(runtime, client, granted.audience):
         claims["status"] = give_index(runtime, client, claims, granted.now)
-    return signed(runtime, claims, ACCESS_TOKEN_TYPE, granted.now, client.access_token_signed_response_alg)
+    return await signed(runtime, claims, ACCESS_TOKEN_TYPE, granted.now, client.access_token_signed_response_alg)
 
 
-def _id_token(runtime: Runtime, client: Client, granted: Granted, access_token: str) -> str:
+async def _id_token(runtime: Runtime, client: Client, granted: Granted, access_token: str) -> str:
     assert isinstance(granted.subject, Person)
     assert granted.identified is not None
     alg = client.id_token_signed_response_alg
@@ -81,7 +81,7 @@ def _id_token(runtime: Runtime, client: Client, granted: Granted, access_token: 
         jti=_jti(runtime),
         about=granted.identified.about,
     )
-    return signed(runtime, claims, ID_TOKEN_TYPE, granted.now, alg)
+    return await signed(runtime, claims, ID_TOKEN_TYPE, granted.now, alg)
 
 
 def _jti(runtime: Runtime) -> str:

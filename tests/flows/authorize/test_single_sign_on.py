@@ -95,7 +95,7 @@ async def test_an_expired_hint_is_good_and_a_foreign_one_is_not(house: Service) 
     tokens = await tokens_for(http)
     old = dict(claims_of(tokens["id_token"]))
     old |= {"iat": int(str(old["iat"])) - 90 * 86_400, "exp": int(str(old["exp"])) - 90 * 86_400}
-    expired = house.runtime.keyring.sign(old, typ="JWT", now=house.runtime.clock.now())
+    expired = await house.runtime.keyring.sign(old, typ="JWT", now=house.runtime.clock.now())
     assert await silent(http, id_token_hint=expired) == "code"
     foreign = (await tokens_for(http, "strict"))["id_token"]
     for hint in (foreign, tokens["access_token"], "x.y.z", expired[:-4] + "AAAA"):

@@ -20,6 +20,7 @@ from tests.conftest import ISSUER
 from tests.support.calls import alive
 from tests.support.logouts import courier, wants_to_know
 from tests.support.receiver import receiver
+from tests.support.signing import sign_now
 from tests.support.steps import PARTNER_CALLBACK, fields, is_page, submit, tokens_for
 
 AFTER = "https://shop.example/bye?from=here"
@@ -97,7 +98,7 @@ async def test_an_expired_hint_is_as_good_as_a_fresh_one(http: httpx2.AsyncClien
 def _resigned(runtime: Runtime, id_token: str, typ: str = "JWT", **changed: Any) -> str:
     verified = runtime.keyring.verify(id_token, typ="JWT", issuer=ISSUER, audience=None, now=runtime.clock.now())
     claims = {**verified.raw, **changed}  # type: ignore[union-attr]
-    return runtime.keyring.sign(claims, typ=typ, now=runtime.clock.now())
+    return sign_now(runtime.keyring, claims, typ=typ, now=runtime.clock.now())
 
 
 @pytest.mark.parametrize("way", ["bent", "no_key", "foreign_issuer", "access_token", "logout_token", "two_audiences"])

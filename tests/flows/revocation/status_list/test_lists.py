@@ -95,9 +95,9 @@ async def test_a_list_is_signed_once_for_everybody_and_known_by_its_etag(
     signed = []
     sign = runtime.keyring.sign
 
-    def counted(*args: Any, **named: Any) -> str:
+    async def counted(*args: Any, **named: Any) -> str:
         signed.append(named["typ"])
-        return sign(*args, **named)
+        return await sign(*args, **named)
 
     monkeypatch.setattr(runtime.keyring, "sign", counted)
     answers = await asyncio.gather(*(lists.http.get(path) for _ in range(20)))
