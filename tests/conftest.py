@@ -30,6 +30,7 @@ from authsvc.store import migrate
 from authsvc.store.account import users
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
+from tests.support.clients import flat_client
 from tests.support.npm import installed
 from tests.support.outcomes import pytest_terminal_summary
 from tests.support.replicas import Replicas
@@ -111,7 +112,7 @@ async def _make_template(servers: Servers, env: dict[str, str]) -> None:
 
 
 def _public(name: str, **policy: Any) -> Client:
-    return Client(
+    return flat_client(
         id=name,
         name=name.title(),
         kind="public",
@@ -128,7 +129,7 @@ CLIENTS = [
     _public("bartender", required_role="bartender"),
     _public("admin", required_role="admin", remember_me_allowed=False),
     _public("strict", refresh_grace_seconds=0),
-    Client(
+    flat_client(
         id="partner",
         name="Partner",
         kind="confidential",
@@ -137,7 +138,7 @@ CLIENTS = [
         grant_types=frozenset({"authorization_code", "refresh_token"}),
         scopes=("openid", "profile", "email", "offline_access"),
     ),
-    Client(
+    flat_client(
         id="terminal",
         name="Terminal",
         kind="public",
@@ -146,7 +147,7 @@ CLIENTS = [
         first_party=True,
         required_role="bartender",
     ),
-    Client(
+    flat_client(
         id="backend",
         name="Backend",
         kind="confidential",

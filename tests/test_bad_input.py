@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from authsvc.app import table
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
-from authsvc.rules.records import Client
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
+from tests.support.clients import flat_client
 from tests.support.service import BACKEND, Service, bearer, service
 from tests.support.signing import sign_now
 
@@ -92,7 +92,7 @@ async def house(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[Ser
         )  # fmt: skip
         own = {"name": "x", "kind": "public", "registration_hash": digest}
         async with running.runtime.db.transaction() as connection:
-            await clients.add(connection, Client(id="registered", **own))  # type: ignore[arg-type]
+            await clients.add(connection, flat_client(id="registered", **own))  # type: ignore[arg-type]
         yield running
 
 

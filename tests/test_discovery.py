@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ from authsvc.rules.token import exchange
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.support import devices
+from tests.support.clients import changed_client
 from tests.support.service import ISSUER, LOGIN, Service, service
 from tests.support.signers import KEYS, SIGNER
 from tests.support.steps import Pkce, code_for, redeem
@@ -40,7 +40,7 @@ METHODS = [
     "none", "client_secret_basic", "client_secret_post", "private_key_jwt", "client_secret_jwt", "tls_client_auth",
     "self_signed_tls_client_auth",
 ]  # fmt: skip
-GOING_ON = replace(
+GOING_ON = changed_client(
     SIGNER,
     id="going-on",
     grant_types=frozenset({exchange.GRANT_TYPE}),

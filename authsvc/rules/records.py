@@ -16,48 +16,93 @@ DEFAULT_ALG = "RS256"
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
-    """A registered client (RFC 7591 section 2) and what it may do. `None` seconds mean the service's default.
+class Authentication:
+    """How a client proves itself. `token_endpoint_auth_method`: the only way, None: by whatever it has.
+    `registration_hash`: of the token that manages its registration (RFC 7592), None: an operator added it."""
+
+    secret_hashes: tuple[Digest, ...] = field(repr=False, default=())
+    jwks: Mapping[str, Any] | None = field(repr=False, default=None)
+    jwks_uri: str | None = None
+    token_endpoint_auth_method: str | None = None
+    registration_hash: Digest | None = field(repr=False, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How people log in at a client, for how long, and as whom it knows them. `sector`: whose subjects a pairwise
+    client shares; '': nobody's."""
+
+    application_type: str = "web"
+    redirect_uris: tuple[str, ...] = ()
+    require_pushed_authorization_requests: bool = False
+    required_role: str | None = None
+    remember_me_allowed: bool = True
+    session_seconds: int | None = None
+    remember_me_seconds: int | None = None
+    subject_type: str = "public"
+    sector: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a client's tokens may say, and what they are like.
 
     `id_token_signed_response_alg`: of ID tokens and logout tokens (OpenID Connect Registration section 2);
     `access_token_signed_response_alg`: ours, of access tokens. A key of exactly this algorithm signs, or none.
     """
 
-    id: str
-    name: str
-    kind: str
-    secret_hashes: tuple[Digest, ...] = field(repr=False, default=())
-    redirect_uris: tuple[str, ...] = ()
-    grant_types: frozenset[str] = frozenset()
     scopes: tuple[str, ...] = ()
     audiences: tuple[str, ...] = ()
-    jwks: Mapping[str, Any] | None = field(repr=False, default=None)
-    first_party: bool = False
-    introspection: bool = False
-    required_role: str | None = None
-    remember_me_allowed: bool = True
     access_token_seconds: int | None = None
-    session_seconds: int | None = None
-    remember_me_seconds: int | None = None
     refresh_grace_seconds: int | None = None
-    application_type: str = "web"
+    id_token_signed_response_alg: str = DEFAULT_ALG
+    access_token_signed_response_alg: str = DEFAULT_ALG
+    dpop_bound_access_tokens: bool = False
+    status_list: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """For whom a client may exchange tokens (RFC 8693), and what it is called, beside its id, in those that it may."""
+
+    audiences: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Logout:
+    """Where people may go from /logout, and where the client is told of the end of sessions."""
+
     post_logout_redirect_uris: tuple[str, ...] = ()
     backchannel_logout_uri: str | None = None
-    subject_type: str = "public"
-    sector: str = ""
-    require_pushed_authorization_requests: bool = False
-    dpop_bound_access_tokens: bool = False
-    exchange_audiences: tuple[str, ...] = ()
-    exchange_subjects: tuple[str, ...] = ()
-    jwks_uri: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What people can read about a client."""
+
     client_uri: str | None = None
     policy_uri: str | None = None
     tos_uri: str | None = None
-    token_endpoint_auth_method: str | None = None
-    registration_hash: Digest | None = field(repr=False, default=None)
-    status_list: bool = False
-    id_token_signed_response_alg: str = DEFAULT_ALG
-    access_token_signed_response_alg: str = DEFAULT_ALG
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A registered client (RFC 7591 section 2) and what it may do. `kind`: public or confidential. `introspection`: it
+    may ask about tokens. `None` seconds, anywhere in it, mean the service's default."""
+
+    id: str
+    name: str
+    kind: str
+    grant_types: frozenset[str] = frozenset()
+    first_party: bool = False
+    introspection: bool = False
+    authentication: Authentication = Authentication()
+    login: Login = Login()
+    tokens: Tokens = Tokens()
+    exchange: Exchange = Exchange()
+    logout: Logout = Logout()
+    links: Links = Links()
 
     @property
     def confidential(self) -> bool:

@@ -25,7 +25,7 @@ async def issued(
 
     def authenticated(client: Client) -> None:
         note_client(request, client)
-        if shown is None and client.dpop_bound_access_tokens:  # it will be asked for a proof
+        if shown is None and client.tokens.dpop_bound_access_tokens:  # it will be asked for a proof
             offer_nonce(request)
 
     return await issue_tokens(request.runtime, grant, asked, Sent(credentials, request.network, shown, authenticated))

@@ -85,7 +85,7 @@ def logged_out(request: Request, outcome: LoggedOut, ui_locales: str | None = No
         if outcome.forward:
             return see(where, gone)
     client = outcome.client
-    view = views.LogoutDone(client.name if client else None, where or (client.client_uri if client else None))
+    view = views.LogoutDone(client.name if client else None, where or (client.links.client_uri if client else None))
     reply = views.logout_page(look(request), language_of(request, ui_locales), view)
     reply.headers += gone
     return reply

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Any
 
 from authsvc.flows.operator import manage_clients, manage_users
-from authsvc.rules.records import Client
+from authsvc.rules.records import Authentication, Client, Exchange, Login, Tokens
 from authsvc.rules.refused import Refused
 from authsvc.runtime import Runtime
 from authsvc.store.account import users
@@ -23,17 +22,20 @@ PEOPLE = (
 )
 
 
-def _frontend(name: str, port: int, **policy: Any) -> Client:
+def _frontend(name: str, port: int, *, required_role: str | None = None, remember_me_allowed: bool = True) -> Client:
     """`port`: of the sample frontend in clients/browser."""
     return Client(
         id=name,
         name=name.title(),
         kind="public",
-        redirect_uris=tuple(dict.fromkeys((*ANYBODYS, f"http://localhost:{port}/callback"))),
         grant_types=frozenset({"authorization_code", "refresh_token"}),
-        scopes=("openid", "profile", "email", "offline_access"),
         first_party=True,
-        **policy,
+        login=Login(
+            redirect_uris=tuple(dict.fromkeys((*ANYBODYS, f"http://localhost:{port}/callback"))),
+            required_role=required_role,
+            remember_me_allowed=remember_me_allowed,
+        ),
+        tokens=Tokens(scopes=("openid", "profile", "email", "offline_access")),
     )
 
 
@@ -45,20 +47,22 @@ CLIENTS = (
         id="terminal",
         name="Terminal",
         kind="public",
-        redirect_uris=("http://localhost:5176/",),  # no code comes there: it names the origin that may read answers
         grant_types=frozenset({"refresh_token", "urn:ietf:params:oauth:grant-type:device_code"}),
-        scopes=("openid", "profile"),
         first_party=True,
-        required_role="bartender",
+        login=Login(
+            redirect_uris=("http://localhost:5176/",),  # no code comes there: it names the origin that may read answers
+            required_role="bartender",
+        ),
+        tokens=Tokens(scopes=("openid", "profile")),
     ),
     Client(
         id="backend",
         name="Backend",
         kind="confidential",
-        secret_hashes=(sha256(BACKEND_SECRET.encode()).digest(),),
         grant_types=frozenset({"client_credentials"}),
-        scopes=("api", "revocations"),
         introspection=True,
+        authentication=Authentication(secret_hashes=(sha256(BACKEND_SECRET.encode()).digest(),)),
+        tokens=Tokens(scopes=("api", "revocations")),
     ),
 )
 
@@ -69,11 +73,10 @@ def _kitchen(issuer: str) -> Client:
         id="kitchen",
         name="Kitchen",
         kind="confidential",
-        secret_hashes=(sha256(KITCHEN_SECRET.encode()).digest(),),
         grant_types=frozenset({"urn:ietf:params:oauth:grant-type:token-exchange"}),
-        scopes=("openid", "profile"),
-        exchange_subjects=(issuer,),
-        exchange_audiences=("https://stock.example.com",),
+        authentication=Authentication(secret_hashes=(sha256(KITCHEN_SECRET.encode()).digest(),)),
+        tokens=Tokens(scopes=("openid", "profile")),
+        exchange=Exchange(audiences=("https://stock.example.com",), subjects=(issuer,)),
     )
 
 

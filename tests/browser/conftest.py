@@ -17,12 +17,12 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from authsvc.rules.records import Client
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.browser.frontend import App, Frontend
 from tests.browser.readme import pages_shown
 from tests.conftest import TEMPLATE, with_database
+from tests.support.clients import changed_client, flat_client
 from tests.support.faultproxy import FaultProxy
 from tests.support.npm import installed
 from tests.support.replicas import Replicas
@@ -119,7 +119,7 @@ async def _command(url: str, command: str) -> None:
 async def _register(database_url: str, frontends: list[Frontend]) -> None:
     connection = await asyncpg.connect(database_url)
     for frontend in frontends:
-        client = Client(
+        client = flat_client(
             id=frontend.client_id,
             name=frontend.client_id.title(),
             kind="public",
@@ -204,7 +204,7 @@ async def apps(browser: str, stage: Path, servers: Servers, base_env: dict[str, 
 
 
 async def _register_apps(connection: asyncpg.Connection, app: App) -> None:
-    house = Client(
+    house = flat_client(
         id="house",
         name="House",
         kind="public",
@@ -216,11 +216,11 @@ async def _register_apps(connection: asyncpg.Connection, app: App) -> None:
     for client in (
         house,
         replace(house, id="till", name="Till"),
-        replace(house, id="brief", name="Brief", access_token_seconds=10, refresh_grace_seconds=1),
-        replace(house, id="bound", name="Bound", dpop_bound_access_tokens=True),
+        changed_client(house, id="brief", name="Brief", access_token_seconds=10, refresh_grace_seconds=1),
+        changed_client(house, id="bound", name="Bound", dpop_bound_access_tokens=True),
         replace(house, id="guest", name="Guest", first_party=False),
     ):
-        assert await clients.add(connection, replace(client, redirect_uris=app.redirect_uris(client.id)))
+        assert await clients.add(connection, changed_client(client, redirect_uris=app.redirect_uris(client.id)))
     for known in ("customer", "bartender", "strict"):
         uris = list(app.redirect_uris(known))
         await connection.execute("UPDATE clients SET redirect_uris = $2 WHERE id = $1", known, uris)

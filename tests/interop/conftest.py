@@ -27,6 +27,7 @@ from authsvc_devkit.servers import Servers
 from authsvc_devkit.tls import TlsFiles, make_certificate
 from tests.conftest import TEMPLATE, with_database
 from tests.interop.person import Person
+from tests.support.clients import flat_client
 from tests.support.replicas import Replicas
 from tests.support.service import BACKEND
 
@@ -77,7 +78,7 @@ def app(name: str, *, kind: str = "confidential", secret: str | None = SECRET, *
         **policy,
     }
     hashes = (sha256(secret.encode()).digest(),) if secret else ()
-    return Client(id=name, name=name.title(), kind=kind, secret_hashes=hashes, **values)
+    return flat_client(id=name, name=name.title(), kind=kind, secret_hashes=hashes, **values)
 
 
 def _clients(key: ec.EllipticCurvePrivateKey) -> list[Client]:

@@ -21,6 +21,7 @@ from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.records import Client
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
+from tests.support.clients import flat_client
 from tests.support.faultproxy import FaultProxy
 from tests.support.service import BACKEND, ISSUER, Service, service
 from tests.support.signers import FOREIGN, JWKS, KEYS, SIGNER
@@ -34,7 +35,7 @@ async def _register(house: Service) -> None:
         await clients.add(connection, SIGNER)
         keyless = Client(id="keyless", name="K", kind="confidential", grant_types=frozenset({"client_credentials"}))
         await clients.add(connection, keyless)
-        odd = Client(
+        odd = flat_client(
             id="odd", name="O", kind="confidential", secret_hashes=(sha256(ODD.encode()).digest(),),
             grant_types=frozenset({"client_credentials"}), introspection=True,
         )  # fmt: skip

@@ -15,7 +15,6 @@ import tempfile
 from asyncio import Future, StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -23,14 +22,14 @@ from typing import Any, Self
 
 import asyncpg
 
-from authsvc.rules.records import Client
 from authsvc.store.caller import clients
+from tests.support.clients import changed_client, flat_client
 from tests.support.faultproxy import FaultProxy
 from tests.support.fleet_member import MOST_BYTES
 from tests.support.replicas import Replica, Replicas
 
 START_SECONDS = 60
-VERIFIER = Client(
+VERIFIER = flat_client(
     id="verifier",
     name="Verifier",
     kind="confidential",
@@ -48,7 +47,7 @@ async def balanced(
     replicas: Replicas, env: dict[str, str], sql: asyncpg.Connection, **policy: Any
 ) -> AsyncIterator[tuple[list[Replica], FaultProxy]]:
     """Two replicas, and what stands before them: its address is the issuer. `policy`: of the verifiers' client."""
-    assert await clients.add(sql, replace(VERIFIER, **policy))
+    assert await clients.add(sql, changed_client(VERIFIER, **policy))
     async with FaultProxy([], tcp=True) as balancer:
         env["AUTHSVC_ISSUER"] = f"http://127.0.0.1:{balancer.port}"
         running = replicas.start(2)

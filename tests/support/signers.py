@@ -8,7 +8,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from authsvc.jose.jwk import public_jwk
-from authsvc.rules.records import Client
+from tests.support.clients import flat_client
 
 KEYS: dict[str, Any] = {
     "RS256": rsa.generate_private_key(public_exponent=65537, key_size=2048),
@@ -18,7 +18,7 @@ KEYS: dict[str, Any] = {
 }
 FOREIGN = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 JWKS = [dict(public_jwk(key.public_key(), alg)) for alg, key in KEYS.items()]
-SIGNER = Client(
+SIGNER = flat_client(
     id="signer",
     name="Signer",
     kind="confidential",

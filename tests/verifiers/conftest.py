@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ import pytest
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.conftest import copied_database
+from tests.support.clients import changed_client
 from tests.support.fleet import VERIFIER
 from tests.support.replicas import Replica, Replicas
 from tests.support.service import LOGIN
@@ -68,7 +69,7 @@ async def open_house(servers: Servers, base_env: dict[str, str]) -> AsyncIterato
     """With a database of its own."""
     async with copied_database(servers) as url:
         sql = await asyncpg.connect(url)
-        assert await clients.add(sql, replace(VERIFIER, scopes=("api", "orders.read", "revocations")))
+        assert await clients.add(sql, changed_client(VERIFIER, scopes=("api", "orders.read", "revocations")))
         await sql.close()
         prefix = urlsplit(url).path.strip("/")
         replicas = Replicas({**base_env, "AUTHSVC_DATABASE_URL": url, "AUTHSVC_REDIS_PREFIX": prefix})

@@ -11,7 +11,7 @@ from authsvc.cli.clients.add_client import SHORT, add, secret_stdin, show_secret
 from authsvc.cli.clients.algorithms import choose_alg
 from authsvc.cli.clients.change_redirect_uris import redirect_uris
 from authsvc.cli.clients.make_registration_token import registration_token
-from authsvc.cli.console import CONTEXT, confirm, granted, inert, json_option, show_json, show_table
+from authsvc.cli.console import CONTEXT, confirm, granted, inert, json_option, plural, show_json, show_table
 from authsvc.jose.names import DEFAULT_ALG
 from authsvc.rules.secret_digest import digest_of
 
@@ -68,9 +68,9 @@ def list_clients(as_json: bool) -> None:
                 client.kind,
                 _proof(client),
                 _grants(client),
-                " ".join(client.scopes),
+                " ".join(client.tokens.scopes),
                 ", ".join(_policy(client)) or "-",
-                " ".join(client.redirect_uris) or "-",
+                " ".join(client.login.redirect_uris) or "-",
             )
             for client in found
         ],
@@ -81,34 +81,36 @@ def list_clients(as_json: bool) -> None:
 def _proof(client: Client) -> str:
     if not client.confidential:
         return "-"
-    named = [f"{len(client.secret_hashes)} secret{'s' * (len(client.secret_hashes) > 1)}"] * bool(client.secret_hashes)
-    named += ["keys"] * (client.jwks is not None) + ["keys at its jwks_uri"] * (client.jwks_uri is not None)
-    only = client.token_endpoint_auth_method
+    proofs = client.authentication
+    named = [plural(len(proofs.secret_hashes), "secret")] * bool(proofs.secret_hashes)
+    named += ["keys"] * (proofs.jwks is not None) + ["keys at its jwks_uri"] * (proofs.jwks_uri is not None)
+    only = proofs.token_endpoint_auth_method
     return ", ".join(named) + (f" ({only} only)" if only else "")
 
 
 def _policy(client: Client) -> list[str]:
+    id_tokens = client.tokens.id_token_signed_response_alg
+    access_tokens = client.tokens.access_token_signed_response_alg
     said = {
-        "registered itself": client.registration_hash is not None,
-        "native": client.application_type == "native",
+        "registered itself": client.authentication.registration_hash is not None,
+        "native": client.login.application_type == "native",
         "first party": client.first_party,
         "introspection": client.introspection,
-        "no remember me": not client.remember_me_allowed,
-        "strict": client.refresh_grace_seconds == 0,
-        "pushed requests only": client.require_pushed_authorization_requests,
-        "DPoP only": client.dpop_bound_access_tokens,
-        "status lists": client.status_list,
-        f"pairwise for {client.sector or 'itself'}": client.subject_type == "pairwise",
-        "told of logouts": client.backchannel_logout_uri,
-        f"role {client.required_role}": client.required_role,
-        f"access {client.access_token_seconds} s": client.access_token_seconds,
-        f"session {client.session_seconds} s": client.session_seconds,
-        f"remembered {client.remember_me_seconds} s": client.remember_me_seconds,
-        f"ID tokens {client.id_token_signed_response_alg}": client.id_token_signed_response_alg != DEFAULT_ALG,
-        f"access tokens {client.access_token_signed_response_alg}": client.access_token_signed_response_alg
-        != DEFAULT_ALG,
-        f"audience {' '.join(client.audiences)}": client.audiences,
-        f"exchange for {' '.join(client.exchange_audiences)}": client.exchange_audiences,
+        "no remember me": not client.login.remember_me_allowed,
+        "strict": client.tokens.refresh_grace_seconds == 0,
+        "pushed requests only": client.login.require_pushed_authorization_requests,
+        "DPoP only": client.tokens.dpop_bound_access_tokens,
+        "status lists": client.tokens.status_list,
+        f"pairwise for {client.login.sector or 'itself'}": client.login.subject_type == "pairwise",
+        "told of logouts": client.logout.backchannel_logout_uri,
+        f"role {client.login.required_role}": client.login.required_role,
+        f"access {client.tokens.access_token_seconds} s": client.tokens.access_token_seconds,
+        f"session {client.login.session_seconds} s": client.login.session_seconds,
+        f"remembered {client.login.remember_me_seconds} s": client.login.remember_me_seconds,
+        f"ID tokens {id_tokens}": id_tokens != DEFAULT_ALG,
+        f"access tokens {access_tokens}": access_tokens != DEFAULT_ALG,
+        f"audience {' '.join(client.tokens.audiences)}": client.tokens.audiences,
+        f"exchange for {' '.join(client.exchange.audiences)}": client.exchange.audiences,
     }
     return [words for words, true in said.items() if true]
 
@@ -120,15 +122,14 @@ def _grants(client: Client) -> str:
 
 def _row(client: Client) -> dict[str, Any]:
     """Everything but the digests of its secrets."""
-    from dataclasses import fields
+    from authsvc.store.caller.clients import columns_of
 
     digests = {"secret_hashes", "registration_hash"}
-    row = {item.name: getattr(client, item.name) for item in fields(client) if item.name not in digests}
     return {
-        **row,
+        **{name: value for name, value in columns_of(client).items() if name not in digests},
         "grant_types": sorted(client.grant_types),
-        "secrets": len(client.secret_hashes),
-        "registered_itself": client.registration_hash is not None,
+        "secrets": len(client.authentication.secret_hashes),
+        "registered_itself": client.authentication.registration_hash is not None,
     }
 
 
@@ -158,7 +159,7 @@ def rotate_secret(client_id: str, drop_old: bool, secret_stdin: bool, as_json: b
             return await manage_clients.drop_old_secret(runtime, actor(), client_id)
         return await manage_clients.add_secret(runtime, actor(), client_id, digest_of(secret))
 
-    count = len(granted(operate(work)).secret_hashes)
+    count = len(granted(operate(work)).authentication.secret_hashes)
     made = None if secret_stdin else secret
     if as_json:
         show_json({"id": client_id, "secrets": count, **({"client_secret": made} if made else {})})

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import secrets
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
@@ -33,6 +34,7 @@ secret_stdin = click.option(
     "--secret-stdin", is_flag=True, help="Read the secret from standard input instead of making one."
 )
 Decorate = Callable[[Callable[..., None]], Callable[..., None]]
+Group = TypeVar("Group")
 
 
 class _GrantType(click.Choice[str]):
@@ -42,7 +44,7 @@ class _GrantType(click.Choice[str]):
         return SHORT.get(word, word)
 
 
-# Their names are those of the record's fields: what is not in `own` below goes into the record as it is.
+# Their names are those of the record's fields: `_filled` puts each into the group that has it.
 _OPTIONS: tuple[Decorate, ...] = (
     click.option("--name", help="What people read; the id where it is left away."),
     click.option("--public", "kind", flag_value="public", help="A frontend: it cannot keep a secret."),
@@ -158,24 +160,44 @@ def _as_options(description: str) -> str:
 
 
 def _client(client_id: str, said: dict[str, Any], secret: str | None) -> Client:
-    from authsvc.rules.records import Client
+    from authsvc.rules.records import Authentication, Client, Exchange, Links, Login, Logout, Tokens
 
-    own = {"name", "grant_types", "jwks", "native", "no_remember_me", "pairwise", "sector", "strict"}
-    fields: dict[str, Any] = {name: tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value
-              for name, value in said.items() if name not in own}  # fmt: skip
     return Client(
         id=client_id,
         name=said["name"] or client_id,
-        secret_hashes=(digest_of(secret),) if secret else (),
+        kind=said["kind"],
         grant_types=frozenset(said["grant_types"] or _usual_grants(said)),
-        jwks=_read_jwks(said["jwks"]) if said["jwks"] else None,
-        application_type="native" if said["native"] else "web",
-        subject_type="pairwise" if said["pairwise"] else "public",
-        sector=said["sector"],
-        remember_me_allowed=not said["no_remember_me"],
-        refresh_grace_seconds=0 if said["strict"] else None,
-        **fields,
+        first_party=said["first_party"],
+        introspection=said["introspection"],
+        authentication=_filled(
+            Authentication,
+            said,
+            secret_hashes=(digest_of(secret),) if secret else (),
+            jwks=_read_jwks(said["jwks"]) if said["jwks"] else None,
+        ),
+        login=_filled(
+            Login,
+            said,
+            application_type="native" if said["native"] else "web",
+            subject_type="pairwise" if said["pairwise"] else "public",
+            remember_me_allowed=not said["no_remember_me"],
+        ),
+        tokens=_filled(Tokens, said, refresh_grace_seconds=0 if said["strict"] else None),
+        exchange=Exchange(_once(said["exchange_audiences"]), _once(said["exchange_subjects"])),
+        logout=_filled(Logout, said),
+        links=_filled(Links, said),
     )
+
+
+def _filled(group: Callable[..., Group], said: dict[str, Any], **own: Any) -> Group:
+    """A group of the record: `own` fields, and else the options that are named as its fields are."""
+    names = said.keys() & inspect.signature(group).parameters.keys() - own.keys()
+    return group(**own, **{name: _once(said[name]) for name in names})
+
+
+def _once(value: Any) -> Any:
+    """An option that is given several times: each value once."""
+    return tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value
 
 
 def _usual_grants(said: dict[str, Any]) -> tuple[str, ...]:

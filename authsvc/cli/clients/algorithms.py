@@ -65,7 +65,7 @@ def choose_alg(client_id: str, as_json: bool, **said: str | None) -> None:
     done = operate(work)
     if isinstance(done, NotNow):
         raise Refused(inert(done.description))
-    chosen = {name: getattr(done.client, name) for name in FIELDS}
+    chosen = {name: getattr(done.client.tokens, name) for name in FIELDS}
     if as_json:
         show_json({"id": client_id, **chosen, "without_key": list(done.without_key)})
         return

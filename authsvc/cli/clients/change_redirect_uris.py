@@ -40,6 +40,6 @@ def redirect_uris(client_id: str, added: tuple[str, ...], removed: tuple[str, ..
 
     done = granted(operate(work))
     if as_json:
-        show_json({"id": client_id, "redirect_uris": done.redirect_uris})
+        show_json({"id": client_id, "redirect_uris": done.login.redirect_uris})
     else:
-        click.echo(f"Client {client_id} now has: {' '.join(done.redirect_uris) or 'no redirect URI'}")
+        click.echo(f"Client {client_id} now has: {' '.join(done.login.redirect_uris) or 'no redirect URI'}")

@@ -206,7 +206,7 @@ def _mark(session: BrowserSession | None) -> str:
 
 def _lifetime(runtime: Runtime, client: Client, session: BrowserSession) -> int:
     """How long this client lets a login stand that was made in this session: remember me is each client's own."""
-    return lifetime(runtime, client, session.remember_me and client.remember_me_allowed)
+    return lifetime(runtime, client, session.remember_me and client.login.remember_me_allowed)
 
 
 def _hint(runtime: Runtime, request: AuthorizationRequest) -> Hint | None:

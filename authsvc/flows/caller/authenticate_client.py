@@ -73,10 +73,10 @@ async def _problem(runtime: Runtime, client: Client | None, presented: Presented
         return "client_not_authenticated" if client.confidential else None
     if not client.confidential:
         return "public_client_with_credentials"
-    if client.token_endpoint_auth_method not in (None, presented.method):  # RFC 7591 section 2
+    if client.authentication.token_endpoint_auth_method not in (None, presented.method):  # RFC 7591 section 2
         return "client_auth_method_not_registered"
     if presented.secrets:
-        right = [is_one_of(digest_of(secret), client.secret_hashes) for secret in presented.secrets]
+        right = [is_one_of(digest_of(secret), client.authentication.secret_hashes) for secret in presented.secrets]
         return None if any(right) else "client_secret_wrong"
     return await _assertion_problem(runtime, client, presented.assertion or "")
 
@@ -85,7 +85,7 @@ async def _assertion_problem(runtime: Runtime, client: Client, assertion: str) -
     try:
         jwks = await keys_of(runtime, client, unverified_kid(assertion))
     except KeysMissing as missing:
-        if client.jwks_uri is None:
+        if client.authentication.jwks_uri is None:
             return missing.reason
         # Nobody has guessed at anything: it is not counted, or the client would be blocked when its host is back.
         raise _not_authenticated(missing.reason, missing.description) from None

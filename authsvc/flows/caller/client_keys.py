@@ -50,11 +50,11 @@ class KeysMissing(Exception):
 
 async def keys_of(runtime: Runtime, client: Client, kid: str | None) -> Mapping[str, Any]:
     """The JWKS of a client. `kid`: what the unverified header of its signature names. Raises KeysMissing."""
-    if client.jwks is not None:
-        return client.jwks
-    if client.jwks_uri is None:
+    if client.authentication.jwks is not None:
+        return client.authentication.jwks
+    if client.authentication.jwks_uri is None:
         raise KeysMissing("client_without_keys", "This client has no keys registered.")
-    place = (client.id, client.jwks_uri)
+    place = (client.id, client.authentication.jwks_uri)
     known = remote_keys.of(runtime).of(place)
     if known.must_ask(kid, monotonic()):
         await _ask(runtime, place, known)

@@ -58,7 +58,7 @@ async def prove_for_tokens(runtime: Runtime, client: Client, shown: Shown | None
     """
     if shown is not None:
         return await prove_possession(runtime, shown)
-    if client.dpop_bound_access_tokens:
+    if client.tokens.dpop_bound_access_tokens:
         raise Rejected(InvalidDpopProofError("This client must send a DPoP proof."), "dpop_missing")
     return UNBOUND
 

@@ -63,7 +63,7 @@ async def authorize_device(
     if GRANT_TYPE not in client.grant_types:
         raise Rejected(UnauthorizedClientError("This client may not use device codes."), "grant_type_not_allowed")
     asked = parse_scope(scope)
-    given = None if asked is None else narrow(client.scopes, asked)
+    given = None if asked is None else narrow(client.tokens.scopes, asked)
     if given is None:
         raise Rejected(
             InvalidScopeError("The scope is malformed or not registered for this client."), "scope_not_allowed"

@@ -107,7 +107,7 @@ async def decide(runtime: Runtime, session: BrowserSession, sealed: str, *, allo
 
 
 def _may(session: BrowserSession, client: Client) -> bool:
-    return client.required_role is None or client.required_role in session.user.roles
+    return client.login.required_role is None or client.login.required_role in session.user.roles
 
 
 def _digests(runtime: Runtime, code: str) -> list[bytes]:

@@ -100,7 +100,7 @@ async def confirm(runtime: Runtime, sealed: str, *, logout: bool, cookie: str | 
     if session is not None:
         await _end(runtime, shown_to)
     client = await runtime.clients.get(target.client_id) if target else None
-    if client is None or target is None or target.redirect_uri not in client.post_logout_redirect_uris:
+    if client is None or target is None or target.redirect_uri not in client.logout.post_logout_redirect_uris:
         return LoggedOut(None, client, shown_to)
     return LoggedOut(target, client, shown_to)
 

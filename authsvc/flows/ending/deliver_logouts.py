@@ -95,13 +95,13 @@ async def deliver(runtime: Runtime, due: Due) -> None:
     """Post one logout token to one client. One attempt, and what follows from its outcome. Raises StoreUnavailable,
     Unavailable."""
     client = await runtime.clients.get(due.client_id)
-    if client is None or not client.backchannel_logout_uri:
+    if client is None or not client.logout.backchannel_logout_uri:
         await outbox.done(runtime.db, due.id)  # it was removed, or does not want to be told any more
         return
     token = await logout_token(runtime, client, due)
     status, reason = None, "status"
     try:
-        status = await runtime.outgoing.post_form(client.backchannel_logout_uri, {"logout_token": token})
+        status = await runtime.outgoing.post_form(client.logout.backchannel_logout_uri, {"logout_token": token})
     except OutgoingFailed as failure:
         reason = failure.kind
     if status is not None and 200 <= status < 300:
@@ -122,7 +122,7 @@ async def logout_token(runtime: Runtime, client: Client, due: Due) -> str:
         issued_at=int(due.now.timestamp()),
         jti=base64url_encode(runtime.entropy(16)),
     )
-    return await signed(runtime, claims, LOGOUT_TOKEN_TYPE, due.now, client.id_token_signed_response_alg)
+    return await signed(runtime, claims, LOGOUT_TOKEN_TYPE, due.now, client.tokens.id_token_signed_response_alg)
 
 
 async def _failed(runtime: Runtime, due: Due, status: int | None, reason: str) -> None:

@@ -26,7 +26,10 @@ def require_keys(runtime: Runtime, client: Client, *, id_token: bool = False) ->
     Raises Unavailable. No other algorithm takes the place of the client's: who counts on ES256 accepts nothing else.
     """
     now = runtime.clock.now()
-    wanted = [client.access_token_signed_response_alg, *([client.id_token_signed_response_alg] if id_token else ())]
+    wanted = [
+        client.tokens.access_token_signed_response_alg,
+        *([client.tokens.id_token_signed_response_alg] if id_token else ()),
+    ]
     for alg in wanted:
         if runtime.keyring.signing_kid(now, alg) is None:
             raise _no_signing_key()

@@ -78,7 +78,7 @@ async def _begin(
     runtime: Runtime, client: Client | None, attempt: Attempt, person: Authenticated, cookie: str
 ) -> BrowserLogin:
     session_id = UUID(bytes=runtime.entropy(16))
-    remember_me = attempt.remember_me and (client is None or client.remember_me_allowed)
+    remember_me = attempt.remember_me and (client is None or client.login.remember_me_allowed)
     settings = runtime.settings
     seconds = settings.remember_me_seconds if remember_me else settings.session_seconds
     begun = await browser_sessions.begin(

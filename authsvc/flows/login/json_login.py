@@ -34,8 +34,8 @@ class LoggedIn(Granted):
 async def login(runtime: Runtime, caller: Caller, attempt: Attempt) -> LoggedIn:
     """Begin a session and its grant. Raises Rejected (invalid_credentials, access_denied), TooMany, Unavailable."""
     client = caller.client
-    person = await authenticate_person(runtime, attempt, required_role=client.required_role)
-    remember_me = attempt.remember_me and client.remember_me_allowed
+    person = await authenticate_person(runtime, attempt, required_role=client.login.required_role)
+    remember_me = attempt.remember_me and client.login.remember_me_allowed
     session_id, grant_id, secret = UUID(bytes=runtime.entropy(16)), UUID(bytes=runtime.entropy(16)), runtime.entropy(16)
     first = RefreshToken(runtime.master.current_id, grant_id, 0, secret)
     audience = audience_of(client, runtime.settings.issuer)
@@ -52,7 +52,7 @@ async def login(runtime: Runtime, caller: Caller, attempt: Attempt) -> LoggedIn:
         lifetime_seconds=lifetime(runtime, client, remember_me),
         grant_id=grant_id,
         client_id=client.id,
-        scope=client.scopes,
+        scope=client.tokens.scopes,
         audience=audience,
         secret_hash=first.secret_hash,
         bound_to=refresh_binding(client, caller.confirmation),
@@ -70,7 +70,7 @@ async def login(runtime: Runtime, caller: Caller, attempt: Attempt) -> LoggedIn:
             amr=AMR,
             roles=person.user.roles,
         ),
-        scope=client.scopes,
+        scope=client.tokens.scopes,
         audience=audience,
         now=begun.now,
         expires_at=begun.expires_at,

@@ -43,12 +43,13 @@ class Stored:
 def judged(runtime: Runtime, client: Client, who: Who, known: Client | None = None) -> Client | Refused:
     """The client as it may be stored. `known`: as it is registered now."""
     found = judge_client(client, who, _service(runtime, who), known)
-    if isinstance(found, Refused) or found.jwks is None:
+    if isinstance(found, Refused) or found.authentication.jwks is None:
         return found
     try:
-        return replace(found, jwks=read_client_jwks(found.jwks))
+        jwks = read_client_jwks(found.authentication.jwks)
     except KeyRefused as refused:
         return Refused("invalid_client_metadata", f"The jwks cannot be used: {refused}.", "jwks")
+    return replace(found, authentication=replace(found.authentication, jwks=jwks))
 
 
 async def add(runtime: Runtime, actor: str, client: Client) -> Stored | Refused:
@@ -74,8 +75,8 @@ async def choose_algorithms(
 
     def audited(client: Client) -> dict[str, Any]:
         return {
-            "id_tokens": client.id_token_signed_response_alg,
-            "access_tokens": client.access_token_signed_response_alg,
+            "id_tokens": client.tokens.id_token_signed_response_alg,
+            "access_tokens": client.tokens.access_token_signed_response_alg,
         }
 
     client = await _change(runtime, actor, client_id, judge, "client_algorithms_chosen", audited)
@@ -91,7 +92,7 @@ async def change_redirect_uris(
         return changes.change_redirect_uris(known, added, removed, _service(runtime, "operator"))
 
     def audited(client: Client) -> dict[str, Any]:
-        return {"redirect_uris": client.redirect_uris}
+        return {"redirect_uris": client.login.redirect_uris}
 
     return await _change(runtime, actor, client_id, judge, "client_redirect_uris_changed", audited)
 
@@ -167,7 +168,9 @@ def _service(runtime: Runtime, who: Who) -> Service:
 
 
 def algorithms_of(client: Client) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((client.id_token_signed_response_alg, client.access_token_signed_response_alg)))
+    return tuple(
+        dict.fromkeys((client.tokens.id_token_signed_response_alg, client.tokens.access_token_signed_response_alg))
+    )
 
 
 async def _stored(runtime: Runtime, client: Client) -> Stored:

@@ -111,23 +111,26 @@ def _judged(runtime: Runtime, members: Mapping[str, Any], known: Client) -> tupl
     client = asked if isinstance(asked, Refused) else manage_clients.judged(runtime, asked, "registrant", known)
     if isinstance(client, Refused):
         raise _refused(client)
-    if client.token_endpoint_auth_method not in SECRET_METHODS or client.secret_hashes:
+    if client.authentication.token_endpoint_auth_method not in SECRET_METHODS or client.authentication.secret_hashes:
         return client, None
     secret = _random(runtime)
-    return replace(client, secret_hashes=(digest_of(secret),)), secret
+    authentication = replace(client.authentication, secret_hashes=(digest_of(secret),))
+    return replace(client, authentication=authentication), secret
 
 
 def _judge_secret(members: Mapping[str, Any], client: Client) -> Refused | None:
     """RFC 7592 section 2.2: a client may say its secret, and cannot choose one."""
     secret = members.get("client_secret")
-    if secret is None or (isinstance(secret, str) and is_one_of(digest_of(secret), client.secret_hashes)):
+    if secret is None or (
+        isinstance(secret, str) and is_one_of(digest_of(secret), client.authentication.secret_hashes)
+    ):
         return None
     return Refused("invalid_client_metadata", "The client_secret is not that of this client.", "client_secret_other")
 
 
 def _is_its_token(client: Client | None, token: str) -> bool:
     """An operator's client has none."""
-    known = client.registration_hash if client else None
+    known = client.authentication.registration_hash if client else None
     return known is not None and is_one_of(digest_of(token), (known,))
 
 

@@ -42,7 +42,7 @@ status_indices = Memory(StatusIndices)
 def names_list(runtime: Runtime, client: Client, audience: Sequence[str]) -> bool:
     """Whether a token of this client for this audience names a status list."""
     audiences = runtime.settings.status_list_audiences
-    return client.status_list or bool(audiences and not set(audiences).isdisjoint(audience))
+    return client.tokens.status_list or bool(audiences and not set(audiences).isdisjoint(audience))
 
 
 def _index_ready(runtime: Runtime, client: Client) -> bool:
@@ -88,12 +88,12 @@ def give_index(runtime: Runtime, client: Client, claims: Mapping[str, Any], now:
 
 def _may_name_list(runtime: Runtime, client: Client) -> bool:
     """Before the audience is known."""
-    return client.status_list or bool(runtime.settings.status_list_audiences)
+    return client.tokens.status_list or bool(runtime.settings.status_list_audiences)
 
 
 def _life(runtime: Runtime, client: Client) -> int:
     """Seconds; a token may live shorter, and is then in the list of those that do not."""
-    return client.access_token_seconds or runtime.settings.access_token_seconds
+    return client.tokens.access_token_seconds or runtime.settings.access_token_seconds
 
 
 def _slice_for(runtime: Runtime, life: int, ahead: int = 0) -> int:

@@ -9,5 +9,5 @@ from authsvc.runtime import Runtime
 def lifetime(runtime: Runtime, client: Client, remember_me: bool) -> int:
     """Seconds that a session lives, from its login on."""
     if remember_me:
-        return client.remember_me_seconds or runtime.settings.remember_me_seconds
-    return client.session_seconds or runtime.settings.session_seconds
+        return client.login.remember_me_seconds or runtime.settings.remember_me_seconds
+    return client.login.session_seconds or runtime.settings.session_seconds

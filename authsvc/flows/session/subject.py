@@ -29,6 +29,6 @@ def person_of(
 
 def subject_for(runtime: Runtime, client: Client, user_id: UUID) -> str:
     """`sub` of a person for a client. Raises Unavailable while a pairwise one cannot be made."""
-    if client.subject_type == "pairwise" and not runtime.following.subject_salt:
+    if client.login.subject_type == "pairwise" and not runtime.following.subject_salt:
         raise Unavailable("subject_salt_not_read")
     return subject_of(client, user_id, runtime.following.subject_salt)

@@ -32,7 +32,7 @@ def parse(form: Mapping[str, str]) -> ClientCredentialsRequest | Refused:
 
 async def grant(runtime: Runtime, caller: Caller, asked: ClientCredentialsRequest) -> Granted:
     """An access token and nothing else (section 4.4.3: no refresh token). Raises Rejected."""
-    scope = narrow(caller.client.scopes, asked.scope)
+    scope = narrow(caller.client.tokens.scopes, asked.scope)
     if scope is None:
         raise rejected(_NOT_ALLOWED)
     audience = audience_of(caller.client, runtime.settings.issuer)

@@ -77,7 +77,7 @@ async def redeem_device_code(runtime: Runtime, caller: Caller, asked: DeviceCode
         code.request_id,
         code.secret_hash,
         client_id=client.id,
-        required_role=client.required_role,
+        required_role=client.login.required_role,
         session_id=session_id,
         lifetime_seconds=lifetime(runtime, client, False),
         grant_id=grant_id,

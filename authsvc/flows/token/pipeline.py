@@ -60,7 +60,7 @@ async def issue_tokens(
     if isinstance(asked, Refused):
         raise rejected(asked)
     # 5 keys
-    require_keys(runtime, client, id_token=grant.identifies and "openid" in client.scopes)
+    require_keys(runtime, client, id_token=grant.identifies and "openid" in client.tokens.scopes)
     # 6 index
     async with IndexAtHand(runtime, client):
         # 7 grant

@@ -92,7 +92,9 @@ async def refresh(runtime: Runtime, caller: Caller, asked: RefreshRequest) -> Gr
 
 def _grace_seconds(runtime: Runtime, client: Client) -> int:
     return (
-        runtime.settings.refresh_grace_seconds if client.refresh_grace_seconds is None else client.refresh_grace_seconds
+        runtime.settings.refresh_grace_seconds
+        if client.tokens.refresh_grace_seconds is None
+        else client.tokens.refresh_grace_seconds
     )
 
 

@@ -45,7 +45,7 @@ async def exchange_token(runtime: Runtime, caller: Caller, asked: ExchangeReques
 
 def _may_exchange(client: Client, grant_type: str) -> Refused | None:
     """Confidential clients for which an operator has said what they may exchange tokens for."""
-    return confidential_may_use(client, grant_type) if client.exchange_audiences else NOT_ALLOWED
+    return confidential_may_use(client, grant_type) if client.exchange.audiences else NOT_ALLOWED
 
 
 TOKEN_EXCHANGE = Grant(name=GRANT_TYPE, parse=read_request, run=exchange_token, permit=_may_exchange)

@@ -35,7 +35,7 @@ class Tokens:
 async def issue(runtime: Runtime, caller: Caller, grant_type: str, granted: Granted) -> Tokens:
     """Sign the tokens of a grant. None of them lives longer than the grant. Raises Unavailable."""
     client = caller.client
-    lifetime = client.access_token_seconds or runtime.settings.access_token_seconds
+    lifetime = client.tokens.access_token_seconds or runtime.settings.access_token_seconds
     left = lifetime if granted.expires_at is None else int((granted.expires_at - granted.now).total_seconds())
     lifetime = max(1, min(lifetime, left))
     access_token = await _access_token(runtime, caller, granted, lifetime)
@@ -64,13 +64,13 @@ async def _access_token(runtime: Runtime, caller: Caller, granted: Granted, life
     )
     if names_list(runtime, client, granted.audience):
         claims["status"] = give_index(runtime, client, claims, granted.now)
-    return await signed(runtime, claims, ACCESS_TOKEN_TYPE, granted.now, client.access_token_signed_response_alg)
+    return await signed(runtime, claims, ACCESS_TOKEN_TYPE, granted.now, client.tokens.access_token_signed_response_alg)
 
 
 async def _id_token(runtime: Runtime, client: Client, granted: Granted, access_token: str) -> str:
     assert isinstance(granted.subject, Person)
     assert granted.identified is not None
-    alg = client.id_token_signed_response_alg
+    alg = client.tokens.id_token_signed_response_alg
     claims = id_token_claims(
         issuer=runtime.settings.issuer,
         client_id=client.id,

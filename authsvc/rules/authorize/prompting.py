@@ -75,7 +75,7 @@ def _needed(
     wanted = {subject for subject in (request.claims.subject, hint.subject if hint else None) if subject is not None}
     if wanted and wanted != {present.subject}:
         return _OTHER_PERSON if silent or present.authenticated_for_this else Step.LOG_IN
-    if client.required_role and client.required_role not in present.roles:
+    if client.login.required_role and client.login.required_role not in present.roles:
         return Step.TURN_AWAY
     return Step.CONSENT if _must_consent(request, client, present) else Step.GIVE_CODE
 

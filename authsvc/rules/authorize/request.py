@@ -131,7 +131,7 @@ def prove(parameters: Mapping[str, str], client: Client | None) -> Proved | Unpr
     redirect_uri = parameters.get("redirect_uri")
     if not redirect_uri:
         return Unproved("redirect_uri_missing")
-    if not matches(client.redirect_uris, client.application_type == "native", redirect_uri):
+    if not matches(client.login.redirect_uris, client.login.application_type == "native", redirect_uri):
         return Unproved("redirect_uri_not_registered")
     state = parameters.get("state")
     if state is not None and _too_long(parameters, "state"):
@@ -147,7 +147,7 @@ def judge(
     """Read the rest of the request. `pushed_only`: of every client, not only of those with that policy."""
     if asked.repeated:
         return Refusal("invalid_request", "A parameter was sent twice.", "parameter_duplicate")
-    if not asked.pushed and (pushed_only or client.require_pushed_authorization_requests):  # RFC 9126 section 5
+    if not asked.pushed and (pushed_only or client.login.require_pushed_authorization_requests):  # RFC 9126 section 5
         return Refusal("invalid_request", "The request must be pushed to /par first.", "not_pushed")
     parameters = asked.parameters
     for rule in (_lengths, _response, _objects, _challenge):
@@ -158,7 +158,7 @@ def judge(
     if "authorization_code" not in client.grant_types:
         return Refusal("unauthorized_client", "This client may not ask for codes.", "grant_type_not_allowed")
     scope = parse_scope(parameters.get("scope", ""))
-    if scope is None or not set(scope) <= set(client.scopes):
+    if scope is None or not set(scope) <= set(client.tokens.scopes):
         return Refusal(
             "invalid_scope", "The scope is malformed or not registered for this client.", "scope_not_allowed"
         )
@@ -169,9 +169,9 @@ def judge(
     if max_age is not None and not (max_age.isascii() and max_age.isdigit() and len(max_age) <= 9):
         return Refusal("invalid_request", "max_age must be a number of seconds.", "max_age_malformed")
     resource = read_resources(parameters.get("resource", ""))
-    if not set(resource) <= {*client.audiences, issuer}:
+    if not set(resource) <= {*client.tokens.audiences, issuer}:
         return Refusal("invalid_target", "The resource is not known for this client.", "resource_not_allowed")
-    claims = read_claims_request(parameters.get("claims"), client.scopes)
+    claims = read_claims_request(parameters.get("claims"), client.tokens.scopes)
     if isinstance(claims, str):
         error = "unmet_authentication_requirements" if claims == "acr_not_reachable" else "invalid_request"
         return Refusal(error, "The claims parameter cannot be served.", claims)
@@ -180,7 +180,7 @@ def judge(
         redirect_uri=proved.redirect_uri,
         response_mode=proved.response_mode,
         state=proved.state,
-        scope=scope or client.scopes,
+        scope=scope or client.tokens.scopes,
         code_challenge=parameters["code_challenge"],
         nonce=parameters.get("nonce"),
         prompt=prompt,

@@ -21,26 +21,27 @@ def change_redirect_uris(
     """The order is kept; what is there already is added without complaint, and judged no more if it stays."""
     if refused := judge_redirect_uris(added, client, "operator", service):
         return refused
-    unknown = [uri for uri in removed if uri not in client.redirect_uris]
+    unknown = [uri for uri in removed if uri not in client.login.redirect_uris]
     if unknown:
         description = f"client {client.id} has no redirect URI {unknown[0]}: `authsvc clients list` shows them"
         return Refused("conflict", description, "redirect_uri_unknown")
-    uris = tuple(uri for uri in dict.fromkeys([*client.redirect_uris, *added]) if uri not in removed)
+    uris = tuple(uri for uri in dict.fromkeys([*client.login.redirect_uris, *added]) if uri not in removed)
     if not uris and "authorization_code" in client.grant_types:
         description = f"client {client.id} would have no redirect URI left to send a code to"
         return Refused("conflict", description, "redirect_uris_missing")
-    return replace(client, redirect_uris=uris)
+    return replace(client, login=replace(client.login, redirect_uris=uris))
 
 
 def choose_algorithms(
     client: Client, id_tokens: str | None, access_tokens: str | None, service: Service
 ) -> Client | Refused:
     """None: as it is."""
-    changed = replace(
-        client,
-        id_token_signed_response_alg=id_tokens or client.id_token_signed_response_alg,
-        access_token_signed_response_alg=access_tokens or client.access_token_signed_response_alg,
+    tokens = replace(
+        client.tokens,
+        id_token_signed_response_alg=id_tokens or client.tokens.id_token_signed_response_alg,
+        access_token_signed_response_alg=access_tokens or client.tokens.access_token_signed_response_alg,
     )
+    changed = replace(client, tokens=tokens)
     return judge_algorithms(changed, "operator", service, client) or changed
 
 
@@ -48,23 +49,27 @@ def add_secret(client: Client, digest: Digest) -> Client | Refused:
     """A new secret beside the one in use, so that the client can change over in its own time."""
     if not client.confidential:
         return _without_secret(client)
-    if len(client.secret_hashes) >= MAX_SECRETS:
+    if len(client.authentication.secret_hashes) >= MAX_SECRETS:
         description = (
             f"client {client.id} has two secrets already: once the new one is in use everywhere, run "
             f"`authsvc clients rotate-secret {client.id} --drop-old`, then rotate again"
         )
         return Refused("conflict", description, "secrets_too_many")
-    return replace(client, secret_hashes=(digest, *client.secret_hashes))
+    return _with_secrets(client, (digest, *client.authentication.secret_hashes))
 
 
 def drop_old_secret(client: Client) -> Client | Refused:
     """Only the newest secret is left."""
     if not client.confidential:
         return _without_secret(client)
-    if len(client.secret_hashes) < MAX_SECRETS:
+    if len(client.authentication.secret_hashes) < MAX_SECRETS:
         description = f"client {client.id} has only one secret: there is no old one to drop"
         return Refused("conflict", description, "secret_only_one")
-    return replace(client, secret_hashes=client.secret_hashes[:1])
+    return _with_secrets(client, client.authentication.secret_hashes[:1])
+
+
+def _with_secrets(client: Client, hashes: tuple[Digest, ...]) -> Client:
+    return replace(client, authentication=replace(client.authentication, secret_hashes=hashes))
 
 
 def _without_secret(client: Client) -> Refused:

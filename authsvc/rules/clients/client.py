@@ -35,10 +35,6 @@ Who = Literal["operator", "registrant"]
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - the name of a grant type
 REGISTRANT_GRANT_TYPES = ("authorization_code", "refresh_token", DEVICE_CODE)
 """Those in which a person decides. client_credentials and token exchange are for clients that an operator adds."""
-LINKS = ("client_uri", "policy_uri", "tos_uri")
-ASKED = ("jwks_uri", "backchannel_logout_uri")
-"""Addresses that the service itself asks."""
-
 _ID = re.compile(rf"[A-Za-z0-9._~-]{{1,{MAX_ID}}}").fullmatch
 _HOST = re.compile(r"[a-z0-9.-]{1,253}").fullmatch
 _SPOOFED = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE")
@@ -84,16 +80,16 @@ def judge_client(client: Client, who: Who, service: Service, known: Client | Non
     for rule in (*_EVERYBODYS, *(_REGISTRANTS if case.by_registrant else _OPERATORS)):
         if refused := rule(case):
             return refused
-    if client.subject_type != "pairwise" or client.sector:
+    if client.login.subject_type != "pairwise" or client.login.sector:
         return client
-    sector = sector_of(client.redirect_uris)
+    sector = sector_of(client.login.redirect_uris)
     if sector is None:
         return case.refused(
             "The redirect URIs of a pairwise client have one host.",
             "sector_several_hosts",
             operator="redirect URIs with several hosts: the sector must say which one subjects are made for",
         )
-    return replace(client, sector=sector)
+    return replace(client, login=replace(client.login, sector=sector))
 
 
 def judge_redirect_uris(uris: Sequence[str], client: Client, who: Who, service: Service) -> Refused | None:
@@ -122,8 +118,8 @@ def _words(case: _Case) -> Refused | None:
         return case.refused(f"an ID has 1 to {MAX_ID} letters, digits, and . _ ~ -", "client_id")
     for name, value, words in (
         ("kind", client.kind, ("public", "confidential")),
-        ("application_type", client.application_type, ("web", "native")),
-        ("subject_type", client.subject_type, ("public", "pairwise")),
+        ("application_type", client.login.application_type, ("web", "native")),
+        ("subject_type", client.login.subject_type, ("public", "pairwise")),
     ):
         if value not in words:
             return case.refused(f"The {name} must be one of {', '.join(words)}.", name)
@@ -143,9 +139,9 @@ def _grants(case: _Case) -> Refused | None:
 
 
 def _code_redirects(case: _Case) -> Refused | None:
-    if refused := _redirects(case, "redirect_uris", case.client.redirect_uris):
+    if refused := _redirects(case, "redirect_uris", case.client.login.redirect_uris):
         return refused
-    if "authorization_code" in case.client.grant_types and not case.client.redirect_uris:
+    if "authorization_code" in case.client.grant_types and not case.client.login.redirect_uris:
         return case.refused(
             "A client that asks for codes needs redirect_uris.", "redirect_uris_missing", error="invalid_redirect_uri"
         )
@@ -153,7 +149,7 @@ def _code_redirects(case: _Case) -> Refused | None:
 
 
 def _logout_redirects(case: _Case) -> Refused | None:
-    return _redirects(case, "post_logout_redirect_uris", case.client.post_logout_redirect_uris)
+    return _redirects(case, "post_logout_redirect_uris", case.client.logout.post_logout_redirect_uris)
 
 
 def _redirects(case: _Case, name: str, uris: Sequence[str]) -> Refused | None:
@@ -161,7 +157,7 @@ def _redirects(case: _Case, name: str, uris: Sequence[str]) -> Refused | None:
     called = {"redirect_uris": "the redirect URI", "post_logout_redirect_uris": "the post-logout redirect URI"}[name]
     for uri in uris:
         problem = registration_problem(uri)
-        web = case.by_registrant and case.client.application_type == "web"
+        web = case.by_registrant and case.client.login.application_type == "web"
         if problem is None and web and urlsplit(uri).scheme not in schemes:
             problem = "must be https, unless the application_type is native"
         if problem is not None:
@@ -175,7 +171,7 @@ def _redirects(case: _Case, name: str, uris: Sequence[str]) -> Refused | None:
 
 
 def _authentication(case: _Case) -> Refused | None:
-    client, method = case.client, case.client.token_endpoint_auth_method
+    client, method = case.client, case.client.authentication.token_endpoint_auth_method
     name = "token_endpoint_auth_method"
     if method is not None and method not in CLIENT_AUTH_METHODS:
         return case.refused(f"The {name} must be one of {', '.join(CLIENT_AUTH_METHODS)}.", name)
@@ -183,18 +179,20 @@ def _authentication(case: _Case) -> Refused | None:
         return case.refused(
             f"The {name} is for confidential clients: a public one has nothing to prove itself with.", name
         )
-    if client.jwks is not None and client.jwks_uri is not None:
+    if client.authentication.jwks is not None and client.authentication.jwks_uri is not None:
         return case.refused("Send jwks or jwks_uri, not both.", "jwks_and_jwks_uri")
-    has_keys = client.jwks is not None or client.jwks_uri is not None
+    has_keys = client.authentication.jwks is not None or client.authentication.jwks_uri is not None
     if method == "private_key_jwt" and not has_keys:
         return case.refused("private_key_jwt needs jwks or jwks_uri.", "jwks_missing")
-    if not client.confidential and (has_keys or client.secret_hashes):
+    if not client.confidential and (has_keys or client.authentication.secret_hashes):
         return case.refused(
             "A client without authentication has no keys.",
             "jwks_of_public_client",
             operator="a public client has neither secret nor keys: make it confidential",
         )
-    if len(client.secret_hashes) > MAX_SECRETS or any(len(digest) != 32 for digest in client.secret_hashes):
+    if len(client.authentication.secret_hashes) > MAX_SECRETS or any(
+        len(digest) != 32 for digest in client.authentication.secret_hashes
+    ):
         return case.refused(f"A client has at most {MAX_SECRETS} secrets, each as its SHA-256.", "secret_hashes")
     return None
 
@@ -217,17 +215,20 @@ def _public(case: _Case) -> Refused | None:
 
 
 def _links(case: _Case) -> Refused | None:
-    for name in LINKS:
-        uri = getattr(case.client, name)
+    links = case.client.links
+    for name, uri in (("client_uri", links.client_uri), ("policy_uri", links.policy_uri), ("tos_uri", links.tos_uri)):
         if uri is not None and (registration_problem(uri) or urlsplit(uri).scheme != "https"):
             return case.refused(f"The {name} must be an https address.", name)
     return None
 
 
 def _asked(case: _Case) -> Refused | None:
+    """Addresses that the service itself asks."""
     schemes = ("https", "http") if case.service.loopback else ("https",)
-    for name in ASKED:
-        uri = getattr(case.client, name)
+    for name, uri in (
+        ("jwks_uri", case.client.authentication.jwks_uri),
+        ("backchannel_logout_uri", case.client.logout.backchannel_logout_uri),
+    ):
         if uri is None:
             continue
         told = f"The {name} must be an https address that is public (or AUTHSVC_OUTGOING_PRIVATE is on)"
@@ -240,9 +241,9 @@ def _asked(case: _Case) -> Refused | None:
 
 def _algorithms(case: _Case) -> Refused | None:
     for name in ("id_token_signed_response_alg", "access_token_signed_response_alg"):
-        alg, words = getattr(case.client, name), tuple(case.service.algorithms)
+        alg, words = getattr(case.client.tokens, name), tuple(case.service.algorithms)
         if case.by_registrant:
-            words = tuple(dict.fromkeys((*words, getattr(case.had, name))))
+            words = tuple(dict.fromkeys((*words, getattr(case.had.tokens, name))))
         if alg not in words:
             return case.refused(
                 f"The {name} must be one of {', '.join(words)}.",
@@ -266,7 +267,7 @@ def _name(case: _Case) -> Refused | None:
 
 
 def _scopes(case: _Case) -> Refused | None:
-    scopes = case.client.scopes
+    scopes = case.client.tokens.scopes
     for scope in scopes:
         if parse_scope(scope) != (scope,):
             operator = f"{scope[:80]!r} is not a scope: one word of visible ASCII, without quotes and backslashes"
@@ -274,7 +275,7 @@ def _scopes(case: _Case) -> Refused | None:
     if not case.by_registrant:
         return None
     allowed = registrant_scopes(case.client.grant_types)
-    if not scopes or not set(scopes) <= {*allowed, *case.had.scopes} - (set(SCOPES) - set(allowed)):
+    if not scopes or not set(scopes) <= {*allowed, *case.had.tokens.scopes} - (set(SCOPES) - set(allowed)):
         return case.refused(f"The scope may have these words: {' '.join(allowed)}.", "scope")
     return None
 
@@ -285,8 +286,8 @@ def registrant_scopes(grant_types: frozenset[str]) -> tuple[str, ...]:
 
 
 def _sector(case: _Case) -> Refused | None:
-    sector = case.client.sector
-    if sector and case.client.subject_type != "pairwise":
+    sector = case.client.login.sector
+    if sector and case.client.login.subject_type != "pairwise":
         return case.refused("The sector is for pairwise clients.", "sector")
     if sector and not _HOST(sector):
         return case.refused("The sector is a host name in small letters, such as shop.example.com.", "sector")
@@ -304,18 +305,20 @@ def _powers(case: _Case) -> Refused | None:
 
 
 def _given(client: Client) -> tuple[Any, ...]:
+    login, tokens = client.login, client.tokens
     return (
-        client.first_party, client.required_role, client.remember_me_allowed, client.audiences, client.status_list,
-        client.access_token_seconds, client.session_seconds, client.remember_me_seconds, client.refresh_grace_seconds,
-        client.exchange_audiences, client.exchange_subjects,
-    )  # fmt: skip
+        client.first_party,
+        client.exchange,
+        (login.required_role, login.remember_me_allowed, login.session_seconds, login.remember_me_seconds),
+        (tokens.audiences, tokens.access_token_seconds, tokens.refresh_grace_seconds, tokens.status_list),
+    )
 
 
 def _exchange(case: _Case) -> Refused | None:
     client, exchanges = case.client, TOKEN_EXCHANGE in case.client.grant_types
-    if exchanges and not client.exchange_audiences:
+    if exchanges and not client.exchange.audiences:
         return case.refused("token_exchange needs exchange_audiences: for whom the new tokens may be.", "exchange")
-    if not exchanges and (client.exchange_audiences or client.exchange_subjects):
+    if not exchanges and (client.exchange.audiences or client.exchange.subjects):
         return case.refused(
             "exchange_audiences and exchange_subjects are for the grant type token_exchange.", "exchange"
         )
@@ -324,14 +327,14 @@ def _exchange(case: _Case) -> Refused | None:
 
 def _audiences(case: _Case) -> Refused | None:
     client = case.client
-    for audience in (*client.audiences, *client.exchange_audiences, *client.exchange_subjects):
+    for audience in (*client.tokens.audiences, *client.exchange.audiences, *client.exchange.subjects):
         if not audience or not audience.isprintable() or " " in audience or len(audience) > MAX_AUDIENCE:
             return case.refused(f"{audience[:80]!r} is not an audience", "audience")
     return None
 
 
 def _login(case: _Case) -> Refused | None:
-    role = case.client.required_role
+    role = case.client.login.required_role
     if role is not None and (problem := role_problem(role)):
         return case.refused(problem, "required_role")
     return None
@@ -340,10 +343,10 @@ def _login(case: _Case) -> Refused | None:
 def _seconds(case: _Case) -> Refused | None:
     client = case.client
     for name, value, (least, most) in (
-        ("access_token_seconds", client.access_token_seconds, ACCESS_TOKEN_SECONDS),
-        ("session_seconds", client.session_seconds, SESSION_SECONDS),
-        ("remember_me_seconds", client.remember_me_seconds, SESSION_SECONDS),
-        ("refresh_grace_seconds", client.refresh_grace_seconds, REFRESH_GRACE_SECONDS),
+        ("access_token_seconds", client.tokens.access_token_seconds, ACCESS_TOKEN_SECONDS),
+        ("session_seconds", client.login.session_seconds, SESSION_SECONDS),
+        ("remember_me_seconds", client.login.remember_me_seconds, SESSION_SECONDS),
+        ("refresh_grace_seconds", client.tokens.refresh_grace_seconds, REFRESH_GRACE_SECONDS),
     ):
         if value is not None and not least <= value <= most:
             return case.refused(f"The {name} must be from {least} to {most}.", name)

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from authsvc.rules.clients.client import ASKED, LINKS, registrant_scopes
+from authsvc.rules.clients.client import registrant_scopes
 from authsvc.rules.clients.limits import MAX_URIS
-from authsvc.rules.records import DEFAULT_ALG, Client, Digest
+from authsvc.rules.records import DEFAULT_ALG, Authentication, Client, Digest, Links, Login, Logout
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import parse_scope
 
@@ -55,31 +55,40 @@ def judge_change(members: Mapping[str, Any], client: Client) -> Refused | None:
 
 def new_client(client_id: str, registration_hash: Digest) -> Client:
     """Nobody's own, without any right."""
-    return Client(id=client_id, name=client_id, kind="public", registration_hash=registration_hash)
+    return Client(
+        id=client_id, name=client_id, kind="public", authentication=Authentication(registration_hash=registration_hash)
+    )
 
 
 def metadata_of(client: Client) -> dict[str, Any]:
     """What is registered, in the words of RFC 7591 section 3.2.1: also what was defaulted, without secrets."""
     answer: dict[str, Any] = {
         "client_name": client.name,
-        "application_type": client.application_type,
-        "redirect_uris": list(client.redirect_uris),
+        "application_type": client.login.application_type,
+        "redirect_uris": list(client.login.redirect_uris),
         "grant_types": sorted(client.grant_types),
         "response_types": ["code"] if "authorization_code" in client.grant_types else [],
-        "token_endpoint_auth_method": client.token_endpoint_auth_method,
-        "scope": " ".join(client.scopes),
-        "subject_type": client.subject_type,
-        "id_token_signed_response_alg": client.id_token_signed_response_alg,
-        "access_token_signed_response_alg": client.access_token_signed_response_alg,
-        "post_logout_redirect_uris": list(client.post_logout_redirect_uris),
-        "require_pushed_authorization_requests": client.require_pushed_authorization_requests,
-        "dpop_bound_access_tokens": client.dpop_bound_access_tokens,
+        "token_endpoint_auth_method": client.authentication.token_endpoint_auth_method,
+        "scope": " ".join(client.tokens.scopes),
+        "subject_type": client.login.subject_type,
+        "id_token_signed_response_alg": client.tokens.id_token_signed_response_alg,
+        "access_token_signed_response_alg": client.tokens.access_token_signed_response_alg,
+        "post_logout_redirect_uris": list(client.logout.post_logout_redirect_uris),
+        "require_pushed_authorization_requests": client.login.require_pushed_authorization_requests,
+        "dpop_bound_access_tokens": client.tokens.dpop_bound_access_tokens,
     }
-    if client.jwks is not None:
-        answer["jwks"] = dict(client.jwks)
-    if client.backchannel_logout_uri is not None:
+    if client.authentication.jwks is not None:
+        answer["jwks"] = dict(client.authentication.jwks)
+    if client.logout.backchannel_logout_uri is not None:
         answer["backchannel_logout_session_required"] = True
-    return answer | {name: value for name in (*LINKS, *ASKED) if (value := getattr(client, name)) is not None}
+    addresses = {
+        "client_uri": client.links.client_uri,
+        "policy_uri": client.links.policy_uri,
+        "tos_uri": client.links.tos_uri,
+        "jwks_uri": client.authentication.jwks_uri,
+        "backchannel_logout_uri": client.logout.backchannel_logout_uri,
+    }
+    return answer | {name: uri for name, uri in addresses.items() if uri is not None}
 
 
 class _Wrong(Exception):
@@ -100,26 +109,43 @@ def _read(said: Mapping[str, Any], known: Client) -> Client:
         known,
         name=_name(said, known),
         kind="public" if public else "confidential",
-        introspection=known.introspection and not public,
-        secret_hashes=known.secret_hashes if method in SECRET_METHODS else (),
-        redirect_uris=redirect_uris,
         grant_types=grant_types,
-        scopes=_scopes(said, grant_types),
-        jwks=said.get("jwks"),
+        introspection=known.introspection and not public,
+        authentication=replace(
+            known.authentication,
+            secret_hashes=known.authentication.secret_hashes if method in SECRET_METHODS else (),
+            jwks=said.get("jwks"),
+            jwks_uri=_address(said, "jwks_uri"),
+            token_endpoint_auth_method=method,
+        ),
+        login=_read_login(said, redirect_uris, known.login),
+        tokens=replace(
+            known.tokens,
+            scopes=_scopes(said, grant_types),
+            id_token_signed_response_alg=_text(said, "id_token_signed_response_alg", DEFAULT_ALG),
+            access_token_signed_response_alg=_text(said, "access_token_signed_response_alg", DEFAULT_ALG),
+            dpop_bound_access_tokens=_flag(said, "dpop_bound_access_tokens"),
+        ),
+        logout=Logout(
+            post_logout_redirect_uris=_strings(said, "post_logout_redirect_uris", ()),
+            backchannel_logout_uri=_address(said, "backchannel_logout_uri"),
+        ),
+        links=Links(
+            client_uri=_address(said, "client_uri"),
+            policy_uri=_address(said, "policy_uri"),
+            tos_uri=_address(said, "tos_uri"),
+        ),
+    )
+
+
+def _read_login(said: Mapping[str, Any], redirect_uris: tuple[str, ...], known: Login) -> Login:
+    return replace(
+        known,
         application_type=_text(said, "application_type", "web"),
-        post_logout_redirect_uris=_strings(said, "post_logout_redirect_uris", ()),
+        redirect_uris=redirect_uris,
+        require_pushed_authorization_requests=_flag(said, "require_pushed_authorization_requests"),
         subject_type=_text(said, "subject_type", "public"),
         sector="",
-        require_pushed_authorization_requests=_flag(said, "require_pushed_authorization_requests"),
-        dpop_bound_access_tokens=_flag(said, "dpop_bound_access_tokens"),
-        id_token_signed_response_alg=_text(said, "id_token_signed_response_alg", DEFAULT_ALG),
-        access_token_signed_response_alg=_text(said, "access_token_signed_response_alg", DEFAULT_ALG),
-        token_endpoint_auth_method=method,
-        jwks_uri=_address(said, "jwks_uri"),
-        backchannel_logout_uri=_address(said, "backchannel_logout_uri"),
-        client_uri=_address(said, "client_uri"),
-        policy_uri=_address(said, "policy_uri"),
-        tos_uri=_address(said, "tos_uri"),
     )
 
 

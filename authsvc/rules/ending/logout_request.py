@@ -66,7 +66,7 @@ def logout_target(parameters: Mapping[str, str], client: Client | None) -> Targe
     redirect_uri = parameters.get("post_logout_redirect_uri")
     if redirect_uri is None:
         return None
-    if client is None or redirect_uri not in client.post_logout_redirect_uris:
+    if client is None or redirect_uri not in client.logout.post_logout_redirect_uris:
         return Wrong("post_logout_redirect_uri_not_registered")
     state = parameters.get("state")
     if state is not None and len(state) > MAX_STATE:

@@ -17,11 +17,11 @@ PASSWORD_ACR = "urn:authsvc:acr:password"  # noqa: S105 - the name of a login me
 
 def audience_of(client: Client, issuer: str) -> tuple[str, ...]:
     """Who may accept this client's tokens. First-party tokens always open authsvc's own endpoints too."""
-    if not client.audiences:
+    if not client.tokens.audiences:
         return (issuer,)
-    if client.first_party and issuer not in client.audiences:
-        return (*client.audiences, issuer)
-    return client.audiences
+    if client.first_party and issuer not in client.tokens.audiences:
+        return (*client.tokens.audiences, issuer)
+    return client.tokens.audiences
 
 
 def access_token_claims(

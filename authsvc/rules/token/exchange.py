@@ -74,7 +74,7 @@ def judge_exchange(
     aud = subject.get("aud", ())
     meant_for = {aud} if isinstance(aud, str) else set(aud)
     own = subject["client_id"] == client.id
-    if not own and meant_for.isdisjoint({client.id, *client.exchange_subjects}):
+    if not own and meant_for.isdisjoint({client.id, *client.exchange.subjects}):
         return _malformed("The subject_token is not for this client.", "subject_token_for_another")
     if not confirmation.satisfies(confirmation_in(subject)):
         return _malformed("The subject_token is bound to a key that was not proved.", "subject_token_bound")
@@ -94,7 +94,7 @@ def judge_exchange(
 
 
 def _audience(asked: ExchangeRequest, client: Client, issuer: str, meant_for: set[str]) -> tuple[str, ...] | Refused:
-    allowed = client.exchange_audiences
+    allowed = client.exchange.audiences
     if not asked.target and len(allowed) > 1:
         return Refused("invalid_target", "Name the audience: this client may ask for several.", "audience_missing")
     target = asked.target or allowed
@@ -108,7 +108,7 @@ def _audience(asked: ExchangeRequest, client: Client, issuer: str, meant_for: se
 
 def _scope(asked: ExchangeRequest, subject: Mapping[str, Any], client: Client) -> tuple[str, ...] | Refused:
     held = str(subject.get("scope", "")).split()
-    allowed = tuple(word for word in held if word in client.scopes)
+    allowed = tuple(word for word in held if word in client.tokens.scopes)
     if not set(asked.scope) <= set(allowed):
         return Refused(
             "invalid_scope", "The scope exceeds the subject_token or this client.", "scope_wider_than_subject"

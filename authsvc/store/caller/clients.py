@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from time import monotonic
 from typing import Any
 
@@ -15,27 +16,59 @@ MEMORY_SECONDS = 60.0
 """How long a remembered client serves while PostgreSQL is away."""
 MEMORY_CLIENTS = 10_000
 
-_COLUMNS = ", ".join(item.name for item in fields(Client))
-_PLACES = ", ".join(f"${place}" for place in range(1, len(fields(Client)) + 1))
+_PREFIXES = {"exchange": "exchange_"}
+
+
+def _places_in_record() -> dict[str, tuple[str, str]]:
+    """Column -> (group, field) of a Client; the group is '' for what is in none."""
+    places: dict[str, tuple[str, str]] = {}
+    for item in fields(Client):
+        if is_dataclass(item.default):
+            prefix = _PREFIXES.get(item.name, "")
+            places |= {prefix + inner.name: (item.name, inner.name) for inner in fields(item.default)}
+        else:
+            places[item.name] = ("", item.name)
+    return places
+
+
+_IN_RECORD = _places_in_record()
+_GROUPS: dict[str, Any] = {item.name: type(item.default) for item in fields(Client) if is_dataclass(item.default)}
+_COLUMNS = ", ".join(_IN_RECORD)
+_PLACES = ", ".join(f"${place}" for place in range(1, len(_IN_RECORD) + 1))
 _SETS = frozenset({"grant_types"})
 
 
 def _client(row: Any) -> Client:
-    """Columns and fields have the same names; arrays become tuples."""
+    """Arrays become tuples."""
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
     values["jwks"] = json.loads(row["jwks"]) if row["jwks"] else None
-    return Client(**values | {name: frozenset(values[name]) for name in _SETS})
+    return from_columns(values | {name: frozenset(values[name]) for name in _SETS})
+
+
+def from_columns(values: Mapping[str, Any]) -> Client:
+    """`values`: of every column, as they stand in the record."""
+    groups: dict[str, dict[str, Any]] = {name: {} for name in ("", *_GROUPS)}
+    for column, (group, name) in _IN_RECORD.items():
+        groups[group][name] = values[column]
+    return Client(**groups[""], **{name: kind(**groups[name]) for name, kind in _GROUPS.items()})
+
+
+def columns_of(client: Client) -> dict[str, Any]:
+    """The values of `from_columns`."""
+    return {
+        column: getattr(getattr(client, group) if group else client, name)
+        for column, (group, name) in _IN_RECORD.items()
+    }
 
 
 def _values(client: Client) -> list[Any]:
     """What `_PLACES` stands for."""
     values: list[Any] = []
-    for item in fields(Client):
-        value = getattr(client, item.name)
-        if item.name == "jwks":
+    for column, value in columns_of(client).items():
+        if column == "jwks":
             value = json.dumps(value) if value else None
         elif isinstance(value, tuple | frozenset):
-            value = sorted(value) if item.name in _SETS else list(value)
+            value = sorted(value) if column in _SETS else list(value)
         values.append(value)
     return values
 

@@ -44,7 +44,7 @@ def origin_of_client(request: Request, client: Client) -> None:
     """Let a page of this client read the answer, whatever it will be."""
     origin = _origin(request)
     if origin is not None:
-        _allow(request, origin, origin in origins_of(client.redirect_uris))
+        _allow(request, origin, origin in origins_of(client.login.redirect_uris))
 
 
 async def any_registered_origin(request: Request) -> None:

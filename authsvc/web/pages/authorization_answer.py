@@ -63,7 +63,7 @@ def login_reply(
         client_name=outcome.client.name,
         targets=(asked.redirect_uri,),
         username=(username if username is not None else asked.login_hint or known or "")[:320],
-        remember_me_allowed=outcome.client.remember_me_allowed,
+        remember_me_allowed=outcome.client.login.remember_me_allowed,
         remember_me=remember_me,
         again=again,
         problem=problem,
@@ -83,8 +83,8 @@ def _consent(request: Request, outcome: AskConsent) -> Reply:
         account=outcome.session.user.email,
         scope=asked.shown_scope,
         redirect_uri=asked.redirect_uri,
-        policy_uri=client.policy_uri,
-        terms_uri=client.tos_uri,
+        policy_uri=client.links.policy_uri,
+        terms_uri=client.links.tos_uri,
     )
     reply = views.consent_page(look(request), language_of(request, asked.ui_locales), view)
     reply.headers += cookies

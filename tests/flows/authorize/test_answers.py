@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 import httpx2
 import pytest
 
-from authsvc.rules.records import Client
 from authsvc.store.caller import clients
+from tests.support.clients import flat_client
 from tests.support.redirect_uris import FUZZED
 from tests.support.service import ISSUER, Service
 from tests.support.steps import (
@@ -71,7 +71,7 @@ async def test_the_redirect_uri_of_another_client_is_not_ones_own(house: Service
 
 
 async def test_a_native_client_takes_any_port_on_loopback(house: Service) -> None:
-    native = Client(
+    native = flat_client(
         id="native",
         name="Native",
         kind="public",

@@ -12,12 +12,12 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from authsvc.rules.records import Client
 from authsvc.store.caller import clients
 from authsvc.store.upkeep import sweep
 from authsvc_devkit.servers import Servers
 from tests.support.busy import again_when_busy, none_turned_away
 from tests.support.calls import refused
+from tests.support.clients import flat_client
 from tests.support.proofs import Holder
 from tests.support.service import ISSUER, Service, service
 from tests.support.steps import (
@@ -36,7 +36,7 @@ from tests.support.steps import (
 )
 
 PREFIX = "urn:ietf:params:oauth:request_uri:"
-PUSHER = Client(
+PUSHER = flat_client(
     id="pusher", name="Pusher", kind="public", redirect_uris=(CALLBACK,), first_party=True,
     grant_types=frozenset({"authorization_code", "refresh_token"}), scopes=("openid", "profile", "email"),
     require_pushed_authorization_requests=True,

@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from authsvc.jose.algorithms import ALGORITHMS
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
-from authsvc.rules.records import Client
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.support.calls import refused
+from tests.support.clients import flat_client
 from tests.support.proofs import Holder
 from tests.support.service import ISSUER, Service, service
 from tests.support.signers import FOREIGN, JWKS, KEYS
@@ -38,7 +38,7 @@ from tests.support.steps import (
 )
 
 SECRET = ("signing", "signing-secret")
-SIGNING = Client(
+SIGNING = flat_client(
     id="signing", name="Signing", kind="confidential", secret_hashes=(sha256(b"signing-secret").digest(),),
     redirect_uris=(PARTNER_CALLBACK,), grant_types=frozenset({"authorization_code"}),
     scopes=("openid", "profile", "email"), jwks={"keys": JWKS}, first_party=True,

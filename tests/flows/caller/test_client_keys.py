@@ -19,10 +19,10 @@ from authsvc.flows.caller.client_keys import remote_keys
 from authsvc.jose.jwk import public_jwk
 from authsvc.jose.remote_jwks import FRESH_SECONDS, PAUSE_SECONDS, STALE_SECONDS, KeySet
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
-from authsvc.rules.records import Client
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.support.busy import again_when_busy, none_turned_away, prompt
+from tests.support.clients import flat_client
 from tests.support.receiver import Receiver, answer, receiver, silence
 from tests.support.service import ISSUER, Service, service
 from tests.support.signers import FOREIGN, KEYS
@@ -57,7 +57,7 @@ class Signer:
             "scopes": ("api", "openid"), "jwks_uri": self.uri, "redirect_uris": (PARTNER_CALLBACK,),
         }  # fmt: skip
         async with self.house.runtime.db.transaction() as connection:
-            assert await clients.add(connection, Client(id=self.id, name=self.id, **{**policy, **changed}))
+            assert await clients.add(connection, flat_client(id=self.id, name=self.id, **{**policy, **changed}))
 
     def sign(self, alg: str = "ES256", *, key: Any = None, kid: str | None = "", **claims: Any) -> str:
         now = int(self.house.runtime.clock.seconds())
@@ -257,7 +257,7 @@ async def test_a_private_address_is_never_asked(house: Service, signer: Signer) 
     async with house.runtime.db.transaction() as connection:
         for number, uri in enumerate(("https://10.0.0.1/jwks", "https://169.254.169.254/jwks", "http://example.com/")):
             policy = {"kind": "confidential", "grant_types": frozenset({"client_credentials"}), "jwks_uri": uri}
-            await clients.add(connection, Client(id=f"{signer.id}-{number}", name="x", **policy))  # type: ignore[arg-type]
+            await clients.add(connection, flat_client(id=f"{signer.id}-{number}", name="x", **policy))  # type: ignore[arg-type]
     for number, reason in enumerate(("address_refused", "address_refused", "url_refused")):
         client_id = f"{signer.id}-{number}"
         assert await signer.refused(signer.sign(iss=client_id, sub=client_id)) == UNREAD

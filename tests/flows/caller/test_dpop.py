@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from authsvc.rules.records import Client
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.support.busy import again_when_busy, prompt
+from tests.support.clients import flat_client
 from tests.support.proofs import CLIENT, Holder, ath, refused_proof
 from tests.support.service import BACKEND, ISSUER, LOGIN, Service, bearer, service
 from tests.support.steps import CALLBACK, Pkce, code_for
@@ -31,7 +31,7 @@ KEYS: dict[str, Any] = {
     "ES256": ec.generate_private_key(ec.SECP256R1()),
     "EdDSA": ed25519.Ed25519PrivateKey.generate(),
 }
-BOUND = Client(
+BOUND = flat_client(
     id="bound", name="Bound", kind="public", grant_types=frozenset({"refresh_token"}), scopes=("openid",),
     first_party=True, dpop_bound_access_tokens=True,
 )  # fmt: skip

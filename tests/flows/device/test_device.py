@@ -20,18 +20,18 @@ from authsvc.flows.authorize.pending_request import Destination, open_destinatio
 from authsvc.flows.operator import manage_users
 from authsvc.rules.device import codes
 from authsvc.rules.device.codes import GRANT_TYPE
-from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.security.conftest import statements
 from tests.support import steps
+from tests.support.clients import flat_client
 from tests.support.devices import BARTENDER, ask, browser, decide, enter, fields, poll, session_cookie
 from tests.support.proofs import Holder
 from tests.support.replicas import Replicas
 from tests.support.service import Service, bearer, service
 
-CONFIDENTIAL = Client(
+CONFIDENTIAL = flat_client(
     id="till",
     name="<b>Till</b>",
     kind="confidential",

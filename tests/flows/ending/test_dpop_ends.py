@@ -10,14 +10,14 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from authsvc.rules.records import Client
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
+from tests.support.clients import flat_client
 from tests.support.proofs import Holder
 from tests.support.service import LOGIN, Service, bearer, service
 
 SECRET = ("till", "till-secret")
-TILL = Client(
+TILL = flat_client(
     id="till", name="Till", kind="confidential", secret_hashes=(sha256(b"till-secret").digest(),),
     grant_types=frozenset({"refresh_token", "client_credentials"}), scopes=("openid",), first_party=True,
 )  # fmt: skip

@@ -9,13 +9,13 @@ import pytest
 
 from authsvc.flows.operator import manage_clients
 from authsvc.flows.operator.manage_clients import Stored
-from authsvc.rules.records import Client
 from authsvc.rules.refused import Refused
 from authsvc_devkit.demo import add_demo_data
+from tests.support.clients import changed_client, flat_client
 from tests.support.service import Service
 from tests.support.signers import PUBLIC as KEYS
 
-SHOP = Client(
+SHOP = flat_client(
     id="flow-shop", name="Shop", kind="confidential", secret_hashes=(b"x" * 32,), scopes=("openid",),
     redirect_uris=("https://shop.example/callback",), grant_types=frozenset({"authorization_code"}),
 )  # fmt: skip
@@ -39,7 +39,7 @@ TRACES = "SELECT (SELECT count(*) FROM clients) + (SELECT count(*) FROM audit_ev
 )
 async def test_what_the_rules_refuse_is_not_added(house: Service, changed: dict[str, Any], reason: str) -> None:
     before = await house.sql.fetchval(TRACES)
-    refused = await manage_clients.add(house.runtime, "tests", replace(SHOP, **changed))
+    refused = await manage_clients.add(house.runtime, "tests", changed_client(SHOP, **changed))
     assert isinstance(refused, Refused)
     assert refused.reason == reason
     assert await house.sql.fetchval(TRACES) == before

@@ -15,12 +15,13 @@ from authsvc.rules.records import Client
 from authsvc.rules.subject import subject_of
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
+from tests.support.clients import flat_client
 from tests.support.service import Service, bearer, service
 from tests.support.steps import CALLBACK, Pkce, authorize_url, redirected, tokens_for
 
 
 def _client(name: str, sector: str, **policy: Any) -> Client:
-    return Client(
+    return flat_client(
         id=name,
         name=name,
         kind="public",

@@ -29,6 +29,7 @@ from authsvc.store.ending.outbox import Due
 from authsvc_devkit.servers import Servers
 from tests.conftest import CLIENTS
 from tests.support import devices
+from tests.support.clients import changed_client
 from tests.support.registration import at, initial, registered, same
 from tests.support.service import BACKEND, ISSUER, Service, bearer, service
 from tests.support.steps import Pkce, authorize_url, code_for, log_in, redeem, tokens_for
@@ -41,16 +42,16 @@ def signed_by(alg: str, access_alg: str | None = None, **more: Any) -> Client:
     """A frontend as `customer` is, with its own algorithms."""
     name = f"{alg}-{access_alg or alg}".lower()
     algs = {"id_token_signed_response_alg": alg, "access_token_signed_response_alg": access_alg or alg}
-    return replace(CLIENTS[0], id=name, name=name, **algs, **more)
+    return changed_client(CLIENTS[0], id=name, name=name, **algs, **more)
 
 
 FRONTENDS = [*map(signed_by, ALGORITHM_NAMES), signed_by("ES256", "RS256"), signed_by("RS256", "EdDSA")]
-SERVICE = replace(
+SERVICE = changed_client(
     CLIENTS[-1], id="service", access_token_signed_response_alg="ES256",
     grant_types=frozenset({"client_credentials", GRANT_TYPE}), exchange_audiences=("https://stock.example",),
     exchange_subjects=(ISSUER,), scopes=("api", "openid"),
 )  # fmt: skip
-TERMINAL = replace(CLIENTS[-2], id="terminal-es", id_token_signed_response_alg="ES256", scopes=("openid",))
+TERMINAL = changed_client(CLIENTS[-2], id="terminal-es", id_token_signed_response_alg="ES256", scopes=("openid",))
 
 
 async def until(true: Callable[[], object], seconds: float = 5) -> None:
@@ -102,7 +103,7 @@ async def checked(house: Service, token: str, alg: str, audience: str) -> dict[s
 async def test_a_client_gets_what_it_chose_and_it_opens_everything(house: Service, client: Client) -> None:
     http = house.caller()
     tokens = await tokens_for(http, client.id)
-    access_alg, id_alg = client.access_token_signed_response_alg, client.id_token_signed_response_alg
+    access_alg, id_alg = client.tokens.access_token_signed_response_alg, client.tokens.id_token_signed_response_alg
     access = await checked(house, tokens["access_token"], access_alg, ISSUER)
     claims = await checked(house, tokens["id_token"], id_alg, client.id)
     assert claims["sub"] == access["sub"]

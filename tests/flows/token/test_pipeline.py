@@ -22,6 +22,7 @@ from authsvc.rules.token.exchange import ACCESS_TOKEN, ExchangeRequest, read_req
 from authsvc.rules.token.exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
+from tests.support.clients import flat_client
 from tests.support.service import Service, service
 
 VERIFIER = "v" * 43
@@ -42,7 +43,7 @@ def without(name: str) -> str:
 
 def _client(name: str, **policy: object) -> Client:
     every: dict[str, object] = {"grant_types": frozenset(GRANTS), "exchange_audiences": ("https://stock.example",)}
-    return Client(
+    return flat_client(
         id=name,
         name=name,
         kind="confidential",

@@ -28,6 +28,7 @@ from authsvc.rules.token.exchange import (
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.security.conftest import statements
+from tests.support.clients import flat_client
 from tests.support.proofs import Holder
 from tests.support.service import BACKEND, ISSUER, Service, bearer, service
 
@@ -36,7 +37,7 @@ STOCK, MAIL, SHIP = (f"https://{name}.example.com" for name in ("stock", "mail",
 
 def _service(name: str, **policy: Any) -> Client:
     policy = {"scopes": ("openid", "profile", "stock"), "grant_types": frozenset({GRANT_TYPE}), **policy}
-    return Client(
+    return flat_client(
         id=name, name=name.title(), kind="confidential", secret_hashes=(sha256(name.encode()).digest(),), **policy
     )
 
@@ -53,7 +54,7 @@ SERVICES = [
     _service("bound", exchange_audiences=(STOCK,), exchange_subjects=(ISSUER,), dpop_bound_access_tokens=True),
     _service("idle", exchange_audiences=(STOCK,), grant_types=frozenset({"client_credentials"})),
     _service("nowhere", exchange_subjects=(ISSUER,)),
-    Client(id="front", name="Front", kind="public", grant_types=frozenset({GRANT_TYPE}), scopes=("openid",),
+    flat_client(id="front", name="Front", kind="public", grant_types=frozenset({GRANT_TYPE}), scopes=("openid",),
            exchange_audiences=(STOCK,), exchange_subjects=(ISSUER,)),
 ]  # fmt: skip
 

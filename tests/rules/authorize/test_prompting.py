@@ -11,6 +11,7 @@ from authsvc.rules.authorize.claims_parameter import ClaimsRequest
 from authsvc.rules.authorize.prompting import Hint, Present, Step, next_step
 from authsvc.rules.authorize.request import AuthorizationRequest, Refusal
 from authsvc.rules.records import Client
+from tests.support.clients import changed_client
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 HOUSE = Client(id="house", name="House", kind="public", first_party=True)
@@ -107,7 +108,7 @@ def test_a_hint_that_is_not_ours_is_ignored_but_never_answered_silently() -> Non
 
 
 def test_a_missing_role_turns_away() -> None:
-    bar = replace(HOUSE, required_role="bartender")
+    bar = changed_client(HOUSE, required_role="bartender")
     assert step(bar) is Step.TURN_AWAY
     assert step(bar, HERE, "none") == "access_denied"
     assert step(bar, replace(HERE, roles=("bartender",))) is Step.GIVE_CODE

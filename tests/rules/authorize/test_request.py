@@ -21,12 +21,12 @@ from authsvc.rules.authorize.request import (
     read_pairs,
     redirect_location,
 )
-from authsvc.rules.records import Client
 from authsvc.rules.token.access_token import PASSWORD_ACR
+from tests.support.clients import flat_client
 
 ISSUER = "https://auth.example"
 UNMET = "unmet_authentication_requirements"
-CLIENT = Client(
+CLIENT = flat_client(
     id="app",
     name="App",
     kind="public",
@@ -120,7 +120,7 @@ def test_a_request_that_cannot_be_served_is_refused_with_the_specified_error(
 
 
 def test_a_client_without_the_grant_may_not_ask_for_codes() -> None:
-    client = Client(id="x", name="X", kind="public", redirect_uris=("https://app.example/cb",), scopes=("openid",))
+    client = flat_client(id="x", name="X", kind="public", redirect_uris=("https://app.example/cb",), scopes=("openid",))
     verdict = judge(Asked(GOOD), client, Proved("https://app.example/cb", "query", None), issuer=ISSUER)
     assert isinstance(verdict, Refusal)
     assert verdict.error == "unauthorized_client"

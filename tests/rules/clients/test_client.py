@@ -14,15 +14,16 @@ from authsvc.rules.clients.registration_token import judge_registration_token
 from authsvc.rules.clients.secret import digest_of_secret
 from authsvc.rules.records import Client
 from authsvc.rules.refused import Refused
+from tests.support.clients import changed_client, flat_client
 
 CALLBACK = "https://shop.example/callback"
 JWKS = {"keys": [{"kty": "EC"}]}
 SERVICE = Service(("RS256", "ES256"), loopback=False, may_ask=lambda uri: "10.0.0.1" not in uri)
-PUBLIC = Client(
+PUBLIC = flat_client(
     id="shop", name="Shop", kind="public", redirect_uris=(CALLBACK,), grant_types=frozenset({"authorization_code"}),
     scopes=("openid",), token_endpoint_auth_method="none",
 )  # fmt: skip
-SECRET = replace(
+SECRET = changed_client(
     PUBLIC, kind="confidential", token_endpoint_auth_method="client_secret_basic", secret_hashes=(b"x" * 32,)
 )
 WHO: tuple[Who, ...] = ("operator", "registrant")
@@ -74,7 +75,7 @@ def reason(client: Client, who: Who, known: Client | None = None) -> str | None:
 )  # fmt: skip
 def test_what_no_client_may_be(base: Client, changed: dict[str, Any], expected: str, who: Who) -> None:
     assert reason(base, who) is None
-    assert reason(replace(base, **changed), who) == expected
+    assert reason(changed_client(base, **changed), who) == expected
 
 
 OPERATORS_ALONE = [
@@ -98,20 +99,20 @@ OPERATORS_ALONE = [
 
 @pytest.mark.parametrize(("base", "changed", "expected"), OPERATORS_ALONE)
 def test_what_an_operator_may_and_a_registrant_may_not(base: Client, changed: dict[str, Any], expected: str) -> None:
-    client = replace(base, **changed)
+    client = changed_client(base, **changed)
     assert reason(client, "operator") is None
     assert reason(client, "registrant") == expected
 
 
 def test_a_registrant_keeps_what_an_operator_gave_and_takes_no_more() -> None:
-    known = replace(
+    known = changed_client(
         SECRET, scopes=("openid", "admin"), grant_types=SECRET.grant_types | {"client_credentials"}, introspection=True,
         required_role="staff", access_token_signed_response_alg="EdDSA",
     )  # fmt: skip
     assert reason(replace(known, name="Laden"), "registrant", known) is None
     assert reason(replace(known, introspection=False), "registrant", known) is None
-    assert reason(replace(known, required_role=None), "registrant", known) == "operators_alone"
-    assert reason(replace(known, id_token_signed_response_alg="EdDSA"), "registrant", known) is not None
+    assert reason(changed_client(known, required_role=None), "registrant", known) == "operators_alone"
+    assert reason(changed_client(known, id_token_signed_response_alg="EdDSA"), "registrant", known) is not None
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ def test_a_registrant_keeps_what_an_operator_gave_and_takes_no_more() -> None:
     ],
 )  # fmt: skip
 def test_what_an_operator_may_not_give(base: Client, changed: dict[str, Any], expected: str) -> None:
-    assert reason(replace(base, **changed), "operator") == expected
+    assert reason(changed_client(base, **changed), "operator") == expected
 
 
 @pytest.mark.parametrize(
@@ -144,18 +145,18 @@ def test_what_an_operator_may_not_give(base: Client, changed: dict[str, Any], ex
     ],
 )
 def test_a_pairwise_client_gets_the_sector_that_it_did_not_name(changed: dict[str, Any], sector: str) -> None:
-    found = judge_client(replace(PUBLIC, subject_type="pairwise", **changed), "operator", SERVICE)
+    found = judge_client(changed_client(PUBLIC, subject_type="pairwise", **changed), "operator", SERVICE)
     assert isinstance(found, Client)
-    assert found.sector == sector
+    assert found.login.sector == sector
 
 
 def test_this_machine_is_for_development_only() -> None:
     here = Service(SERVICE.algorithms, loopback=True, may_ask=SERVICE.may_ask)
-    client = replace(SECRET, redirect_uris=("http://localhost:5173/",), jwks_uri="http://127.0.0.1:9/jwks")
+    client = changed_client(SECRET, redirect_uris=("http://localhost:5173/",), jwks_uri="http://127.0.0.1:9/jwks")
     for who in WHO:
         assert reason(client, who) is not None
         assert judge_client(client, who, here) == client
-        assert isinstance(judge_client(replace(client, tos_uri="http://127.0.0.1/"), who, here), Refused)
+        assert isinstance(judge_client(changed_client(client, tos_uri="http://127.0.0.1/"), who, here), Refused)
 
 
 OTHER = "https://shop.example/other"
@@ -176,12 +177,14 @@ OTHER = "https://shop.example/other"
 )
 def test_redirect_uris_change(added: list[str], removed: list[str], expected: tuple[str, ...] | str) -> None:
     found = changes.change_redirect_uris(PUBLIC, added, removed, SERVICE)
-    assert (found.reason if isinstance(found, Refused) else found.redirect_uris) == expected
+    assert (found.reason if isinstance(found, Refused) else found.login.redirect_uris) == expected
 
 
 def test_what_a_client_has_already_stands_in_no_changes_way() -> None:
     """Its algorithm was taken out of the policy, and its other redirect URI would not be taken today."""
-    known = replace(PUBLIC, redirect_uris=(CALLBACK, "http://old.example/"), id_token_signed_response_alg="PS256")
+    known = changed_client(
+        PUBLIC, redirect_uris=(CALLBACK, "http://old.example/"), id_token_signed_response_alg="PS256"
+    )
     found = changes.change_redirect_uris(known, [OTHER], [], SERVICE)
     assert isinstance(found, Client)
 
@@ -189,9 +192,9 @@ def test_what_a_client_has_already_stands_in_no_changes_way() -> None:
 def test_a_secret_is_added_beside_one_and_the_old_one_dropped() -> None:
     both = changes.add_secret(SECRET, b"y" * 32)
     assert isinstance(both, Client)
-    assert both.secret_hashes == (b"y" * 32, b"x" * 32)
+    assert both.authentication.secret_hashes == (b"y" * 32, b"x" * 32)
     assert isinstance(changes.add_secret(both, b"z" * 32), Refused)
-    assert changes.drop_old_secret(both) == replace(SECRET, secret_hashes=(b"y" * 32,))
+    assert changes.drop_old_secret(both) == changed_client(SECRET, secret_hashes=(b"y" * 32,))
     for refused in (changes.drop_old_secret(SECRET), changes.add_secret(PUBLIC, b"z" * 32)):
         assert isinstance(refused, Refused)
         assert refused.error == "conflict"

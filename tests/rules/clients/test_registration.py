@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +13,8 @@ from authsvc.rules.clients.client import DEVICE_CODE, Service, judge_client
 from authsvc.rules.clients.registration import judge_change, metadata_of, new_client, read_metadata
 from authsvc.rules.records import Client
 from authsvc.rules.refused import Refused
+from authsvc.store.caller.clients import columns_of
+from tests.support.clients import changed_client
 
 CALLBACK = "https://shop.example/callback"
 PLAIN = {"redirect_uris": [CALLBACK]}
@@ -45,10 +47,10 @@ def registered(**members: Any) -> Client:
 
 def test_the_defaults_are_those_of_the_specification() -> None:
     client = registered()
-    assert (client.name, client.kind, client.application_type) == ("c", "confidential", "web")
+    assert (client.name, client.kind, client.login.application_type) == ("c", "confidential", "web")
     assert client.grant_types == {"authorization_code"}
-    assert client.token_endpoint_auth_method == "client_secret_basic"
-    assert client.scopes == ("openid", "profile", "email")
+    assert client.authentication.token_endpoint_auth_method == "client_secret_basic"
+    assert client.tokens.scopes == ("openid", "profile", "email")
     assert metadata_of(client) == {
         "client_name": "c", "application_type": "web", "redirect_uris": [CALLBACK],
         "grant_types": ["authorization_code"], "response_types": ["code"],
@@ -110,17 +112,16 @@ POWERS = {
 def test_no_metadata_gives_power() -> None:
     """Whatever a Client has that is no client metadata keeps its default, also what is yet to come."""
     assert registered(**POWERS, **GIVEN) == registered(**GIVEN)
-    plain = Client(id="c", name="c", kind="confidential")
+    plain = columns_of(Client(id="c", name="c", kind="confidential"))
     own = {
         "redirect_uris", "grant_types", "scopes", "application_type", "post_logout_redirect_uris", "subject_type",
         "sector", "jwks", "jwks_uri", "backchannel_logout_uri", "client_uri", "policy_uri", "tos_uri", "name", "kind",
         "require_pushed_authorization_requests", "dpop_bound_access_tokens", "token_endpoint_auth_method",
         "registration_hash", "secret_hashes", "id", "id_token_signed_response_alg", "access_token_signed_response_alg",
     }  # fmt: skip
-    client = registered(**POWERS, **GIVEN)
-    for item in fields(Client):
-        if item.name not in own:
-            assert getattr(client, item.name) == getattr(plain, item.name), item.name
+    for name, value in columns_of(registered(**POWERS, **GIVEN)).items():
+        if name not in own:
+            assert value == plain[name], name
 
 
 NATIVE = {"application_type": "native"}
@@ -239,10 +240,10 @@ def test_this_machine_is_for_development_only() -> None:
 
 def test_the_sector_is_the_one_host_and_nobody_elses() -> None:
     pairwise = {"subject_type": "pairwise"}
-    assert registered(**pairwise).sector == "shop.example"
-    assert registered().sector == ""
+    assert registered(**pairwise).login.sector == "shop.example"
+    assert registered().login.sector == ""
     for uris in (["com.example.app:/cb"], ["http://127.0.0.1/a", "http://localhost/b"]):
-        assert registered(**pairwise, **NATIVE, redirect_uris=uris).sector == ""
+        assert registered(**pairwise, **NATIVE, redirect_uris=uris).login.sector == ""
 
 
 def test_an_algorithm_is_one_that_is_offered_or_that_the_client_has_already() -> None:
@@ -251,17 +252,20 @@ def test_an_algorithm_is_one_that_is_offered_or_that_the_client_has_already() ->
         found = judge_metadata(asked, loopback=False, algorithms=offered)
         assert isinstance(found, Refused)
         assert (found.error, found.reason) == ("invalid_client_metadata", "id_token_signed_response_alg")
-    known = replace(registered(), id_token_signed_response_alg="PS256")
+    known = changed_client(registered(), id_token_signed_response_alg="PS256")
     refused = judge_metadata(asked, loopback=False, known=known)
     assert isinstance(refused, Refused)
     assert refused.description == "The access_token_signed_response_alg must be one of RS256."
     found = judge_metadata({**asked, "access_token_signed_response_alg": None}, loopback=False, known=known)
     assert isinstance(found, Client)
-    assert (found.id_token_signed_response_alg, found.access_token_signed_response_alg) == ("PS256", "RS256")
+    assert (found.tokens.id_token_signed_response_alg, found.tokens.access_token_signed_response_alg) == (
+        "PS256",
+        "RS256",
+    )
     # What is left away is the default again, as with all metadata (RFC 7592 section 2.2).
     plain = judge_metadata(PLAIN, loopback=False, known=known)
     assert isinstance(plain, Client)
-    assert plain.id_token_signed_response_alg == "RS256"
+    assert plain.tokens.id_token_signed_response_alg == "RS256"
 
 
 def test_the_name_is_one_line() -> None:
@@ -276,7 +280,7 @@ def test_a_change_leaves_what_an_operator_gave() -> None:
         "introspection": True, "audiences": ("https://api.example",), "refresh_grace_seconds": 0,
         "exchange_audiences": ("https://api.example",), "remember_me_allowed": False,
     }  # fmt: skip
-    known = replace(
+    known = changed_client(
         registered(),
         **given,
         scopes=("openid", "api"),
@@ -287,7 +291,7 @@ def test_a_change_leaves_what_an_operator_gave() -> None:
     assert again == replace(known, name="Laden")
     more = judge_metadata({**metadata_of(known), "scope": "openid api admin"}, loopback=False, known=known)
     assert isinstance(more, Refused)
-    offline = {**metadata_of(replace(known, scopes=("openid", "offline_access")))}
+    offline = {**metadata_of(changed_client(known, scopes=("openid", "offline_access")))}
     assert isinstance(judge_metadata(offline, loopback=False, known=known), Refused)
     public = {**metadata_of(known), "token_endpoint_auth_method": "none"}
     assert isinstance(judge_metadata(public, loopback=False, known=known), Refused)
@@ -322,4 +326,4 @@ def test_whatever_is_sent_there_is_a_verdict(members: dict[str, Any]) -> None:
     found = judge_metadata(members, loopback=False)
     if isinstance(found, Client):
         assert not found.first_party
-        assert set(found.scopes) <= {"openid", "profile", "email", "offline_access"}
+        assert set(found.tokens.scopes) <= {"openid", "profile", "email", "offline_access"}

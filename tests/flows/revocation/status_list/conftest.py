@@ -18,16 +18,16 @@ import pytest
 
 from authsvc.flows.revocation.status_indices import keep_for_ever
 from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
-from authsvc.rules.records import Client
 from authsvc.rules.revocation.status_list import decode
 from authsvc.runtime import Runtime
 from authsvc.store.caller import clients
+from tests.support.clients import flat_client
 
 METER = ("meter", "meter-secret")
 WITHIN = 2
 """Seconds from a revocation to the refusal by whoever reads lists as the draft says."""
 TTL = 1
-PERSONAL = Client(
+PERSONAL = flat_client(
     id="listed",
     name="Listed",
     kind="public",
@@ -37,7 +37,7 @@ PERSONAL = Client(
     first_party=True,
     status_list=True,
 )
-MACHINE = Client(
+MACHINE = flat_client(
     id="meter",
     name="Meter",
     kind="confidential",

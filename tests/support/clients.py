@@ -1,0 +1,20 @@
+"""Clients of tests, written as the columns of the table: a test says the two or three that it is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from authsvc.rules.records import Client
+from authsvc.store.caller.clients import columns_of, from_columns
+
+
+def flat_client(**columns: Any) -> Client:
+    """What is left away has its default."""
+    return changed_client(Client(id="", name="", kind=""), **columns)
+
+
+def changed_client(client: Client, **columns: Any) -> Client:
+    """The same client with other values in these columns."""
+    known = columns_of(client)
+    assert columns.keys() <= known.keys(), columns.keys() - known.keys()
+    return from_columns(known | columns)
