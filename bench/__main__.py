@@ -93,10 +93,12 @@ class Service:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*AUTHSVC, "serve", "--port", str(self.port)],
-                cwd=ROOT, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **TUNABLES, **self.env},
-                stdout=log, stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **TUNABLES, **self.env},
+                stdout=log,
+                stderr=subprocess.STDOUT,
                 **on_core(SERVICE_CORE),
-            )  # fmt: skip
+            )
         while time.perf_counter() - started < 20:
             try:
                 with urllib.request.urlopen(f"{self.url}/readyz", timeout=2):
@@ -156,9 +158,13 @@ def _load(
         "rate": rate,
     }
     done = subprocess.run(
-        [sys.executable, "-m", "bench.load"], input=json.dumps(job), stdout=subprocess.PIPE, text=True, check=True,
+        [sys.executable, "-m", "bench.load"],
+        input=json.dumps(job),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
         **on_core(LOAD_CORE),
-    )  # fmt: skip
+    )
     answer: dict[str, Any] = json.loads(done.stdout)
     if scenario.chains:
         chains[:] = answer["chains"]
@@ -190,9 +196,14 @@ def measure(service: Service, scenario: Scenario, rounds: int, seconds: float) -
     half = statistics.median(rates) / 2
     paced = _load(service, scenario, seconds, half, chains, likely=half)
     return Result(
-        scenario, rates, ratios, cpu, _quantile(paced["latencies"], 0.5), _quantile(paced["latencies"], 0.99),
+        scenario,
+        rates,
+        ratios,
+        cpu,
+        _quantile(paced["latencies"], 0.5),
+        _quantile(paced["latencies"], 0.99),
         errors + paced["errors"],
-    )  # fmt: skip
+    )
 
 
 def sweep_under_load(service: Service, admin_url: str, sessions: int) -> tuple[float, float, float, int]:
@@ -203,9 +214,12 @@ def sweep_under_load(service: Service, admin_url: str, sessions: int) -> tuple[f
     asyncio.run(_expire(service.env, admin_url, sessions))
     _load(service, scenario, 1, 300, chains, 0)
     sweeper = subprocess.Popen(
-        [*AUTHSVC, "sweep"], cwd=ROOT, env={**os.environ, **service.env}, stdout=subprocess.DEVNULL,
+        [*AUTHSVC, "sweep"],
+        cwd=ROOT,
+        env={**os.environ, **service.env},
+        stdout=subprocess.DEVNULL,
         **on_core(LOAD_CORE),
-    )  # fmt: skip
+    )
     quiet: list[float] = []
     busy: list[float] = []
     errors, ran = 0, 0.0
@@ -235,8 +249,10 @@ async def _expire(env: dict[str, str], admin_url: str, sessions: int) -> None:
                INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at)
                SELECT gen_random_uuid(), id, 'customer', '{openid}', '{x}', sha256(id::text::bytea), expires_at
                FROM made""",
-            user, sessions, timeout=300,
-        )  # fmt: skip
+            user,
+            sessions,
+            timeout=300,
+        )
     await runtime.close()
     # What a million inserts leave behind is none of the sweep's: the quiet measurement must be quiet.
     connection = await asyncpg.connect(admin_url, timeout=30)

@@ -99,8 +99,12 @@ def gone(text: str) -> list[str]:
     tests = {path.name for path in (*ROOT.glob("tests/**/test_*.py"), *ROOT.glob("clients/*/tests/test_*.py"))}
     paths = [path for path in _PATH.findall(text) if not _is_in(ROOT, path) and not _is_in(PACKAGE, path)]
     paths += [path for path in short_paths(text) if not _is_in(PACKAGE, path) and not _is_in(ROOT, path)]
-    paths += [name for name in _MODULE.findall(text) if not _is_in(ROOT, name.replace(".", "/"))
-              and not _is_in(ROOT, ".".join(name.rsplit(".", 1)).replace(".", "/", name.count(".") - 1))]  # fmt: skip
+    paths += [
+        name
+        for name in _MODULE.findall(text)
+        if not _is_in(ROOT, name.replace(".", "/"))
+        and not _is_in(ROOT, ".".join(name.rsplit(".", 1)).replace(".", "/", name.count(".") - 1))
+    ]
     paths += [name for name in _TEST.findall(text) if name not in tests]
     return sorted(set(paths) - MADE_LATER - NO_MODULES)
 

@@ -55,12 +55,30 @@ def test_every_promised_series_is_there_from_the_start() -> None:
     text = body.decode()
     assert content_type.startswith("text/plain; version=0.0.4")
     for name in (
-        "requests_total", "request_seconds", "tokens_issued_total", "refresh_total", "state_rollback_total",
-        "logins_total", "rate_limited_total", "revocations_total", "store_errors_total", "sweep_deleted_total",
-        "sweep_seconds", "key_age_seconds", "keys", "redis_trusted", "sync_age_seconds", "log_lines_dropped_total",
-        "refused_total", "build_info", "feed_subscribers", "feed_events_total", "feed_ended_total", "feed_lag_seconds",
+        "requests_total",
+        "request_seconds",
+        "tokens_issued_total",
+        "refresh_total",
+        "state_rollback_total",
+        "logins_total",
+        "rate_limited_total",
+        "revocations_total",
+        "store_errors_total",
+        "sweep_deleted_total",
+        "sweep_seconds",
+        "key_age_seconds",
+        "keys",
+        "redis_trusted",
+        "sync_age_seconds",
+        "log_lines_dropped_total",
+        "refused_total",
+        "build_info",
+        "feed_subscribers",
+        "feed_events_total",
+        "feed_ended_total",
+        "feed_lag_seconds",
         "feed_age_seconds",
-    ):  # fmt: skip
+    ):
         assert f"# TYPE authsvc_{name} " in text, name
     said = set(re.findall(r'authsvc_refresh_total\{verdict="(\w+)"\} ', text))
     assert said == set(RefreshVerdict), "each from the start, and no other"
@@ -146,9 +164,16 @@ def server() -> Iterator[listener.MetricsServer]:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/metrics", 200), ("GET", "/metrics?a=b", 200), ("HEAD", "/metrics", 200), ("GET", "/", 404),
-     ("GET", "/metrics/", 404), ("GET", "/livez", 404), ("POST", "/metrics", 501)],
-)  # fmt: skip
+    [
+        ("GET", "/metrics", 200),
+        ("GET", "/metrics?a=b", 200),
+        ("HEAD", "/metrics", 200),
+        ("GET", "/", 404),
+        ("GET", "/metrics/", 404),
+        ("GET", "/livez", 404),
+        ("POST", "/metrics", 501),
+    ],
+)
 def test_the_metrics_port_serves_metrics_and_nothing_else(
     server: listener.MetricsServer, method: str, path: str, status: int
 ) -> None:

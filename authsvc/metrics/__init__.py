@@ -56,9 +56,11 @@ redis_trusted = Gauge(
     "authsvc_redis_trusted", "1 if every worker may answer from Redis.", registry=REGISTRY, multiprocess_mode="livemin"
 )
 sync_age = Gauge(
-    "authsvc_sync_age_seconds", "Age of the oldest worker's view of what changed (s).", registry=REGISTRY,
+    "authsvc_sync_age_seconds",
+    "Age of the oldest worker's view of what changed (s).",
+    registry=REGISTRY,
     multiprocess_mode="livemax",
-)  # fmt: skip
+)
 feed_subscribers = Gauge(
     "authsvc_feed_subscribers", "Streams of the revocation feed.", registry=REGISTRY, multiprocess_mode="livesum"
 )
@@ -67,13 +69,17 @@ feed_events = Counter(
 )
 feed_ended = Counter("authsvc_feed_ended", "Streams of the revocation feed that ended.", ("reason",), registry=REGISTRY)
 feed_lag = Histogram(
-    "authsvc_feed_lag_seconds", "From the beginning of a revoking transaction to the worker's reading (s).",
-    buckets=REQUEST_BUCKETS, registry=REGISTRY,
-)  # fmt: skip
+    "authsvc_feed_lag_seconds",
+    "From the beginning of a revoking transaction to the worker's reading (s).",
+    buckets=REQUEST_BUCKETS,
+    registry=REGISTRY,
+)
 feed_age = Gauge(
-    "authsvc_feed_age_seconds", "Age of the oldest worker's view of the revocation feed, where it has one (s).",
-    registry=REGISTRY, multiprocess_mode="livemax",
-)  # fmt: skip
+    "authsvc_feed_age_seconds",
+    "Age of the oldest worker's view of the revocation feed, where it has one (s).",
+    registry=REGISTRY,
+    multiprocess_mode="livemax",
+)
 status_list_seconds = Histogram(
     "authsvc_status_list_seconds", "Time to build a status list (s).", buckets=REQUEST_BUCKETS, registry=REGISTRY
 )

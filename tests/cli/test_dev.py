@@ -81,9 +81,13 @@ def test_start_log_in_use_the_tools_ctrl_c_and_once_more(start: Start, data_dir:
     assert "settings of replicas  as here: 1 replica" in doctor.stdout
     clients = json.loads(sourced(data_dir / "env", f"{authsvc} clients list --json").stdout)
     assert {client["id"]: client["required_role"] for client in clients} == {
-        "admin": "admin", "backend": None, "bartender": "bartender", "customer": None, "kitchen": None,
+        "admin": "admin",
+        "backend": None,
+        "bartender": "bartender",
+        "customer": None,
+        "kitchen": None,
         "terminal": "bartender",
-    }  # fmt: skip
+    }
 
     second = start("dev", "--port", str(port + 1), "--data-dir", str(data_dir), env={})
     assert second.popen.wait(20) == 1

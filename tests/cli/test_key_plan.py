@@ -20,9 +20,13 @@ from tests.support.jose import DAY, HOUR, MINUTE, NOW, POLICY, SECOND
 def test_the_time_line_shows_each_keys_phases_in_plain_ascii() -> None:
     lines = list(show_plan.timeline(ahead(LINE)))
     assert [line[:26].split() for line in lines] == [
-        [], ["current..", "RS256"], ["next..", "RS256"], ["new", "RS256", "key", "1", "RS256"],
-        ["new", "RS256", "key", "2", "RS256"], [],
-    ]  # fmt: skip
+        [],
+        ["current..", "RS256"],
+        ["next..", "RS256"],
+        ["new", "RS256", "key", "1", "RS256"],
+        ["new", "RS256", "key", "2", "RS256"],
+        [],
+    ]
     assert lines[0].split() == ["2030-01-01", "2030-02-27", "2030-04-24", "2030-06-20"]
     assert lines[-1].strip() == ". announced, # signing, - retired"
     for line, life in zip(lines[1:5], ("#", ".#", " .#", " ."), strict=True):

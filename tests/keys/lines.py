@@ -17,7 +17,9 @@ LINE = (CURRENT, NEXT)
 
 
 def ahead(
-    keys: tuple[SigningKey, ...], span: timedelta | None = None, algorithms: tuple[str, ...] = RSA,
+    keys: tuple[SigningKey, ...],
+    span: timedelta | None = None,
+    algorithms: tuple[str, ...] = RSA,
     policy: KeyPolicy = POLICY,
-) -> Forecast:  # fmt: skip
+) -> Forecast:
     return forecast(keys, NOW, policy, algorithms, NOW + (span or horizon(policy)))

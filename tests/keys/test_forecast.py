@@ -17,8 +17,12 @@ from tests.support.jose import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned
 
 KEEP = POLICY.keep
 ANNOUNCED, SIGNS, RETIRED, DROPPED, KEPT_LONGER = (
-    Happening.ANNOUNCED, Happening.SIGNS, Happening.RETIRED, Happening.DROPPED, Happening.KEPT_LONGER,
-)  # fmt: skip
+    Happening.ANNOUNCED,
+    Happening.SIGNS,
+    Happening.RETIRED,
+    Happening.DROPPED,
+    Happening.KEPT_LONGER,
+)
 
 
 def told(found: Forecast) -> list[tuple[timedelta, str, Happening]]:

@@ -57,9 +57,13 @@ def test_a_later_key_is_announced_first_and_ends_its_predecessor():
     plan = plan_generate((GONE, LONE), NOW, POLICY)
     end = NOW + DAY
     assert plan == GeneratePlan(
-        "RS256", NOW, end, end + POLICY.sign, end + POLICY.sign + POLICY.keep,
+        "RS256",
+        NOW,
+        end,
+        end + POLICY.sign,
+        end + POLICY.sign + POLICY.keep,
         (KeyChange("lone", LONE.signs_from, end, end + POLICY.keep, None),),
-    )  # fmt: skip
+    )
 
 
 def test_a_key_stays_published_until_its_last_token_is_dead_in_every_clock():

@@ -28,11 +28,34 @@ ROOT = Path(__file__).parents[2]
 
 
 PRIVATE = [
-    "/keys", "/keys/rotate", "/admin", "/admin/keys", "/api/keys", "/api/admin", "/users", "/api/users", "/clients",
-    "/api/clients", "/sweep", "/settings", "/env", "/debug", "/debug/pprof", "/docs", "/redoc", "/openapi.json",
-    "/swagger", "/config", "/server-status", "/actuator", "/health", "/.git/HEAD", "/pyproject.toml", "/authsvc/app.py",
+    "/keys",
+    "/keys/rotate",
+    "/admin",
+    "/admin/keys",
+    "/api/keys",
+    "/api/admin",
+    "/users",
+    "/api/users",
+    "/clients",
+    "/api/clients",
+    "/sweep",
+    "/settings",
+    "/env",
+    "/debug",
+    "/debug/pprof",
+    "/docs",
+    "/redoc",
+    "/openapi.json",
+    "/swagger",
+    "/config",
+    "/server-status",
+    "/actuator",
+    "/health",
+    "/.git/HEAD",
+    "/pyproject.toml",
+    "/authsvc/app.py",
     "/static/",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("path", PRIVATE)
@@ -224,19 +247,31 @@ def _imports(directory: str) -> set[str]:
                 found |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 found.add(node.module.partition(".")[0])
-    return found - set(sys.stdlib_module_names) - {
-        "authsvc", "authsvc_devkit", "authsvc_jws", "authsvc_verifier", "bar", "tests", "bench",
-        "started",  # of clients/verifier/tests
-    }  # fmt: skip
+    return (
+        found
+        - set(sys.stdlib_module_names)
+        - {
+            "authsvc",
+            "authsvc_devkit",
+            "authsvc_jws",
+            "authsvc_verifier",
+            "bar",
+            "tests",
+            "bench",
+            "started",  # of clients/verifier/tests
+        }
+    )
 
 
 @pytest.mark.parametrize(
     ("directory", "name"),
     [
-        ("authsvc", "requirements.txt"), ("devkit", "requirements-dev.txt"), ("tests", "requirements-dev.txt"),
+        ("authsvc", "requirements.txt"),
+        ("devkit", "requirements-dev.txt"),
+        ("tests", "requirements-dev.txt"),
         ("clients/browser/examples", "requirements-dev.txt"),
     ],
-)  # fmt: skip
+)
 def test_every_module_that_is_imported_is_locked(directory: str, name: str) -> None:
     locked = _locked(name)
     owners: dict[str, Any] = dict(packages_distributions())

@@ -157,7 +157,7 @@ FORGED: dict[str, Forge] = {
     "twice": lambda m: m.good + "." + m.good,
     "claims are no object": lambda m: f"{m.head_text}.{_text([])}.{m.signature}",
     "sid missing its person": lambda m: m.ours(drop="sub"),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

@@ -133,10 +133,14 @@ def metrics(kept: Kept) -> str:
             if family.name.startswith("process_"):
                 continue
             name = f"{family.name}_total" if family.type == "counter" else family.name
-            started = {label: sorted({sample.labels[label] for sample in family.samples if label in sample.labels})
-                       for label in labels}  # fmt: skip
-            shown = "; ".join(f"{label}: {', '.join(map(code, values))}" if values and label != "version" else label
-                              for label, values in started.items())  # fmt: skip
+            started = {
+                label: sorted({sample.labels[label] for sample in family.samples if label in sample.labels})
+                for label in labels
+            }
+            shown = "; ".join(
+                f"{label}: {', '.join(map(code, values))}" if values and label != "version" else label
+                for label, values in started.items()
+            )
             rows.append((code(name), family.type, shown or "none", family.documentation))
     return table(("metric", "type", "labels, and the values that are there from the start", "meaning"), sorted(rows))
 
@@ -156,10 +160,15 @@ def log_events(kept: Kept) -> str:
                     fields |= {"frames", "caused_by"}
                 modules.append(module)
     rows = [
-        (code(event), ", ".join(sorted(levels, key=LEVELS.index)), ", ".join(map(code, sorted(fields))) or "none",
-         where(modules), kept(code(event)))
+        (
+            code(event),
+            ", ".join(sorted(levels, key=LEVELS.index)),
+            ", ".join(map(code, sorted(fields))) or "none",
+            where(modules),
+            kept(code(event)),
+        )
         for event, (levels, fields, modules) in sorted(found.items())
-    ]  # fmt: skip
+    ]
     return table(("event", "level", "fields", "where", "meaning"), rows)
 
 
@@ -170,8 +179,10 @@ def audit_events(kept: Kept) -> str:
             fields, modules = found.setdefault(event, (set(), []))
             fields |= names
             modules.append(module)
-    rows = [(code(event), ", ".join(map(code, sorted(fields))) or "none", where(modules), kept(code(event)))
-            for event, (fields, modules) in sorted(found.items())]  # fmt: skip
+    rows = [
+        (code(event), ", ".join(map(code, sorted(fields))) or "none", where(modules), kept(code(event)))
+        for event, (fields, modules) in sorted(found.items())
+    ]
     return table(("event", "fields", "where", "meaning"), rows)
 
 
@@ -235,8 +246,10 @@ def reasons(kept: Kept) -> str:
     for module in modules:
         for verdict in _REFUSING.get(module.name, ()):
             found.setdefault(verdict.reason, (set(), []))[1].append(module)
-    rows = [(code(reason), " / ".join(sorted(told)) or "the text of its code", where(places))
-            for reason, (told, places) in sorted(found.items())]  # fmt: skip
+    rows = [
+        (code(reason), " / ".join(sorted(told)) or "the text of its code", where(places))
+        for reason, (told, places) in sorted(found.items())
+    ]
     return table(("reason", "what the caller is told", "where"), rows)
 
 
@@ -261,8 +274,11 @@ def _signatures(modules: list[Module]) -> dict[tuple[str, str], int]:
             names: list[str] = []
             if isinstance(node, ast.ClassDef):
                 made = [item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"]
-                fields = [item.target.id for item in node.body
-                          if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)]  # fmt: skip
+                fields = [
+                    item.target.id
+                    for item in node.body
+                    if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
+                ]
                 names = [arg.arg for arg in made[0].args.args[1:]] if made else fields
             elif isinstance(node, ast.FunctionDef) and not module.name.startswith("store"):
                 names = [arg.arg for arg in node.args.args if arg.arg != "self"]
@@ -297,45 +313,63 @@ def _inner(call: ast.Call) -> list[ast.expr]:
 
 
 PAGES: dict[str, tuple[str, Callable[[Kept], str]]] = {
-    "settings.md": ("""# Settings
+    "settings.md": (
+        """# Settings
 
 Variables of the environment, read once at start. A name that nobody knows is refused, and every problem is reported at
 once. A secret may come from a file: `AUTHSVC_DATABASE_URL_FILE`, `AUTHSVC_REDIS_URL_FILE`, `AUTHSVC_MASTER_KEY_FILE`.
 `authsvc settings` shows what an environment resolves to.
-""", settings),
-    "metrics.md": ("""# Metrics
+""",
+        settings,
+    ),
+    "metrics.md": (
+        """# Metrics
 
 Served in the Prometheus text format where `AUTHSVC_METRICS` says, for all workers together. Label values come from
 closed sets; none is a name or an address that a caller chose. Beside these, prometheus_client tells the process's
 memory, CPU time and open files (`process_...`).
-""", metrics),
-    "log-events.md": ("""# Log events
+""",
+        metrics,
+    ),
+    "log-events.md": (
+        """# Log events
 
 One JSON object a line. Every line has `event`, `level` and `timestamp`; further keys come from an allow-list
 (`logs/lines.py`). Besides the events below, each answered request is a line `request`: `request_id`, `method`, `path`
 (without its query), `status`, `duration_ms`, `ip`, `endpoint`, and where they are known `client_id`, `grant_type`,
 `reason`, `user_id` and `session_id`; `log_lines_dropped` says that nobody read the log fast enough; messages of other
 libraries are `library_log`, or uvicorn's own text.
-""", log_events),
-    "audit-events.md": ("""# Audit events
+""",
+        log_events,
+    ),
+    "audit-events.md": (
+        """# Audit events
 
 Rows of `audit_events`: when (`at`), what (`event`), who (`actor`: `cli:root`, `client:backend`, `user:<id>`), and whom
 it concerns (`user_id`, `client_id`, `session_id`); everything else is in `detail`. Never a secret, never a token. A row
 is written in the transaction of what it records, or right after it where that must not wait.
-""", audit_events),
-    "errors.md": ("""# Errors
+""",
+        audit_events,
+    ),
+    "errors.md": (
+        """# Errors
 
 Every error is JSON, `{"error": ..., "error_description": ...}`, or a page that says the same to a person. Programs
 decide by status and `error`. Why exactly a request was refused stands in the log line `request` as `reason`: the
 [list of reasons](reasons.md).
-""", errors),
-    "reasons.md": ("""# Reasons
+""",
+        errors,
+    ),
+    "reasons.md": (
+        """# Reasons
 
 The `reason` of a refused request, as the source says it: in the access log, and on error pages. The caller is told a
 constant text. `{...}` stands for a word that is put in when it happens: a verdict, the name of a parameter, what a
 driver reported.
-""", reasons),
-}  # fmt: skip
+""",
+        reasons,
+    ),
+}
 
 
 def written(name: str) -> str:

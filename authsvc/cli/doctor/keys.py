@@ -46,9 +46,11 @@ async def examine_keys(runtime: Runtime, now: datetime) -> list[Finding]:
 def _opened(runtime: Runtime, rows: Sequence[SigningKey]) -> Finding:
     if runtime.keyring.unopened:
         return Finding(
-            "signing keys", "FAIL", f"the master key does not open {' '.join(runtime.keyring.unopened)}",
+            "signing keys",
+            "FAIL",
+            f"the master key does not open {' '.join(runtime.keyring.unopened)}",
             "put the master key that sealed them back into the file, below the current one",
-        )  # fmt: skip
+        )
     return Finding("signing keys", "ok", f"{len(rows)}, and the master key opens all that are published")
 
 

@@ -138,9 +138,12 @@ async def understand(runtime: Runtime, pending: PendingRequest) -> Understood | 
     if isinstance(proved, Unproved) or client is None:
         return ShowError(proved.reason if isinstance(proved, Unproved) else "client_unknown")
     request = judge(
-        pending.asked, client, proved, issuer=runtime.settings.issuer,
+        pending.asked,
+        client,
+        proved,
+        issuer=runtime.settings.issuer,
         pushed_only=runtime.settings.require_pushed_authorization_requests,
-    )  # fmt: skip
+    )
     if isinstance(request, Refusal):
         return refused(runtime, proved, request)
     return Understood(client, proved, request)

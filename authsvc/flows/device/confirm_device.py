@@ -100,9 +100,14 @@ async def decide(runtime: Runtime, session: BrowserSession, sealed: str, *, allo
         return None
     allowed = state is not RequestState.DENIED
     await audit.record(
-        runtime.db, "device_allowed" if allowed else "device_denied", f"user:{session.user.id}",
-        user_id=session.user.id, client_id=client.id, session_id=session.id, request=request_id,
-    )  # fmt: skip
+        runtime.db,
+        "device_allowed" if allowed else "device_denied",
+        f"user:{session.user.id}",
+        user_id=session.user.id,
+        client_id=client.id,
+        session_id=session.id,
+        request=request_id,
+    )
     return allowed
 
 

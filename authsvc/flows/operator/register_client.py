@@ -55,9 +55,13 @@ async def register_client(runtime: Runtime, token: str, members: Mapping[str, An
         await clients.add(connection, client)
         issued_at = await registration_tokens.issued_at(connection, client_id)
         await audit.record(
-            connection, "client_registered", f"registration token of {spent.created_by}", client_id=client_id,
-            kind=client.kind, note=spent.note,
-        )  # fmt: skip
+            connection,
+            "client_registered",
+            f"registration token of {spent.created_by}",
+            client_id=client_id,
+            kind=client.kind,
+            note=spent.note,
+        )
     return Registered(client, issued_at or 0, access_token, secret)
 
 

@@ -574,10 +574,14 @@ async def test_malformed_forms_are_refused_without_a_fault(http: httpx2.AsyncCli
         (lambda h: h.post(path, content=b"csrf=\xff", headers=kind), {400}),
         (lambda h: h.post(path, content=f"csrf={csrf}&csrf={csrf}".encode(), headers=kind), {400}),
         (lambda h: h.post(path, content=b"a=" + b"x" * 70_000, headers=kind), {413}),
-        (lambda h: h.post(path, content=f"csrf={csrf}&session=%00&client_id=%00&new_password=%00".encode(),
-                          headers=kind), {400}),
+        (
+            lambda h: h.post(
+                path, content=f"csrf={csrf}&session=%00&client_id=%00&new_password=%00".encode(), headers=kind
+            ),
+            {400},
+        ),
         (lambda h: h.post(path, data={"csrf": csrf, "session": "\ud7ff", "client_id": "é" * 200}), {303, 400, 404}),
-    ]  # fmt: skip
+    ]
     for send, statuses in sends:
         answer = await send(http)
         assert answer.status_code in statuses, answer.text

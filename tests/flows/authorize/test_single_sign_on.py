@@ -241,10 +241,15 @@ async def test_remember_me_decides_how_long_the_cookie_lives(house: Service) -> 
 
 async def test_login_without_a_request_leads_to_our_own_page_and_nowhere_else(house: Service) -> None:
     for query, target in (
-        ("", "/account"), ("?next=/account", "/account"), ("?next=/device", "/device"),
-        ("?next=https://evil.example", "/account"), ("?next=//evil.example", "/account"),
-        ("?next=/device%0d%0aX: y", "/account"), ("?next=/account/../x", "/account"), ("?request=x", "/account"),
-    ):  # fmt: skip
+        ("", "/account"),
+        ("?next=/account", "/account"),
+        ("?next=/device", "/device"),
+        ("?next=https://evil.example", "/account"),
+        ("?next=//evil.example", "/account"),
+        ("?next=/device%0d%0aX: y", "/account"),
+        ("?next=/account/../x", "/account"),
+        ("?request=x", "/account"),
+    ):
         http = house.caller()
         page = await http.get("/login" + query)
         assert is_page(page, "/login"), query

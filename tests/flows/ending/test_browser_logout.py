@@ -162,13 +162,26 @@ async def test_a_client_id_that_is_not_the_hints_is_refused(
 @pytest.mark.parametrize(
     "uri",
     [
-        "https://evil.example/", AFTER + "&x=y", AFTER + "#", AFTER.replace("shop", "SHOP"), AFTER[:-1],
-        "https://shop.example/bye", AFTER.replace("/bye", ":443/bye"), AFTER.replace("shop.example", "shop.example."),
-        "https://shop.example@evil.example/bye?from=here", AFTER.replace("https", "http"), "//shop.example/bye",
-        "javascript:alert(1)", AFTER + "\r\nSet-Cookie: x=y", AFTER.replace("/bye", "/./bye"), PARTNER_CALLBACK,
-        "http://localhost:5173/callback", AFTER.replace("bye", "%62ye"), " " + AFTER,
+        "https://evil.example/",
+        AFTER + "&x=y",
+        AFTER + "#",
+        AFTER.replace("shop", "SHOP"),
+        AFTER[:-1],
+        "https://shop.example/bye",
+        AFTER.replace("/bye", ":443/bye"),
+        AFTER.replace("shop.example", "shop.example."),
+        "https://shop.example@evil.example/bye?from=here",
+        AFTER.replace("https", "http"),
+        "//shop.example/bye",
+        "javascript:alert(1)",
+        AFTER + "\r\nSet-Cookie: x=y",
+        AFTER.replace("/bye", "/./bye"),
+        PARTNER_CALLBACK,
+        "http://localhost:5173/callback",
+        AFTER.replace("bye", "%62ye"),
+        " " + AFTER,
     ],
-)  # fmt: skip
+)
 async def test_only_a_registered_address_is_gone_to_and_only_exactly(
     http: httpx2.AsyncClient, registered: None, uri: str
 ) -> None:
@@ -229,10 +242,12 @@ async def test_who_stays_is_still_logged_in(http: httpx2.AsyncClient, registered
 @pytest.mark.parametrize(
     "headers",
     [
-        {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "https://evil.example"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://evil.example"},
         {"origin": "https://localhost:8000"},
     ],
-)  # fmt: skip
+)
 async def test_a_logout_form_from_another_site_is_refused(http: httpx2.AsyncClient, headers: dict[str, str]) -> None:
     tokens = await tokens_for(http)
     page = await http.get("/logout")
@@ -352,10 +367,14 @@ async def test_nothing_is_accepted_after_a_logout_that_races_with_refreshes(http
 @pytest.mark.parametrize(
     "query",
     [
-        b"state=a&state=b", b"id_token_hint=%ff", b"client_id=%00", b"client_id=" + b"x" * 5000, b"a=1&" * 60,
+        b"state=a&state=b",
+        b"id_token_hint=%ff",
+        b"client_id=%00",
+        b"client_id=" + b"x" * 5000,
+        b"a=1&" * 60,
         b"post_logout_redirect_uri=%F0%9F%92%A9",
     ],
-)  # fmt: skip
+)
 async def test_malformed_requests_are_refused_without_a_fault(http: httpx2.AsyncClient, query: bytes) -> None:
     tokens = await tokens_for(http)
     kind = {"content-type": "application/x-www-form-urlencoded"}

@@ -88,9 +88,17 @@ class Jose:
         caches: dict[str, Any] = {"cacheMaxAge": 1000 * JWKS_SECONDS, "cooldownDuration": 1000 * COOLDOWN_SECONDS}
         made = cls(url)
         made.process = await asyncio.create_subprocess_exec(
-            "node", script.name, f"{url}/.well-known/jwks.json", issuer, json.dumps(caches),
-            cwd=npm, env={**os.environ, "NO_PROXY": "*"}, stdin=PIPE, stdout=PIPE, limit=2**24,
-        )  # fmt: skip
+            "node",
+            script.name,
+            f"{url}/.well-known/jwks.json",
+            issuer,
+            json.dumps(caches),
+            cwd=npm,
+            env={**os.environ, "NO_PROXY": "*"},
+            stdin=PIPE,
+            stdout=PIPE,
+            limit=2**24,
+        )
         return made
 
     async def judge(self, tokens: list[str]) -> list[str]:

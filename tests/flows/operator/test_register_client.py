@@ -121,7 +121,7 @@ async def test_a_client_registers_with_keys(house: Service) -> None:
         ({"software_statement": "eyJhbGciOiJub25lIn0.e30."}, "unapproved_software_statement"),
     ],
     ids=range(15),
-)  # fmt: skip
+)
 async def test_what_is_refused_takes_no_use_of_the_token(house: Service, members: dict[str, Any], error: str) -> None:
     token = await initial(house)
     before = await house.content()
@@ -132,8 +132,15 @@ async def test_what_is_refused_takes_no_use_of_the_token(house: Service, members
 
 async def test_no_power_is_registered(house: Service) -> None:
     """What an operator alone gives is not there, whatever is asked for; and what is asked for so is no error."""
-    powers = {"first_party": True, "introspection": True, "required_role": "admin", "exchange_audiences": [ISSUER],
-              "audiences": [ISSUER], "client_id": "customer", "client_secret": "x" * 43}  # fmt: skip
+    powers = {
+        "first_party": True,
+        "introspection": True,
+        "required_role": "admin",
+        "exchange_audiences": [ISSUER],
+        "audiences": [ISSUER],
+        "client_id": "customer",
+        "client_secret": "x" * 43,
+    }
     client = await registered(house, **powers)
     assert client["client_id"] != "customer"
     assert client["client_secret"] != "x" * 43
@@ -171,8 +178,10 @@ async def test_who_registered_what_is_audited(house: Service) -> None:
     )
     own = f"client:{client['client_id']}"
     assert [(row["event"], row["actor"]) for row in rows] == [
-        ("client_registered", "registration token of cli:tests"), ("client_changed", own), ("client_removed", own),
-    ]  # fmt: skip
+        ("client_registered", "registration token of cli:tests"),
+        ("client_changed", own),
+        ("client_removed", own),
+    ]
     assert json.loads(rows[0]["detail"]) == {"kind": "confidential", "note": "tests"}
 
 
@@ -239,8 +248,10 @@ async def test_a_change_is_all_of_it_anew(house: Service) -> None:
         assert answer.status_code == 200, answer.text
         now = answer.json()
         assert (now["client_name"], now["tos_uri"], now["dpop_bound_access_tokens"]) == (
-            "Laden", "https://a.example/", False,
-        )  # fmt: skip
+            "Laden",
+            "https://a.example/",
+            False,
+        )
         assert "policy_uri" not in now
         assert "client_secret" not in now
         assert now["client_id_issued_at"] == client["client_id_issued_at"]

@@ -101,10 +101,17 @@ PERSON = Person(
 def claims_with(**changed: Any) -> dict[str, Any]:
     return id_token_claims(
         **{
-            "issuer": "https://i", "client_id": "c", "person": PERSON, "issued_at": 100, "at_hash": "h",
-            "nonce": None, "jti": "j", "about": {}, **changed,
+            "issuer": "https://i",
+            "client_id": "c",
+            "person": PERSON,
+            "issued_at": 100,
+            "at_hash": "h",
+            "nonce": None,
+            "jti": "j",
+            "about": {},
+            **changed,
         }
-    )  # fmt: skip
+    )
 
 
 def test_at_hash_of_the_example_in_the_specification() -> None:

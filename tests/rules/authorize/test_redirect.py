@@ -27,18 +27,37 @@ def test_the_registered_uri_matches() -> None:
 @pytest.mark.parametrize(
     ("uri", "native"),
     [
-        ("http://127.0.0.1:1/cb", True), ("http://127.0.0.1:65535/cb", True), ("http://[::1]:8080/cb", True),
-        ("http://localhost:1/cb", True), ("http://localhost/cb", True), ("com.example.app:/cb", True),
-        ("http://127.0.0.1:0/cb", False), ("http://127.0.0.1:65536/cb", False), ("http://127.0.0.1:x/cb", False),
-        ("http://127.0.0.1:1/cb/", False), ("http://127.0.0.1:1/CB", False), ("http://127.0.0.1:1/cb?x", False),
-        ("http://127.0.0.1:1/cb#x", False), ("http://127.0.0.1:1/cb#", False), ("http://127.0.0.2:1/cb", False),
-        ("http://127.1:1/cb", False), ("http://0x7f.1:1/cb", False), ("http://u@127.0.0.1:1/cb", False),
-        ("http://127.0.0.1:1@evil.example/cb", False), ("http://127.0.0.1:1\\@evil.example/cb", False),
-        ("https://127.0.0.1:1/cb", False), ("HTTP://127.0.0.1:1/cb", False), ("http://LOCALHOST:1/cb", False),
-        ("http://localhost.:1/cb", False), ("http://127.0.0.1:1/%63b", False), ("http://127.0.0.1:01/cb", False),
-        ("http://127.0.0.1:/cb", False), ("http://127.0.0.1:1/c\tb", False), ("com.example.app:1/cb", False),
+        ("http://127.0.0.1:1/cb", True),
+        ("http://127.0.0.1:65535/cb", True),
+        ("http://[::1]:8080/cb", True),
+        ("http://localhost:1/cb", True),
+        ("http://localhost/cb", True),
+        ("com.example.app:/cb", True),
+        ("http://127.0.0.1:0/cb", False),
+        ("http://127.0.0.1:65536/cb", False),
+        ("http://127.0.0.1:x/cb", False),
+        ("http://127.0.0.1:1/cb/", False),
+        ("http://127.0.0.1:1/CB", False),
+        ("http://127.0.0.1:1/cb?x", False),
+        ("http://127.0.0.1:1/cb#x", False),
+        ("http://127.0.0.1:1/cb#", False),
+        ("http://127.0.0.2:1/cb", False),
+        ("http://127.1:1/cb", False),
+        ("http://0x7f.1:1/cb", False),
+        ("http://u@127.0.0.1:1/cb", False),
+        ("http://127.0.0.1:1@evil.example/cb", False),
+        ("http://127.0.0.1:1\\@evil.example/cb", False),
+        ("https://127.0.0.1:1/cb", False),
+        ("HTTP://127.0.0.1:1/cb", False),
+        ("http://LOCALHOST:1/cb", False),
+        ("http://localhost.:1/cb", False),
+        ("http://127.0.0.1:1/%63b", False),
+        ("http://127.0.0.1:01/cb", False),
+        ("http://127.0.0.1:/cb", False),
+        ("http://127.0.0.1:1/c\tb", False),
+        ("com.example.app:1/cb", False),
     ],
-)  # fmt: skip
+)
 def test_a_native_client_may_take_any_port_on_loopback_and_nothing_else(uri: str, native: bool) -> None:
     assert matches(NATIVE, True, uri) is native
     if uri not in NATIVE:
@@ -55,6 +74,11 @@ def test_any_text_is_judged_without_an_exception(uri: str) -> None:
 def test_origins() -> None:
     uris = (*WEB, "http://localhost:5173/cb", "http://localhost:80/x", "https://a.example:443/", *NATIVE)
     assert origins_of(uris) == {
-        "https://app.example", "http://localhost:5173", "http://localhost", "https://a.example", "http://127.0.0.1",
-        "http://[::1]", "http://localhost:4000",
-    }  # fmt: skip
+        "https://app.example",
+        "http://localhost:5173",
+        "http://localhost",
+        "https://a.example",
+        "http://127.0.0.1",
+        "http://[::1]",
+        "http://localhost:4000",
+    }

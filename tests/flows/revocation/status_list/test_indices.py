@@ -81,9 +81,11 @@ async def _exchange(lists: Lists, _runtime: Runtime, cold: Callable[[], None]) -
 
 async def _exchanged(lists: Lists, token: str) -> str:
     form = {
-        "grant_type": TOKEN_EXCHANGE, "subject_token": token, "subject_token_type": ACCESS_TOKEN,
+        "grant_type": TOKEN_EXCHANGE,
+        "subject_token": token,
+        "subject_token_type": ACCESS_TOKEN,
         "audience": "https://orders.example",
-    }  # fmt: skip
+    }
     return _given(await lists.http.post("/token", data=form, auth=METER))
 
 

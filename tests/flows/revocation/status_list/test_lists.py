@@ -77,9 +77,11 @@ async def test_revoking_one_access_token_leaves_its_sisters(lists: Lists) -> Non
 async def test_a_token_made_by_exchange_is_void_with_its_source(lists: Lists) -> None:
     tokens = await lists.login()
     form = {
-        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange", "subject_token": tokens["access_token"],
-        "subject_token_type": "urn:ietf:params:oauth:token-type:access_token", "audience": "https://orders.example",
-    }  # fmt: skip
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "subject_token": tokens["access_token"],
+        "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
+        "audience": "https://orders.example",
+    }
     answer = await lists.http.post("/token", data=form, auth=METER)
     assert answer.status_code == 200, answer.text
     made = answer.json()["access_token"]

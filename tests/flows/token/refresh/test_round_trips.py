@@ -97,9 +97,8 @@ async def test_ten_thousand_refreshes_of_a_grant_are_hot_updates_and_the_table_d
     size = "SELECT pg_relation_size('grants') / 8192 AS grants, pg_relation_size('user_sessions') / 8192 AS sessions"
     for generation in range(REFRESHES):
         done = await grants.refresh(
-            bench.db, bench.grant_id, bench.secret_hash, generation,
-            client_id="customer", grace_seconds=30, scope=(),
-        )  # fmt: skip
+            bench.db, bench.grant_id, bench.secret_hash, generation, client_id="customer", grace_seconds=30, scope=()
+        )
         assert done is not None
         assert (done.verdict, done.generation) == ("rotate", generation + 1)
         if generation == 100:

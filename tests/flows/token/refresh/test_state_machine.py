@@ -165,9 +165,13 @@ class Histories(RuleBasedStateMachine):
         return self._refresh(number, newest, self.model.rows[number].client, "", replica)
 
     @rule(
-        target=tokens, token=tokens, replica=replicas, other=st.integers(0, 9), lost=st.booleans(),
+        target=tokens,
+        token=tokens,
+        replica=replicas,
+        other=st.integers(0, 9),
+        lost=st.booleans(),
         scope=st.sampled_from(("", "", "openid", "email profile", "openid admin")),
-    )  # fmt: skip
+    )
     def refresh_any(self, token: Any, replica: int, other: int, lost: bool, scope: str) -> Any:
         number, generation = token
         client = self.model.rows[number].client
@@ -282,9 +286,12 @@ class Histories(RuleBasedStateMachine):
         self._sql(
             "UPDATE grants SET generation = $2, parent = $3, repeats = $4, rotated_at = now() - $5::interval "
             "WHERE id = $1",
-            self.ids[number][1], row.generation, row.parent, row.repeats,
+            self.ids[number][1],
+            row.generation,
+            row.parent,
+            row.repeats,
             timedelta(seconds=self.model.now - row.rotated),
-        )  # fmt: skip
+        )
 
     @precondition(lambda self: self.may_crash)
     @rule(token=tokens, at_once=st.booleans())
