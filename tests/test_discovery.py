@@ -31,15 +31,26 @@ ENDPOINTS = {
     "revocation": {"token": "x"},
 }
 GRANTS = [
-    "authorization_code", "implicit", "password", "client_credentials", "refresh_token",
-    "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:jwt-bearer",
-    "urn:ietf:params:oauth:grant-type:saml2-bearer", "urn:ietf:params:oauth:grant-type:token-exchange",
+    "authorization_code",
+    "implicit",
+    "password",
+    "client_credentials",
+    "refresh_token",
+    "urn:ietf:params:oauth:grant-type:device_code",
+    "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    "urn:ietf:params:oauth:grant-type:saml2-bearer",
+    "urn:ietf:params:oauth:grant-type:token-exchange",
     "urn:openid:params:grant-type:ciba",
-]  # fmt: skip
+]
 METHODS = [
-    "none", "client_secret_basic", "client_secret_post", "private_key_jwt", "client_secret_jwt", "tls_client_auth",
+    "none",
+    "client_secret_basic",
+    "client_secret_post",
+    "private_key_jwt",
+    "client_secret_jwt",
+    "tls_client_auth",
     "self_signed_tls_client_auth",
-]  # fmt: skip
+]
 GOING_ON = changed_client(
     SIGNER,
     id="going-on",

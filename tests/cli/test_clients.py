@@ -30,10 +30,28 @@ async def token(http: httpx2.AsyncClient, client_id: str, secret: str) -> int:
 
 def test_a_public_client_is_added_with_its_policy(cli: Cli) -> None:
     cli(
-        "clients", "add", "bar", "--name", "The bar", "--public", "--first-party", "--required-role", "bartender",
-        "--no-remember-me", "--strict", "--scope", "openid", "--scope", "profile", "--session-seconds", "3600",
-        "--redirect-uri", "https://bar.example.com/callback", "--redirect-uri", "http://127.0.0.1:5173/callback",
-    )  # fmt: skip
+        "clients",
+        "add",
+        "bar",
+        "--name",
+        "The bar",
+        "--public",
+        "--first-party",
+        "--required-role",
+        "bartender",
+        "--no-remember-me",
+        "--strict",
+        "--scope",
+        "openid",
+        "--scope",
+        "profile",
+        "--session-seconds",
+        "3600",
+        "--redirect-uri",
+        "https://bar.example.com/callback",
+        "--redirect-uri",
+        "http://127.0.0.1:5173/callback",
+    )
     row = listed(cli, "bar")
     assert row["grant_types"] == ["authorization_code", "refresh_token"]
     assert row["scopes"] == ["openid", "profile"]
@@ -55,33 +73,102 @@ def many_algorithms(settings_env: dict[str, str], tmp_path: Path) -> None:
 
 def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algorithms: None) -> None:
     cli(
-        "clients", "add", "bank", "--confidential", "--native", "--jwks-uri", "https://bank.example/jwks",
-        "--auth-method", "private_key_jwt", "--redirect-uri", "https://bank.example/cb", "--require-par",
-        "--dpop-bound", "--status-list", "--pairwise", "--post-logout-redirect-uri", "https://bank.example/bye",
-        "--scope", "openid", "--backchannel-logout-uri", "https://bank.example/logout", "--client-uri", "https://bank.example/",
-        "--policy-uri", "https://bank.example/policy", "--tos-uri", "https://bank.example/terms",
-        "--grant-type", "authorization_code", "--grant-type", "token_exchange", "--grant-type", "device_code",
-        "--exchange-audience", "https://orders.example", "--exchange-subject", "https://bank.example",
-        "--first-party", "--introspection", "--required-role", "customer", "--no-remember-me", "--strict",
-        "--audience", "https://api.example", "--access-token-seconds", "60", "--session-seconds", "3600",
-        "--remember-me-seconds", "7200", "--name", "The Bank", "--id-token-alg", "ES256", "--access-token-alg", "EdDSA",
-    )  # fmt: skip
+        "clients",
+        "add",
+        "bank",
+        "--confidential",
+        "--native",
+        "--jwks-uri",
+        "https://bank.example/jwks",
+        "--auth-method",
+        "private_key_jwt",
+        "--redirect-uri",
+        "https://bank.example/cb",
+        "--require-par",
+        "--dpop-bound",
+        "--status-list",
+        "--pairwise",
+        "--post-logout-redirect-uri",
+        "https://bank.example/bye",
+        "--scope",
+        "openid",
+        "--backchannel-logout-uri",
+        "https://bank.example/logout",
+        "--client-uri",
+        "https://bank.example/",
+        "--policy-uri",
+        "https://bank.example/policy",
+        "--tos-uri",
+        "https://bank.example/terms",
+        "--grant-type",
+        "authorization_code",
+        "--grant-type",
+        "token_exchange",
+        "--grant-type",
+        "device_code",
+        "--exchange-audience",
+        "https://orders.example",
+        "--exchange-subject",
+        "https://bank.example",
+        "--first-party",
+        "--introspection",
+        "--required-role",
+        "customer",
+        "--no-remember-me",
+        "--strict",
+        "--audience",
+        "https://api.example",
+        "--access-token-seconds",
+        "60",
+        "--session-seconds",
+        "3600",
+        "--remember-me-seconds",
+        "7200",
+        "--name",
+        "The Bank",
+        "--id-token-alg",
+        "ES256",
+        "--access-token-alg",
+        "EdDSA",
+    )
     row = listed(cli, "bank")
     assert row == {
-        "id": "bank", "name": "The Bank", "kind": "confidential", "secrets": 0, "registered_itself": False,
-        "application_type": "native", "jwks": None, "jwks_uri": "https://bank.example/jwks",
-        "token_endpoint_auth_method": "private_key_jwt", "redirect_uris": ["https://bank.example/cb"],
-        "require_pushed_authorization_requests": True, "dpop_bound_access_tokens": True, "subject_type": "pairwise",
-        "sector": "bank.example", "post_logout_redirect_uris": ["https://bank.example/bye"], "scopes": ["openid"],
-        "backchannel_logout_uri": "https://bank.example/logout", "client_uri": "https://bank.example/",
-        "policy_uri": "https://bank.example/policy", "tos_uri": "https://bank.example/terms",
+        "id": "bank",
+        "name": "The Bank",
+        "kind": "confidential",
+        "secrets": 0,
+        "registered_itself": False,
+        "application_type": "native",
+        "jwks": None,
+        "jwks_uri": "https://bank.example/jwks",
+        "token_endpoint_auth_method": "private_key_jwt",
+        "redirect_uris": ["https://bank.example/cb"],
+        "require_pushed_authorization_requests": True,
+        "dpop_bound_access_tokens": True,
+        "subject_type": "pairwise",
+        "sector": "bank.example",
+        "post_logout_redirect_uris": ["https://bank.example/bye"],
+        "scopes": ["openid"],
+        "backchannel_logout_uri": "https://bank.example/logout",
+        "client_uri": "https://bank.example/",
+        "policy_uri": "https://bank.example/policy",
+        "tos_uri": "https://bank.example/terms",
         "grant_types": ["authorization_code", "urn:ietf:params:oauth:grant-type:device_code", EXCHANGE],
-        "exchange_audiences": ["https://orders.example"], "exchange_subjects": ["https://bank.example"],
-        "first_party": True, "introspection": True, "required_role": "customer", "remember_me_allowed": False,
-        "refresh_grace_seconds": 0, "audiences": ["https://api.example"], "access_token_seconds": 60,
-        "session_seconds": 3600, "remember_me_seconds": 7200, "status_list": True,
-        "id_token_signed_response_alg": "ES256", "access_token_signed_response_alg": "EdDSA",
-    }  # fmt: skip
+        "exchange_audiences": ["https://orders.example"],
+        "exchange_subjects": ["https://bank.example"],
+        "first_party": True,
+        "introspection": True,
+        "required_role": "customer",
+        "remember_me_allowed": False,
+        "refresh_grace_seconds": 0,
+        "audiences": ["https://api.example"],
+        "access_token_seconds": 60,
+        "session_seconds": 3600,
+        "remember_me_seconds": 7200,
+        "status_list": True,
+        "id_token_signed_response_alg": "ES256",
+        "access_token_signed_response_alg": "EdDSA",
+    }
     plain = columns_of(Client(id="", name="", kind=""))
     told = set(plain) - {"secret_hashes", "registration_hash"}
     assert set(row) == told | {"secrets", "registered_itself"}
@@ -89,10 +176,17 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
     assert default == {"jwks"}, "an option is missing for these"
     line = next(line for line in cli("clients", "list").stdout.splitlines() if line.startswith("bank "))
     for words in (
-        "keys at its jwks_uri (private_key_jwt only)", "authorization_code device_code token_exchange", "native",
-        "pushed requests only", "DPoP only", "status lists", "pairwise for bank.example", "told of logouts",
-        "exchange for https://orders.example", "ID tokens ES256, access tokens EdDSA",
-    ):  # fmt: skip
+        "keys at its jwks_uri (private_key_jwt only)",
+        "authorization_code device_code token_exchange",
+        "native",
+        "pushed requests only",
+        "DPoP only",
+        "status lists",
+        "pairwise for bank.example",
+        "told of logouts",
+        "exchange for https://orders.example",
+        "ID tokens ES256, access tokens EdDSA",
+    ):
         assert words in line
 
 
@@ -107,9 +201,11 @@ def test_an_algorithm_is_chosen_out_of_the_key_policy(cli: Cli, many_algorithms:
     assert "there is no client bank" in cli("clients", "choose-alg", "bank", "--id-token-alg", "ES256", code=1).stderr
     assert "say --id-token-alg" in cli("clients", "choose-alg", "shop", code=2).stderr
     assert answer(cli("clients", "choose-alg", "shop", "--access-token-alg", "EdDSA", "--json")) == {
-        "id": "shop", "id_token_signed_response_alg": "ES256", "access_token_signed_response_alg": "EdDSA",
+        "id": "shop",
+        "id_token_signed_response_alg": "ES256",
+        "access_token_signed_response_alg": "EdDSA",
         "without_key": ["ES256", "EdDSA"],
-    }  # fmt: skip
+    }
     said = cli("clients", "choose-alg", "shop", "--id-token-alg", "RS256", "--access-token-alg", "RS256")
     assert said.stdout == "Client shop: RS256 for ID tokens, RS256 for access tokens.\n"
     assert said.stderr == ""
@@ -131,8 +227,13 @@ async def test_what_the_options_say_is_what_happens(cli: Cli, http: httpx2.Async
     await asyncio.to_thread(
         cli, "clients", "add", "pusher", "--public", "--require-par", "--redirect-uri", "http://[::1]/"
     )
-    asked = {"client_id": "pusher", "response_type": "code", "redirect_uri": "http://[::1]/",
-             "code_challenge": "x" * 43, "code_challenge_method": "S256"}  # fmt: skip
+    asked = {
+        "client_id": "pusher",
+        "response_type": "code",
+        "redirect_uri": "http://[::1]/",
+        "code_challenge": "x" * 43,
+        "code_challenge_method": "S256",
+    }
     answered = await http.get("/authorize", params=asked)
     assert "The+request+must+be+pushed" in answered.headers["location"]
     assert (await http.post("/par", data=asked)).status_code == 201
@@ -150,16 +251,28 @@ async def test_what_the_options_say_is_what_happens(cli: Cli, http: httpx2.Async
         (["--confidential"], ["client_credentials"], 1, ""),
         (["--confidential", *REDIRECTS], ["authorization_code", "refresh_token"], 1, ""),
         (["--confidential", "--jwks-uri", "https://a.example/jwks"], ["client_credentials"], 0, ""),
-        (["--confidential", "--jwks-uri", "https://a.example/jwks", "--auth-method", "client_secret_basic"],
-         ["client_credentials"], 1, ""),
-        (["--public", "--pairwise", *REDIRECTS, "--sector", "a.example"], ["authorization_code", "refresh_token"], 0,
-         "a.example"),
-        (["--public", "--pairwise", "--native", "--redirect-uri", "com.example.app:/cb"],
-         ["authorization_code", "refresh_token"], 0, ""),
+        (
+            ["--confidential", "--jwks-uri", "https://a.example/jwks", "--auth-method", "client_secret_basic"],
+            ["client_credentials"],
+            1,
+            "",
+        ),
+        (
+            ["--public", "--pairwise", *REDIRECTS, "--sector", "a.example"],
+            ["authorization_code", "refresh_token"],
+            0,
+            "a.example",
+        ),
+        (
+            ["--public", "--pairwise", "--native", "--redirect-uri", "com.example.app:/cb"],
+            ["authorization_code", "refresh_token"],
+            0,
+            "",
+        ),
         (["--confidential", "--grant-type", EXCHANGE, "--exchange-audience", "https://a.example"], [EXCHANGE], 1, ""),
     ],
     ids=range(8),
-)  # fmt: skip
+)
 def test_what_is_left_away_is_what_such_a_client_needs(
     cli: Cli, words: list[str], grants: list[str], secrets: int, sector: str
 ) -> None:

@@ -101,10 +101,13 @@ def _clients(key: ec.EllipticCurvePrivateKey) -> list[Client]:
             for name in ("fapi-plain", "fapi-signed")
         ),
         app(
-            "television", kind="public", secret=None, redirect_uris=(),
+            "television",
+            kind="public",
+            secret=None,
+            redirect_uris=(),
             grant_types=frozenset({"refresh_token", "urn:ietf:params:oauth:grant-type:device_code"}),
         ),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -163,9 +166,14 @@ class Node:
         where that led; a person who was sent nowhere was told so by a page."""
         command = ["node", script, *arguments]
         with subprocess.Popen(
-            command, cwd=self.directory, env=self.env, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        ) as process:  # fmt: skip
+            command,
+            cwd=self.directory,
+            env=self.env,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
             assert process.stdin and process.stdout and process.stderr
             try:
                 for line in process.stdout:

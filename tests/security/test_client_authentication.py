@@ -36,9 +36,13 @@ async def _register(house: Service) -> None:
         keyless = Client(id="keyless", name="K", kind="confidential", grant_types=frozenset({"client_credentials"}))
         await clients.add(connection, keyless)
         odd = flat_client(
-            id="odd", name="O", kind="confidential", secret_hashes=(sha256(ODD.encode()).digest(),),
-            grant_types=frozenset({"client_credentials"}), introspection=True,
-        )  # fmt: skip
+            id="odd",
+            name="O",
+            kind="confidential",
+            secret_hashes=(sha256(ODD.encode()).digest(),),
+            grant_types=frozenset({"client_credentials"}),
+            introspection=True,
+        )
         await clients.add(connection, odd)
 
 
@@ -113,10 +117,17 @@ async def test_the_public_key_is_no_shared_secret(house: Service, alg: str) -> N
 async def test_a_foreign_key_is_refused_whatever_the_header_says(house: Service) -> None:
     own = dict(public_jwk(FOREIGN.public_key(), "RS256"))
     extras: list[dict[str, Any]] = [
-        {}, {"kid": JWKS[0]["kid"]}, {"kid": own["kid"], "jwk": own}, {"jku": "https://attacker.example/jwks.json"},
-        {"x5u": "https://attacker.example/x"}, {"x5c": ["MIIB"]}, {"kid": "../../dev/null"}, {"kid": "' OR 1=1 --"},
-        {"kid": "k" * 4096}, {"kid": "\0"},
-    ]  # fmt: skip
+        {},
+        {"kid": JWKS[0]["kid"]},
+        {"kid": own["kid"], "jwk": own},
+        {"jku": "https://attacker.example/jwks.json"},
+        {"x5u": "https://attacker.example/x"},
+        {"x5c": ["MIIB"]},
+        {"kid": "../../dev/null"},
+        {"kid": "' OR 1=1 --"},
+        {"kid": "k" * 4096},
+        {"kid": "\0"},
+    ]
     for headers in extras:
         assert refused(await present(house, assertion(house, key=FOREIGN, headers=headers)))
 
@@ -138,9 +149,20 @@ async def test_a_critical_extension_that_nobody_knows_is_refused(house: Service)
 
 
 AUDIENCES: list[Any] = [
-    [ISSUER], [ISSUER, "https://other.example"], f"{ISSUER}/token", f"{ISSUER}/", ISSUER[:-1], ISSUER + "0",
-    ISSUER.upper(), "https://other.example", "", None, 1, {}, ...,
-]  # fmt: skip
+    [ISSUER],
+    [ISSUER, "https://other.example"],
+    f"{ISSUER}/token",
+    f"{ISSUER}/",
+    ISSUER[:-1],
+    ISSUER + "0",
+    ISSUER.upper(),
+    "https://other.example",
+    "",
+    None,
+    1,
+    {},
+    ...,
+]
 
 
 @pytest.mark.parametrize("aud", AUDIENCES, ids=range(len(AUDIENCES)))
@@ -176,9 +198,18 @@ async def test_an_assertion_lives_five_minutes_at_most(house: Service) -> None:
 
 async def test_claims_of_the_wrong_kind_are_refused(house: Service) -> None:
     for changes in (
-        {"iss": "backend"}, {"iss": ...}, {"sub": "backend"}, {"sub": ...}, {"jti": ...}, {"jti": ""}, {"jti": 1},
-        {"jti": "x" * 257}, {"jti": "\ud800"}, {"jti": "a\0"}, {"iss": "customer", "sub": "customer"},
-    ):  # fmt: skip
+        {"iss": "backend"},
+        {"iss": ...},
+        {"sub": "backend"},
+        {"sub": ...},
+        {"jti": ...},
+        {"jti": ""},
+        {"jti": 1},
+        {"jti": "x" * 257},
+        {"jti": "\ud800"},
+        {"jti": "a\0"},
+        {"iss": "customer", "sub": "customer"},
+    ):
         try:
             text = assertion(house, **changes)
         except TypeError:

@@ -92,9 +92,13 @@ class Fleet:
         self._directory = tempfile.TemporaryDirectory(prefix="authsvc-fleet-", dir="/tmp")
         socket = Path(self._directory.name) / "socket"
         self._config = {
-            "number": number, "socket": str(socket), "issuer": issuer, "audience": issuer, "options": options,
+            "number": number,
+            "socket": str(socket),
+            "issuer": issuer,
+            "audience": issuer,
+            "options": options,
             "caching": caching,
-        }  # fmt: skip
+        }
 
     async def __aenter__(self) -> Self:
         self._all_here = asyncio.Event()

@@ -54,7 +54,10 @@ _OPTIONS: tuple[Decorate, ...] = (
         "--redirect-uri", "redirect_uris", multiple=True, metavar="URI", help="Exactly as used; several times."
     ),
     click.option(
-        "--grant-type", "grant_types", multiple=True, type=_GrantType(GRANT_TYPES),
+        "--grant-type",
+        "grant_types",
+        multiple=True,
+        type=_GrantType(GRANT_TYPES),
         help="Several times. Else: with a redirect URI authorization_code and refresh_token; without one refresh_token "
         "for a public client, client_credentials for a confidential one.",
     ),
@@ -67,35 +70,62 @@ _OPTIONS: tuple[Decorate, ...] = (
     click.option("--jwks", type=click.File("rb"), metavar="FILE", help="Public keys for private_key_jwt, no secret."),
     click.option("--jwks-uri", metavar="URI", help="Where it publishes them, instead."),
     click.option(
-        "--auth-method", "token_endpoint_auth_method", type=click.Choice(AUTH_METHODS),
+        "--auth-method",
+        "token_endpoint_auth_method",
+        type=click.Choice(AUTH_METHODS),
         help="The only way it proves itself; else by whatever it has.",
     ),
-    click.option("--require-par", "require_pushed_authorization_requests", is_flag=True,
-                 help="Its authorization requests must be pushed to /par."),
+    click.option(
+        "--require-par",
+        "require_pushed_authorization_requests",
+        is_flag=True,
+        help="Its authorization requests must be pushed to /par.",
+    ),
     click.option("--dpop-bound", "dpop_bound_access_tokens", is_flag=True, help="No token without a DPoP proof."),
     click.option("--status-list", is_flag=True, help="Its access tokens name a status list that shows their end."),
     click.option("--pairwise", is_flag=True, help="Knows people by subjects that other clients do not know."),
-    click.option("--sector", default="", metavar="HOST", help="Pairwise clients of one sector share their subjects; "
-                 "the host of the redirect URIs where it is left away."),
-    click.option("--post-logout-redirect-uri", "post_logout_redirect_uris", multiple=True, metavar="URI",
-                 help="Where people may go from /logout; several times."),
+    click.option(
+        "--sector",
+        default="",
+        metavar="HOST",
+        help="Pairwise clients of one sector share their subjects; "
+        "the host of the redirect URIs where it is left away.",
+    ),
+    click.option(
+        "--post-logout-redirect-uri",
+        "post_logout_redirect_uris",
+        multiple=True,
+        metavar="URI",
+        help="Where people may go from /logout; several times.",
+    ),
     click.option("--backchannel-logout-uri", metavar="URI", help="Is told there of the end of sessions."),
-    click.option("--exchange-audience", "exchange_audiences", multiple=True, metavar="URI",
-                 help="For whom it may exchange tokens (--grant-type token_exchange); several times."),
-    click.option("--exchange-subject", "exchange_subjects", multiple=True, metavar="URI",
-                 help="Its name, beside its id, as the audience of tokens it may exchange; several times."),
+    click.option(
+        "--exchange-audience",
+        "exchange_audiences",
+        multiple=True,
+        metavar="URI",
+        help="For whom it may exchange tokens (--grant-type token_exchange); several times.",
+    ),
+    click.option(
+        "--exchange-subject",
+        "exchange_subjects",
+        multiple=True,
+        metavar="URI",
+        help="Its name, beside its id, as the audience of tokens it may exchange; several times.",
+    ),
     click.option("--client-uri", metavar="URI", help="Its home page."),
     click.option("--policy-uri", metavar="URI", help="Its privacy policy; the consent page links to it."),
     click.option("--tos-uri", metavar="URI", help="Its terms of service; likewise."),
-    click.option("--access-token-seconds", type=click.IntRange(*ACCESS_TOKEN_SECONDS),
-                 help="Life of its access tokens."),
+    click.option(
+        "--access-token-seconds", type=click.IntRange(*ACCESS_TOKEN_SECONDS), help="Life of its access tokens."
+    ),
     click.option("--session-seconds", type=click.IntRange(*SESSION_SECONDS), help="Life of its sessions."),
     click.option("--remember-me-seconds", type=click.IntRange(*SESSION_SECONDS), help="Life with remember me."),
     click.option("--strict", is_flag=True, help="A used refresh token is never answered again, not even in a retry."),
     *algorithms.options(DEFAULT_ALG),
     secret_stdin,
     json_option,
-)  # fmt: skip
+)
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:

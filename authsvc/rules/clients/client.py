@@ -354,8 +354,18 @@ def _seconds(case: _Case) -> Refused | None:
 
 
 _EVERYBODYS: tuple[_Rule, ...] = (
-    _words, _grants, _code_redirects, _authentication, _public, _links, _asked, _algorithms, _name, _scopes, _sector,
+    _words,
+    _grants,
+    _code_redirects,
+    _authentication,
+    _public,
+    _links,
+    _asked,
+    _algorithms,
+    _name,
+    _scopes,
+    _sector,
     _logout_redirects,
-)  # fmt: skip
+)
 _REGISTRANTS: tuple[_Rule, ...] = (_powers,)
 _OPERATORS: tuple[_Rule, ...] = (_login, _exchange, _audiences, _seconds)

@@ -21,11 +21,17 @@ SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 # What we do in one way only: a client that counts on another way is told so, rather than registered for this one.
 _FIXED = {"introspection_signed_response_alg": DEFAULT_ALG}
 _MISSING = (
-    "sector_identifier_uri", "userinfo_signed_response_alg", "id_token_encrypted_response_alg",
-    "userinfo_encrypted_response_alg", "introspection_encrypted_response_alg", "request_object_encryption_alg",
-    "authorization_signed_response_alg", "authorization_encrypted_response_alg", "require_signed_request_object",
+    "sector_identifier_uri",
+    "userinfo_signed_response_alg",
+    "id_token_encrypted_response_alg",
+    "userinfo_encrypted_response_alg",
+    "introspection_encrypted_response_alg",
+    "request_object_encryption_alg",
+    "authorization_signed_response_alg",
+    "authorization_encrypted_response_alg",
+    "require_signed_request_object",
     "tls_client_certificate_bound_access_tokens",
-)  # fmt: skip
+)
 # RFC 7592 section 2.2: what only we write.
 _OURS = ("registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at")
 

@@ -113,9 +113,16 @@ async def test_prompt_none_never_shows_a_page(house: Service) -> None:
 
 
 ERRORS: list[dict[str, str | None]] = [
-    {"response_type": "token"}, {"code_challenge": None}, {"scope": "x"}, {"prompt": "none"}, {"request": "x"},
-    {"max_age": "x"}, {"resource": "https://x"}, {"claims": "x"}, {"response_mode": "fragment"},
-]  # fmt: skip
+    {"response_type": "token"},
+    {"code_challenge": None},
+    {"scope": "x"},
+    {"prompt": "none"},
+    {"request": "x"},
+    {"max_age": "x"},
+    {"resource": "https://x"},
+    {"claims": "x"},
+    {"response_mode": "fragment"},
+]
 
 
 @pytest.mark.parametrize("changed", [{}, *ERRORS], ids=str)
@@ -205,11 +212,18 @@ async def test_a_parameter_that_was_sent_twice_is_refused(house: Service, name: 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 PAGES = ["/authorize", "/login", "/consent"]
 BODIES: list[tuple[bytes, dict[str, str], int]] = [
-    (b"", FORM, 400), (b"{}", {"Content-Type": "application/json"}, 400), (b"client_id=\xff", FORM, 400),
-    (b"client_id=%ff", FORM, 400), (b"client_id=%00", FORM, 400), (b"a=1&" * 2000, FORM, 400),
-    (b"x" * 65_537, FORM, 413), (b"client_id=a&client_id=b", FORM, 400), (b"client_id=\xed\xa0\x80", FORM, 400),
-    (b"--x", {"Content-Type": "multipart/form-data; boundary=x"}, 400), (b"x=1", {}, 400),
-]  # fmt: skip
+    (b"", FORM, 400),
+    (b"{}", {"Content-Type": "application/json"}, 400),
+    (b"client_id=\xff", FORM, 400),
+    (b"client_id=%ff", FORM, 400),
+    (b"client_id=%00", FORM, 400),
+    (b"a=1&" * 2000, FORM, 400),
+    (b"x" * 65_537, FORM, 413),
+    (b"client_id=a&client_id=b", FORM, 400),
+    (b"client_id=\xed\xa0\x80", FORM, 400),
+    (b"--x", {"Content-Type": "multipart/form-data; boundary=x"}, 400),
+    (b"x=1", {}, 400),
+]
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -37,10 +37,15 @@ from tests.support.steps import (
 
 PREFIX = "urn:ietf:params:oauth:request_uri:"
 PUSHER = flat_client(
-    id="pusher", name="Pusher", kind="public", redirect_uris=(CALLBACK,), first_party=True,
-    grant_types=frozenset({"authorization_code", "refresh_token"}), scopes=("openid", "profile", "email"),
+    id="pusher",
+    name="Pusher",
+    kind="public",
+    redirect_uris=(CALLBACK,),
+    first_party=True,
+    grant_types=frozenset({"authorization_code", "refresh_token"}),
+    scopes=("openid", "profile", "email"),
     require_pushed_authorization_requests=True,
-)  # fmt: skip
+)
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -167,9 +172,17 @@ async def test_parameters_beside_a_request_uri_do_not_count(house: Service) -> N
     pkce, other = Pkce(), Pkce()
     request_uri = await pushed(house, pkce, scope="openid", state="mine")
     url = pushed_url(
-        request_uri, redirect_uri="https://evil.example/", scope="openid email", state="evil", nonce="evil",
-        code_challenge=other.challenge, response_mode="form_post", prompt="none", claims="{", response_type="token",
-    )  # fmt: skip
+        request_uri,
+        redirect_uri="https://evil.example/",
+        scope="openid email",
+        state="evil",
+        nonce="evil",
+        code_challenge=other.challenge,
+        response_mode="form_post",
+        prompt="none",
+        claims="{",
+        response_type="token",
+    )
     got = await log_in(house.caller(), url)
     assert got["state"] == "mine"
     assert refused(await redeem(house.http, got["code"], other), "invalid_grant")
@@ -189,9 +202,18 @@ async def test_a_request_object_beside_a_request_uri_is_ambiguous(house: Service
 
 @pytest.mark.parametrize(
     "request_uri",
-    ["https://evil.example/request.jwt", "http://127.0.0.1:1/", "http://169.254.169.254/", "file:///etc/passwd",
-     "data:application/jwt,x", "urn:example:x", "urn:ietf:params:oauth:request_uri", "x", "\u00e4"],
-)  # fmt: skip
+    [
+        "https://evil.example/request.jwt",
+        "http://127.0.0.1:1/",
+        "http://169.254.169.254/",
+        "file:///etc/passwd",
+        "data:application/jwt,x",
+        "urn:example:x",
+        "urn:ietf:params:oauth:request_uri",
+        "x",
+        "\u00e4",
+    ],
+)
 async def test_an_external_request_uri_is_refused_and_never_fetched(house: Service, request_uri: str) -> None:
     got = redirected(await house.http.get(authorize_url(Pkce(), request_uri=request_uri)), CALLBACK)
     assert got["error"] == "request_uri_not_supported"
@@ -316,8 +338,13 @@ async def test_a_code_bound_by_dpop_jkt_is_redeemed_by_its_key_alone(house: Serv
     for key, taken in ((None, False), (thief, False), (holder, True)):
         pkce = Pkce()
         got = await log_in(house.caller(), authorize_url(pkce, dpop_jkt=holder.jkt))
-        form = {"grant_type": "authorization_code", "client_id": "customer", "redirect_uri": CALLBACK,
-                "code": got["code"], "code_verifier": pkce.verifier}  # fmt: skip
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": "customer",
+            "redirect_uri": CALLBACK,
+            "code": got["code"],
+            "code_verifier": pkce.verifier,
+        }
         answer = await (key.post("/token", data=form) if key else house.http.post("/token", data=form))
         assert answer.status_code == (200 if taken else 400), answer.text
         assert taken or answer.json()["error"] == "invalid_grant"

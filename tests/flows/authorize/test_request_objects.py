@@ -39,11 +39,17 @@ from tests.support.steps import (
 
 SECRET = ("signing", "signing-secret")
 SIGNING = flat_client(
-    id="signing", name="Signing", kind="confidential", secret_hashes=(sha256(b"signing-secret").digest(),),
-    redirect_uris=(PARTNER_CALLBACK,), grant_types=frozenset({"authorization_code"}),
-    scopes=("openid", "profile", "email"), jwks={"keys": JWKS}, first_party=True,
+    id="signing",
+    name="Signing",
+    kind="confidential",
+    secret_hashes=(sha256(b"signing-secret").digest(),),
+    redirect_uris=(PARTNER_CALLBACK,),
+    grant_types=frozenset({"authorization_code"}),
+    scopes=("openid", "profile", "email"),
+    jwks={"keys": JWKS},
+    first_party=True,
     audiences=("https://api.example", "https://b.example"),
-)  # fmt: skip
+)
 TYPE = {"typ": "oauth-authz-req+jwt"}
 
 
@@ -63,9 +69,14 @@ def claims(house: Service, pkce: Pkce | None = None, **changed: Any) -> dict[str
 
 
 def signed(
-    house: Service, alg: str = "RS256", *, key: Any = None, header: dict[str, Any] | None = None,
-    pkce: Pkce | None = None, **changed: Any,
-) -> str:  # fmt: skip
+    house: Service,
+    alg: str = "RS256",
+    *,
+    key: Any = None,
+    header: dict[str, Any] | None = None,
+    pkce: Pkce | None = None,
+    **changed: Any,
+) -> str:
     return jwt.encode(claims(house, pkce, **changed), key or KEYS[alg], alg, headers=header or TYPE)
 
 
@@ -84,8 +95,12 @@ async def test_a_signed_request_leads_to_tokens(house: Service, alg: str) -> Non
     assert answer.status_code == 201, answer.text
     got = await log_in(house.caller(), pushed_url(answer.json()["request_uri"], "signing"))
     assert got["state"] == "signed"
-    form = {"grant_type": "authorization_code", "code": got["code"], "code_verifier": pkce.verifier,
-            "redirect_uri": PARTNER_CALLBACK}  # fmt: skip
+    form = {
+        "grant_type": "authorization_code",
+        "code": got["code"],
+        "code_verifier": pkce.verifier,
+        "redirect_uri": PARTNER_CALLBACK,
+    }
     assert (await house.http.post("/token", data=form, auth=SECRET)).status_code == 200
 
 
@@ -119,18 +134,49 @@ async def test_the_object_is_judged_like_every_request(house: Service) -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"iss": "partner"}, {"iss": ...}, {"iss": ["signing"]}, {"client_id": "partner"}, {"client_id": ...},
-        {"aud": ...}, {"aud": f"{ISSUER}/par"}, {"aud": [ISSUER, "https://other.example"]}, {"aud": []},
-        {"aud": "https://other.example"}, {"aud": {}}, {"aud": [[ISSUER]]},
-        {"sub": "signing"}, {"request": "x"}, {"request_uri": "https://evil.example/"},
-        {"exp": ...}, {"exp": 0}, {"exp": "9999999999"}, {"exp": True}, {"exp": None}, {"exp": 10**30},
-        {"nbf": 9_999_999_999}, {"iat": 9_999_999_999}, {"nbf": "x"},
-        {"state": 1}, {"state": None}, {"state": ["x"]}, {"state": "a\0b"}, {"state": "\ud800"}, {"scope": {}},
-        {"max_age": 1.5}, {"max_age": True}, {"max_age": -1}, {"max_age": 10**12}, {"resource": [1]}, {"claims": [1]},
-        {"jti": 1}, {"jti": ""}, {"jti": "x" * 257}, {"jti": None},
+        {"iss": "partner"},
+        {"iss": ...},
+        {"iss": ["signing"]},
+        {"client_id": "partner"},
+        {"client_id": ...},
+        {"aud": ...},
+        {"aud": f"{ISSUER}/par"},
+        {"aud": [ISSUER, "https://other.example"]},
+        {"aud": []},
+        {"aud": "https://other.example"},
+        {"aud": {}},
+        {"aud": [[ISSUER]]},
+        {"sub": "signing"},
+        {"request": "x"},
+        {"request_uri": "https://evil.example/"},
+        {"exp": ...},
+        {"exp": 0},
+        {"exp": "9999999999"},
+        {"exp": True},
+        {"exp": None},
+        {"exp": 10**30},
+        {"nbf": 9_999_999_999},
+        {"iat": 9_999_999_999},
+        {"nbf": "x"},
+        {"state": 1},
+        {"state": None},
+        {"state": ["x"]},
+        {"state": "a\0b"},
+        {"state": "\ud800"},
+        {"scope": {}},
+        {"max_age": 1.5},
+        {"max_age": True},
+        {"max_age": -1},
+        {"max_age": 10**12},
+        {"resource": [1]},
+        {"claims": [1]},
+        {"jti": 1},
+        {"jti": ""},
+        {"jti": "x" * 257},
+        {"jti": None},
     ],
     ids=repr,
-)  # fmt: skip
+)
 async def test_an_object_with_a_wrong_claim_is_refused(house: Service, changed: dict[str, Any]) -> None:
     found = claims(house, **changed)
     header = {"alg": "ES256", **TYPE}  # PyJWT's encoder would refuse some of them

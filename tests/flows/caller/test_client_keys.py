@@ -53,17 +53,26 @@ class Signer:
 
     async def register(self, **changed: Any) -> None:
         policy: dict[str, Any] = {
-            "kind": "confidential", "grant_types": frozenset({"client_credentials", "authorization_code"}),
-            "scopes": ("api", "openid"), "jwks_uri": self.uri, "redirect_uris": (PARTNER_CALLBACK,),
-        }  # fmt: skip
+            "kind": "confidential",
+            "grant_types": frozenset({"client_credentials", "authorization_code"}),
+            "scopes": ("api", "openid"),
+            "jwks_uri": self.uri,
+            "redirect_uris": (PARTNER_CALLBACK,),
+        }
         async with self.house.runtime.db.transaction() as connection:
             assert await clients.add(connection, flat_client(id=self.id, name=self.id, **{**policy, **changed}))
 
     def sign(self, alg: str = "ES256", *, key: Any = None, kid: str | None = "", **claims: Any) -> str:
         now = int(self.house.runtime.clock.seconds())
         named = PUBLIC[alg]["kid"] if kid == "" else kid
-        content = {"iss": self.id, "sub": self.id, "aud": ISSUER, "exp": now + 60,
-                   "jti": self.house.runtime.entropy(8).hex(), **claims}  # fmt: skip
+        content = {
+            "iss": self.id,
+            "sub": self.id,
+            "aud": ISSUER,
+            "exp": now + 60,
+            "jti": self.house.runtime.entropy(8).hex(),
+            **claims,
+        }
         content = {name: value for name, value in content.items() if value is not ...}
         return jwt.encode(content, key or KEYS[alg], alg, headers={"kid": named} if named else None)
 

@@ -32,9 +32,14 @@ KEYS: dict[str, Any] = {
     "EdDSA": ed25519.Ed25519PrivateKey.generate(),
 }
 BOUND = flat_client(
-    id="bound", name="Bound", kind="public", grant_types=frozenset({"refresh_token"}), scopes=("openid",),
-    first_party=True, dpop_bound_access_tokens=True,
-)  # fmt: skip
+    id="bound",
+    name="Bound",
+    kind="public",
+    grant_types=frozenset({"refresh_token"}),
+    scopes=("openid",),
+    first_party=True,
+    dpop_bound_access_tokens=True,
+)
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -161,17 +166,42 @@ async def test_nonces_may_be_switched_off_and_then_the_proof_must_be_young(
 @pytest.mark.parametrize(
     "claims",
     [
-        {"htm": "GET"}, {"htm": "post"}, {"htm": ...}, {"htm": None},
-        {"htu": ISSUER}, {"htu": f"{ISSUER}/tokens"}, {"htu": f"{ISSUER}/token/"}, {"htu": f"{ISSUER}/Token"},
-        {"htu": "http://localhost:8001/token"}, {"htu": "https://localhost:8000/token"}, {"htu": "/token"},
-        {"htu": "http://localhost/token"}, {"htu": "http://evil.example/token"}, {"htu": ...}, {"htu": 1},
-        {"htu": "http://localhost:8000@evil.example/token"}, {"htu": "http://user@localhost:8000/token"},
-        {"htu": "http://localhost:8000\\token"}, {"htu": " http://localhost:8000/token"}, {"htu": "http://[/token"},
-        {"jti": ...}, {"jti": ""}, {"jti": 7}, {"jti": None}, {"jti": "x" * 257}, {"jti": "x" * 4096},
-        {"iat": ...}, {"iat": "1"}, {"iat": True}, {"iat": None}, {"iat": 0}, {"iat": -1}, {"iat": 10**30},
+        {"htm": "GET"},
+        {"htm": "post"},
+        {"htm": ...},
+        {"htm": None},
+        {"htu": ISSUER},
+        {"htu": f"{ISSUER}/tokens"},
+        {"htu": f"{ISSUER}/token/"},
+        {"htu": f"{ISSUER}/Token"},
+        {"htu": "http://localhost:8001/token"},
+        {"htu": "https://localhost:8000/token"},
+        {"htu": "/token"},
+        {"htu": "http://localhost/token"},
+        {"htu": "http://evil.example/token"},
+        {"htu": ...},
+        {"htu": 1},
+        {"htu": "http://localhost:8000@evil.example/token"},
+        {"htu": "http://user@localhost:8000/token"},
+        {"htu": "http://localhost:8000\\token"},
+        {"htu": " http://localhost:8000/token"},
+        {"htu": "http://[/token"},
+        {"jti": ...},
+        {"jti": ""},
+        {"jti": 7},
+        {"jti": None},
+        {"jti": "x" * 257},
+        {"jti": "x" * 4096},
+        {"iat": ...},
+        {"iat": "1"},
+        {"iat": True},
+        {"iat": None},
+        {"iat": 0},
+        {"iat": -1},
+        {"iat": 10**30},
     ],
     ids=repr,
-)  # fmt: skip
+)
 async def test_a_proof_for_something_else_or_without_its_claims_is_refused(
     holder: Holder, claims: dict[str, Any]
 ) -> None:
@@ -267,12 +297,21 @@ async def test_a_jwt_of_another_type_is_no_proof(holder: Holder, typ: Any) -> No
 
 async def test_a_key_is_neither_fetched_nor_looked_up(holder: Holder) -> None:
     for header in (
-        {"jwk": None}, {"jwk": None, "jku": "https://evil.example/jwks"}, {"jwk": None, "kid": "1"},
-        {"jwk": None, "x5u": "https://evil.example/x"}, {"jwk": "x"}, {"jwk": [holder.jwk]}, {"jwk": {}},
-        {"crit": ["x"], "x": 1}, {"crit": []}, {"jwk": {**holder.jwk, "use": "enc"}},
-        {"jwk": {**holder.jwk, "alg": "PS256"}}, {"jwk": {**holder.jwk, "x": "AA"}}, {"jwk": {**holder.jwk, "x": 1}},
+        {"jwk": None},
+        {"jwk": None, "jku": "https://evil.example/jwks"},
+        {"jwk": None, "kid": "1"},
+        {"jwk": None, "x5u": "https://evil.example/x"},
+        {"jwk": "x"},
+        {"jwk": [holder.jwk]},
+        {"jwk": {}},
+        {"crit": ["x"], "x": 1},
+        {"crit": []},
+        {"jwk": {**holder.jwk, "use": "enc"}},
+        {"jwk": {**holder.jwk, "alg": "PS256"}},
+        {"jwk": {**holder.jwk, "x": "AA"}},
+        {"jwk": {**holder.jwk, "x": 1}},
         {"jwk": {"kty": "RSA", "n": "AQAB", "e": "AQAB"}},
-    ):  # fmt: skip
+    ):
         assert refused_proof(await holder.post("/token", holder.proof(header=header), **CLIENT))
     elsewhere = holder.proof(header={"jku": "https://evil.example/jwks", "x5u": "https://evil.example/x"})
     assert (await holder.post("/token", elsewhere, **CLIENT)).status_code == 200  # not even read
@@ -557,8 +596,13 @@ async def test_a_page_of_a_client_can_read_the_nonce(holder: Holder) -> None:
 async def test_userinfo_takes_a_bound_token_with_its_key_alone(holder: Holder, method: str) -> None:
     pkce = Pkce()
     code = await code_for(holder.house.caller(), pkce)
-    form = {"grant_type": "authorization_code", "client_id": "customer", "redirect_uri": CALLBACK, "code": code,
-            "code_verifier": pkce.verifier}  # fmt: skip
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": "customer",
+        "redirect_uri": CALLBACK,
+        "code": code,
+        "code_verifier": pkce.verifier,
+    }
     token = (await holder.post("/token", data=form)).json()["access_token"]
     answer = await holder.send(method, "/userinfo", token=token)
     assert answer.status_code == 200

@@ -82,13 +82,25 @@ def test_a_device_code_is_read_back_and_every_other_byte_is_refused() -> None:
 @pytest.mark.parametrize(
     ("typed", "normal"),
     [
-        ("BCDF-GHJK", "BCDFGHJK"), ("bcdfghjk", "BCDFGHJK"), ("  bcdf ghjk\t", "BCDFGHJK"),
+        ("BCDF-GHJK", "BCDFGHJK"),
+        ("bcdfghjk", "BCDFGHJK"),
+        ("  bcdf ghjk\t", "BCDFGHJK"),
         ("b-c-d-f-g-h-j-k", "BCDFGHJK"),
-        ("BCDF–GHJK", "BCDFGHJK"), ("BCDF_GHJK.", "BCDFGHJK"), ("ＢＣＤＦ　ＧＨＪＫ", "BCDFGHJK"),
-        ("", None), ("BCDF", None), ("BCDF-GHJKL", None), ("ABCD-EFGH", None), ("BCDF-GHJ0", None),
-        ("BCDFGHJ\0", None), ("'--", None), ("B" * 200, None), ("ВСDFGHJK", None), ("-" * 99, None),
+        ("BCDF–GHJK", "BCDFGHJK"),
+        ("BCDF_GHJK.", "BCDFGHJK"),
+        ("ＢＣＤＦ　ＧＨＪＫ", "BCDFGHJK"),
+        ("", None),
+        ("BCDF", None),
+        ("BCDF-GHJKL", None),
+        ("ABCD-EFGH", None),
+        ("BCDF-GHJ0", None),
+        ("BCDFGHJ\0", None),
+        ("'--", None),
+        ("B" * 200, None),
+        ("ВСDFGHJK", None),
+        ("-" * 99, None),
     ],
-)  # fmt: skip
+)
 def test_what_is_typed_is_read_kindly_and_exactly(typed: str, normal: str | None) -> None:
     assert codes.normal_user_code(typed) == normal
 
@@ -519,8 +531,9 @@ async def test_wrong_codes_are_limited_a_person_and_a_network(servers: Servers, 
         for number in range(40):
             await house.sql.execute(
                 "INSERT INTO users (email, name, roles, password_hash) SELECT $1, 'x', '{}', password_hash FROM users "
-                "WHERE email = 'test@example.com'", f"guest{number}@example.com",
-            )  # fmt: skip
+                "WHERE email = 'test@example.com'",
+                f"guest{number}@example.com",
+            )
         statuses = []
         for number in range(14):
             guest = await browser(house, f"guest{number}@example.com")

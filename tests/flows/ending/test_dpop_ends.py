@@ -18,9 +18,14 @@ from tests.support.service import LOGIN, Service, bearer, service
 
 SECRET = ("till", "till-secret")
 TILL = flat_client(
-    id="till", name="Till", kind="confidential", secret_hashes=(sha256(b"till-secret").digest(),),
-    grant_types=frozenset({"refresh_token", "client_credentials"}), scopes=("openid",), first_party=True,
-)  # fmt: skip
+    id="till",
+    name="Till",
+    kind="confidential",
+    secret_hashes=(sha256(b"till-secret").digest(),),
+    grant_types=frozenset({"refresh_token", "client_credentials"}),
+    scopes=("openid",),
+    first_party=True,
+)
 CLIENTS = pytest.mark.parametrize("client_id", ["customer", "till"])
 
 

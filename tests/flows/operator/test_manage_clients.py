@@ -16,9 +16,14 @@ from tests.support.service import Service
 from tests.support.signers import PUBLIC as KEYS
 
 SHOP = flat_client(
-    id="flow-shop", name="Shop", kind="confidential", secret_hashes=(b"x" * 32,), scopes=("openid",),
-    redirect_uris=("https://shop.example/callback",), grant_types=frozenset({"authorization_code"}),
-)  # fmt: skip
+    id="flow-shop",
+    name="Shop",
+    kind="confidential",
+    secret_hashes=(b"x" * 32,),
+    scopes=("openid",),
+    redirect_uris=("https://shop.example/callback",),
+    grant_types=frozenset({"authorization_code"}),
+)
 TRACES = "SELECT (SELECT count(*) FROM clients) + (SELECT count(*) FROM audit_events)"
 
 
@@ -50,17 +55,23 @@ async def test_what_the_rules_refuse_is_not_changed(house: Service) -> None:
     assert isinstance(await manage_clients.add(runtime, "tests", known), Stored)
     before = await house.sql.fetchval(TRACES)
     for refused, reason in (
-        (await manage_clients.change_redirect_uris(runtime, "tests", known.id, ["javascript:x"], []),
-         "redirect_uris_refused"),
+        (
+            await manage_clients.change_redirect_uris(runtime, "tests", known.id, ["javascript:x"], []),
+            "redirect_uris_refused",
+        ),
         (await manage_clients.change_redirect_uris(runtime, "tests", "nobody", [], []), "client_unknown"),
-        (await manage_clients.choose_algorithms(runtime, "tests", known.id, id_tokens="none"),
-         "id_token_signed_response_alg"),
+        (
+            await manage_clients.choose_algorithms(runtime, "tests", known.id, id_tokens="none"),
+            "id_token_signed_response_alg",
+        ),
         (await manage_clients.drop_old_secret(runtime, "tests", known.id), "secret_only_one"),
         (await manage_clients.add_secret(runtime, "tests", "customer", b"x" * 32), "client_public"),
         (await manage_clients.remove(runtime, "tests", "nobody"), "client_unknown"),
-        (await manage_clients.add_registration_token(runtime, "tests", uses=0, seconds=60, note=""),
-         "registration_token_uses"),
-    ):  # fmt: skip
+        (
+            await manage_clients.add_registration_token(runtime, "tests", uses=0, seconds=60, note=""),
+            "registration_token_uses",
+        ),
+    ):
         assert isinstance(refused, Refused)
         assert refused.reason == reason
     assert await house.sql.fetchval(TRACES) == before

@@ -47,10 +47,14 @@ def signed_by(alg: str, access_alg: str | None = None, **more: Any) -> Client:
 
 FRONTENDS = [*map(signed_by, ALGORITHM_NAMES), signed_by("ES256", "RS256"), signed_by("RS256", "EdDSA")]
 SERVICE = changed_client(
-    CLIENTS[-1], id="service", access_token_signed_response_alg="ES256",
-    grant_types=frozenset({"client_credentials", GRANT_TYPE}), exchange_audiences=("https://stock.example",),
-    exchange_subjects=(ISSUER,), scopes=("api", "openid"),
-)  # fmt: skip
+    CLIENTS[-1],
+    id="service",
+    access_token_signed_response_alg="ES256",
+    grant_types=frozenset({"client_credentials", GRANT_TYPE}),
+    exchange_audiences=("https://stock.example",),
+    exchange_subjects=(ISSUER,),
+    scopes=("api", "openid"),
+)
 TERMINAL = changed_client(CLIENTS[-2], id="terminal-es", id_token_signed_response_alg="ES256", scopes=("openid",))
 
 
@@ -180,8 +184,10 @@ async def end_keys(house: Service, alg: str) -> None:
 
 def is_503(answer: httpx2.Response) -> bool:
     return (answer.status_code, answer.json()["error"], answer.headers["retry-after"]) == (
-        503, "temporarily_unavailable", "5",
-    )  # fmt: skip
+        503,
+        "temporarily_unavailable",
+        "5",
+    )
 
 
 async def test_without_its_key_a_client_gets_503_nothing_is_spent_and_nobody_elses_key_signs(

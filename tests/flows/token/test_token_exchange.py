@@ -54,9 +54,16 @@ SERVICES = [
     _service("bound", exchange_audiences=(STOCK,), exchange_subjects=(ISSUER,), dpop_bound_access_tokens=True),
     _service("idle", exchange_audiences=(STOCK,), grant_types=frozenset({"client_credentials"})),
     _service("nowhere", exchange_subjects=(ISSUER,)),
-    flat_client(id="front", name="Front", kind="public", grant_types=frozenset({GRANT_TYPE}), scopes=("openid",),
-           exchange_audiences=(STOCK,), exchange_subjects=(ISSUER,)),
-]  # fmt: skip
+    flat_client(
+        id="front",
+        name="Front",
+        kind="public",
+        grant_types=frozenset({GRANT_TYPE}),
+        scopes=("openid",),
+        exchange_audiences=(STOCK,),
+        exchange_subjects=(ISSUER,),
+    ),
+]
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -392,9 +399,13 @@ async def test_with_no_store_it_is_later_and_never_invalid(house: Service) -> No
 
 
 SUBJECT = {
-    "jti": "j", "client_id": "customer", "iat": 1, "sub": "p", "aud": [ISSUER, "https://a.example"],
+    "jti": "j",
+    "client_id": "customer",
+    "iat": 1,
+    "sub": "p",
+    "aud": [ISSUER, "https://a.example"],
     "scope": "openid stock profile",
-}  # fmt: skip
+}
 ASKED = ExchangeRequest("t", (STOCK,), ())
 
 
@@ -413,10 +424,13 @@ ASKED = ExchangeRequest("t", (STOCK,), ())
         (ExchangeRequest("t", (), ()), SUBJECT, "audience_missing"),
         (ExchangeRequest("t", (ISSUER,), ()), SUBJECT, "audience_not_allowed"),
         (ASKED, {**SUBJECT, "act": {"sub": "a", "act": {"sub": "b", "act": {"sub": "c"}}}}, 4),
-        (ASKED, {**SUBJECT, "act": {"sub": "a", "act": {"sub": "b", "act": {"sub": "c", "act": {"sub": "d"}}}}},
-         "exchange_too_deep"),
+        (
+            ASKED,
+            {**SUBJECT, "act": {"sub": "a", "act": {"sub": "b", "act": {"sub": "c", "act": {"sub": "d"}}}}},
+            "exchange_too_deep",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_rule(asked: ExchangeRequest, subject: dict[str, Any], outcome: Any) -> None:
     found = judge_exchange(asked, subject, ORDERS, issuer=ISSUER, confirmation=UNBOUND)
     if isinstance(found, Refused):

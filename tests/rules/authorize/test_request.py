@@ -112,7 +112,7 @@ def request(**changed: str | None) -> AuthorizationRequest:
         ({"dpop_jkt": "short"}, "invalid_request"),
         ({"redirect_uri": "com.example.app:/cb", "response_mode": "form_post"}, "invalid_request"),
     ],
-)  # fmt: skip
+)
 def test_a_request_that_cannot_be_served_is_refused_with_the_specified_error(
     changed: dict[str, str | None], expected: str
 ) -> None:

@@ -20,9 +20,14 @@ CALLBACK = "https://shop.example/callback"
 JWKS = {"keys": [{"kty": "EC"}]}
 SERVICE = Service(("RS256", "ES256"), loopback=False, may_ask=lambda uri: "10.0.0.1" not in uri)
 PUBLIC = flat_client(
-    id="shop", name="Shop", kind="public", redirect_uris=(CALLBACK,), grant_types=frozenset({"authorization_code"}),
-    scopes=("openid",), token_endpoint_auth_method="none",
-)  # fmt: skip
+    id="shop",
+    name="Shop",
+    kind="public",
+    redirect_uris=(CALLBACK,),
+    grant_types=frozenset({"authorization_code"}),
+    scopes=("openid",),
+    token_endpoint_auth_method="none",
+)
 SECRET = changed_client(
     PUBLIC, kind="confidential", token_endpoint_auth_method="client_secret_basic", secret_hashes=(b"x" * 32,)
 )
@@ -45,9 +50,18 @@ def reason(client: Client, who: Who, known: Client | None = None) -> str | None:
         (PUBLIC, {"subject_type": ""}, "subject_type"),
         (PUBLIC, {"grant_types": frozenset({"password"})}, "grant_types"),
         (PUBLIC, {"redirect_uris": ()}, "redirect_uris_missing"),
-        *((PUBLIC, {"redirect_uris": (uri,)}, "redirect_uris_refused") for uri in (
-            "http://shop.example/", "javascript:alert(1)", CALLBACK + "#x", "https://*.example/", "https://[", "",
-            "https://a.example/" + "x" * 2000)),
+        *(
+            (PUBLIC, {"redirect_uris": (uri,)}, "redirect_uris_refused")
+            for uri in (
+                "http://shop.example/",
+                "javascript:alert(1)",
+                CALLBACK + "#x",
+                "https://*.example/",
+                "https://[",
+                "",
+                "https://a.example/" + "x" * 2000,
+            )
+        ),
         (PUBLIC, {"post_logout_redirect_uris": ("http://a.example/",)}, "post_logout_redirect_uris_refused"),
         (PUBLIC, {"token_endpoint_auth_method": "client_secret_post"}, "token_endpoint_auth_method"),
         (SECRET, {"token_endpoint_auth_method": "none"}, "token_endpoint_auth_method"),
@@ -59,20 +73,36 @@ def reason(client: Client, who: Who, known: Client | None = None) -> str | None:
         (SECRET, {"token_endpoint_auth_method": "private_key_jwt"}, "jwks_missing"),
         (SECRET, {"secret_hashes": (b"x" * 32,) * 3}, "secret_hashes"),
         (SECRET, {"secret_hashes": (b"password",)}, "secret_hashes"),
-        *((PUBLIC, {name: uri}, name) for name in ("client_uri", "policy_uri", "tos_uri") for uri in (
-            "http://a.example/", "javascript:alert(1)", "", "https://", "com.example.a:/b", "https://a.example/#x")),
-        *((SECRET, {name: uri}, name) for name in ("jwks_uri", "backchannel_logout_uri") for uri in (
-            "http://a.example/", "http://127.0.0.1/", "", "https://10.0.0.1/x", "https://a.example/#x")),
+        *(
+            (PUBLIC, {name: uri}, name)
+            for name in ("client_uri", "policy_uri", "tos_uri")
+            for uri in (
+                "http://a.example/",
+                "javascript:alert(1)",
+                "",
+                "https://",
+                "com.example.a:/b",
+                "https://a.example/#x",
+            )
+        ),
+        *(
+            (SECRET, {name: uri}, name)
+            for name in ("jwks_uri", "backchannel_logout_uri")
+            for uri in ("http://a.example/", "http://127.0.0.1/", "", "https://10.0.0.1/x", "https://a.example/#x")
+        ),
         (PUBLIC, {"scopes": ("a b",)}, "scope"),
         (PUBLIC, {"scopes": ("openid", 'a"b')}, "scope"),
         (PUBLIC, {"id_token_signed_response_alg": "PS256"}, "id_token_signed_response_alg"),
         (PUBLIC, {"access_token_signed_response_alg": "none"}, "access_token_signed_response_alg"),
         (PUBLIC, {"sector": "shop.example"}, "sector"),
         (PUBLIC, {"subject_type": "pairwise", "sector": "https://shop.example"}, "sector"),
-        (PUBLIC, {"subject_type": "pairwise", "redirect_uris": (CALLBACK, "https://b.example/")},
-         "sector_several_hosts"),
+        (
+            PUBLIC,
+            {"subject_type": "pairwise", "redirect_uris": (CALLBACK, "https://b.example/")},
+            "sector_several_hosts",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_no_client_may_be(base: Client, changed: dict[str, Any], expected: str, who: Who) -> None:
     assert reason(base, who) is None
     assert reason(changed_client(base, **changed), who) == expected
@@ -90,11 +120,21 @@ OPERATORS_ALONE = [
     (PUBLIC, {"name": "<b>Shop</b>"}, "client_name"),
     (PUBLIC, {"name": "P\u0430yPal"}, "client_name_scripts"),
     (SECRET, {"introspection": True}, "operators_alone"),
-    *((PUBLIC, changed, "operators_alone") for changed in (
-        {"first_party": True}, {"required_role": "admin"}, {"remember_me_allowed": False}, {"status_list": True},
-        {"audiences": ("https://api.example",)}, {"access_token_seconds": 60}, {"session_seconds": 60},
-        {"remember_me_seconds": 60}, {"refresh_grace_seconds": 0})),
-]  # fmt: skip
+    *(
+        (PUBLIC, changed, "operators_alone")
+        for changed in (
+            {"first_party": True},
+            {"required_role": "admin"},
+            {"remember_me_allowed": False},
+            {"status_list": True},
+            {"audiences": ("https://api.example",)},
+            {"access_token_seconds": 60},
+            {"session_seconds": 60},
+            {"remember_me_seconds": 60},
+            {"refresh_grace_seconds": 0},
+        )
+    ),
+]
 
 
 @pytest.mark.parametrize(("base", "changed", "expected"), OPERATORS_ALONE)
@@ -106,9 +146,13 @@ def test_what_an_operator_may_and_a_registrant_may_not(base: Client, changed: di
 
 def test_a_registrant_keeps_what_an_operator_gave_and_takes_no_more() -> None:
     known = changed_client(
-        SECRET, scopes=("openid", "admin"), grant_types=SECRET.grant_types | {"client_credentials"}, introspection=True,
-        required_role="staff", access_token_signed_response_alg="EdDSA",
-    )  # fmt: skip
+        SECRET,
+        scopes=("openid", "admin"),
+        grant_types=SECRET.grant_types | {"client_credentials"},
+        introspection=True,
+        required_role="staff",
+        access_token_signed_response_alg="EdDSA",
+    )
     assert reason(replace(known, name="Laden"), "registrant", known) is None
     assert reason(replace(known, introspection=False), "registrant", known) is None
     assert reason(changed_client(known, required_role=None), "registrant", known) == "operators_alone"
@@ -126,11 +170,18 @@ def test_a_registrant_keeps_what_an_operator_gave_and_takes_no_more() -> None:
         (SECRET, {"exchange_subjects": ("https://a.example",)}, "exchange"),
         *((PUBLIC, {"audiences": (value,)}, "audience") for value in ("", "a b", "a\0", "x" * 2001)),
         (PUBLIC, {"required_role": "a b"}, "required_role"),
-        *((PUBLIC, {name: seconds}, name) for name, wrong in (
-            ("access_token_seconds", (9, 86_401, 0, -1)), ("session_seconds", (59, 315_360_001)),
-            ("remember_me_seconds", (59, 315_360_001)), ("refresh_grace_seconds", (-1, 301))) for seconds in wrong),
+        *(
+            (PUBLIC, {name: seconds}, name)
+            for name, wrong in (
+                ("access_token_seconds", (9, 86_401, 0, -1)),
+                ("session_seconds", (59, 315_360_001)),
+                ("remember_me_seconds", (59, 315_360_001)),
+                ("refresh_grace_seconds", (-1, 301)),
+            )
+            for seconds in wrong
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_an_operator_may_not_give(base: Client, changed: dict[str, Any], expected: str) -> None:
     assert reason(changed_client(base, **changed), "operator") == expected
 
@@ -210,9 +261,15 @@ def test_a_secret_that_is_guessed_or_cannot_be_sent_has_no_digest(secret: str) -
 @pytest.mark.parametrize(
     ("uses", "seconds", "note", "fits"),
     [
-        (1, 1, "", True), (10_000, 31_536_000, "x" * MAX_NOTE, True), (0, 1, "", False), (10_001, 1, "", False),
-        (1, 0, "", False), (1, 31_536_001, "", False), (1, 1, "x" * (MAX_NOTE + 1), False), (1, 1, "a\nb", False),
+        (1, 1, "", True),
+        (10_000, 31_536_000, "x" * MAX_NOTE, True),
+        (0, 1, "", False),
+        (10_001, 1, "", False),
+        (1, 0, "", False),
+        (1, 31_536_001, "", False),
+        (1, 1, "x" * (MAX_NOTE + 1), False),
+        (1, 1, "a\nb", False),
     ],
-)  # fmt: skip
+)
 def test_which_registration_tokens_may_be_made(uses: int, seconds: int, note: str, fits: bool) -> None:
     assert (judge_registration_token(uses, seconds, note) is None) is fits

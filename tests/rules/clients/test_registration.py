@@ -52,13 +52,20 @@ def test_the_defaults_are_those_of_the_specification() -> None:
     assert client.authentication.token_endpoint_auth_method == "client_secret_basic"
     assert client.tokens.scopes == ("openid", "profile", "email")
     assert metadata_of(client) == {
-        "client_name": "c", "application_type": "web", "redirect_uris": [CALLBACK],
-        "grant_types": ["authorization_code"], "response_types": ["code"],
-        "token_endpoint_auth_method": "client_secret_basic", "scope": "openid profile email", "subject_type": "public",
-        "id_token_signed_response_alg": "RS256", "access_token_signed_response_alg": "RS256",
-        "post_logout_redirect_uris": [], "require_pushed_authorization_requests": False,
+        "client_name": "c",
+        "application_type": "web",
+        "redirect_uris": [CALLBACK],
+        "grant_types": ["authorization_code"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": "client_secret_basic",
+        "scope": "openid profile email",
+        "subject_type": "public",
+        "id_token_signed_response_alg": "RS256",
+        "access_token_signed_response_alg": "RS256",
+        "post_logout_redirect_uris": [],
+        "require_pushed_authorization_requests": False,
         "dpop_bound_access_tokens": False,
-    }  # fmt: skip
+    }
 
 
 GIVEN = {
@@ -101,12 +108,26 @@ def test_null_is_as_if_left_away() -> None:
 
 
 POWERS = {
-    "first_party": True, "introspection": True, "required_role": "admin", "audiences": ["https://api.example"],
-    "exchange_audiences": ["https://api.example"], "exchange_subjects": ["customer"], "access_token_seconds": 86_400,
-    "session_seconds": 10**6, "remember_me_seconds": 10**6, "refresh_grace_seconds": 300, "id": "customer",
-    "client_id": "customer", "kind": "confidential", "secret_hashes": ["x"], "sector": "victim.example",
-    "registration_hash": "x", "scopes": ["admin"], "name": "Bank", "remember_me_allowed": False,
-}  # fmt: skip
+    "first_party": True,
+    "introspection": True,
+    "required_role": "admin",
+    "audiences": ["https://api.example"],
+    "exchange_audiences": ["https://api.example"],
+    "exchange_subjects": ["customer"],
+    "access_token_seconds": 86_400,
+    "session_seconds": 10**6,
+    "remember_me_seconds": 10**6,
+    "refresh_grace_seconds": 300,
+    "id": "customer",
+    "client_id": "customer",
+    "kind": "confidential",
+    "secret_hashes": ["x"],
+    "sector": "victim.example",
+    "registration_hash": "x",
+    "scopes": ["admin"],
+    "name": "Bank",
+    "remember_me_allowed": False,
+}
 
 
 def test_no_metadata_gives_power() -> None:
@@ -114,11 +135,30 @@ def test_no_metadata_gives_power() -> None:
     assert registered(**POWERS, **GIVEN) == registered(**GIVEN)
     plain = columns_of(Client(id="c", name="c", kind="confidential"))
     own = {
-        "redirect_uris", "grant_types", "scopes", "application_type", "post_logout_redirect_uris", "subject_type",
-        "sector", "jwks", "jwks_uri", "backchannel_logout_uri", "client_uri", "policy_uri", "tos_uri", "name", "kind",
-        "require_pushed_authorization_requests", "dpop_bound_access_tokens", "token_endpoint_auth_method",
-        "registration_hash", "secret_hashes", "id", "id_token_signed_response_alg", "access_token_signed_response_alg",
-    }  # fmt: skip
+        "redirect_uris",
+        "grant_types",
+        "scopes",
+        "application_type",
+        "post_logout_redirect_uris",
+        "subject_type",
+        "sector",
+        "jwks",
+        "jwks_uri",
+        "backchannel_logout_uri",
+        "client_uri",
+        "policy_uri",
+        "tos_uri",
+        "name",
+        "kind",
+        "require_pushed_authorization_requests",
+        "dpop_bound_access_tokens",
+        "token_endpoint_auth_method",
+        "registration_hash",
+        "secret_hashes",
+        "id",
+        "id_token_signed_response_alg",
+        "access_token_signed_response_alg",
+    }
     for name, value in columns_of(registered(**POWERS, **GIVEN)).items():
         if name not in own:
             assert value == plain[name], name
@@ -166,61 +206,150 @@ REDIRECT, METADATA = "invalid_redirect_uri", "invalid_client_metadata"
 @pytest.mark.parametrize(
     ("members", "error"),
     [
-        *(({"redirect_uris": uris}, REDIRECT) for uris in (
-            ..., [], "https://a.example/", [1], [None], {}, [CALLBACK] * 21, [CALLBACK + "#"], [CALLBACK + "#x"],
-            ["http://shop.example/"], ["http://127.0.0.1/cb"], ["http://localhost/cb"], ["com.example.app:/cb"],
-            ["javascript:alert(1)"], ["data:text/html,x"], ["https://*.example/"], ["https://u:p@a.example/"],
-            ["https://"], ["/callback"], [""], ["https://a.example/" + "x" * 2000], ["https://a.example/\n"],
-            ["https://a.example\\@b.example/"], ["//a.example/"], [CALLBACK, "http://shop.example/"],
-        )),
-        *(({**NATIVE, "redirect_uris": [uri]}, REDIRECT) for uri in (
-            "http://192.0.2.1/", "app:/cb", "javascript:alert(1)", "com.example.app:", "http://127.0.0.1.example/",
-        )),
-        *(({"grant_types": value}, METADATA) for value in (
-            "authorization_code", [], [1], ["implicit"], ["password"], ["client_credentials"], ["refresh_token"],
-            ["authorization_code", "client_credentials"], ["authorization_code", "implicit"],
-            ["urn:ietf:params:oauth:grant-type:token-exchange"], ["authorization_code"] * 21,
-        )),
-        *(({"response_types": value}, METADATA) for value in (
-            "code", [], ["token"], ["code", "code id_token"], [None],
-        )),
+        *(
+            ({"redirect_uris": uris}, REDIRECT)
+            for uris in (
+                ...,
+                [],
+                "https://a.example/",
+                [1],
+                [None],
+                {},
+                [CALLBACK] * 21,
+                [CALLBACK + "#"],
+                [CALLBACK + "#x"],
+                ["http://shop.example/"],
+                ["http://127.0.0.1/cb"],
+                ["http://localhost/cb"],
+                ["com.example.app:/cb"],
+                ["javascript:alert(1)"],
+                ["data:text/html,x"],
+                ["https://*.example/"],
+                ["https://u:p@a.example/"],
+                ["https://"],
+                ["/callback"],
+                [""],
+                ["https://a.example/" + "x" * 2000],
+                ["https://a.example/\n"],
+                ["https://a.example\\@b.example/"],
+                ["//a.example/"],
+                [CALLBACK, "http://shop.example/"],
+            )
+        ),
+        *(
+            ({**NATIVE, "redirect_uris": [uri]}, REDIRECT)
+            for uri in (
+                "http://192.0.2.1/",
+                "app:/cb",
+                "javascript:alert(1)",
+                "com.example.app:",
+                "http://127.0.0.1.example/",
+            )
+        ),
+        *(
+            ({"grant_types": value}, METADATA)
+            for value in (
+                "authorization_code",
+                [],
+                [1],
+                ["implicit"],
+                ["password"],
+                ["client_credentials"],
+                ["refresh_token"],
+                ["authorization_code", "client_credentials"],
+                ["authorization_code", "implicit"],
+                ["urn:ietf:params:oauth:grant-type:token-exchange"],
+                ["authorization_code"] * 21,
+            )
+        ),
+        *(
+            ({"response_types": value}, METADATA)
+            for value in ("code", [], ["token"], ["code", "code id_token"], [None])
+        ),
         ({**DEVICE, "response_types": ["code"]}, METADATA),
         ({"grant_types": [DEVICE_CODE], "response_types": ["code"]}, METADATA),
-        *(({"token_endpoint_auth_method": value}, METADATA) for value in (
-            "client_secret_jwt", "tls_client_auth", "", 1, ["none"], "private_key_jwt",
-        )),
+        *(
+            ({"token_endpoint_auth_method": value}, METADATA)
+            for value in ("client_secret_jwt", "tls_client_auth", "", 1, ["none"], "private_key_jwt")
+        ),
         ({"jwks": JWKS, "jwks_uri": "https://a.example/jwks"}, METADATA),
         ({**NONE, "jwks": JWKS}, METADATA),
         ({**NONE, "jwks_uri": "https://a.example/jwks"}, METADATA),
-        *(({name: value}, METADATA) for name in (
-            "jwks_uri", "backchannel_logout_uri", "client_uri", "policy_uri", "tos_uri",
-        ) for value in ("http://a.example/", "javascript:alert(1)", "", 1, [], "https://", "com.example.a:/b", "a",
-                        "http://127.0.0.1/", "https://a.example/#x", "https://a.example/ \"onload=x")),
-        *(({"scope": value}, METADATA) for value in ("admin", "openid admin", "", "openid  email", 1, ["openid"], "api",
-                                                     "offline_access", "openid\n")),
+        *(
+            ({name: value}, METADATA)
+            for name in ("jwks_uri", "backchannel_logout_uri", "client_uri", "policy_uri", "tos_uri")
+            for value in (
+                "http://a.example/",
+                "javascript:alert(1)",
+                "",
+                1,
+                [],
+                "https://",
+                "com.example.a:/b",
+                "a",
+                "http://127.0.0.1/",
+                "https://a.example/#x",
+                'https://a.example/ "onload=x',
+            )
+        ),
+        *(
+            ({"scope": value}, METADATA)
+            for value in (
+                "admin",
+                "openid admin",
+                "",
+                "openid  email",
+                1,
+                ["openid"],
+                "api",
+                "offline_access",
+                "openid\n",
+            )
+        ),
         *(({"subject_type": value}, METADATA) for value in ("Pairwise", "", 1)),
         ({"subject_type": "pairwise", "redirect_uris": ["https://a.example/", "https://b.example/"]}, METADATA),
         ({"subject_type": "pairwise", **NATIVE, "redirect_uris": ["https://a.example/", "com.x.y:/b"]}, METADATA),
         ({"sector_identifier_uri": "https://a.example/sector"}, METADATA),
         *(({"application_type": value}, METADATA) for value in ("browser", 1, [])),
-        *(({"post_logout_redirect_uris": value}, METADATA) for value in (
-            "x", ["http://a.example/"], ["https://a.example/#"], [1], ["com.example.app:/x"],
-        )),
-        *(({"client_name": value}, METADATA) for value in (
-            "", " ", "x" * 101, 1, ["x"], "a\0b", "a\x1b[2J", "a\u202eb", "a\u200bb", "<script>alert(1)</script>",
-            "\ud800", "P\u0430yPal", "G\u03bf\u03bfgle",
-        )),
-        *(({name: value}, METADATA) for name in ("require_pushed_authorization_requests", "dpop_bound_access_tokens")
-          for value in ("true", 1, [])),
-        *(({name: value}, METADATA) for name in ("id_token_signed_response_alg", "access_token_signed_response_alg")
-          for value in ("none", "HS256", "PS256", "es256", "", ["RS256"], 1)),
+        *(
+            ({"post_logout_redirect_uris": value}, METADATA)
+            for value in ("x", ["http://a.example/"], ["https://a.example/#"], [1], ["com.example.app:/x"])
+        ),
+        *(
+            ({"client_name": value}, METADATA)
+            for value in (
+                "",
+                " ",
+                "x" * 101,
+                1,
+                ["x"],
+                "a\0b",
+                "a\x1b[2J",
+                "a\u202eb",
+                "a\u200bb",
+                "<script>alert(1)</script>",
+                "\ud800",
+                "P\u0430yPal",
+                "G\u03bf\u03bfgle",
+            )
+        ),
+        *(
+            ({name: value}, METADATA)
+            for name in ("require_pushed_authorization_requests", "dpop_bound_access_tokens")
+            for value in ("true", 1, [])
+        ),
+        *(
+            ({name: value}, METADATA)
+            for name in ("id_token_signed_response_alg", "access_token_signed_response_alg")
+            for value in ("none", "HS256", "PS256", "es256", "", ["RS256"], 1)
+        ),
         ({"userinfo_signed_response_alg": "RS256"}, METADATA),
         ({"id_token_encrypted_response_alg": "RSA-OAEP"}, METADATA),
         ({"require_signed_request_object": True}, METADATA),
         ({"software_statement": "x"}, "unapproved_software_statement"),
         ({"software_statement": "x", "redirect_uris": ...}, "unapproved_software_statement"),
     ],
-)  # fmt: skip
+)
 def test_what_is_refused_and_with_which_error(members: dict[str, Any], error: str) -> None:
     found = judged(**members)
     assert isinstance(found, Refused), found
@@ -276,10 +405,16 @@ def test_the_name_is_one_line() -> None:
 def test_a_change_leaves_what_an_operator_gave() -> None:
     """Neither does the client shake off a restriction, nor lose a right; and it may repeat what it is told."""
     given = {
-        "required_role": "staff", "access_token_seconds": 60, "session_seconds": 600, "first_party": True,
-        "introspection": True, "audiences": ("https://api.example",), "refresh_grace_seconds": 0,
-        "exchange_audiences": ("https://api.example",), "remember_me_allowed": False,
-    }  # fmt: skip
+        "required_role": "staff",
+        "access_token_seconds": 60,
+        "session_seconds": 600,
+        "first_party": True,
+        "introspection": True,
+        "audiences": ("https://api.example",),
+        "refresh_grace_seconds": 0,
+        "exchange_audiences": ("https://api.example",),
+        "remember_me_allowed": False,
+    }
     known = changed_client(
         registered(),
         **given,
@@ -304,10 +439,21 @@ def test_a_change_names_its_client_and_leaves_ours_alone() -> None:
     client = registered()
     assert judge_change({**PLAIN, "client_id": "c"}, client) is None
     for members in (
-        PLAIN, {**PLAIN, "client_id": "d"}, {**PLAIN, "client_id": None}, {**PLAIN, "client_id": ["c"]},
-        *({**PLAIN, "client_id": "c", name: value} for value in ("x", None) for name in (
-            "registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at")),
-    ):  # fmt: skip
+        PLAIN,
+        {**PLAIN, "client_id": "d"},
+        {**PLAIN, "client_id": None},
+        {**PLAIN, "client_id": ["c"]},
+        *(
+            {**PLAIN, "client_id": "c", name: value}
+            for value in ("x", None)
+            for name in (
+                "registration_access_token",
+                "registration_client_uri",
+                "client_secret_expires_at",
+                "client_id_issued_at",
+            )
+        ),
+    ):
         refused = judge_change(members, client)
         assert refused is not None
         assert refused.error == METADATA
@@ -317,7 +463,7 @@ VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.sampled_from([CALLBACK, "none"]) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
-)  # fmt: skip
+)
 
 
 @settings(max_examples=500, deadline=None, derandomize=True, database=None)

@@ -91,9 +91,12 @@ class Lists:
         assert header["typ"] == "statuslist+jwt"
         keys = jwt.PyJWKSet.from_dict((await self.http.get("/.well-known/jwks.json")).json())
         claims: dict[str, Any] = jwt.decode(
-            answer.text, keys[header["kid"]].key, algorithms=["RS256"], options={"require": ["sub", "iat", "exp"]},
+            answer.text,
+            keys[header["kid"]].key,
+            algorithms=["RS256"],
+            options={"require": ["sub", "iat", "exp"]},
             leeway=2,
-        )  # fmt: skip
+        )
         assert urlsplit(claims["sub"]).path == path
         assert (claims["ttl"], claims["status_list"]["bits"]) == (TTL, 1)
         return claims
