@@ -18,7 +18,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from authsvc.app import table
+from authsvc.app import ROUTES
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
@@ -492,16 +492,13 @@ async def test_an_odd_etag_is_another_one(house: Service, tags: str) -> None:
 # Methods and paths
 
 
-def _routes(house: Service) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for route, _ in table(house.runtime):
-        found.setdefault(route.path, set()).update(route.methods or ())
-    return found
+def _routes() -> dict[str, set[str]]:
+    return {path: {*handlers, *(("HEAD",) if "GET" in handlers else ())} for path, handlers in ROUTES.items()}
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "X" * 99])
 async def test_a_wrong_method_is_405_and_says_which_ones_are_right(house: Service, method: str) -> None:
-    for path, allowed in _routes(house).items():
+    for path, allowed in _routes().items():
         if method in allowed:
             continue
         answer = await house.caller().request(
@@ -512,11 +509,11 @@ async def test_a_wrong_method_is_405_and_says_which_ones_are_right(house: Servic
 
 
 PATHS = [
-    "", "/", "//", "/nothing", "/token/", "/TOKEN", "/token;x", "/../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
+    "/nothing", "/token/", "/TOKEN", "/token;x", "/../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
     "/token%00",
     "/%00", "/%ff", "/.git/config", "/.env", "/docs", "/debug", "/admin", "/keys", "/api", "/api/auth",
     "/api/auth/sessions/", "/api/auth/sessions/a/b", "/.well-known/", "/.well-known/jwks.json/", "/" + "x" * 9000,
-    "/metrics/", "/openapi.json", "/favicon.ico", "/%0d%0aX:%20y", "/<script>alert(1)</script>",
+    "/metrics/", "/openapi.json", "/favicon.ico/", "/%0d%0aX:%20y", "/<script>alert(1)</script>",
 ]  # fmt: skip
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from starlette.responses import Response
+
 from authsvc.device_name import MAX_USER_AGENT, device_name
 from authsvc.flows.account import change_password as password
 from authsvc.flows.account import sessions_and_apps
@@ -14,7 +16,10 @@ from authsvc.flows.ending.browser_logout import LoggedOut
 from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.rules.people.new_password import LEAST, MOST_BYTES, judge_new_password
-from authsvc.web.http.request import Handler, Headers, Reply, Request, malformed
+from authsvc.web.http.endpoint import Handler
+from authsvc.web.http.errors import failure_of
+from authsvc.web.http.reply import Headers, Reply
+from authsvc.web.http.request import Request, malformed
 from authsvc.web.login import printable
 from authsvc.web.logout import logged_out
 from authsvc.web.pages import views
@@ -30,6 +35,7 @@ from authsvc.web.pages.browser import (
     look,
     set_cookie,
 )
+from authsvc.web.pages.errors import problem_of
 from authsvc.web.pages.views import Problem
 
 MAX_PAGE = 10_000
@@ -39,7 +45,7 @@ Form = dict[str, str]
 def _logged_in(handler: Handler) -> Handler:
     """Who is not logged in, or not recently enough for this, is sent to the login page and comes back to /account."""
 
-    async def guarded(request: Request) -> Reply:
+    async def guarded(request: Request) -> Response:
         try:
             return await handler(request)
         except LoginNeeded as needed:
@@ -113,15 +119,8 @@ async def change_password(request: Request, form: Form) -> Reply:
         return await _again(request, Problem("current_password"))
     try:
         changed = await password.change_password(request.runtime, secret, _attempt(request, session, current), new)
-    except Rejected as rejected:
-        request.reason = rejected.reason
-        return await _again(request, Problem("current_password"))
-    except TooMany as many:
-        request.reason = many.reason
-        return await _again(request, Problem("too_many", many.retry_after))
-    except Unavailable as trouble:
-        request.reason = trouble.reason
-        return await _again(request, Problem("unavailable", trouble.retry_after))
+    except (Rejected, TooMany, Unavailable) as error:
+        return await _again(request, problem_of(failure_of(request, error), "current_password"))
     seconds = max(1, int((session.expires_at - session.now).total_seconds())) if session.remember_me else None
     return _back(
         request,
@@ -193,7 +192,7 @@ def _page(
         pages=found.pages,
     )
     reply = views.account_page(look(request), language_of(request), view)
-    reply.headers += cookies
+    reply.raw_headers += cookies
     return reply
 
 

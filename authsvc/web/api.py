@@ -24,7 +24,8 @@ from authsvc.rules.records import Session, User
 from authsvc.rules.refused import Refused
 from authsvc.web.http.cors import any_registered_origin
 from authsvc.web.http.dpop_header import proved_key, shown_proof
-from authsvc.web.http.request import Reply, Request, flag, json_reply, malformed, text
+from authsvc.web.http.reply import Reply, json_reply
+from authsvc.web.http.request import Request, flag, malformed, text
 from authsvc.web.issuing import authenticated_client, issued, token_response
 from authsvc.web.pages.browser import DEVICE, DEVICE_COOKIE_SECONDS, cookie, set_cookie
 

@@ -8,10 +8,11 @@ from authsvc.flows.authorize.authorize import authorize, decide_consent
 from authsvc.flows.authorize.pending_request import begin_request, open_request
 from authsvc.flows.authorize.resolve_request import resolve_request
 from authsvc.rules.authorize.request import read_pairs
-from authsvc.web.http.request import Reply, Request, malformed
+from authsvc.web.http.reply import Reply
+from authsvc.web.http.request import Request, malformed
 from authsvc.web.pages.authorization_answer import outcome_reply, see
 from authsvc.web.pages.browser import SESSION, check_form, cookie
-from authsvc.web.pages.errors import failure
+from authsvc.web.pages.errors import error_page
 
 MAX_QUERY = 8000
 """Characters of an address that every browser and proxy takes."""
@@ -44,7 +45,7 @@ async def consent(request: Request) -> Reply:
     pending = open_request(request.runtime, form.get("request", ""))
     if pending is None:
         request.reason = "request_expired"
-        return failure(request, "expired")
+        return error_page(request, "expired")
     request.client_id = pending.parameters.get("client_id")
     if form.get("decision") not in ("allow", "deny"):
         raise malformed("The decision is missing.", "decision_missing")
@@ -57,4 +58,4 @@ async def consent(request: Request) -> Reply:
 async def consent_landing(request: Request) -> Reply:
     """A bookmark, or a reload in another window: the request itself is gone."""
     request.reason = "request_expired"
-    return failure(request, "expired")
+    return error_page(request, "expired")

@@ -13,11 +13,12 @@ from authsvc.rules.device.codes import MAX_TYPED, normal_user_code, shown_user_c
 from authsvc.rules.errors import TooMany
 from authsvc.store.errors import StoreUnavailable
 from authsvc.web.http.dpop_header import proved_key
-from authsvc.web.http.request import Reply, Request, json_reply
+from authsvc.web.http.reply import Reply, json_reply
+from authsvc.web.http.request import Request
 from authsvc.web.issuing import authenticated_client
 from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.browser import SESSION, Header, check_form, cookie, form_token, language_of, look
-from authsvc.web.pages.errors import failure
+from authsvc.web.pages.errors import error_page
 from authsvc.web.pages.views import DeviceConfirm, DeviceDone, DeviceEntry, Problem, device_page
 
 PATH = "/device"
@@ -92,7 +93,7 @@ async def device_post(request: Request) -> Reply:
     request.client_id = found.client.id
     if isinstance(found, RoleMissing):
         request.reason = "role_missing"
-        return failure(request, "role_missing")
+        return error_page(request, "role_missing")
     return _confirm(request, account, found)
 
 
@@ -129,5 +130,5 @@ def _log_in(request: Request, typed: str) -> Reply:
 
 
 def _with(reply: Reply, headers: list[Header]) -> Reply:
-    reply.headers += headers
+    reply.raw_headers += headers
     return reply

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from time import perf_counter
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from authsvc.flows.caller.authenticate_bearer import authenticate_subscriber
 from authsvc.flows.revocation.feed import Subscriber, know, next_events, snapshot, subscribe, unsubscribe
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.runtime import Runtime
 from authsvc.web.http.dpop_header import shown_proof
-from authsvc.web.http.request import (
-    JSON,
-    NO_SNIFF,
-    NO_STORE,
-    Endpoint,
-    ErrorReply,
-    Headers,
-    Receive,
-    Reply,
-    Request,
-    Scope,
-    Send,
-    malformed,
-)
+from authsvc.web.http.reply import JSON, NO_STORE, Headers, Reply
+from authsvc.web.http.request import Request, malformed
 
-STREAM = "/revocations/stream"
 MOST_DIGITS = 18
 RETRY = b"retry: 1000\n\n"
 
@@ -38,16 +26,19 @@ async def revocations(request: Request) -> Reply:
     # Weak: the same number may stand over fewer entries, when some have become of no consequence.
     etag = b'W/"%d"' % known.newest
     headers: Headers = [JSON, (b"cache-control", b"no-cache"), (b"etag", etag)]
-    asked = request.headers(b"if-none-match").encode("latin-1")
+    asked = request.header_list(b"if-none-match").encode("latin-1")
     if etag[2:] in asked or asked.strip() == b"*":
         return Reply(304, b"", headers[1:])
     return Reply(200, snapshot(request.runtime, known), headers)
 
 
-async def revocations_stream(request: Request) -> Subscriber:
+async def revocations_stream(request: Request) -> Response:
     """Server-sent events from `Last-Event-ID` on; the same as a query parameter is for clients that cannot set it."""
     claims = await _caller(request)
-    return await subscribe(request.runtime, claims, _last_event_id(request))
+    subscriber = await subscribe(request.runtime, claims, _last_event_id(request))
+    if request.method == "HEAD":
+        subscriber.end("gone")
+    return EventStream(request.runtime, subscriber)
 
 
 async def _caller(request: Request) -> VerifiedClaims | None:
@@ -69,39 +60,24 @@ def _last_event_id(request: Request) -> int | None:
     return int(text)
 
 
-StreamHandler = Callable[[Request], Awaitable[Subscriber]]
-
-
-class StreamEndpoint(Endpoint):
-    """A route whose answer goes on until the subscriber, the service or the subscriber's token ends it.
+class EventStream(Response):
+    """An answer that goes on until the subscriber, the service or the subscriber's token ends it.
 
     What is sent next is asked for when the last has gone out, so nothing piles up for one who reads slowly; one who
     does not read at all is cut off by `serving/protocol`.
     """
 
-    def __init__(self, runtime: Runtime, name: str, handler: StreamHandler, error_reply: ErrorReply) -> None:
-        super().__init__(runtime, name, _no_handler, error_reply)
-        self._subscribed = handler
+    def __init__(self, runtime: Runtime, subscriber: Subscriber) -> None:
+        super().__init__()
+        self.raw_headers = [(b"content-type", b"text/event-stream"), NO_STORE, (b"x-accel-buffering", b"no")]
+        self._runtime, self._subscriber = runtime, subscriber
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = perf_counter()
-        request = Request(self.runtime, scope, receive, self._request_id())
         try:
-            subscriber = await self._subscribed(request)
-        except Exception as error:
-            await self._send(request, self.error_reply(request, error), send, started)
-            return
-        self._note(request, 200, perf_counter() - started)
-        headers = [(b"content-type", b"text/event-stream"), NO_STORE, (b"x-accel-buffering", b"no"), NO_SNIFF]
-        headers += [*request.answer_headers, (b"x-request-id", request.id.encode("ascii"))]
-        if scope["method"] == "HEAD":
-            subscriber.end("gone")
-        try:
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            del request
-            await _tell(self.runtime, subscriber, receive, send)
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await _tell(self._runtime, self._subscriber, receive, send)
         finally:
-            unsubscribe(self.runtime, subscriber)
+            unsubscribe(self._runtime, self._subscriber)
 
 
 async def _tell(runtime: Runtime, subscriber: Subscriber, receive: Receive, send: Send) -> None:
@@ -126,7 +102,3 @@ async def _until_gone(receive: Receive, subscriber: Subscriber) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     subscriber.end("slow" if subscriber.sending else "gone")
-
-
-async def _no_handler(_request: Request) -> Reply:
-    raise AssertionError("a stream has no reply")

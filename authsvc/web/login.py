@@ -26,8 +26,9 @@ from authsvc.flows.session.browser import browser_session
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.rules.people.new_password import MOST_BYTES
 from authsvc.store.errors import StoreUnavailable
-from authsvc.web.http.errors import error_reply
-from authsvc.web.http.request import Headers, Reply, Request
+from authsvc.web.http.errors import failure_of
+from authsvc.web.http.reply import Headers, Reply
+from authsvc.web.http.request import Request
 from authsvc.web.pages import views
 from authsvc.web.pages.authorization_answer import login_reply, outcome_reply, see
 from authsvc.web.pages.browser import (
@@ -41,7 +42,7 @@ from authsvc.web.pages.browser import (
     look,
     set_cookie,
 )
-from authsvc.web.pages.errors import failure
+from authsvc.web.pages.errors import error_page, page_failure, problem_of
 from authsvc.web.pages.views import Problem
 
 MAX_USERNAME = 320
@@ -67,7 +68,7 @@ async def login(request: Request) -> Reply:
     pending = open_request(request.runtime, sealed) if sealed else None
     if sealed and pending is None and open_destination(request.runtime, sealed) is None:
         request.reason = "request_expired"
-        return failure(request, "expired")
+        return error_page(request, "expired")
     understood = await understand(request.runtime, pending) if pending else None
     if isinstance(understood, ShowError | SendAnswer):  # the client was changed or removed meanwhile
         return outcome_reply(request, understood)
@@ -90,15 +91,10 @@ async def _onward(request: Request, pending: PendingRequest, done: BrowserLogin,
     try:
         outcome = await authorize(request.runtime, pending, cookie=done.cookie)
     except (Unavailable, StoreUnavailable) as error:
-        reply = failure_of(request, error)
-        reply.headers += cookies
+        reply = page_failure(request, failure_of(request, error))
+        reply.raw_headers += cookies
         return reply
     return outcome_reply(request, outcome, cookies)
-
-
-def failure_of(request: Request, error: Exception) -> Reply:
-    answer = error_reply(request, error)
-    return failure(request, "unavailable", retry_after=_retry_after(answer))
 
 
 async def _attempt(
@@ -128,11 +124,7 @@ async def _attempt(
     try:
         done = await browser_login(request.runtime, client, attempt, old_cookie=cookie(request, SESSION))
     except (Rejected, TooMany, Unavailable, StoreUnavailable) as error:
-        answer = error_reply(request, error)
-        if answer.status in (429, 503):
-            kind = "too_many" if answer.status == 429 else "unavailable"
-            return Problem("too_many" if kind == "too_many" else "unavailable", _retry_after(answer)), None
-        return Problem("credentials"), None
+        return problem_of(failure_of(request, error), "credentials"), None
     request.user_id, request.session_id = str(done.user_id), str(done.session_id)
     return None, done
 
@@ -164,7 +156,7 @@ def _own_login(
         problem=problem,
     )
     reply = views.login_page(look(request), language_of(request), view)
-    reply.headers += cookies
+    reply.raw_headers += cookies
     return reply
 
 
@@ -174,10 +166,6 @@ def _cookies(request: Request, done: BrowserLogin) -> Headers:
         set_cookie(request, SESSION, done.cookie, seconds),
         set_cookie(request, DEVICE, done.device, DEVICE_COOKIE_SECONDS),
     ]
-
-
-def _retry_after(answer: Reply) -> int:
-    return next((int(value) for name, value in answer.headers if name == b"retry-after"), 1)
 
 
 def printable(value: str) -> str | None:

@@ -8,11 +8,12 @@ from authsvc.flows.ending.browser_logout import AskFirst, LoggedOut, Outcome, St
 from authsvc.jose.verify import MAX_LENGTH
 from authsvc.rules.authorize.request import redirect_location
 from authsvc.rules.ending.logout_request import Wrong
-from authsvc.web.http.request import Reply, Request, malformed
+from authsvc.web.http.reply import Reply
+from authsvc.web.http.request import Request, malformed
 from authsvc.web.pages import views
 from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.browser import SESSION, check_form, cookie, form_token, language_of, look, set_cookie
-from authsvc.web.pages.errors import failure
+from authsvc.web.pages.errors import error_page
 
 PARAMETERS = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales")
 
@@ -43,7 +44,7 @@ async def logout(request: Request) -> Reply:
         )
         if outcome is None:
             request.reason = "request_expired"
-            return failure(request, "expired")
+            return error_page(request, "expired")
         return _reply(request, outcome, None)
     kept = {name: form[name] for name in PARAMETERS if name in form}
     if any(len(value) > MAX_LENGTH for value in kept.values()):
@@ -54,7 +55,7 @@ async def logout(request: Request) -> Reply:
 def _reply(request: Request, outcome: Outcome, ui_locales: str | None) -> Reply:
     if isinstance(outcome, Wrong):
         request.reason = outcome.reason
-        return failure(request, "bad_request")
+        return error_page(request, "bad_request")
     if isinstance(outcome, Stay):
         return see("/account")
     if isinstance(outcome, AskFirst):
@@ -67,7 +68,7 @@ def _ask(request: Request, outcome: AskFirst, ui_locales: str | None) -> Reply:
     targets = (outcome.target.redirect_uri,) if outcome.target else ()
     view = views.LogoutConfirm(csrf, outcome.session.user.email, outcome.sealed, targets)
     reply = views.logout_page(look(request), language_of(request, ui_locales), view)
-    reply.headers += cookies
+    reply.raw_headers += cookies
     return reply
 
 
@@ -87,5 +88,5 @@ def logged_out(request: Request, outcome: LoggedOut, ui_locales: str | None = No
     client = outcome.client
     view = views.LogoutDone(client.name if client else None, where or (client.links.client_uri if client else None))
     reply = views.logout_page(look(request), language_of(request, ui_locales), view)
-    reply.headers += gone
+    reply.raw_headers += gone
     return reply

@@ -6,7 +6,8 @@ from authsvc.flows.authorize.push_request import push_request
 from authsvc.flows.caller.authenticate_client import authenticate_client
 from authsvc.rules.caller.client_authentication import credentials_in
 from authsvc.web.http.dpop_header import proved_key
-from authsvc.web.http.request import Reply, Request, json_reply
+from authsvc.web.http.reply import Reply, json_reply
+from authsvc.web.http.request import Request
 
 
 async def push(request: Request) -> Reply:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from starlette.responses import Response
+
 from authsvc.flows.operator import register_client as flow
 from authsvc.rules.clients.registration import metadata_of
 from authsvc.rules.errors import BearerRejected
 from authsvc.rules.records import Client
-from authsvc.web.http.errors import not_found
-from authsvc.web.http.request import Handler, Reply, Request, json_reply
+from authsvc.web.http.endpoint import Handler
+from authsvc.web.http.errors import NotFound
+from authsvc.web.http.reply import Reply, json_reply
+from authsvc.web.http.request import Request
 
 
 def _where_on(handler: Handler) -> Handler:
-    async def answer(request: Request) -> Reply:
-        on = request.runtime.settings.client_registration
-        return await (handler(request) if on else not_found(request))
+    async def answer(request: Request) -> Response:
+        if not request.runtime.settings.client_registration:
+            raise NotFound
+        return await handler(request)
 
     return answer
 

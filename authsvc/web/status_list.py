@@ -5,8 +5,9 @@ from __future__ import annotations
 from authsvc.flows.revocation.status_list import status_list
 from authsvc.rules.errors import HistoryNotKeptError, Rejected
 from authsvc.rules.revocation.status_list import STATUS_LIST_TYPE
-from authsvc.web.http.errors import not_found
-from authsvc.web.http.request import Headers, Reply, Request
+from authsvc.web.http.errors import NotFound
+from authsvc.web.http.reply import Headers, Reply
+from authsvc.web.http.request import Request
 
 _TYPE = (b"content-type", f"application/{STATUS_LIST_TYPE}".encode("ascii"))
 
@@ -17,7 +18,7 @@ async def status_list_get(request: Request) -> Reply:
         raise Rejected(HistoryNotKeptError("Status lists of the past are not kept."), "status_list_history")
     found = await status_list(request.runtime, request.scope["path_params"]["id"])
     if found is None:
-        return await not_found(request)
+        raise NotFound
     signed, seconds = found
     etag = signed.etag.encode("ascii")
     headers: Headers = [
@@ -26,7 +27,7 @@ async def status_list_get(request: Request) -> Reply:
         (b"etag", etag),
         (b"access-control-allow-origin", b"*"),
     ]
-    asked = request.headers(b"if-none-match").encode("latin-1")
+    asked = request.header_list(b"if-none-match").encode("latin-1")
     if etag in asked or asked.strip() == b"*":
         return Reply(304, b"", headers)
     return Reply(200, signed.body, headers)

@@ -9,7 +9,8 @@ from authsvc.rules.caller.client_authentication import credentials_in
 from authsvc.rules.errors import Rejected, UnsupportedGrantTypeError
 from authsvc.web.http.accept import prefers
 from authsvc.web.http.dpop_header import proved_key
-from authsvc.web.http.request import NO_STORE, Reply, Request, json_reply, malformed
+from authsvc.web.http.reply import NO_STORE, Reply, json_reply
+from authsvc.web.http.request import Request, malformed
 from authsvc.web.issuing import authenticated_client, issued, token_response
 
 _JWT_ANSWER = (b"content-type", f"application/{INTROSPECTION_TYPE}".encode("ascii"))
@@ -44,7 +45,7 @@ async def introspect_token(request: Request) -> Reply:
     form = await request.form()
     client = await authenticated_client(request, credentials_in(request.header(b"authorization"), form))
     answer = await introspect(request.runtime, client, token=form.get("token"))
-    if not prefers(request.headers(b"accept"), f"application/{INTROSPECTION_TYPE}", "application/json"):
+    if not prefers(request.header_list(b"accept"), f"application/{INTROSPECTION_TYPE}", "application/json"):
         return json_reply(answer)
     signed = await signed_introspection(request.runtime, client, answer)
     return Reply(200, signed.encode("ascii"), [_JWT_ANSWER, NO_STORE])

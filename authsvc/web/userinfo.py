@@ -6,7 +6,8 @@ from authsvc.flows.account.userinfo import userinfo
 from authsvc.flows.caller.authenticate_bearer import authenticate_bearer
 from authsvc.web.http.cors import any_registered_origin
 from authsvc.web.http.dpop_header import shown_proof
-from authsvc.web.http.request import Reply, Request, json_reply, malformed
+from authsvc.web.http.reply import Reply, json_reply
+from authsvc.web.http.request import Request, malformed
 
 
 async def userinfo_get(request: Request) -> Reply:

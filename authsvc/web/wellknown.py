@@ -16,8 +16,9 @@ from authsvc.metrics import exposition
 from authsvc.rules.discovery import authorization_server_metadata, openid_configuration
 from authsvc.rules.errors import Unavailable
 from authsvc.runtime import Runtime
-from authsvc.web.http.errors import not_found
-from authsvc.web.http.request import JSON, Headers, Reply, Request, json_reply
+from authsvc.web.http.errors import NotFound
+from authsvc.web.http.reply import JSON, Headers, Reply, json_reply
+from authsvc.web.http.request import Request
 from authsvc.web.pages.brand import look_of, static_file
 
 MAX_SKEW_SECONDS = 30.0
@@ -70,7 +71,16 @@ async def static(request: Request) -> Reply:
     found = static_file(
         look_of(request.runtime.settings), request.scope["path_params"]["name"], request.header(b"if-none-match")
     )
-    return found or await not_found(request)
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def favicon(request: Request) -> Reply:
+    """The icon at the address where browsers look for it before they have read a page."""
+    icon = static_file(look_of(request.runtime.settings), "icon.svg", request.header(b"if-none-match"))
+    assert icon is not None
+    return icon
 
 
 async def livez(_request: Request) -> Reply:
@@ -103,7 +113,7 @@ def readiness_problems(runtime: Runtime) -> list[str]:
 async def metrics_page(request: Request) -> Reply:
     """On this port only where the settings say `main`; the default is a listener of its own."""
     if request.runtime.settings.metrics != "main":
-        return await not_found(request)
+        raise NotFound
     body, content_type = exposition.render()
     return Reply(200, body, [(b"content-type", content_type.encode("ascii")), (b"cache-control", b"no-store")])
 

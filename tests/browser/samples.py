@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from authsvc.web.http.request import Reply
+from authsvc.web.http.reply import Reply
 from authsvc.web.pages import views
 from authsvc.web.pages.brand import Look
 

@@ -25,9 +25,10 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import uvicorn
+from starlette.types import Receive, Scope, Send
 
 from authsvc.settings import Settings
-from authsvc.web.http.request import Message, Receive, Reply, Scope, Send
+from authsvc.web.http.reply import Reply
 from authsvc.web.pages.brand import look_of, static_file
 from tests.browser.conftest import played
 from tests.browser.demo import running_demo
@@ -69,9 +70,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if reply:
             _known.append(look)
     reply = reply or Reply(404, b"nothing here", [(b"content-type", b"text/plain")])
-    start: Message = {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
-    await send(start)
-    await send({"type": "http.response.body", "body": reply.body})
+    await reply(scope, receive, send)
 
 
 _known = [look_of(settings())]

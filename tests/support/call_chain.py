@@ -53,16 +53,15 @@ class Chains:
         return []
 
     def _endpoints(self, method: str, path: str) -> Iterator[str]:
+        """Handlers in a table of routes: path -> method -> handler."""
         for name, module in self._modules.items():
             known = _imported(module)
             for node in module.nodes:
-                if isinstance(node, ast.Call):
-                    said = {value.value for value in node.args if isinstance(value, ast.Constant)}
-                    if {method, path} <= said:
-                        for argument in node.args:
-                            target = self._resolve(_dotted(argument), name, known)
-                            if target in self._nodes:
-                                yield target
+                for handlers in _values(node, path):
+                    for handler in _values(handlers, method):
+                        target = self._resolve(_dotted(handler), name, known)
+                        if target in self._nodes:
+                            yield target
 
     def _shortest(self, start: str, goals: set[str]) -> list[str]:
         """Breadth first, where passing through what is no hop costs nothing."""
@@ -165,3 +164,11 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
             for part in value if isinstance(value, list) else [value]:
                 if isinstance(part, ast.AST):
                     yield from _walk(part)
+
+
+def _values(node: ast.AST, key: str) -> list[ast.expr]:
+    """What stands under a constant key of a dictionary's display."""
+    if not isinstance(node, ast.Dict):
+        return []
+    pairs = zip(node.keys, node.values, strict=True)
+    return [value for name, value in pairs if isinstance(name, ast.Constant) and name.value == key]

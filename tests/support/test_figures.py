@@ -13,8 +13,10 @@ from tests.support.house import Module, read_package
 
 APP = """
 from authsvc.web import token
-route("POST", "/revoke", token.revoke)
-route("POST", "/token", token.token)
+ROUTES = {
+    "/revoke": {"POST": token.revoke},
+    "/token": {"POST": token.token},
+}
 """
 TOKEN = """
 from authsvc.flows import refresh

@@ -11,7 +11,8 @@ from functools import lru_cache
 
 from authsvc.rules.authorize.redirect import origins_of
 from authsvc.rules.records import Client
-from authsvc.web.http.request import Headers, Reply, Request
+from authsvc.web.http.reply import Headers, Reply
+from authsvc.web.http.request import Request
 
 _VARY = (b"vary", b"origin")
 # Date: a device whose own clock is wrong can make no DPoP proof without it.

@@ -1,60 +1,66 @@
-"""The only writer of errors. One exception tree, one status, one shape:
+"""What a caller is told of a failure: `failure_of` maps each exception once; JSON and pages render the record.
 
 - `Rejected`, `BearerRejected`: 4xx, the caller is at fault (RFC 6749 section 5.2, RFC 6750 section 3).
 - `TooMany`: 429. `Unavailable`, `StoreUnavailable`: 503. Both with Retry-After, neither says anything of credentials.
+- `NotFound`, `MethodNotAllowed`: no route answers this.
 - anything else: 500 `server_error`, nothing but the request id for the caller, the stack for the log.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
 from authsvc.logs import get_logger
 from authsvc.rules.caller.dpop import ALGORITHMS
 from authsvc.rules.errors import BearerRejected, Rejected, TooMany, Unavailable
 from authsvc.store.errors import StoreUnavailable
-from authsvc.web.http.request import Headers, Reply, Request, json_reply
+from authsvc.web.http.reply import Headers, Reply, json_reply
+from authsvc.web.http.request import Request
 
 _NEEDED = {"scope_openid_missing": "openid", "scope_revocations_missing": "revocations"}
 
 log = get_logger()
 
 
-def error_reply(request: Request, error: Exception) -> Reply:
-    """Render what a flow raised; notes the reason for the access log."""
-    if isinstance(error, Rejected):
-        request.reason = error.reason
-        # RFC 9110 section 15.5.2: a 401 always says how to authenticate.
-        challenge = error.challenge or ('Bearer realm="authsvc"' if error.error.status_code == 401 else None)
-        headers: Headers = [(b"www-authenticate", challenge.encode("ascii"))] if challenge else []
-        return _error(error.error.status_code, error.error.error, error.error.description or "", headers)
-    if isinstance(error, BearerRejected):
-        return _bearer_error(request, error)
-    if isinstance(error, TooMany):
-        request.reason = error.reason
-        return _later(429, "too_many_attempts", "Too many failed attempts. Try again later.", error.retry_after)
-    if isinstance(error, Unavailable):
-        request.reason = error.reason
-        return _later(503, "temporarily_unavailable", "Try again in a moment; nothing was changed.", error.retry_after)
-    if isinstance(error, StoreUnavailable):
-        request.reason = f"{error.store}_{error.kind}"
-        # Jitter, or a herd that was turned away together comes back together.
-        return _later(503, "temporarily_unavailable", "Try again in a moment.", random.randint(1, 5))  # noqa: S311
-    request.reason = "bug"
-    log.error("request_failed", request_id=request.id, error_type=type(error).__name__, exc_info=error)
-    return _error(500, "server_error", f"The service failed. Quote {request.id} when you report it.")
+class NotFound(Exception):
+    """There is nothing at this address."""
 
 
-def _error(status: int, code: str | None, description: str, headers: Headers | None = None) -> Reply:
-    return json_reply({"error": code, "error_description": description}, status, headers)
+class MethodNotAllowed(Exception):
+    """The address has other methods: those in `allowed`."""
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        super().__init__("method_not_allowed")
+        self.allowed = ", ".join(sorted(allowed))
 
 
-def _later(status: int, code: str, description: str, seconds: int) -> Reply:
-    return _error(status, code, description, [(b"retry-after", b"%d" % max(1, seconds))])
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What is told of a failure. `reason`: a lower_snake word for log and metrics; `retry_after`: seconds; `challenge`:
+    WWW-Authenticate; `allow`: Allow (RFC 9110 sections 11.6.1, 10.2.1)."""
+
+    status: int
+    code: str
+    description: str
+    reason: str | None = None
+    retry_after: int | None = None
+    challenge: str | None = None
+    allow: str | None = None
 
 
-def _bearer_error(request: Request, error: BearerRejected) -> Reply:
-    request.reason = error.reason
+def _rejected(error: Rejected) -> Failure:
+    refused = error.error
+    # RFC 9110 section 15.5.2: a 401 always says how to authenticate.
+    challenge = error.challenge or ('Bearer realm="authsvc"' if refused.status_code == 401 else None)
+    return Failure(
+        refused.status_code, refused.error or "", refused.description or "", error.reason, challenge=challenge
+    )
+
+
+def _bearer_rejected(error: BearerRejected) -> Failure:
     challenge = f'{error.scheme} realm="authsvc"'
     if error.scheme == "DPoP":
         challenge += f', algs="{" ".join(ALGORITHMS)}"'
@@ -63,14 +69,65 @@ def _bearer_error(request: Request, error: BearerRejected) -> Reply:
     if error.reason in _NEEDED:
         challenge += f', scope="{_NEEDED[error.reason]}"'
     description = error.description or "An access token is needed."
-    headers = [(b"www-authenticate", challenge.encode("ascii"))]
-    return _error(error.status, error.error or "invalid_request", description, headers)
+    return Failure(error.status, error.error or "invalid_request", description, error.reason, challenge=challenge)
 
 
-async def not_found(_request: Request) -> Reply:
-    return _error(404, "not_found", "There is nothing at this address.")
+def _too_many(error: TooMany) -> Failure:
+    description = "Too many failed attempts. Try again later."
+    return Failure(429, "too_many_attempts", description, error.reason, max(1, error.retry_after))
 
 
-async def method_not_allowed(request: Request) -> Reply:
-    allowed = ", ".join(sorted(request.scope["authsvc.allowed"]))
-    return _error(405, "invalid_request", "This method is not supported here.", [(b"allow", allowed.encode("ascii"))])
+def _unavailable(error: Unavailable) -> Failure:
+    description = "Try again in a moment; nothing was changed."
+    return Failure(503, "temporarily_unavailable", description, error.reason, max(1, error.retry_after))
+
+
+def _store_unavailable(error: StoreUnavailable) -> Failure:
+    # Jitter, or a herd that was turned away together comes back together.
+    wait = random.randint(1, 5)  # noqa: S311
+    return Failure(503, "temporarily_unavailable", "Try again in a moment.", f"{error.store}_{error.kind}", wait)
+
+
+def _not_found(_error: NotFound) -> Failure:
+    return Failure(404, "not_found", "There is nothing at this address.")
+
+
+def _method_not_allowed(error: MethodNotAllowed) -> Failure:
+    return Failure(405, "invalid_request", "This method is not supported here.", allow=error.allowed)
+
+
+MAP: dict[type[Exception], Callable[[Any], Failure]] = {
+    Rejected: _rejected,
+    BearerRejected: _bearer_rejected,
+    TooMany: _too_many,
+    Unavailable: _unavailable,
+    StoreUnavailable: _store_unavailable,
+    NotFound: _not_found,
+    MethodNotAllowed: _method_not_allowed,
+}
+"""What each exception means to a caller. Whatever is not here is a bug of ours."""
+
+
+def failure_of(request: Request, error: Exception) -> Failure:
+    """What is told of this exception. Notes the reason for the access log, and the stack of a bug."""
+    told = next((MAP[kind] for kind in type(error).__mro__ if kind in MAP), None)
+    if told is not None:
+        failure = told(error)
+    else:
+        description = f"The service failed. Quote {request.id} when you report it."
+        failure = Failure(500, "server_error", description, "bug")
+        log.error("request_failed", request_id=request.id, error_type=type(error).__name__, exc_info=error)
+    request.reason = failure.reason
+    return failure
+
+
+def json_failure(_request: Request, failure: Failure) -> Reply:
+    """RFC 6749 section 5.2."""
+    headers: Headers = []
+    if failure.challenge:
+        headers.append((b"www-authenticate", failure.challenge.encode("ascii")))
+    if failure.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % failure.retry_after))
+    if failure.allow:
+        headers.append((b"allow", failure.allow.encode("ascii")))
+    return json_reply({"error": failure.code, "error_description": failure.description}, failure.status, headers)

@@ -1,86 +1,37 @@
-"""Requests and replies on the hot path: thin over ASGI, no framework objects.
+"""What was sent, read strictly: Starlette's request, whose lenient readers are overridden by those that refuse.
 
-`Request` reads what was sent and refuses what is malformed (RFC 6749 section 3.2: every parameter once). `Reply` is
-bytes and headers. `Endpoint` is the ASGI application of one route: request id, errors, access log, metrics.
+Malformed is: a parameter, header or member twice (RFC 6749 section 3.2), NUL, what is not UTF-8, over 64 KiB.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
-from itertools import count
-from time import perf_counter
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from authsvc.logs import access
-from authsvc.metrics import observe_request
+import starlette.requests
+from starlette.types import Receive, Scope
+
 from authsvc.rules.errors import InvalidRequestError, PayloadTooLargeError, Rejected, UnsupportedMediaTypeError
 from authsvc.runtime import Runtime
 from authsvc.web.http.peer import client_address, network_of
+from authsvc.web.http.reply import NO_HEADERS, Headers
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
-
-ANSWER = "authsvc.answer"
-"""Key in the scope of `serving/protocol`'s way to write a whole `Reply` at once; it says whether it did."""
 MAX_BODY = 65_536
 MAX_FIELDS = 50
-
-JSON = (b"content-type", b"application/json")
-NO_STORE = (b"cache-control", b"no-store")
-NO_SNIFF = (b"x-content-type-options", b"nosniff")
-
-NO_HEADERS: Headers = []
-"""Never written to."""
-
-_dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-
-
-@dataclass(slots=True)
-class Reply:
-    """`headers` in lower case; content-length, x-request-id and nosniff are added when it is sent."""
-
-    status: int
-    body: bytes = b""
-    headers: Headers = field(default_factory=list)
-
-
-def json_reply(value: object, status: int = 200, headers: Headers | None = None) -> Reply:
-    """JSON that no cache may keep (RFC 6749 section 5.1)."""
-    return Reply(status, _dumps(value).encode("ascii"), [JSON, NO_STORE, *(headers or [])])
 
 
 def malformed(description: str, reason: str) -> Rejected:
     return Rejected(InvalidRequestError(description), reason)
 
 
-class Request:
-    """One request. What flows learn about it is written to `note`d fields, for the access log."""
-
-    __slots__ = (
-        "_address",
-        "answer_headers",
-        "client_id",
-        "grant_type",
-        "id",
-        "reason",
-        "receive",
-        "runtime",
-        "scope",
-        "session_id",
-        "user_id",
-    )
+class Request(starlette.requests.Request):
+    """One request. What flows learn about it is noted in its fields, for the access log."""
 
     def __init__(self, runtime: Runtime, scope: Scope, receive: Receive, request_id: str) -> None:
+        super().__init__(scope, receive)
         self.runtime = runtime
-        self.scope = scope
-        self.receive = receive
         self.id = request_id
         self.answer_headers: Headers = NO_HEADERS
         self.client_id: str | None = None
@@ -97,7 +48,7 @@ class Request:
             raise malformed("A header was sent twice.", "header_duplicate")
         return found[0].decode("latin-1") if found else None
 
-    def headers(self, name: bytes) -> str:
+    def header_list(self, name: bytes) -> str:
         """A list header's values, joined (RFC 9110 section 5.3): for those that may be sent more than once."""
         found = [value for key, value in self.scope["headers"] if key == name]
         return b",".join(found).decode("latin-1")
@@ -141,7 +92,7 @@ class Request:
             raise Rejected(PayloadTooLargeError("The body is larger than 64 KiB."), "body_too_large")
         return body
 
-    async def form(self, *, several: tuple[str, ...] = ()) -> dict[str, str]:
+    async def form(self, *, several: tuple[str, ...] = ()) -> dict[str, str]:  # type: ignore[override]
         """application/x-www-form-urlencoded; every parameter once, empty ones as if omitted. Those named in `several`
         may come more than once, and are then one text with spaces between. Raises Rejected."""
         self._must_be_form()
@@ -265,58 +216,3 @@ def flag(members: dict[str, Any], name: str) -> bool:
     if value is not None and not isinstance(value, bool):
         raise malformed(f"The member {name} must be true or false.", f"{name}_type")
     return bool(value)
-
-
-Handler = Callable[[Request], Awaitable[Reply]]
-ErrorReply = Callable[[Request, Exception], Reply]
-
-
-class Endpoint:
-    """The ASGI application of one route."""
-
-    _numbers = count()
-    _prefix = ""
-
-    def __init__(self, runtime: Runtime, name: str, handler: Handler, error_reply: ErrorReply) -> None:
-        self.runtime = runtime
-        self.name = name
-        self.handler = handler
-        self.error_reply = error_reply
-        if not Endpoint._prefix:
-            Endpoint._prefix = runtime.entropy(6).hex()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = perf_counter()
-        request = Request(self.runtime, scope, receive, self._request_id())
-        try:
-            reply = await self.handler(request)
-        except Exception as error:
-            reply = self.error_reply(request, error)
-        await self._send(request, reply, send, started)
-
-    async def _send(self, request: Request, reply: Reply, send: Send, started: float) -> None:
-        """Complete a reply, send it, write it down. `started`: perf_counter when the request came."""
-        self._complete(request, reply)
-        answered = request.scope.get(ANSWER)
-        if answered is None or not answered(reply):
-            await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
-            await send({"type": "http.response.body", "body": reply.body})
-        self._note(request, reply.status, perf_counter() - started)
-
-    def _request_id(self) -> str:
-        return f"{Endpoint._prefix}{next(Endpoint._numbers):06x}"
-
-    def _complete(self, request: Request, reply: Reply) -> None:
-        if request.answer_headers:  # of every answer, also of an error
-            reply.headers += request.answer_headers
-        reply.headers += ((b"x-request-id", request.id.encode("ascii")), NO_SNIFF)
-        if reply.status not in (204, 304):  # RFC 9110 section 8.6: these have no content, and no length of it
-            reply.headers.append((b"content-length", b"%d" % len(reply.body)))
-
-    def _note(self, request: Request, status: int, seconds: float) -> None:
-        method = request.scope["method"]
-        observe_request(self.name, method, status, seconds)
-        access(
-            request.id, method, request.scope["path"], status, seconds * 1000, request.address, self.name,
-            request.client_id, request.grant_type, request.reason, request.user_id, request.session_id,
-        )  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from authsvc.flows.authorize.authorize import AskConsent, AskLogin, Outcome, SendAnswer, ShowError
 from authsvc.rules.authorize.request import redirect_location
-from authsvc.web.http.request import Headers, Reply, Request
+from authsvc.web.http.reply import Headers, Reply
+from authsvc.web.http.request import Request
 from authsvc.web.pages import views
 from authsvc.web.pages.browser import form_token, language_of, look
 from authsvc.web.pages.views import Problem
@@ -39,8 +40,8 @@ def outcome_reply(request: Request, outcome: Outcome, headers: Headers | None = 
             csrf, outcome.sealed, outcome.client.name, outcome.user.email, (asked.redirect_uri,)
         )
         reply = views.turned_away_page(look(request), language_of(request, asked.ui_locales), view_away)
-        reply.headers += cookies
-    reply.headers += headers or []
+        reply.raw_headers += cookies
+    reply.raw_headers += headers or []
     return reply
 
 
@@ -69,7 +70,7 @@ def login_reply(
         problem=problem,
     )
     reply = views.login_page(look(request), language_of(request, asked.ui_locales), view)
-    reply.headers += cookies
+    reply.raw_headers += cookies
     return reply
 
 
@@ -87,7 +88,7 @@ def _consent(request: Request, outcome: AskConsent) -> Reply:
         terms_uri=client.links.tos_uri,
     )
     reply = views.consent_page(look(request), language_of(request, asked.ui_locales), view)
-    reply.headers += cookies
+    reply.raw_headers += cookies
     return reply
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from authsvc.settings import Settings
-from authsvc.web.http.request import Headers, Reply
+from authsvc.web.http.reply import Headers, Reply
 
 LIGHT_SURFACE = "#ffffff"
 DARK_SURFACE = "#181c23"

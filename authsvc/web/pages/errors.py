@@ -2,34 +2,56 @@
 
 from __future__ import annotations
 
-from authsvc.web.http.errors import error_reply
-from authsvc.web.http.request import Reply, Request
+from authsvc.rules.errors import Rejected
+from authsvc.web.http.accept import prefers
+from authsvc.web.http.errors import Failure, json_failure
+from authsvc.web.http.reply import Reply
+from authsvc.web.http.request import Request
 from authsvc.web.pages import views
 from authsvc.web.pages.browser import language_of, look
-from authsvc.web.pages.views import FailureKind
+from authsvc.web.pages.views import FailureKind, Problem, ProblemKind
 
 _KINDS: dict[int, FailureKind] = {
     403: "forbidden", 404: "not_found", 429: "too_many", 500: "server_error", 503: "unavailable",
 }  # fmt: skip
 
 
-def page_error_reply(request: Request, error: Exception) -> Reply:
-    """What a flow raised, for a person. Notes the reason for the access log."""
-    answer = error_reply(request, error)
-    retry_after = next((int(value) for name, value in answer.headers if name == b"retry-after"), 1)
-    kind = _KINDS.get(answer.status, "bad_request")
-    if request.reason == "form_token":  # our own form, but of a browser that has forgotten our cookie
+def page_failure(request: Request, failure: Failure) -> Reply:
+    """The page of a failure that was mapped."""
+    kind = _KINDS.get(failure.status, "bad_request")
+    if failure.reason == "form_token":  # our own form, but of a browser that has forgotten our cookie
         kind = "expired"
-    return failure(request, kind, retry_after=retry_after, status=answer.status)
+    reply = error_page(request, kind, retry_after=failure.retry_after or 1)
+    reply.status_code = failure.status
+    if failure.allow:
+        reply.raw_headers.append((b"allow", failure.allow.encode("ascii")))
+    return reply
 
 
-def failure(request: Request, kind: FailureKind, *, retry_after: int = 1, status: int | None = None) -> Reply:
-    """The error page, with `request.reason` and the request's id to quote. `status`: another than the kind's own."""
+def page_or_json_failure(request: Request, failure: Failure) -> Reply:
+    """A page for who asks for one, JSON for all others."""
+    return page_failure(request, failure) if wants_page(request) else json_failure(request, failure)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether HTML is named in the Accept header: browsers do, `*/*` does not."""
+    return prefers(request.header_list(b"accept"), "text/html", "application/json")
+
+
+def problem_of(failure: Failure, otherwise: ProblemKind) -> Problem:
+    """What a form says of a failure that it can be sent again after; `otherwise`: of every other one."""
+    if failure.status == 429:
+        return Problem("too_many", failure.retry_after or 1)
+    if failure.status == 503:
+        return Problem("unavailable", failure.retry_after or 1)
+    return Problem(otherwise)
+
+
+def error_page(request: Request, kind: FailureKind, *, retry_after: int = 1) -> Reply:
+    """The error page, with `request.reason` and the request's id to quote."""
     try:
         language = language_of(request)
-    except Exception:  # a header that was sent twice is perhaps the very error
+    except Rejected:  # a header that was sent twice is perhaps the very error
         language = "en"
     view = views.Failure(kind, request.id, request.reason or "", retry_after)
-    reply = views.error_page(look(request), language, view)
-    reply.status = status or reply.status
-    return reply
+    return views.error_page(look(request), language, view)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from urllib.parse import urlsplit
 
-from authsvc.web.http.request import Headers
+from authsvc.web.http.reply import Headers
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _HOST = re.compile(r"[a-z0-9._-]+")

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from authsvc.web.http.request import Headers, Reply
+from authsvc.web.http.reply import Headers, Reply
 from authsvc.web.pages.brand import Look
 from authsvc.web.pages.headers import page_headers
 from authsvc.web.pages.language import Words, named, plain, strong, words
@@ -26,15 +26,18 @@ SUBMIT_SCRIPT = "HTMLFormElement.prototype.submit.call(document.forms[0])"
 """form_post's one line; `form.submit` itself could be hidden by a parameter named submit."""
 
 
+ProblemKind = Literal[
+    "credentials", "missing", "too_many", "unavailable", "expired", "user_code", "current_password",
+    "password_mismatch", "password_short", "password_long", "password_common", "password_same",
+]  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Shown in the form it belongs to, as text `problem.<kind>`. `retry_after`: seconds, for too_many and unavailable;
     `count`: for texts with a number."""
 
-    kind: Literal[
-        "credentials", "missing", "too_many", "unavailable", "expired", "user_code", "current_password",
-        "password_mismatch", "password_short", "password_long", "password_common", "password_same",
-    ]  # fmt: skip
+    kind: ProblemKind
     retry_after: int = 0
     count: int = 0
 

@@ -16,7 +16,7 @@ from time import perf_counter
 import pytest
 
 from authsvc.settings import SettingsError, load
-from authsvc.web.http.request import Reply
+from authsvc.web.http.reply import Reply
 from authsvc.web.pages import views
 from authsvc.web.pages.brand import DARK_SURFACE, LIGHT_SURFACE, Look, contrast, look_of, palette, static_file
 from authsvc.web.pages.catalogue import LANGUAGES, TEXT
@@ -89,8 +89,8 @@ class Page(HTMLParser):
 
 
 def headers(reply: Reply) -> dict[str, str]:
-    found = {name.decode(): value.decode() for name, value in reply.headers}
-    assert len(found) == len(reply.headers), "a header twice"
+    found = {name.decode(): value.decode() for name, value in reply.raw_headers}
+    assert len(found) == len(reply.raw_headers), "a header twice"
     return found
 
 
@@ -262,7 +262,7 @@ def test_a_failed_login_says_why_and_keeps_the_form(
     problem: views.Problem, status: int, retry_after: str | None, said: str
 ) -> None:
     reply = views.login_page(look(), "en", login(username="mara@example.com", remember_me=True, problem=problem))
-    assert reply.status == status
+    assert reply.status_code == status
     assert headers(reply).get("retry-after") == retry_after
     page = Page(reply)
     assert said in page.text
@@ -312,7 +312,7 @@ def test_the_account_ends_any_session_but_this_one() -> None:
 )
 def test_a_refused_password_points_at_its_field(kind: str, field: str) -> None:
     reply = views.account_page(look(), "de", account(problem=views.Problem(kind, count=8)))  # type: ignore[arg-type]
-    assert reply.status == 400
+    assert reply.status_code == 400
     page = Page(reply)
     assert [a["name"] for a in page.all("input") if "aria-invalid" in a] == [field]
     assert page.named(field)["aria-describedby"] == "problem"
@@ -330,7 +330,7 @@ def test_the_device_page_asks_for_a_code_as_the_device_shows_it() -> None:
 
 def test_who_lacks_the_role_is_told_so_and_may_use_another_account() -> None:
     reply = views.turned_away_page(look(), "en", TURNED_AWAY)
-    assert reply.status == 403
+    assert reply.status_code == 403
     page = Page(reply)
     assert "only open to accounts with another role" in page.text
     assert [b["value"] for b in page.all("button")] == ["another", "deny"]
@@ -344,7 +344,7 @@ def test_who_lacks_the_role_is_told_so_and_may_use_another_account() -> None:
 @every_language
 def test_an_error_page_has_its_status_and_a_reference(kind: str, status: int, language: str) -> None:
     reply = views.error_page(look(), language, views.Failure(kind, "req-1", "some_reason", 7))  # type: ignore[arg-type]
-    assert reply.status == status
+    assert reply.status_code == status
     assert headers(reply).get("retry-after") == ("7" if status in (429, 503) else None)
     assert "req-1" in Page(reply).text
 
@@ -531,18 +531,18 @@ def test_a_static_file_is_kept_for_ever_under_its_hash() -> None:
     for name in ("authsvc.css", "brand.css", "icon.svg"):
         url = brand.url(name)
         reply = static_file(brand, url.removeprefix("/static/"))
-        assert reply and reply.status == 200 and reply.body
+        assert reply and reply.status_code == 200 and reply.body
         sent = headers(reply)
         assert "immutable" in sent["cache-control"]
         again = static_file(brand, name, if_none_match=f'"x", {sent["etag"]}')
-        assert again and (again.status, again.body, headers(again)["cache-control"]) == (304, b"", "no-cache")
+        assert again and (again.status_code, again.body, headers(again)["cache-control"]) == (304, b"", "no-cache")
     assert look(color="#aa3367").url("brand.css") != brand.url("brand.css")
     assert look(color="#aa3367").url("authsvc.css") == brand.url("authsvc.css")
 
 
 def test_the_hash_of_another_replica_gets_our_file_but_not_for_ever() -> None:
     reply = static_file(look(), "authsvc.0123456789abcdef.css")
-    assert reply and reply.status == 200 and headers(reply)["cache-control"] == "no-cache"
+    assert reply and reply.status_code == 200 and headers(reply)["cache-control"] == "no-cache"
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../views.py", "authsvc", "x.css", "authsvc.css/", "a.b.c.d", "é.css"])
