@@ -1,4 +1,4 @@
-"""The composition root: every route, and what runs while the service is up."""
+"""The composition root: every capability, every route, and what runs while the service is up."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from contextlib import asynccontextmanager
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from authsvc.capability import Capability
 from authsvc.device_name import warm
 from authsvc.flows.ending import deliver_logouts
 from authsvc.flows.keys import keep_keys, served_settings
 from authsvc.flows.keys.jwks_snapshot import load_snapshot
 from authsvc.flows.revocation import status_indices
-from authsvc.flows.session.publish_revocation import revocation_feed
+from authsvc.flows.revocation.feed import end_streams
 from authsvc.flows.upkeep import follow_changes, sweep
 from authsvc.keys.seal import SealError
+from authsvc.rules import discovery
 from authsvc.runtime import Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.migrate import MigrationError
@@ -48,6 +50,32 @@ from authsvc.web.pages.errors import page_failure, page_or_json_failure
 class CannotStart(Exception):
     """The service must not start; the message says what to do."""
 
+
+CAPABILITIES = (
+    Capability("upkeep", loops=(follow_changes.follow_changes, sweep.sweep_for_ever)),
+    Capability("keys", loops=(keep_keys.keep_for_ever,), metadata=discovery.keys),
+    Capability("tokens", metadata=discovery.tokens),
+    Capability("revocation feed", metadata=discovery.feed, drain=end_streams),
+    Capability("status lists", loops=(status_indices.keep_for_ever,), give_back=status_indices.give_back),
+    Capability("device", metadata=discovery.device),
+    Capability("grants", metadata=discovery.grants),
+    Capability("authorization requests", metadata=discovery.authorization_requests),
+    Capability("registration", metadata=discovery.registration),
+    Capability("authorization responses", metadata=discovery.authorization_responses),
+    Capability("service", metadata=discovery.service),
+    Capability("account", openid_metadata=discovery.account),
+    Capability("ID tokens", openid_metadata=discovery.id_tokens),
+    Capability("log-out", openid_metadata=discovery.logout),
+    Capability(
+        "back-channel logout",
+        loops=(deliver_logouts.deliver_for_ever,),
+        openid_metadata=discovery.backchannel_logout,
+    ),
+)
+"""In the order of their members in the metadata documents. Whoever adds a wing adds a line here."""
+
+OAUTH_METADATA = tuple(one.metadata for one in CAPABILITIES)
+OPENID_METADATA = OAUTH_METADATA + tuple(one.openid_metadata for one in CAPABILITIES)
 
 PAGES: Routes = {
     "/authorize": {"GET": authorize.authorization, "POST": authorize.authorization},
@@ -95,8 +123,8 @@ BEARERS: Routes = {
 DOCUMENTS: Routes = {
     "/": {"GET": home.home},
     "/.well-known/jwks.json": {"GET": wellknown.jwks},
-    "/.well-known/openid-configuration": {"GET": wellknown.openid_metadata},
-    "/.well-known/oauth-authorization-server": {"GET": wellknown.oauth_metadata},
+    "/.well-known/openid-configuration": {"GET": wellknown.metadata(OPENID_METADATA)},
+    "/.well-known/oauth-authorization-server": {"GET": wellknown.metadata(OAUTH_METADATA)},
     "/static/{name}": {"GET": wellknown.static},
     "/favicon.ico": {"GET": wellknown.favicon},
     "/openapi.yaml": {"GET": wellknown.openapi},
@@ -152,25 +180,21 @@ async def lifespan(runtime: Runtime) -> AsyncIterator[None]:
     """Ready first, then follow changes and sweep until the end. Raises CannotStart."""
     await start(runtime)
     warm()
-    tasks = [
-        asyncio.create_task(follow_changes.follow_changes(runtime)),
-        asyncio.create_task(keep_keys.keep_for_ever(runtime)),
-        asyncio.create_task(status_indices.keep_for_ever(runtime)),
-        asyncio.create_task(sweep.sweep_for_ever(runtime)),
-        asyncio.create_task(deliver_logouts.deliver_for_ever(runtime)),
-    ]
+    tasks = [asyncio.create_task(loop(runtime)) for one in CAPABILITIES for loop in one.loops]
     try:
         yield
     finally:
         await end_tasks(tasks)
-        await status_indices.give_back(runtime)
+        for one in CAPABILITIES:
+            await one.give_back(runtime)
         await runtime.close()
 
 
 def drain(runtime: Runtime) -> None:
-    """The service will end: be unready, and end the streams, which would hold the end."""
+    """The service will end: be unready, and end what would hold the end."""
     runtime.following.draining = True
-    revocation_feed.of(runtime).end("drained")
+    for one in CAPABILITIES:
+        one.drain(runtime)
 
 
 async def start(runtime: Runtime) -> None:

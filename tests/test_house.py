@@ -28,7 +28,8 @@ ROOMS: dict[str, set[str]] = {
     "serving": {"app", "web.http", "web.wellknown", "runtime", "jose.algorithms", "keys.master", "keys.seal"}
     | {"store.errors", "store.health", "store.migrate"}
     | LEAVES,
-    "app": {"web", "flows", "runtime"} | CORE | LEAVES,
+    "app": {"capability", "web", "flows", "runtime"} | CORE | LEAVES,
+    "capability": {"rules.discovery", "runtime"},
     "web": {"flows", "runtime", "rules", "jose.verify", "keys.ring", "store.errors"} | LEAVES,
     "flows": {"runtime"} | CORE | LEAVES,
     "runtime": {"store", "jose", "keys", "rules.records"} | (LEAVES - {"device_name", "logs", "tasks"}),

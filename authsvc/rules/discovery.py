@@ -1,8 +1,12 @@
-"""What the service says of itself (RFC 8414 section 2, OpenID Connect Discovery section 3): only what is true."""
+"""What the service says of itself (RFC 8414 section 2, OpenID Connect Discovery section 3): only what is true.
+
+Each capability contributes its members; `app.py` says in which order. A new one brings a function of its own wing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from authsvc.rules.authorize.request import PROMPTS, RESPONSE_MODES
@@ -26,49 +30,113 @@ GRANT_TYPES = (
 )
 
 
-def authorization_server_metadata(issuer: str, *, pushed_only: bool, registration: bool) -> dict[str, Any]:
-    """RFC 8414. Operators may register further scopes with their clients."""
-    confidential = [method for method in CLIENT_AUTH_METHODS if method != "none"]
+_CONFIDENTIAL = tuple(method for method in CLIENT_AUTH_METHODS if method != "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What the members depend on. `algorithms`: what ID tokens are signed with, as their clients choose."""
+
+    issuer: str
+    pushed_only: bool
+    registration: bool
+    algorithms: Sequence[str]
+
+
+Lines = Callable[[Described], Mapping[str, Any]]
+"""The members that one capability contributes."""
+
+
+def document(described: Described, contributions: Iterable[Lines]) -> dict[str, Any]:
+    """A metadata document. Raises ValueError where two capabilities contribute the same member."""
+    members: dict[str, Any] = {"issuer": described.issuer}
+    for lines in contributions:
+        for name, value in lines(described).items():
+            if name in members:
+                raise ValueError(f"two capabilities contribute {name}")
+            members[name] = value
+    return members
+
+
+def no_lines(_: Described) -> Mapping[str, Any]:
+    """Most capabilities have no member in one of the documents."""
+    return {}
+
+
+def keys(it: Described) -> Mapping[str, Any]:
+    return {"jwks_uri": f"{it.issuer}/.well-known/jwks.json"}
+
+
+def tokens(it: Described) -> Mapping[str, Any]:
     return {
-        "issuer": issuer,
-        "jwks_uri": f"{issuer}/.well-known/jwks.json",
-        "token_endpoint": f"{issuer}/token",
-        "token_endpoint_auth_methods_supported": list(CLIENT_AUTH_METHODS),
-        "token_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
-        "revocation_endpoint": f"{issuer}/revoke",
-        "revocation_endpoint_auth_methods_supported": list(CLIENT_AUTH_METHODS),
-        "revocation_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
-        "introspection_endpoint": f"{issuer}/introspect",
-        "introspection_endpoint_auth_methods_supported": confidential,
-        "introspection_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
+        **_endpoint(it, "token", "/token", CLIENT_AUTH_METHODS),
+        **_endpoint(it, "revocation", "/revoke", CLIENT_AUTH_METHODS),
+        **_endpoint(it, "introspection", "/introspect", _CONFIDENTIAL),
         "introspection_signing_alg_values_supported": ["RS256"],
         "dpop_signing_alg_values_supported": list(DPOP_ALGORITHMS),
-        "revocations_endpoint": f"{issuer}/revocations",
-        "revocations_stream_endpoint": f"{issuer}/revocations/stream",
-        "device_authorization_endpoint": f"{issuer}/device_authorization",
-        "grant_types_supported": list(GRANT_TYPES),
-        "authorization_endpoint": f"{issuer}/authorize",
-        "pushed_authorization_request_endpoint": f"{issuer}/par",
-        "require_pushed_authorization_requests": pushed_only,
+    }
+
+
+def _endpoint(it: Described, name: str, path: str, methods: Sequence[str]) -> Mapping[str, Any]:
+    return {
+        f"{name}_endpoint": it.issuer + path,
+        f"{name}_endpoint_auth_methods_supported": list(methods),
+        f"{name}_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
+    }
+
+
+def feed(it: Described) -> Mapping[str, Any]:
+    return {
+        "revocations_endpoint": f"{it.issuer}/revocations",
+        "revocations_stream_endpoint": f"{it.issuer}/revocations/stream",
+    }
+
+
+def device(it: Described) -> Mapping[str, Any]:
+    return {"device_authorization_endpoint": f"{it.issuer}/device_authorization"}
+
+
+def grants(_: Described) -> Mapping[str, Any]:
+    return {"grant_types_supported": list(GRANT_TYPES)}
+
+
+def authorization_requests(it: Described) -> Mapping[str, Any]:
+    return {
+        "authorization_endpoint": f"{it.issuer}/authorize",
+        "pushed_authorization_request_endpoint": f"{it.issuer}/par",
+        "require_pushed_authorization_requests": it.pushed_only,
         "request_object_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),  # at /par alone
-        **({"registration_endpoint": f"{issuer}/register"} if registration else {}),
+    }
+
+
+def registration(it: Described) -> Mapping[str, Any]:
+    return {"registration_endpoint": f"{it.issuer}/register"} if it.registration else {}
+
+
+def authorization_responses(_: Described) -> Mapping[str, Any]:
+    return {
         "response_types_supported": ["code"],
         "response_modes_supported": list(RESPONSE_MODES),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
-        "scopes_supported": list(SCOPES),
-        "ui_locales_supported": list(UI_LOCALES),
-        "service_documentation": f"{issuer}/openapi.yaml",
     }
 
 
-def openid_configuration(
-    issuer: str, *, pushed_only: bool, registration: bool, algorithms: Sequence[str]
-) -> dict[str, Any]:
-    """OpenID Connect Discovery. `algorithms`: what ID tokens are signed with, as their clients choose."""
+def service(it: Described) -> Mapping[str, Any]:
+    """Operators may register further scopes with their clients."""
     return {
-        **authorization_server_metadata(issuer, pushed_only=pushed_only, registration=registration),
-        "userinfo_endpoint": f"{issuer}/userinfo",
+        "scopes_supported": list(SCOPES),
+        "ui_locales_supported": list(UI_LOCALES),
+        "service_documentation": f"{it.issuer}/openapi.yaml",
+    }
+
+
+def account(it: Described) -> Mapping[str, Any]:
+    return {"userinfo_endpoint": f"{it.issuer}/userinfo"}
+
+
+def id_tokens(it: Described) -> Mapping[str, Any]:
+    return {
         "subject_types_supported": ["public", "pairwise"],
         "acr_values_supported": [PASSWORD_ACR],
         "prompt_values_supported": list(PROMPTS),
@@ -77,8 +145,13 @@ def openid_configuration(
         "claims_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
-        "id_token_signing_alg_values_supported": list(algorithms),
-        "end_session_endpoint": f"{issuer}/logout",
-        "backchannel_logout_supported": True,
-        "backchannel_logout_session_supported": True,
+        "id_token_signing_alg_values_supported": list(it.algorithms),
     }
+
+
+def logout(it: Described) -> Mapping[str, Any]:
+    return {"end_session_endpoint": f"{it.issuer}/logout"}
+
+
+def backchannel_logout(_: Described) -> Mapping[str, Any]:
+    return {"backchannel_logout_supported": True, "backchannel_logout_session_supported": True}

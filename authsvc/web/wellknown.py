@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import cache, partial
+from collections.abc import Sequence
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from authsvc.flows.keys.sign import offered_algorithms
 from authsvc.keys.ring import KeyringEmpty
 from authsvc.metrics import exposition
-from authsvc.rules.discovery import authorization_server_metadata, openid_configuration
+from authsvc.rules.discovery import Described, Lines, document
 from authsvc.rules.errors import Unavailable
 from authsvc.runtime import Runtime
+from authsvc.web.http.endpoint import Handler
 from authsvc.web.http.errors import NotFound
 from authsvc.web.http.reply import JSON, Headers, Reply, json_reply
 from authsvc.web.http.request import Request
@@ -45,21 +45,20 @@ async def jwks(request: Request) -> Reply:
     return Reply(200, document.body, headers)
 
 
-async def oauth_metadata(request: Request) -> Reply:
-    """RFC 8414 section 3."""
-    return _public(json.dumps(_said_of(request, authorization_server_metadata)).encode())
+def metadata(contributions: Sequence[Lines]) -> Handler:
+    """The handler of a metadata document (RFC 8414 section 3, OpenID Connect Discovery 1.0 section 4)."""
 
+    async def answer(request: Request) -> Reply:
+        settings = request.runtime.settings
+        described = Described(
+            issuer=settings.issuer,
+            pushed_only=settings.require_pushed_authorization_requests,
+            registration=settings.client_registration,
+            algorithms=offered_algorithms(request.runtime),
+        )
+        return _public(json.dumps(document(described, contributions)).encode())
 
-async def openid_metadata(request: Request) -> Reply:
-    """OpenID Connect Discovery 1.0 section 4."""
-    describe = partial(openid_configuration, algorithms=offered_algorithms(request.runtime))
-    return _public(json.dumps(_said_of(request, describe)).encode())
-
-
-def _said_of(request: Request, describe: Callable[..., dict[str, Any]]) -> dict[str, Any]:
-    settings = request.runtime.settings
-    pushed_only = settings.require_pushed_authorization_requests
-    return describe(settings.issuer, pushed_only=pushed_only, registration=settings.client_registration)
+    return answer
 
 
 async def openapi(_request: Request) -> Reply:

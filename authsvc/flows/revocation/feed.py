@@ -75,6 +75,11 @@ def unsubscribe(runtime: Runtime, subscriber: Subscriber) -> None:
     metrics.feed_ended.labels(subscriber.ended or "gone").inc()
 
 
+def end_streams(runtime: Runtime) -> None:
+    """End every stream, for the service will end; the subscribers come again, here or elsewhere."""
+    revocation_feed.of(runtime).end("drained")
+
+
 async def know(runtime: Runtime) -> Log:
     """Bring this worker up to date. The log with everything that was committed before this call. Raises
     StoreUnavailable."""
