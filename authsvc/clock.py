@@ -9,6 +9,9 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+monotonic = time.monotonic
+"""Seconds for durations and deadlines, from a moment that means nothing. Whoever needs them asks here."""
+
 
 class Clock:
     """`offset_seconds` shifts what this process takes for its system time; for fault tests."""
@@ -29,7 +32,7 @@ class Clock:
 
     def seconds(self) -> float:
         """Seconds since 1970, by the store's clock once it has been heard."""
-        return self._system() if self._base is None else self._base + time.monotonic()
+        return self._system() if self._base is None else self._base + monotonic()
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.seconds(), UTC)

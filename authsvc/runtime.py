@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from inspect import isawaitable
 from pathlib import Path
-from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from authsvc import metrics
-from authsvc.clock import Clock
+from authsvc.clock import Clock, monotonic
 from authsvc.keys.master import MasterKeys
 from authsvc.keys.policy import DEFAULT, KeyLife, PolicyError, Surroundings, problems, read_policy
 from authsvc.keys.records import SigningKey

@@ -36,7 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "rules": set(),
     "jose": set(),
     "keys": {"jose"},
-    "store": {"rules.records", "rules.confirmation", "keys.records", "tasks"},
+    "store": {"clock", "rules.records", "rules.confirmation", "keys.records", "tasks"},
     "store.authorize.codes": {"rules.authorize.redemption"},
     "store.device.requests": {"rules.device.polling"},
     "store.token.grants": {"rules.token.refresh", "rules.token.refresh_token"},

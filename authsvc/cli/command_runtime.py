@@ -8,11 +8,11 @@ import pwd
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from time import monotonic
 from typing import TypeVar
 
 from authsvc import logs
 from authsvc.cli.console import Refused
+from authsvc.clock import monotonic
 from authsvc.flows.upkeep.follow_changes import schema_is_current
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
 
 from authsvc.cli import STARTED
 from authsvc.cli.console import CONTEXT, Refused
+from authsvc.clock import monotonic
 from authsvc.serving.listening import TlsPair, check_tls, host_and_port, listen, port_of
 
 if TYPE_CHECKING:

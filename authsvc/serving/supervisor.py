@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from authsvc import logs
+from authsvc.clock import monotonic
 from authsvc.metrics import exposition
 from authsvc.serving.errors import CannotServe
 from authsvc.serving.listening import TlsPair

@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from time import monotonic
 from typing import Any, NamedTuple
 
 import asyncpg
 
+from authsvc.clock import monotonic
 from authsvc.store.errors import StoreUnavailable
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from time import monotonic
 from typing import Any
 
 from redis.asyncio import Redis
@@ -22,6 +21,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from authsvc.clock import monotonic
 from authsvc.store.errors import StoreUnavailable
 
 TIMEOUT_SECONDS = 0.2

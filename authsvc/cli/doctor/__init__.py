@@ -8,12 +8,12 @@ import stat
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
 
 from authsvc.cli.console import CONTEXT, inert, json_option, show_json
+from authsvc.clock import monotonic
 
 if TYPE_CHECKING:
     from authsvc.runtime import Runtime

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, replace
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from authsvc.cli.console import Refused, duration, json_option, plural, show_json
+from authsvc.clock import monotonic
 
 if TYPE_CHECKING:
     from authsvc.keys.simulation.run import Result

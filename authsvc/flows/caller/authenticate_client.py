@@ -6,9 +6,8 @@ that a flood of wrong secrets does not even reach Redis.
 
 from __future__ import annotations
 
-from time import monotonic
-
 from authsvc import metrics
+from authsvc.clock import monotonic
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.jose.assertion import Refused, judge_assertion, unverified_subject
 from authsvc.rules.caller.client_authentication import Credentials, Malformed, Presented, read_credentials

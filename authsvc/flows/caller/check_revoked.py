@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from time import monotonic
 
+from authsvc.clock import monotonic
 from authsvc.runtime import Memory, Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.revocation import revocations

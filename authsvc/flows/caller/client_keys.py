@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from time import monotonic
 from typing import Any
 
 from authsvc import metrics
+from authsvc.clock import monotonic
 from authsvc.jose.algorithms import KeyRefused
 from authsvc.jose.client_jwks import MAX_BYTES, usable_client_jwks
 from authsvc.jose.remote_jwks import KeySet, Place, RemoteKeys

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass
-from time import monotonic
 
 from authsvc import metrics
+from authsvc.clock import monotonic
 from authsvc.flows.keys import served_settings
 from authsvc.flows.keys.manage_keys import Generated, step
 from authsvc.keys.policy import KeyPolicy

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
-from time import monotonic
 
 from authsvc import metrics
+from authsvc.clock import monotonic
 from authsvc.flows.caller.authenticate_bearer import INVALID, bearer_of
 from authsvc.flows.session.publish_revocation import revocation_feed
 from authsvc.jose.verify import VerifiedClaims

@@ -12,9 +12,9 @@ import random
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from time import monotonic
 from typing import Any
 
+from authsvc.clock import monotonic
 from authsvc.flows.caller.authenticate_bearer import bearer_in
 from authsvc.logs import get_logger
 from authsvc.rules.errors import Unavailable

@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from hashlib import sha256
-from time import monotonic
 from typing import Any
 
 from authsvc import metrics
+from authsvc.clock import monotonic
 from authsvc.flows.keys.sign import signed
 from authsvc.rules.errors import Unavailable
 from authsvc.rules.revocation.status_list import (

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from time import monotonic
 from uuid import UUID
 
+from authsvc.clock import monotonic
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.flows.session.subject import person_of
 from authsvc.flows.token.grant import Caller, Grant

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from time import monotonic
 
 from authsvc import metrics
+from authsvc.clock import monotonic
 from authsvc.flows.keys.jwks_snapshot import save_snapshot
 from authsvc.jose.names import DEFAULT_ALG
 from authsvc.keys.phases import Phase, phases_at, signer

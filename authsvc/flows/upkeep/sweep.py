@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from time import monotonic
 
 from authsvc import metrics
+from authsvc.clock import monotonic
 from authsvc.logs import get_logger
 from authsvc.runtime import Runtime
 from authsvc.store.errors import StoreUnavailable

@@ -11,8 +11,8 @@ import math
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from time import monotonic
 
+from authsvc.clock import monotonic
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.redis import RedisStore, Script
 

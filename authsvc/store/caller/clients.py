@@ -6,9 +6,9 @@ import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from time import monotonic
 from typing import Any
 
+from authsvc.clock import monotonic
 from authsvc.rules.records import Client
 from authsvc.store.postgres import Connection, Database
 

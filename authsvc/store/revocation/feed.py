@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from time import monotonic
 
+from authsvc.clock import monotonic
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Database
 from authsvc.store.revocation.feed_log import Log

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from time import monotonic
 
+from authsvc.clock import monotonic
 from authsvc.store.revocation.status_lists import Entry, Leased, Named
 
 HOLD_SECONDS = 8.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from time import monotonic
 
+from authsvc.clock import monotonic
 from authsvc.store.postgres import Database
 
 BATCH = 50
