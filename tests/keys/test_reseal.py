@@ -15,6 +15,7 @@ from authsvc.keys.ring import Keyring
 from authsvc.keys.seal import open_sealed, seal, sealed_under
 from tests.support.jose import DAY, HOUR, MASTER, MINUTE, NOW, POLICY, claims, entropy, private, ring, row
 from tests.support.signing import sign_now
+from tests.support.spoilt import spoilt_bytes
 
 OLD = MasterKeys.generate(entropy)
 ADDED, _ = with_new_key(OLD, os.urandom)
@@ -59,7 +60,7 @@ def test_back_again_is_the_same_step() -> None:
     "bad",
     [
         replace(FIRST, sealed=seal(NEW, FIRST.kid, "RS256", b"x", os.urandom)),
-        replace(FIRST, sealed=FIRST.sealed[:-1] + b"\0"),
+        replace(FIRST, sealed=spoilt_bytes(FIRST.sealed)),
         replace(FIRST, sealed=SECOND.sealed),
         replace(FIRST, alg="PS256"),
         replace(FIRST, sealed=seal(BOTH, FIRST.kid, "RS256", b"no key", os.urandom)),
@@ -76,7 +77,7 @@ def test_where_a_key_that_is_needed_does_not_open_nothing_is_resealed_and_it_is_
 
 def test_one_under_the_current_key_that_does_not_open_is_found_too() -> None:
     now = resealed(BOTH, ROWS)[0]
-    assert isinstance(plan_reseal(BOTH, (replace(now, sealed=now.sealed[:-1] + b"\0"),), NOW, os.urandom), Refused)
+    assert isinstance(plan_reseal(BOTH, (replace(now, sealed=spoilt_bytes(now.sealed)),), NOW, os.urandom), Refused)
 
 
 def test_what_is_gone_and_does_not_open_is_left_alone() -> None:

@@ -21,6 +21,7 @@ from authsvc.metrics import exposition
 from authsvc.store.account import users
 from authsvc_devkit.servers import Servers
 from tests.support.service import BACKEND, Service, bearer, service
+from tests.support.spoilt import spoilt
 
 ROOT = Path(__file__).parents[2]
 
@@ -140,7 +141,7 @@ async def test_canaries_appear_nowhere(house: Service, servers: Servers, log: io
         await house.http.post("/token", data={"grant_type": secret, "client_id": "backend", "client_secret": secret}),
         await house.http.post("/introspect", data={"token": renewed["access_token"] + "x"}, auth=BACKEND),
         await house.http.post("/revoke", data={"client_id": "admin", "token": renewed["refresh_token"]}),
-        await house.refresh(tokens["refresh_token"][:-1] + "x"),
+        await house.refresh(spoilt(tokens["refresh_token"])),
         await house.http.get(f"/api/profile/me?access_token={own}", headers=bearer(tokens["access_token"] + "x")),
         await house.http.get("/nothing", headers={"Cookie": f"authsvc_device={device}", "X-Secret": secret}),
         await http.post("/api/auth/logout", json={"refresh_token": renewed["refresh_token"]}),

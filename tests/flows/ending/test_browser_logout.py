@@ -21,6 +21,7 @@ from tests.support.calls import alive
 from tests.support.logouts import courier, wants_to_know
 from tests.support.receiver import receiver
 from tests.support.signing import sign_now
+from tests.support.spoilt import spoilt
 from tests.support.steps import PARTNER_CALLBACK, fields, is_page, submit, tokens_for
 
 AFTER = "https://shop.example/bye?from=here"
@@ -283,7 +284,7 @@ async def test_the_form_of_another_browser_ends_nothing(http: httpx2.AsyncClient
 async def test_an_old_or_bent_page_says_so(http: httpx2.AsyncClient, runtime: Runtime) -> None:
     tokens = await tokens_for(http)
     page = await http.get("/logout")
-    for box in ("", "x", fields(page)["request"][:-2] + "xx"):
+    for box in ("", "x", spoilt(fields(page)["request"])):
         answer = await http.post("/logout", data={**fields(page), "request": box, "decision": "logout"})
         assert answer.status_code == 400
     old = json.dumps([str(uuid4()), None, runtime.clock.seconds() - LOGOUT_PAGE_SECONDS - 1]).encode()
