@@ -1,8 +1,8 @@
 """The life of our own signing keys, and what they do.
 
-Imports only `jose`, the standard library and cryptography. No I/O, no clock, no await: rows, `now` and random bytes
-come in as arguments (only the making of a new key draws on OpenSSL's own generator). It owns no table and no route:
-`store` keeps the rows, flows apply the plans, `web` serves the bytes.
+Imports only `jose`, the standard library and cryptography. No I/O, no clock; only a signer is awaited. Rows, `now` and
+random bytes come in as arguments (only the making of a new key draws on OpenSSL's own generator). It owns no table and
+no route: `store` keeps the rows, flows apply the plans, `web` serves the bytes.
 
     records       a signing key, and what a replica serves by, as the store knows them
     master        the master key file, and keys derived from it
