@@ -38,9 +38,13 @@ REFRESH = {"grant_type": "refresh_token", "client_id": "customer", "refresh_toke
 ABOUT = {"client_id": "backend", "client_secret": "backend-secret", "token": "x"}
 POLL = {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "client_id": "terminal", "device_code": "x" * 67}
 PUSH = {
-    "client_id": "customer", "response_type": "code", "redirect_uri": "http://localhost:5173/callback",
-    "scope": "openid", "code_challenge": "x" * 43, "code_challenge_method": "S256",
-}  # fmt: skip
+    "client_id": "customer",
+    "response_type": "code",
+    "redirect_uri": "http://localhost:5173/callback",
+    "scope": "openid",
+    "code_challenge": "x" * 43,
+    "code_challenge_method": "S256",
+}
 TERMINAL = {"client_id": "terminal", "scope": "openid"}
 FORMS: dict[str, list[dict[str, str]]] = {
     "/token": [TOKEN, REFRESH, POLL],
@@ -50,9 +54,12 @@ FORMS: dict[str, list[dict[str, str]]] = {
     "/par": [PUSH],
 }
 LOGIN = {
-    "email": "test@example.com", "password": "wrong", "remember_me": False, "client_id": "customer",
+    "email": "test@example.com",
+    "password": "wrong",
+    "remember_me": False,
+    "client_id": "customer",
     "device_info": "Tablet",
-}  # fmt: skip
+}
 AGAIN = {"refresh_token": "x" * 72, "client_id": "customer", "scope": "openid"}
 BODIES: dict[str, dict[str, Any]] = {
     "/api/auth/login": LOGIN,
@@ -61,11 +68,22 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 # RFC 7591: with an initial access token, which is made below.
 REGISTER: dict[str, Any] = {
-    "redirect_uris": ["https://shop.example/"], "client_name": 1, "application_type": "web", "grant_types": ["x"],
-    "response_types": ["code"], "token_endpoint_auth_method": "none", "scope": "openid", "jwks": {"keys": []},
-    "jwks_uri": "https://shop.example/jwks", "post_logout_redirect_uris": [], "backchannel_logout_uri": "http://x/",
-    "subject_type": "public", "tos_uri": "x", "dpop_bound_access_tokens": 1, "software_statement": "x",
-}  # fmt: skip
+    "redirect_uris": ["https://shop.example/"],
+    "client_name": 1,
+    "application_type": "web",
+    "grant_types": ["x"],
+    "response_types": ["code"],
+    "token_endpoint_auth_method": "none",
+    "scope": "openid",
+    "jwks": {"keys": []},
+    "jwks_uri": "https://shop.example/jwks",
+    "post_logout_redirect_uris": [],
+    "backchannel_logout_uri": "http://x/",
+    "subject_type": "public",
+    "tos_uri": "x",
+    "dpop_bound_access_tokens": 1,
+    "software_statement": "x",
+}
 REGISTRATION = "x" * 43
 FEED = [("GET", "/revocations"), ("GET", "/revocations/stream")]
 PERSONAL = [
@@ -88,8 +106,9 @@ async def house(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[Ser
         digest = sha256(REGISTRATION.encode()).digest()
         await running.sql.execute(
             "INSERT INTO registration_tokens (digest, uses_left, created_by, expires_at) VALUES ($1, 9, 'tests', $2)",
-            digest, running.runtime.clock.now() + timedelta(hours=1),
-        )  # fmt: skip
+            digest,
+            running.runtime.clock.now() + timedelta(hours=1),
+        )
         own = {"name": "x", "kind": "public", "registration_hash": digest}
         async with running.runtime.db.transaction() as connection:
             await clients.add(connection, flat_client(id="registered", **own))  # type: ignore[arg-type]
@@ -190,9 +209,12 @@ MISSING = [
     ("/token", REFRESH, "client_id", 401, "invalid_client"),
     ("/token", REFRESH, "refresh_token", 400, "invalid_request"),
     *((path, ABOUT, "token", 400, "invalid_request") for path in ("/introspect", "/revoke")),
-    *((path, ABOUT, name, 401, "invalid_client") for path in ("/introspect", "/revoke")
-      for name in ("client_id", "client_secret")),
-]  # fmt: skip
+    *(
+        (path, ABOUT, name, 401, "invalid_client")
+        for path in ("/introspect", "/revoke")
+        for name in ("client_id", "client_secret")
+    ),
+]
 
 
 @pytest.mark.parametrize(("path", "form", "name", "status", "code"), MISSING)
@@ -249,11 +271,32 @@ def _basic(text: str | bytes) -> str:
 
 
 CREDENTIALS = [
-    "Basic", "Basic ", "Basic !!!", "Basic =", "Basic YQ", _basic("a"), _basic(":"), _basic(":secret"),
-    _basic("backend\0:x"), _basic("%00:x"), _basic("backend:%00"), _basic("a%00b:c"), _basic(b"\xff\xfe:x"),
-    _basic("%ff:%ff"), _basic("%ED%A0%80:x"), _basic("x" * 9000 + ":x"), _basic("backend:" + "x" * 9000),
-    _basic("é:é"), "Digest x", "Bearer x", "\xff", "Basic \xe9", "Negotiate", " ", "backend:backend-secret",
-]  # fmt: skip
+    "Basic",
+    "Basic ",
+    "Basic !!!",
+    "Basic =",
+    "Basic YQ",
+    _basic("a"),
+    _basic(":"),
+    _basic(":secret"),
+    _basic("backend\0:x"),
+    _basic("%00:x"),
+    _basic("backend:%00"),
+    _basic("a%00b:c"),
+    _basic(b"\xff\xfe:x"),
+    _basic("%ff:%ff"),
+    _basic("%ED%A0%80:x"),
+    _basic("x" * 9000 + ":x"),
+    _basic("backend:" + "x" * 9000),
+    _basic("é:é"),
+    "Digest x",
+    "Bearer x",
+    "\xff",
+    "Basic \xe9",
+    "Negotiate",
+    " ",
+    "backend:backend-secret",
+]
 
 
 @pytest.mark.parametrize("path", FORMS)
@@ -282,14 +325,27 @@ def _segment(value: object) -> str:
 
 HEADER = _segment({"alg": "RS256"})
 ASSERTIONS = [
-    "x", "..", "a.b.c", "." * 100, f"{HEADER}..", f"{HEADER}.{_segment([])}.x", f"{HEADER}.{_segment(b'{')}.x",
-    f"{HEADER}.{_segment({'sub': 1})}.x", f"{HEADER}.{_segment({'sub': None})}.x",
+    "x",
+    "..",
+    "a.b.c",
+    "." * 100,
+    f"{HEADER}..",
+    f"{HEADER}.{_segment([])}.x",
+    f"{HEADER}.{_segment(b'{')}.x",
+    f"{HEADER}.{_segment({'sub': 1})}.x",
+    f"{HEADER}.{_segment({'sub': None})}.x",
     f"{HEADER}.{_segment({'sub': []})}.x",
-    f"{HEADER}.{_segment({'sub': 'a' + chr(0)})}.x", f"{HEADER}.{_segment({'sub': chr(0xD800)})}.x",
-    f"{HEADER}.{_segment({'sub': 'x' * 6000})}.x", f"{HEADER}.{_segment({'sub': 'backend'})}.x",
-    f"{HEADER}.{_segment(b'[' * 5000)}.x", f"{HEADER}.{_segment(b'9' * 5000)}.x", f"{HEADER}.{_segment(bytes(99))}.x",
-    f"{HEADER}.{_segment({'sub': 'backend'}.__repr__().encode('utf-16'))}.x", "é.é.é", "x" * 60_000,
-]  # fmt: skip
+    f"{HEADER}.{_segment({'sub': 'a' + chr(0)})}.x",
+    f"{HEADER}.{_segment({'sub': chr(0xD800)})}.x",
+    f"{HEADER}.{_segment({'sub': 'x' * 6000})}.x",
+    f"{HEADER}.{_segment({'sub': 'backend'})}.x",
+    f"{HEADER}.{_segment(b'[' * 5000)}.x",
+    f"{HEADER}.{_segment(b'9' * 5000)}.x",
+    f"{HEADER}.{_segment(bytes(99))}.x",
+    f"{HEADER}.{_segment({'sub': 'backend'}.__repr__().encode('utf-16'))}.x",
+    "é.é.é",
+    "x" * 60_000,
+]
 
 
 @pytest.mark.parametrize("path", FORMS)
@@ -306,11 +362,29 @@ async def test_a_malformed_client_assertion_is_401(house: Service, path: str, as
 
 NOT_OBJECTS = ["[]", "null", "1", "true", '""', '["email"]', '"' + "x" * 60_000 + '"', "[" * 100 + "]" * 100]
 BROKEN = [
-    "{", "}", "{}{}", "{'a':1}", '{"a":}', '{"a":1,}', "\ufeff{}", "NaN", '{"a":NaN}', '{"a":Infinity}',
+    "{",
+    "}",
+    "{}{}",
+    "{'a':1}",
+    '{"a":}',
+    '{"a":1,}',
+    "\ufeff{}",
+    "NaN",
+    '{"a":NaN}',
+    '{"a":Infinity}',
     '{"a":-Infinity}',
-    '{"a":1,"a":1}', '{"a":{"b":1,"b":2}}', '{"a":' + "9" * 60_000 + "}", '{"a":"\x01"}', '{"a":"\\x"}', "undefined",
-    "[" * 60_000, '{"a":' * 10_000, '{"a":' + "[" * 60_000, "\0", " " * 60_000,
-]  # fmt: skip
+    '{"a":1,"a":1}',
+    '{"a":{"b":1,"b":2}}',
+    '{"a":' + "9" * 60_000 + "}",
+    '{"a":"\x01"}',
+    '{"a":"\\x"}',
+    "undefined",
+    "[" * 60_000,
+    '{"a":' * 10_000,
+    '{"a":' + "[" * 60_000,
+    "\0",
+    " " * 60_000,
+]
 
 
 @pytest.mark.parametrize("path", BODIES)
@@ -320,9 +394,22 @@ async def test_what_is_no_json_object_is_refused(house: Service, path: str, body
 
 
 OTHER_TYPES: list[str] = [
-    "1", "-1", "1.5", "1e999", "9" * 4000, "true", "[]", "{}", '["x"]', '{"$ne":null}', "[" * 100 + "]" * 100,
-    '"\\u0000"', '"\\ud800"', '"a\\udfffb"', '"' + "x" * 60_000 + '"',
-]  # fmt: skip
+    "1",
+    "-1",
+    "1.5",
+    "1e999",
+    "9" * 4000,
+    "true",
+    "[]",
+    "{}",
+    '["x"]',
+    '{"$ne":null}',
+    "[" * 100 + "]" * 100,
+    '"\\u0000"',
+    '"\\ud800"',
+    '"a\\udfffb"',
+    '"' + "x" * 60_000 + '"',
+]
 
 
 @pytest.mark.parametrize("path", BODIES)
@@ -400,8 +487,10 @@ async def test_every_member_of_client_metadata_of_every_wrong_type(house: Servic
             answer = await tell(house, method, path, body)
             is_error(answer, 400, answer.json()["error"])
             assert answer.json()["error"] in (
-                "invalid_redirect_uri", "invalid_client_metadata", "unapproved_software_statement",
-            )  # fmt: skip
+                "invalid_redirect_uri",
+                "invalid_client_metadata",
+                "unapproved_software_statement",
+            )
 
 
 async def test_no_token_opens_a_registration_that_is_not_its_own(house: Service) -> None:
@@ -420,9 +509,20 @@ async def test_no_token_opens_a_registration_that_is_not_its_own(house: Service)
 # Bearer tokens
 
 BEARERS = [
-    "", "Bearer", "Bearer ", "Bearer x", "Bearer ..", "Bearer a.b.c", "Bearer " + "x" * 8193, "Bearer \xff", "Token x",
-    "Bearer " + "." * 9000, f"Bearer {HEADER}.{_segment({})}.x", "bearer x y z", _basic("test@example.com:password"),
-]  # fmt: skip
+    "",
+    "Bearer",
+    "Bearer ",
+    "Bearer x",
+    "Bearer ..",
+    "Bearer a.b.c",
+    "Bearer " + "x" * 8193,
+    "Bearer \xff",
+    "Token x",
+    "Bearer " + "." * 9000,
+    f"Bearer {HEADER}.{_segment({})}.x",
+    "bearer x y z",
+    _basic("test@example.com:password"),
+]
 
 
 @pytest.mark.parametrize("authorization", BEARERS, ids=range(len(BEARERS)))
@@ -459,10 +559,16 @@ async def test_a_session_id_that_is_none_is_404(house: Service, session_id: str)
 def _token(house: Service, row: Any) -> str:
     now = int(house.runtime.clock.seconds())
     claims = {
-        "iss": house.runtime.settings.issuer, "sub": str(row["user_id"]), "aud": house.runtime.settings.issuer,
-        "client_id": "customer", "scope": "openid", "iat": now, "exp": now + 60, "jti": "bad-input",
+        "iss": house.runtime.settings.issuer,
+        "sub": str(row["user_id"]),
+        "aud": house.runtime.settings.issuer,
+        "client_id": "customer",
+        "scope": "openid",
+        "iat": now,
+        "exp": now + 60,
+        "jti": "bad-input",
         "sid": str(row["id"]),
-    }  # fmt: skip
+    }
     return sign_now(house.runtime.keyring, claims, typ="at+jwt", now=house.runtime.clock.now())
 
 
@@ -509,12 +615,34 @@ async def test_a_wrong_method_is_405_and_says_which_ones_are_right(house: Servic
 
 
 PATHS = [
-    "/nothing", "/token/", "/TOKEN", "/token;x", "/../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
+    "/nothing",
+    "/token/",
+    "/TOKEN",
+    "/token;x",
+    "/../etc/passwd",
+    "/%2e%2e/%2e%2e/etc/passwd",
     "/token%00",
-    "/%00", "/%ff", "/.git/config", "/.env", "/docs", "/debug", "/admin", "/keys", "/api", "/api/auth",
-    "/api/auth/sessions/", "/api/auth/sessions/a/b", "/.well-known/", "/.well-known/jwks.json/", "/" + "x" * 9000,
-    "/metrics/", "/openapi.json", "/favicon.ico/", "/%0d%0aX:%20y", "/<script>alert(1)</script>",
-]  # fmt: skip
+    "/%00",
+    "/%ff",
+    "/.git/config",
+    "/.env",
+    "/docs",
+    "/debug",
+    "/admin",
+    "/keys",
+    "/api",
+    "/api/auth",
+    "/api/auth/sessions/",
+    "/api/auth/sessions/a/b",
+    "/.well-known/",
+    "/.well-known/jwks.json/",
+    "/" + "x" * 9000,
+    "/metrics/",
+    "/openapi.json",
+    "/favicon.ico/",
+    "/%0d%0aX:%20y",
+    "/<script>alert(1)</script>",
+]
 
 
 @pytest.mark.parametrize("path", PATHS, ids=range(len(PATHS)))
@@ -642,9 +770,15 @@ async def test_any_path(
         sent.append(message)
 
     scope = {
-        "type": "http", "method": method, "path": prefix + path, "headers": headers, "client": ("192.0.2.7", 1),
-        "root_path": "", "query_string": b"", "raw_path": b"/",
-    }  # fmt: skip
+        "type": "http",
+        "method": method,
+        "path": prefix + path,
+        "headers": headers,
+        "client": ("192.0.2.7", 1),
+        "root_path": "",
+        "query_string": b"",
+        "raw_path": b"/",
+    }
     await house.app(scope, receive, answer)
     assert sent[0]["status"] < 500
 

@@ -290,11 +290,13 @@ async def test_refusals_are_as_documented(house: Service) -> None:
         await http.get("/api/auth/sessions"): 401,
         await http.delete("/api/auth/sessions"): 401,
         **{await http.post(path, content=big, headers=form): 413 for path in ("/token", "/introspect", "/revoke")},
-        **{await http.post(path, data={"grant_type": "client_credentials", "token": "x"}, auth=wrong): 401
-           for path in ("/token", "/introspect", "/revoke")},
+        **{
+            await http.post(path, data={"grant_type": "client_credentials", "token": "x"}, auth=wrong): 401
+            for path in ("/token", "/introspect", "/revoke")
+        },
         **{await http.post(path, content=big, headers=kind): 413 for path in JSON_PATHS},
         **{await http.post(path, content=b"{}", headers=form): 415 for path in JSON_PATHS},
-    }  # fmt: skip
+    }
     for answer, status in answers.items():
         assert is_documented(answer).status_code == status, answer.request.url
     unknown = is_documented(await http.delete("/api/auth/sessions/x", headers=headers), "/api/auth/sessions/{id}")
@@ -323,8 +325,17 @@ async def test_limits_and_outages_are_as_documented(servers: Servers, base_env: 
         headers = bearer(tokens["access_token"])
         other = house.caller("198.51.100.1")
         for method, path, request in (
-            ("POST", "/token", {"data": {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"],
-                                         "client_id": "customer"}}),
+            (
+                "POST",
+                "/token",
+                {
+                    "data": {
+                        "grant_type": "refresh_token",
+                        "refresh_token": tokens["refresh_token"],
+                        "client_id": "customer",
+                    }
+                },
+            ),
             ("POST", "/introspect", {"data": {"token": tokens["access_token"]}, "auth": BACKEND}),
             ("POST", "/revoke", {"data": {"client_id": "customer", "token": tokens["refresh_token"]}}),
             ("POST", "/api/auth/login", {"json": {**LOGIN, "email": "admin@example.com"}}),
@@ -334,7 +345,7 @@ async def test_limits_and_outages_are_as_documented(servers: Servers, base_env: 
             ("DELETE", "/api/auth/sessions", {"headers": headers}),
             ("GET", "/api/profile/me", {"headers": headers}),
             ("POST", "/register", {"headers": headers, "json": {}}),
-        ):  # fmt: skip
+        ):
             assert is_documented(await other.request(method, path, **request)).status_code == 503, path  # type: ignore[arg-type]
         one = await other.delete(f"/api/auth/sessions/{tokens['session_id']}", headers=headers)
         assert is_documented(one, "/api/auth/sessions/{id}").status_code == 503

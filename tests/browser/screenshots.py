@@ -37,9 +37,19 @@ from tests.browser.samples import PAGES
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("playwright-core@1", "axe-core@4", "upng-js@2")
 DOCUMENTED = (
-    "login", "login-wrong", "consent", "account", "device", "device-confirm", "device-done", "logout", "logout-done",
-    "turned-away", "error", "form-post",
-)  # fmt: skip
+    "login",
+    "login-wrong",
+    "consent",
+    "account",
+    "device",
+    "device-confirm",
+    "device-done",
+    "logout",
+    "logout-done",
+    "turned-away",
+    "error",
+    "form-post",
+)
 
 
 def settings(color: str = "#3b5bdb") -> Settings:

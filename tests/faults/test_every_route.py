@@ -21,9 +21,12 @@ pytestmark = pytest.mark.faults
 
 PUBLIC = ("/.well-known/jwks.json", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
 PUSH = {
-    "client_id": "customer", "response_type": "code", "redirect_uri": "http://localhost:5173/callback",
-    "code_challenge": "x" * 43, "code_challenge_method": "S256",
-}  # fmt: skip
+    "client_id": "customer",
+    "response_type": "code",
+    "redirect_uri": "http://localhost:5173/callback",
+    "code_challenge": "x" * 43,
+    "code_challenge_method": "S256",
+}
 BASIC = ("backend", "backend-secret")
 
 

@@ -66,9 +66,19 @@ class Endpoint:
         method, seconds = request.scope["method"], perf_counter() - started
         observe_request(self.name, method, status, seconds)
         access(
-            request.id, method, request.scope["path"], status, seconds * 1000, request.address, self.name,
-            request.client_id, request.grant_type, request.reason, request.user_id, request.session_id,
-        )  # fmt: skip
+            request.id,
+            method,
+            request.scope["path"],
+            status,
+            seconds * 1000,
+            request.address,
+            self.name,
+            request.client_id,
+            request.grant_type,
+            request.reason,
+            request.user_id,
+            request.session_id,
+        )
 
 
 class Resource:

@@ -12,8 +12,12 @@ from authsvc.web.pages.browser import language_of, look
 from authsvc.web.pages.views import FailureKind, Problem, ProblemKind
 
 _KINDS: dict[int, FailureKind] = {
-    403: "forbidden", 404: "not_found", 429: "too_many", 500: "server_error", 503: "unavailable",
-}  # fmt: skip
+    403: "forbidden",
+    404: "not_found",
+    429: "too_many",
+    500: "server_error",
+    503: "unavailable",
+}
 
 
 def page_failure(request: Request, failure: Failure) -> Reply:

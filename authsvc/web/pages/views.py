@@ -27,9 +27,19 @@ SUBMIT_SCRIPT = "HTMLFormElement.prototype.submit.call(document.forms[0])"
 
 
 ProblemKind = Literal[
-    "credentials", "missing", "too_many", "unavailable", "expired", "user_code", "current_password",
-    "password_mismatch", "password_short", "password_long", "password_common", "password_same",
-]  # fmt: skip
+    "credentials",
+    "missing",
+    "too_many",
+    "unavailable",
+    "expired",
+    "user_code",
+    "current_password",
+    "password_mismatch",
+    "password_short",
+    "password_long",
+    "password_common",
+    "password_same",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +210,13 @@ FailureKind = Literal[
     "bad_request", "expired", "forbidden", "not_found", "role_missing", "too_many", "unavailable", "server_error"
 ]
 _FAILURE_STATUS = {
-    "forbidden": 403, "role_missing": 403, "not_found": 404, "too_many": 429, "unavailable": 503, "server_error": 500,
-}  # fmt: skip
+    "forbidden": 403,
+    "role_missing": 403,
+    "not_found": 404,
+    "too_many": 429,
+    "unavailable": 503,
+    "server_error": 500,
+}
 
 
 @dataclass(frozen=True, slots=True)

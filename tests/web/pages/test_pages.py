@@ -35,7 +35,7 @@ TEMPLATES = Path(views.__file__).with_name("templates")
 VOID = {"meta", "link", "img", "input", "br", "path", "circle", "rect", "use"}
 HOSTILE = (
     "<script>alert(1)</script>",
-    "\"><img src=x onerror=alert(1)>",
+    '"><img src=x onerror=alert(1)>',
     "' autofocus onfocus='alert(1)",
     "</title><svg onload=alert(1)>",
     "<svg><use href='data:image/svg+xml,<script>'/></svg>",
@@ -45,7 +45,7 @@ HOSTILE = (
     "a\r\nSet-Cookie: x=1\x00\x1b[31m",
     "Z\u0335\u0321 \ud800 &amp; &lt;b&gt;",
     "<" * 5000,
-)  # fmt: skip
+)
 
 
 class Page(HTMLParser):
@@ -159,8 +159,14 @@ def test_only_pages_in_a_clients_flow_keep_the_window_that_opened_them() -> None
     """A pop-up login would be cut off from its client for good by Cross-Origin-Opener-Policy."""
     opener = {name: headers(draw(look(), "en"))["cross-origin-opener-policy"] for name, draw in PAGES.items()}
     assert {name for name, value in opener.items() if value == "unsafe-none"} == {
-        "login", "login-wrong", "login-too-many", "login-unavailable", "consent", "turned-away", "form-post",
-    }  # fmt: skip
+        "login",
+        "login-wrong",
+        "login-too-many",
+        "login-unavailable",
+        "consent",
+        "turned-away",
+        "form-post",
+    }
     assert set(opener.values()) == {"unsafe-none", "same-origin"}
 
 
@@ -238,9 +244,12 @@ def test_the_login_form_posts_what_the_flow_reads() -> None:
     assert page.named("username")["autocomplete"] == "username"
     assert page.named("password")["autocomplete"] == "current-password"
     assert page.named("remember_me") == {
-        "id": "remember_me", "name": "remember_me", "type": "checkbox", "value": "1",
+        "id": "remember_me",
+        "name": "remember_me",
+        "type": "checkbox",
+        "value": "1",
         "aria-describedby": "remember_me_hint",
-    }  # fmt: skip
+    }
     assert not [a for a in page.all("input") if a["name"] == "password" and a.get("value")]
 
 
@@ -293,8 +302,11 @@ def test_the_account_ends_any_session_but_this_one() -> None:
     assert "4 active sessions." in page.text and "47 minutes ago" in page.text
     assert "18 November 2026, 14:04 UTC" in page.text
     assert [f["action"] for f in page.all("form")] == [
-        "/account/sessions/end", "/account/sessions/end-others", "/account/password", "/account/apps/revoke",
-    ]  # fmt: skip
+        "/account/sessions/end",
+        "/account/sessions/end-others",
+        "/account/password",
+        "/account/apps/revoke",
+    ]
     assert page.source.count('name="csrf" value="csrf-value"') == 4
     alone = Page(views.account_page(look(), "en", account(sessions=(session(current=True),), apps=())))
     assert "1 active session." in alone.text
@@ -338,9 +350,17 @@ def test_who_lacks_the_role_is_told_so_and_may_use_another_account() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "status"),
-    [("bad_request", 400), ("forbidden", 403), ("role_missing", 403), ("not_found", 404), ("too_many", 429),
-     ("server_error", 500), ("unavailable", 503), ("expired", 400)],
-)  # fmt: skip
+    [
+        ("bad_request", 400),
+        ("forbidden", 403),
+        ("role_missing", 403),
+        ("not_found", 404),
+        ("too_many", 429),
+        ("server_error", 500),
+        ("unavailable", 503),
+        ("expired", 400),
+    ],
+)
 @every_language
 def test_an_error_page_has_its_status_and_a_reference(kind: str, status: int, language: str) -> None:
     reply = views.error_page(look(), language, views.Failure(kind, "req-1", "some_reason", 7))  # type: ignore[arg-type]
@@ -482,8 +502,12 @@ def test_dates_and_waits() -> None:
     assert words("en").moment(when) == "4 March 2026, 07:05 UTC"
     assert words("de").moment(when) == "4. März 2026, 07:05 UTC"
     assert [str(words("de").wait(n)) for n in (0, 1, 30, 121, 7201)] == [
-        "1 Sekunde", "1 Sekunde", "30 Sekunden", "3 Minuten", "3 Stunden",
-    ]  # fmt: skip
+        "1 Sekunde",
+        "1 Sekunde",
+        "30 Sekunden",
+        "3 Minuten",
+        "3 Stunden",
+    ]
 
 
 # brand and static files
@@ -492,12 +516,20 @@ def test_dates_and_waits() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"color": "red"}, {"color": "#fff"}, {"color": "#12345g"}, {"color": "#123456;}"},
-        {"logo": "http://x.example/l.png"}, {"logo": "javascript:alert(1)"}, {"logo": "https://x.example;script-src/l"},
-        {"logo": "data:text/html;base64,PHN2Zz4="}, {"logo": "https://x.example/a b"},
-        {"name": "x" * 41}, {"name": "a\u202eb"}, {"name": " "},
+        {"color": "red"},
+        {"color": "#fff"},
+        {"color": "#12345g"},
+        {"color": "#123456;}"},
+        {"logo": "http://x.example/l.png"},
+        {"logo": "javascript:alert(1)"},
+        {"logo": "https://x.example;script-src/l"},
+        {"logo": "data:text/html;base64,PHN2Zz4="},
+        {"logo": "https://x.example/a b"},
+        {"name": "x" * 41},
+        {"name": "a\u202eb"},
+        {"name": " "},
     ],
-)  # fmt: skip
+)
 def test_a_brand_that_could_disturb_the_pages_is_refused(changes: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match="AUTHSVC_BRAND_"):
         look(**changes)
