@@ -84,7 +84,6 @@ class Runtime:
     db: Database
     redis: RedisStore
     keyring: Keyring
-    key_life: KeyLife
     clients: ClientMemory
     passwords: Passwords
     attempts: Attempts
@@ -168,8 +167,7 @@ def open_runtime(settings: Settings, *, deadlines: Deadlines | None = None) -> R
         entropy=os.urandom,
         db=db,
         redis=redis,
-        keyring=Keyring(master),
-        key_life=key_life,
+        keyring=Keyring(master, key_life),
         clients=ClientMemory(db),
         passwords=Passwords(
             memory_kib=settings.argon2_memory_kib,

@@ -21,6 +21,7 @@ from authsvc.jose.jwks import JwksDocument, document, read_snapshot
 from authsvc.jose.verify import Expected, Invalid, VerifiedClaims, Verifier, judge_token
 from authsvc.keys import phases
 from authsvc.keys.master import MasterKeys
+from authsvc.keys.policy import DEFAULT, KeyLife
 from authsvc.keys.records import SigningKey
 from authsvc.keys.seal import SealError
 from authsvc.keys.signers import Signer
@@ -76,8 +77,10 @@ class _Set:
 class Keyring:
     """Signs and verifies. Safe to use from several threads; `load` and the other changes are seen as a whole."""
 
-    def __init__(self, master: MasterKeys) -> None:
+    def __init__(self, master: MasterKeys, life: KeyLife = DEFAULT) -> None:
         self._master = master
+        self.life = life
+        """The policy of this process: what its keys are, and how long each step of their life takes."""
         self._opened: dict[tuple[str, str], _Opened] = {}
         self._rows: tuple[SigningKey, ...] = ()
         self._max_age = 0

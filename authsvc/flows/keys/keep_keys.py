@@ -69,7 +69,7 @@ async def keep_once(runtime: Runtime, known: Known) -> Generated | None:
         known.epoch, known.clients_version = following.keys_epoch, runtime.clients.version
         known.policy = (await served_settings.record(runtime)).policy
         known.read_at = monotonic()
-    if plan_step(following.keys, runtime.clock.now(), known.policy, runtime.key_life.algorithms) is None:
+    if plan_step(following.keys, runtime.clock.now(), known.policy, runtime.keyring.life.algorithms) is None:
         return None
     done = await step(runtime, known.policy, ACTOR)
     if isinstance(done, Generated):

@@ -140,9 +140,9 @@ async def step(runtime: Runtime, policy: KeyPolicy, actor: str) -> Generated | K
         if now is None:
             return None
         rows = await signing_keys.everything(connection)
-        plan = plan_step(rows, now, policy, runtime.key_life.algorithms)
+        plan = plan_step(rows, now, policy, runtime.keyring.life.algorithms)
         if isinstance(plan, GeneratePlan):
-            private = await asyncio.to_thread(new_key, runtime.key_life, plan.alg)
+            private = await asyncio.to_thread(new_key, runtime.keyring.life, plan.alg)
             return await _announce(runtime, connection, rows, plan, actor, private)
         if plan is not None:
             await _apply(connection, rows, plan)

@@ -21,7 +21,7 @@ async def in_force(runtime: Runtime) -> InForce:
 
 async def record(runtime: Runtime) -> InForce:
     """As `in_force`, of a replica: it says first what it serves by. Raises StoreUnavailable."""
-    said = document(runtime.key_life, key_surroundings(runtime.settings))
+    said = document(runtime.keyring.life, key_surroundings(runtime.settings))
     return await _combined(runtime, await served_settings.record(runtime.db, _name(runtime), said))
 
 
@@ -30,7 +30,7 @@ async def record_at_start(runtime: Runtime) -> None:
 
     Raises StoreUnavailable.
     """
-    said = document(runtime.key_life, key_surroundings(runtime.settings))
+    said = document(runtime.keyring.life, key_surroundings(runtime.settings))
     records = await served_settings.record(runtime.db, _name(runtime), said)
     others = [record for record in records if record.replica != _name(runtime)]
     for found in (await _combined(runtime, others)).disagreements:
@@ -38,7 +38,7 @@ async def record_at_start(runtime: Runtime) -> None:
 
 
 async def _combined(runtime: Runtime, records: list[ServedSettings]) -> InForce:
-    found = combine(runtime.key_life, key_surroundings(runtime.settings), records, runtime.clock.now())
+    found = combine(runtime.keyring.life, key_surroundings(runtime.settings), records, runtime.clock.now())
     return with_client_tokens(found, await longest_token(runtime.db))
 
 

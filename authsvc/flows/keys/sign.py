@@ -16,7 +16,7 @@ def offered_algorithms(runtime: Runtime) -> tuple[str, ...]:
     """What a client may choose that registers itself, and what we say that we sign with: what the key policy has, once
     a key of it has begun to sign. RS256 always (OpenID Connect Discovery section 3)."""
     in_use = runtime.keyring.in_use(runtime.clock.now())
-    return tuple(alg for alg in runtime.key_life.algorithms if alg == DEFAULT_ALG or alg in in_use)
+    return tuple(alg for alg in runtime.keyring.life.algorithms if alg == DEFAULT_ALG or alg in in_use)
 
 
 def require_keys(runtime: Runtime, client: Client, *, id_token: bool = False) -> None:

@@ -161,7 +161,7 @@ async def _change(
 def _service(runtime: Runtime, who: Who) -> Service:
     """An operator may choose an algorithm before a key of it signs; a registrant could not wait for one."""
     return Service(
-        algorithms=runtime.key_life.algorithms if who == "operator" else offered_algorithms(runtime),
+        algorithms=runtime.keyring.life.algorithms if who == "operator" else offered_algorithms(runtime),
         loopback=runtime.settings.dev_mode,
         may_ask=runtime.outgoing.may_ask,
     )

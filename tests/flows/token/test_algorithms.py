@@ -280,7 +280,8 @@ async def test_what_the_policy_has_not_is_not_offered_though_a_key_still_signs(
     policy.write_text('algorithms = ["RS256", "ES256"]')
     async with service(servers, base_env, key_policy_file=policy) as house:
         await let_sign(house, "ES256")
-        object.__setattr__(house.runtime, "key_life", replace(house.runtime.key_life, algorithms=("RS256",)))
+        keyring = house.runtime.keyring
+        keyring.life = replace(keyring.life, algorithms=("RS256",))
         assert await offered(house) == ["RS256"]
         # A line that there is may be rotated; none is begun.
         assert isinstance(await manage_keys.generate(house.runtime, "tests", "ES256"), manage_keys.Generated)
