@@ -25,10 +25,10 @@ from authsvc.store.migrate import MigrationError
 from authsvc.tasks import end_tasks
 from authsvc.web import (
     account,
-    api,
     authorize,
     device,
     feed,
+    first_party_json,
     home,
     login,
     logout,
@@ -107,16 +107,16 @@ CLIENTS: Routes = {
 
 BEARERS: Routes = {
     "/userinfo": {"GET": userinfo.userinfo_get, "POST": userinfo.userinfo_post, "OPTIONS": cors.api_preflight},
-    "/api/auth/login": {"POST": api.api_login, "OPTIONS": cors.api_preflight},
-    "/api/auth/refresh": {"POST": api.api_refresh, "OPTIONS": cors.api_preflight},
-    "/api/auth/logout": {"POST": api.api_logout, "OPTIONS": cors.api_preflight},
+    "/api/auth/login": {"POST": first_party_json.api_login, "OPTIONS": cors.api_preflight},
+    "/api/auth/refresh": {"POST": first_party_json.api_refresh, "OPTIONS": cors.api_preflight},
+    "/api/auth/logout": {"POST": first_party_json.api_logout, "OPTIONS": cors.api_preflight},
     "/api/auth/sessions": {
-        "GET": api.api_sessions,
-        "DELETE": api.api_end_other_sessions,
+        "GET": first_party_json.api_sessions,
+        "DELETE": first_party_json.api_end_other_sessions,
         "OPTIONS": cors.api_preflight,
     },
-    "/api/auth/sessions/{id}": {"DELETE": api.api_end_session, "OPTIONS": cors.api_preflight},
-    "/api/profile/me": {"GET": api.api_profile, "OPTIONS": cors.api_preflight},
+    "/api/auth/sessions/{id}": {"DELETE": first_party_json.api_end_session, "OPTIONS": cors.api_preflight},
+    "/api/profile/me": {"GET": first_party_json.api_profile, "OPTIONS": cors.api_preflight},
 }
 """What frontends of other origins call with a token or with JSON."""
 

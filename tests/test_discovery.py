@@ -14,15 +14,15 @@ import pytest_asyncio
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
-from authsvc.rules.records import Client
+from authsvc.rules.clients.client_record import Client
 from authsvc.rules.token import exchange
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.support import devices
 from tests.support.clients import changed_client
+from tests.support.login_steps import Pkce, code_for, redeem
 from tests.support.service import ISSUER, LOGIN, Service, service
 from tests.support.signers import KEYS, SIGNER
-from tests.support.steps import Pkce, code_for, redeem
 
 DOCUMENTS = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
 ENDPOINTS = {

@@ -80,7 +80,7 @@ def rooms() -> list[str]:
 
 
 def short_paths(text: str) -> list[str]:
-    """`rules/token/refresh.py`, `store/token/grants.refresh`: in code spans, what begins with a room of the package."""
+    """`rules/scope.py`, `store/token/grants.refresh`: in code spans, what begins with a room of the package."""
     spans = re.findall(r"`([^`\n]+)`", _FENCE.sub("", text))
     return [span for span in spans if re.fullmatch(rf"(?:{'|'.join(rooms())})/[\w./-]*\w", span)]
 

@@ -17,7 +17,7 @@ import pytest
 from authsvc import metrics
 from authsvc.logs.pipe import shared_pipe
 from authsvc.metrics import exposition, listener
-from authsvc.rules.token.refresh import RefreshVerdict
+from authsvc.rules.token.refresh_rotation import RefreshVerdict
 from tests.support.busy import again_when_busy, prompt
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from authsvc.keys.due_steps import KeepLonger, due_at, plan_step
 from authsvc.keys.phases import Phase, ended, next_change, phases_at, signer
 from authsvc.keys.plans import GeneratePlan, apply_changes
 from authsvc.keys.policy import KeyPolicy
 from authsvc.keys.records import SigningKey
-from authsvc.keys.steps import KeepLonger, due_at, plan_step
 
 MAX_FORECAST_KEYS = 100
 """Keys that a forecast makes; it ends with the last of them."""

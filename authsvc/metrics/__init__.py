@@ -14,7 +14,7 @@ from prometheus_client import (
 )
 
 from authsvc import __version__, logs
-from authsvc.rules.token.refresh import RefreshVerdict
+from authsvc.rules.token.refresh_rotation import RefreshVerdict
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
 SERIES_LIMIT = 2_000  # of (endpoint, method, status); past it everything new is counted as `other`

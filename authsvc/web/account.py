@@ -24,7 +24,7 @@ from authsvc.web.login import printable
 from authsvc.web.logout import logged_out
 from authsvc.web.pages import views
 from authsvc.web.pages.authorization_answer import see
-from authsvc.web.pages.browser import (
+from authsvc.web.pages.cookies_and_forms import (
     DEVICE,
     DEVICE_COOKIE_SECONDS,
     SESSION,

@@ -11,7 +11,7 @@ from authsvc.rules.authorize.request import read_pairs
 from authsvc.web.http.reply import Reply
 from authsvc.web.http.request import Request, malformed
 from authsvc.web.pages.authorization_answer import outcome_reply, see
-from authsvc.web.pages.browser import SESSION, check_form, cookie
+from authsvc.web.pages.cookies_and_forms import SESSION, check_form, cookie
 from authsvc.web.pages.errors import error_page
 
 MAX_QUERY = 8000

@@ -17,7 +17,7 @@ from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request
 from authsvc.web.issuing import authenticated_client
 from authsvc.web.pages.authorization_answer import see
-from authsvc.web.pages.browser import SESSION, Header, check_form, cookie, form_token, language_of, look
+from authsvc.web.pages.cookies_and_forms import SESSION, Header, check_form, cookie, form_token, language_of, look
 from authsvc.web.pages.errors import error_page
 from authsvc.web.pages.views import DeviceConfirm, DeviceDone, DeviceEntry, Problem, device_page
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from authsvc.flows.caller.authenticate_client import authenticate_client
-from authsvc.flows.token.grant import Asked, Given, Issuance
+from authsvc.flows.token.grant_type import Asked, Given, Issuance
 from authsvc.flows.token.pipeline import Sent, issue_tokens
 from authsvc.flows.token.tokens import Tokens
 from authsvc.rules.caller.client_authentication import Credentials
-from authsvc.rules.records import Client
+from authsvc.rules.clients.client_record import Client
 from authsvc.rules.refused import Refused
 from authsvc.web.http.cors import origin_of_client
 from authsvc.web.http.dpop_header import offer_nonce, shown_proof

@@ -31,7 +31,7 @@ from authsvc.web.http.reply import Headers, Reply
 from authsvc.web.http.request import Request
 from authsvc.web.pages import views
 from authsvc.web.pages.authorization_answer import login_reply, outcome_reply, see
-from authsvc.web.pages.browser import (
+from authsvc.web.pages.cookies_and_forms import (
     DEVICE,
     DEVICE_COOKIE_SECONDS,
     SESSION,

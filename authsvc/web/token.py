@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from authsvc.flows.ending.revoke import revoke
 from authsvc.flows.revocation.introspect import INTROSPECTION_TYPE, introspect, signed_introspection
-from authsvc.flows.token.grants import GRANTS
+from authsvc.flows.token.grant_types import GRANTS
 from authsvc.rules.caller.client_authentication import credentials_in
 from authsvc.rules.errors import Rejected, UnsupportedGrantTypeError
 from authsvc.web.http.accept import prefers

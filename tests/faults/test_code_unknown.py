@@ -13,7 +13,7 @@ from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, database_proxy, honest, on_database, serving
 from tests.support.calls import refresh
 from tests.support.faultproxy import FaultProxy
-from tests.support.steps import Pkce, authorize_url, code_for, redeem, redirected
+from tests.support.login_steps import Pkce, authorize_url, code_for, redeem, redirected
 
 pytestmark = pytest.mark.faults
 

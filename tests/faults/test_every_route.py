@@ -11,11 +11,11 @@ import pytest
 
 from authsvc.app import ROUTES
 from authsvc.flows.caller.check_revoked import asked_postgres
-from authsvc.web.pages.browser import _token
+from authsvc.web.pages.cookies_and_forms import _token
 from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, honest, serving
 from tests.support.calls import LOGIN, bearer, login
-from tests.support.steps import Pkce, authorize_parameters, fields, is_page
+from tests.support.login_steps import Pkce, authorize_parameters, fields, is_page
 
 pytestmark = pytest.mark.faults
 

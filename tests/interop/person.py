@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import httpx2
 
-from tests.support.steps import fields
+from tests.support.login_steps import fields
 
 DECISIONS = {"/consent": "allow", "/device": "allow", "/logout": "logout"}
 """The button that is pressed on each page that has several."""

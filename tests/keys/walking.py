@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from authsvc.keys.due_steps import due_at, plan_step
 from authsvc.keys.phases import Phase, next_change, phases_at, published, signer
 from authsvc.keys.plans import (
     GeneratePlan,
@@ -18,7 +19,6 @@ from authsvc.keys.plans import (
 )
 from authsvc.keys.policy import KeyPolicy
 from authsvc.keys.records import SigningKey
-from authsvc.keys.steps import due_at, plan_step
 from tests.support.jose import NOW
 
 TICK = timedelta(microseconds=1)

@@ -13,15 +13,15 @@ from authsvc.rules.authorize import redemption
 from authsvc.rules.authorize.redemption import RedemptionVerdict
 from authsvc.rules.device import polling
 from authsvc.rules.device.polling import PollVerdict
-from authsvc.rules.token import refresh
-from authsvc.rules.token.refresh import RefreshVerdict
+from authsvc.rules.token import refresh_rotation
+from authsvc.rules.token.refresh_rotation import RefreshVerdict
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
     ("rule", "verdicts"),
-    [(refresh, RefreshVerdict), (redemption, RedemptionVerdict), (polling, PollVerdict)],
+    [(refresh_rotation, RefreshVerdict), (redemption, RedemptionVerdict), (polling, PollVerdict)],
 )
 def test_the_table_of_a_rule_names_every_verdict(rule: ModuleType, verdicts: type[StrEnum]) -> None:
     assert rule.__doc__

@@ -13,13 +13,13 @@ import pytest
 
 from authsvc.rules.authorize import redemption
 from authsvc.rules.device import polling
-from authsvc.rules.token import refresh
+from authsvc.rules.token import refresh_rotation
 from authsvc.store.authorize import codes
 from authsvc.store.device import requests
 from authsvc.store.token import grants
 
 RULES = [
-    pytest.param(grants, "REFRESH", refresh.RefreshVerdict, refresh.WITHOUT_A_ROW, id="refresh"),
+    pytest.param(grants, "REFRESH", refresh_rotation.RefreshVerdict, refresh_rotation.WITHOUT_A_ROW, id="refresh"),
     pytest.param(codes, "REDEEM", redemption.RedemptionVerdict, redemption.WITHOUT_A_ROW, id="redemption"),
     pytest.param(requests, "POLL", polling.PollVerdict, polling.WITHOUT_A_ROW, id="poll"),
 ]

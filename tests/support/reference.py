@@ -18,7 +18,7 @@ import yaml
 
 from authsvc.rules.authorize.redemption import RedemptionVerdict
 from authsvc.rules.device.polling import PollVerdict
-from authsvc.rules.token.refresh import ACCEPTED, RefreshVerdict
+from authsvc.rules.token.refresh_rotation import ACCEPTED, RefreshVerdict
 from tests.support.house import Function, Module, read_package
 
 ROOT = Path(__file__).parents[2]

@@ -12,11 +12,11 @@ from authsvc.flows.operator.manage_clients import algorithms_of
 from authsvc.jose.names import DEFAULT_ALG
 from authsvc.keys.phases import Phase, phases_at, signer
 from authsvc.keys.policy import MAX_PUBLISHED_KEYS, KeyPolicy
-from authsvc.keys.recorded import InForce
 from authsvc.keys.records import SigningKey
 from authsvc.keys.reseal import kids_under
 from authsvc.keys.seal import SealError
-from authsvc.rules.records import Client
+from authsvc.keys.settings_in_force import InForce
+from authsvc.rules.clients.client_record import Client
 from authsvc.runtime import Runtime
 from authsvc.store.caller import clients
 from authsvc.store.keys import signing_keys

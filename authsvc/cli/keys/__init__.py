@@ -126,7 +126,7 @@ def generate(first: bool, alg: str | None, as_json: bool) -> None:
       authsvc migrate && authsvc keys generate --first     set up; safe to run again
     """
     from authsvc.cli.command_runtime import actor, operate
-    from authsvc.cli.keys.tell_settings import in_force_told
+    from authsvc.cli.keys.warn_settings_differ import in_force_told
     from authsvc.flows.keys import manage_keys
     from authsvc.keys.plans import Refused as NotThis
 
@@ -181,7 +181,7 @@ def rotate(at_once: bool, alg: str, as_json: bool) -> None:
       authsvc keys rotate --alg ES256
     """
     from authsvc.cli.command_runtime import actor, operate
-    from authsvc.cli.keys.tell_settings import in_force_told
+    from authsvc.cli.keys.warn_settings_differ import in_force_told
     from authsvc.flows.keys import manage_keys
     from authsvc.keys.plans import AlreadyPlanned
     from authsvc.keys.plans import Refused as NotNow
@@ -221,7 +221,7 @@ def withdraw(kid: str, yes: bool, as_json: bool) -> None:
       authsvc keys withdraw 3q2-7w...
     """
     from authsvc.cli.command_runtime import actor, operate
-    from authsvc.cli.keys.tell_settings import in_force_told
+    from authsvc.cli.keys.warn_settings_differ import in_force_told
     from authsvc.flows.keys import manage_keys
     from authsvc.keys.plans import Refused as NotThis
     from authsvc.keys.plans import WithdrawPlan
@@ -256,7 +256,7 @@ def import_key(file: BinaryIO, alg: str | None, as_json: bool) -> None:
       vault read -field=key secret/jwt | authsvc keys import -
     """
     from authsvc.cli.command_runtime import actor, operate
-    from authsvc.cli.keys.tell_settings import in_force_told
+    from authsvc.cli.keys.warn_settings_differ import in_force_told
     from authsvc.flows.keys import manage_keys
     from authsvc.jose import jwk
     from authsvc.keys.plans import Refused as NotThis

@@ -124,7 +124,7 @@ def reseal(ctx: click.Context, check: bool, as_json: bool) -> None:
       authsvc keys reseal --check
     """
     from authsvc.cli.command_runtime import actor, operate
-    from authsvc.cli.keys.tell_settings import in_force_told
+    from authsvc.cli.keys.warn_settings_differ import in_force_told
     from authsvc.flows.keys import reseal_keys
     from authsvc.keys.plans import Refused as NotNow
 

@@ -38,7 +38,7 @@ def plan(span: str | None, as_json: bool) -> None:
       authsvc keys plan --json | jq -r '.events[] | select(.event == "signs") | .at'
     """
     from authsvc.cli.command_runtime import operate
-    from authsvc.cli.keys.tell_settings import in_force_told
+    from authsvc.cli.keys.warn_settings_differ import in_force_told
     from authsvc.keys.forecast import forecast, horizon
     from authsvc.store.keys import signing_keys
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from authsvc.keys.sealed_value import open_value, seal_value
 from authsvc.rules.authorize.request import Asked
-from authsvc.rules.sealed_values import PENDING_REQUEST_SECONDS
+from authsvc.rules.sealed_value_lifetimes import PENDING_REQUEST_SECONDS
 from authsvc.runtime import Runtime
 
 OWN_PAGES = ("/account", "/device")

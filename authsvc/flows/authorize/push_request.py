@@ -10,9 +10,9 @@ from authsvc.jose.request_object import SignedRequest, verify_request_object
 from authsvc.rules.authorize.request import Asked, Proved, Refusal, judge, prove, read_pairs
 from authsvc.rules.authorize.request_object import Use, read_request_object, use_of
 from authsvc.rules.authorize.request_uri import PREFIX
+from authsvc.rules.clients.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.errors import InvalidDpopProofError, InvalidRequestError, Rejected, RequestRefusedError
-from authsvc.rules.records import Client
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store.authorize import pushed_requests

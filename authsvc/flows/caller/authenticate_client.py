@@ -11,8 +11,8 @@ from authsvc.clock import monotonic
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.jose.assertion import Refused, judge_assertion, unverified_subject
 from authsvc.rules.caller.client_authentication import Credentials, Malformed, Presented, read_credentials
+from authsvc.rules.clients.client_record import Client
 from authsvc.rules.errors import InvalidClientError, InvalidRequestError, Rejected, TooMany
-from authsvc.rules.records import Client
 from authsvc.rules.secret_digest import digest_of, is_one_of
 from authsvc.runtime import Memory, Runtime
 from authsvc.store.caller.attempts import Bucket

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from authsvc.jose.proof import Unproved, verify_proof
 from authsvc.rules.caller.dpop import Genuine, NonceNeeded, Wanted, judge_proof, make_nonce
+from authsvc.rules.clients.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
 from authsvc.rules.errors import InvalidDpopProofError, Rejected, UseDpopNonceError
-from authsvc.rules.records import Client
 from authsvc.runtime import Runtime
 from authsvc.store.caller.replay import spend
 

@@ -12,11 +12,11 @@ from uuid import UUID
 
 from authsvc import metrics
 from authsvc.keys.sealed_value import open_value, seal_value
+from authsvc.rules.clients.client_record import Client
 from authsvc.rules.device.codes import USER_CODE_KEY, normal_user_code, shown_user_code, user_code_digest
 from authsvc.rules.device.polling import RequestState
 from authsvc.rules.errors import TooMany
-from authsvc.rules.records import Client
-from authsvc.rules.sealed_values import DEVICE_CONFIRMATION_SECONDS
+from authsvc.rules.sealed_value_lifetimes import DEVICE_CONFIRMATION_SECONDS
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.caller.attempts import Bucket

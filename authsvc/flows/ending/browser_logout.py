@@ -14,6 +14,7 @@ from authsvc.flows.session.browser import browser_session
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.keys.sealed_value import open_value, seal_value
+from authsvc.rules.clients.client_record import Client
 from authsvc.rules.ending.logout_request import (
     Ask,
     EndNow,
@@ -24,8 +25,7 @@ from authsvc.rules.ending.logout_request import (
     logout_client,
     logout_target,
 )
-from authsvc.rules.records import Client
-from authsvc.rules.sealed_values import LOGOUT_PAGE_SECONDS
+from authsvc.rules.sealed_value_lifetimes import LOGOUT_PAGE_SECONDS
 from authsvc.rules.token.id_token import ID_TOKEN_TYPE
 from authsvc.runtime import Runtime
 from authsvc.store.session import sessions

@@ -15,9 +15,9 @@ from authsvc import metrics
 from authsvc.clock import monotonic
 from authsvc.flows.keys import served_settings
 from authsvc.flows.keys.manage_keys import Generated, step
+from authsvc.keys.due_steps import plan_step
 from authsvc.keys.policy import KeyPolicy
-from authsvc.keys.recorded import RECORD_SECONDS
-from authsvc.keys.steps import plan_step
+from authsvc.keys.settings_in_force import RECORD_SECONDS
 from authsvc.logs import get_logger
 from authsvc.runtime import Runtime
 from authsvc.store.errors import StoreUnavailable

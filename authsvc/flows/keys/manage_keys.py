@@ -1,5 +1,5 @@
 """What changes signing keys: the operator makes, rotates, withdraws, imports; any replica does what is due. Verdicts:
-`keys/plans` and `keys/steps`.
+`keys/plans` and `keys/due_steps`.
 
 Each change is one transaction under one lock, so that two operators, or an operator and a replica, take turns.
 """
@@ -16,6 +16,7 @@ from authsvc.flows.keys.served_settings import in_force
 from authsvc.jose import jwk
 from authsvc.jose.algorithms import PrivateKey
 from authsvc.jose.names import DEFAULT_ALG
+from authsvc.keys.due_steps import KeepLonger, plan_step
 from authsvc.keys.phases import published
 from authsvc.keys.plans import (
     AlreadyPlanned,
@@ -32,7 +33,6 @@ from authsvc.keys.plans import (
 from authsvc.keys.policy import KeyLife, KeyPolicy
 from authsvc.keys.records import SigningKey
 from authsvc.keys.seal import seal
-from authsvc.keys.steps import KeepLonger, plan_step
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.errors import StoreUnavailable

@@ -15,7 +15,7 @@ from authsvc.keys.plans import Refused
 from authsvc.keys.reseal import kids_under, plan_reseal
 from authsvc.rules.authorize import redemption
 from authsvc.rules.device import polling
-from authsvc.rules.sealed_values import LONGEST_SECONDS
+from authsvc.rules.sealed_value_lifetimes import LONGEST_SECONDS
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.keys import signing_keys

@@ -1,11 +1,11 @@
-"""What keys are judged by: replicas record what they serve by, and everybody takes the strictest (`keys/recorded`)."""
+"""What keys are judged by: replicas record what they serve by, and everybody takes the strictest of all."""
 
 from __future__ import annotations
 
 from socket import gethostname
 
-from authsvc.keys.recorded import InForce, combine, document, with_client_tokens
 from authsvc.keys.records import ServedSettings
+from authsvc.keys.settings_in_force import InForce, combine, document, with_client_tokens
 from authsvc.logs import get_logger
 from authsvc.runtime import Runtime, key_surroundings
 from authsvc.store.caller.clients import longest_token

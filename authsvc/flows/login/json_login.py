@@ -10,9 +10,10 @@ from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, device_name
 from authsvc.flows.login.authenticate_person import AMR, Attempt, authenticate_person, refused
 from authsvc.flows.session.lifetime import lifetime
 from authsvc.flows.session.subject import person_of
-from authsvc.flows.token.grant import Caller, Issuance
+from authsvc.flows.token.grant_type import Caller, Issuance
 from authsvc.rules.caller.dpop import refresh_binding
-from authsvc.rules.records import Client, User
+from authsvc.rules.clients.client_record import Client
+from authsvc.rules.people.person_record import User
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.access_token import audience_of
 from authsvc.rules.token.granted import Granted

@@ -12,9 +12,9 @@ from typing import Any
 
 from authsvc.flows.caller.authenticate_client import count_failure, refuse_blocked
 from authsvc.flows.operator import manage_clients
+from authsvc.rules.clients.client_record import Client
 from authsvc.rules.clients.registration import SECRET_METHODS, judge_change, new_client, read_metadata
 from authsvc.rules.errors import BearerRejected, MetadataRefusedError, Rejected
-from authsvc.rules.records import Client
 from authsvc.rules.refused import Refused
 from authsvc.rules.secret_digest import digest_of, is_one_of
 from authsvc.runtime import Runtime

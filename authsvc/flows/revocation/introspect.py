@@ -9,10 +9,10 @@ from authsvc.flows.caller.check_revoked import is_revoked
 from authsvc.flows.keys.sign import signed
 from authsvc.flows.session.subject import subject_for
 from authsvc.jose.verify import VerifiedClaims
+from authsvc.rules.clients.client_record import Client
 from authsvc.rules.confirmation import confirmation_in
 from authsvc.rules.errors import AccessDeniedError, InvalidRequestError, Rejected
-from authsvc.rules.records import Client
-from authsvc.rules.token.refresh import ACCEPTED, judge_refresh
+from authsvc.rules.token.refresh_rotation import ACCEPTED, judge_refresh
 from authsvc.rules.token.refresh_token import LENGTH, decode
 from authsvc.runtime import Runtime
 from authsvc.store.token import grants

@@ -11,17 +11,17 @@ from uuid import UUID
 from authsvc.clock import monotonic
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.flows.session.subject import person_of
-from authsvc.flows.token.grant import Caller, Grant
+from authsvc.flows.token.grant_type import Caller, Grant
 from authsvc.rules.authorize.code import Code, challenge_of, decode, verifier_well_formed
 from authsvc.rules.authorize.redemption import RedemptionVerdict, Use
 from authsvc.rules.authorize.request import read_resources
 from authsvc.rules.caller.dpop import refresh_binding
+from authsvc.rules.clients.client_record import Client
 from authsvc.rules.errors import (
     InvalidGrantError,
     InvalidTargetError,
     Rejected,
 )
-from authsvc.rules.records import Client
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.granted import Granted, Identified
 from authsvc.rules.token.id_token import claims_about

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from authsvc.flows.token.grant import Caller, Grant, confidential_may_use
+from authsvc.flows.token.grant_type import Caller, Grant, confidential_may_use
 from authsvc.rules.errors import rejected
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import narrow, parse_scope

@@ -13,8 +13,9 @@ from uuid import UUID
 from authsvc import metrics
 from authsvc.flows.session.lifetime import lifetime
 from authsvc.flows.session.subject import person_of
-from authsvc.flows.token.grant import Caller, Grant
+from authsvc.flows.token.grant_type import Caller, Grant
 from authsvc.rules.caller.dpop import refresh_binding
+from authsvc.rules.clients.client_record import Client
 from authsvc.rules.device.codes import GRANT_TYPE, decode
 from authsvc.rules.device.polling import PollVerdict
 from authsvc.rules.errors import (
@@ -26,7 +27,6 @@ from authsvc.rules.errors import (
     Rejected,
     SlowDownError,
 )
-from authsvc.rules.records import Client
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.granted import Granted, Identified
 from authsvc.rules.token.refresh_token import RefreshToken, gets_refresh_token

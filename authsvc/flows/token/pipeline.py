@@ -25,11 +25,11 @@ from authsvc.flows.caller.authenticate_client import authenticate_client
 from authsvc.flows.caller.prove_possession import Shown, prove_for_tokens
 from authsvc.flows.keys.sign import require_keys
 from authsvc.flows.revocation.status_indices import IndexAtHand
-from authsvc.flows.token.grant import Asked, Caller, Given, Issuance
+from authsvc.flows.token.grant_type import Asked, Caller, Given, Issuance
 from authsvc.flows.token.tokens import Tokens, issue
 from authsvc.rules.caller.client_authentication import Credentials
+from authsvc.rules.clients.client_record import Client
 from authsvc.rules.errors import rejected
-from authsvc.rules.records import Client
 from authsvc.rules.refused import Refused
 from authsvc.runtime import Runtime
 

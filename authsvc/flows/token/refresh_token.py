@@ -1,4 +1,4 @@
-"""Grant type refresh_token (RFC 6749 section 6), rotated at every use. Rule: `rules/token/refresh`.
+"""Grant type refresh_token (RFC 6749 section 6), rotated at every use. Rule: `rules/token/refresh_rotation`.
 
 PostgreSQL decides alone; Redis is not in this path. A replay commits the end of its session and then fails.
 """
@@ -12,8 +12,9 @@ from functools import partial
 from authsvc import metrics
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.flows.session.subject import person_of
-from authsvc.flows.token.grant import Caller, Grant
+from authsvc.flows.token.grant_type import Caller, Grant
 from authsvc.rules.authorize.request import read_resources
+from authsvc.rules.clients.client_record import Client
 from authsvc.rules.confirmation import UNBOUND
 from authsvc.rules.errors import (
     InvalidDpopProofError,
@@ -23,11 +24,10 @@ from authsvc.rules.errors import (
     Rejected,
     Unavailable,
 )
-from authsvc.rules.records import Client
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import narrow, parse_scope
 from authsvc.rules.token.granted import Granted
-from authsvc.rules.token.refresh import ACCEPTED, RefreshVerdict
+from authsvc.rules.token.refresh_rotation import ACCEPTED, RefreshVerdict
 from authsvc.rules.token.refresh_token import RefreshToken, decode
 from authsvc.runtime import Memory, Runtime
 from authsvc.store import audit

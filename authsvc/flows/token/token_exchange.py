@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 from authsvc.flows.caller.authenticate_bearer import bearer_of, verify
 from authsvc.flows.caller.check_revoked import is_revoked
-from authsvc.flows.token.grant import NOT_ALLOWED, Caller, Grant, confidential_may_use
+from authsvc.flows.token.grant_type import NOT_ALLOWED, Caller, Grant, confidential_may_use
 from authsvc.jose.verify import Invalid
+from authsvc.rules.clients.client_record import Client
 from authsvc.rules.errors import InvalidRequestError, Rejected, rejected
-from authsvc.rules.records import Client
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.exchange import GRANT_TYPE, ExchangeRequest, judge_exchange, read_request
 from authsvc.rules.token.granted import Granted

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from authsvc.keys import phases, plans, policy, steps
+from authsvc.keys import due_steps, phases, plans, policy
 
 Judge = Callable[..., Any]
 
@@ -15,8 +15,8 @@ Judge = Callable[..., Any]
 class Judges:
     """A test replaces one of them by a broken one, to see that the simulation notices."""
 
-    plan_step: Judge = steps.plan_step
-    due_at: Judge = steps.due_at
+    plan_step: Judge = due_steps.plan_step
+    due_at: Judge = due_steps.due_at
     plan_generate: Judge = plans.plan_generate
     plan_rotate: Judge = plans.plan_rotate
     plan_withdraw: Judge = plans.plan_withdraw

@@ -14,8 +14,8 @@ from uuid import UUID
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
+from authsvc.rules.clients.client_record import Digest
 from authsvc.rules.mac_token import MacKey, read_token, write_token
-from authsvc.rules.records import Digest
 
 LENGTH = 67
 _VERSION = 2

@@ -27,8 +27,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from authsvc.rules.clients.client_record import Digest
 from authsvc.rules.confirmation import Confirmation
-from authsvc.rules.records import Digest
 
 CODE_SECONDS = 60
 """How long a code lives (RFC 6749 section 4.1.2: ten minutes at most)."""

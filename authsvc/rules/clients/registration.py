@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from authsvc.rules.clients.client import registrant_scopes
+from authsvc.rules.clients.client_record import DEFAULT_ALG, Authentication, Client, Digest, Links, Login, Logout
+from authsvc.rules.clients.judge_client import registrant_scopes
 from authsvc.rules.clients.limits import MAX_URIS
-from authsvc.rules.records import DEFAULT_ALG, Authentication, Client, Digest, Links, Login, Logout
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import parse_scope
 

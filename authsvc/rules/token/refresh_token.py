@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from uuid import UUID
 
+from authsvc.rules.clients.client_record import Client, Digest
 from authsvc.rules.mac_token import MacKey, read_token, write_token
-from authsvc.rules.records import Client, Digest
 
 LENGTH = 72
 MAX_GENERATION = 2**32 - 1

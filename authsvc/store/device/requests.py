@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from authsvc.rules.clients.client_record import Digest
 from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.device.polling import (
     ALLOWANCE,
@@ -18,7 +19,6 @@ from authsvc.rules.device.polling import (
     PollVerdict,
     RequestState,
 )
-from authsvc.rules.records import Digest
 from authsvc.store.postgres import Database
 
 

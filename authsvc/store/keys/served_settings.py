@@ -1,4 +1,4 @@
-"""Rows of `served_settings`. What they mean is `keys/recorded.py`'s to say."""
+"""Rows of `served_settings`. What they mean is `keys/settings_in_force.py`'s to say."""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from authsvc.rules.records import Digest, User
+from authsvc.rules.clients.client_record import Digest
+from authsvc.rules.people.person_record import User
 from authsvc.store.postgres import Connection, Database
 from authsvc.store.session.sessions import Begun
 

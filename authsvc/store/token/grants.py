@@ -10,16 +10,16 @@ from typing import TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
 
+from authsvc.rules.clients.client_record import Digest
 from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
-from authsvc.rules.records import Digest
-from authsvc.rules.token.refresh import LATE_GENERATIONS, LATE_WINDOW, MAX_REPEATS, Grant, RefreshVerdict
+from authsvc.rules.token.refresh_rotation import LATE_GENERATIONS, LATE_WINDOW, MAX_REPEATS, Grant, RefreshVerdict
 from authsvc.rules.token.refresh_token import MAX_GENERATION
 from authsvc.store.audit import LONG_SECONDS
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Connection, Database
 from authsvc.store.session.sessions import Ended
 
-# `rules/token/refresh.judge_refresh` in SQL, under the row's lock. READ COMMITTED: whoever waits for the
+# `rules/token/refresh_rotation.judge_refresh` in SQL, under the row's lock. READ COMMITTED: whoever waits for the
 # lock has SET evaluated again on the newest version of the row, so 200 parallel calls make one rotation. Nothing
 # joined is part of the decision, because joined rows are NOT read again after such a wait; whatever ends a session
 # updates its grants in the same transaction instead.
@@ -143,7 +143,7 @@ async def refresh(
     proved: Confirmation = UNBOUND,
 ) -> Refreshed | None:
     """Judge and apply, in one committed statement. None: no such grant, or one that is bound to something
-    else than was `proved`. Verdicts: see `rules/token/refresh`.
+    else than was `proved`. Verdicts: see `rules/token/refresh_rotation`.
 
     Running it again is safe: a rotation that was committed but not heard of is repeated, not done twice.
     """

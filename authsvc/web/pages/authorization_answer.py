@@ -7,7 +7,7 @@ from authsvc.rules.authorize.request import redirect_location
 from authsvc.web.http.reply import Headers, Reply
 from authsvc.web.http.request import Request
 from authsvc.web.pages import views
-from authsvc.web.pages.browser import form_token, language_of, look
+from authsvc.web.pages.cookies_and_forms import form_token, language_of, look
 from authsvc.web.pages.views import Problem
 
 

@@ -8,7 +8,7 @@ from authsvc.web.http.errors import Failure, json_failure
 from authsvc.web.http.reply import Reply
 from authsvc.web.http.request import Request
 from authsvc.web.pages import views
-from authsvc.web.pages.browser import language_of, look
+from authsvc.web.pages.cookies_and_forms import language_of, look
 from authsvc.web.pages.views import FailureKind, Problem, ProblemKind
 
 _KINDS: dict[int, FailureKind] = {

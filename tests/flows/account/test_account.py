@@ -21,11 +21,11 @@ from authsvc.runtime import Runtime
 from tests.conftest import ISSUER
 from tests.support.busy import again_when_busy, prompt
 from tests.support.calls import alive
+from tests.support.login_steps import EMAIL, PASSWORD, enter, fields, is_page, press, tokens_for
 from tests.support.logouts import courier, wants_to_know
 from tests.support.receiver import receiver
 from tests.support.replicas import Replicas
 from tests.support.spoilt import spoilt
-from tests.support.steps import EMAIL, PASSWORD, enter, fields, is_page, press, tokens_for
 
 NEW = "a new one, quite long"
 POSTS = ["/account/sessions/end", "/account/sessions/end-others", "/account/password", "/account/apps/revoke"]
@@ -483,7 +483,7 @@ async def test_a_revoked_app_loses_what_it_had_in_every_session_and_is_told_once
 
 
 async def test_after_a_revocation_the_app_must_ask_again(http: httpx2.AsyncClient) -> None:
-    from tests.support.steps import Pkce, authorize_url
+    from tests.support.login_steps import Pkce, authorize_url
 
     await tokens_for(http, "partner")
     url = authorize_url(Pkce(), client_id="partner", redirect_uri="https://partner.example/callback")

@@ -6,9 +6,9 @@ import httpx2
 import jwt
 import pytest
 
+from tests.support.login_steps import Pkce, code_for, redeem, tokens_for
 from tests.support.service import Service, bearer
 from tests.support.spoilt import spoilt
-from tests.support.steps import Pkce, code_for, redeem, tokens_for
 
 FRONTEND = "http://localhost:5173"
 

@@ -13,9 +13,7 @@ import pytest
 
 from authsvc.store.caller import clients
 from tests.support.clients import flat_client
-from tests.support.redirect_uris import FUZZED
-from tests.support.service import ISSUER, Service
-from tests.support.steps import (
+from tests.support.login_steps import (
     CALLBACK,
     PARTNER_CALLBACK,
     Pkce,
@@ -28,6 +26,8 @@ from tests.support.steps import (
     redeem,
     redirected,
 )
+from tests.support.redirect_uris import FUZZED
+from tests.support.service import ISSUER, Service
 
 
 def is_error_page(answer: httpx2.Response, status: int = 400) -> bool:

@@ -10,8 +10,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from tests.support.service import Service
-from tests.support.steps import (
+from tests.support.login_steps import (
     PARTNER_CALLBACK,
     Pkce,
     authorize_url,
@@ -22,6 +21,7 @@ from tests.support.steps import (
     redirected,
     tokens_for,
 )
+from tests.support.service import Service
 
 
 def url(pkce: Pkce, **changed: str | None) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import httpx2
 
-from tests.support.service import ISSUER
-from tests.support.steps import (
+from tests.support.login_steps import (
     CALLBACK,
     Pkce,
     authorize_url,
@@ -18,6 +17,7 @@ from tests.support.steps import (
     submit,
     tokens_for,
 )
+from tests.support.service import ISSUER
 
 
 async def test_a_person_logs_in_and_the_client_gets_tokens(http: httpx2.AsyncClient) -> None:

@@ -18,9 +18,7 @@ from authsvc_devkit.servers import Servers
 from tests.support.busy import again_when_busy, none_turned_away
 from tests.support.calls import refused
 from tests.support.clients import flat_client
-from tests.support.proofs import Holder
-from tests.support.service import ISSUER, Service, service
-from tests.support.steps import (
+from tests.support.login_steps import (
     CALLBACK,
     PARTNER,
     PARTNER_CALLBACK,
@@ -34,6 +32,8 @@ from tests.support.steps import (
     redeem,
     redirected,
 )
+from tests.support.proofs import Holder
+from tests.support.service import ISSUER, Service, service
 
 PREFIX = "urn:ietf:params:oauth:request_uri:"
 PUSHER = flat_client(

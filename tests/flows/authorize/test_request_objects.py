@@ -24,10 +24,7 @@ from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.support.calls import refused
 from tests.support.clients import flat_client
-from tests.support.proofs import Holder
-from tests.support.service import ISSUER, Service, service
-from tests.support.signers import FOREIGN, JWKS, KEYS
-from tests.support.steps import (
+from tests.support.login_steps import (
     PARTNER_CALLBACK,
     Pkce,
     authorize_parameters,
@@ -36,6 +33,9 @@ from tests.support.steps import (
     pushed_url,
     redirected,
 )
+from tests.support.proofs import Holder
+from tests.support.service import ISSUER, Service, service
+from tests.support.signers import FOREIGN, JWKS, KEYS
 
 SECRET = ("signing", "signing-secret")
 SIGNING = flat_client(

@@ -9,9 +9,7 @@ import httpx2
 import jwt
 import pytest
 
-from tests.support.service import Service
-from tests.support.spoilt import spoilt
-from tests.support.steps import (
+from tests.support.login_steps import (
     PARTNER_CALLBACK,
     Pkce,
     authorize_url,
@@ -25,6 +23,8 @@ from tests.support.steps import (
     submit,
     tokens_for,
 )
+from tests.support.service import Service
+from tests.support.spoilt import spoilt
 
 
 def claims_of(token: str) -> dict[str, object]:

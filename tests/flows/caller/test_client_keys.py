@@ -23,10 +23,10 @@ from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.support.busy import again_when_busy, none_turned_away, prompt
 from tests.support.clients import flat_client
+from tests.support.login_steps import PARTNER_CALLBACK, Pkce, authorize_parameters
 from tests.support.receiver import Receiver, answer, receiver, silence
 from tests.support.service import ISSUER, Service, service
 from tests.support.signers import FOREIGN, KEYS
-from tests.support.steps import PARTNER_CALLBACK, Pkce, authorize_parameters
 
 PUBLIC = {alg: dict(public_jwk(key.public_key(), alg)) for alg, key in KEYS.items()}
 FAILURES = 3

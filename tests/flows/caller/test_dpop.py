@@ -21,9 +21,9 @@ from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.support.busy import again_when_busy, prompt
 from tests.support.clients import flat_client
+from tests.support.login_steps import CALLBACK, Pkce, code_for
 from tests.support.proofs import CLIENT, Holder, ath, refused_proof
 from tests.support.service import BACKEND, ISSUER, LOGIN, Service, bearer, service
-from tests.support.steps import CALLBACK, Pkce, code_for
 
 KEYS: dict[str, Any] = {
     "RS256": rsa.generate_private_key(public_exponent=65537, key_size=2048),

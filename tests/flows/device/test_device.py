@@ -24,7 +24,7 @@ from authsvc.runtime import Runtime
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.security.conftest import statements
-from tests.support import steps
+from tests.support import login_steps
 from tests.support.busy import again_when_busy, none_turned_away
 from tests.support.clients import flat_client
 from tests.support.devices import BARTENDER, ask, browser, decide, enter, fields, poll, session_cookie
@@ -361,7 +361,7 @@ async def test_who_is_not_logged_in_logs_in_first_and_comes_back_with_the_code(h
         assert answer.status_code == 303
         assert answer.headers["location"].startswith("/login?request=")
         assert asked["user_code"] not in answer.headers["location"]
-        back = await steps.enter(http, await http.get(answer.headers["location"]), BARTENDER)
+        back = await login_steps.enter(http, await http.get(answer.headers["location"]), BARTENDER)
         assert back.status_code == 303
         assert back.headers["location"] == f"/device?user_code={asked['user_code']}"
         page = await http.get(back.headers["location"])

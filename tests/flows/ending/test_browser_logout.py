@@ -14,15 +14,15 @@ import pytest
 
 from authsvc.keys.sealed_value import seal_value
 from authsvc.rules.ending.logout_request import Ask, EndNow, LogoutHint, NothingToEnd, judge_logout
-from authsvc.rules.sealed_values import LOGOUT_PAGE_SECONDS
+from authsvc.rules.sealed_value_lifetimes import LOGOUT_PAGE_SECONDS
 from authsvc.runtime import Runtime
 from tests.conftest import ISSUER
 from tests.support.calls import alive
+from tests.support.login_steps import PARTNER_CALLBACK, fields, is_page, submit, tokens_for
 from tests.support.logouts import courier, wants_to_know
 from tests.support.receiver import receiver
 from tests.support.signing import sign_now
 from tests.support.spoilt import spoilt
-from tests.support.steps import PARTNER_CALLBACK, fields, is_page, submit, tokens_for
 
 AFTER = "https://shop.example/bye?from=here"
 COOKIE = "authsvc_session"

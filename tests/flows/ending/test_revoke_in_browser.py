@@ -9,8 +9,8 @@ import jwt
 import pytest
 
 from tests.support import devices
+from tests.support.login_steps import PARTNER, Pkce, authorize_url, redirected, tokens_for
 from tests.support.service import Service
-from tests.support.steps import PARTNER, Pkce, authorize_url, redirected, tokens_for
 
 
 async def revoke(house: Service, client_id: str, token: str) -> None:

@@ -26,8 +26,8 @@ from authsvc.settings import load
 from tests.cli.conftest import Cli, answer, terminal
 from tests.conftest import following
 from tests.support import devices
+from tests.support.login_steps import Pkce, authorize_url, enter, redeem
 from tests.support.service import ISSUER, LOGIN
-from tests.support.steps import Pkce, authorize_url, enter, redeem
 
 ROOT = Path(__file__).parents[3]
 

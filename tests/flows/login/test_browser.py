@@ -15,9 +15,7 @@ import pytest
 import pytest_asyncio
 
 from authsvc_devkit.servers import Servers
-from tests.support.replicas import Replicas
-from tests.support.service import Service, service
-from tests.support.steps import (
+from tests.support.login_steps import (
     PARTNER_CALLBACK,
     Pkce,
     authorize_url,
@@ -29,6 +27,8 @@ from tests.support.steps import (
     submit,
     tokens_for,
 )
+from tests.support.replicas import Replicas
+from tests.support.service import Service, service
 
 
 def session_cookie(http: httpx2.AsyncClient) -> str:

@@ -18,12 +18,12 @@ import pytest_asyncio
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc_devkit.servers import Servers
 from tests.support.busy import again_when_busy, none_turned_away
+from tests.support.login_steps import Pkce, authorize_url, enter, is_page, redirected, submit
 from tests.support.receiver import answer as said
 from tests.support.receiver import receiver
 from tests.support.registration import CALLBACK, SHOP, at, initial, register, registered, same
 from tests.support.service import BACKEND, ISSUER, Service, bearer, service
 from tests.support.signers import KEYS, PUBLIC
-from tests.support.steps import Pkce, authorize_url, enter, is_page, redirected, submit
 
 
 @pytest_asyncio.fixture(scope="module")

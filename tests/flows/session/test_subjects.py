@@ -11,13 +11,13 @@ import pytest
 import pytest_asyncio
 
 from authsvc.keys.master import MasterKeys
-from authsvc.rules.records import Client
+from authsvc.rules.clients.client_record import Client
 from authsvc.rules.subject import subject_of
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.support.clients import flat_client
+from tests.support.login_steps import CALLBACK, Pkce, authorize_url, redirected, tokens_for
 from tests.support.service import Service, bearer, service
-from tests.support.steps import CALLBACK, Pkce, authorize_url, redirected, tokens_for
 
 
 def _client(name: str, sector: str, **policy: Any) -> Client:

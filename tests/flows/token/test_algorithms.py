@@ -22,7 +22,7 @@ from joserfc.jwk import KeySet
 from authsvc.flows.ending.deliver_logouts import logout_token
 from authsvc.flows.keys import manage_keys
 from authsvc.jose.names import ALGORITHM_NAMES
-from authsvc.rules.records import Client
+from authsvc.rules.clients.client_record import Client
 from authsvc.rules.token.exchange import ACCESS_TOKEN, GRANT_TYPE
 from authsvc.store.caller import clients
 from authsvc.store.ending.outbox import Due
@@ -30,9 +30,9 @@ from authsvc_devkit.servers import Servers
 from tests.conftest import CLIENTS
 from tests.support import devices
 from tests.support.clients import changed_client
+from tests.support.login_steps import Pkce, authorize_url, code_for, log_in, redeem, tokens_for
 from tests.support.registration import at, initial, registered, same
 from tests.support.service import BACKEND, ISSUER, Service, bearer, service
-from tests.support.steps import Pkce, authorize_url, code_for, log_in, redeem, tokens_for
 
 HASHES: dict[str, Any] = {"RS256": sha256, "PS256": sha256, "ES256": sha256, "EdDSA": sha512}
 CONFIGURATION = "/.well-known/openid-configuration"

@@ -13,8 +13,7 @@ import pytest
 from authsvc.store.authorize import codes
 from authsvc.store.errors import StoreUnavailable
 from tests.security.conftest import statements
-from tests.support.service import Service, bearer
-from tests.support.steps import (
+from tests.support.login_steps import (
     CALLBACK,
     PARTNER_CALLBACK,
     Pkce,
@@ -25,6 +24,7 @@ from tests.support.steps import (
     redirected,
     tokens_for,
 )
+from tests.support.service import Service, bearer
 
 
 def is_worn(answer: httpx2.Response, error: str = "invalid_grant") -> bool:

@@ -12,12 +12,12 @@ from uuid import UUID
 import jwt
 import pytest
 
-from authsvc.rules.records import User
+from authsvc.rules.people.person_record import User
 from authsvc.rules.token.access_token import PASSWORD_ACR
 from authsvc.rules.token.granted import Person
 from authsvc.rules.token.id_token import claims_about, half_hash, id_token_claims
+from tests.support.login_steps import Pkce, authorize_url, log_in, redirected, tokens_for
 from tests.support.service import ISSUER, Service, bearer
-from tests.support.steps import Pkce, authorize_url, log_in, redirected, tokens_for
 
 
 async def verified(house: Service, token: str, audience: str = "customer") -> dict[str, Any]:

@@ -13,10 +13,10 @@ from authsvc.flows.token import authorization_code, client_credentials, device_c
 from authsvc.flows.token.authorization_code import CodeRequest
 from authsvc.flows.token.client_credentials import ClientCredentialsRequest
 from authsvc.flows.token.device_code import DeviceCodeRequest
-from authsvc.flows.token.grants import GRANTS
+from authsvc.flows.token.grant_types import GRANTS
 from authsvc.flows.token.refresh_token import RefreshRequest
+from authsvc.rules.clients.client_record import Client
 from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
-from authsvc.rules.records import Client
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.exchange import ACCESS_TOKEN, ExchangeRequest, read_request
 from authsvc.rules.token.exchange import GRANT_TYPE as TOKEN_EXCHANGE

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from authsvc.rules.clients import changes
-from authsvc.rules.clients.client import DEVICE_CODE, TOKEN_EXCHANGE, Service, Who, judge_client
+from authsvc.rules.clients.client_record import Client
+from authsvc.rules.clients.judge_client import DEVICE_CODE, TOKEN_EXCHANGE, Service, Who, judge_client
 from authsvc.rules.clients.limits import MAX_NOTE
 from authsvc.rules.clients.registration_token import judge_registration_token
 from authsvc.rules.clients.secret import digest_of_secret
-from authsvc.rules.records import Client
 from authsvc.rules.refused import Refused
 from tests.support.clients import changed_client, flat_client
 

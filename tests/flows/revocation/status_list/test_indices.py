@@ -27,7 +27,7 @@ from authsvc.store.revocation import status_lists
 from authsvc.store.upkeep import sweep
 from tests.flows.revocation.status_list.conftest import MACHINE, METER, Lists, claims_of, place, until
 from tests.flows.token.refresh.wire import Wire, service_behind
-from tests.support import devices, steps
+from tests.support import devices, login_steps
 from tests.support.service import BACKEND
 
 CLAIMS = {"jti": "jti-1", "client_id": "meter", "iat": 0, "sub": "meter"}
@@ -54,10 +54,10 @@ async def _api_refresh(lists: Lists, _runtime: Runtime, cold: Callable[[], None]
 
 
 async def _code(lists: Lists, _runtime: Runtime, cold: Callable[[], None]) -> str:
-    pkce = steps.Pkce()
-    code = await steps.code_for(lists.http, pkce, "listed", scope="openid profile")
+    pkce = login_steps.Pkce()
+    code = await login_steps.code_for(lists.http, pkce, "listed", scope="openid profile")
     cold()
-    return _given(await steps.redeem(lists.http, code, pkce, "listed"))
+    return _given(await login_steps.redeem(lists.http, code, pkce, "listed"))
 
 
 async def _device(lists: Lists, runtime: Runtime, cold: Callable[[], None]) -> str:

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from authsvc.rules.confirmation import dpop_key
-from authsvc.rules.token.refresh import ACCEPTED
+from authsvc.rules.token.refresh_rotation import ACCEPTED
 from authsvc.store.postgres import Database
 from authsvc.store.token import grants
 from authsvc.store.token.grants import Refreshed

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from authsvc.rules.confirmation import UNBOUND, Confirmation
-from authsvc.rules.token.refresh import judge_refresh
+from authsvc.rules.token.refresh_rotation import judge_refresh
 from authsvc.store import migrate
 from authsvc.store.postgres import Database
 from authsvc.store.token import grants

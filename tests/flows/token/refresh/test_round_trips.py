@@ -8,7 +8,7 @@ import os
 import asyncpg
 import pytest
 
-from authsvc.flows.token.grant import Caller
+from authsvc.flows.token.grant_type import Caller
 from authsvc.flows.token.refresh_token import RefreshRequest, refresh
 from authsvc.rules.confirmation import UNBOUND
 from authsvc.rules.errors import Rejected

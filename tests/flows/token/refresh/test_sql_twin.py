@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 from hypothesis import strategies as st
 
-from authsvc.rules.token.refresh import LATE_WINDOW, MAX_REPEATS, WITHOUT_A_ROW, RefreshVerdict
+from authsvc.rules.token.refresh_rotation import LATE_WINDOW, MAX_REPEATS, WITHOUT_A_ROW, RefreshVerdict
 from authsvc.rules.token.refresh_token import MAX_GENERATION
 from authsvc.store.postgres import Database
 from tests.flows.token.refresh.bench import SCOPE, Bench

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
 
-from authsvc.rules.token.refresh import Grant, judge_refresh
+from authsvc.rules.token.refresh_rotation import Grant, judge_refresh
 from authsvc.store.token import grants
 from tests.flows.token.refresh.bench import SCOPE, Bench
 from tests.support.twins import undone

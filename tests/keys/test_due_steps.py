@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from authsvc.keys.due_steps import KeepLonger, due_at, plan_step
 from authsvc.keys.phases import signer
 from authsvc.keys.plans import GeneratePlan, apply_changes
 from authsvc.keys.records import SigningKey
-from authsvc.keys.steps import KeepLonger, due_at, plan_step
 from tests.support.jose import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned
 
 RSA = ("RS256",)

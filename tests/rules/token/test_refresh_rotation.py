@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from authsvc.rules.token.refresh import ACCEPTED, Grant, judge_refresh
+from authsvc.rules.token.refresh_rotation import ACCEPTED, Grant, judge_refresh
 from authsvc.rules.token.refresh_token import MAX_GENERATION
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

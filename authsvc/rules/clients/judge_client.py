@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from authsvc.rules.clients.client_record import Client
 from authsvc.rules.clients.limits import (
     ACCESS_TOKEN_SECONDS,
     MAX_AUDIENCE,
@@ -26,7 +27,6 @@ from authsvc.rules.clients.redirect_uri import registration_problem
 from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
 from authsvc.rules.discovery import CLIENT_AUTH_METHODS, GRANT_TYPES, SCOPES
 from authsvc.rules.people.person import role_problem
-from authsvc.rules.records import Client
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import parse_scope
 

@@ -1,12 +1,10 @@
-"""What the store hands to the rules: one frozen record a thing. Times are aware and UTC."""
+"""A registered client (RFC 7591 section 2), as the store hands it to rules and flows: frozen groups of what it may."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 Digest = bytes
 """SHA-256 of a secret. The secret itself is never stored."""
@@ -107,34 +105,3 @@ class Client:
     @property
     def confidential(self) -> bool:
         return self.kind == "confidential"
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """A person. `password_hash` is an argon2id or bcrypt string, None where the person has no password."""
-
-    id: UUID
-    email: str
-    name: str
-    roles: tuple[str, ...]
-    password_hash: str | None = field(repr=False)
-    disabled_at: datetime | None
-    email_verified: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One login of one person on one device. `expires_at` is fixed at login."""
-
-    id: UUID
-    user_id: UUID
-    device_info: str
-    ip_address: str | None
-    user_agent: str | None
-    created_at: datetime
-    auth_time: datetime
-    amr: tuple[str, ...]
-    remember_me: bool
-    expires_at: datetime
-    is_active: bool
-    last_activity: datetime

@@ -20,14 +20,14 @@ from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.caller.client_authentication import Credentials
 from authsvc.rules.errors import Rejected
 from authsvc.rules.people.new_password import MOST_BYTES
-from authsvc.rules.records import Session, User
+from authsvc.rules.people.person_record import Session, User
 from authsvc.rules.refused import Refused
 from authsvc.web.http.cors import any_registered_origin
 from authsvc.web.http.dpop_header import proved_key, shown_proof
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request, flag, malformed, text
 from authsvc.web.issuing import authenticated_client, issued, token_response
-from authsvc.web.pages.browser import DEVICE, DEVICE_COOKIE_SECONDS, cookie, set_cookie
+from authsvc.web.pages.cookies_and_forms import DEVICE, DEVICE_COOKIE_SECONDS, cookie, set_cookie
 
 Read = TypeVar("Read")
 MAX_EMAIL = 320

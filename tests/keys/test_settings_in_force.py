@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from authsvc.keys.policy import DEFAULT, Surroundings, policy_of
-from authsvc.keys.recorded import UNHEARD, combine, document, with_client_tokens
 from authsvc.keys.records import ServedSettings
+from authsvc.keys.settings_in_force import UNHEARD, combine, document, with_client_tokens
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from authsvc.rules.clients.client_record import Client
 from authsvc.rules.confirmation import Confirmation
-from authsvc.rules.records import Client
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.granted import Granted
 from authsvc.runtime import Runtime

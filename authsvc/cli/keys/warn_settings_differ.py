@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from authsvc.cli.console import complain
 from authsvc.flows.keys.served_settings import in_force
-from authsvc.keys.recorded import InForce
+from authsvc.keys.settings_in_force import InForce
 from authsvc.runtime import Runtime
 
 
