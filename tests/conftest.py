@@ -23,7 +23,7 @@ from authsvc.app import App, start
 from authsvc.flows.keys import manage_keys
 from authsvc.flows.upkeep.follow_changes import follow_changes
 from authsvc.keys.master import MasterKeys
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
 from authsvc.store import migrate

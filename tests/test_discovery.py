@@ -14,7 +14,7 @@ import pytest_asyncio
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.token import exchange
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers

@@ -11,7 +11,7 @@ import click
 from authsvc.cli.console import CONTEXT, Refused, json_option, plural, relative, show_json, show_table
 
 if TYPE_CHECKING:
-    from authsvc.rules.people.person_record import User
+    from authsvc.rules.person_record import User
     from authsvc.runtime import Runtime
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from hmac import compare_digest
 
-from authsvc.rules.clients.client_record import Digest
+from authsvc.rules.client_record import Digest
 
 
 def digest_of(secret: str) -> Digest:

@@ -20,7 +20,7 @@ from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.caller.client_authentication import Credentials
 from authsvc.rules.errors import Rejected
 from authsvc.rules.people.new_password import MOST_BYTES
-from authsvc.rules.people.person_record import Session, User
+from authsvc.rules.person_record import Session, User
 from authsvc.rules.refused import Refused
 from authsvc.web.http.cors import any_registered_origin
 from authsvc.web.http.dpop_header import proved_key, shown_proof

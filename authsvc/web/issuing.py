@@ -9,7 +9,7 @@ from authsvc.flows.token.grant_type import Asked, Given, Issuance
 from authsvc.flows.token.pipeline import Sent, issue_tokens
 from authsvc.flows.token.tokens import Tokens
 from authsvc.rules.caller.client_authentication import Credentials
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.refused import Refused
 from authsvc.web.http.cors import origin_of_client
 from authsvc.web.http.dpop_header import offer_nonce, shown_proof

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from authsvc.flows.operator import register_client as flow
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.clients.registration import metadata_of
 from authsvc.rules.errors import BearerRejected
 from authsvc.web.http.endpoint import Handler

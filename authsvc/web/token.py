@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from authsvc.flows.ending.revoke import revoke
 from authsvc.flows.revocation.introspect import INTROSPECTION_TYPE, introspect, signed_introspection
-from authsvc.flows.token.grant_types import GRANTS
+from authsvc.flows.token.grant_types import GRANT_TYPES
 from authsvc.rules.caller.client_authentication import credentials_in
 from authsvc.rules.errors import Rejected, UnsupportedGrantTypeError
 from authsvc.web.http.accept import prefers
@@ -23,7 +23,7 @@ async def token(request: Request) -> Reply:
     grant_type = form.get("grant_type")
     if grant_type is None:
         raise malformed("The parameter grant_type is missing.", "grant_type_missing")
-    grant = GRANTS.get(grant_type)
+    grant = GRANT_TYPES.get(grant_type)
     if grant is None:
         raise Rejected(UnsupportedGrantTypeError("This grant type is not supported."), "grant_type_unsupported")
     credentials = credentials_in(request.header(b"authorization"), form)

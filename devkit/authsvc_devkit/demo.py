@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from authsvc.flows.operator import manage_clients, manage_users
-from authsvc.rules.clients.client_record import Authentication, Client, Exchange, Login, Tokens
+from authsvc.rules.client_record import Authentication, Client, Exchange, Login, Tokens
 from authsvc.rules.refused import Refused
 from authsvc.runtime import Runtime
 from authsvc.store.account import users

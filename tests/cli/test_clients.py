@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from authsvc.jose import jwk
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.store.caller.clients import columns_of
 from tests.cli.conftest import Cli, answer
 

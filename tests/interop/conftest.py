@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from authsvc.jose.jwk import public_jwk
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from authsvc_devkit.tls import TlsFiles, make_certificate

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from authsvc.jose.jwk import public_jwk
 from authsvc.rules import secret_digest
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.support.clients import flat_client

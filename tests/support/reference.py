@@ -254,7 +254,7 @@ def reasons(kept: Kept) -> str:
 
 
 _REFUSING = {
-    "rules.token.refresh": set(RefreshVerdict) - ACCEPTED,
+    "rules.token.refresh_rotation": set(RefreshVerdict) - ACCEPTED,
     "rules.authorize.redemption": set(RedemptionVerdict) - {RedemptionVerdict.REDEEMED},
     "rules.device.polling": set(PollVerdict) - {PollVerdict.REDEEMED},
 }

@@ -16,7 +16,7 @@ from authsvc.jose.names import DEFAULT_ALG
 from authsvc.rules.secret_digest import digest_of
 
 if TYPE_CHECKING:
-    from authsvc.rules.clients.client_record import Client
+    from authsvc.rules.client_record import Client
     from authsvc.rules.refused import Refused
     from authsvc.runtime import Runtime
 

@@ -18,7 +18,7 @@ from authsvc.rules.clients.limits import ACCESS_TOKEN_SECONDS, SESSION_SECONDS
 
 if TYPE_CHECKING:
     from authsvc.flows.operator.manage_clients import Stored
-    from authsvc.rules.clients.client_record import Client
+    from authsvc.rules.client_record import Client
     from authsvc.rules.refused import Refused
     from authsvc.runtime import Runtime
 
@@ -190,7 +190,7 @@ def _as_options(description: str) -> str:
 
 
 def _client(client_id: str, said: dict[str, Any], secret: str | None) -> Client:
-    from authsvc.rules.clients.client_record import Authentication, Client, Exchange, Links, Login, Logout, Tokens
+    from authsvc.rules.client_record import Authentication, Client, Exchange, Links, Login, Logout, Tokens
 
     return Client(
         id=client_id,

@@ -9,7 +9,7 @@ import click
 from authsvc.cli.console import CONTEXT, granted, json_option, show_json
 
 if TYPE_CHECKING:
-    from authsvc.rules.clients.client_record import Client
+    from authsvc.rules.client_record import Client
     from authsvc.rules.refused import Refused
     from authsvc.runtime import Runtime
 

@@ -16,7 +16,7 @@ from authsvc.keys.records import SigningKey
 from authsvc.keys.reseal import kids_under
 from authsvc.keys.seal import SealError
 from authsvc.keys.settings_in_force import InForce
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.runtime import Runtime
 from authsvc.store.caller import clients
 from authsvc.store.keys import signing_keys

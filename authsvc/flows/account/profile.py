@@ -5,7 +5,7 @@ from __future__ import annotations
 from authsvc.flows.caller.person_of_token import person_id
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.errors import BearerRejected
-from authsvc.rules.people.person_record import User
+from authsvc.rules.person_record import User
 from authsvc.runtime import Runtime
 from authsvc.store.account import users
 

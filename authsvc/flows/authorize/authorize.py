@@ -24,8 +24,8 @@ from authsvc.rules.authorize.request import (
     judge,
     prove,
 )
-from authsvc.rules.clients.client_record import Client
-from authsvc.rules.people.person_record import User
+from authsvc.rules.client_record import Client
+from authsvc.rules.person_record import User
 from authsvc.rules.secret_digest import digest_of
 from authsvc.rules.token.access_token import audience_of
 from authsvc.rules.token.id_token import ID_TOKEN_TYPE

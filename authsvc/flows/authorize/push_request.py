@@ -10,7 +10,7 @@ from authsvc.jose.request_object import SignedRequest, verify_request_object
 from authsvc.rules.authorize.request import Asked, Proved, Refusal, judge, prove, read_pairs
 from authsvc.rules.authorize.request_object import Use, read_request_object, use_of
 from authsvc.rules.authorize.request_uri import PREFIX
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.errors import InvalidDpopProofError, InvalidRequestError, Rejected, RequestRefusedError
 from authsvc.rules.secret_digest import digest_of

@@ -11,7 +11,7 @@ from authsvc.clock import monotonic
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.jose.assertion import Refused, judge_assertion, unverified_subject
 from authsvc.rules.caller.client_authentication import Credentials, Malformed, Presented, read_credentials
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.errors import InvalidClientError, InvalidRequestError, Rejected, TooMany
 from authsvc.rules.secret_digest import digest_of, is_one_of
 from authsvc.runtime import Memory, Runtime

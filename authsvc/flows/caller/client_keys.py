@@ -18,7 +18,7 @@ from authsvc.jose.client_jwks import MAX_BYTES, usable_client_jwks
 from authsvc.jose.remote_jwks import KeySet, Place, RemoteKeys
 from authsvc.logs import get_logger
 from authsvc.outgoing import OutgoingFailed
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.runtime import Memory, Runtime
 
 log = get_logger()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from authsvc.jose.proof import Unproved, verify_proof
 from authsvc.rules.caller.dpop import Genuine, NonceNeeded, Wanted, judge_proof, make_nonce
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
 from authsvc.rules.errors import InvalidDpopProofError, Rejected, UseDpopNonceError
 from authsvc.runtime import Runtime

@@ -8,7 +8,7 @@ from uuid import UUID
 from authsvc import metrics
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, UNKNOWN, device_name
 from authsvc.rules.authorize.request import read_resources
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.device.codes import (
     GRANT_TYPE,

@@ -14,7 +14,7 @@ from authsvc.flows.session.browser import browser_session
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.keys.sealed_value import open_value, seal_value
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.ending.logout_request import (
     Ask,
     EndNow,

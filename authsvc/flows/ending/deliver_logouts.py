@@ -16,7 +16,7 @@ from authsvc.flows.keys.sign import signed
 from authsvc.flows.session.subject import subject_for
 from authsvc.logs import get_logger
 from authsvc.outgoing import OutgoingFailed
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.ending.logout_token import LOGOUT_TOKEN_TYPE, is_final, logout_token_claims, pause_after
 from authsvc.rules.errors import Unavailable
 from authsvc.runtime import Runtime

@@ -8,7 +8,7 @@ from authsvc.flows.caller.person_of_token import person_id
 from authsvc.flows.ending.revoke import check_key, revoke
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.jose.verify import VerifiedClaims
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.token.refresh_token import decode
 from authsvc.runtime import Runtime

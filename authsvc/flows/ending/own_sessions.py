@@ -8,7 +8,7 @@ from authsvc.flows.caller.person_of_token import person_id
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.errors import NotFoundError, Rejected
-from authsvc.rules.people.person_record import Session
+from authsvc.rules.person_record import Session
 from authsvc.runtime import Runtime
 from authsvc.store.session import sessions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from authsvc.flows.caller.authenticate_bearer import verify
 from authsvc.flows.session.publish_revocation import publish_revocation, publish_rows
 from authsvc.jose.verify import VerifiedClaims
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation, confirmation_in
 from authsvc.rules.errors import InvalidDpopProofError, InvalidRequestError, Rejected
 from authsvc.rules.token.refresh_token import LENGTH, decode

@@ -7,7 +7,7 @@ from typing import Any
 
 from authsvc.jose.names import DEFAULT_ALG
 from authsvc.keys.ring import NoSigningKey
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Unavailable
 from authsvc.runtime import Runtime
 

@@ -12,7 +12,7 @@ from authsvc import metrics
 from authsvc.rules.errors import AccessDeniedError, InvalidCredentialsError, Rejected, TooMany, plain
 from authsvc.rules.login import device_cookie
 from authsvc.rules.people.person import normal_email
-from authsvc.rules.people.person_record import User
+from authsvc.rules.person_record import User
 from authsvc.runtime import Runtime
 from authsvc.store.account import users
 from authsvc.store.caller.attempts import Bucket

@@ -15,7 +15,7 @@ from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, device_name
 from authsvc.flows.login.authenticate_person import AMR, Attempt, Authenticated, authenticate_person, refused
 from authsvc.flows.session.lifetime import lifetime
 from authsvc.flows.session.publish_revocation import publish_revocation
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store.session import browser_sessions, sessions

@@ -12,8 +12,8 @@ from authsvc.flows.session.lifetime import lifetime
 from authsvc.flows.session.subject import person_of
 from authsvc.flows.token.grant_type import Caller, Issuance
 from authsvc.rules.caller.dpop import refresh_binding
-from authsvc.rules.clients.client_record import Client
-from authsvc.rules.people.person_record import User
+from authsvc.rules.client_record import Client
+from authsvc.rules.person_record import User
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.access_token import audience_of
 from authsvc.rules.token.granted import Granted

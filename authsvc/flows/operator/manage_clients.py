@@ -16,9 +16,9 @@ from authsvc.flows.session.publish_revocation import publish_rows
 from authsvc.jose.algorithms import KeyRefused
 from authsvc.jose.client_jwks import read_client_jwks
 from authsvc.keys.phases import signer
+from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.clients import changes
 from authsvc.rules.clients.changes import unknown_client
-from authsvc.rules.clients.client_record import Client, Digest
 from authsvc.rules.clients.judge_client import Service, Who, judge_client
 from authsvc.rules.clients.registration_token import judge_registration_token
 from authsvc.rules.refused import Refused

@@ -12,7 +12,7 @@ from typing import Any
 
 from authsvc.flows.caller.authenticate_client import count_failure, refuse_blocked
 from authsvc.flows.operator import manage_clients
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.clients.registration import SECRET_METHODS, judge_change, new_client, read_metadata
 from authsvc.rules.errors import BearerRejected, MetadataRefusedError, Rejected
 from authsvc.rules.refused import Refused

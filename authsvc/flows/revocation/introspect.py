@@ -9,7 +9,7 @@ from authsvc.flows.caller.check_revoked import is_revoked
 from authsvc.flows.keys.sign import signed
 from authsvc.flows.session.subject import subject_for
 from authsvc.jose.verify import VerifiedClaims
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import confirmation_in
 from authsvc.rules.errors import AccessDeniedError, InvalidRequestError, Rejected
 from authsvc.rules.token.refresh_rotation import ACCEPTED, judge_refresh

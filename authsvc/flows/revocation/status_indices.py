@@ -17,7 +17,7 @@ from typing import Any
 from authsvc.clock import monotonic
 from authsvc.flows.caller.authenticate_bearer import bearer_in
 from authsvc.logs import get_logger
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Unavailable
 from authsvc.rules.revocation.status_list import BLOCK, REQUEST_SECONDS, ListName, place_of, slice_end, status_claim
 from authsvc.runtime import Memory, Runtime

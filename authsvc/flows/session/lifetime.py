@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.runtime import Runtime
 
 

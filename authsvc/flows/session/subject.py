@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Unavailable
 from authsvc.rules.subject import subject_of
 from authsvc.rules.token.granted import Person

@@ -11,12 +11,12 @@ from uuid import UUID
 from authsvc.clock import monotonic
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.flows.session.subject import person_of
-from authsvc.flows.token.grant_type import Caller, Grant
+from authsvc.flows.token.grant_type import Caller, GrantType
 from authsvc.rules.authorize.code import Code, challenge_of, decode, verifier_well_formed
 from authsvc.rules.authorize.redemption import RedemptionVerdict, Use
 from authsvc.rules.authorize.request import read_resources
 from authsvc.rules.caller.dpop import refresh_binding
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.errors import (
     InvalidGrantError,
     InvalidTargetError,
@@ -182,4 +182,4 @@ async def _refuse(runtime: Runtime, client: Client, code: Code, done: Redeemed |
     raise Rejected(InvalidGrantError(_WORN), verdict.reason)
 
 
-AUTHORIZATION_CODE = Grant(name="authorization_code", parse=parse, run=redeem_code, identifies=True)
+AUTHORIZATION_CODE = GrantType(name="authorization_code", parse=parse, run=redeem_code, identifies=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from authsvc.flows.token.grant_type import Caller, Grant, confidential_may_use
+from authsvc.flows.token.grant_type import Caller, GrantType, confidential_may_use
 from authsvc.rules.errors import rejected
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import narrow, parse_scope
@@ -39,4 +39,4 @@ async def grant(runtime: Runtime, caller: Caller, asked: ClientCredentialsReques
     return Granted(subject=None, scope=scope, audience=audience, now=runtime.clock.now())
 
 
-CLIENT_CREDENTIALS = Grant(name="client_credentials", parse=parse, run=grant, permit=confidential_may_use)
+CLIENT_CREDENTIALS = GrantType(name="client_credentials", parse=parse, run=grant, permit=confidential_may_use)

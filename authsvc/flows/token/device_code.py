@@ -13,9 +13,9 @@ from uuid import UUID
 from authsvc import metrics
 from authsvc.flows.session.lifetime import lifetime
 from authsvc.flows.session.subject import person_of
-from authsvc.flows.token.grant_type import Caller, Grant
+from authsvc.flows.token.grant_type import Caller, GrantType
 from authsvc.rules.caller.dpop import refresh_binding
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.device.codes import GRANT_TYPE, decode
 from authsvc.rules.device.polling import PollVerdict
 from authsvc.rules.errors import (
@@ -117,4 +117,4 @@ def _granted(runtime: Runtime, client: Client, done: Begun, session_id: UUID, fi
     )
 
 
-DEVICE_CODE = Grant(name=GRANT_TYPE, parse=parse, run=redeem_device_code, identifies=True)
+DEVICE_CODE = GrantType(name=GRANT_TYPE, parse=parse, run=redeem_device_code, identifies=True)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.granted import Granted
@@ -49,7 +49,7 @@ class Issuance(Generic[Asked, Given]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grant(Issuance[Asked, Given]):
+class GrantType(Issuance[Asked, Given]):
     """One grant type of POST /token. `parse`: the form -> the typed request; pure."""
 
     parse: Callable[[Mapping[str, str]], Asked | Refused]

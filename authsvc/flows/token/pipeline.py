@@ -1,6 +1,6 @@
 """How a client gets tokens, step by step. Every grant passes every step in this order, and none can forget one.
 
-    1  parse       the request, once, into a typed one                       `Grant.parse`; called by web
+    1  parse       the request, once, into a typed one                       `GrantType.parse`; called by web
     2  client      who is calling                                            flows/caller/authenticate_client
     3  permission  may this client use this grant                            `Issuance.permit`
     4  proof       what does the caller hold                                 flows/caller/prove_possession
@@ -12,8 +12,8 @@
 
 What was malformed at step 1 is refused after step 4: who is not known is told nothing of it.
 
-To add a grant type: write one file beside this one with its request, `parse`, `run` and `Grant`, and list it in
-`grants.py`.
+To add a grant type: write one file beside this one with its request, `parse`, `run` and `GrantType`, and list it in
+`grant_types.py`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from authsvc.flows.revocation.status_indices import IndexAtHand
 from authsvc.flows.token.grant_type import Asked, Caller, Given, Issuance
 from authsvc.flows.token.tokens import Tokens, issue
 from authsvc.rules.caller.client_authentication import Credentials
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.errors import rejected
 from authsvc.rules.refused import Refused
 from authsvc.runtime import Runtime

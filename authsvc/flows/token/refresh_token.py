@@ -12,9 +12,9 @@ from functools import partial
 from authsvc import metrics
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.flows.session.subject import person_of
-from authsvc.flows.token.grant_type import Caller, Grant
+from authsvc.flows.token.grant_type import Caller, GrantType
 from authsvc.rules.authorize.request import read_resources
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND
 from authsvc.rules.errors import (
     InvalidDpopProofError,
@@ -162,4 +162,4 @@ async def _refuse(runtime: Runtime, client: Client, done: Refreshed | None, verd
     raise Rejected(InvalidGrantError(_WORN), verdict.reason)
 
 
-REFRESH_TOKEN = Grant(name="refresh_token", parse=parse, run=refresh)
+REFRESH_TOKEN = GrantType(name="refresh_token", parse=parse, run=refresh)

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 from authsvc.flows.caller.authenticate_bearer import bearer_of, verify
 from authsvc.flows.caller.check_revoked import is_revoked
-from authsvc.flows.token.grant_type import NOT_ALLOWED, Caller, Grant, confidential_may_use
+from authsvc.flows.token.grant_type import NOT_ALLOWED, Caller, GrantType, confidential_may_use
 from authsvc.jose.verify import Invalid
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.errors import InvalidRequestError, Rejected, rejected
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.exchange import GRANT_TYPE, ExchangeRequest, judge_exchange, read_request
@@ -48,4 +48,4 @@ def _may_exchange(client: Client, grant_type: str) -> Refused | None:
     return confidential_may_use(client, grant_type) if client.exchange.audiences else NOT_ALLOWED
 
 
-TOKEN_EXCHANGE = Grant(name=GRANT_TYPE, parse=read_request, run=exchange_token, permit=_may_exchange)
+TOKEN_EXCHANGE = GrantType(name=GRANT_TYPE, parse=read_request, run=exchange_token, permit=_may_exchange)

@@ -8,7 +8,7 @@ from authsvc import metrics
 from authsvc.flows.keys.sign import signed
 from authsvc.flows.revocation.status_indices import give_index, names_list
 from authsvc.flows.token.grant_type import Caller
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.token.access_token import ACCESS_TOKEN_TYPE, access_token_claims
 from authsvc.rules.token.exchange import ACCESS_TOKEN, Exchange
 from authsvc.rules.token.granted import Granted, Person

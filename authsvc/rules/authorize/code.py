@@ -14,7 +14,7 @@ from uuid import UUID
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from authsvc.rules.clients.client_record import Digest
+from authsvc.rules.client_record import Digest
 from authsvc.rules.mac_token import MacKey, read_token, write_token
 
 LENGTH = 67

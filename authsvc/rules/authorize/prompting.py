@@ -9,7 +9,7 @@ from enum import Enum
 from urllib.parse import urlsplit
 
 from authsvc.rules.authorize.request import AuthorizationRequest, Refusal
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.scope import missing_consent
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 from authsvc.rules.authorize.claims_parameter import NO_CLAIMS, ClaimsRequest, read_claims_request
 from authsvc.rules.authorize.redirect import matches
 from authsvc.rules.caller.dpop import well_formed_thumbprint
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
 from authsvc.rules.scope import parse_scope
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from authsvc.rules.authorize.request import LIMITS, Refusal
-from authsvc.rules.clients.client_record import Digest
+from authsvc.rules.client_record import Digest
 from authsvc_jws.compact import is_plain
 
 MAX_LIFE_SECONDS = 3600

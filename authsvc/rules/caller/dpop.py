@@ -15,7 +15,7 @@ from hashlib import sha256
 from string import ascii_letters, digits
 from typing import Any
 
-from authsvc.rules.clients.client_record import Client, Digest
+from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.mac_token import MacKey, mac
 from authsvc_jws.base64url import base64url_decode, base64url_encode

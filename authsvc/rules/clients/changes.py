@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from authsvc.rules.clients.client_record import Client, Digest
+from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.clients.judge_client import Service, judge_algorithms, judge_redirect_uris
 from authsvc.rules.clients.limits import MAX_SECRETS
 from authsvc.rules.refused import Refused

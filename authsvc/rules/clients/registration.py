@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from authsvc.rules.clients.client_record import DEFAULT_ALG, Authentication, Client, Digest, Links, Login, Logout
+from authsvc.rules.client_record import DEFAULT_ALG, Authentication, Client, Digest, Links, Login, Logout
 from authsvc.rules.clients.judge_client import registrant_scopes
 from authsvc.rules.clients.limits import MAX_URIS
 from authsvc.rules.refused import Refused

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from authsvc.rules.clients.client_record import Digest
+from authsvc.rules.client_record import Digest
 from authsvc.rules.clients.limits import SECRET_CHARACTERS
 from authsvc.rules.refused import Refused
 from authsvc.rules.secret_digest import digest_of

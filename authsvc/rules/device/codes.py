@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from uuid import UUID
 
-from authsvc.rules.clients.client_record import Digest
+from authsvc.rules.client_record import Digest
 from authsvc.rules.mac_token import MacKey, read_token, write_token
 
 LENGTH = 67

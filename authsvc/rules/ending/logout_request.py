@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 
 MAX_STATE = 1024
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.token.exchange import Exchange
 from authsvc.rules.token.granted import Granted, Person

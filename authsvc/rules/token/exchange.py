@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import Confirmation, confirmation_in
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import parse_scope

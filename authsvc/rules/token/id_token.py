@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256, sha512
 from typing import Any
 
-from authsvc.rules.people.person_record import User
+from authsvc.rules.person_record import User
 from authsvc.rules.token.access_token import PASSWORD_ACR
 from authsvc.rules.token.granted import Person
 from authsvc_jws.base64url import base64url_encode

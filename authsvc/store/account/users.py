@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from authsvc.rules.people.person_record import User
+from authsvc.rules.person_record import User
 from authsvc.store.postgres import Connection, Database
 
 _COLUMNS = "id, email, email_verified, name, roles, password_hash, disabled_at"

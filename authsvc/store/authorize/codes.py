@@ -10,9 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from authsvc.rules.authorize.redemption import CODE_SECONDS, RedemptionVerdict, Use
-from authsvc.rules.clients.client_record import Digest
+from authsvc.rules.client_record import Digest
 from authsvc.rules.confirmation import Confirmation
-from authsvc.rules.people.person_record import User
+from authsvc.rules.person_record import User
 from authsvc.store.postgres import Database
 from authsvc.store.redis import RedisStore
 

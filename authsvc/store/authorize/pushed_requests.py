@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from authsvc.rules.clients.client_record import Digest
+from authsvc.rules.client_record import Digest
 from authsvc.store.postgres import Database
 
 # Whoever pushes sweeps a little: a public client is anybody, and what it pushed must not stay for an hour.

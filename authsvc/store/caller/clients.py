@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from authsvc.clock import monotonic
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.store.postgres import Connection, Database
 
 MEMORY_SECONDS = 60.0

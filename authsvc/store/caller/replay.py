@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 
-from authsvc.rules.clients.client_record import Digest
+from authsvc.rules.client_record import Digest
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Database
 from authsvc.store.redis import RedisStore

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from authsvc.rules.clients.client_record import Digest
+from authsvc.rules.client_record import Digest
 from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.device.polling import (
     ALLOWANCE,

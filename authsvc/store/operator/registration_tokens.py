@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from authsvc.rules.clients.client_record import Digest
+from authsvc.rules.client_record import Digest
 from authsvc.store.postgres import Connection, Database
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from authsvc.rules.clients.client_record import Digest
-from authsvc.rules.people.person_record import User
+from authsvc.rules.client_record import Digest
+from authsvc.rules.person_record import User
 from authsvc.store.postgres import Connection, Database
 from authsvc.store.session.sessions import Begun
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from authsvc.rules.clients.client_record import Digest
+from authsvc.rules.client_record import Digest
 from authsvc.rules.confirmation import UNBOUND, Confirmation
-from authsvc.rules.people.person_record import Session
+from authsvc.rules.person_record import Session
 from authsvc.store.postgres import Connection, Database
 
 

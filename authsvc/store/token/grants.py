@@ -10,7 +10,7 @@ from typing import TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from authsvc.rules.clients.client_record import Digest
+from authsvc.rules.client_record import Digest
 from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
 from authsvc.rules.token.refresh_rotation import LATE_GENERATIONS, LATE_WINDOW, MAX_REPEATS, Grant, RefreshVerdict
 from authsvc.rules.token.refresh_token import MAX_GENERATION

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from authsvc.rules.authorize.redirect import origins_of
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.web.http.reply import Headers, Reply
 from authsvc.web.http.request import Request
 

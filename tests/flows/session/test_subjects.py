@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from authsvc.keys.master import MasterKeys
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.subject import subject_of
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers

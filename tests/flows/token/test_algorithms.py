@@ -22,7 +22,7 @@ from joserfc.jwk import KeySet
 from authsvc.flows.ending.deliver_logouts import logout_token
 from authsvc.flows.keys import manage_keys
 from authsvc.jose.names import ALGORITHM_NAMES
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.token.exchange import ACCESS_TOKEN, GRANT_TYPE
 from authsvc.store.caller import clients
 from authsvc.store.ending.outbox import Due

@@ -12,7 +12,7 @@ from uuid import UUID
 import jwt
 import pytest
 
-from authsvc.rules.people.person_record import User
+from authsvc.rules.person_record import User
 from authsvc.rules.token.access_token import PASSWORD_ACR
 from authsvc.rules.token.granted import Person
 from authsvc.rules.token.id_token import claims_about, half_hash, id_token_claims

@@ -13,9 +13,9 @@ from authsvc.flows.token import authorization_code, client_credentials, device_c
 from authsvc.flows.token.authorization_code import CodeRequest
 from authsvc.flows.token.client_credentials import ClientCredentialsRequest
 from authsvc.flows.token.device_code import DeviceCodeRequest
-from authsvc.flows.token.grant_types import GRANTS
+from authsvc.flows.token.grant_types import GRANT_TYPES
 from authsvc.flows.token.refresh_token import RefreshRequest
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.exchange import ACCESS_TOKEN, ExchangeRequest, read_request
@@ -42,7 +42,7 @@ def without(name: str) -> str:
 
 
 def _client(name: str, **policy: object) -> Client:
-    every: dict[str, object] = {"grant_types": frozenset(GRANTS), "exchange_audiences": ("https://stock.example",)}
+    every: dict[str, object] = {"grant_types": frozenset(GRANT_TYPES), "exchange_audiences": ("https://stock.example",)}
     return flat_client(
         id=name,
         name=name,
@@ -57,7 +57,10 @@ CLIENTS = [
     _client("any"),
     _client("bound", dpop_bound_access_tokens=True),
     _client("keyless", access_token_signed_response_alg="ES256"),
-    *(_client(without(name), grant_types=frozenset(GRANTS) - {name}, dpop_bound_access_tokens=True) for name in FORMS),
+    *(
+        _client(without(name), grant_types=frozenset(GRANT_TYPES) - {name}, dpop_bound_access_tokens=True)
+        for name in FORMS
+    ),
 ]
 
 
@@ -76,7 +79,7 @@ async def ask(house: Service, name: str, client: str, **form: str) -> tuple[int,
     return answer.status_code, answer.json().get("error", "")
 
 
-@pytest.mark.parametrize("name", GRANTS)
+@pytest.mark.parametrize("name", GRANT_TYPES)
 async def test_no_grant_skips_a_step(house: Service, name: str) -> None:
     form = FORMS[name]
     assert await ask(house, name, "unknown", **form) == (401, "invalid_client")
@@ -85,7 +88,7 @@ async def test_no_grant_skips_a_step(house: Service, name: str) -> None:
     assert await ask(house, name, "keyless", **form) == (503, "temporarily_unavailable")
 
 
-@pytest.mark.parametrize("name", GRANTS)
+@pytest.mark.parametrize("name", GRANT_TYPES)
 async def test_what_is_malformed_is_told_to_known_clients_alone(house: Service, name: str) -> None:
     form = {"scope": "a  b"} if name == "client_credentials" else {}
     assert await ask(house, name, "unknown", **form) == (401, "invalid_client")

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from authsvc.flows.caller.check_revoked import asked_postgres
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.exchange import (

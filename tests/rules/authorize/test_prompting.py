@@ -10,7 +10,7 @@ import pytest
 from authsvc.rules.authorize.claims_parameter import ClaimsRequest
 from authsvc.rules.authorize.prompting import Hint, Present, Step, next_step
 from authsvc.rules.authorize.request import AuthorizationRequest, Refusal
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from tests.support.clients import changed_client
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from authsvc.rules.client_record import Client
 from authsvc.rules.clients import changes
-from authsvc.rules.clients.client_record import Client
 from authsvc.rules.clients.judge_client import DEVICE_CODE, TOKEN_EXCHANGE, Service, Who, judge_client
 from authsvc.rules.clients.limits import MAX_NOTE
 from authsvc.rules.clients.registration_token import judge_registration_token

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authsvc.rules.clients.client_record import Client
+from authsvc.rules.client_record import Client
 from authsvc.rules.clients.judge_client import DEVICE_CODE, Service, judge_client
 from authsvc.rules.clients.registration import judge_change, metadata_of, new_client, read_metadata
 from authsvc.rules.refused import Refused
