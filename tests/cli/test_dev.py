@@ -22,6 +22,7 @@ import pytest
 from authsvc_devkit.command import House, env_text, environment
 from tests.cli.conftest import Process, Start, children, clean_environment, get
 from tests.conftest import place_for_data
+from tests.support.busy import again_when_busy, prompt
 from tests.support.replicas import free_port
 
 
@@ -54,6 +55,7 @@ def sourced(env_file: Path, command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, env=clean_environment())
 
 
+@again_when_busy
 def test_start_log_in_use_the_tools_ctrl_c_and_once_more(start: Start, data_dir: Path) -> None:
     port = free_port()
     url = f"http://localhost:{port}"
@@ -111,8 +113,8 @@ def test_start_log_in_use_the_tools_ctrl_c_and_once_more(start: Start, data_dir:
     assert (data_dir / "master.key").read_text() == key
     assert again.end(signal.SIGTERM) == 0
     print(f"dev: first start {cold:.2f} s, later {warm:.2f} s")
-    assert cold < 15  # 5 s and 2 s are promised, on a machine that does nothing else
-    assert warm < 8
+    prompt(cold < 15, f"{cold:.2f} s")  # 5 s and 2 s are promised, on a machine that does nothing else
+    prompt(warm < 8, f"{warm:.2f} s")
 
 
 def test_killed_it_leaves_nothing_behind_and_starts_again(start: Start, data_dir: Path) -> None:

@@ -10,12 +10,13 @@ import pytest
 
 from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, honest, logout, profile, serving
-from tests.support.busy import again_when_busy, prompt
+from tests.support.busy import again_when_busy, none_turned_away, prompt
 from tests.support.calls import LOGIN, login, refresh
 
 pytestmark = pytest.mark.faults
 
 
+@again_when_busy
 async def test_without_postgresql_keys_are_served_and_credentials_are_neither_accepted_nor_refused(
     service: Service, servers: Servers
 ) -> None:
@@ -38,8 +39,9 @@ async def test_without_postgresql_keys_are_served_and_credentials_are_neither_ac
     assert 2 < await service.until(503) < 4
     servers.postgres.start()
     back = await service.until(200)
-    assert back < 1, f"{back:.2f} s"
+    prompt(back < 1, f"{back:.2f} s")
     answers = await asyncio.gather(*(refresh(http, tokens["refresh_token"]) for tokens in people))
+    none_turned_away(answers)
     assert Counter(answer.status_code for answer in answers) == {200: 20}
 
 

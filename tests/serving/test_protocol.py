@@ -497,8 +497,11 @@ def test_2000_trickling_sockets_do_not_keep_others_from_being_answered() -> None
                 client.sendall(b"GET / HTTP/1.1\r\n")
             with here.connect() as honest:
                 while time.monotonic() - began < 2.0:
-                    for client in clients[len(times) % 20 :: 20]:
-                        client.sendall(b"X")
+                    try:
+                        for client in clients[len(times) % 20 :: 20]:
+                            client.sendall(b"X")
+                    except (BrokenPipeError, ConnectionResetError):
+                        prompt(False, "three seconds were over while two thousand sockets were opened")
                     asked = time.monotonic()
                     honest.sendall(GET)
                     assert one_response(honest)[0] == 200

@@ -25,13 +25,13 @@ from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.security.conftest import statements
 from tests.support import login_steps
-from tests.support.busy import again_when_busy, none_turned_away
 from tests.support.clients import flat_client
 from tests.support.devices import BARTENDER, ask, browser, decide, enter, fields, poll, session_cookie
 from tests.support.proofs import Holder
 from tests.support.replicas import Replicas
 from tests.support.service import Service, bearer, service
 from tests.support.spoilt import spoilt
+from tests.support.until_answered import until_answered
 
 CONFIDENTIAL = flat_client(
     id="till",
@@ -544,16 +544,12 @@ async def test_wrong_codes_are_limited_a_person_and_a_network(servers: Servers, 
         assert statuses[-1] == 429
 
 
-@again_when_busy
 async def test_parallel_guesses_are_no_more_than_the_limit(servers: Servers, base_env: dict[str, str]) -> None:
     async with service(servers, base_env, user_code_failures=10) as house:
         http = await browser(house)
         form = fields(await http.get("/device"))
         with statements(house.runtime):
-            answers = await asyncio.gather(
-                *(http.post("/device", data={**form, "user_code": "BCDF-GHJK"}) for _ in range(60))
-            )
-        none_turned_away(answers)
+            answers = await until_answered(lambda: http.post("/device", data={**form, "user_code": "BCDF-GHJK"}), 60)
         assert Counter(answer.status_code for answer in answers)[400] == 10
 
 
