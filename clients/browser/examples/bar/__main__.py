@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from authsvc.cli.console import CONTEXT, Refused
+from authsvc.serving.errors import CannotServe
 from authsvc_devkit.servers import default_data_dir
 from bar.demo import Options, run
 from bar.pages import EXAMPLES
@@ -55,7 +56,10 @@ def main(
     taken = [number for number in (port, api_port) if frontend_port and frontend_port <= number <= frontend_port + 3]
     if taken or (port and port == api_port):
         raise Refused("service, API and the four frontends need a port each")
-    run(Options(port, api_port, frontend_port, data_dir.resolve(), token_seconds, verbose, as_json))
+    try:
+        run(Options(port, api_port, frontend_port, data_dir.resolve(), token_seconds, verbose, as_json))
+    except CannotServe as error:
+        raise Refused(str(error)) from None
 
 
 if __name__ == "__main__":

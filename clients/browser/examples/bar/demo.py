@@ -68,7 +68,7 @@ class _Server(uvicorn.Server):
 
 
 def run(options: Options) -> None:
-    """Returns when a signal came and nothing of it runs any more. Raises Refused."""
+    """Returns when a signal came and nothing of it runs any more. Raises Refused, CannotServe."""
     wanted = [options.frontend_port and options.frontend_port + number for number in range(len(FRONTENDS))]
     sockets = [listen("localhost", options.api_port, "--api-port")]
     sockets += [listen("localhost", port, "--frontend-port") for port in wanted]
