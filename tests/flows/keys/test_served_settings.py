@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 
 import asyncpg
@@ -120,9 +121,13 @@ def test_a_shell_with_laxer_settings_cannot_let_a_key_sign_that_caches_lack(
 
 
 def _announced(shell: Cli) -> str:
-    keys = answer(shell("keys", "list", "--json"))
-    found = [key["kid"] for key in keys if key["phase"] == "announced"]
-    return str(found[0]) if found else str(answer(shell("keys", "generate", "--json"))["kid"])
+    """The next key, which the replica makes by itself; one that is made here beside it would race with that one."""
+    for _ in range(50):
+        for key in answer(shell("keys", "list", "--json")):
+            if key["phase"] == "announced":
+                return str(key["kid"])
+        time.sleep(0.2)
+    raise AssertionError("the replica announced no key")
 
 
 def _first_signer(said: str) -> str:
