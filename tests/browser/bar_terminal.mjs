@@ -35,8 +35,13 @@ async function decided(decision) {
 
 /** Somebody else asks with the same code just before: the terminal comes too soon. */
 async function tooSoon(route) {
-  const early = await post("/token", new URLSearchParams(route.request().postData()));
-  if ((await early.json()).error !== "authorization_pending") throw new Error("the early question was answered otherwise");
+  for (let tries = 1; ; tries += 1) {
+    const early = await post("/token", new URLSearchParams(route.request().postData()));
+    const { error } = await early.json();
+    if (error === "authorization_pending") break;
+    if (early.status !== 503 || tries === 10) throw new Error(`the early question was answered ${early.status} ${error}`);
+    await sleep(200);
+  }
   await route.continue();
 }
 
