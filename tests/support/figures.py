@@ -57,8 +57,8 @@ def measure(root: Path) -> list[Figure]:
         *_sizes(modules),
         Figure("hops of a refresh", len(chain) or None, 7, " > ".join(chain)),
         *_wings(modules, package),
-        Figure("fields of Runtime", _fields(modules, "Runtime", "runtime"), 14),
-        Figure("fields of Client", _fields(modules, "Client", "records")),
+        Figure("fields of Runtime", _fields(modules, "Runtime"), 14),
+        Figure("fields of Client", _fields(modules, "Client"), 14),
         *_clocks(modules),
         _duplicates(modules, verifier, root),
         *_whole_checkout(root),
@@ -109,13 +109,12 @@ def _circles_figure(what: str, known: dict[str, set[str]]) -> Figure:
     return Figure(f"{what}: in a circle", len(found), 0, " ".join(found))
 
 
-def _fields(modules: list[Module], name: str, file: str) -> int | None:
-    """Annotated fields of a class that stands in a file of the name, wherever that is."""
+def _fields(modules: list[Module], name: str) -> int | None:
+    """Annotated fields of the class, wherever it stands."""
     for module in modules:
-        if module.path.stem == file:
-            for node in module.tree.body:
-                if isinstance(node, ast.ClassDef) and node.name == name:
-                    return sum(isinstance(part, ast.AnnAssign) for part in node.body)
+        for node in module.tree.body:
+            if isinstance(node, ast.ClassDef) and node.name == name:
+                return sum(isinstance(part, ast.AnnAssign) for part in node.body)
     return None
 
 
