@@ -157,6 +157,7 @@ def add(client_id: str, secret_stdin: bool, as_json: bool, **said: Any) -> None:
       authsvc clients add gateway --confidential --grant-type token_exchange --exchange-audience https://orders.example
     """
     from authsvc.cli.command_runtime import actor, operate
+    from authsvc.cli.keys.warn_settings_differ import in_force_told
     from authsvc.flows.operator import manage_clients
 
     if said["kind"] is None:
@@ -165,6 +166,7 @@ def add(client_id: str, secret_stdin: bool, as_json: bool, **said: Any) -> None:
     client = _client(client_id, said, secret)
 
     async def work(runtime: Runtime) -> Stored | Refused:
+        await in_force_told(runtime, "algorithms")
         return await manage_clients.add(runtime, actor(), client)
 
     stored = granted(operate(work), _as_options)

@@ -50,6 +50,7 @@ def choose_alg(client_id: str, as_json: bool, **said: str | None) -> None:
       authsvc clients choose-alg shop --id-token-alg RS256 --access-token-alg EdDSA
     """
     from authsvc.cli.command_runtime import actor, operate
+    from authsvc.cli.keys.warn_settings_differ import in_force_told
     from authsvc.flows.operator import manage_clients
     from authsvc.rules.refused import Refused as NotNow
 
@@ -58,6 +59,7 @@ def choose_alg(client_id: str, as_json: bool, **said: str | None) -> None:
         raise click.UsageError("say --id-token-alg or --access-token-alg")
 
     async def work(runtime: Runtime) -> Stored | NotThis:
+        await in_force_told(runtime, "algorithms")
         return await manage_clients.choose_algorithms(
             runtime, actor(), client_id, id_tokens=id_tokens, access_tokens=access_tokens
         )

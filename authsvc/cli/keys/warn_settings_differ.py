@@ -9,8 +9,8 @@ from authsvc.keys.settings_in_force import InForce
 from authsvc.runtime import Runtime
 
 
-async def in_force_told(runtime: Runtime) -> InForce:
-    """The strictest of both. Raises StoreUnavailable."""
+async def in_force_told(runtime: Runtime, setting: str = "") -> InForce:
+    """The strictest of both. `setting`: how those end that bear on the command. Raises StoreUnavailable."""
     found = await in_force(runtime)
-    complain(*map(str, found.disagreements))
+    complain(*(str(each) for each in found.disagreements if each.setting.endswith(setting)))
     return found

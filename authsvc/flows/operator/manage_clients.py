@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from authsvc.flows.keys.served_settings import in_force
 from authsvc.flows.keys.sign import offered_algorithms
 from authsvc.flows.session.publish_revocation import publish_rows
 from authsvc.jose.algorithms import KeyRefused
@@ -40,9 +41,9 @@ class Stored:
     without_key: tuple[str, ...]
 
 
-def judged(runtime: Runtime, client: Client, who: Who, known: Client | None = None) -> Client | Refused:
+def judged(client: Client, who: Who, service: Service, known: Client | None = None) -> Client | Refused:
     """The client as it may be stored. `known`: as it is registered now."""
-    found = judge_client(client, who, _service(runtime, who), known)
+    found = judge_client(client, who, service, known)
     if isinstance(found, Refused) or found.authentication.jwks is None:
         return found
     try:
@@ -54,7 +55,7 @@ def judged(runtime: Runtime, client: Client, who: Who, known: Client | None = No
 
 async def add(runtime: Runtime, actor: str, client: Client) -> Stored | Refused:
     """Raises StoreUnavailable."""
-    fit = judged(runtime, client, "operator")
+    fit = judged(client, "operator", await _operators_service(runtime))
     if isinstance(fit, Refused):
         return fit
     async with runtime.db.transaction(seconds=10) as connection:
@@ -69,9 +70,10 @@ async def choose_algorithms(
     runtime: Runtime, actor: str, client_id: str, *, id_tokens: str | None = None, access_tokens: str | None = None
 ) -> Stored | Refused:
     """None: as it is. Raises StoreUnavailable."""
+    service = await _operators_service(runtime)
 
     def judge(known: Client) -> Client | Refused:
-        return changes.choose_algorithms(known, id_tokens, access_tokens, _service(runtime, "operator"))
+        return changes.choose_algorithms(known, id_tokens, access_tokens, service)
 
     def audited(client: Client) -> dict[str, Any]:
         return {
@@ -87,9 +89,10 @@ async def change_redirect_uris(
     runtime: Runtime, actor: str, client_id: str, added: Sequence[str], removed: Sequence[str]
 ) -> Client | Refused:
     """The client as it is now. Raises StoreUnavailable."""
+    service = await _operators_service(runtime)
 
     def judge(known: Client) -> Client | Refused:
-        return changes.change_redirect_uris(known, added, removed, _service(runtime, "operator"))
+        return changes.change_redirect_uris(known, added, removed, service)
 
     def audited(client: Client) -> dict[str, Any]:
         return {"redirect_uris": client.login.redirect_uris}
@@ -158,13 +161,18 @@ async def _change(
         return changed
 
 
-def _service(runtime: Runtime, who: Who) -> Service:
-    """An operator may choose an algorithm before a key of it signs; a registrant could not wait for one."""
-    return Service(
-        algorithms=runtime.keyring.life.algorithms if who == "operator" else offered_algorithms(runtime),
-        loopback=runtime.settings.dev_mode,
-        may_ask=runtime.outgoing.may_ask,
-    )
+def registrants_service(runtime: Runtime) -> Service:
+    """What a client may choose that registers itself: of algorithms, those with which a key signs."""
+    return _service(runtime, offered_algorithms(runtime))
+
+
+async def _operators_service(runtime: Runtime) -> Service:
+    """An operator may choose an algorithm before a key of it signs, out of those that all replicas make keys of."""
+    return _service(runtime, (await in_force(runtime)).life.algorithms)
+
+
+def _service(runtime: Runtime, algorithms: Sequence[str]) -> Service:
+    return Service(algorithms, loopback=runtime.settings.dev_mode, may_ask=runtime.outgoing.may_ask)
 
 
 def algorithms_of(client: Client) -> tuple[str, ...]:

@@ -112,7 +112,9 @@ async def end_registration(runtime: Runtime, client: Client) -> None:
 def _judged(runtime: Runtime, members: Mapping[str, Any], known: Client) -> tuple[Client, str | None]:
     """The client with other metadata, and its secret where one was made for it. Raises Rejected."""
     asked = read_metadata(members, known)
-    client = asked if isinstance(asked, Refused) else manage_clients.judged(runtime, asked, "registrant", known)
+    if isinstance(asked, Refused):
+        raise _refused(asked)
+    client = manage_clients.judged(asked, "registrant", manage_clients.registrants_service(runtime), known)
     if isinstance(client, Refused):
         raise _refused(client)
     if client.authentication.token_endpoint_auth_method not in SECRET_METHODS or client.authentication.secret_hashes:

@@ -120,6 +120,26 @@ def test_a_shell_with_laxer_settings_cannot_let_a_key_sign_that_caches_lack(
     assert _first_signer(shell("keys", "rotate", "--now", "--json").stdout) == announced
 
 
+def test_a_shell_gives_no_client_an_algorithm_that_the_service_lacks(
+    replicas: Replicas, settings_env: dict[str, str], tmp_path: Path
+) -> None:
+    """No key of the service would ever sign its tokens: 503 for each of them."""
+    wide = tmp_path / "policy.toml"
+    wide.write_text('algorithms = ["RS256", "ES256"]')
+    shell = terminal({**settings_env, "AUTHSVC_KEY_POLICY_FILE": str(wide), "AUTHSVC_JWKS_MAX_AGE": "1"})
+    replicas.start()
+    add = ("clients", "add", "shop", "--public", "--redirect-uri", "https://shop.example/callback")
+    for words, code in (
+        ((*add, "--id-token-alg", "ES256"), 2),
+        (("clients", "choose-alg", "customer", "--access-token-alg", "ES256"), 1),
+    ):
+        refused = shell(*words, code=code).stderr
+        assert "AUTHSVC_KEY_POLICY_FILE, algorithms: here RS256 ES256, the service RS256 (" in refused, words
+        assert "the key policy has no ES256, but RS256" in refused
+        assert "JWKS_MAX_AGE" not in refused, "which says nothing about clients"
+    assert shell(*add).stderr.count("authsvc: ") == 1
+
+
 def _announced(shell: Cli) -> str:
     """The next key, which the replica makes by itself; one that is made here beside it would race with that one."""
     for _ in range(50):
