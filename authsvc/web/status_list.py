@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from authsvc.flows.revocation.status_list import status_list
-from authsvc.rules.errors import HistoryNotKeptError, Rejected
+from authsvc.rules.errors import Rejected
 from authsvc.rules.revocation.status_list import STATUS_LIST_TYPE
 from authsvc.web.http.errors import NotFound
 from authsvc.web.http.reply import Headers, Reply
@@ -15,7 +15,8 @@ _TYPE = (b"content-type", f"application/{STATUS_LIST_TYPE}".encode("ascii"))
 async def status_list_get(request: Request) -> Reply:
     """Section 8.1. Lists that are over are unknown."""
     if "time" in request.query():
-        raise Rejected(HistoryNotKeptError("Status lists of the past are not kept."), "status_list_history")
+        # draft-ietf-oauth-status-list section 8.4: only the newest status list can be had.
+        raise Rejected("invalid_request", "Status lists of the past are not kept.", "status_list_history", status=501)
     found = await status_list(request.runtime, request.scope["path_params"]["id"])
     if found is None:
         raise NotFound

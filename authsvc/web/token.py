@@ -6,7 +6,7 @@ from authsvc.flows.ending.revoke import revoke
 from authsvc.flows.revocation.introspect import INTROSPECTION_TYPE, introspect, signed_introspection
 from authsvc.flows.token.grant_types import GRANT_TYPES
 from authsvc.rules.caller.client_authentication import credentials_in
-from authsvc.rules.errors import Rejected, UnsupportedGrantTypeError
+from authsvc.rules.errors import Rejected
 from authsvc.web.http.accept import prefers
 from authsvc.web.http.dpop_header import proved_key
 from authsvc.web.http.reply import NO_STORE, Reply, json_reply
@@ -25,7 +25,7 @@ async def token(request: Request) -> Reply:
         raise malformed("The parameter grant_type is missing.", "grant_type_missing")
     grant = GRANT_TYPES.get(grant_type)
     if grant is None:
-        raise Rejected(UnsupportedGrantTypeError("This grant type is not supported."), "grant_type_unsupported")
+        raise Rejected("unsupported_grant_type", "This grant type is not supported.", "grant_type_unsupported")
     credentials = credentials_in(request.header(b"authorization"), form)
     _, tokens = await issued(request, grant, grant.parse(form), credentials)
     return json_reply(token_response(tokens))

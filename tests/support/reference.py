@@ -238,7 +238,8 @@ def reasons(kept: Kept) -> str:
         known, named = constants(module), _named(module)
         for name, call in calls(module):
             at = signatures.get(named.get(name, (module.name, name)))
-            texts = {word for value in _inner(call) for word in words(value, known) if " " in word}
+            values = [*call.args, *(keyword.value for keyword in call.keywords)]
+            texts = {word for value in values for word in words(value, known) if " " in word}
             for reason in _reasons(name, call, at, known):
                 told, places = found.setdefault(reason, (set(), []))
                 told |= texts
@@ -304,12 +305,6 @@ def _reasons(name: str, call: ast.Call, at: int | None, known: dict[str, str]) -
     given = {keyword.arg: keyword.value for keyword in call.keywords}
     value = given.get("reason") or (next(iter(call.args[at:]), None) if at is not None else None)
     return words(value, known) if value is not None and at is not None else []
-
-
-def _inner(call: ast.Call) -> list[ast.expr]:
-    """The arguments, and those of the error that is made among them: `Rejected(InvalidGrantError("..."), "...")`."""
-    values = [*call.args, *(keyword.value for keyword in call.keywords)]
-    return values + [value for made in values if isinstance(made, ast.Call) for value in made.args]
 
 
 PAGES: dict[str, tuple[str, Callable[[Kept], str]]] = {

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from authsvc.flows.session.browser import browser_session
 from authsvc.flows.session.publish_revocation import publish_revocation, publish_rows
-from authsvc.rules.errors import NotFoundError, Rejected
+from authsvc.rules.errors import Rejected
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import sessions_and_apps
@@ -114,4 +114,4 @@ async def revoke_app(runtime: Runtime, cookie: str | None, client_id: str) -> Br
 
 
 def _unknown() -> Rejected:
-    return Rejected(NotFoundError("There is no such session."), "session_unknown")
+    return Rejected("not_found", "There is no such session.", "session_unknown", status=404)

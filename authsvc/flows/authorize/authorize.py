@@ -18,7 +18,6 @@ from authsvc.rules.authorize.prompting import Hint, Present, Step, next_step
 from authsvc.rules.authorize.request import (
     AuthorizationRequest,
     Proved,
-    Refusal,
     Unproved,
     answer_parameters,
     judge,
@@ -26,6 +25,7 @@ from authsvc.rules.authorize.request import (
 )
 from authsvc.rules.client_record import Client
 from authsvc.rules.person_record import User
+from authsvc.rules.refused import Refused
 from authsvc.rules.secret_digest import digest_of
 from authsvc.rules.token.access_token import audience_of
 from authsvc.rules.token.id_token import ID_TOKEN_TYPE
@@ -110,7 +110,7 @@ async def authorize(runtime: Runtime, pending: PendingRequest, *, cookie: str | 
     session = await browser_sessions.by_cookie(runtime.db, digest_of(cookie)) if cookie else None
     present = await _present(runtime, client, pending, session) if session else None
     step = next_step(request, client, _hint(runtime, request), present)
-    if isinstance(step, Refusal):
+    if isinstance(step, Refused):
         return refused(runtime, understood.proved, step)
     if step is Step.LOG_IN:
         waiting = replace(pending, seen=_mark(session), shown_to=None)
@@ -125,7 +125,7 @@ async def authorize(runtime: Runtime, pending: PendingRequest, *, cookie: str | 
     if code is None:  # the session ended, or the consent was taken back, between two statements
         if not again:
             return await authorize(runtime, replace(pending, allowed=False), cookie=cookie, again=True)
-        return refused(runtime, understood.proved, Refusal("login_required", "The session has ended.", "session_ended"))
+        return refused(runtime, understood.proved, Refused("login_required", "The session has ended.", "session_ended"))
     parameters = answer_parameters(runtime.settings.issuer, understood.proved.state, code=code)
     return SendAnswer(understood.proved.redirect_uri, understood.proved.response_mode, parameters)
 
@@ -145,7 +145,7 @@ async def understand(runtime: Runtime, pending: PendingRequest) -> Understood | 
         issuer=runtime.settings.issuer,
         pushed_only=runtime.settings.require_pushed_authorization_requests,
     )
-    if isinstance(request, Refusal):
+    if isinstance(request, Refused):
         return refused(runtime, proved, request)
     return Understood(client, proved, request)
 
@@ -159,7 +159,7 @@ async def decide_consent(runtime: Runtime, pending: PendingRequest, *, cookie: s
     if not isinstance(understood, Understood):
         return understood
     if not allow:
-        return refused(runtime, understood.proved, Refusal("access_denied", "The person refused.", "consent_refused"))
+        return refused(runtime, understood.proved, Refused("access_denied", "The person refused.", "consent_refused"))
     session = await browser_sessions.by_cookie(runtime.db, digest_of(cookie)) if cookie else None
     if session is not None and str(session.id) == pending.shown_to:
         scope = understood.request.shown_scope
@@ -174,11 +174,11 @@ async def give_up(runtime: Runtime, pending: PendingRequest) -> Outcome:
     if not isinstance(understood, Understood):
         return understood
     return refused(
-        runtime, understood.proved, Refusal("access_denied", "The account may not use this client.", "role_missing")
+        runtime, understood.proved, Refused("access_denied", "The account may not use this client.", "role_missing")
     )
 
 
-def refused(runtime: Runtime, proved: Proved, refusal: Refusal) -> SendAnswer:
+def refused(runtime: Runtime, proved: Proved, refusal: Refused) -> SendAnswer:
     """An error response for the client (RFC 6749 section 4.1.2.1, RFC 9207)."""
     parameters = answer_parameters(
         runtime.settings.issuer, proved.state, error=refusal.error, error_description=refusal.description

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.jose.request_object import SignedRequest, verify_request_object
-from authsvc.rules.authorize.request import Asked, Proved, Refusal, judge, prove, read_pairs
+from authsvc.rules.authorize.request import Asked, Proved, judge, prove, read_pairs
 from authsvc.rules.authorize.request_object import Use, read_request_object, use_of
 from authsvc.rules.authorize.request_uri import PREFIX
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation
-from authsvc.rules.errors import InvalidDpopProofError, InvalidRequestError, Rejected, RequestRefusedError
+from authsvc.rules.errors import Rejected, rejected
+from authsvc.rules.refused import Refused
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store.authorize import pushed_requests
@@ -40,20 +41,20 @@ async def push_request(
     asked = replace(asked, pushed=True)
     if confirmation != UNBOUND:
         if asked.parameters.get("dpop_jkt", confirmation.thumbprint) != confirmation.thumbprint:
-            raise Rejected(InvalidDpopProofError("The dpop_jkt is not the key of the proof."), "dpop_other_key")
+            raise Rejected("invalid_dpop_proof", "The dpop_jkt is not the key of the proof.", "dpop_other_key")
         asked = replace(asked, parameters={**asked.parameters, "dpop_jkt": confirmation.thumbprint})
     proved = prove(asked.parameters, client)
     if not isinstance(proved, Proved):
-        raise Rejected(InvalidRequestError("The redirect_uri or state cannot be used."), proved.reason)
+        raise Rejected("invalid_request", "The redirect_uri or state cannot be used.", proved.reason)
     request = judge(asked, client, proved, issuer=runtime.settings.issuer)
-    if isinstance(request, Refusal):
-        raise _refused(request)
+    if isinstance(request, Refused):
+        raise rejected(request)
     reference = base64url_encode(runtime.entropy(32))
     digest = digest_of(reference)
     await pushed_requests.push(runtime.db, digest, client.id, asked.parameters, REQUEST_SECONDS)
     # Last, so that an outage or a wrong key before it leaves the object good; a replay's reference is never told.
     if use and not await spend(runtime.redis, runtime.db, use.digest, use.seconds):
-        raise _refused(_invalid("request_object_replayed"))
+        raise rejected(_invalid("request_object_replayed"))
     return Pushed(PREFIX + reference, REQUEST_SECONDS)
 
 
@@ -61,29 +62,25 @@ async def _asked(runtime: Runtime, client: Client, form: Mapping[str, str]) -> t
     """The client is the one that authenticated. With an object nothing outside it counts (RFC 9101 section 6.3), and
     its use is to be remembered."""
     if "request_uri" in form:  # RFC 9126 section 2.1
-        raise Rejected(InvalidRequestError("A request_uri cannot be pushed."), "request_uri_pushed")
+        raise Rejected("invalid_request", "A request_uri cannot be pushed.", "request_uri_pushed")
     if "request" not in form:
         asked = read_pairs(form.items())
         return replace(asked, parameters={**asked.parameters, "client_id": client.id}), None
     try:
         jwks = await keys_of(runtime, client, unverified_kid(form["request"]))
     except KeysMissing as missing:
-        raise _refused(Refusal("invalid_request_object", missing.description, missing.reason)) from None
+        raise rejected(Refused("invalid_request_object", missing.description, missing.reason)) from None
     signed = verify_request_object(form["request"], jwks)
     if not isinstance(signed, SignedRequest):
-        raise _refused(_invalid(signed.reason))
+        raise rejected(_invalid(signed.reason))
     skew, now = runtime.settings.clock_skew_seconds, runtime.clock.seconds()
     parameters = read_request_object(
         signed.claims, client_id=client.id, issuer=runtime.settings.issuer, skew_seconds=skew, now=now
     )
-    if isinstance(parameters, Refusal):
-        raise _refused(parameters)
+    if isinstance(parameters, Refused):
+        raise rejected(parameters)
     return Asked(parameters), use_of(signed.claims, client_id=client.id, skew_seconds=skew, now=now)
 
 
-def _invalid(reason: str) -> Refusal:
-    return Refusal("invalid_request_object", "The request object is invalid.", reason)
-
-
-def _refused(refusal: Refusal) -> Rejected:
-    return Rejected(RequestRefusedError(refusal.error, refusal.description), refusal.reason)
+def _invalid(reason: str) -> Refused:
+    return Refused("invalid_request_object", "The request object is invalid.", reason)

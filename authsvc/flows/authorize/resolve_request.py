@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from authsvc.rules.authorize.request import Asked
 from authsvc.rules.authorize.request_uri import PREFIX, reference_in
-from authsvc.rules.errors import InvalidRequestError, Rejected
+from authsvc.rules.errors import Rejected
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store.authorize import pushed_requests
@@ -21,11 +21,11 @@ async def resolve_request(runtime: Runtime, asked: Asked) -> Asked:
     if not request_uri.startswith(PREFIX):
         return asked
     if asked.repeated or "request" in asked.parameters:
-        raise Rejected(InvalidRequestError("The request is ambiguous."), "request_uri_ambiguous")
+        raise Rejected("invalid_request", "The request is ambiguous.", "request_uri_ambiguous")
     reference, client_id = reference_in(request_uri), asked.parameters.get("client_id")
     parameters = None
     if reference and client_id:
         parameters = await pushed_requests.take(runtime.db, digest_of(reference), client_id)
     if parameters is None:
-        raise Rejected(InvalidRequestError("The pushed request has expired or was used."), "request_uri_unknown")
+        raise Rejected("invalid_request", "The pushed request has expired or was used.", "request_uri_unknown")
     return Asked(parameters, pushed=True)

@@ -12,7 +12,7 @@ from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.jose.assertion import Refused, judge_assertion, unverified_subject
 from authsvc.rules.caller.client_authentication import Credentials, Malformed, Presented, read_credentials
 from authsvc.rules.client_record import Client
-from authsvc.rules.errors import InvalidClientError, InvalidRequestError, Rejected, TooMany
+from authsvc.rules.errors import Rejected, TooMany
 from authsvc.rules.secret_digest import digest_of, is_one_of
 from authsvc.runtime import Memory, Runtime
 from authsvc.store.caller.attempts import Bucket
@@ -38,7 +38,7 @@ async def authenticate_client(runtime: Runtime, sent: Credentials, *, network: s
     if isinstance(presented, Malformed):
         if presented.unauthenticated:
             raise _not_authenticated(presented.reason, presented.description)
-        raise Rejected(InvalidRequestError(presented.description), presented.reason)
+        raise Rejected("invalid_request", presented.description, presented.reason)
     pair = f"{presented.client_id[:128]} {network}"
     wait = _blocked_seconds(runtime, pair)
     if wait > 0 and presented.method != "none":
@@ -140,4 +140,4 @@ def _too_many(wait: int) -> TooMany:
 
 def _not_authenticated(reason: str, description: str) -> Rejected:
     # RFC 6749 section 5.2: 401, and the scheme that would have served. (authlib's own header lacks the realm.)
-    return Rejected(InvalidClientError(description, status_code=401), reason, challenge='Basic realm="authsvc"')
+    return Rejected("invalid_client", description, reason, status=401, challenge='Basic realm="authsvc"')

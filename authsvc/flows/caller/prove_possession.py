@@ -8,7 +8,7 @@ from authsvc.jose.proof import Unproved, verify_proof
 from authsvc.rules.caller.dpop import Genuine, NonceNeeded, Wanted, judge_proof, make_nonce
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
-from authsvc.rules.errors import InvalidDpopProofError, Rejected, UseDpopNonceError
+from authsvc.rules.errors import Rejected
 from authsvc.runtime import Runtime
 from authsvc.store.caller.replay import spend
 
@@ -32,7 +32,7 @@ async def prove_possession(runtime: Runtime, shown: Shown, *, access_token: str 
     """
     signed = verify_proof(shown.proof)
     if isinstance(signed, Unproved):
-        raise Rejected(InvalidDpopProofError(_WRONG), signed.reason)
+        raise Rejected("invalid_dpop_proof", _WRONG, signed.reason)
     wanted = Wanted(
         method=shown.method,
         url=runtime.settings.issuer + shown.path,
@@ -43,11 +43,11 @@ async def prove_possession(runtime: Runtime, shown: Shown, *, access_token: str 
     )
     verdict = judge_proof(signed.claims, signed.jkt, wanted, runtime.dpop_nonce_key)
     if isinstance(verdict, NonceNeeded):
-        raise Rejected(UseDpopNonceError("Repeat the nonce of the DPoP-Nonce header in the proof."), verdict.reason)
+        raise Rejected("use_dpop_nonce", "Repeat the nonce of the DPoP-Nonce header in the proof.", verdict.reason)
     if not isinstance(verdict, Genuine):
-        raise Rejected(InvalidDpopProofError(_WRONG), verdict.reason)
+        raise Rejected("invalid_dpop_proof", _WRONG, verdict.reason)
     if not await spend(runtime.redis, runtime.db, verdict.digest, verdict.seconds):
-        raise Rejected(InvalidDpopProofError("The DPoP proof was used before."), "dpop_replayed")
+        raise Rejected("invalid_dpop_proof", "The DPoP proof was used before.", "dpop_replayed")
     return dpop_key(signed.jkt)
 
 
@@ -59,7 +59,7 @@ async def prove_for_tokens(runtime: Runtime, client: Client, shown: Shown | None
     if shown is not None:
         return await prove_possession(runtime, shown)
     if client.tokens.dpop_bound_access_tokens:
-        raise Rejected(InvalidDpopProofError("This client must send a DPoP proof."), "dpop_missing")
+        raise Rejected("invalid_dpop_proof", "This client must send a DPoP proof.", "dpop_missing")
     return UNBOUND
 
 

@@ -21,11 +21,8 @@ from authsvc.rules.device.codes import (
 )
 from authsvc.rules.device.polling import CODE_SECONDS, INTERVAL_SECONDS
 from authsvc.rules.errors import (
-    InvalidScopeError,
-    InvalidTargetError,
     Rejected,
     TooMany,
-    UnauthorizedClientError,
     Unavailable,
 )
 from authsvc.rules.scope import narrow, parse_scope
@@ -61,17 +58,17 @@ async def authorize_device(
     """A request that waits for a person. `resource`: space-separated. `confirmation`: what the
     code is bound to. Raises Rejected, TooMany, StoreUnavailable."""
     if GRANT_TYPE not in client.grant_types:
-        raise Rejected(UnauthorizedClientError("This client may not use device codes."), "grant_type_not_allowed")
+        raise Rejected("unauthorized_client", "This client may not use device codes.", "grant_type_not_allowed")
     asked = parse_scope(scope)
     given = None if asked is None else narrow(client.tokens.scopes, asked)
     if given is None:
         raise Rejected(
-            InvalidScopeError("The scope is malformed or not registered for this client."), "scope_not_allowed"
+            "invalid_scope", "The scope is malformed or not registered for this client.", "scope_not_allowed"
         )
     everywhere = audience_of(client, runtime.settings.issuer)
     audience = read_resources(resource) or everywhere
     if not set(audience) <= set(everywhere):
-        raise Rejected(InvalidTargetError("The resource is not known for this client."), "resource_not_allowed")
+        raise Rejected("invalid_target", "The resource is not known for this client.", "resource_not_allowed")
     await _limit(runtime, network)
     for _ in range(_TRIES):
         code = DeviceCode(runtime.master.current_id, UUID(bytes=runtime.entropy(16)), runtime.entropy(16))

@@ -7,7 +7,7 @@ from uuid import UUID
 from authsvc.flows.caller.person_of_token import person_id
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.jose.verify import VerifiedClaims
-from authsvc.rules.errors import NotFoundError, Rejected
+from authsvc.rules.errors import Rejected
 from authsvc.rules.person_record import Session
 from authsvc.runtime import Runtime
 from authsvc.store.session import sessions
@@ -27,7 +27,7 @@ async def end_own(runtime: Runtime, claims: VerifiedClaims, session_id: str) -> 
     user_id = await person_id(runtime, claims)
     ended = wanted and await sessions.end(runtime.db, wanted, "ended_by_user", user_id=user_id)
     if not ended:
-        raise Rejected(NotFoundError("There is no such session."), "session_unknown")
+        raise Rejected("not_found", "There is no such session.", "session_unknown", status=404)
     await publish_revocation(runtime, ended)
 
 

@@ -7,7 +7,7 @@ from authsvc.flows.session.publish_revocation import publish_revocation, publish
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation, confirmation_in
-from authsvc.rules.errors import InvalidDpopProofError, InvalidRequestError, Rejected
+from authsvc.rules.errors import Rejected
 from authsvc.rules.token.refresh_token import LENGTH, decode
 from authsvc.runtime import Runtime
 from authsvc.store.revocation import revocations
@@ -20,7 +20,7 @@ async def revoke(runtime: Runtime, client: Client, *, token: str | None, confirm
     (section 2.2). token_type_hint needs no reading: the two kinds cannot be confused. `confirmation`: what
     the caller proved. Raises Rejected, StoreUnavailable."""
     if not token:
-        raise Rejected(InvalidRequestError("The parameter token is missing."), "token_missing")
+        raise Rejected("invalid_request", "The parameter token is missing.", "token_missing")
     if len(token) == LENGTH and "." not in token:
         return await _revoke_refresh_token(runtime, client, token, confirmation)
     claims = verify(runtime, token, audience=None)
@@ -58,4 +58,4 @@ def check_key(bound_to: Confirmation, confirmation: Confirmation) -> None:
     thief gains nothing by it: what was stolen is ended.
     """
     if confirmation != UNBOUND and not confirmation.satisfies(bound_to):
-        raise Rejected(InvalidDpopProofError("The token is bound to another key."), "dpop_other_key")
+        raise Rejected("invalid_dpop_proof", "The token is bound to another key.", "dpop_other_key")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from authsvc import metrics
-from authsvc.rules.errors import AccessDeniedError, InvalidCredentialsError, Rejected, TooMany, plain
+from authsvc.rules.errors import Rejected, TooMany, plain
 from authsvc.rules.login import device_cookie
 from authsvc.rules.people.person import normal_email
 from authsvc.rules.person_record import User
@@ -73,7 +73,7 @@ async def authenticate_person(runtime: Runtime, attempt: Attempt, *, required_ro
 def refused(user: User | None) -> Rejected:
     """One answer for whatever was wrong; the reason is for the log."""
     reason = "user_unknown" if user is None else "user_disabled" if user.disabled_at else "password_wrong"
-    return Rejected(InvalidCredentialsError("The e-mail address or the password is wrong."), reason)
+    return Rejected("invalid_credentials", "The e-mail address or the password is wrong.", reason, status=401)
 
 
 def _account(runtime: Runtime, email: str) -> bytes:
@@ -110,8 +110,7 @@ async def _judged(
         raise refused(user)
     if required_role and required_role not in user.roles:
         raise Rejected(
-            AccessDeniedError(f"This account lacks the role {plain(required_role)}.", status_code=403),
-            "role_missing",
+            "access_denied", f"This account lacks the role {plain(required_role)}.", "role_missing", status=403
         )
     if checked.upgrade and await users.upgrade_hash(runtime.db, user.id, stored, checked.upgrade):
         stored = checked.upgrade

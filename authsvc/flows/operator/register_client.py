@@ -14,7 +14,7 @@ from authsvc.flows.caller.authenticate_client import count_failure, refuse_block
 from authsvc.flows.operator import manage_clients
 from authsvc.rules.client_record import Client
 from authsvc.rules.clients.registration import SECRET_METHODS, judge_change, new_client, read_metadata
-from authsvc.rules.errors import BearerRejected, MetadataRefusedError, Rejected
+from authsvc.rules.errors import BearerRejected, Rejected, rejected
 from authsvc.rules.refused import Refused
 from authsvc.rules.secret_digest import digest_of, is_one_of
 from authsvc.runtime import Runtime
@@ -145,7 +145,7 @@ def _random(runtime: Runtime) -> str:
 
 
 def _refused(refused: Refused) -> Rejected:
-    return Rejected(MetadataRefusedError(refused.error, refused.description), refused.reason)
+    return rejected(refused)
 
 
 def _not_admitted(reason: str) -> BearerRejected:

@@ -11,7 +11,7 @@ from authsvc.flows.session.subject import subject_for
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import confirmation_in
-from authsvc.rules.errors import AccessDeniedError, InvalidRequestError, Rejected
+from authsvc.rules.errors import Rejected
 from authsvc.rules.token.refresh_rotation import ACCEPTED, judge_refresh
 from authsvc.rules.token.refresh_token import LENGTH, decode
 from authsvc.runtime import Runtime
@@ -25,11 +25,9 @@ INTROSPECTION_TYPE = "token-introspection+jwt"
 async def introspect(runtime: Runtime, client: Client, *, token: str | None) -> dict[str, Any]:
     """The response members of section 2.2. Raises Rejected, StoreUnavailable (never `active: false` for that)."""
     if not client.confidential or not client.introspection:
-        raise Rejected(
-            AccessDeniedError("This client may not introspect tokens.", status_code=403), "introspection_denied"
-        )
+        raise Rejected("access_denied", "This client may not introspect tokens.", "introspection_denied", status=403)
     if not token:
-        raise Rejected(InvalidRequestError("The parameter token is missing."), "token_missing")
+        raise Rejected("invalid_request", "The parameter token is missing.", "token_missing")
     if len(token) == LENGTH and "." not in token:
         return await _introspect_refresh_token(runtime, client, token)
     claims = verify(runtime, token, audience=None)

@@ -18,8 +18,6 @@ from authsvc.rules.authorize.request import read_resources
 from authsvc.rules.caller.dpop import refresh_binding
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import (
-    InvalidGrantError,
-    InvalidTargetError,
     Rejected,
 )
 from authsvc.rules.refused import Refused
@@ -68,7 +66,7 @@ async def redeem_code(runtime: Runtime, caller: Caller, asked: CodeRequest) -> G
     """What a code gives. Raises Rejected, StoreUnavailable, Unavailable."""
     code = decode(asked.code, runtime.code_mac_key)
     if code is None:
-        raise Rejected(InvalidGrantError(_WORN), RedemptionVerdict.FORGED.reason)
+        raise Rejected("invalid_grant", _WORN, RedemptionVerdict.FORGED.reason)
     unheard = _unheard(runtime, code)
     first = RefreshToken(runtime.master.current_id, code.grant_id, 0, unheard or runtime.entropy(16))
     use = Use(
@@ -164,7 +162,7 @@ async def _refuse(runtime: Runtime, client: Client, code: Code, done: Redeemed |
     verdict = done.verdict if done else RedemptionVerdict.UNKNOWN
     if done is not None and verdict is RedemptionVerdict.REPLAYED:
         if await _was_unheard(runtime, code, done):
-            raise Rejected(InvalidGrantError(_WORN), "code_outcome_unknown")
+            raise Rejected("invalid_grant", _WORN, "code_outcome_unknown")
         # RFC 9700 section 2.1.1, RFC 6749 section 4.1.2: what the first use gave is not to be trusted any more.
         ended = await sessions.end(runtime.db, done.session_id, "code_replayed")
         if ended:
@@ -178,8 +176,8 @@ async def _refuse(runtime: Runtime, client: Client, code: Code, done: Redeemed |
             session_id=done.session_id,
         )
     if verdict is RedemptionVerdict.TARGET:
-        raise Rejected(InvalidTargetError("The resource was not granted."), verdict.reason)
-    raise Rejected(InvalidGrantError(_WORN), verdict.reason)
+        raise Rejected("invalid_target", "The resource was not granted.", verdict.reason)
+    raise Rejected("invalid_grant", _WORN, verdict.reason)
 
 
 AUTHORIZATION_CODE = GrantType(name="authorization_code", parse=parse, run=redeem_code, identifies=True)

@@ -18,15 +18,7 @@ from authsvc.rules.caller.dpop import refresh_binding
 from authsvc.rules.client_record import Client
 from authsvc.rules.device.codes import GRANT_TYPE, decode
 from authsvc.rules.device.polling import PollVerdict
-from authsvc.rules.errors import (
-    AccessDeniedError,
-    AuthorizationPendingError,
-    ExpiredTokenError,
-    InvalidGrantError,
-    OAuth2Error,
-    Rejected,
-    SlowDownError,
-)
+from authsvc.rules.errors import Rejected
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.granted import Granted, Identified
 from authsvc.rules.token.refresh_token import RefreshToken, gets_refresh_token
@@ -36,17 +28,18 @@ from authsvc.store.device.requests import Begun
 from authsvc.store.token.grants import Turns
 
 _WORN = "The device code is invalid or already used."
-_REFUSALS: dict[PollVerdict, tuple[type[OAuth2Error], str]] = {
-    PollVerdict.PENDING: (AuthorizationPendingError, "Nobody has decided yet. Ask again after the interval."),
-    PollVerdict.SLOW_DOWN: (SlowDownError, "Asked too soon. Wait five seconds longer between requests from now on."),
-    PollVerdict.DENIED: (AccessDeniedError, "The person denied the device."),
-    PollVerdict.ENDED: (AccessDeniedError, "The session in which the device was allowed has ended."),
-    PollVerdict.EXPIRED: (ExpiredTokenError, "The device code has expired. Ask for a new one."),
-    PollVerdict.UNKNOWN: (ExpiredTokenError, "The device code has expired. Ask for a new one."),
-    PollVerdict.USED: (InvalidGrantError, _WORN),
-    PollVerdict.OTHER_KEY: (InvalidGrantError, "The device code is bound to another DPoP key."),
-    PollVerdict.FORGED: (InvalidGrantError, _WORN),
+_REFUSALS = {
+    PollVerdict.PENDING: ("authorization_pending", "Nobody has decided yet. Ask again after the interval."),
+    PollVerdict.SLOW_DOWN: ("slow_down", "Asked too soon. Wait five seconds longer between requests from now on."),
+    PollVerdict.DENIED: ("access_denied", "The person denied the device."),
+    PollVerdict.ENDED: ("access_denied", "The session in which the device was allowed has ended."),
+    PollVerdict.EXPIRED: ("expired_token", "The device code has expired. Ask for a new one."),
+    PollVerdict.UNKNOWN: ("expired_token", "The device code has expired. Ask for a new one."),
+    PollVerdict.USED: ("invalid_grant", _WORN),
+    PollVerdict.OTHER_KEY: ("invalid_grant", "The device code is bound to another DPoP key."),
+    PollVerdict.FORGED: ("invalid_grant", _WORN),
 }
+"""RFC 8628 section 3.5."""
 _turns = Memory(Turns)
 
 
@@ -93,7 +86,7 @@ async def redeem_device_code(runtime: Runtime, caller: Caller, asked: DeviceCode
 
 def _refusal(verdict: PollVerdict) -> Rejected:
     error, description = _REFUSALS[verdict]
-    return Rejected(error(description), verdict.reason)
+    return Rejected(error, description, verdict.reason)
 
 
 def _granted(runtime: Runtime, client: Client, done: Begun, session_id: UUID, first: RefreshToken) -> Granted:

@@ -17,10 +17,6 @@ from authsvc.rules.authorize.request import read_resources
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND
 from authsvc.rules.errors import (
-    InvalidDpopProofError,
-    InvalidGrantError,
-    InvalidScopeError,
-    InvalidTargetError,
     Rejected,
     Unavailable,
 )
@@ -63,7 +59,7 @@ async def refresh(runtime: Runtime, caller: Caller, asked: RefreshRequest) -> Gr
     presented = decode(asked.refresh_token, runtime.refresh_mac_key, caller.client.id)
     if presented is None:
         metrics.refresh.labels(RefreshVerdict.FORGED).inc()
-        raise Rejected(InvalidGrantError(_WORN), RefreshVerdict.FORGED.reason)
+        raise Rejected("invalid_grant", _WORN, RefreshVerdict.FORGED.reason)
     if asked.resource:
         await _check_resource(runtime, caller.client, presented, asked.resource)
     statement = partial(
@@ -126,7 +122,7 @@ async def _check_resource(runtime: Runtime, client: Client, presented: RefreshTo
     """Before the token is spent: an error must not cost it. What was granted never changes."""
     seen = await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
     if seen and not set(wanted) <= set(seen.audience):
-        raise Rejected(InvalidTargetError("The resource was not granted."), "resource_not_granted")
+        raise Rejected("invalid_target", "The resource was not granted.", "resource_not_granted")
 
 
 async def _refuse_other_key(runtime: Runtime, caller: Caller, presented: RefreshToken) -> None:
@@ -135,7 +131,8 @@ async def _refuse_other_key(runtime: Runtime, caller: Caller, presented: Refresh
     seen = await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=caller.client.id)
     if seen and not caller.confirmation.satisfies(seen.bound_to):
         raise Rejected(
-            InvalidDpopProofError("The refresh token is bound to another key."),
+            "invalid_dpop_proof",
+            "The refresh token is bound to another key.",
             "dpop_missing" if caller.confirmation == UNBOUND else "dpop_other_key",
         )
 
@@ -144,7 +141,7 @@ async def _refuse(runtime: Runtime, client: Client, done: Refreshed | None, verd
     if verdict in (RefreshVerdict.LATE, RefreshVerdict.CROWDED):
         raise Unavailable(verdict.reason, retry_after=1)
     if verdict is RefreshVerdict.WIDER_SCOPE:
-        raise Rejected(InvalidScopeError("The scope exceeds what was granted."), verdict.reason)
+        raise Rejected("invalid_scope", "The scope exceeds what was granted.", verdict.reason)
     if verdict is RefreshVerdict.REUSE:
         assert done is not None
         # A session that ended meanwhile is ended once more, to no effect; nobody must be told twice.
@@ -159,7 +156,7 @@ async def _refuse(runtime: Runtime, client: Client, done: Refreshed | None, verd
             client_id=client.id,
             session_id=done.session_id,
         )
-    raise Rejected(InvalidGrantError(_WORN), verdict.reason)
+    raise Rejected("invalid_grant", _WORN, verdict.reason)
 
 
 REFRESH_TOKEN = GrantType(name="refresh_token", parse=parse, run=refresh)

@@ -13,7 +13,7 @@ from authsvc.flows.caller.check_revoked import is_revoked
 from authsvc.flows.token.grant_type import NOT_ALLOWED, Caller, GrantType, confidential_may_use
 from authsvc.jose.verify import Invalid
 from authsvc.rules.client_record import Client
-from authsvc.rules.errors import InvalidRequestError, Rejected, rejected
+from authsvc.rules.errors import Rejected, rejected
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.exchange import GRANT_TYPE, ExchangeRequest, judge_exchange, read_request
 from authsvc.rules.token.granted import Granted
@@ -26,14 +26,14 @@ async def exchange_token(runtime: Runtime, caller: Caller, asked: ExchangeReques
     """An access token and nothing else. Raises Rejected, Unavailable, StoreUnavailable."""
     claims = verify(runtime, asked.subject_token, audience=None)
     if isinstance(claims, Invalid):
-        raise Rejected(InvalidRequestError(_INVALID), claims.reason)
+        raise Rejected("invalid_request", _INVALID, claims.reason)
     found = judge_exchange(
         asked, claims.raw, caller.client, issuer=runtime.settings.issuer, confirmation=caller.confirmation
     )
     if isinstance(found, Refused):
         raise rejected(found)
     if await is_revoked(runtime, bearer_of(claims)):
-        raise Rejected(InvalidRequestError(_INVALID), "token_revoked")
+        raise Rejected("invalid_request", _INVALID, "token_revoked")
     return Granted(
         subject=found,
         scope=found.scope,

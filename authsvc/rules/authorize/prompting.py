@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from enum import Enum
 from urllib.parse import urlsplit
 
-from authsvc.rules.authorize.request import AuthorizationRequest, Refusal
+from authsvc.rules.authorize.request import AuthorizationRequest
 from authsvc.rules.client_record import Client
+from authsvc.rules.refused import Refused
 from authsvc.rules.scope import missing_consent
 
 
@@ -47,16 +48,16 @@ class Hint:
 
 
 _SILENT = {
-    Step.LOG_IN: Refusal("login_required", "A login is needed.", "login_required"),
-    Step.TURN_AWAY: Refusal("access_denied", "The account may not use this client.", "role_missing"),
-    Step.CONSENT: Refusal("consent_required", "Consent is needed.", "consent_required"),
+    Step.LOG_IN: Refused("login_required", "A login is needed.", "login_required"),
+    Step.TURN_AWAY: Refused("access_denied", "The account may not use this client.", "role_missing"),
+    Step.CONSENT: Refused("consent_required", "Consent is needed.", "consent_required"),
 }
-_OTHER_PERSON = Refusal("login_required", "Another person is logged in.", "other_person")
+_OTHER_PERSON = Refused("login_required", "Another person is logged in.", "other_person")
 
 
 def next_step(
     request: AuthorizationRequest, client: Client, hint: Hint | None, present: Present | None
-) -> Step | Refusal:
+) -> Step | Refused:
     """What to do next. With prompt=none nothing is ever shown: whatever is missing is the answer."""
     step = _needed(request, client, hint, present)
     if isinstance(step, Step) and step is not Step.GIVE_CODE and "none" in request.prompt:
@@ -66,7 +67,7 @@ def next_step(
 
 def _needed(
     request: AuthorizationRequest, client: Client, hint: Hint | None, present: Present | None
-) -> Step | Refusal:
+) -> Step | Refused:
     silent = "none" in request.prompt
     if silent and hint is not None and hint.subject is None:
         return _SILENT[Step.LOG_IN]  # we cannot tell whether the hinted person is here

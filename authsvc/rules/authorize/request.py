@@ -17,6 +17,7 @@ from authsvc.rules.authorize.redirect import matches
 from authsvc.rules.caller.dpop import well_formed_thumbprint
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
+from authsvc.rules.refused import Refused
 from authsvc.rules.scope import parse_scope
 
 RESPONSE_MODES = ("query", "form_post")
@@ -78,15 +79,6 @@ class Proved:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """An error for the client (RFC 6749 section 4.1.2.1, OIDC Core section 3.1.2.6)."""
-
-    error: str
-    description: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
     """A request that may be served, as it was asked."""
 
@@ -143,38 +135,39 @@ def prove(parameters: Mapping[str, str], client: Client | None) -> Proved | Unpr
 
 def judge(
     asked: Asked, client: Client, proved: Proved, *, issuer: str, pushed_only: bool = False
-) -> AuthorizationRequest | Refusal:
-    """Read the rest of the request. `pushed_only`: of every client, not only of those with that policy."""
+) -> AuthorizationRequest | Refused:
+    """Read the rest of the request. Refused: the error for the client (RFC 6749 section 4.1.2.1, OIDC Core section
+    3.1.2.6). `pushed_only`: of every client, not only of those with that policy."""
     if asked.repeated:
-        return Refusal("invalid_request", "A parameter was sent twice.", "parameter_duplicate")
+        return Refused("invalid_request", "A parameter was sent twice.", "parameter_duplicate")
     if not asked.pushed and (pushed_only or client.login.require_pushed_authorization_requests):  # RFC 9126 section 5
-        return Refusal("invalid_request", "The request must be pushed to /par first.", "not_pushed")
+        return Refused("invalid_request", "The request must be pushed to /par first.", "not_pushed")
     parameters = asked.parameters
     for rule in (_lengths, _response, _objects, _challenge):
         if refusal := rule(parameters):
             return refusal
     if parameters.get("response_mode", "query") != proved.response_mode:
-        return Refusal("invalid_request", "form_post needs an http redirect URI.", "response_mode_scheme")
+        return Refused("invalid_request", "form_post needs an http redirect URI.", "response_mode_scheme")
     if "authorization_code" not in client.grant_types:
-        return Refusal("unauthorized_client", "This client may not ask for codes.", "grant_type_not_allowed")
+        return Refused("unauthorized_client", "This client may not ask for codes.", "grant_type_not_allowed")
     scope = parse_scope(parameters.get("scope", ""))
     if scope is None or not set(scope) <= set(client.tokens.scopes):
-        return Refusal(
+        return Refused(
             "invalid_scope", "The scope is malformed or not registered for this client.", "scope_not_allowed"
         )
     prompt = frozenset(parameters.get("prompt", "").split(" ")) - {""}
     if not prompt <= set(PROMPTS) or ("none" in prompt and len(prompt) > 1):
-        return Refusal("invalid_request", "The prompt is not supported.", "prompt_malformed")
+        return Refused("invalid_request", "The prompt is not supported.", "prompt_malformed")
     max_age = parameters.get("max_age")
     if max_age is not None and not (max_age.isascii() and max_age.isdigit() and len(max_age) <= 9):
-        return Refusal("invalid_request", "max_age must be a number of seconds.", "max_age_malformed")
+        return Refused("invalid_request", "max_age must be a number of seconds.", "max_age_malformed")
     resource = read_resources(parameters.get("resource", ""))
     if not set(resource) <= {*client.tokens.audiences, issuer}:
-        return Refusal("invalid_target", "The resource is not known for this client.", "resource_not_allowed")
+        return Refused("invalid_target", "The resource is not known for this client.", "resource_not_allowed")
     claims = read_claims_request(parameters.get("claims"), client.tokens.scopes)
     if isinstance(claims, str):
         error = "unmet_authentication_requirements" if claims == "acr_not_reachable" else "invalid_request"
-        return Refusal(error, "The claims parameter cannot be served.", claims)
+        return Refused(error, "The claims parameter cannot be served.", claims)
     return AuthorizationRequest(
         client_id=client.id,
         redirect_uri=proved.redirect_uri,
@@ -199,43 +192,43 @@ def read_resources(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text.split()))
 
 
-def _response(parameters: Mapping[str, str]) -> Refusal | None:
+def _response(parameters: Mapping[str, str]) -> Refused | None:
     if parameters.get("response_type") != "code":
         missing = "response_type" not in parameters
         error = "invalid_request" if missing else "unsupported_response_type"
-        return Refusal(error, "The response_type must be code.", "response_type")
+        return Refused(error, "The response_type must be code.", "response_type")
     if parameters.get("response_mode", "query") not in RESPONSE_MODES:
-        return Refusal("invalid_request", "The response_mode must be query or form_post.", "response_mode")
+        return Refused("invalid_request", "The response_mode must be query or form_post.", "response_mode")
     return None
 
 
-def _objects(parameters: Mapping[str, str]) -> Refusal | None:
+def _objects(parameters: Mapping[str, str]) -> Refused | None:
     if "request" in parameters:
-        return Refusal("request_not_supported", "Request objects are accepted at /par only.", "request_object")
+        return Refused("request_not_supported", "Request objects are accepted at /par only.", "request_object")
     if "request_uri" in parameters:
-        return Refusal("request_uri_not_supported", "Only pushed request URIs are accepted.", "request_uri")
+        return Refused("request_uri_not_supported", "Only pushed request URIs are accepted.", "request_uri")
     if "registration" in parameters:
-        return Refusal("registration_not_supported", "Register the client first.", "registration")
+        return Refused("registration_not_supported", "Register the client first.", "registration")
     return None
 
 
-def _challenge(parameters: Mapping[str, str]) -> Refusal | None:
+def _challenge(parameters: Mapping[str, str]) -> Refused | None:
     challenge = parameters.get("code_challenge")
     if challenge is None:
-        return Refusal("invalid_request", "PKCE is required: code_challenge is missing.", "pkce_missing")
+        return Refused("invalid_request", "PKCE is required: code_challenge is missing.", "pkce_missing")
     if parameters.get("code_challenge_method") != "S256":
-        return Refusal("invalid_request", "The code_challenge_method must be S256.", "pkce_method")
+        return Refused("invalid_request", "The code_challenge_method must be S256.", "pkce_method")
     if len(challenge) != 43 or not _CHALLENGE.issuperset(challenge):
-        return Refusal("invalid_request", "The code_challenge is malformed.", "pkce_malformed")
+        return Refused("invalid_request", "The code_challenge is malformed.", "pkce_malformed")
     if "dpop_jkt" in parameters and not well_formed_thumbprint(parameters["dpop_jkt"]):
-        return Refusal("invalid_request", "The dpop_jkt is malformed.", "dpop_jkt_malformed")
+        return Refused("invalid_request", "The dpop_jkt is malformed.", "dpop_jkt_malformed")
     return None
 
 
-def _lengths(parameters: Mapping[str, str]) -> Refusal | None:
+def _lengths(parameters: Mapping[str, str]) -> Refused | None:
     for name in parameters:
         if _too_long(parameters, name):
-            return Refusal("invalid_request", f"The parameter {name} is too long.", f"{name}_too_long")
+            return Refused("invalid_request", f"The parameter {name} is too long.", f"{name}_too_long")
     return None
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from authsvc.rules.authorize.request import LIMITS, Refusal
+from authsvc.rules.authorize.request import LIMITS
 from authsvc.rules.client_record import Digest
+from authsvc.rules.refused import Refused
 from authsvc_jws.compact import is_plain
 
 MAX_LIFE_SECONDS = 3600
@@ -27,7 +28,7 @@ class Use:
 
 def read_request_object(
     claims: Mapping[str, Any], *, client_id: str, issuer: str, skew_seconds: int, now: float
-) -> dict[str, str] | Refusal:
+) -> dict[str, str] | Refused:
     """The authorization parameters in the claims of an object whose signature holds. `now`: seconds since 1970."""
     for wrong in (_wrong_party(claims, client_id, issuer), _wrong_time(claims, skew_seconds, now), _wrong_jti(claims)):
         if wrong:
@@ -51,8 +52,8 @@ def use_of(claims: Mapping[str, Any], *, client_id: str, skew_seconds: int, now:
     return Use(digest, int(claims["exp"] + skew_seconds - now) + 1)
 
 
-def _refusal(reason: str) -> Refusal:
-    return Refusal("invalid_request_object", "The request object is invalid.", reason)
+def _refusal(reason: str) -> Refused:
+    return Refused("invalid_request_object", "The request object is invalid.", reason)
 
 
 def _wrong_party(claims: Mapping[str, Any], client_id: str, issuer: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from authsvc.flows.caller.prove_possession import Shown, nonce, prove_possession
 from authsvc.rules.confirmation import UNBOUND, Confirmation
-from authsvc.rules.errors import InvalidDpopProofError, Rejected
+from authsvc.rules.errors import Rejected
 from authsvc.web.http.request import Request
 
 
@@ -15,7 +15,7 @@ def shown_proof(request: Request) -> Shown | None:
         return None
     offer_nonce(request)
     if len(proofs) > 1:  # section 4.3, check 1
-        raise Rejected(InvalidDpopProofError("Send one DPoP header."), "dpop_several")
+        raise Rejected("invalid_dpop_proof", "Send one DPoP header.", "dpop_several")
     return Shown(proofs[0].decode("latin-1"), request.scope["method"], request.scope["path"])
 
 

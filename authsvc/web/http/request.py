@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote
 import starlette.requests
 from starlette.types import Receive, Scope
 
-from authsvc.rules.errors import InvalidRequestError, PayloadTooLargeError, Rejected, UnsupportedMediaTypeError
+from authsvc.rules.errors import Rejected
 from authsvc.runtime import Runtime
 from authsvc.web.http.peer import client_address, network_of
 from authsvc.web.http.reply import NO_HEADERS, Headers
@@ -23,7 +23,7 @@ MAX_FIELDS = 50
 
 
 def malformed(description: str, reason: str) -> Rejected:
-    return Rejected(InvalidRequestError(description), reason)
+    return Rejected("invalid_request", description, reason)
 
 
 class Request(starlette.requests.Request):
@@ -89,7 +89,7 @@ class Request(starlette.requests.Request):
         if message["type"] == "http.disconnect":
             raise malformed("The request was not completed.", "client_gone")
         if len(body) > MAX_BODY:
-            raise Rejected(PayloadTooLargeError("The body is larger than 64 KiB."), "body_too_large")
+            raise Rejected("invalid_request", "The body is larger than 64 KiB.", "body_too_large", status=413)
         return body
 
     async def form(self, *, several: tuple[str, ...] = ()) -> dict[str, str]:  # type: ignore[override]
@@ -131,7 +131,7 @@ class Request(starlette.requests.Request):
     async def json(self) -> dict[str, Any]:
         """A JSON object, every member once. Raises Rejected."""
         if self._media_type() != "application/json":
-            raise Rejected(UnsupportedMediaTypeError("The body must be application/json."), "content_type")
+            raise Rejected("invalid_request", "The body must be application/json.", "content_type", status=415)
         body = await self.body()
         try:
             value = json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)

@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from authsvc.rules.errors import AccessDeniedError, Rejected
+from authsvc.rules.errors import Rejected
 from authsvc.web.http.request import Request
 from authsvc.web.pages.brand import Look, look_of
 from authsvc.web.pages.language import choose_language
@@ -69,8 +69,10 @@ def check_form(request: Request, form: Mapping[str, str]) -> None:
     )
     if foreign or not genuine:
         raise Rejected(
-            AccessDeniedError("This form has expired. Go back, load the page again and retry.", status_code=403),
+            "access_denied",
+            "This form has expired. Go back, load the page again and retry.",
             "form_foreign" if foreign else "form_token",
+            status=403,
         )
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from authsvc.rules.authorize.claims_parameter import ClaimsRequest
 from authsvc.rules.authorize.prompting import Hint, Present, Step, next_step
-from authsvc.rules.authorize.request import AuthorizationRequest, Refusal
+from authsvc.rules.authorize.request import AuthorizationRequest
 from authsvc.rules.client_record import Client
+from authsvc.rules.refused import Refused
 from tests.support.clients import changed_client
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -50,7 +51,7 @@ def step(
 ) -> Step | str:
     asked = replace(ASKED, prompt=frozenset(prompt), max_age=max_age, claims=ClaimsRequest(subject=subject))
     verdict = next_step(asked, client, hint, present)
-    return verdict.error if isinstance(verdict, Refusal) else verdict
+    return verdict.error if isinstance(verdict, Refused) else verdict
 
 
 FRESH = replace(HERE, authenticated_for_this=True, auth_time=NOW)

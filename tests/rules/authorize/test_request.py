@@ -13,7 +13,6 @@ from authsvc.rules.authorize.request import (
     Asked,
     AuthorizationRequest,
     Proved,
-    Refusal,
     Unproved,
     answer_parameters,
     judge,
@@ -21,6 +20,7 @@ from authsvc.rules.authorize.request import (
     read_pairs,
     redirect_location,
 )
+from authsvc.rules.refused import Refused
 from authsvc.rules.token.access_token import PASSWORD_ACR
 from tests.support.clients import flat_client
 
@@ -46,7 +46,7 @@ GOOD = {
 }
 
 
-def judged(**changed: str | None) -> AuthorizationRequest | Refusal:
+def judged(**changed: str | None) -> AuthorizationRequest | Refused:
     parameters = {name: value for name, value in {**GOOD, **changed}.items() if value is not None}
     proved = prove(parameters, CLIENT)
     assert isinstance(proved, Proved), proved
@@ -55,7 +55,7 @@ def judged(**changed: str | None) -> AuthorizationRequest | Refusal:
 
 def error(**changed: str | None) -> str:
     verdict = judged(**changed)
-    assert isinstance(verdict, Refusal), verdict
+    assert isinstance(verdict, Refused), verdict
     return verdict.error
 
 
@@ -122,7 +122,7 @@ def test_a_request_that_cannot_be_served_is_refused_with_the_specified_error(
 def test_a_client_without_the_grant_may_not_ask_for_codes() -> None:
     client = flat_client(id="x", name="X", kind="public", redirect_uris=("https://app.example/cb",), scopes=("openid",))
     verdict = judge(Asked(GOOD), client, Proved("https://app.example/cb", "query", None), issuer=ISSUER)
-    assert isinstance(verdict, Refusal)
+    assert isinstance(verdict, Refused)
     assert verdict.error == "unauthorized_client"
 
 
@@ -179,7 +179,7 @@ def test_a_parameter_may_be_sent_once_and_a_resource_several_times() -> None:
     assert twice.repeated == ("nonce",)
     assert "nonce" not in twice.parameters
     verdict = judge(twice, CLIENT, Proved("https://app.example/cb", "query", None), issuer=ISSUER)
-    assert isinstance(verdict, Refusal)
+    assert isinstance(verdict, Refused)
     assert verdict.error == "invalid_request"
 
 

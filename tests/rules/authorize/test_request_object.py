@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from authsvc.rules.authorize.request import Refusal
 from authsvc.rules.authorize.request_object import MAX_LIFE_SECONDS, Use, read_request_object, use_of
 from authsvc.rules.authorize.request_uri import PREFIX, reference_in
+from authsvc.rules.refused import Refused
 
 NOW = 1_800_000_000
 ISSUER = "https://auth.example"
@@ -23,7 +23,7 @@ GOOD: dict[str, Any] = {
 }
 
 
-def read(**changed: Any) -> dict[str, str] | Refusal:
+def read(**changed: Any) -> dict[str, str] | Refused:
     claims = {name: value for name, value in {**GOOD, **changed}.items() if value is not ...}
     return read_request_object(claims, client_id="app", issuer=ISSUER, skew_seconds=60, now=NOW)
 
@@ -66,7 +66,7 @@ def read(**changed: Any) -> dict[str, str] | Refusal:
 )
 def test_a_wrong_object_is_refused(changed: dict[str, Any], reason: str) -> None:
     refusal = read(**changed)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, Refused)
     assert (refusal.error, refusal.reason) == ("invalid_request_object", reason)
 
 
