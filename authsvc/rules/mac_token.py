@@ -24,8 +24,10 @@ def mac(key: bytes, head: bytes) -> bytes:
     return hmac.digest(key, head, "sha256")[:MAC_LENGTH]
 
 
-def write_token(version: int, key_id: int, body: bytes, key: bytes, bound_to: str = "") -> str:
-    """A token with this body. `key` must be the MAC key of `key_id`."""
+def write_token(version: int, key_id: int, body: bytes, mac_key: MacKey, bound_to: str = "") -> str:
+    """A token with this body. The key of `key_id` must be held."""
+    key = mac_key(key_id)
+    assert key is not None
     head = bytes((version, key_id)) + body
     return base64url_encode(head + mac(key, head + bound_to.encode()))
 

@@ -10,14 +10,14 @@ from authsvc.rules.secret_digest import digest_of, is_one_of
 
 KEYS = {1: b"k" * 32, 2: b"l" * 32}
 BODY = bytes(range(32))
-TOKEN = write_token(2, 1, BODY, KEYS[1], "app")
+TOKEN = write_token(2, 1, BODY, KEYS.get, "app")
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=60), st.sampled_from([1, 2]), st.sampled_from(["", "app", "é"]))
 def test_what_was_written_is_read(body: bytes, key_id: int, bound_to: str) -> None:
-    text = write_token(7, key_id, body, KEYS[key_id], bound_to)
+    text = write_token(7, key_id, body, KEYS.get, bound_to)
     assert set(text) <= set(ALPHABET)
     assert read_token(text, 7, len(body), KEYS.get, bound_to) == (key_id, body)
 

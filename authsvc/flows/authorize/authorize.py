@@ -258,8 +258,4 @@ async def _issue(runtime: Runtime, understood: Understood, session: BrowserSessi
         claims={place: names for place, names in claims.items() if names},
         bound_to=request.bound_to,
     )
-    if not issued:
-        return None
-    key = runtime.code_mac_key(code.key_id)
-    assert key is not None
-    return encode(code, key)
+    return encode(code, runtime.code_mac_key) if issued else None

@@ -86,14 +86,8 @@ async def authorize_device(
             user_agent=user_agent[:MAX_USER_AGENT] or None,
             bound_to=confirmation,
         ):
-            key = runtime.device_mac_key(code.key_id)
-            assert key is not None
-            return Asked(
-                encode(code, key, client.id),
-                shown_user_code(shown),
-                CODE_SECONDS,
-                INTERVAL_SECONDS,
-            )
+            device_code = encode(code, runtime.device_mac_key, client.id)
+            return Asked(device_code, shown_user_code(shown), CODE_SECONDS, INTERVAL_SECONDS)
     raise Unavailable("user_codes_taken")
 
 

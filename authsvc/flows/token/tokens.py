@@ -13,7 +13,7 @@ from authsvc.rules.token.access_token import ACCESS_TOKEN_TYPE, access_token_cla
 from authsvc.rules.token.exchange import ACCESS_TOKEN, Exchange
 from authsvc.rules.token.granted import Granted, Person
 from authsvc.rules.token.id_token import ID_TOKEN_TYPE, half_hash, id_token_claims
-from authsvc.rules.token.refresh_token import RefreshToken, encode
+from authsvc.rules.token.refresh_token import encode
 from authsvc.runtime import Runtime
 from authsvc_jws.base64url import base64url_encode
 
@@ -34,7 +34,7 @@ class Tokens:
 
 async def issue(runtime: Runtime, caller: Caller, grant_type: str, granted: Granted) -> Tokens:
     """Sign the tokens of a grant. None of them lives longer than the grant. Raises Unavailable."""
-    client = caller.client
+    client, refresh_token = caller.client, granted.refresh_token
     lifetime = client.tokens.access_token_seconds or runtime.settings.access_token_seconds
     left = lifetime if granted.expires_at is None else int((granted.expires_at - granted.now).total_seconds())
     lifetime = max(1, min(lifetime, left))
@@ -45,8 +45,8 @@ async def issue(runtime: Runtime, caller: Caller, grant_type: str, granted: Gran
         token_type=caller.confirmation.token_type,
         expires_in=lifetime,
         scope=tuple(granted.scope),
-        refresh_token=_encoded(runtime, client, granted.refresh_token) if granted.refresh_token else None,
-        refresh_token_expires_in=max(0, left) if granted.refresh_token else None,
+        refresh_token=encode(refresh_token, runtime.refresh_mac_key, client.id) if refresh_token else None,
+        refresh_token_expires_in=max(0, left) if refresh_token else None,
         id_token=await _id_token(runtime, client, granted, access_token) if granted.identified else None,
         issued_token_type=ACCESS_TOKEN if isinstance(granted.subject, Exchange) else None,
     )
@@ -86,9 +86,3 @@ async def _id_token(runtime: Runtime, client: Client, granted: Granted, access_t
 
 def _jti(runtime: Runtime) -> str:
     return base64url_encode(runtime.entropy(16))
-
-
-def _encoded(runtime: Runtime, client: Client, token: RefreshToken) -> str:
-    key = runtime.refresh_mac_key(token.key_id)
-    assert key is not None
-    return encode(token, key, client.id)

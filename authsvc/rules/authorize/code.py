@@ -33,9 +33,8 @@ class Code:
         return sha256(self.secret).digest()
 
 
-def encode(code: Code, key: bytes) -> str:
-    """Write a code. `key` must be the MAC key of `code.key_id`."""
-    return write_token(_VERSION, code.key_id, code.grant_id.bytes + code.secret, key)
+def encode(code: Code, mac_key: MacKey) -> str:
+    return write_token(_VERSION, code.key_id, code.grant_id.bytes + code.secret, mac_key)
 
 
 def decode(text: str, mac_key: MacKey) -> Code | None:

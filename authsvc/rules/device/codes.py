@@ -39,9 +39,8 @@ class DeviceCode:
         return sha256(self.secret).digest()
 
 
-def encode(code: DeviceCode, key: bytes, client_id: str) -> str:
-    """Write a code. `key` must be the MAC key of `code.key_id`."""
-    return write_token(_VERSION, code.key_id, code.request_id.bytes + code.secret, key, client_id)
+def encode(code: DeviceCode, mac_key: MacKey, client_id: str) -> str:
+    return write_token(_VERSION, code.key_id, code.request_id.bytes + code.secret, mac_key, client_id)
 
 
 def decode(text: str, mac_key: MacKey, client_id: str) -> DeviceCode | None:

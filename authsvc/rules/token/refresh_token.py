@@ -41,10 +41,9 @@ class RefreshToken:
         return RefreshToken(self.key_id, self.grant_id, generation, self.secret)
 
 
-def encode(token: RefreshToken, key: bytes, client_id: str) -> str:
-    """Write a token. `key` must be the MAC key of `token.key_id`."""
+def encode(token: RefreshToken, mac_key: MacKey, client_id: str) -> str:
     body = token.grant_id.bytes + token.generation.to_bytes(4, "big") + token.secret
-    return write_token(_VERSION, token.key_id, body, key, client_id)
+    return write_token(_VERSION, token.key_id, body, mac_key, client_id)
 
 
 def decode(text: str, mac_key: MacKey, client_id: str) -> RefreshToken | None:

@@ -67,7 +67,7 @@ def claims(token: str) -> dict[str, object]:
 def test_a_device_code_is_read_back_and_every_other_byte_is_refused() -> None:
     code = codes.DeviceCode(1, UUID(int=7), b"s" * 16)
     key = b"k" * 32
-    text = codes.encode(code, key, "terminal")
+    text = codes.encode(code, lambda _: key, "terminal")
     assert len(text) == codes.LENGTH
     assert codes.decode(text, lambda _: key, "terminal") == code
     assert codes.decode(text, lambda _: key, "another") is None

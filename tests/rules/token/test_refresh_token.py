@@ -14,7 +14,7 @@ TOKEN = RefreshToken(1, UUID(int=0x1234), 5, b"s" * 16)
 
 
 def test_a_token_is_72_characters_and_comes_back_as_it_was() -> None:
-    text = encode(TOKEN, KEYS[1], "customer")
+    text = encode(TOKEN, KEYS.get, "customer")
     assert len(text) == LENGTH == 72
     assert decode(text, KEYS.get, "customer") == TOKEN
 
@@ -24,13 +24,13 @@ def test_the_successor_is_a_function_of_the_token() -> None:
 
 
 def test_another_client_cannot_use_it() -> None:
-    assert decode(encode(TOKEN, KEYS[1], "customer"), KEYS.get, "admin") is None
+    assert decode(encode(TOKEN, KEYS.get, "customer"), KEYS.get, "admin") is None
 
 
 def test_a_key_that_is_not_held_opens_nothing_and_an_older_one_still_does() -> None:
     old = RefreshToken(2, TOKEN.grant_id, 0, TOKEN.secret)
-    assert decode(encode(old, KEYS[2], "customer"), KEYS.get, "customer") == old
-    assert decode(encode(old, KEYS[2], "customer"), {1: KEYS[1]}.get, "customer") is None
+    assert decode(encode(old, KEYS.get, "customer"), KEYS.get, "customer") == old
+    assert decode(encode(old, KEYS.get, "customer"), {1: KEYS[1]}.get, "customer") is None
 
 
 def test_a_token_does_not_print_its_secret() -> None:
@@ -39,7 +39,7 @@ def test_a_token_does_not_print_its_secret() -> None:
 
 @given(position=st.integers(0, 71), char=st.sampled_from("ABCabc019-_"))
 def test_no_changed_character_survives(position: int, char: str) -> None:
-    text = encode(TOKEN, KEYS[1], "customer")
+    text = encode(TOKEN, KEYS.get, "customer")
     changed = text[:position] + char + text[position + 1 :]
     assert (decode(changed, KEYS.get, "customer") is None) == (changed != text)
 
