@@ -1,4 +1,4 @@
-"""A person and a session, as the store hands them to rules and flows. Times are aware and UTC."""
+"""A person, a session and a login, as the store hands them to rules and flows. Times are aware and UTC."""
 
 from __future__ import annotations
 
@@ -18,6 +18,17 @@ class User:
     password_hash: str | None = field(repr=False)
     disabled_at: datetime | None
     email_verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who logged in, in which session, when and how; `roles`: those that the person has now."""
+
+    user_id: UUID
+    session_id: UUID
+    auth_time: datetime
+    amr: tuple[str, ...]
+    roles: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,10 @@ from authsvc import metrics
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, device_name
 from authsvc.flows.login.authenticate_person import AMR, Attempt, authenticate_person, refused
 from authsvc.flows.session.lifetime import lifetime
-from authsvc.flows.session.subject import person_of
 from authsvc.flows.token.grant_type import Caller, Issuance
 from authsvc.rules.caller.dpop import refresh_binding
 from authsvc.rules.client_record import Client
-from authsvc.rules.person_record import User
+from authsvc.rules.person_record import Login, User
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.access_token import audience_of
 from authsvc.rules.token.granted import Granted
@@ -62,15 +61,7 @@ async def login(runtime: Runtime, caller: Caller, attempt: Attempt) -> LoggedIn:
         raise refused(person.user)
     metrics.logins.labels("ok").inc()
     return LoggedIn(
-        subject=person_of(
-            runtime,
-            client,
-            user_id=person.user.id,
-            session_id=session_id,
-            auth_time=begun.now,
-            amr=AMR,
-            roles=person.user.roles,
-        ),
+        subject=Login(person.user.id, session_id, begun.now, AMR, person.user.roles),
         scope=client.tokens.scopes,
         audience=audience,
         now=begun.now,

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID
 
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Unavailable
 from authsvc.rules.subject import subject_of
-from authsvc.rules.token.granted import Person
 from authsvc.runtime import Runtime
-
-
-def person_of(
-    runtime: Runtime,
-    client: Client,
-    *,
-    user_id: UUID,
-    session_id: UUID,
-    auth_time: datetime,
-    amr: Sequence[str],
-    roles: Sequence[str],
-) -> Person:
-    """A person as this client knows them (pairwise subjects). Raises Unavailable."""
-    return Person(subject_for(runtime, client, user_id), str(session_id), auth_time, amr, roles)
 
 
 def subject_for(runtime: Runtime, client: Client, user_id: UUID) -> str:

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from authsvc.clock import monotonic
 from authsvc.flows.session.publish_revocation import publish_revocation
-from authsvc.flows.session.subject import person_of
 from authsvc.flows.token.grant_type import Caller, GrantType
 from authsvc.rules.authorize.code import Code, challenge_of, decode, verifier_well_formed
 from authsvc.rules.authorize.redemption import RedemptionVerdict, Use
@@ -92,21 +91,13 @@ async def redeem_code(runtime: Runtime, caller: Caller, asked: CodeRequest) -> G
         raise AssertionError("unreachable")
     if unheard:
         await _forget_unheard(runtime, code)
-    return _granted(runtime, caller.client, asked, done, first)
+    return _granted(caller.client, asked, done, first)
 
 
-def _granted(runtime: Runtime, client: Client, asked: CodeRequest, done: Redeemed, first: RefreshToken) -> Granted:
+def _granted(client: Client, asked: CodeRequest, done: Redeemed, first: RefreshToken) -> Granted:
     about = claims_about(done.user, (), done.claims.get("id_token", ()))
     return Granted(
-        subject=person_of(
-            runtime,
-            client,
-            user_id=done.user.id,
-            session_id=done.session_id,
-            auth_time=done.auth_time,
-            amr=done.amr,
-            roles=done.user.roles,
-        ),
+        subject=done.login,
         scope=done.scope,
         audience=asked.resource or done.audience,
         now=done.now,
@@ -164,16 +155,16 @@ async def _refuse(runtime: Runtime, client: Client, code: Code, done: Redeemed |
         if await _was_unheard(runtime, code, done):
             raise Rejected("invalid_grant", _WORN, "code_outcome_unknown")
         # RFC 9700 section 2.1.1, RFC 6749 section 4.1.2: what the first use gave is not to be trusted any more.
-        ended = await sessions.end(runtime.db, done.session_id, "code_replayed")
+        ended = await sessions.end(runtime.db, done.login.session_id, "code_replayed")
         if ended:
             await publish_revocation(runtime, ended)
         await audit.record(
             runtime.db,
             "code_replayed",
             f"client:{client.id}",
-            user_id=done.user.id,
+            user_id=done.login.user_id,
             client_id=client.id,
-            session_id=done.session_id,
+            session_id=done.login.session_id,
         )
     if verdict is RedemptionVerdict.TARGET:
         raise Rejected("invalid_target", "The resource was not granted.", verdict.reason)

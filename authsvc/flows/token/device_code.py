@@ -12,7 +12,6 @@ from uuid import UUID
 
 from authsvc import metrics
 from authsvc.flows.session.lifetime import lifetime
-from authsvc.flows.session.subject import person_of
 from authsvc.flows.token.grant_type import Caller, GrantType
 from authsvc.rules.caller.dpop import refresh_binding
 from authsvc.rules.client_record import Client
@@ -80,7 +79,7 @@ async def redeem_device_code(runtime: Runtime, caller: Caller, asked: DeviceCode
     )
     done = await _turns.of(runtime).run(code.request_id, poll)
     if isinstance(done, Begun):
-        return _granted(runtime, client, done, session_id, first)
+        return _granted(client, done, first)
     raise _refusal(done)
 
 
@@ -89,18 +88,10 @@ def _refusal(verdict: PollVerdict) -> Rejected:
     return Rejected(error, description, verdict.reason)
 
 
-def _granted(runtime: Runtime, client: Client, done: Begun, session_id: UUID, first: RefreshToken) -> Granted:
+def _granted(client: Client, done: Begun, first: RefreshToken) -> Granted:
     metrics.logins.labels("ok").inc()
     return Granted(
-        subject=person_of(
-            runtime,
-            client,
-            user_id=done.user_id,
-            session_id=session_id,
-            auth_time=done.auth_time,
-            amr=done.amr,
-            roles=done.roles,
-        ),
+        subject=done.login,
         scope=done.scope,
         audience=done.audience,
         now=done.now,

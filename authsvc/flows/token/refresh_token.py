@@ -11,7 +11,6 @@ from functools import partial
 
 from authsvc import metrics
 from authsvc.flows.session.publish_revocation import publish_revocation
-from authsvc.flows.session.subject import person_of
 from authsvc.flows.token.grant_type import Caller, GrantType
 from authsvc.rules.authorize.request import read_resources
 from authsvc.rules.client_record import Client
@@ -83,7 +82,7 @@ async def refresh(runtime: Runtime, caller: Caller, asked: RefreshRequest) -> Gr
     if done is None or verdict not in ACCEPTED:
         await _refuse(runtime, caller.client, done, verdict)
         raise AssertionError("unreachable")
-    return _granted(runtime, caller.client, asked, presented, done)
+    return _granted(asked, presented, done)
 
 
 def _grace_seconds(runtime: Runtime, client: Client) -> int:
@@ -94,22 +93,12 @@ def _grace_seconds(runtime: Runtime, client: Client) -> int:
     )
 
 
-def _granted(
-    runtime: Runtime, client: Client, asked: RefreshRequest, presented: RefreshToken, done: Refreshed
-) -> Granted:
+def _granted(asked: RefreshRequest, presented: RefreshToken, done: Refreshed) -> Granted:
     """No ID token (OIDC Core section 12.2 leaves it to us): nobody has logged in, and it would double the cost."""
     scope = narrow(done.scope, asked.scope)
     assert scope is not None
     return Granted(
-        subject=person_of(
-            runtime,
-            client,
-            user_id=done.user_id,
-            session_id=done.session_id,
-            auth_time=done.auth_time,
-            amr=done.amr,
-            roles=done.roles,
-        ),
+        subject=done.login,
         scope=scope,
         audience=asked.resource or done.audience,
         now=done.now,
@@ -145,16 +134,16 @@ async def _refuse(runtime: Runtime, client: Client, done: Refreshed | None, verd
     if verdict is RefreshVerdict.REUSE:
         assert done is not None
         # A session that ended meanwhile is ended once more, to no effect; nobody must be told twice.
-        ended = await sessions.end(runtime.db, done.session_id, "refresh_token_reuse")
+        ended = await sessions.end(runtime.db, done.login.session_id, "refresh_token_reuse")
         if ended:
             await publish_revocation(runtime, ended)
         await audit.record(
             runtime.db,
             "refresh_token_reuse",
             f"client:{client.id}",
-            user_id=done.user_id,
+            user_id=done.login.user_id,
             client_id=client.id,
-            session_id=done.session_id,
+            session_id=done.login.session_id,
         )
     raise Rejected("invalid_grant", _WORN, verdict.reason)
 

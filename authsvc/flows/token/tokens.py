@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from authsvc import metrics
 from authsvc.flows.keys.sign import signed
 from authsvc.flows.revocation.status_indices import give_index, names_list
+from authsvc.flows.session.subject import subject_for
 from authsvc.flows.token.grant_type import Caller
 from authsvc.rules.client_record import Client
+from authsvc.rules.person_record import Login
 from authsvc.rules.token.access_token import ACCESS_TOKEN_TYPE, access_token_claims
 from authsvc.rules.token.exchange import ACCESS_TOKEN, Exchange
-from authsvc.rules.token.granted import Granted, Person
+from authsvc.rules.token.granted import Granted
 from authsvc.rules.token.id_token import ID_TOKEN_TYPE, half_hash, id_token_claims
 from authsvc.rules.token.refresh_token import encode
 from authsvc.runtime import Runtime
@@ -38,7 +40,8 @@ async def issue(runtime: Runtime, caller: Caller, grant_type: str, granted: Gran
     lifetime = client.tokens.access_token_seconds or runtime.settings.access_token_seconds
     left = lifetime if granted.expires_at is None else int((granted.expires_at - granted.now).total_seconds())
     lifetime = max(1, min(lifetime, left))
-    access_token = await _access_token(runtime, caller, granted, lifetime)
+    sub = subject_for(runtime, client, granted.subject.user_id) if isinstance(granted.subject, Login) else client.id
+    access_token = await _access_token(runtime, caller, granted, sub, lifetime)
     metrics.token_issued(grant_type)
     return Tokens(
         access_token=access_token,
@@ -47,17 +50,18 @@ async def issue(runtime: Runtime, caller: Caller, grant_type: str, granted: Gran
         scope=tuple(granted.scope),
         refresh_token=encode(refresh_token, runtime.refresh_mac_key, client.id) if refresh_token else None,
         refresh_token_expires_in=max(0, left) if refresh_token else None,
-        id_token=await _id_token(runtime, client, granted, access_token) if granted.identified else None,
+        id_token=await _id_token(runtime, client, granted, sub, access_token) if granted.identified else None,
         issued_token_type=ACCESS_TOKEN if isinstance(granted.subject, Exchange) else None,
     )
 
 
-async def _access_token(runtime: Runtime, caller: Caller, granted: Granted, lifetime: int) -> str:
+async def _access_token(runtime: Runtime, caller: Caller, granted: Granted, sub: str, lifetime: int) -> str:
     client = caller.client
     claims = access_token_claims(
         granted,
         issuer=runtime.settings.issuer,
         client_id=client.id,
+        sub=sub,
         lifetime=lifetime,
         jti=_jti(runtime),
         confirmation=caller.confirmation,
@@ -67,19 +71,15 @@ async def _access_token(runtime: Runtime, caller: Caller, granted: Granted, life
     return await signed(runtime, claims, ACCESS_TOKEN_TYPE, granted.now, client.tokens.access_token_signed_response_alg)
 
 
-async def _id_token(runtime: Runtime, client: Client, granted: Granted, access_token: str) -> str:
-    assert isinstance(granted.subject, Person)
-    assert granted.identified is not None
+async def _id_token(runtime: Runtime, client: Client, granted: Granted, sub: str, access_token: str) -> str:
     alg = client.tokens.id_token_signed_response_alg
     claims = id_token_claims(
+        granted,
         issuer=runtime.settings.issuer,
         client_id=client.id,
-        person=granted.subject,
-        issued_at=int(granted.now.timestamp()),
-        at_hash=half_hash(access_token, alg),
-        nonce=granted.identified.nonce,
+        sub=sub,
         jti=_jti(runtime),
-        about=granted.identified.about,
+        at_hash=half_hash(access_token, alg),
     )
     return await signed(runtime, claims, ID_TOKEN_TYPE, granted.now, alg)
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import Confirmation
+from authsvc.rules.person_record import Login
 from authsvc.rules.token.exchange import Exchange
-from authsvc.rules.token.granted import Granted, Person
+from authsvc.rules.token.granted import Granted
 
 ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 - RFC 9068 section 2.1, a media type
 
@@ -25,9 +26,10 @@ def audience_of(client: Client, issuer: str) -> tuple[str, ...]:
 
 
 def access_token_claims(
-    granted: Granted, *, issuer: str, client_id: str, lifetime: int, jti: str, confirmation: Confirmation
+    granted: Granted, *, issuer: str, client_id: str, sub: str, lifetime: int, jti: str, confirmation: Confirmation
 ) -> dict[str, Any]:
-    """Claims of the access token of a grant. `lifetime`: seconds; `confirmation`: what it is bound to."""
+    """Claims of the access token of a grant. `sub`: the person as the client knows them, or the client itself (RFC 9068
+    section 5); `lifetime`: seconds; `confirmation`: what it is bound to."""
     issued_at, audience = int(granted.now.timestamp()), granted.audience
     return {
         "iss": issuer,
@@ -37,20 +39,19 @@ def access_token_claims(
         "iat": issued_at,
         "exp": issued_at + lifetime,
         "jti": jti,
-        **_subject_claims(granted.subject, client_id),
+        "sub": sub,
+        **_subject_claims(granted.subject),
         **confirmation.claims,
     }
 
 
-def _subject_claims(subject: Person | Exchange | None, client_id: str) -> dict[str, Any]:
-    """For whom the token speaks. A client without a person is its own subject (RFC 9068 section 5)."""
+def _subject_claims(subject: Login | Exchange | None) -> dict[str, Any]:
     if subject is None:
-        return {"sub": client_id}
+        return {}
     if isinstance(subject, Exchange):
         return subject.claims
     return {
-        "sub": subject.subject,
-        "sid": subject.session_id,
+        "sid": str(subject.session_id),
         "auth_time": int(subject.auth_time.timestamp()),
         "acr": PASSWORD_ACR,
         "amr": list(subject.amr),

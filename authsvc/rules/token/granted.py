@@ -7,19 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from authsvc.rules.person_record import Login
 from authsvc.rules.token.exchange import Exchange
 from authsvc.rules.token.refresh_token import RefreshToken
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who stands behind a token that came from a login. `subject`: as the client knows the person."""
-
-    subject: str
-    session_id: str
-    auth_time: datetime
-    amr: Sequence[str]
-    roles: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +26,7 @@ class Granted:
     the clock's; `expires_at`: when all that is given ends at the latest; `refresh_token`, `identified` (what the ID
     token says): None where none is given."""
 
-    subject: Person | Exchange | None
+    subject: Login | Exchange | None
     scope: Sequence[str]
     audience: Sequence[str]
     now: datetime

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import sha256, sha512
 from typing import Any
 
-from authsvc.rules.person_record import User
+from authsvc.rules.person_record import Login, User
 from authsvc.rules.token.access_token import PASSWORD_ACR
-from authsvc.rules.token.granted import Person
+from authsvc.rules.token.granted import Granted
 from authsvc_jws.base64url import base64url_encode
 
 ID_TOKEN_TYPE = "JWT"  # noqa: S105 - a media type
@@ -23,35 +23,31 @@ def half_hash(token: str, alg: str) -> str:
 
 
 def id_token_claims(
-    *,
-    issuer: str,
-    client_id: str,
-    person: Person,
-    issued_at: int,
-    at_hash: str,
-    nonce: str | None,
-    jti: str,
-    about: Mapping[str, Any],
+    granted: Granted, *, issuer: str, client_id: str, sub: str, jti: str, at_hash: str
 ) -> dict[str, Any]:
-    """Section 2. `nonce` byte for byte as it came; `sid` for back-channel logout; `about`: claims of section 5.1."""
+    """Section 2, of a grant that has a login and `identified`. `nonce` byte for byte as it came; `sid` for back-channel
+    logout."""
+    login, identified, issued_at = granted.subject, granted.identified, int(granted.now.timestamp())
+    assert isinstance(login, Login)
+    assert identified is not None
     claims: dict[str, Any] = {
-        **about,
+        **identified.about,
         "iss": issuer,
-        "sub": person.subject,
+        "sub": sub,
         "aud": client_id,
         "azp": client_id,
         "iat": issued_at,
         "exp": issued_at + ID_TOKEN_SECONDS,
-        "auth_time": int(person.auth_time.timestamp()),
+        "auth_time": int(login.auth_time.timestamp()),
         "acr": PASSWORD_ACR,
-        "amr": list(person.amr),
-        "sid": person.session_id,
+        "amr": list(login.amr),
+        "sid": str(login.session_id),
         "at_hash": at_hash,
         "jti": jti,
         "client_id": client_id,
     }
-    if nonce is not None:
-        claims["nonce"] = nonce
+    if identified.nonce is not None:
+        claims["nonce"] = identified.nonce
     return claims
 
 

@@ -12,9 +12,10 @@ from uuid import UUID
 from authsvc.rules.authorize.redemption import CODE_SECONDS, RedemptionVerdict, Use
 from authsvc.rules.client_record import Digest
 from authsvc.rules.confirmation import Confirmation
-from authsvc.rules.person_record import User
+from authsvc.rules.person_record import Login, User
 from authsvc.store.postgres import Database
 from authsvc.store.redis import RedisStore
+from authsvc.store.session.sessions import login_in
 
 # The consent is locked first, as by whoever takes it back: it stays until the code is there to be ended with it, and
 # one that is being taken back is waited for.
@@ -77,16 +78,13 @@ class Redeemed:
 
     verdict: RedemptionVerdict
     secret_hash: Digest
-    session_id: UUID
-    client_id: str
+    login: Login
     scope: tuple[str, ...]
     audience: tuple[str, ...]
     expires_at: datetime
     nonce: str | None
     claims: Mapping[str, Sequence[str]]
     user: User
-    auth_time: datetime
-    amr: tuple[str, ...]
     now: datetime
 
 
@@ -151,8 +149,7 @@ def _redeemed(row: Any) -> Redeemed:
     return Redeemed(
         verdict=RedemptionVerdict(row["verdict"]),
         secret_hash=row["secret_hash"],
-        session_id=row["session_id"],
-        client_id=row["client_id"],
+        login=login_in(row),
         scope=tuple(row["scope"]),
         audience=tuple(row["audience"]),
         expires_at=row["expires_at"],
@@ -167,8 +164,6 @@ def _redeemed(row: Any) -> Redeemed:
             disabled_at=None,
             email_verified=row["email_verified"],
         ),
-        auth_time=row["auth_time"],
-        amr=tuple(row["amr"]),
         now=row["now"],
     )
 

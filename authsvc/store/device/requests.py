@@ -19,7 +19,9 @@ from authsvc.rules.device.polling import (
     PollVerdict,
     RequestState,
 )
+from authsvc.rules.person_record import Login
 from authsvc.store.postgres import Database
+from authsvc.store.session.sessions import login_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,8 @@ WITH judged AS (
     FROM judged j, session RETURNING id
 )
 SELECT CASE WHEN j.verdict = 'redeemed' AND p.id IS NULL THEN 'ended' ELSE j.verdict END AS verdict,
-       j.scope, j.audience, p.id AS user_id, p.roles, p.auth_time, p.amr, session.expires_at, now() AS now
+       j.scope, j.audience, p.id AS user_id, p.roles, p.auth_time, p.amr, session.id AS session_id,
+       session.expires_at, now() AS now
 FROM judged j LEFT JOIN person p ON true LEFT JOIN session ON true
 """  # noqa: S608 - constants
 
@@ -157,10 +160,7 @@ FROM judged j LEFT JOIN person p ON true LEFT JOIN session ON true
 class Begun:
     """What a redeemed code gave: the device's own session and its grant."""
 
-    user_id: UUID
-    roles: tuple[str, ...]
-    auth_time: datetime
-    amr: tuple[str, ...]
+    login: Login
     scope: tuple[str, ...]
     audience: tuple[str, ...]
     expires_at: datetime
@@ -202,10 +202,7 @@ async def poll(
     if verdict is not PollVerdict.REDEEMED:
         return verdict
     return Begun(
-        user_id=row["user_id"],
-        roles=tuple(row["roles"]),
-        auth_time=row["auth_time"],
-        amr=tuple(row["amr"]),
+        login=login_in(row),
         scope=tuple(row["scope"]),
         audience=tuple(row["audience"]),
         expires_at=row["expires_at"],

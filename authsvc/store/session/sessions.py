@@ -10,7 +10,7 @@ from uuid import UUID
 
 from authsvc.rules.client_record import Digest
 from authsvc.rules.confirmation import UNBOUND, Confirmation
-from authsvc.rules.person_record import Session
+from authsvc.rules.person_record import Login, Session
 from authsvc.store.postgres import Connection, Database
 
 
@@ -76,6 +76,11 @@ async def begin(
         lifetime_seconds, grant_id, client_id, list(scope), list(audience), secret_hash, bound_to.text,
     )  # fmt: skip
     return Begun(row["now"], row["expires_at"]) if row else None
+
+
+def login_in(row: Any) -> Login:
+    """The login in a row with the columns user_id, session_id, auth_time, amr and roles."""
+    return Login(row["user_id"], row["session_id"], row["auth_time"], tuple(row["amr"]), tuple(row["roles"]))
 
 
 _ENDED = (

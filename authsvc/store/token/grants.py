@@ -12,12 +12,13 @@ from weakref import WeakValueDictionary
 
 from authsvc.rules.client_record import Digest
 from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
+from authsvc.rules.person_record import Login
 from authsvc.rules.token.refresh_rotation import LATE_GENERATIONS, LATE_WINDOW, MAX_REPEATS, Grant, RefreshVerdict
 from authsvc.rules.token.refresh_token import MAX_GENERATION
 from authsvc.store.audit import LONG_SECONDS
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Connection, Database
-from authsvc.store.session.sessions import Ended
+from authsvc.store.session.sessions import Ended, login_in
 
 # `rules/token/refresh_rotation.judge_refresh` in SQL, under the row's lock. READ COMMITTED: whoever waits for the
 # lock has SET evaluated again on the newest version of the row, so 200 parallel calls make one rotation. Nothing
@@ -81,15 +82,11 @@ class Refreshed:
 
     verdict: RefreshVerdict
     generation: int
-    session_id: UUID
-    user_id: UUID
+    login: Login
     scope: tuple[str, ...]
     audience: tuple[str, ...]
     expires_at: datetime
     now: datetime
-    auth_time: datetime
-    amr: tuple[str, ...]
-    roles: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +152,11 @@ async def refresh(
     return Refreshed(
         verdict=RefreshVerdict(row["verdict"]),
         generation=row["generation"],
-        session_id=row["session_id"],
-        user_id=row["user_id"],
+        login=login_in(row),
         scope=tuple(row["scope"]),
         audience=tuple(row["audience"]),
         expires_at=row["expires_at"],
         now=row["now"],
-        auth_time=row["auth_time"],
-        amr=tuple(row["amr"]),
-        roles=tuple(row["roles"]),
     )
 
 

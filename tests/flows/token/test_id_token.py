@@ -7,14 +7,14 @@ from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
 from hashlib import sha256, sha512
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import jwt
 import pytest
 
-from authsvc.rules.person_record import User
+from authsvc.rules.person_record import Login, User
 from authsvc.rules.token.access_token import PASSWORD_ACR
-from authsvc.rules.token.granted import Person
+from authsvc.rules.token.granted import Granted, Identified
 from authsvc.rules.token.id_token import claims_about, half_hash, id_token_claims
 from tests.support.login_steps import Pkce, authorize_url, log_in, redirected, tokens_for
 from tests.support.service import ISSUER, Service, bearer
@@ -93,25 +93,13 @@ async def test_an_acr_that_is_out_of_reach_is_said(house: Service) -> None:
 
 # Rules
 
-PERSON = Person(
-    "alice", "5e0e0c3e-46c4-4d3c-9f4c-3c5b3f3e1e11", datetime(2026, 1, 1, tzinfo=UTC), ("pwd",), ("customer",)
-)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def claims_with(**changed: Any) -> dict[str, Any]:
-    return id_token_claims(
-        **{
-            "issuer": "https://i",
-            "client_id": "c",
-            "person": PERSON,
-            "issued_at": 100,
-            "at_hash": "h",
-            "nonce": None,
-            "jti": "j",
-            "about": {},
-            **changed,
-        }
-    )
+def claims_with(**identified: Any) -> dict[str, Any]:
+    login = Login(uuid4(), uuid4(), NOW, ("pwd",), ("customer",))
+    granted = Granted(subject=login, scope=(), audience=(), now=NOW, identified=Identified(**identified))
+    return id_token_claims(granted, issuer="https://i", client_id="c", sub="alice", jti="j", at_hash="h")
 
 
 def test_at_hash_of_the_example_in_the_specification() -> None:

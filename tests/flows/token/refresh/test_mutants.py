@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from authsvc.rules.confirmation import UNBOUND, Confirmation
+from authsvc.rules.person_record import Login
 from authsvc.rules.token.refresh_rotation import judge_refresh
 from authsvc.store import migrate
 from authsvc.store.postgres import Database
@@ -286,15 +287,11 @@ async def read_then_write(
     return Refreshed(
         verdict,
         after.generation,
-        seen.session_id,
-        seen.user_id,
+        Login(seen.user_id, seen.session_id, seen.auth_time, (), ()),
         after.scope,
         (),
         after.expires_at,
         seen.now,
-        seen.auth_time,
-        (),
-        (),
     )
 
 
