@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from uuid import UUID
 
+from authsvc.flows.ending.own_sessions import end_all_but, end_one_of, read_session_id
 from authsvc.flows.session.browser import browser_session
-from authsvc.flows.session.publish_revocation import publish_revocation, publish_rows
-from authsvc.rules.errors import Rejected
+from authsvc.flows.session.publish_revocation import publish_rows
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import sessions_and_apps
 from authsvc.store.account.sessions_and_apps import App, Listed
 from authsvc.store.revocation.revocations import Revocation
-from authsvc.store.session import sessions
 from authsvc.store.session.browser_sessions import BrowserSession
 
 Owner = BrowserSession
@@ -66,34 +64,31 @@ async def person(runtime: Runtime, cookie: str | None, *, recently: bool = False
     session = await browser_session(runtime, cookie)
     if session is None:
         raise LoginNeeded(again=False)
-    if recently and (session.now - session.auth_time).total_seconds() > RECENT_SECONDS:
-        raise LoginNeeded(again=True)
+    if recently:
+        _check_recent(session)
     return session
+
+
+def _check_recent(session: BrowserSession) -> None:
+    if (session.now - session.auth_time).total_seconds() > RECENT_SECONDS:
+        raise LoginNeeded(again=True)
 
 
 async def end_session(runtime: Runtime, cookie: str | None, session_id: str) -> tuple[BrowserSession, bool]:
     """End one session; True: it was the one of this browser, which needs no recent login. Somebody else's looks like
     none at all. Raises LoginNeeded, Rejected, StoreUnavailable."""
-    try:
-        wanted = UUID(session_id)
-    except ValueError:
-        raise _unknown() from None
+    wanted = read_session_id(session_id)
     session = await person(runtime, cookie)
     if wanted != session.id:
-        session = await person(runtime, cookie, recently=True)
-    ended = await sessions.end(runtime.db, wanted, "ended_by_user", user_id=session.user.id)
-    if ended is None:
-        raise _unknown()
-    await publish_revocation(runtime, ended)
+        _check_recent(session)
+    await end_one_of(runtime, session.user.id, wanted)
     return session, wanted == session.id
 
 
 async def end_others(runtime: Runtime, cookie: str | None) -> tuple[BrowserSession, int]:
     """End all sessions but this one; how many. Raises LoginNeeded, StoreUnavailable."""
     session = await person(runtime, cookie, recently=True)
-    ended = await sessions.end_all(runtime.db, session.user.id, "ended_by_user", keep=session.id)
-    await publish_revocation(runtime, ended)
-    return session, len(ended.sessions)
+    return session, await end_all_but(runtime, session.user.id, session.id)
 
 
 async def revoke_app(runtime: Runtime, cookie: str | None, client_id: str) -> BrowserSession:
@@ -111,7 +106,3 @@ async def revoke_app(runtime: Runtime, cookie: str | None, client_id: str) -> Br
             runtime.db, "app_revoked", f"user:{session.user.id}", user_id=session.user.id, client_id=client_id
         )
     return session
-
-
-def _unknown() -> Rejected:
-    return Rejected("not_found", "There is no such session.", "session_unknown", status=404)

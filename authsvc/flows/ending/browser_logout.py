@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from authsvc.flows.session.browser import browser_session
-from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.flows.session.publish_revocation import end_session
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.keys.sealed_value import open_value, seal_value
 from authsvc.rules.client_record import Client
@@ -28,7 +28,6 @@ from authsvc.rules.ending.logout_request import (
 from authsvc.rules.sealed_value_lifetimes import LOGOUT_PAGE_SECONDS
 from authsvc.rules.token.id_token import ID_TOKEN_TYPE
 from authsvc.runtime import Runtime
-from authsvc.store.session import sessions
 from authsvc.store.session.browser_sessions import BrowserSession
 
 _PURPOSE = "logout confirmation"
@@ -79,7 +78,7 @@ async def log_out(runtime: Runtime, parameters: Mapping[str, str], *, cookie: st
     if isinstance(verdict, Ask) and session is not None:
         return _ask(runtime, session, target)
     if isinstance(verdict, EndNow):
-        await _end(runtime, verdict.session_id)
+        await end_session(runtime, UUID(verdict.session_id), "logout")
         return LoggedOut(target, client, verdict.session_id)
     # Without a hint nothing shows that the target's client sent the person here: a link, not a redirect.
     return LoggedOut(target, client, None, forward=hint is not None)
@@ -98,17 +97,11 @@ async def confirm(runtime: Runtime, sealed: str, *, logout: bool, cookie: str | 
     if session is not None and str(session.id) != shown_to:  # somebody else logged in meanwhile: who shall go?
         return _ask(runtime, session, target)
     if session is not None:
-        await _end(runtime, shown_to)
+        await end_session(runtime, session.id, "logout")
     client = await runtime.clients.get(target.client_id) if target else None
     if client is None or target is None or target.redirect_uri not in client.logout.post_logout_redirect_uris:
         return LoggedOut(None, client, shown_to)
     return LoggedOut(target, client, shown_to)
-
-
-async def _end(runtime: Runtime, session_id: str) -> None:
-    ended = await sessions.end(runtime.db, UUID(session_id), "logout")
-    if ended:
-        await publish_revocation(runtime, ended)
 
 
 def _hint(runtime: Runtime, id_token: str | None) -> LogoutHint | None:

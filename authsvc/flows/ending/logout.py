@@ -6,13 +6,12 @@ from uuid import UUID
 
 from authsvc.flows.caller.person_of_token import person_id
 from authsvc.flows.ending.revoke import check_key, revoke
-from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.flows.session.publish_revocation import end_session
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.token.refresh_token import decode
 from authsvc.runtime import Runtime
-from authsvc.store.session import sessions
 from authsvc.store.token import grants
 
 
@@ -39,8 +38,4 @@ async def logout_by_access_token(runtime: Runtime, claims: VerifiedClaims) -> st
 
 
 async def _end(runtime: Runtime, session_id: UUID, user_id: UUID | None) -> str:
-    ended = await sessions.end(runtime.db, session_id, "logout", user_id=user_id)
-    if ended is None:
-        return "session_unknown"
-    await publish_revocation(runtime, ended)
-    return "logged_out"
+    return "logged_out" if await end_session(runtime, session_id, "logout", user_id=user_id) else "session_unknown"

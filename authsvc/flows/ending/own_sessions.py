@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from authsvc.flows.caller.person_of_token import person_id
-from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.flows.session.publish_revocation import end_session, publish_revocation
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.errors import Rejected
 from authsvc.rules.person_record import Session
@@ -19,21 +19,35 @@ async def list_own(runtime: Runtime, claims: VerifiedClaims) -> list[Session]:
 
 
 async def end_own(runtime: Runtime, claims: VerifiedClaims, session_id: str) -> None:
-    """End one session of this person; another person's looks like none at all. Raises Rejected, StoreUnavailable."""
-    try:
-        wanted = UUID(session_id)
-    except ValueError:
-        wanted = None
-    user_id = await person_id(runtime, claims)
-    ended = wanted and await sessions.end(runtime.db, wanted, "ended_by_user", user_id=user_id)
-    if not ended:
-        raise Rejected("not_found", "There is no such session.", "session_unknown", status=404)
-    await publish_revocation(runtime, ended)
+    """End one session of the person of a token. Raises Rejected, StoreUnavailable."""
+    await end_one_of(runtime, await person_id(runtime, claims), read_session_id(session_id))
 
 
 async def end_others(runtime: Runtime, claims: VerifiedClaims) -> int:
     """End all sessions of this person but the one that asks. Returns how many. Raises StoreUnavailable."""
-    user_id = await person_id(runtime, claims)
-    ended = await sessions.end_all(runtime.db, user_id, "ended_by_user", keep=UUID(claims.sid or ""))
+    return await end_all_but(runtime, await person_id(runtime, claims), UUID(claims.sid or ""))
+
+
+def read_session_id(text: str) -> UUID:
+    """Raises Rejected: what is no id at all is an unknown one."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise _unknown() from None
+
+
+async def end_one_of(runtime: Runtime, user_id: UUID, session_id: UUID) -> None:
+    """End one session of this person; another person's looks like none at all. Raises Rejected, StoreUnavailable."""
+    if not await end_session(runtime, session_id, "ended_by_user", user_id=user_id):
+        raise _unknown()
+
+
+async def end_all_but(runtime: Runtime, user_id: UUID, keep: UUID) -> int:
+    """End all sessions of this person but one. Returns how many. Raises StoreUnavailable."""
+    ended = await sessions.end_all(runtime.db, user_id, "ended_by_user", keep=keep)
     await publish_revocation(runtime, ended)
     return len(ended.sessions)
+
+
+def _unknown() -> Rejected:
+    return Rejected("not_found", "There is no such session.", "session_unknown", status=404)

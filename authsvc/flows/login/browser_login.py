@@ -14,11 +14,11 @@ from authsvc import metrics
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, device_name
 from authsvc.flows.login.authenticate_person import AMR, Attempt, Authenticated, authenticate_person, refused
 from authsvc.flows.session.lifetime import lifetime
-from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.flows.session.publish_revocation import end_session
 from authsvc.rules.client_record import Client
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
-from authsvc.store.session import browser_sessions, sessions
+from authsvc.store.session import browser_sessions
 from authsvc_jws.base64url import base64url_encode
 
 
@@ -57,9 +57,7 @@ async def _again(runtime: Runtime, person: Authenticated, old_cookie: str | None
     if old is None or old_cookie is None:
         return None
     if old.user.id != person.user.id:
-        ended = await sessions.end(runtime.db, old.id, "replaced")
-        if ended:
-            await publish_revocation(runtime, ended)
+        await end_session(runtime, old.id, "replaced")
         return None
     now = await browser_sessions.authenticated_again(
         runtime.db,

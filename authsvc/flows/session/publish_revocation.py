@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from uuid import UUID
 
 from authsvc import metrics
 from authsvc.runtime import Memory, Runtime
@@ -17,6 +18,7 @@ from authsvc.store.errors import StoreUnavailable
 from authsvc.store.revocation import revocations
 from authsvc.store.revocation.feed import Feed
 from authsvc.store.revocation.revocations import Revocation
+from authsvc.store.session import sessions
 from authsvc.store.session.sessions import Ended
 
 REDIS_TRY_SECONDS = 0.05
@@ -37,6 +39,15 @@ async def _distrust(runtime: Runtime, epoch_number: int) -> None:
     await asyncio.sleep(LONGEST_SYNC_SECONDS)
     await runtime.db.fetchval("SELECT 1")
     runtime.following.distrusted_epoch = declared
+
+
+async def end_session(runtime: Runtime, session_id: UUID, reason: str, *, user_id: UUID | None = None) -> bool:
+    """End a session, of `user_id` when given, and publish that. False: there is no such session. Raises
+    StoreUnavailable."""
+    ended = await sessions.end(runtime.db, session_id, reason, user_id=user_id)
+    if ended is not None:
+        await publish_revocation(runtime, ended)
+    return ended is not None
 
 
 async def publish_revocation(runtime: Runtime, ended: Ended) -> None:

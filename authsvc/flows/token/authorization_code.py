@@ -9,7 +9,7 @@ from functools import partial
 from uuid import UUID
 
 from authsvc.clock import monotonic
-from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.flows.session.publish_revocation import end_session
 from authsvc.flows.token.grant_type import Caller, GrantType
 from authsvc.rules.authorize.code import Code, challenge_of, decode, verifier_well_formed
 from authsvc.rules.authorize.redemption import RedemptionVerdict, Use
@@ -28,7 +28,6 @@ from authsvc.store import audit
 from authsvc.store.authorize import codes
 from authsvc.store.authorize.codes import Redeemed
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.session import sessions
 
 _UNSURE_SECONDS = 60
 _UNKNOWN = ("gone", "timeout")
@@ -155,9 +154,7 @@ async def _refuse(runtime: Runtime, client: Client, code: Code, done: Redeemed |
         if await _was_unheard(runtime, code, done):
             raise Rejected("invalid_grant", _WORN, "code_outcome_unknown")
         # RFC 9700 section 2.1.1, RFC 6749 section 4.1.2: what the first use gave is not to be trusted any more.
-        ended = await sessions.end(runtime.db, done.login.session_id, "code_replayed")
-        if ended:
-            await publish_revocation(runtime, ended)
+        await end_session(runtime, done.login.session_id, "code_replayed")
         await audit.record(
             runtime.db,
             "code_replayed",

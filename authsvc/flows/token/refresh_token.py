@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from authsvc import metrics
-from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.flows.session.publish_revocation import end_session
 from authsvc.flows.token.grant_type import Caller, GrantType
 from authsvc.rules.authorize.request import read_resources
 from authsvc.rules.client_record import Client
@@ -26,7 +26,6 @@ from authsvc.rules.token.refresh_rotation import ACCEPTED, RefreshVerdict
 from authsvc.rules.token.refresh_token import RefreshToken, decode
 from authsvc.runtime import Memory, Runtime
 from authsvc.store import audit
-from authsvc.store.session import sessions
 from authsvc.store.token import grants
 from authsvc.store.token.grants import Refreshed
 
@@ -134,9 +133,7 @@ async def _refuse(runtime: Runtime, client: Client, done: Refreshed | None, verd
     if verdict is RefreshVerdict.REUSE:
         assert done is not None
         # A session that ended meanwhile is ended once more, to no effect; nobody must be told twice.
-        ended = await sessions.end(runtime.db, done.login.session_id, "refresh_token_reuse")
-        if ended:
-            await publish_revocation(runtime, ended)
+        await end_session(runtime, done.login.session_id, "refresh_token_reuse")
         await audit.record(
             runtime.db,
             "refresh_token_reuse",
