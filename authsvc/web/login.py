@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from authsvc.device_name import MAX_USER_AGENT
 from authsvc.flows.authorize.authorize import (
-    AskLogin,
     SendAnswer,
     ShowError,
+    ShowPage,
     Understood,
     authorize,
     give_up,
@@ -23,6 +23,7 @@ from authsvc.flows.authorize.pending_request import (
 from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.flows.login.browser_login import BrowserLogin, browser_login
 from authsvc.flows.session.browser import browser_session
+from authsvc.rules.authorize.prompting import Step
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.rules.people.new_password import MOST_BYTES
 from authsvc.store.errors import StoreUnavailable
@@ -74,7 +75,7 @@ async def login(request: Request) -> Reply:
         return outcome_reply(request, understood)
     if pending and form.get("decision") == "deny":
         return outcome_reply(request, await give_up(request.runtime, pending))
-    ask = AskLogin(sealed, understood.client, understood.request, None) if understood else None
+    ask = ShowPage(Step.LOG_IN, sealed, understood.client, understood.request, None) if understood else None
     if pending and form.get("decision") == "another":
         return _page(request, ask, destination, {}, None)
     problem, done = await _attempt(request, understood, form)
@@ -130,7 +131,7 @@ async def _attempt(
 
 
 def _page(
-    request: Request, ask: AskLogin | None, destination: Destination, form: dict[str, str], problem: Problem | None
+    request: Request, ask: ShowPage | None, destination: Destination, form: dict[str, str], problem: Problem | None
 ) -> Reply:
     username, remember_me = form.get("username", ""), form.get("remember_me") == "1"
     if ask is None:

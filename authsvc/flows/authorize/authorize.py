@@ -24,7 +24,6 @@ from authsvc.rules.authorize.request import (
     prove,
 )
 from authsvc.rules.client_record import Client
-from authsvc.rules.person_record import User
 from authsvc.rules.refused import Refused
 from authsvc.rules.secret_digest import digest_of
 from authsvc.rules.token.access_token import audience_of
@@ -57,36 +56,19 @@ class SendAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class AskLogin:
-    """Show the login page; the pending request waits sealed in its form."""
+class ShowPage:
+    """Show the person the page of `step`: log in, decide which scope the client gets, or choose another account where
+    this one lacks the role. The pending request waits sealed in its form; `account`: the address of who is logged in.
+    """
 
+    step: Step
     sealed: str = field(repr=False)
     client: Client
     request: AuthorizationRequest
-    session: BrowserSession | None
+    account: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class AskConsent:
-    """Show the consent page: the person decides which scope the client gets."""
-
-    sealed: str = field(repr=False)
-    client: Client
-    request: AuthorizationRequest
-    session: BrowserSession
-
-
-@dataclass(frozen=True, slots=True)
-class TurnAway:
-    """The person lacks the role that this client demands."""
-
-    sealed: str = field(repr=False)
-    client: Client
-    request: AuthorizationRequest
-    user: User
-
-
-Outcome = ShowError | SendAnswer | AskLogin | AskConsent | TurnAway
+Outcome = ShowError | SendAnswer | ShowPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +95,12 @@ async def authorize(runtime: Runtime, pending: PendingRequest, *, cookie: str | 
     if isinstance(step, Refused):
         return refused(runtime, understood.proved, step)
     if step is Step.LOG_IN:
-        waiting = replace(pending, seen=_mark(session), shown_to=None)
-        return AskLogin(seal_request(runtime, waiting), client, request, session)
-    assert session is not None
-    if step is Step.TURN_AWAY:
-        return TurnAway(seal_request(runtime, pending), client, request, session.user)
-    if step is Step.CONSENT:
-        waiting = replace(pending, shown_to=str(session.id))
-        return AskConsent(seal_request(runtime, waiting), client, request, session)
+        pending = replace(pending, seen=_mark(session), shown_to=None)
+    elif step is Step.CONSENT and session is not None:
+        pending = replace(pending, shown_to=str(session.id))
+    if step is not Step.GIVE_CODE or session is None:
+        account = session.user.email if session else None
+        return ShowPage(step, seal_request(runtime, pending), client, request, account)
     code = await _issue(runtime, understood, session)
     if code is None:  # the session ended, or the consent was taken back, between two statements
         if not again:

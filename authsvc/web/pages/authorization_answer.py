@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from authsvc.flows.authorize.authorize import AskConsent, AskLogin, Outcome, SendAnswer, ShowError
+from authsvc.flows.authorize.authorize import Outcome, SendAnswer, ShowError, ShowPage
+from authsvc.rules.authorize.prompting import Step
 from authsvc.rules.authorize.request import redirect_location
 from authsvc.web.http.reply import Headers, Reply
 from authsvc.web.http.request import Request
@@ -28,16 +29,16 @@ def outcome_reply(request: Request, outcome: Outcome, headers: Headers | None = 
         request.reason = outcome.reason
         view = views.Failure("bad_request", request.id, outcome.reason)
         reply = views.error_page(look(request), language_of(request), view)
-    elif isinstance(outcome, AskLogin):
+    elif outcome.step is Step.LOG_IN:
         reply = login_reply(request, outcome)
-    elif isinstance(outcome, AskConsent):
+    elif outcome.step is Step.CONSENT:
         reply = _consent(request, outcome)
     else:
         csrf, cookies = form_token(request)
         asked = outcome.request
         request.reason = "role_missing"
         view_away = views.TurnedAway(
-            csrf, outcome.sealed, outcome.client.name, outcome.user.email, (asked.redirect_uri,)
+            csrf, outcome.sealed, outcome.client.name, outcome.account or "", (asked.redirect_uri,)
         )
         reply = views.turned_away_page(look(request), language_of(request, asked.ui_locales), view_away)
         reply.raw_headers += cookies
@@ -47,7 +48,7 @@ def outcome_reply(request: Request, outcome: Outcome, headers: Headers | None = 
 
 def login_reply(
     request: Request,
-    outcome: AskLogin,
+    outcome: ShowPage,
     *,
     username: str | None = None,
     remember_me: bool = False,
@@ -56,14 +57,13 @@ def login_reply(
     """The login page of a request. `username`: what was typed in."""
     csrf, cookies = form_token(request)
     asked = outcome.request
-    again = outcome.session is not None and "select_account" not in asked.prompt
-    known = outcome.session.user.email if outcome.session and again else None
+    again = outcome.account is not None and "select_account" not in asked.prompt
     view = views.Login(
         csrf=csrf,
         request=outcome.sealed,
         client_name=outcome.client.name,
         targets=(asked.redirect_uri,),
-        username=(username if username is not None else asked.login_hint or known or "")[:320],
+        username=(username if username is not None else asked.login_hint or (again and outcome.account) or "")[:320],
         remember_me_allowed=outcome.client.login.remember_me_allowed,
         remember_me=remember_me,
         again=again,
@@ -74,14 +74,14 @@ def login_reply(
     return reply
 
 
-def _consent(request: Request, outcome: AskConsent) -> Reply:
+def _consent(request: Request, outcome: ShowPage) -> Reply:
     csrf, cookies = form_token(request)
     asked, client = outcome.request, outcome.client
     view = views.Consent(
         csrf=csrf,
         request=outcome.sealed,
         client_name=client.name,
-        account=outcome.session.user.email,
+        account=outcome.account or "",
         scope=asked.shown_scope,
         redirect_uri=asked.redirect_uri,
         policy_uri=client.links.policy_uri,
