@@ -40,9 +40,8 @@ async def authenticate_client(runtime: Runtime, sent: Credentials, *, network: s
             raise _not_authenticated(presented.reason, presented.description)
         raise Rejected("invalid_request", presented.description, presented.reason)
     pair = f"{presented.client_id[:128]} {network}"
-    wait = _blocked_seconds(runtime, pair)
-    if wait > 0 and presented.method != "none":
-        raise _too_many(int(wait) + 1)
+    if presented.method != "none":
+        refuse_blocked(runtime, pair)
     client = await runtime.clients.get(presented.client_id)
     problem = await _problem(runtime, client, presented)
     if problem is None:  # blocked or not: a public client has no secret that a neighbour could have been guessing
@@ -50,8 +49,7 @@ async def authenticate_client(runtime: Runtime, sent: Credentials, *, network: s
         if presented.method == "client_secret_basic":
             _remember(runtime, sent.authorization or "", client)
         return client
-    if wait > 0:
-        raise _too_many(int(wait) + 1)
+    refuse_blocked(runtime, pair)
     await count_failure(runtime, pair, network)
     raise _not_authenticated(problem, "Client authentication failed.")
 
@@ -110,14 +108,10 @@ def _remember(runtime: Runtime, authorization: str, client: Client) -> None:
 
 def refuse_blocked(runtime: Runtime, pair: str) -> None:
     """Whether too many failures of this pair were counted before. Raises TooMany."""
-    wait = _blocked_seconds(runtime, pair)
+    blocked_until = _blocked_until.of(runtime)
+    wait = blocked_until.get(pair, 0) - monotonic() if blocked_until else 0
     if wait > 0:
         raise _too_many(int(wait) + 1)
-
-
-def _blocked_seconds(runtime: Runtime, pair: str) -> float:
-    blocked_until = _blocked_until.of(runtime)
-    return blocked_until.get(pair, 0) - monotonic() if blocked_until else 0
 
 
 async def count_failure(runtime: Runtime, pair: str, network: str) -> None:
