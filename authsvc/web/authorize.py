@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from authsvc.flows.authorize.authorize import authorize, decide_consent
 from authsvc.flows.authorize.pending_request import begin_request, open_request
-from authsvc.flows.authorize.resolve_request import resolve_request
+from authsvc.flows.authorize.pushed_requests import resolve_request
 from authsvc.rules.authorize.request import read_pairs
 from authsvc.web.http.reply import Reply
 from authsvc.web.http.request import Request, malformed

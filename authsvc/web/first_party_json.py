@@ -8,9 +8,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from authsvc.device_name import MAX_USER_AGENT
-from authsvc.flows.account.profile import profile
-from authsvc.flows.caller.authenticate_bearer import authenticate_bearer
-from authsvc.flows.caller.person_of_token import first_party_only
+from authsvc.flows.account.userinfo import profile
+from authsvc.flows.caller.authenticate_bearer import authenticate_bearer, first_party_only
 from authsvc.flows.ending.logout import logout_by_access_token, logout_by_refresh_token
 from authsvc.flows.ending.own_sessions import end_others, end_own, list_own
 from authsvc.flows.login.authenticate_person import Attempt

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from authsvc.flows.authorize.push_request import push_request
+from authsvc.flows.authorize.pushed_requests import push_request
 from authsvc.flows.caller.authenticate_client import authenticate_client
 from authsvc.rules.caller.client_authentication import credentials_in
 from authsvc.web.http.dpop_header import proved_key

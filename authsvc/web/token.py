@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from authsvc.flows.ending.revoke import revoke
 from authsvc.flows.revocation.introspect import INTROSPECTION_TYPE, introspect, signed_introspection
-from authsvc.flows.token.grant_types import GRANT_TYPES
+from authsvc.flows.token.pipeline import GRANT_TYPES
 from authsvc.rules.caller.client_authentication import credentials_in
 from authsvc.rules.errors import Rejected
 from authsvc.web.http.accept import prefers

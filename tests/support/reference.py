@@ -233,13 +233,14 @@ def errors(kept: Kept) -> str:
 def reasons(kept: Kept) -> str:
     found: dict[str, tuple[set[str], list[Module]]] = {}
     modules = [module for module in read_package(PACKAGE) if module.name.partition(".")[0] in _SAY_NO]
-    signatures = _signatures(modules)
+    signatures, texts_of = _signatures(modules), _constant_texts(modules)
     for module in modules:
         known, named = constants(module), _named(module)
         for name, call in calls(module):
             at = signatures.get(named.get(name, (module.name, name)))
             values = [*call.args, *(keyword.value for keyword in call.keywords)]
             texts = {word for value in values for word in words(value, known) if " " in word}
+            texts |= texts_of.get(named.get(name, (module.name, name)), set())
             for reason in _reasons(name, call, at, known):
                 told, places = found.setdefault(reason, (set(), []))
                 told |= texts
@@ -286,6 +287,23 @@ def _signatures(modules: list[Module]) -> dict[tuple[str, str], int]:
             if "reason" in names:
                 found[module.name, node.name] = names.index("reason")  # type: ignore[attr-defined]
     return found
+
+
+def _constant_texts(modules: list[Module]) -> dict[tuple[str, str], set[str]]:
+    """(module, name) -> the texts that a function which takes a `reason` tells itself."""
+    return {
+        (module.name, function.name): {
+            word
+            for call in ast.walk(function)
+            if isinstance(call, ast.Call)
+            for value in [*call.args, *(keyword.value for keyword in call.keywords)]
+            for word in words(value, constants(module))
+            if " " in word
+        }
+        for module in modules
+        for function in module.functions()
+        if "reason" in [arg.arg for arg in function.args.args]
+    }
 
 
 def _named(module: Module) -> dict[str, tuple[str, str]]:

@@ -1,14 +1,16 @@
-"""Claims about the person behind an access token (OpenID Connect Core section 5.3)."""
+"""The person behind an access token: as claims (OpenID Connect Core section 5.3), and for our own frontends."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
 
+from authsvc.flows.caller.authenticate_bearer import insufficient_scope, invalid_token, person_id
 from authsvc.jose.verify import VerifiedClaims
-from authsvc.rules.errors import BearerRejected
+from authsvc.rules.person_record import User
 from authsvc.rules.token.id_token import claims_about
 from authsvc.runtime import Runtime
+from authsvc.store.account import users
 from authsvc.store.authorize import codes
 
 
@@ -17,12 +19,16 @@ async def userinfo(runtime: Runtime, claims: VerifiedClaims) -> dict[str, Any]:
     StoreUnavailable."""
     scope = claims.scope.split()
     if "openid" not in scope:
-        raise BearerRejected(
-            "scope_openid_missing", error="insufficient_scope", description="The scope openid is needed.", status=403
-        )
+        raise insufficient_scope("scope_openid_missing", "The scope openid is needed.")
     known = await codes.person_and_claims(runtime.db, UUID(claims.sid or ""), claims.client_id)
     if known is None or known.user.disabled_at is not None:
-        raise BearerRejected(
-            "user_gone", error="invalid_token", description="The access token is invalid, expired or revoked."
-        )
+        raise invalid_token("user_gone")
     return {"sub": claims.sub, **claims_about(known.user, scope, known.names)}
+
+
+async def profile(runtime: Runtime, claims: VerifiedClaims) -> User:
+    """Read the person behind an access token. Raises BearerRejected where the person is gone, StoreUnavailable."""
+    user = await users.by_id(runtime.db, await person_id(runtime, claims))
+    if user is None or user.disabled_at is not None:
+        raise invalid_token("user_gone")
+    return user

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from authsvc.flows.authorize.pending_request import PendingRequest, seal_request
-from authsvc.flows.session.lifetime import lifetime
-from authsvc.flows.session.subject import subject_for
+from authsvc.flows.session.client_policy import lifetime, subject_for
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.authorize.code import Code, encode
 from authsvc.rules.authorize.prompting import Hint, Present, Step, next_step

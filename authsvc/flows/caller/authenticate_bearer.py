@@ -1,9 +1,11 @@
-"""Who stands behind an access token that was sent to one of our own endpoints (RFC 6750)."""
+"""Who stands behind an access token that was sent to one of our own endpoints (RFC 6750), and whose are taken there."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from authsvc.flows.caller.check_revoked import is_revoked
 from authsvc.flows.caller.prove_possession import Shown, prove_possession
@@ -12,6 +14,7 @@ from authsvc.rules.confirmation import UNBOUND, Confirmation, confirmation_in
 from authsvc.rules.errors import BearerRejected, Rejected, Unavailable
 from authsvc.rules.token.access_token import ACCESS_TOKEN_TYPE
 from authsvc.runtime import Runtime
+from authsvc.store.account import users
 from authsvc.store.revocation.revocations import Bearer, Source
 
 KEYS_FRESH_SECONDS = 3.0
@@ -19,6 +22,16 @@ INVALID = "The access token is invalid, expired or revoked."
 FEED_SCOPE = "revocations"
 _OF_FEED = "A token of client_credentials with the scope revocations is needed."
 _BOUND = "The access token is bound to a key: send it with the scheme DPoP and a proof."
+
+
+def invalid_token(reason: str, scheme: str = "Bearer") -> BearerRejected:
+    """What is raised for a token that was no good, or is not any more."""
+    return BearerRejected(reason, error="invalid_token", description=INVALID, scheme=scheme)
+
+
+def insufficient_scope(reason: str, description: str) -> BearerRejected:
+    """What is raised for a good token that does not open this endpoint (RFC 6750 section 3.1)."""
+    return BearerRejected(reason, error="insufficient_scope", description=description, status=403)
 
 
 def bearer_of(claims: VerifiedClaims) -> Bearer:
@@ -70,7 +83,7 @@ async def authenticate_subscriber(runtime: Runtime, authorization: str | None, s
     StoreUnavailable."""
     claims = await _shown_token(runtime, authorization, shown)
     if claims.sid is not None or FEED_SCOPE not in claims.scope.split(" "):
-        raise BearerRejected("scope_revocations_missing", error="insufficient_scope", description=_OF_FEED, status=403)
+        raise insufficient_scope("scope_revocations_missing", _OF_FEED)
     await _check_live(runtime, claims)
     return claims
 
@@ -85,7 +98,7 @@ async def _shown_token(runtime: Runtime, authorization: str | None, shown: Shown
         raise BearerRejected("bearer_missing", error=None)
     claims = verify(runtime, token, audience=runtime.settings.issuer)
     if isinstance(claims, Invalid):
-        raise BearerRejected(claims.reason, error="invalid_token", description=INVALID)
+        raise invalid_token(claims.reason)
     if scheme == "dpop" or confirmation_in(claims.raw) != UNBOUND:
         await _check_binding(runtime, confirmation_in(claims.raw), scheme, token, shown)
     return claims
@@ -93,7 +106,7 @@ async def _shown_token(runtime: Runtime, authorization: str | None, shown: Shown
 
 async def _check_live(runtime: Runtime, claims: VerifiedClaims) -> None:
     if await is_revoked(runtime, bearer_of(claims)):
-        raise BearerRejected("token_revoked", error="invalid_token", description=INVALID)
+        raise invalid_token("token_revoked")
 
 
 async def _check_binding(
@@ -101,7 +114,7 @@ async def _check_binding(
 ) -> None:
     """A bound token is shown with the scheme DPoP and a proof by its key, another one never (RFC 9449 section 7)."""
     if bound_to == UNBOUND:
-        raise BearerRejected("dpop_unbound_token", error="invalid_token", description=INVALID)
+        raise invalid_token("dpop_unbound_token")
     if scheme != "dpop":  # section 7.2: or a thief would simply leave the key away
         raise BearerRejected("dpop_downgraded", error="invalid_token", description=_BOUND, scheme="DPoP")
     if shown is None:
@@ -113,4 +126,25 @@ async def _check_binding(
             error.reason, error=error.error.error, description=error.error.description or "", scheme="DPoP"
         ) from None
     if not proved.satisfies(bound_to):
-        raise BearerRejected("dpop_other_key", error="invalid_token", description=INVALID, scheme="DPoP")
+        raise invalid_token("dpop_other_key", scheme="DPoP")
+
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+
+
+async def person_id(runtime: Runtime, claims: VerifiedClaims) -> UUID:
+    """The person's id; found by the session where the subject is pairwise. Raises BearerRejected, StoreUnavailable."""
+    if _UUID(claims.sub):
+        return UUID(claims.sub)
+    user = await users.by_session(runtime.db, UUID(claims.sid or ""))
+    if user is None:
+        raise invalid_token("user_gone")
+    return user.id
+
+
+async def first_party_only(runtime: Runtime, claims: VerifiedClaims) -> None:
+    """Sessions and profile are for the frontends of the house: a consent to read a name must not open them. Raises
+    BearerRejected, StoreUnavailable."""
+    client = await runtime.clients.get(claims.client_id)
+    if client is None or not client.first_party:
+        raise insufficient_scope("client_not_first_party", "This endpoint is for first-party clients.")

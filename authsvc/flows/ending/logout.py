@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from authsvc.flows.caller.person_of_token import person_id
+from authsvc.flows.caller.authenticate_bearer import person_id
 from authsvc.flows.ending.revoke import check_key, revoke
 from authsvc.flows.session.publish_revocation import end_session
 from authsvc.jose.verify import VerifiedClaims

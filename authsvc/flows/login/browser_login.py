@@ -13,7 +13,7 @@ from uuid import UUID
 from authsvc import metrics
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, device_name
 from authsvc.flows.login.authenticate_person import AMR, Attempt, Authenticated, authenticate_person, refused
-from authsvc.flows.session.lifetime import lifetime
+from authsvc.flows.session.client_policy import lifetime
 from authsvc.flows.session.publish_revocation import end_session
 from authsvc.rules.client_record import Client
 from authsvc.rules.secret_digest import digest_of

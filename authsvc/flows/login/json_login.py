@@ -8,7 +8,7 @@ from uuid import UUID
 from authsvc import metrics
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, device_name
 from authsvc.flows.login.authenticate_person import AMR, Attempt, authenticate_person, refused
-from authsvc.flows.session.lifetime import lifetime
+from authsvc.flows.session.client_policy import lifetime
 from authsvc.flows.token.grant_type import Caller, Issuance
 from authsvc.rules.caller.dpop import refresh_binding
 from authsvc.rules.client_record import Client

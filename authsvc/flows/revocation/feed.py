@@ -12,12 +12,12 @@ from contextlib import suppress
 
 from authsvc import metrics
 from authsvc.clock import monotonic
-from authsvc.flows.caller.authenticate_bearer import INVALID, bearer_of
+from authsvc.flows.caller.authenticate_bearer import bearer_of, invalid_token
 from authsvc.flows.session.publish_revocation import revocation_feed
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.keys.ring import KeyringEmpty
 from authsvc.logs import get_logger
-from authsvc.rules.errors import BearerRejected, Unavailable
+from authsvc.rules.errors import Unavailable
 from authsvc.runtime import Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.revocation import feed as store
@@ -60,7 +60,7 @@ async def subscribe(runtime: Runtime, claims: VerifiedClaims | None, last: int |
     try:
         # What the feed says of this token from now on ends the stream; what it said before was told to Redis last.
         if claims is not None and await revocations.is_revoked(runtime.db, bearer_of(claims)):
-            raise BearerRejected("token_revoked", error="invalid_token", description=INVALID)
+            raise invalid_token("token_revoked")
     except BaseException:
         unsubscribe(runtime, subscriber)
         raise

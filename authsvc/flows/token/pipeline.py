@@ -13,25 +13,37 @@
 What was malformed at step 1 is refused after step 4: who is not known is told nothing of it.
 
 To add a grant type: write one file beside this one with its request, `parse`, `run` and `GrantType`, and list it in
-`grant_types.py`.
+`GRANT_TYPES`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from authsvc.flows.caller.authenticate_client import authenticate_client
 from authsvc.flows.caller.prove_possession import Shown, prove_for_tokens
 from authsvc.flows.keys.sign import require_keys
 from authsvc.flows.revocation.status_indices import IndexAtHand
-from authsvc.flows.token.grant_type import Asked, Caller, Given, Issuance
+from authsvc.flows.token.authorization_code import AUTHORIZATION_CODE
+from authsvc.flows.token.client_credentials import CLIENT_CREDENTIALS
+from authsvc.flows.token.device_code import DEVICE_CODE
+from authsvc.flows.token.grant_type import Asked, Caller, Given, GrantType, Issuance
+from authsvc.flows.token.refresh_token import REFRESH_TOKEN
+from authsvc.flows.token.token_exchange import TOKEN_EXCHANGE
 from authsvc.flows.token.tokens import Tokens, issue
 from authsvc.rules.caller.client_authentication import Credentials
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import rejected
 from authsvc.rules.refused import Refused
+from authsvc.rules.token.granted import Granted
 from authsvc.runtime import Runtime
+
+GRANT_TYPES: dict[str, GrantType[Any, Granted]] = {
+    grant.name: grant for grant in (AUTHORIZATION_CODE, CLIENT_CREDENTIALS, DEVICE_CODE, REFRESH_TOKEN, TOKEN_EXCHANGE)
+}
+"""The grant types of POST /token."""
 
 
 @dataclass(frozen=True, slots=True)

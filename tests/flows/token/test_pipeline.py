@@ -13,7 +13,7 @@ from authsvc.flows.token import authorization_code, client_credentials, device_c
 from authsvc.flows.token.authorization_code import CodeRequest
 from authsvc.flows.token.client_credentials import ClientCredentialsRequest
 from authsvc.flows.token.device_code import DeviceCodeRequest
-from authsvc.flows.token.grant_types import GRANT_TYPES
+from authsvc.flows.token.pipeline import GRANT_TYPES
 from authsvc.flows.token.refresh_token import RefreshRequest
 from authsvc.rules.client_record import Client
 from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE

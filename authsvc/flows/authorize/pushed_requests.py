@@ -1,4 +1,4 @@
-"""A client pushes its authorization request (RFC 9126), plain or as an object that it signed (RFC 9101)."""
+"""Pushed authorization requests (RFC 9126), plain or as an object that the client signed (RFC 9101): kept, and used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.jose.request_object import SignedRequest, verify_request_object
 from authsvc.rules.authorize.request import Asked, Proved, judge, prove, read_pairs
 from authsvc.rules.authorize.request_object import Use, read_request_object, use_of
-from authsvc.rules.authorize.request_uri import PREFIX
+from authsvc.rules.authorize.request_uri import PREFIX, reference_in
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.errors import Rejected, rejected
@@ -84,3 +84,24 @@ async def _asked(runtime: Runtime, client: Client, form: Mapping[str, str]) -> t
 
 def _invalid(reason: str) -> Refused:
     return Refused("invalid_request_object", "The request object is invalid.", reason)
+
+
+async def resolve_request(runtime: Runtime, asked: Asked) -> Asked:
+    """Fetch the parameters that a request only refers to; a plain one is returned as it came. Of a pushed request only
+    what was pushed counts (RFC 9126 section 4), once, and for its own client.
+
+    Where it is not known nobody can be answered but the person. Raises Rejected, StoreUnavailable. A foreign
+    request_uri, or an object in `request`, stays in the parameters and is refused by `judge`.
+    """
+    request_uri = asked.parameters.get("request_uri", "")
+    if not request_uri.startswith(PREFIX):
+        return asked
+    if asked.repeated or "request" in asked.parameters:
+        raise Rejected("invalid_request", "The request is ambiguous.", "request_uri_ambiguous")
+    reference, client_id = reference_in(request_uri), asked.parameters.get("client_id")
+    parameters = None
+    if reference and client_id:
+        parameters = await pushed_requests.take(runtime.db, digest_of(reference), client_id)
+    if parameters is None:
+        raise Rejected("invalid_request", "The pushed request has expired or was used.", "request_uri_unknown")
+    return Asked(parameters, pushed=True)
