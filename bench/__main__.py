@@ -7,19 +7,15 @@ import asyncio
 import json
 import os
 import platform
-import re
 import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -31,37 +27,17 @@ from authsvc.settings import load
 from authsvc.store import migrate
 from authsvc_devkit import demo
 from authsvc_devkit.servers import Servers
-from bench.browser import AUTHORIZE, Browser, add_sessions, exchanges
+from bench.browser import AUTHORIZE, Browser, add_sessions
 from bench.load import request
+from bench.pairs import compare
+from bench.service import LOAD_CORE, LOGIN, ROOT, SERVICE_CORE, Scenario, Service, authsvc, send
 from bench.yardstick import hashes, on_core, signatures
 
-SERVICE_CORE, LOAD_CORE = 0, (1 if (os.cpu_count() or 1) > 1 else 0)
 BASIC = "Authorization: Basic YmFja2VuZDpiYWNrZW5kLXNlY3JldA==\r\n"
-LOGIN = {"email": "test@example.com", "password": "password"}
 SESSIONS = 1000
 RESULTS = Path(__file__).with_name("RESULTS.md")
-ROOT = Path(__file__).parents[1]
-AUTHSVC = [str(ROOT / ".venv-image/bin/python"), "-m", "authsvc"]
-"""As in the image: what only the tests need is not there to be imported."""
-TUNABLES = dict(re.findall(r"^ENV (GLIBC_TUNABLES)=(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
-"""As in the image, too: what malloc does with large blocks."""
 TURN_SECONDS = 3
 """Of a paused and of a running sweep, in turns. Less than idle_in_transaction_session_timeout."""
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """`goal`: the least ratio to the yardstick, or None; `goal_p99`: the most seconds at half load, or None. `codes`:
-    each request redeems a fresh authorization code."""
-
-    name: str
-    goal: float | None
-    requests: tuple[bytes, ...] = ()
-    chains: bool = False
-    codes: bool = False
-    connections: int = 16
-    yardstick: str = "signatures"
-    goal_p99: float | None = None
 
 
 @dataclass
@@ -76,101 +52,8 @@ class Result:
     errors: int
 
 
-class Service:
-    """One `authsvc serve` worker, pinned; the stores on the other core."""
-
-    def __init__(self, env: dict[str, str]) -> None:
-        self.env = env
-        self.port = _free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.process: subprocess.Popen[bytes] | None = None
-        self.log = Path(tempfile.mkstemp(prefix="authsvc-bench-")[1])
-        self.browsers: list[Browser] = []
-
-    def start(self) -> float:
-        """Seconds until it is ready."""
-        started = time.perf_counter()
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*AUTHSVC, "serve", "--port", str(self.port)],
-                cwd=ROOT,
-                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **TUNABLES, **self.env},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                **on_core(SERVICE_CORE),
-            )
-        while time.perf_counter() - started < 20:
-            try:
-                with urllib.request.urlopen(f"{self.url}/readyz", timeout=2):
-                    return time.perf_counter() - started
-            except OSError:
-                if self.process.poll() is not None:
-                    break
-                time.sleep(0.005)
-        raise SystemExit(f"the service did not start:\n{self.log.read_text()[-2000:]}")
-
-    def memory_mb(self) -> float:
-        assert self.process
-        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.process.pid}/status").read_text())
-        return int(found[1]) / 1024 if found else float("nan")
-
-    def cpu_seconds(self) -> float:
-        """CPU that the worker has used since it began, user and system."""
-        assert self.process
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def stop(self) -> None:
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(30)
-
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        sent = urllib.request.Request(
-            self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
-        )
-        with urllib.request.urlopen(sent) as answer:
-            return json.load(answer)
-
-
 def _same_database(admin_url: str, database_url: str) -> str:
     return urlsplit(admin_url)._replace(path=urlsplit(database_url).path).geturl()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _load(
-    service: Service, scenario: Scenario, seconds: float, rate: float | None, chains: list[str], likely: float
-) -> dict[str, Any]:
-    """`likely`: how many answers a second there may be, for requests that can be sent only once."""
-    once = exchanges(service.browsers, int(likely * seconds) + 2 * scenario.connections) if scenario.codes else []
-    job = {
-        "once": [one.decode("latin-1") for one in once],
-        "url": service.url,
-        "requests": [one.decode("latin-1") for one in scenario.requests],
-        "chains": chains if scenario.chains else [],
-        "connections": scenario.connections,
-        "seconds": seconds,
-        "rate": rate,
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.load"],
-        input=json.dumps(job),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        **on_core(LOAD_CORE),
-    )
-    answer: dict[str, Any] = json.loads(done.stdout)
-    if scenario.chains:
-        chains[:] = answer["chains"]
-    if answer["errors"]:
-        print(f"  {answer['errors']} errors, the first: {answer['first_error'][:200]}", file=sys.stderr)
-    return answer
 
 
 def _quantile(ordered: list[float], share: float) -> float:
@@ -180,21 +63,21 @@ def _quantile(ordered: list[float], share: float) -> float:
 def measure(service: Service, scenario: Scenario, rounds: int, seconds: float) -> Result:
     """Rounds of yardstick, load, yardstick; then latencies at half of the median throughput."""
     yardstick = signatures if scenario.yardstick == "signatures" else hashes
-    chains = [service.post("/api/auth/login", LOGIN)["refresh_token"] for _ in range(16)] if scenario.chains else []
-    warm = _load(service, scenario, 0.5, None, chains, likely=400)
+    chains = service.refresh_tokens(16) if scenario.chains else []
+    warm = send(service, scenario, 0.5, None, chains, likely=400)
     likely = 1.5 * warm["answers"] / warm["seconds"]
     rates, ratios, cpu, errors = [], [], [], 0
     for _ in range(rounds):
         before = yardstick(SERVICE_CORE)
         used = service.cpu_seconds()
-        answer = _load(service, scenario, seconds, None, chains, likely)
+        answer = send(service, scenario, seconds, None, chains, likely)
         cpu.append((service.cpu_seconds() - used) / max(1, answer["answers"]))
         after = yardstick(SERVICE_CORE)
         rates.append(answer["answers"] / answer["seconds"])
         ratios.append(rates[-1] / ((before + after) / 2))
         errors += answer["errors"]
     half = statistics.median(rates) / 2
-    paced = _load(service, scenario, seconds, half, chains, likely=half)
+    paced = send(service, scenario, seconds, half, chains, likely=half)
     return Result(
         scenario,
         rates,
@@ -210,11 +93,11 @@ def sweep_under_load(service: Service, admin_url: str, sessions: int) -> tuple[f
     """Median p99 of paced refreshes while a sweep of `sessions` expired sessions is paused, and while it runs, in
     turns: a shared machine is never the same for minutes. Then the seconds that the sweep ran, and errors."""
     scenario = Scenario("refresh", 0, chains=True)
-    chains = [service.post("/api/auth/login", LOGIN)["refresh_token"] for _ in range(16)]
+    chains = service.refresh_tokens(16)
     asyncio.run(_expire(service.env, admin_url, sessions))
-    _load(service, scenario, 1, 300, chains, 0)
+    send(service, scenario, 1, 300, chains, 0)
     sweeper = subprocess.Popen(
-        [*AUTHSVC, "sweep"],
+        [*authsvc(ROOT), "sweep"],
         cwd=ROOT,
         env={**os.environ, **service.env},
         stdout=subprocess.DEVNULL,
@@ -227,7 +110,7 @@ def sweep_under_load(service: Service, admin_url: str, sessions: int) -> tuple[f
         for signal_sent, found in ((signal.SIGSTOP, quiet), (signal.SIGCONT, busy)):
             sweeper.send_signal(signal_sent)
             started = time.perf_counter()
-            answer = _load(service, scenario, TURN_SECONDS, 300, chains, 0)
+            answer = send(service, scenario, TURN_SECONDS, 300, chains, 0)
             if sweeper.poll() is None:
                 found.append(_quantile(answer["latencies"], 0.99))
             if found is busy:
@@ -320,6 +203,12 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=4, help="seconds of load a round (default 4)")
     arguments.add_argument("--sweep", type=int, default=0, metavar="N", help="also sweep N expired sessions under load")
     arguments.add_argument("--only", metavar="NAME", action="append", help="a scenario's name; may be repeated")
+    arguments.add_argument(
+        "--against",
+        metavar="DIR",
+        type=Path,
+        help="compare with another checkout, both workers on one core and in turns: CPU per request, and nothing else",
+    )
     arguments.add_argument("--write", action="store_true", help=f"write the table to {RESULTS.name}")
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="authsvc-bench-") as directory:
@@ -336,7 +225,10 @@ def main() -> None:
                 "AUTHSVC_DRAIN_SECONDS": "0",
             }
             asyncio.run(_prepare(env))
-            lines = _measure_all(Service(env), _same_database(servers.admin_url, servers.database_url), options)
+            if options.against:
+                lines = _compare(env, options)
+            else:
+                lines = _measure_all(Service(env), _same_database(servers.admin_url, servers.database_url), options)
     text = "\n".join(lines) + "\n"
     print(text)
     if options.write:
@@ -348,6 +240,19 @@ def _pin(pid: int) -> None:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         for one in (pid, *map(int, children)):
             os.sched_setaffinity(one, {LOAD_CORE})
+
+
+def _compare(env: dict[str, str], options: argparse.Namespace) -> list[str]:
+    ours, theirs = Service(env), Service(env, options.against.resolve())
+    try:
+        for service in (ours, theirs):
+            service.start()
+        both = zip(_scenarios(ours), _scenarios(theirs), strict=True)
+        pairs = [pair for pair in both if not options.only or pair[0].name in options.only]
+        return compare(ours, theirs, pairs, options.rounds, options.seconds)
+    finally:
+        ours.stop()
+        theirs.stop()
 
 
 def _measure_all(service: Service, admin_url: str, options: argparse.Namespace) -> list[str]:
