@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Literal, NoReturn, TextIO, cast
+from typing import Any, Literal, NoReturn, TextIO, TypedDict, Unpack, cast
 
 import structlog
 
@@ -108,6 +108,16 @@ def get_logger() -> structlog.typing.FilteringBoundLogger:
     return cast("structlog.typing.FilteringBoundLogger", structlog.get_logger())
 
 
+class Known(TypedDict, total=False):
+    """What was found out about a request, where it was. `reason` is a lower_snake word of ours."""
+
+    client_id: str | None
+    grant_type: str | None
+    reason: str | None
+    user_id: str | None
+    session_id: str | None
+
+
 def access(
     request_id: str,
     method: str,
@@ -116,14 +126,10 @@ def access(
     duration_ms: float,
     ip: str,
     endpoint: str,
-    client_id: str | None = None,
-    grant_type: str | None = None,
-    reason: str | None = None,
-    user_id: str | None = None,
-    session_id: str | None = None,
+    **known: Unpack[Known],
 ) -> None:
     """One answered request: event `request`, level error for a 5xx and info otherwise. The schema is structlog's, the
-    way is short: this runs for every request. `path` is without its query; `reason` is a lower_snake word of ours.
+    way is short: this runs for every request. `path` is without its query.
     """
     level = "info" if status < 500 else "error"
     if _LEVELS[level] < shared_pipe.threshold:
@@ -138,7 +144,7 @@ def access(
             "ip": ip,
             "endpoint": endpoint,
         }
-        fields |= _known(client_id, grant_type, reason, user_id, session_id)
+        fields |= {key: value for key, value in known.items() if value}
         shared_pipe.put(renderer.line("request", level, fields))
         return
     line = (
@@ -146,23 +152,10 @@ def access(
         f'"request_id":{quoted_text(request_id)},"method":{quoted(method)},"path":{quoted_text(path)},"status":{status},'
         f'"duration_ms":{duration_ms:.3f},"ip":{quoted(ip)},"endpoint":{quoted(endpoint)}'
     )
-    if client_id or grant_type or reason or user_id or session_id:
-        for key, value in _known(client_id, grant_type, reason, user_id, session_id).items():
-            line += f',"{key}":{quoted_text(value)}'
+    for key, value in known.items():
+        if value:
+            line += f',"{key}":{quoted_text(str(value))}'
     shared_pipe.put(line + "}\n")
-
-
-def _known(
-    client_id: str | None, grant_type: str | None, reason: str | None, user_id: str | None, session_id: str | None
-) -> dict[str, str]:
-    given = {
-        "client_id": client_id,
-        "grant_type": grant_type,
-        "reason": reason,
-        "user_id": user_id,
-        "session_id": session_id,
-    }
-    return {key: value for key, value in given.items() if value}
 
 
 _install(shared_pipe.threshold)

@@ -73,11 +73,11 @@ class Endpoint:
             seconds * 1000,
             request.address,
             self.name,
-            request.client_id,
-            request.grant_type,
-            request.reason,
-            request.user_id,
-            request.session_id,
+            client_id=request.client_id,
+            grant_type=request.grant_type,
+            reason=request.reason,
+            user_id=request.user_id,
+            session_id=request.session_id,
         )
 
 
