@@ -4,14 +4,10 @@ names, methods, status codes; never a name, an address or a path that a caller c
 
 from __future__ import annotations
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    disable_created_metrics,
-)
+from collections.abc import Iterable
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 
 from authsvc import __version__, logs
 from authsvc.rules.token.refresh_rotation import RefreshVerdict
@@ -24,85 +20,81 @@ SWEEP_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0)
 disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
 
-requests = Counter("authsvc_requests", "Requests answered.", ("endpoint", "method", "status"), registry=REGISTRY)
-request_seconds = Histogram(
-    "authsvc_request_seconds", "Time to answer (s).", ("endpoint",), buckets=REQUEST_BUCKETS, registry=REGISTRY
+
+def _counter(name: str, help: str, *labels: str, known: Iterable[str] = ()) -> Counter:
+    """`known`: values of its label that are there from the start: a rate over a series that appears with its first
+    event misses that event."""
+    made = Counter(name, help, labels, registry=REGISTRY)
+    for value in known:
+        made.labels(value)
+    return made
+
+
+def _gauge(name: str, help: str, *labels: str, of: Literal["livemostrecent", "livemin", "livemax", "livesum"]) -> Gauge:
+    """`of`: how one value is made of those of several workers."""
+    return Gauge(name, help, labels, registry=REGISTRY, multiprocess_mode=of)
+
+
+def _histogram(name: str, help: str, *labels: str, buckets: tuple[float, ...] = REQUEST_BUCKETS) -> Histogram:
+    return Histogram(name, help, labels, buckets=buckets, registry=REGISTRY)
+
+
+requests = _counter("authsvc_requests", "Requests answered.", "endpoint", "method", "status")
+request_seconds = _histogram("authsvc_request_seconds", "Time to answer (s).", "endpoint")
+tokens_issued = _counter("authsvc_tokens_issued", "Access tokens issued.", "grant_type")
+refresh = _counter("authsvc_refresh", "Refresh requests by the rule's verdict.", "verdict", known=RefreshVerdict)
+state_rollback = _counter("authsvc_state_rollback", "Signs that a store lost writes it had acknowledged.")
+logins = _counter("authsvc_logins", "Login attempts by result.", "result")
+rate_limited = _counter("authsvc_rate_limited", "Requests answered 429.", "endpoint")
+revocations = _counter("authsvc_revocations", "Revocations written.", "kind")
+backchannel_logouts = _counter(
+    "authsvc_backchannel_logouts",
+    "Attempts to tell a client of a logout, by outcome.",
+    "result",
+    known=("delivered", "failed", "given_up", "postponed"),
 )
-tokens_issued = Counter("authsvc_tokens_issued", "Access tokens issued.", ("grant_type",), registry=REGISTRY)
-refresh = Counter("authsvc_refresh", "Refresh requests by the rule's verdict.", ("verdict",), registry=REGISTRY)
-state_rollback = Counter(
-    "authsvc_state_rollback", "Signs that a store lost writes it had acknowledged.", registry=REGISTRY
+client_key_fetches = _counter(
+    "authsvc_client_key_fetches",
+    "Requests for the keys at a client's jwks_uri.",
+    "result",
+    known=("answered", "failed"),
 )
-logins = Counter("authsvc_logins", "Login attempts by result.", ("result",), registry=REGISTRY)
-rate_limited = Counter("authsvc_rate_limited", "Requests answered 429.", ("endpoint",), registry=REGISTRY)
-revocations = Counter("authsvc_revocations", "Revocations written.", ("kind",), registry=REGISTRY)
-backchannel_logouts = Counter(
-    "authsvc_backchannel_logouts", "Attempts to tell a client of a logout, by outcome.", ("result",), registry=REGISTRY
+store_errors = _counter("authsvc_store_errors", "Failures of a store.", "store", "kind")
+sweep_deleted = _counter("authsvc_sweep_deleted", "Rows deleted by the clean-up.", "table")
+sweep_seconds = _histogram("authsvc_sweep_seconds", "Duration of a clean-up (s).", buckets=SWEEP_BUCKETS)
+key_age = _gauge("authsvc_key_age_seconds", "Age of the signing key (s).", of="livemostrecent")
+keys = _gauge("authsvc_keys", "Keys by phase.", "phase", of="livemostrecent")
+keys_announced = _counter("authsvc_keys_announced", "Keys that a replica made because it was time.")
+redis_trusted = _gauge("authsvc_redis_trusted", "1 if every worker may answer from Redis.", of="livemin")
+sync_age = _gauge("authsvc_sync_age_seconds", "Age of the oldest worker's view of what changed (s).", of="livemax")
+feed_subscribers = _gauge("authsvc_feed_subscribers", "Streams of the revocation feed.", of="livesum")
+feed_events = _counter(
+    "authsvc_feed_events",
+    "Events sent to subscribers of the revocation feed.",
+    "event",
+    known=("snapshot", "revocation", "jwks", "heartbeat"),
 )
-client_key_fetches = Counter(
-    "authsvc_client_key_fetches", "Requests for the keys at a client's jwks_uri.", ("result",), registry=REGISTRY
+feed_ended = _counter(
+    "authsvc_feed_ended",
+    "Streams of the revocation feed that ended.",
+    "reason",
+    known=("gone", "slow", "drained", "expired", "revoked", "closed"),
 )
-store_errors = Counter("authsvc_store_errors", "Failures of a store.", ("store", "kind"), registry=REGISTRY)
-sweep_deleted = Counter("authsvc_sweep_deleted", "Rows deleted by the clean-up.", ("table",), registry=REGISTRY)
-sweep_seconds = Histogram(
-    "authsvc_sweep_seconds", "Duration of a clean-up (s).", buckets=SWEEP_BUCKETS, registry=REGISTRY
+feed_lag = _histogram(
+    "authsvc_feed_lag_seconds", "From the beginning of a revoking transaction to the worker's reading (s)."
 )
-key_age = Gauge(
-    "authsvc_key_age_seconds", "Age of the signing key (s).", registry=REGISTRY, multiprocess_mode="livemostrecent"
-)
-keys = Gauge("authsvc_keys", "Keys by phase.", ("phase",), registry=REGISTRY, multiprocess_mode="livemostrecent")
-keys_announced = Counter("authsvc_keys_announced", "Keys that a replica made because it was time.", registry=REGISTRY)
-redis_trusted = Gauge(
-    "authsvc_redis_trusted", "1 if every worker may answer from Redis.", registry=REGISTRY, multiprocess_mode="livemin"
-)
-sync_age = Gauge(
-    "authsvc_sync_age_seconds",
-    "Age of the oldest worker's view of what changed (s).",
-    registry=REGISTRY,
-    multiprocess_mode="livemax",
-)
-feed_subscribers = Gauge(
-    "authsvc_feed_subscribers", "Streams of the revocation feed.", registry=REGISTRY, multiprocess_mode="livesum"
-)
-feed_events = Counter(
-    "authsvc_feed_events", "Events sent to subscribers of the revocation feed.", ("event",), registry=REGISTRY
-)
-feed_ended = Counter("authsvc_feed_ended", "Streams of the revocation feed that ended.", ("reason",), registry=REGISTRY)
-feed_lag = Histogram(
-    "authsvc_feed_lag_seconds",
-    "From the beginning of a revoking transaction to the worker's reading (s).",
-    buckets=REQUEST_BUCKETS,
-    registry=REGISTRY,
-)
-feed_age = Gauge(
+feed_age = _gauge(
     "authsvc_feed_age_seconds",
     "Age of the oldest worker's view of the revocation feed, where it has one (s).",
-    registry=REGISTRY,
-    multiprocess_mode="livemax",
+    of="livemax",
 )
-status_list_seconds = Histogram(
-    "authsvc_status_list_seconds", "Time to build a status list (s).", buckets=REQUEST_BUCKETS, registry=REGISTRY
-)
-log_lines_dropped = Counter("authsvc_log_lines_dropped", "Log lines lost: nobody read them.", registry=REGISTRY)
-refused = Counter("authsvc_refused", "Requests refused before they had a route.", ("status",), registry=REGISTRY)
-build_info = Gauge(
-    "authsvc_build_info", "1, with the version.", ("version",), registry=REGISTRY, multiprocess_mode="livemax"
-)
+status_list_seconds = _histogram("authsvc_status_list_seconds", "Time to build a status list (s).")
+log_lines_dropped = _counter("authsvc_log_lines_dropped", "Log lines lost: nobody read them.")
+refused = _counter("authsvc_refused", "Requests refused before they had a route.", "status")
+build_info = _gauge("authsvc_build_info", "1, with the version.", "version", of="livemax")
 
 build_info.labels(__version__).set(1)
-for _verdict in RefreshVerdict:  # a rate over a series that appears with its first event misses that event
-    refresh.labels(_verdict)
-for _result in ("delivered", "failed", "given_up", "postponed"):
-    backchannel_logouts.labels(_result)
-for _result in ("answered", "failed"):
-    client_key_fetches.labels(_result)
-for _event in ("snapshot", "revocation", "jwks", "heartbeat"):
-    feed_events.labels(_event)
-for _reason in ("gone", "slow", "drained", "expired", "revoked", "closed"):
-    feed_ended.labels(_reason)
 logs.on_dropped(log_lines_dropped.inc)
-
-
 ProcessCollector(registry=REGISTRY)
 
 _series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
