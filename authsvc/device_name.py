@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 UNKNOWN = "Unknown device"
 NAME_CHARS = 60
-INPUT_CHARS = 512  # the patterns cost time in proportion to the length
+MAX_DEVICE_INFO = 120
+MAX_USER_AGENT = 512  # the patterns cost time in proportion to the length
 
 _BROWSERS = {
     "Mobile Safari": "Safari",
@@ -48,7 +49,7 @@ _SYSTEMS = {
 
 def device_name(user_agent: str | None) -> str:
     """A name of 1 to 60 characters. Never raises; what nobody recognises is "Unknown device"."""
-    return _named(user_agent[:INPUT_CHARS]) if user_agent else UNKNOWN
+    return _named(user_agent[:MAX_USER_AGENT]) if user_agent else UNKNOWN
 
 
 def warm() -> None:
@@ -89,9 +90,3 @@ def _parser() -> Parser:
 def _plain(text: str) -> str:
     """Without control, format (bidi), private and unassigned characters."""
     return "".join(char for char in text if char == " " or unicodedata.category(char)[0] in "LMNPS")
-
-
-MAX_DEVICE_INFO = 120
-
-
-MAX_USER_AGENT = 512
