@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import MISSING
+from dataclasses import MISSING, fields
 
 import click
 
@@ -14,10 +14,10 @@ class _ListsThem(click.Command):
     """Its help lists every variable, made from the settings themselves."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from authsvc.settings import declared, variable
+        from authsvc.settings import Settings, variable
 
         rows = []
-        for item in declared():
+        for item in fields(Settings):
             secret = item.metadata["secret"]
             default = "required" if item.default is MISSING else "empty" if item.default in ("", ()) else item.default
             name = variable(item.name) + ("[_FILE]" if secret else "")

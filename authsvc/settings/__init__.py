@@ -1,27 +1,34 @@
 """Settings: `AUTHSVC_*` variables -> one frozen `Settings`. Read once, at start; nothing else reads the environment.
 
-Each capability has its group in a file of its own; `Settings` is all groups together. Every problem is reported at
-once, names that nobody knows are refused (a typo must not silently mean the default), and secrets may come from a file:
-`AUTHSVC_X_FILE` instead of `AUTHSVC_X`.
+`kinds` says how their text becomes a value. Every problem is reported at once, names that nobody knows are refused (a
+typo must not silently mean the default), and secrets may come from a file: `AUTHSVC_X_FILE` instead of `AUTHSVC_X`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from authsvc.settings.clients import Clients
-from authsvc.settings.keys import Keys
-from authsvc.settings.kinds import LOOPBACK
-from authsvc.settings.login import Login
-from authsvc.settings.pages import Pages
-from authsvc.settings.revocation import Revocation
-from authsvc.settings.serving import Serving
-from authsvc.settings.stores import Stores
-from authsvc.settings.tokens import Tokens
+from authsvc.settings.kinds import (
+    DAY,
+    LOOPBACK,
+    boolean,
+    colour,
+    display_name,
+    issuer,
+    logo,
+    metrics_place,
+    networks,
+    number,
+    one_of,
+    setting,
+    whole,
+    words,
+)
 
 PREFIX = "AUTHSVC_"
 
@@ -35,19 +42,110 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(Serving, Stores, Keys, Tokens, Clients, Login, Revocation, Pages):
+class Settings:
     """All that can be set. Durations are whole seconds, sizes are bytes unless the name says otherwise."""
+
+    # The process and its sockets
+
+    issuer: str = setting(issuer, help="public URL of this service; every token and link carries it")
+    host: str = setting(str, "127.0.0.1", help="address to listen on")
+    port: int = setting(whole(0, 65_535), 8000, help="port to listen on")
+    workers: int = setting(whole(1, 64), 1, help="processes; one a core")
+    metrics: str = setting(metrics_place, "127.0.0.1:9464", help="HOST:PORT of /metrics, `main` (public port) or `off`")
+    log_level: str = setting(one_of("debug", "info", "warning", "error"), "info", help="least level that is logged")
+    log_format: str = setting(one_of("json", "console"), "json", help="json lines, or console for people")
+    trusted_proxies: tuple[IPv4Network | IPv6Network | str, ...] = setting(
+        networks, (), help="networks (or `unix`) whose X-Forwarded-For is believed"
+    )
+    allowed_hosts: tuple[str, ...] = setting(words, (), help="Host headers answered; empty: any (none is ever used)")
+    drain_seconds: int = setting(whole(0, 300), 5, help="after SIGTERM: unready but still serving, for balancers")
+    clock_offset_seconds: float = setting(number(), 0.0, help="shifts this process's clock; for fault tests only")
+    dev_mode: bool = setting(boolean, False, help="set by `authsvc dev`")
+
+    # PostgreSQL, Redis, and what is done to them in the background
+
+    database_url: str = setting(str, secret=True, help="postgresql:// URL; several hosts and target_session_attrs work")
+    redis_url: str = setting(str, secret=True, help="redis://, rediss:// or unix:// URL")
+    db_pool_size: int = setting(whole(1, 500), 10, help="PostgreSQL connections a worker")
+    db_statement_cache_size: int = setting(whole(0, 10_000), 100, help="0 behind PgBouncer in transaction mode")
+    redis_prefix: str = setting(str, "authsvc", help="first word of every Redis key")
+    sync_interval_seconds: float = setting(
+        number(0.05, 1), 0.5, help="how often a worker reads what changed; at most 1"
+    )
+    sweep_interval_seconds: int = setting(
+        whole(1, 7 * DAY), 3600, help="pause between two clean-ups; one leader does it"
+    )
+
+    # The master key, signing keys, and those who verify by them
+
+    master_key: str = setting(str, secret=True, help="text of the master key file (give AUTHSVC_MASTER_KEY_FILE)")
+    key_policy_file: str = setting(
+        str, "", help="life of signing keys, as in keys/policy.toml; empty: the built-in policy, the same"
+    )
+    jwks_max_age: int = setting(whole(1, DAY), 300, help="Cache-Control max-age of the JWKS")
+    state_dir: str = setting(str, "", help="directory for the JWKS snapshot that serves a cold start")
+    clock_skew_seconds: int = setting(whole(0, 600), 60, help="clock difference allowed to verifiers")
+
+    # Tokens, and the sessions for which they are issued
+
+    access_token_seconds: int = setting(whole(10, DAY), 1800, help="life of an access token")
+    session_seconds: int = setting(whole(60, 3650 * DAY), 7 * DAY, help="life of a session, fixed at login")
+    remember_me_seconds: int = setting(whole(60, 3650 * DAY), 30 * DAY, help="life with remember me")
+    refresh_grace_seconds: int = setting(whole(0, 300), 30, help="repeat window of a used refresh token; 0: strict")
+    dpop_nonce_required: bool = setting(
+        boolean, True, help="a DPoP proof must repeat a nonce of ours, so that none can be made in advance"
+    )
+
+    # What clients must and may do, and requests to them
+
+    require_pushed_authorization_requests: bool = setting(
+        boolean, False, help="every client must push its authorization requests to /par; else each by its policy"
+    )
+    client_registration: bool = setting(
+        boolean, False, help="clients may register at /register with a token of `clients registration-token`"
+    )
+    outgoing_private: bool = setting(
+        boolean, False, help="let logout receivers and jwks_uri be in private networks; link-local never"
+    )
+    default_client: str = setting(str, "customer", help="client of a JSON login that names none")
+
+    # Limits on failed attempts, and password hashing
+
+    login_account_failures: int = setting(whole(1, 1000), 10, help="failed logins of an account in the window")
+    login_network_failures: int = setting(whole(1, 100_000), 100, help="failed logins of a network in the window")
+    client_failures: int = setting(whole(1, 100_000), 30, help="failed client authentications in the window")
+    user_code_failures: int = setting(whole(1, 1000), 10, help="wrong device codes of a person in the window")
+    device_network_requests: int = setting(
+        whole(1, 1_000_000), 300, help="devices of a network that ask for codes in the window"
+    )
+    failure_window_seconds: int = setting(whole(1, DAY), 900, help="the window of the limits above")
+    replicas: int = setting(whole(1, 1000), 1, help="processes that share the limits while Redis is away")
+
+    argon2_memory_kib: int = setting(whole(8, 4_194_304), 19_456, help="argon2id memory (KiB)")
+    argon2_time_cost: int = setting(whole(1, 100), 2, help="argon2id passes")
+    argon2_parallelism: int = setting(whole(1, 64), 1, help="argon2id lanes")
+    hash_threads: int = setting(whole(0, 64), 0, help="threads that hash passwords; 0: half the cores")
+    hash_queue: int = setting(whole(1, 10_000), 50, help="logins that may wait for a thread, half of it for strangers")
+
+    # Status lists
+
+    status_list_seconds: int = setting(
+        whole(2, 300), 30, help="a revocation shows in every copy of a status list within this; half is their ttl"
+    )
+    status_list_audiences: tuple[str, ...] = setting(
+        words, (), help="audiences whose tokens name a status list, whichever client asked for them"
+    )
+
+    # How the hosted pages look
+
+    brand_name: str = setting(display_name, "authsvc", help="name on the hosted pages")
+    brand_logo: str = setting(logo, "", help="logo on the hosted pages: https:// URL or data:image/...;base64,...")
+    brand_color: str = setting(colour, "#3b5bdb", help="colour of buttons and links; readable shades are derived")
 
     def table(self) -> list[tuple[str, str, str]]:
         """(variable, value, meaning) for people; secrets and passwords in URLs are masked."""
-        return [
-            (variable(item.name), _shown(item, getattr(self, item.name)), item.metadata["help"]) for item in declared()
-        ]
-
-
-def declared() -> list[Field[Any]]:
-    """Every setting, group by group; `metadata` holds its `kind`, `help` and `secret`."""
-    return [item for group in Settings.__bases__ for item in fields(group)]
+        found = [(item, getattr(self, item.name)) for item in fields(self)]
+        return [(variable(item.name), _shown(item, value), item.metadata["help"]) for item, value in found]
 
 
 def variable(name: str) -> str:
@@ -73,7 +171,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     problems: list[str] = []
     values: dict[str, Any] = {}
     known: set[str] = set()
-    for item in declared():
+    for item in fields(Settings):
         name = variable(item.name)
         allowed = {name, name + "_FILE"} if item.metadata["secret"] else {name}
         known |= allowed

@@ -6,7 +6,7 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, replace
+from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -79,9 +79,9 @@ def scene_of(environ: Mapping[str, str], policy: Path | None, replicas: int, ver
     from authsvc.keys.policy import PolicyError
     from authsvc.keys.simulation.scene import Scene
     from authsvc.runtime import key_surroundings, read_key_life
-    from authsvc.settings import SettingsError, declared, load, variable
+    from authsvc.settings import Settings, SettingsError, load, variable
 
-    required = {variable(item.name) for item in declared() if item.default is MISSING}
+    required = {variable(item.name) for item in fields(Settings) if item.default is MISSING}
     given = {name: value for name, value in environ.items() if name.removesuffix("_FILE") not in required}
     settings = load(given | _VIRTUAL)
     if policy is not None:
