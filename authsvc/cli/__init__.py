@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from importlib import import_module
 from time import monotonic
 from typing import Any, NoReturn
@@ -59,27 +58,19 @@ class Root(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
-    def main(  # it never returns, whatever standalone_mode says
-        self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        complete_var: str | None = None,
-        standalone_mode: bool = True,
-        **extra: Any,
-    ) -> NoReturn:
+    def main(self, *args: Any, prog_name: str | None = None, **extra: Any) -> NoReturn:
+        """It never returns, whatever standalone_mode says."""
         os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # `serve --workers` makes a directory of its own
         try:
-            code = super().main(args, prog_name or "authsvc", complete_var, standalone_mode=False, **extra)
+            code = super().main(*args, **{**extra, "prog_name": prog_name or "authsvc", "standalone_mode": False})
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message(), err=True)
-            code = 2
-        except click.UsageError as error:
-            hint = f" (`{error.ctx.command_path} --help` shows how)" if error.ctx else ""
-            complain(error.format_message() + hint)
-            code = 2
+            code = error.exit_code
         except click.ClickException as error:
-            complain(error.format_message())
-            code = 1
+            context = error.ctx if isinstance(error, click.UsageError) else None
+            hint = f" (`{context.command_path} --help` shows how)" if context else ""
+            complain(error.format_message() + hint)
+            code = error.exit_code
         except CannotServe as error:
             complain(str(error))
             code = 1

@@ -1,24 +1,27 @@
-"""A command's Runtime: opened from AUTHSVC_*, checked against the database, and always closed."""
+"""A command's work: with a Runtime opened from AUTHSVC_*, checked against the database, and always closed.
+
+What is slow to import is imported when the work begins, so that a command may name this module at its top.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pwd
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import TypeVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from authsvc import logs
-from authsvc.cli.console import Refused
+import click
+
+from authsvc.cli.console import Refused, complain, inert
 from authsvc.clock import monotonic
-from authsvc.flows.upkeep.follow_changes import schema_is_current
-from authsvc.runtime import Runtime, open_runtime
-from authsvc.settings import load
-from authsvc.store import health
-from authsvc.store.errors import StoreUnavailable
-from authsvc.store.postgres import OF_COMMANDS
+from authsvc.keys.plans import Refused as RefusedByPlan
+from authsvc.rules.refused import Refused as RefusedByRule
+
+if TYPE_CHECKING:
+    from authsvc.runtime import Runtime
 
 Answer = TypeVar("Answer")
 
@@ -34,36 +37,80 @@ def actor() -> str:
 def open_from(environ: Mapping[str, str]) -> Runtime:
     """Open the Runtime of a command from the environment, with deadlines that suit an operator. For a command. Raises
     SettingsError, MasterKeyError."""
+    from authsvc.runtime import open_runtime
+    from authsvc.settings import load
+    from authsvc.store.postgres import OF_COMMANDS
+
     return open_runtime(load(environ), deadlines=OF_COMMANDS)
 
 
-def operate(work: Callable[[Runtime], Awaitable[Answer]], *, migrated: bool = True) -> Answer:
-    """Run `work(runtime)` to its end. The clock is PostgreSQL's; `migrated`: refuse a database that is behind.
+def granted(
+    verdict: Answer | RefusedByRule | RefusedByPlan,
+    said: Callable[[str], str] = str,
+    other_words: type[click.ClickException] = click.UsageError,
+) -> Answer:
+    """What a rule or a flow says, unless it refuses. Raises Refused (exit 1) where that depends on what is stored, and
+    `other_words` (exit 2) where other words are needed. `said`: the description as this command says it."""
+    if isinstance(verdict, RefusedByPlan):
+        raise Refused(inert(said(verdict.reason)))
+    if isinstance(verdict, RefusedByRule):
+        kind = Refused if verdict.error in ("conflict", "not_found") else other_words
+        raise kind(inert(said(verdict.description)))
+    return verdict
 
-    Raises SettingsError, StoreUnavailable, and what `work` raises.
+
+def operate(
+    work: Callable[[Runtime, str], Awaitable[Answer | RefusedByRule | RefusedByPlan]],
+    *,
+    migrated: bool = True,
+    warm_redis: bool = False,
+    warn_of: Literal["settings", "algorithms"] | None = None,
+    said: Callable[[str], str] = str,
+    other_words: type[click.ClickException] = click.UsageError,
+) -> Answer:
+    """Run `work(runtime, actor)` to its end, and give what it is `granted`. The clock is PostgreSQL's.
+
+    `migrated`: refuse a database that is behind. `warm_redis`: connect before; what acknowledges an ending gives Redis
+    50 ms, and a new connection may need longer. `warn_of`: say first where this shell and the replicas differ in what
+    keys are judged by, or in its `algorithms` alone. Raises SettingsError, StoreUnavailable, and what `work` and
+    `granted` raise.
     """
+    import asyncio
+
+    from authsvc import logs
+    from authsvc.flows.keys.served_settings import in_force
+    from authsvc.store.errors import StoreUnavailable
+
     logs.configure("error", "console", sys.stderr)  # standard output is the command's
 
-    async def whole() -> Answer:
+    async def whole() -> Answer | RefusedByRule | RefusedByPlan:
         runtime = open_from(os.environ)
         try:
             if migrated:
                 await _ready(runtime)
-            return await work(runtime)
+            if warn_of:
+                found = (await in_force(runtime)).disagreements
+                complain(*(str(one) for one in found if warn_of == "settings" or one.setting.endswith(warn_of)))
+            if warm_redis:
+                with suppress(StoreUnavailable):
+                    await runtime.redis.command("PING")
+            return await work(runtime, actor())
         finally:
             await runtime.close()
 
-    return asyncio.run(whole())
+    return granted(asyncio.run(whole()), said, other_words)
 
 
 async def _ready(runtime: Runtime) -> None:
+    from authsvc.flows.upkeep.follow_changes import schema_is_current
+    from authsvc.store import health
+
     if not await schema_is_current(runtime):
         raise Refused("the database is behind this version of authsvc; run `authsvc migrate` first")
     asked_at = monotonic()
     runtime.clock.align(await health.now(runtime.db), asked_at, monotonic())
 
 
-async def warm_redis(runtime: Runtime) -> None:
-    """Connect now: what acknowledges an ending gives Redis 50 ms, and a new connection may need longer."""
-    with suppress(StoreUnavailable):
-        await runtime.redis.command("PING")
+async def dated(runtime: Runtime, work: Awaitable[Answer | RefusedByRule | RefusedByPlan]) -> tuple[Answer, datetime]:
+    """What `work` is granted, and the time at which it was, for what is shown as `in 3 d`."""
+    return granted(await work), runtime.clock.now()

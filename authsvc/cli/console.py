@@ -5,32 +5,28 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from authsvc.rules.refused import Refused as RefusedByRule
-
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
-Verdict = TypeVar("Verdict")
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+def _remember(ctx: click.Context, _param: click.Parameter, as_json: bool) -> None:
+    ctx.meta[__name__] = as_json
+
+
+json_option = click.option(
+    "--json", is_flag=True, expose_value=False, callback=_remember, help="Print JSON, for scripts."
+)
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 class Refused(click.ClickException):
     """Exit 1. The message is one line and says what to do."""
-
-
-def granted(verdict: Verdict | RefusedByRule, said: Callable[[str], str] = str) -> Verdict:
-    """What a rule or a flow says, unless it refuses. Raises Refused (exit 1) where that depends on what is stored, and
-    UsageError (exit 2) where other words are needed. `said`: the description as this command says it."""
-    if not isinstance(verdict, RefusedByRule):
-        return verdict
-    text = inert(said(verdict.description))
-    raise Refused(text) if verdict.error in ("conflict", "not_found") else click.UsageError(text)
 
 
 def complain(*lines: str) -> None:
@@ -45,28 +41,43 @@ def inert(text: str) -> str:
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
+def answer(value: Any, lines: str | Iterable[str], *, notes: Iterable[str] = ()) -> None:
+    """What a command found or did: `value` with --json, else `lines` for people and `notes` on standard error."""
+    if click.get_current_context().meta.get(__name__):
+        show_json(value)
+        return
+    for line in [lines] if isinstance(lines, str) else lines:
+        click.echo(line)
+    for note in notes:
+        click.echo(note, err=True)
+
+
 def show_json(value: Any) -> None:
-    """One document on standard output; times as ISO 8601, ids as text."""
+    """One document on standard output; times as ISO 8601, spans as seconds, records as objects, ids as text."""
     click.echo(json.dumps(value, indent=2, default=_plain))
 
 
 def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {item.name: getattr(value, item.name) for item in fields(value)}
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     if isinstance(value, set | frozenset):
         return sorted(value)
     return str(value)
 
 
-def show_table(heads: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
-    """Aligned columns; `empty` is said instead of a table without rows."""
-    if not rows:
-        click.echo(empty)
-        return
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "") -> Iterator[str]:
+    """Lines of aligned columns; `empty` is said instead of a table without rows."""
     cells = [[inert("" if cell is None else str(cell)) for cell in row] for row in rows]
+    if not cells:
+        yield empty
+        return
     widths = [max(_width(text) for text in column) for column in zip(heads, *cells, strict=True)]
     for line in [list(heads), *cells]:
-        click.echo("  ".join(_padded(text, width) for text, width in zip(line, widths, strict=True)).rstrip())
+        yield "  ".join(_padded(text, width) for text, width in zip(line, widths, strict=True)).rstrip()
 
 
 def _padded(text: str, width: int) -> str:

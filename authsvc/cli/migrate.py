@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.console import CONTEXT, json_option, show_json
+from authsvc.cli.command_runtime import operate
+from authsvc.cli.console import CONTEXT, answer, json_option
 
 if TYPE_CHECKING:
     from authsvc.runtime import Runtime
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 @click.command(context_settings=CONTEXT)
 @click.option("--check", is_flag=True, help="Only look: exit code 1 when there is something to do.")
 @json_option
-@click.pass_context
-def command(ctx: click.Context, check: bool, as_json: bool) -> None:
+def command(check: bool) -> None:
     """Bring the database up to date.
 
     Forward only, each step in its own transaction, one runner at a time: several may be started at once. The previous
@@ -28,25 +28,21 @@ def command(ctx: click.Context, check: bool, as_json: bool) -> None:
       authsvc migrate
       authsvc migrate --check && echo up to date
     """
-    from authsvc.cli.command_runtime import actor, operate
     from authsvc.store import audit, migrate
 
-    async def work(runtime: Runtime) -> list[Migration]:
+    async def work(runtime: Runtime, actor: str) -> list[Migration]:
         if check:
             return await migrate.check(runtime.db)
         done = await migrate.migrate(runtime.db)
         if done:
-            await audit.record(runtime.db, "schema_migrated", actor(), versions=[step.version for step in done])
+            await audit.record(runtime.db, "schema_migrated", actor, versions=[step.version for step in done])
         return done
 
     steps = operate(work, migrated=False)
-    if as_json:
-        key = "pending" if check else "applied"
-        show_json({key: [{"version": step.version, "name": step.name} for step in steps]})
-    elif not steps:
-        click.echo("The database is up to date.")
-    else:
-        for step in steps:
-            click.echo(f"{'pending' if check else 'applied'}  {step.version:04}  {step.name}")
+    state = "pending" if check else "applied"
+    answer(
+        {state: [{"version": step.version, "name": step.name} for step in steps]},
+        [f"{state}  {step.version:04}  {step.name}" for step in steps] or "The database is up to date.",
+    )
     if check and steps:
-        ctx.exit(1)
+        raise click.exceptions.Exit(1)

@@ -6,14 +6,14 @@ import sys
 
 import click
 
-from authsvc.cli.console import granted
+from authsvc.cli.command_runtime import granted
 
 
 def ask_password(*, from_stdin: bool) -> str:
     """A new password. Raises UsageError."""
     from authsvc.rules.people.new_password import judge_given_password
 
-    password = _line() if from_stdin else _prompt("New password", "--password-stdin")
+    password = _line() if from_stdin else _prompt()
     granted(judge_given_password(password))  # before anything is opened for it
     return password
 
@@ -27,10 +27,10 @@ def read_secret() -> str:
     return secret
 
 
-def _prompt(text: str, instead: str) -> str:
+def _prompt() -> str:
     if not sys.stdin.isatty():
-        raise click.UsageError(f"there is no terminal to ask on: give it on standard input with {instead}")
-    answer: str = click.prompt(text, hide_input=True, confirmation_prompt="Again", err=True)
+        raise click.UsageError("there is no terminal to ask on: give it on standard input with --password-stdin")
+    answer: str = click.prompt("New password", hide_input=True, confirmation_prompt="Again", err=True)
     return answer
 
 

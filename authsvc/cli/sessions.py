@@ -8,7 +8,8 @@ from uuid import UUID
 
 import click
 
-from authsvc.cli.console import CONTEXT, Refused, json_option, plural, relative, show_json, show_table
+from authsvc.cli.command_runtime import dated, operate
+from authsvc.cli.console import CONTEXT, Refused, answer, json_option, plural, relative, table
 
 if TYPE_CHECKING:
     from authsvc.rules.person_record import User
@@ -31,7 +32,7 @@ def command() -> None:
 @click.option("--all", "everything", is_flag=True, help="Also those that have ended or expired.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="At most so many.")
 @json_option
-def list_sessions(email: str | None, everything: bool, limit: int, as_json: bool) -> None:
+def list_sessions(email: str | None, everything: bool, limit: int) -> None:
     """Show live sessions, the most recently used first.
 
     \b
@@ -39,50 +40,40 @@ def list_sessions(email: str | None, everything: bool, limit: int, as_json: bool
       authsvc sessions list
       authsvc sessions list --user ann@example.com --all --json
     """
-    from authsvc.cli.command_runtime import operate
     from authsvc.store.session import sessions
 
-    async def work(runtime: Runtime) -> tuple[list[Any], datetime]:
+    async def work(runtime: Runtime, _actor: str) -> tuple[list[Any], datetime]:
         user_id = (await person(runtime, email)).id if email else None
-        found = await sessions.recent(runtime.db, user_id=user_id, active_only=not everything, limit=limit)
-        return found, runtime.clock.now()
+        found = sessions.recent(runtime.db, user_id=user_id, active_only=not everything, limit=limit)
+        return await dated(runtime, found)
 
     rows, now = operate(work)
-    if as_json:
-        show_json([dict(row) for row in rows])
-        return
-    show_table(
-        ("SESSION", "USER", "DEVICE", "ADDRESS", "CLIENTS", "LAST USED", "EXPIRES", "STATE"),
-        [
-            (
-                row["id"],
-                row["email"],
-                row["device_info"],
-                row["ip_address"] or "-",
-                " ".join(row["clients"]),
-                relative(row["last_activity"], now),
-                relative(row["expires_at"], now),
-                _state(row, now),
-            )
-            for row in rows
-        ],
-        empty="There are no sessions." if everything else "There are no live sessions.",
+    answer(
+        [dict(row) for row in rows],
+        table(
+            ("SESSION", "USER", "DEVICE", "ADDRESS", "CLIENTS", "LAST USED", "EXPIRES", "STATE"),
+            [_cells(row, now) for row in rows],
+            empty="There are no sessions." if everything else "There are no live sessions.",
+        ),
+        notes=[f"(the first {limit}; --limit shows more)"] if len(rows) == limit else (),
     )
-    if len(rows) == limit:
-        click.echo(f"(the first {limit}; --limit shows more)", err=True)
 
 
-def _state(row: Any, now: datetime) -> str:
+def _cells(row: Any, now: datetime) -> tuple[object, ...]:
     if not row["is_active"]:
-        return f"ended: {row['end_reason']}"
-    return "expired" if row["expires_at"] <= now else "remembered" if row["remember_me"] else "live"
+        state = f"ended: {row['end_reason']}"
+    else:
+        state = "expired" if row["expires_at"] <= now else "remembered" if row["remember_me"] else "live"
+    where = row["device_info"], row["ip_address"] or "-", " ".join(row["clients"])
+    when = relative(row["last_activity"], now), relative(row["expires_at"], now)
+    return row["id"], row["email"], *where, *when, state
 
 
 @command.command()
 @click.argument("session_id", required=False, type=click.UUID)
 @click.option("--user", "email", metavar="EMAIL", help="End every session of this person.")
 @json_option
-def end(session_id: UUID | None, email: str | None, as_json: bool) -> None:
+def end(session_id: UUID | None, email: str | None) -> None:
     """End one session, or all of a person; every replica knows when this returns.
 
     \b
@@ -90,26 +81,21 @@ def end(session_id: UUID | None, email: str | None, as_json: bool) -> None:
       authsvc sessions end 3f0c5f6e-9d0b-4a7b-8f0e-2f6f5d9d1c11
       authsvc sessions end --user ann@example.com
     """
-    from authsvc.cli.command_runtime import actor, operate, warm_redis
     from authsvc.flows.operator import end_sessions
 
     if (session_id is None) == (email is None):
         raise click.UsageError("give either SESSION_ID or --user EMAIL")
 
-    async def work(runtime: Runtime) -> int:
-        await warm_redis(runtime)
+    async def work(runtime: Runtime, actor: str) -> int:
         if email is not None:
-            return await end_sessions.end_all_of(runtime, actor(), (await person(runtime, email)).id)
+            return await end_sessions.end_all_of(runtime, actor, (await person(runtime, email)).id)
         assert session_id is not None
-        if not await end_sessions.end_one(runtime, actor(), session_id):
+        if not await end_sessions.end_one(runtime, actor, session_id):
             raise Refused(f"there is no session {session_id}: `authsvc sessions list` shows them")
         return 1
 
-    ended = operate(work)
-    if as_json:
-        show_json({"ended": ended})
-    else:
-        click.echo(f"Ended {plural(ended, 'session')}.")
+    ended = operate(work, warm_redis=True)
+    answer({"ended": ended}, f"Ended {plural(ended, 'session')}.")
 
 
 async def person(runtime: Runtime, email: str) -> User:

@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields
 
 import click
 
-from authsvc.cli.console import CONTEXT, json_option, show_json, show_table
+from authsvc.cli.console import CONTEXT, answer, json_option, table
 
 
 class _ListsThem(click.Command):
@@ -28,7 +28,7 @@ class _ListsThem(click.Command):
 
 @click.command(context_settings=CONTEXT, cls=_ListsThem)
 @json_option
-def command(as_json: bool) -> None:
+def command() -> None:
     """Show all settings and what they resolve to, secrets masked.
 
     Exit code 2 when they cannot be served, with every problem at once. A secret may come from a file:
@@ -41,8 +41,5 @@ def command(as_json: bool) -> None:
     """
     from authsvc.settings import load
 
-    table = load(os.environ).table()
-    if as_json:
-        show_json({name: value for name, value, _ in table})
-    else:
-        show_table(("VARIABLE", "VALUE", "MEANING"), table, empty="")
+    rows = load(os.environ).table()
+    answer({name: value for name, value, _ in rows}, table(("VARIABLE", "VALUE", "MEANING"), rows))

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, BinaryIO
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from authsvc.cli.console import CONTEXT, Refused, complain, granted, json_option, plural, show_json, show_table
+from authsvc.cli.command_runtime import granted, operate
+from authsvc.cli.console import CONTEXT, Refused, answer, complain, json_option, plural, table
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
-    from authsvc.flows.operator.manage_users import Imported, NotImported
-    from authsvc.rules.people.person import Person
-    from authsvc.rules.refused import Refused as NotThis
+    from authsvc.flows.operator.manage_users import Imported
     from authsvc.runtime import Runtime
 
 PROBLEMS_SHOWN = 50
@@ -45,7 +43,7 @@ def command() -> None:
 @password_stdin
 @click.option("--no-password", is_flag=True, help="Without a password: nobody can log in until set-password.")
 @json_option
-def add(email: str, name: str, roles: tuple[str, ...], password_stdin: bool, no_password: bool, as_json: bool) -> None:
+def add(email: str, name: str, roles: tuple[str, ...], password_stdin: bool, no_password: bool) -> None:
     """Add a person. The password has 8 to 1024 bytes.
 
     \b
@@ -53,7 +51,6 @@ def add(email: str, name: str, roles: tuple[str, ...], password_stdin: bool, no_
       authsvc users add ann@example.com --name "Ann Ash" --role customer --role staff
       pass show ann | authsvc users add ann@example.com --password-stdin
     """
-    from authsvc.cli.command_runtime import actor, operate
     from authsvc.cli.secret_input import ask_password
     from authsvc.flows.operator import manage_users
     from authsvc.rules.people.person import judge_person
@@ -63,14 +60,10 @@ def add(email: str, name: str, roles: tuple[str, ...], password_stdin: bool, no_
     granted(judge_person(email, name, roles))  # before a password is typed twice for nothing
     password = None if no_password else ask_password(from_stdin=password_stdin)
 
-    async def work(runtime: Runtime) -> tuple[UUID, Person] | NotThis:
-        return await manage_users.add(runtime, actor(), email=email, name=name, roles=roles, password=password)
-
-    user_id, person = granted(operate(work))
-    if as_json:
-        show_json({"id": user_id, "email": person.email, "roles": roles})
-    else:
-        click.echo(f"Added {person.email}, id {user_id}.")
+    user_id, person = operate(
+        lambda runtime, actor: manage_users.add(runtime, actor, email=email, name=name, roles=roles, password=password)
+    )
+    answer({"id": user_id, "email": person.email, "roles": roles}, f"Added {person.email}, id {user_id}.")
 
 
 @command.command("import")
@@ -78,7 +71,7 @@ def add(email: str, name: str, roles: tuple[str, ...], password_stdin: bool, no_
 @click.option("--dry-run", is_flag=True, help="Check all of it, change nothing.")
 @click.option("--skip-existing", is_flag=True, help="Leave people whose address is taken as they are.")
 @json_option
-def import_people(file: BinaryIO, dry_run: bool, skip_existing: bool, as_json: bool) -> None:
+def import_people(file: BinaryIO, dry_run: bool, skip_existing: bool) -> None:
     """Add many people from a CSV or JSON lines file, all or none. `-` reads standard input.
 
     Columns: email, name, roles (words between spaces), password_hash (bcrypt $2a$, $2b$, $2y$, or argon2id; may be
@@ -90,7 +83,6 @@ def import_people(file: BinaryIO, dry_run: bool, skip_existing: bool, as_json: b
       authsvc users import people.jsonl --skip-existing
       {"email": "ann@example.com", "name": "Ann", "roles": ["customer"], "password_hash": "$2b$12$..."}
     """
-    from authsvc.cli.command_runtime import actor, operate
     from authsvc.cli.user_file import BadFile, read_rows
     from authsvc.flows.operator import manage_users
 
@@ -99,21 +91,29 @@ def import_people(file: BinaryIO, dry_run: bool, skip_existing: bool, as_json: b
     except BadFile as bad:
         raise _refused([str(bad)]) from None
 
-    async def work(runtime: Runtime) -> Imported | NotImported:
+    async def work(runtime: Runtime, actor: str) -> Imported:
         with click.progressbar(
             length=len(rows), label="Writing", file=sys.stderr, hidden=not sys.stderr.isatty()
         ) as bar:
-            return await manage_users.take_over(
-                runtime, actor(), rows, skip_taken=skip_existing, rehearse=dry_run, progress=bar.update
+            done = await manage_users.take_over(
+                runtime, actor, rows, skip_taken=skip_existing, rehearse=dry_run, progress=bar.update
             )
-
-    done = operate(work)
-    if isinstance(done, manage_users.NotImported):
+        if isinstance(done, manage_users.Imported):
+            return done
         problems = [f"line {line}: {refused.description}" for line, refused in done.refused.items()]
         if any(refused.error == "conflict" for refused in done.refused.values()):
             problems.append("--skip-existing leaves them as they are and adds the others")
         raise _refused(problems)
-    _tell_imported(done, dry_run, as_json)
+
+    done = operate(work)
+    answer(
+        {**asdict(done), "dry_run": dry_run},
+        ("Would add " if dry_run else "Added ")
+        + f"{done.added:,} {'person' if done.added == 1 else 'people'}"
+        + (f", {done.without_password:,} of them without a password" if done.without_password else "")
+        + (f"; skipped {done.skipped:,} that are here already" if done.skipped else "")
+        + ".",
+    )
 
 
 def _refused(problems: list[str]) -> Refused:
@@ -124,31 +124,11 @@ def _refused(problems: list[str]) -> Refused:
     return Refused(f"nothing was imported{more}")
 
 
-def _tell_imported(done: Imported, dry_run: bool, as_json: bool) -> None:
-    if as_json:
-        show_json(
-            {
-                "added": done.added,
-                "skipped": done.skipped,
-                "without_password": done.without_password,
-                "dry_run": dry_run,
-            }
-        )
-        return
-    click.echo(
-        ("Would add " if dry_run else "Added ")
-        + f"{done.added:,} {'person' if done.added == 1 else 'people'}"
-        + (f", {done.without_password:,} of them without a password" if done.without_password else "")
-        + (f"; skipped {done.skipped:,} that are here already" if done.skipped else "")
-        + "."
-    )
-
-
 @command.command("set-password")
 @click.argument("email")
 @password_stdin
 @json_option
-def set_password(email: str, password_stdin: bool, as_json: bool) -> None:
+def set_password(email: str, password_stdin: bool) -> None:
     """Give a person a new password, and end all sessions.
 
     \b
@@ -156,71 +136,55 @@ def set_password(email: str, password_stdin: bool, as_json: bool) -> None:
       authsvc users set-password ann@example.com
       pwgen 20 1 | tee /dev/tty | authsvc users set-password ann@example.com --password-stdin
     """
-    from authsvc.cli.command_runtime import actor, operate, warm_redis
     from authsvc.cli.secret_input import ask_password
     from authsvc.flows.operator import manage_users
 
     password = ask_password(from_stdin=password_stdin)
-
-    async def work(runtime: Runtime) -> int | NotThis:
-        await warm_redis(runtime)
-        return await manage_users.set_password(runtime, actor(), email, password)
-
-    _tell_ended(granted(operate(work)), email, "has a new password", as_json)
+    ended = operate(lambda runtime, actor: manage_users.set_password(runtime, actor, email, password), warm_redis=True)
+    _tell_ended(ended, email, "has a new password")
 
 
 @command.command()
 @click.argument("email")
 @json_option
-def disable(email: str, as_json: bool) -> None:
+def disable(email: str) -> None:
     """Let a person in no more, and end all sessions; every replica knows when this returns.
 
     \b
     Examples:
       authsvc users disable ann@example.com
     """
-    from authsvc.cli.command_runtime import actor, operate, warm_redis
     from authsvc.flows.operator import manage_users
 
-    async def work(runtime: Runtime) -> int | NotThis:
-        await warm_redis(runtime)
-        return await manage_users.disable(runtime, actor(), email)
-
-    _tell_ended(granted(operate(work)), email, "is disabled", as_json)
+    ended = operate(lambda runtime, actor: manage_users.disable(runtime, actor, email), warm_redis=True)
+    _tell_ended(ended, email, "is disabled")
 
 
-def _tell_ended(ended: int, email: str, what: str, as_json: bool) -> None:
-    if as_json:
-        show_json({"email": email, "sessions_ended": ended})
-    else:
-        click.echo(f"{email} {what}; {plural(ended, 'session')} ended.")
+def _tell_ended(ended: int, email: str, what: str) -> None:
+    answer({"email": email, "sessions_ended": ended}, f"{email} {what}; {plural(ended, 'session')} ended.")
 
 
 @command.command()
 @click.argument("email")
 @json_option
-def enable(email: str, as_json: bool) -> None:
+def enable(email: str) -> None:
     """Let a disabled person log in again. Sessions that were ended stay ended.
 
     \b
     Examples:
       authsvc users enable ann@example.com
     """
-    from authsvc.cli.command_runtime import actor, operate
     from authsvc.flows.operator import manage_users
 
-    granted(operate(lambda runtime: manage_users.enable(runtime, actor(), email)))
-    if as_json:
-        show_json({"email": email, "enabled": True})
-    else:
-        click.echo(f"{email} can log in again.")
+    operate(lambda runtime, actor: manage_users.enable(runtime, actor, email))
+    answer({"email": email, "enabled": True}, f"{email} can log in again.")
 
 
 @command.command("list")
 @click.option("--search", default="", metavar="TEXT", help="A part of the address or of the name.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="At most so many.")
 @json_option
-def list_users(search: str, limit: int, as_json: bool) -> None:
+def list_users(search: str, limit: int) -> None:
     """Show people, by address.
 
     \b
@@ -228,34 +192,22 @@ def list_users(search: str, limit: int, as_json: bool) -> None:
       authsvc users list --search ash
       authsvc users list --json --limit 100000 | jq length
     """
-    from authsvc.cli.command_runtime import operate
     from authsvc.store.account import users
 
-    rows = operate(lambda runtime: users.search(runtime.db, text=search, limit=limit))
-    if as_json:
-        show_json([dict(row) for row in rows])
-        return
-    show_table(
-        ("EMAIL", "NAME", "ROLES", "PASSWORD", "SESSIONS", "ADDED", "STATE"),
-        [
-            (
-                row["email"],
-                row["name"],
-                " ".join(row["roles"]),
-                _scheme(row["scheme"]),
-                row["sessions"],
-                f"{row['created_at']:%Y-%m-%d}",
-                "disabled" if row["disabled_at"] else "active",
-            )
-            for row in rows
-        ],
-        empty="Nobody matches." if search else "There is nobody yet: `authsvc users add EMAIL`.",
+    rows = operate(lambda runtime, _actor: users.search(runtime.db, text=search, limit=limit))
+    answer(
+        [dict(row) for row in rows],
+        table(
+            ("EMAIL", "NAME", "ROLES", "PASSWORD", "SESSIONS", "ADDED", "STATE"),
+            map(_cells, rows),
+            empty="Nobody matches." if search else "There is nobody yet: `authsvc users add EMAIL`.",
+        ),
+        notes=[f"(the first {limit}; --search and --limit show others)"] if len(rows) == limit else (),
     )
-    if len(rows) == limit:
-        click.echo(f"(the first {limit}; --search and --limit show others)", err=True)
 
 
-def _scheme(scheme: str | None) -> str:
-    if not scheme:
-        return "none"
-    return "bcrypt" if scheme.startswith("2") else scheme
+def _cells(row: Any) -> tuple[object, ...]:
+    scheme = row["scheme"] or "none"
+    password = "bcrypt" if scheme.startswith("2") else scheme
+    added, state = f"{row['created_at']:%Y-%m-%d}", "disabled" if row["disabled_at"] else "active"
+    return row["email"], row["name"], " ".join(row["roles"]), password, row["sessions"], added, state

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from authsvc.cli.clients.add_client import SHORT, add, secret_stdin, show_secret
-from authsvc.cli.clients.algorithms import choose_alg
-from authsvc.cli.clients.change_redirect_uris import redirect_uris
-from authsvc.cli.clients.make_registration_token import registration_token
-from authsvc.cli.console import CONTEXT, confirm, granted, inert, json_option, plural, show_json, show_table
+from authsvc.cli.clients.add_client import ALGORITHM, SHORT, add, secret_stdin, shown_once, warnings
+from authsvc.cli.command_runtime import granted, operate
+from authsvc.cli.console import (
+    CONTEXT,
+    Refused,
+    answer,
+    complain,
+    confirm,
+    inert,
+    json_option,
+    plural,
+    table,
+    yes_option,
+)
 from authsvc.jose.names import DEFAULT_ALG
+from authsvc.rules.clients.limits import REGISTRATION_TOKEN_SECONDS, REGISTRATION_TOKEN_USES
 from authsvc.rules.secret_digest import digest_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from authsvc.rules.client_record import Client
-    from authsvc.rules.refused import Refused
+    from authsvc.rules.refused import Refused as NotThis
     from authsvc.runtime import Runtime
 
 
@@ -38,14 +51,11 @@ def command() -> None:
 
 
 command.add_command(add)
-command.add_command(choose_alg)
-command.add_command(redirect_uris)
-command.add_command(registration_token)
 
 
 @command.command("list")
 @json_option
-def list_clients(as_json: bool) -> None:
+def list_clients() -> None:
     """Show every client and what it may do.
 
     \b
@@ -53,29 +63,22 @@ def list_clients(as_json: bool) -> None:
       authsvc clients list
       authsvc clients list --json | jq -r '.[].id'
     """
-    from authsvc.cli.command_runtime import operate
     from authsvc.store.caller import clients
 
-    found = operate(lambda runtime: clients.everyone(runtime.db))
-    if as_json:
-        show_json([_row(client) for client in found])
-        return
-    show_table(
-        ("ID", "KIND", "PROVES ITSELF BY", "GRANT TYPES", "SCOPES", "POLICY", "REDIRECT URIS"),
-        [
-            (
-                client.id,
-                client.kind,
-                _proof(client),
-                _grants(client),
-                " ".join(client.tokens.scopes),
-                ", ".join(_policy(client)) or "-",
-                " ".join(client.login.redirect_uris) or "-",
-            )
-            for client in found
-        ],
-        empty="There is no client yet: `authsvc clients add --help`.",
+    found = operate(lambda runtime, _actor: clients.everyone(runtime.db))
+    answer(
+        [_row(client) for client in found],
+        table(
+            ("ID", "KIND", "PROVES ITSELF BY", "GRANT TYPES", "SCOPES", "POLICY", "REDIRECT URIS"),
+            map(_cells, found),
+            empty="There is no client yet: `authsvc clients add --help`.",
+        ),
     )
+
+
+def _cells(client: Client) -> tuple[str, ...]:
+    policy, uris = ", ".join(_policy(client)) or "-", " ".join(client.login.redirect_uris) or "-"
+    return client.id, client.kind, _proof(client), _grants(client), " ".join(client.tokens.scopes), policy, uris
 
 
 def _proof(client: Client) -> str:
@@ -138,7 +141,7 @@ def _row(client: Client) -> dict[str, Any]:
 @click.option("--drop-old", is_flag=True, help="End the rotation: only the newest secret is good from now on.")
 @secret_stdin
 @json_option
-def rotate_secret(client_id: str, drop_old: bool, secret_stdin: bool, as_json: bool) -> None:
+def rotate_secret(client_id: str, drop_old: bool, secret_stdin: bool) -> None:
     """Give a client a new secret beside the old one; both are good until --drop-old.
 
     \b
@@ -146,7 +149,6 @@ def rotate_secret(client_id: str, drop_old: bool, secret_stdin: bool, as_json: b
       authsvc clients rotate-secret billing                a new secret, printed once
       authsvc clients rotate-secret billing --drop-old     when it is in use everywhere
     """
-    from authsvc.cli.command_runtime import actor, operate
     from authsvc.cli.secret_input import read_secret
     from authsvc.flows.operator import manage_clients
 
@@ -154,47 +156,134 @@ def rotate_secret(client_id: str, drop_old: bool, secret_stdin: bool, as_json: b
         raise click.UsageError("--drop-old makes no new secret: leave --secret-stdin away")
     secret = "" if drop_old else read_secret() if secret_stdin else secrets.token_urlsafe(32)
 
-    async def work(runtime: Runtime) -> Client | Refused:
+    def work(runtime: Runtime, actor: str) -> Awaitable[Client | NotThis]:
         if drop_old:
-            return await manage_clients.drop_old_secret(runtime, actor(), client_id)
-        return await manage_clients.add_secret(runtime, actor(), client_id, digest_of(secret))
+            return manage_clients.drop_old_secret(runtime, actor, client_id)
+        return manage_clients.add_secret(runtime, actor, client_id, digest_of(secret))
 
-    count = len(granted(operate(work)).authentication.secret_hashes)
+    count = len(operate(work).authentication.secret_hashes)
     made = None if secret_stdin else secret
-    if as_json:
-        show_json({"id": client_id, "secrets": count, **({"client_secret": made} if made else {})})
-    elif drop_old:
-        click.echo(f"Client {client_id} has one secret now; the old one is refused within a second.")
+    if drop_old:
+        text = f"Client {client_id} has one secret now; the old one is refused within a second."
     else:
-        click.echo(
-            f"Client {client_id} has a new secret."
-            + (f" The old one is good too, until `rotate-secret {client_id} --drop-old`." if count == 2 else "")
-        )
-        show_secret(made)
+        text = f"Client {client_id} has a new secret."
+        text += f" The old one is good too, until `rotate-secret {client_id} --drop-old`." if count == 2 else ""
+    answer({"id": client_id, "secrets": count, **({"client_secret": made} if made else {})}, [text, *shown_once(made)])
 
 
 @command.command()
 @click.argument("client_id", metavar="ID")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @json_option
-def remove(client_id: str, yes: bool, as_json: bool) -> None:
+def remove(client_id: str, yes: bool) -> None:
     """Remove a client for ever: its tokens are void, its refresh tokens refused.
 
     \b
     Examples:
       authsvc clients remove old-kiosk
     """
-    from authsvc.cli.command_runtime import actor, operate, warm_redis
     from authsvc.flows.operator import manage_clients
 
     confirm(f"Every token of {inert(client_id)} becomes invalid. Remove it?", yes=yes)
+    operate(lambda runtime, actor: manage_clients.remove(runtime, actor, client_id), warm_redis=True)
+    answer({"id": client_id, "removed": True}, f"Client {client_id} is removed.")
 
-    async def work(runtime: Runtime) -> Refused | None:
-        await warm_redis(runtime)
-        return await manage_clients.remove(runtime, actor(), client_id)
 
-    granted(operate(work))
-    if as_json:
-        show_json({"id": client_id, "removed": True})
-    else:
-        click.echo(f"Client {client_id} is removed.")
+@command.command("redirect-uris")
+@click.argument("client_id", metavar="ID")
+@click.option("--add", "added", multiple=True, metavar="URI", help="Exactly as used; several times.")
+@click.option("--remove", "removed", multiple=True, metavar="URI", help="Exactly as listed; several times.")
+@json_option
+def redirect_uris(client_id: str, added: tuple[str, ...], removed: tuple[str, ...]) -> None:
+    """Change where a client may have people sent, and with it whose pages may read our answers. Nobody is logged out.
+
+    What is there already is added without complaint. The rules are those of `clients add`.
+
+    \b
+    Examples:
+      authsvc clients redirect-uris shop --add https://shop.example.com/callback
+      authsvc clients redirect-uris shop --add https://new.example.com/cb --remove https://old.example.com/cb
+    """
+    from authsvc.flows.operator import manage_clients
+
+    if not added and not removed:
+        raise click.UsageError("say what to change: --add URI, --remove URI")
+    done = operate(
+        lambda runtime, actor: manage_clients.change_redirect_uris(runtime, actor, client_id, added, removed)
+    )
+    uris = done.login.redirect_uris
+    answer(
+        {"id": client_id, "redirect_uris": uris},
+        f"Client {client_id} now has: {' '.join(uris) or 'no redirect URI'}",
+    )
+
+
+@command.command("choose-alg")
+@click.argument("client_id", metavar="ID")
+@click.option("--id-token-alg", type=ALGORITHM, help="Signs its ID tokens and logout tokens.")
+@click.option("--access-token-alg", type=ALGORITHM, help="Signs its access tokens.")
+@json_option
+def choose_alg(client_id: str, id_token_alg: str | None, access_token_alg: str | None) -> None:
+    """Choose what a client's tokens are signed with, out of the key policy's `algorithms`.
+
+    Tokens that it has stay good. Whoever verifies its tokens must accept the new algorithm first.
+
+    \b
+    Examples:
+      authsvc clients choose-alg shop --id-token-alg ES256
+      authsvc clients choose-alg shop --id-token-alg RS256 --access-token-alg EdDSA
+    """
+    from authsvc.flows.operator import manage_clients
+
+    if not id_token_alg and not access_token_alg:
+        raise click.UsageError("say --id-token-alg or --access-token-alg")
+    done = operate(
+        lambda runtime, actor: manage_clients.choose_algorithms(
+            runtime, actor, client_id, id_tokens=id_token_alg, access_tokens=access_token_alg
+        ),
+        warn_of="algorithms",
+        other_words=Refused,  # what the key policy has is stored, too
+    )
+    names = ("id_token_signed_response_alg", "access_token_signed_response_alg")
+    chosen = {name: getattr(done.client.tokens, name) for name in names}
+    id_tokens, access_tokens = chosen.values()
+    answer(
+        {"id": client_id, **chosen, "without_key": done.without_key},
+        f"Client {client_id}: {id_tokens} for ID tokens, {access_tokens} for access tokens.",
+        notes=warnings(done.without_key),
+    )
+
+
+_USES, _SECONDS = click.IntRange(*REGISTRATION_TOKEN_USES), click.IntRange(*REGISTRATION_TOKEN_SECONDS)
+
+
+@command.command("registration-token")
+@click.option("--uses", type=_USES, default=1, show_default=True, help="Clients it is good for.")
+@click.option("--seconds", type=_SECONDS, default=3600, show_default=True, help="How long it is good.")
+@click.option("--note", default="", help="For whom; the audit events of its clients repeat it.")
+@json_option
+def registration_token(uses: int, seconds: int, note: str) -> None:
+    """Make an initial access token for POST /register. It is printed once and not kept.
+
+    Whoever has it adds clients that ask people for consent; never first-party ones. AUTHSVC_CLIENT_REGISTRATION must
+    be on for the service.
+
+    \b
+    Examples:
+      authsvc clients registration-token --uses 5 --seconds 86400 --note "partner team"
+      authsvc clients registration-token --json | jq -r .registration_token
+    """
+    from authsvc.flows.operator import manage_clients
+
+    async def work(runtime: Runtime, actor: str) -> tuple[str, datetime, bool]:
+        made = manage_clients.add_registration_token(runtime, actor, uses=uses, seconds=seconds, note=note)
+        return *granted(await made), runtime.settings.client_registration
+
+    token, expires_at, on = operate(work)
+    if not on:
+        complain("registration is off here: the service takes the token where AUTHSVC_CLIENT_REGISTRATION is true")
+    until = expires_at.isoformat(timespec="seconds")
+    answer(
+        {"registration_token": token, "uses": uses, "expires_at": expires_at},
+        [f"Good for {uses} client{'s' * (uses > 1)} until {until}:", f"\n  {token}\n"],
+    )

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 import secrets
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from authsvc.cli.clients import algorithms
-from authsvc.cli.console import granted, json_option, show_json
-from authsvc.jose.names import DEFAULT_ALG
+from authsvc.cli.command_runtime import operate
+from authsvc.cli.console import answer, json_option
+from authsvc.jose.names import ALGORITHM_NAMES, DEFAULT_ALG
 from authsvc.rules.clients.limits import ACCESS_TOKEN_SECONDS, SESSION_SECONDS
+from authsvc.rules.secret_digest import digest_of
 
 if TYPE_CHECKING:
-    from authsvc.flows.operator.manage_clients import Stored
     from authsvc.rules.client_record import Client
-    from authsvc.rules.refused import Refused
-    from authsvc.runtime import Runtime
 
 SHORT = {
     "device_code": "urn:ietf:params:oauth:grant-type:device_code",
@@ -29,12 +26,15 @@ SHORT = {
 """What people type for grant types that are URNs; the URN itself is taken too."""
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", *SHORT)
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt")
+_PAR = "require_pushed_authorization_requests"
+_TOKEN_SECONDS, _SESSION_SECONDS = click.IntRange(*ACCESS_TOKEN_SECONDS), click.IntRange(*SESSION_SECONDS)
+ALGORITHM = click.Choice(ALGORITHM_NAMES)
+_ALG: dict[str, Any] = {"type": ALGORITHM, "default": DEFAULT_ALG, "show_default": True}
 
 secret_stdin = click.option(
     "--secret-stdin", is_flag=True, help="Read the secret from standard input instead of making one."
 )
 Decorate = Callable[[Callable[..., None]], Callable[..., None]]
-Group = TypeVar("Group")
 
 
 class _GrantType(click.Choice[str]):
@@ -44,15 +44,19 @@ class _GrantType(click.Choice[str]):
         return SHORT.get(word, word)
 
 
-# Their names are those of the record's fields: `_filled` puts each into the group that has it.
+def _several(flag: str, metavar: str, help: str) -> Decorate:
+    """Its values are a column of the client that is named in the plural."""
+    column = flag.removeprefix("--").replace("-", "_") + "s"
+    return click.option(flag, column, multiple=True, metavar=metavar, help=f"{help}; several times.")
+
+
+# Their names are those of the client's columns: `_client` hands them on.
 _OPTIONS: tuple[Decorate, ...] = (
     click.option("--name", help="What people read; the id where it is left away."),
     click.option("--public", "kind", flag_value="public", help="A frontend: it cannot keep a secret."),
     click.option("--confidential", "kind", flag_value="confidential", help="A service: it has a secret or keys."),
     click.option("--native", is_flag=True, help="An application on people's devices: any port on its loopback URI."),
-    click.option(
-        "--redirect-uri", "redirect_uris", multiple=True, metavar="URI", help="Exactly as used; several times."
-    ),
+    _several("--redirect-uri", "URI", "Exactly as used"),
     click.option(
         "--grant-type",
         "grant_types",
@@ -61,8 +65,8 @@ _OPTIONS: tuple[Decorate, ...] = (
         help="Several times. Else: with a redirect URI authorization_code and refresh_token; without one refresh_token "
         "for a public client, client_credentials for a confidential one.",
     ),
-    click.option("--scope", "scopes", multiple=True, metavar="WORD", help="A scope it may have; several times."),
-    click.option("--audience", "audiences", multiple=True, metavar="URI", help="Who takes its tokens; several times."),
+    _several("--scope", "WORD", "A scope it may have"),
+    _several("--audience", "URI", "Who takes its tokens"),
     click.option("--first-party", is_flag=True, help="One of our own: no consent, may log people in by password."),
     click.option("--required-role", metavar="ROLE", help="Only people with this role log in here."),
     click.option("--no-remember-me", is_flag=True, help="Its sessions are never the long ones."),
@@ -75,12 +79,7 @@ _OPTIONS: tuple[Decorate, ...] = (
         type=click.Choice(AUTH_METHODS),
         help="The only way it proves itself; else by whatever it has.",
     ),
-    click.option(
-        "--require-par",
-        "require_pushed_authorization_requests",
-        is_flag=True,
-        help="Its authorization requests must be pushed to /par.",
-    ),
+    click.option("--require-par", _PAR, is_flag=True, help="Its authorization requests must be pushed to /par."),
     click.option("--dpop-bound", "dpop_bound_access_tokens", is_flag=True, help="No token without a DPoP proof."),
     click.option("--status-list", is_flag=True, help="Its access tokens name a status list that shows their end."),
     click.option("--pairwise", is_flag=True, help="Knows people by subjects that other clients do not know."),
@@ -88,41 +87,24 @@ _OPTIONS: tuple[Decorate, ...] = (
         "--sector",
         default="",
         metavar="HOST",
-        help="Pairwise clients of one sector share their subjects; "
-        "the host of the redirect URIs where it is left away.",
+        help="Pairwise clients of one sector share their subjects; the host of the redirect URIs where it is left "
+        "away.",
     ),
-    click.option(
-        "--post-logout-redirect-uri",
-        "post_logout_redirect_uris",
-        multiple=True,
-        metavar="URI",
-        help="Where people may go from /logout; several times.",
-    ),
+    _several("--post-logout-redirect-uri", "URI", "Where people may go from /logout"),
     click.option("--backchannel-logout-uri", metavar="URI", help="Is told there of the end of sessions."),
-    click.option(
-        "--exchange-audience",
-        "exchange_audiences",
-        multiple=True,
-        metavar="URI",
-        help="For whom it may exchange tokens (--grant-type token_exchange); several times.",
-    ),
-    click.option(
-        "--exchange-subject",
-        "exchange_subjects",
-        multiple=True,
-        metavar="URI",
-        help="Its name, beside its id, as the audience of tokens it may exchange; several times.",
-    ),
+    _several("--exchange-audience", "URI", "For whom it may exchange tokens (--grant-type token_exchange)"),
+    _several("--exchange-subject", "URI", "Its name, beside its id, as the audience of tokens it may exchange"),
     click.option("--client-uri", metavar="URI", help="Its home page."),
     click.option("--policy-uri", metavar="URI", help="Its privacy policy; the consent page links to it."),
     click.option("--tos-uri", metavar="URI", help="Its terms of service; likewise."),
-    click.option(
-        "--access-token-seconds", type=click.IntRange(*ACCESS_TOKEN_SECONDS), help="Life of its access tokens."
-    ),
-    click.option("--session-seconds", type=click.IntRange(*SESSION_SECONDS), help="Life of its sessions."),
-    click.option("--remember-me-seconds", type=click.IntRange(*SESSION_SECONDS), help="Life with remember me."),
+    click.option("--access-token-seconds", type=_TOKEN_SECONDS, help="Life of its access tokens."),
+    click.option("--session-seconds", type=_SESSION_SECONDS, help="Life of its sessions."),
+    click.option("--remember-me-seconds", type=_SESSION_SECONDS, help="Life with remember me."),
     click.option("--strict", is_flag=True, help="A used refresh token is never answered again, not even in a retry."),
-    *algorithms.options(DEFAULT_ALG),
+    click.option(
+        "--id-token-alg", "id_token_signed_response_alg", help="Signs its ID tokens and logout tokens.", **_ALG
+    ),
+    click.option("--access-token-alg", "access_token_signed_response_alg", help="Signs its access tokens.", **_ALG),
     secret_stdin,
     json_option,
 )
@@ -137,7 +119,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.argument("client_id", metavar="ID")
 @_options
-def add(client_id: str, secret_stdin: bool, as_json: bool, **said: Any) -> None:
+def add(client_id: str, secret_stdin: bool, **said: Any) -> None:
     """Register a client. A confidential one gets a secret, which is printed once and not kept, or names its keys.
 
     Redirect URIs are https, http on localhost, or have a private scheme with a dot; without a fragment.
@@ -156,27 +138,30 @@ def add(client_id: str, secret_stdin: bool, as_json: bool, **said: Any) -> None:
       authsvc clients add kiosk --public --grant-type device_code --scope openid --id-token-alg ES256
       authsvc clients add gateway --confidential --grant-type token_exchange --exchange-audience https://orders.example
     """
-    from authsvc.cli.command_runtime import actor, operate
-    from authsvc.cli.keys.warn_settings_differ import in_force_told
     from authsvc.flows.operator import manage_clients
 
     if said["kind"] is None:
         raise click.UsageError("say what it is: --public (a frontend) or --confidential (a service)")
     secret = _secret(said, from_stdin=secret_stdin)
     client = _client(client_id, said, secret)
-
-    async def work(runtime: Runtime) -> Stored | Refused:
-        await in_force_told(runtime, "algorithms")
-        return await manage_clients.add(runtime, actor(), client)
-
-    stored = granted(operate(work), _as_options)
+    stored = operate(
+        lambda runtime, actor: manage_clients.add(runtime, actor, client), warn_of="algorithms", said=_as_options
+    )
     made = None if secret_stdin else secret
-    if as_json:
-        show_json({"id": client.id, "kind": client.kind, **({"client_secret": made} if made else {})})
-        return
-    click.echo(f"Added the {client.kind} client {client.id}.")
-    show_secret(made)
-    algorithms.warn_of(stored.without_key)
+    answer(
+        {"id": client.id, "kind": client.kind, **({"client_secret": made} if made else {})},
+        [f"Added the {client.kind} client {client.id}.", *shown_once(made)],
+        notes=warnings(stored.without_key),
+    )
+
+
+def shown_once(secret: str | None) -> list[str]:
+    """What is said of a secret that was made, and of no other."""
+    return [f"Its secret, shown only now:\n\n  {secret}\n"] if secret else []
+
+
+def warnings(without_key: Sequence[str]) -> list[str]:
+    return [f"No {alg} key signs now: the client gets 503 until one does (`authsvc keys plan`)." for alg in without_key]
 
 
 def _as_options(description: str) -> str:
@@ -192,39 +177,23 @@ def _as_options(description: str) -> str:
 
 
 def _client(client_id: str, said: dict[str, Any], secret: str | None) -> Client:
-    from authsvc.rules.client_record import Authentication, Client, Exchange, Links, Login, Logout, Tokens
+    from authsvc.store.caller.clients import from_columns
 
-    return Client(
-        id=client_id,
-        name=said["name"] or client_id,
-        kind=said["kind"],
-        grant_types=frozenset(said["grant_types"] or _usual_grants(said)),
-        first_party=said["first_party"],
-        introspection=said["introspection"],
-        authentication=_filled(
-            Authentication,
-            said,
-            secret_hashes=(digest_of(secret),) if secret else (),
-            jwks=_read_jwks(said["jwks"]) if said["jwks"] else None,
-        ),
-        login=_filled(
-            Login,
-            said,
-            application_type="native" if said["native"] else "web",
-            subject_type="pairwise" if said["pairwise"] else "public",
-            remember_me_allowed=not said["no_remember_me"],
-        ),
-        tokens=_filled(Tokens, said, refresh_grace_seconds=0 if said["strict"] else None),
-        exchange=Exchange(_once(said["exchange_audiences"]), _once(said["exchange_subjects"])),
-        logout=_filled(Logout, said),
-        links=_filled(Links, said),
+    return from_columns(
+        {name: _once(value) for name, value in said.items()}
+        | {
+            "id": client_id,
+            "name": said["name"] or client_id,
+            "grant_types": frozenset(said["grant_types"] or _usual_grants(said)),
+            "secret_hashes": (digest_of(secret),) if secret else (),
+            "registration_hash": None,
+            "jwks": _read_jwks(said["jwks"]) if said["jwks"] else None,
+            "application_type": "native" if said["native"] else "web",
+            "subject_type": "pairwise" if said["pairwise"] else "public",
+            "remember_me_allowed": not said["no_remember_me"],
+            "refresh_grace_seconds": 0 if said["strict"] else None,
+        }
     )
-
-
-def _filled(group: Callable[..., Group], said: dict[str, Any], **own: Any) -> Group:
-    """A group of the record: `own` fields, and else the options that are named as its fields are."""
-    names = said.keys() & inspect.signature(group).parameters.keys() - own.keys()
-    return group(**own, **{name: _once(said[name]) for name in names})
 
 
 def _once(value: Any) -> Any:
@@ -250,18 +219,6 @@ def _secret(said: dict[str, Any], *, from_stdin: bool) -> str | None:
     method, has_keys = said["token_endpoint_auth_method"], bool(said["jwks"] or said["jwks_uri"])
     needs_one = said["kind"] == "confidential" and (method != "private_key_jwt" if method else not has_keys)
     return secrets.token_urlsafe(32) if needs_one else None
-
-
-def digest_of(secret: str) -> bytes:
-    from authsvc.rules.clients.secret import digest_of_secret
-
-    return granted(digest_of_secret(secret))
-
-
-def show_secret(secret: str | None) -> None:
-    """Print a secret that was made, the one time it is shown."""
-    if secret:
-        click.echo(f"Its secret, shown only now:\n\n  {secret}\n")
 
 
 def _read_jwks(file: BinaryIO) -> Any:

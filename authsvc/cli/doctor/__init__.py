@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.console import CONTEXT, inert, json_option, show_json
+from authsvc.cli.command_runtime import open_from
+from authsvc.cli.console import CONTEXT, answer, inert, json_option
 from authsvc.clock import monotonic
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 OLDEST_POSTGRES = 14
 OLDEST_REDIS = 6
 WARN_SKEW, FAIL_SKEW = 2.0, 30.0
-MARKS = {"ok": "ok  ", "warn": "warn", "FAIL": "FAIL"}
 COLORS = {"ok": "green", "warn": "yellow", "FAIL": "red"}
 
 
@@ -30,7 +30,7 @@ COLORS = {"ok": "green", "warn": "yellow", "FAIL": "red"}
 class Finding:
     """`state` is ok, warn or FAIL; `do` says what to do about it."""
 
-    what: str
+    check: str
     state: str
     found: str
     do: str = ""
@@ -38,8 +38,7 @@ class Finding:
 
 @click.command(context_settings=CONTEXT)
 @json_option
-@click.pass_context
-def command(ctx: click.Context, as_json: bool) -> None:
+def command() -> None:
     """Check settings, stores, keys and clocks, and say what to do. Changes nothing. Exit code 1 when something fails.
 
     \b
@@ -54,23 +53,21 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
     logs.configure("error", "console", sys.stderr)
     findings = asyncio.run(_examine(os.environ))
-    if as_json:
-        show_json([{"check": f.what, "state": f.state, "found": f.found, "do": f.do} for f in findings])
-    else:
-        width = max(len(finding.what) for finding in findings)
-        for finding in findings:
-            click.echo(
-                f"{click.style(MARKS[finding.state], fg=COLORS[finding.state])}  {finding.what:<{width}}  "
-                f"{inert(finding.found)}"
-            )
-            if finding.do:
-                click.echo(f"{'':{width + 8}}-> {finding.do}")
+    answer(findings, _lines(findings))
     if any(finding.state == "FAIL" for finding in findings):
-        ctx.exit(1)
+        raise click.exceptions.Exit(1)
+
+
+def _lines(findings: Sequence[Finding]) -> Iterator[str]:
+    width = max(len(finding.check) for finding in findings)
+    for finding in findings:
+        state = click.style(f"{finding.state:<4}", fg=COLORS[finding.state])
+        yield f"{state}  {finding.check:<{width}}  {inert(finding.found)}"
+        if finding.do:
+            yield f"{'':{width + 8}}-> {finding.do}"
 
 
 async def _examine(environ: Mapping[str, str]) -> list[Finding]:
-    from authsvc.cli.command_runtime import open_from
     from authsvc.keys.master import MasterKeyError
     from authsvc.settings import SettingsError
 
@@ -79,12 +76,10 @@ async def _examine(environ: Mapping[str, str]) -> list[Finding]:
     except SettingsError as error:
         return [Finding("settings", "FAIL", text, "correct the variable, then look again") for text in error.problems]
     except MasterKeyError as error:
-        return [
-            Finding("settings", "ok", "all understood"),
-            Finding("master key", "FAIL", str(error), "restore the file, or make one: `authsvc keys generate-master`"),
-        ]
+        do = "restore the file, or make one: `authsvc keys generate-master`"
+        return [Finding("settings", "ok", "all understood"), Finding("master key", "FAIL", str(error), do)]
     try:
-        findings = [Finding("settings", "ok", f"issuer {runtime.settings.issuer}"), *_master_key_file(environ)]
+        findings = [Finding("settings", "ok", f"issuer {runtime.settings.issuer}"), _master_key_file(environ)]
         findings.extend([finding async for finding in _postgres(runtime)])
         findings.extend([finding async for finding in _redis(runtime)])
         return findings
@@ -92,27 +87,21 @@ async def _examine(environ: Mapping[str, str]) -> list[Finding]:
         await runtime.close()
 
 
-def _master_key_file(environ: Mapping[str, str]) -> list[Finding]:
-    name = environ.get("AUTHSVC_MASTER_KEY_FILE", "")
+def _master_key_file(environ: Mapping[str, str]) -> Finding:
+    check, name = "master key file", environ.get("AUTHSVC_MASTER_KEY_FILE", "")
     if not name:
-        return [
-            Finding(
-                "master key file",
-                "warn",
-                "the key is in the environment, where other programs may read it",
-                "put it into a file of mode 0600 and give AUTHSVC_MASTER_KEY_FILE",
-            )
-        ]
+        found = "the key is in the environment, where other programs may read it"
+        return Finding(check, "warn", found, "put it into a file of mode 0600 and give AUTHSVC_MASTER_KEY_FILE")
     path = Path(name).resolve()
-    found = path.stat()
-    mode = stat.S_IMODE(found.st_mode)
+    status = path.stat()
+    mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
         state = "FAIL" if mode & 0o007 else "warn"
         whom = "everybody" if mode & 0o004 else "others" if mode & 0o007 else "its group"
-        return [Finding("master key file", state, f"mode {mode:04o}: {whom} may use it", f"chmod 600 {path}")]
-    if found.st_uid != os.geteuid():
-        return [Finding("master key file", "warn", f"it belongs to uid {found.st_uid}, not to us", "chown it")]
-    return [Finding("master key file", "ok", f"mode {mode:04o}")]
+        return Finding(check, state, f"mode {mode:04o}: {whom} may use it", f"chmod 600 {path}")
+    if status.st_uid != os.geteuid():
+        return Finding(check, "warn", f"it belongs to uid {status.st_uid}, not to us", "chown it")
+    return Finding(check, "ok", f"mode {mode:04o}")
 
 
 async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
@@ -144,36 +133,31 @@ async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
 
 
 def _judge_postgres(found: PostgresHealth) -> Finding:
+    check, version = "PostgreSQL", f"version {found.version}"
     if found.version_number < OLDEST_POSTGRES * 10_000:
-        return Finding("PostgreSQL", "FAIL", f"version {found.version}", f"upgrade it to {OLDEST_POSTGRES} or newer")
+        return Finding(check, "FAIL", version, f"upgrade it to {OLDEST_POSTGRES} or newer")
     if found.read_only:
-        return Finding(
-            "PostgreSQL",
-            "FAIL",
-            f"version {found.version}, read-only: a standby?",
-            "name the primary, or all hosts with ?target_session_attrs=read-write",
-        )
-    return Finding("PostgreSQL", "ok", f"version {found.version}")
+        do = "name the primary, or all hosts with ?target_session_attrs=read-write"
+        return Finding(check, "FAIL", f"{version}, read-only: a standby?", do)
+    return Finding(check, "ok", version)
 
 
 def _judge_connections(found: PostgresHealth, runtime: Runtime) -> Finding:
     wanted = runtime.settings.db_pool_size * runtime.settings.workers * runtime.settings.replicas
     text = f"{found.connections} of {found.max_connections} in use; all replicas together may take {wanted}"
-    if wanted > found.max_connections - 5:
-        return Finding(
-            "connections", "warn", text, "raise max_connections, or lower AUTHSVC_DB_POOL_SIZE (or use PgBouncer)"
-        )
-    return Finding("connections", "ok", text)
+    if wanted <= found.max_connections - 5:
+        return Finding("connections", "ok", text)
+    do = "raise max_connections, or lower AUTHSVC_DB_POOL_SIZE (or use PgBouncer)"
+    return Finding("connections", "warn", text, do)
 
 
 def _judge_clock(runtime: Runtime) -> Finding:
     skew = runtime.clock.skew_seconds
     text = f"{abs(skew):.2f} s {'ahead of' if skew > 0 else 'behind'} PostgreSQL's"
-    if abs(skew) >= WARN_SKEW:
-        return Finding(
-            "clock", "FAIL" if abs(skew) > FAIL_SKEW else "warn", text, "run an NTP client (chrony) on both machines"
-        )
-    return Finding("clock", "ok", text)
+    if abs(skew) < WARN_SKEW:
+        return Finding("clock", "ok", text)
+    state = "FAIL" if abs(skew) > FAIL_SKEW else "warn"
+    return Finding("clock", state, text, "run an NTP client (chrony) on both machines")
 
 
 async def _redis(runtime: Runtime) -> AsyncIterator[Finding]:
@@ -183,27 +167,16 @@ async def _redis(runtime: Runtime) -> AsyncIterator[Finding]:
     try:
         found = await health.redis(runtime.redis)
     except StoreUnavailable as error:
-        yield Finding(
-            "Redis",
-            "FAIL",
-            health.cause(error),
-            "start it, or correct AUTHSVC_REDIS_URL; until then authsvc serves from PostgreSQL alone",
-        )
+        do = "start it, or correct AUTHSVC_REDIS_URL; until then authsvc serves from PostgreSQL alone"
+        yield Finding("Redis", "FAIL", health.cause(error), do)
         return
     old = found.name == "redis" and int(found.version.partition(".")[0] or 0) < OLDEST_REDIS
-    yield Finding(
-        "Redis",
-        "FAIL" if old else "ok",
-        f"{found.name} {found.version}",
-        f"upgrade it to {OLDEST_REDIS} or newer" if old else "",
-    )
+    do = f"upgrade it to {OLDEST_REDIS} or newer" if old else ""
+    yield Finding("Redis", "FAIL" if old else "ok", f"{found.name} {found.version}", do)
     if found.policy != "noeviction":
-        yield Finding(
-            "Redis eviction",
-            "FAIL",
-            f"maxmemory-policy is {found.policy}: evicted revocations come back to life",
-            "set maxmemory-policy noeviction; authsvc does not start before",
-        )
+        text = f"maxmemory-policy is {found.policy}: evicted revocations come back to life"
+        do = "set maxmemory-policy noeviction; authsvc does not start before"
+        yield Finding("Redis eviction", "FAIL", text, do)
     elif found.evicted:
         yield Finding("Redis eviction", "warn", f"{found.evicted} keys were evicted once", "give it more memory")
     else:

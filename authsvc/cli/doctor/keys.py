@@ -28,9 +28,8 @@ async def examine_keys(runtime: Runtime, now: datetime) -> list[Finding]:
     try:
         runtime.keyring.load(rows, now, runtime.settings.jwks_max_age)
     except SealError as error:
-        return [
-            Finding("signing keys", "FAIL", str(error), "restore the master key file that belongs to this database")
-        ]
+        do = "restore the master key file that belongs to this database"
+        return [Finding("signing keys", "FAIL", str(error), do)]
     known = await clients.everyone(runtime.db)
     by = await in_force(runtime)
     return [
@@ -45,12 +44,9 @@ async def examine_keys(runtime: Runtime, now: datetime) -> list[Finding]:
 
 def _opened(runtime: Runtime, rows: Sequence[SigningKey]) -> Finding:
     if runtime.keyring.unopened:
-        return Finding(
-            "signing keys",
-            "FAIL",
-            f"the master key does not open {' '.join(runtime.keyring.unopened)}",
-            "put the master key that sealed them back into the file, below the current one",
-        )
+        found = f"the master key does not open {' '.join(runtime.keyring.unopened)}"
+        do = "put the master key that sealed them back into the file, below the current one"
+        return Finding("signing keys", "FAIL", found, do)
     return Finding("signing keys", "ok", f"{len(rows)}, and the master key opens all that are published")
 
 
@@ -78,12 +74,8 @@ def _line(runtime: Runtime, rows: Sequence[SigningKey], now: datetime, alg: str)
         return
     yield Finding(f"signing{name}", "ok", f"{current.kid} signs, for {duration(now - current.signs_from)}")
     if first is None:
-        yield Finding(
-            f"successor{name}",
-            "warn",
-            "no key is announced: should this one leak, verifiers would not know the next",
-            f"let a replica run, or authsvc keys generate{option}",
-        )
+        found = "no key is announced: should this one leak, verifiers would not know the next"
+        yield Finding(f"successor{name}", "warn", found, f"let a replica run, or authsvc keys generate{option}")
     else:
         yield Finding(f"successor{name}", "ok", f"{first.kid} signs {relative(first.signs_from, now)}")
 
@@ -110,20 +102,18 @@ def _room(policy: KeyPolicy, lines: int) -> Iterator[Finding]:
     """A client was given tokens that live so long that the JWKS fills with the keys that stay for them."""
     number = policy.published * lines
     if number > MAX_PUBLISHED_KEYS:
-        yield Finding(
-            "JWKS",
-            "warn",
+        found = (
             f"tokens of a client live {duration(policy.longest_token)}: {number} keys will be in it, more than "
-            f"{MAX_PUBLISHED_KEYS}, and verifiers refuse such a set",
-            "let keys sign for longer (`sign` in the key policy), or the client's tokens live shorter",
+            f"{MAX_PUBLISHED_KEYS}, and verifiers refuse such a set"
         )
+        do = "let keys sign for longer (`sign` in the key policy), or the client's tokens live shorter"
+        yield Finding("JWKS", "warn", found, do)
 
 
 def _settings(by: InForce) -> Iterator[Finding]:
     """Whether this shell and the replicas, as far as they are known, have the same settings."""
     for found in by.disagreements:
-        yield Finding(
-            "settings of replicas", "warn", str(found), "give every replica and this shell the same, then restart"
-        )
+        do = "give every replica and this shell the same, then restart"
+        yield Finding("settings of replicas", "warn", str(found), do)
     if by.replicas and not by.disagreements:
         yield Finding("settings of replicas", "ok", f"as here: {plural(len(by.replicas), 'replica')}")

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from authsvc.cli.console import CONTEXT, Refused, confirm, inert, json_option, relative, show_json, show_table
+from authsvc.cli.command_runtime import dated, operate
+from authsvc.cli.console import (
+    CONTEXT,
+    Refused,
+    answer,
+    confirm,
+    inert,
+    json_option,
+    relative,
+    show_json,
+    table,
+    yes_option,
+)
 from authsvc.cli.keys.master_key import drop_master, generate_master, promote_master, reseal
 from authsvc.cli.keys.run_simulation import simulate
 from authsvc.cli.keys.show_plan import plan
@@ -17,9 +29,9 @@ from authsvc.jose.names import ALGORITHM_NAMES, DEFAULT_ALG
 
 if TYPE_CHECKING:
     from authsvc.flows.keys.manage_keys import Generated
+    from authsvc.keys.plans import Refused as NotThis
     from authsvc.keys.records import SigningKey
     from authsvc.runtime import Runtime
-
 
 Decorate = Callable[[Callable[..., None]], Callable[..., None]]
 
@@ -63,7 +75,7 @@ for part in (plan, simulate, generate_master, promote_master, reseal, drop_maste
 
 @command.command("list")
 @json_option
-def list_keys(as_json: bool) -> None:
+def list_keys() -> None:
     """Show every key, its phase, and when it moves on.
 
     \b
@@ -71,49 +83,31 @@ def list_keys(as_json: bool) -> None:
       authsvc keys list
       authsvc keys list --json | jq -r '.[] | select(.phase == "signing") | .kid'
     """
-    from authsvc.cli.command_runtime import operate
     from authsvc.keys.phases import phase_of
     from authsvc.store.keys import signing_keys
 
-    async def work(runtime: Runtime) -> tuple[list[SigningKey], datetime]:
-        return await signing_keys.everything(runtime.db), runtime.clock.now()
-
-    rows, now = operate(work)
-    if as_json:
-        show_json([{**_row(key), "phase": phase_of(key, rows, now)} for key in rows])
-        return
-    show_table(
-        ("KID", "ALG", "PHASE", "ANNOUNCED", "SIGNS FROM", "SIGNS UNTIL", "DROPPED"),
-        [
-            (
-                key.kid,
-                key.alg,
-                phase_of(key, rows, now),
-                *(relative(at, now) for at in (key.announced_at, key.signs_from, key.signs_until, key.drop_after)),
-            )
-            for key in rows
-        ],
-        empty="There is no signing key: `authsvc keys generate` makes the first one, which signs at once.",
+    rows, now = operate(lambda runtime, _actor: dated(runtime, signing_keys.everything(runtime.db)))
+    times = ("announced_at", "signs_from", "signs_until", "drop_after")
+    found = [
+        {name: getattr(key, name) for name in ("kid", "alg", *times, "withdrawn_at")}
+        | {"phase": phase_of(key, rows, now)}
+        for key in rows
+    ]
+    answer(
+        found,
+        table(
+            ("KID", "ALG", "PHASE", "ANNOUNCED", "SIGNS FROM", "SIGNS UNTIL", "DROPPED"),
+            [(key["kid"], key["alg"], key["phase"], *(relative(key[name], now) for name in times)) for key in found],
+            empty="There is no signing key: `authsvc keys generate` makes the first one, which signs at once.",
+        ),
     )
-
-
-def _row(key: SigningKey) -> dict[str, Any]:
-    return {
-        "kid": key.kid,
-        "alg": key.alg,
-        "announced_at": key.announced_at,
-        "signs_from": key.signs_from,
-        "signs_until": key.signs_until,
-        "drop_after": key.drop_after,
-        "withdrawn_at": key.withdrawn_at,
-    }
 
 
 @command.command()
 @click.option("--first", is_flag=True, help="Only where there is no key at all; otherwise do nothing.")
 @_alg_option(help="One that the key policy has; RS256 by default.")
 @json_option
-def generate(first: bool, alg: str | None, as_json: bool) -> None:
+def generate(first: bool, alg: str | None) -> None:
     """Make a key and announce it.
 
     It succeeds the newest key of its algorithm after the policy's `announce`. The first key of all signs at once.
@@ -125,39 +119,28 @@ def generate(first: bool, alg: str | None, as_json: bool) -> None:
       authsvc keys generate --alg ES256
       authsvc migrate && authsvc keys generate --first     set up; safe to run again
     """
-    from authsvc.cli.command_runtime import actor, operate
-    from authsvc.cli.keys.warn_settings_differ import in_force_told
     from authsvc.flows.keys import manage_keys
-    from authsvc.keys.plans import Refused as NotThis
 
     if first and alg not in (None, DEFAULT_ALG):
         raise click.UsageError("the first key of all is for RS256: leave --alg away")
 
-    async def work(runtime: Runtime) -> tuple[Generated | NotThis | None, datetime]:
-        await in_force_told(runtime)
+    def work(runtime: Runtime, actor: str) -> Awaitable[Generated | NotThis | None]:
         if first:
-            return await manage_keys.generate_first(runtime, actor()), runtime.clock.now()
-        return await manage_keys.generate(runtime, actor(), alg or DEFAULT_ALG), runtime.clock.now()
+            return manage_keys.generate_first(runtime, actor)
+        return manage_keys.generate(runtime, actor, alg or DEFAULT_ALG)
 
-    made, now = operate(work)
-    if isinstance(made, NotThis):
-        raise Refused(made.reason)
-    if made is not None:
-        _tell_generated(made, now, as_json)
-    elif as_json:
-        show_json(None)
+    made, now = operate(lambda runtime, actor: dated(runtime, work(runtime, actor)), warn_of="settings")
+    if made is None:
+        answer(None, "There is a key already: nothing was done.")
     else:
-        click.echo("There is a key already: nothing was done.")
+        _tell_generated(made, now)
 
 
-def _tell_generated(made: Generated, now: datetime, as_json: bool) -> None:
-    if as_json:
-        show_json({"kid": made.kid, "signs_from": made.signs_from, "replaces": made.replaces})
-        return
+def _tell_generated(made: Generated, now: datetime) -> None:
     at_once = made.signs_from <= now
     when = "signs now" if at_once else f"announced, signs {relative(made.signs_from, now)} ({_time(made.signs_from)})"
     after = f", after {made.replaces}" if made.replaces else ""
-    click.echo(f"Key {made.kid}: {when}{after}.")
+    answer(made, f"Key {made.kid}: {when}{after}.")
 
 
 def _time(at: datetime) -> str:
@@ -168,7 +151,7 @@ def _time(at: datetime) -> str:
 @click.option("--now", "at_once", is_flag=True, help="The announced key signs at once, if every cache has seen it.")
 @_alg_option(default=DEFAULT_ALG, show_default=True, help="Of which algorithm.")
 @json_option
-def rotate(at_once: bool, alg: str, as_json: bool) -> None:
+def rotate(at_once: bool, alg: str) -> None:
     """Let the next key sign, noticed by nobody.
 
     Without --now: says when the announced key takes over by itself; where none is announced, announces one. With
@@ -180,37 +163,32 @@ def rotate(at_once: bool, alg: str, as_json: bool) -> None:
       authsvc keys rotate --now
       authsvc keys rotate --alg ES256
     """
-    from authsvc.cli.command_runtime import actor, operate
-    from authsvc.cli.keys.warn_settings_differ import in_force_told
     from authsvc.flows.keys import manage_keys
-    from authsvc.keys.plans import AlreadyPlanned
-    from authsvc.keys.plans import Refused as NotNow
+    from authsvc.keys.plans import AlreadyPlanned, RotatePlan
 
-    async def work(runtime: Runtime) -> tuple[Any, datetime]:
-        await in_force_told(runtime)
-        return await manage_keys.rotate(runtime, actor(), at_once=at_once, alg=alg), runtime.clock.now()
-
-    plan, now = operate(work)
-    if isinstance(plan, NotNow):
-        raise Refused(plan.reason)
+    plan, now = operate(
+        lambda runtime, actor: dated(runtime, manage_keys.rotate(runtime, actor, at_once=at_once, alg=alg)),
+        warn_of="settings",
+    )
     if isinstance(plan, manage_keys.Generated):
-        _tell_generated(plan, now, as_json)
+        _tell_generated(plan, now)
     elif isinstance(plan, AlreadyPlanned):
-        if as_json:
-            show_json({"kid": plan.kid, "signs_from": plan.at, "replaces": None})
-        else:
-            click.echo(f"Key {plan.kid} is announced already and signs {relative(plan.at, now)} ({_time(plan.at)}).")
-    elif as_json:
-        show_json({"kid": plan.kid, "signs_from": now, "replaces": plan.replaces})
-    else:
-        click.echo(f"Key {plan.kid} signs now" + (f", after {plan.replaces}." if plan.replaces else "."))
+        answer(
+            {"kid": plan.kid, "signs_from": plan.at, "replaces": None},
+            f"Key {plan.kid} is announced already and signs {relative(plan.at, now)} ({_time(plan.at)}).",
+        )
+    elif isinstance(plan, RotatePlan):
+        answer(
+            {"kid": plan.kid, "signs_from": now, "replaces": plan.replaces},
+            f"Key {plan.kid} signs now" + (f", after {plan.replaces}." if plan.replaces else "."),
+        )
 
 
 @command.command(cls=_OfKid)
 @click.argument("kid")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @json_option
-def withdraw(kid: str, yes: bool, as_json: bool) -> None:
+def withdraw(kid: str, yes: bool) -> None:
     """Drop a leaked key at once, for ever.
 
     It leaves the JWKS and nothing that it signed is accepted, on every replica within a second. If it was the one that
@@ -220,31 +198,21 @@ def withdraw(kid: str, yes: bool, as_json: bool) -> None:
     Examples:
       authsvc keys withdraw 3q2-7w...
     """
-    from authsvc.cli.command_runtime import actor, operate
-    from authsvc.cli.keys.warn_settings_differ import in_force_told
     from authsvc.flows.keys import manage_keys
-    from authsvc.keys.plans import Refused as NotThis
-    from authsvc.keys.plans import WithdrawPlan
-
-    async def work(runtime: Runtime) -> WithdrawPlan | NotThis:
-        await in_force_told(runtime)
-        return await manage_keys.withdraw(runtime, actor(), kid)
 
     confirm(f"Every access token that {inert(kid)} signed becomes invalid. Withdraw it?", yes=yes)
-    plan = operate(work)
-    if isinstance(plan, NotThis):
-        raise Refused(plan.reason)
-    if as_json:
-        show_json({"kid": plan.kid, "successor": plan.successor})
-    else:
-        click.echo(f"Key {plan.kid} is withdrawn." + (f" Key {plan.successor} signs now." if plan.successor else ""))
+    plan = operate(lambda runtime, actor: manage_keys.withdraw(runtime, actor, kid), warn_of="settings")
+    answer(
+        {"kid": plan.kid, "successor": plan.successor},
+        f"Key {plan.kid} is withdrawn." + (f" Key {plan.successor} signs now." if plan.successor else ""),
+    )
 
 
 @command.command("import")
 @click.argument("file", type=click.File("rb"))
 @_alg_option(help="What it signs with; by default RS256 for an RSA key, ES256 for P-256, EdDSA for Ed25519.")
 @json_option
-def import_key(file: BinaryIO, alg: str | None, as_json: bool) -> None:
+def import_key(file: BinaryIO, alg: str | None) -> None:
     """Bring a private key along: PEM, not encrypted; RSA of 2048 bits or more, P-256 or Ed25519. `-`: standard input.
 
     It is announced like a new one.
@@ -255,22 +223,15 @@ def import_key(file: BinaryIO, alg: str | None, as_json: bool) -> None:
       authsvc keys import old-service.pem --alg PS256
       vault read -field=key secret/jwt | authsvc keys import -
     """
-    from authsvc.cli.command_runtime import actor, operate
-    from authsvc.cli.keys.warn_settings_differ import in_force_told
     from authsvc.flows.keys import manage_keys
     from authsvc.jose import jwk
-    from authsvc.keys.plans import Refused as NotThis
 
     private, alg = jwk.load_private_pem(file.read(1 << 16), alg)
-
-    async def work(runtime: Runtime) -> tuple[Generated | NotThis, datetime]:
-        await in_force_told(runtime)
-        return await manage_keys.take_over(runtime, actor(), private, alg), runtime.clock.now()
-
-    made, now = operate(work)
-    if isinstance(made, NotThis):
-        raise Refused(made.reason)
-    _tell_generated(made, now, as_json)
+    made, now = operate(
+        lambda runtime, actor: dated(runtime, manage_keys.take_over(runtime, actor, private, alg)),
+        warn_of="settings",
+    )
+    _tell_generated(made, now)
 
 
 @command.command(cls=_OfKid)
@@ -285,7 +246,6 @@ def export_public(kid: str | None, as_pem: bool, as_jwk: bool) -> None:
       authsvc keys export-public                    the JWKS
       authsvc keys export-public KID --pem > key.pem
     """
-    from authsvc.cli.command_runtime import operate
     from authsvc.jose import jwk
     from authsvc.keys import phases
     from authsvc.store.keys import signing_keys
@@ -293,7 +253,7 @@ def export_public(kid: str | None, as_pem: bool, as_jwk: bool) -> None:
     if as_pem and as_jwk:
         raise click.UsageError("give --pem or --jwk, not both")
 
-    async def work(runtime: Runtime) -> list[SigningKey]:
+    async def work(runtime: Runtime, _actor: str) -> list[SigningKey]:
         rows = await signing_keys.everything(runtime.db)
         if kid is not None:
             return [row for row in rows if row.kid == kid]

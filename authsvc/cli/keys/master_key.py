@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from authsvc.cli.console import Refused, confirm, json_option, plural, relative, show_json
+from authsvc.cli.command_runtime import operate
+from authsvc.cli.console import Refused, answer, confirm, json_option, plural, relative, yes_option
 
 if TYPE_CHECKING:
     from authsvc.flows.keys.reseal_keys import Resealed, Seals
@@ -48,17 +49,10 @@ def generate_master(out: Path | None, add_to: Path | None) -> None:
     if out and add_to:
         raise click.UsageError("give --out (a new file) or --add-to (the next key of one), not both")
     if add_to:
-        made: list[int] = []
-
-        def add(text: str) -> str:
-            text, key_id = with_new_key(text, secrets.token_bytes)
-            made.append(key_id)
-            return text
-
-        change(add_to, add)
+        made = change(add_to, lambda text: with_new_key(text, secrets.token_bytes))
         _tell(
             add_to,
-            f"Added key {made[0]} to {add_to}, last: it opens, and makes nothing yet. When every replica has "
+            f"Added key {made} to {add_to}, last: it opens, and makes nothing yet. When every replica has "
             f"the file, and a copy of it is elsewhere: `authsvc keys promote-master {add_to}`.",
         )
         return
@@ -88,16 +82,14 @@ def promote_master(file: Path, key_id: int | None) -> None:
     """
     from authsvc.keys.master import MasterKeys, with_first
 
-    chosen: list[int] = []
+    def promote(text: str) -> tuple[str, int]:
+        first = key_id or max(MasterKeys.parse(text).ids)
+        return with_first(text, first), first
 
-    def promote(text: str) -> str:
-        chosen.append(key_id or max(MasterKeys.parse(text).ids))
-        return with_first(text, chosen[0])
-
-    change(file, promote)
+    chosen = change(file, promote)
     _tell(
         file,
-        f"Key {chosen[0]} is the current one of {file}. Restart the replicas with it, one after the other; "
+        f"Key {chosen} is the current one of {file}. Restart the replicas with it, one after the other; "
         "when all have it: `authsvc keys reseal`.",
     )
 
@@ -110,8 +102,7 @@ def promote_master(file: Path, key_id: int | None) -> None:
     "something needs another than the current one.",
 )
 @json_option
-@click.pass_context
-def reseal(ctx: click.Context, check: bool, as_json: bool) -> None:
+def reseal(check: bool) -> None:
     """Seal signing keys under the current master key.
 
     All of them, or none where one does not open. Run it with the file that every replica has. Replicas are not
@@ -123,27 +114,21 @@ def reseal(ctx: click.Context, check: bool, as_json: bool) -> None:
       authsvc keys reseal
       authsvc keys reseal --check
     """
-    from authsvc.cli.command_runtime import actor, operate
-    from authsvc.cli.keys.warn_settings_differ import in_force_told
     from authsvc.flows.keys import reseal_keys
-    from authsvc.keys.plans import Refused as NotNow
 
-    async def work(runtime: Runtime) -> Resealed | NotThis:
-        await in_force_told(runtime)
+    async def work(runtime: Runtime, actor: str) -> Resealed | NotThis:
         if check:
             return reseal_keys.Resealed((), (), await reseal_keys.look(runtime))
-        return await reseal_keys.reseal(runtime, actor())
+        return await reseal_keys.reseal(runtime, actor)
 
-    done = operate(work)
-    if isinstance(done, NotNow):
-        raise Refused(f"{done.reason}; put the master key that sealed it back into the file, below the current one")
-    if as_json:
-        show_json(_document(done))
-    else:
-        for line in _report(done, check=check):
-            click.echo(line)
+    done = operate(
+        work,
+        warn_of="settings",
+        said=lambda reason: f"{reason}; put the master key that sealed it back into the file, below the current one",
+    )
+    answer(_document(done), _report(done, check=check))
     if check and set(done.seals.kids) - {done.seals.current_id}:
-        ctx.exit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _report(done: Resealed, *, check: bool) -> list[str]:
@@ -155,7 +140,7 @@ def _report(done: Resealed, *, check: bool) -> list[str]:
         lines.append(f"Every signing key is under master key {seals.current_id} already: nothing was done.")
     if done.left:
         lines.append(f"Left alone: {', '.join(done.left)}, dropped or withdrawn, which no key of the file opens.")
-    for key_id in sorted({seals.current_id, *seals.others, *seals.kids}):
+    for key_id in _ids(seals):
         held = "current" if key_id == seals.current_id else "older or next"
         held = held if key_id in (seals.current_id, *seals.others) else "NOT IN THE FILE"
         lines.append(f"Master key {key_id} ({held}): {plural(len(seals.kids.get(key_id, ())), 'signing key')}.")
@@ -175,28 +160,32 @@ def _until(seals: Seals) -> str:
 
 def _document(done: Resealed) -> dict[str, Any]:
     seals = done.seals
-    ids = sorted({seals.current_id, *seals.others, *seals.kids})
     return {
-        "resealed": list(done.kids),
-        "left": list(done.left),
+        "resealed": done.kids,
+        "left": done.left,
         "current": seals.current_id,
         "master_keys": [
             {
                 "id": key_id,
-                "in_file": key_id == seals.current_id or key_id in seals.others,
-                "signing_keys": list(seals.kids.get(key_id, ())),
+                "in_file": key_id in (seals.current_id, *seals.others),
+                "signing_keys": seals.kids.get(key_id, ()),
                 "keep_until": seals.keep_until if key_id in seals.others else None,
             }
-            for key_id in ids
+            for key_id in _ids(seals)
         ],
     }
+
+
+def _ids(seals: Seals) -> list[int]:
+    """Every master key that is in the file, or that a signing key needs."""
+    return sorted({seals.current_id, *seals.others, *seals.kids})
 
 
 @click.command()
 @_file_argument
 @click.argument("key_id", metavar="ID", type=click.IntRange(1, 255))
 @click.option("--now", "at_once", is_flag=True, help="It leaked: do not wait for the refresh tokens made with it.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 def drop_master(file: Path, key_id: int, at_once: bool, yes: bool) -> None:
     """Take an older key out of a master key file.
 
@@ -207,11 +196,10 @@ def drop_master(file: Path, key_id: int, at_once: bool, yes: bool) -> None:
     Examples:
       authsvc keys drop-master /etc/authsvc/master.key 1
     """
-    from authsvc.cli.command_runtime import operate
     from authsvc.flows.keys import reseal_keys
     from authsvc.keys.master import without
 
-    seals = operate(reseal_keys.look)
+    seals = operate(lambda runtime, _actor: reseal_keys.look(runtime))
     over = seals.keep_until <= seals.now
     if key_id == seals.current_id:
         raise Refused(f"key {key_id} is the current one: put another first (`authsvc keys promote-master`)")
@@ -221,7 +209,7 @@ def drop_master(file: Path, key_id: int, at_once: bool, yes: bool) -> None:
         raise Refused(f"refresh tokens made with key {key_id} may be good until {_until(seals)}; --now gives them up")
     if not over:
         confirm(f"Whoever has a refresh token made with key {key_id} must log in again. Drop it?", yes=yes)
-    change(file, lambda text: without(text, key_id))
+    change(file, lambda text: (without(text, key_id), key_id))
     _tell(file, f"Key {key_id} is gone from {file}. Restart the replicas with it, one after the other.")
 
 
@@ -230,19 +218,22 @@ def _tell(file: Path, text: str) -> None:
     click.echo(text, err=str(file) == "-")
 
 
-def change(file: Path, edit: Callable[[str], str]) -> None:
+def change(file: Path, edit: Callable[[str], tuple[str, int]]) -> int:
     """Replace a master key file by what `edit` makes of it, whole or not at all. Owner and mode stay, but for rights of
-    others and of the group to write. `-`: from standard input to standard output. Raises Refused."""
+    others and of the group to write. `-`: from standard input to standard output. Gives the id of the key that `edit`
+    was about. Raises Refused."""
     from authsvc.keys.master import MasterKeyError
 
     try:
         if str(file) == "-":
-            click.echo(edit(sys.stdin.read()), nl=False)
-            return
+            text, key_id = edit(sys.stdin.read())
+            click.echo(text, nl=False)
+            return key_id
         path = file.resolve()
-        text, found = path.read_text(encoding="utf-8"), path.stat()
+        text, key_id = edit(path.read_text(encoding="utf-8"))
+        found = path.stat()
         fresh = path.with_name(f".{path.name}.new")
-        write_new(fresh, edit(text), stat.S_IMODE(found.st_mode) & 0o640 | 0o600)
+        write_new(fresh, text, stat.S_IMODE(found.st_mode) & 0o640 | 0o600)
         try:
             if (found.st_uid, found.st_gid) != (fresh.stat().st_uid, fresh.stat().st_gid):
                 os.chown(fresh, found.st_uid, found.st_gid)
@@ -252,6 +243,7 @@ def change(file: Path, edit: Callable[[str], str]) -> None:
             with suppress(OSError):
                 fresh.unlink()
             raise
+        return key_id
     except (MasterKeyError, UnicodeDecodeError) as error:
         raise Refused(str(error) if isinstance(error, MasterKeyError) else f"{file} is not UTF-8") from None
     except OSError as error:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Mapping
-from dataclasses import MISSING, asdict, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from authsvc.cli.console import Refused, duration, json_option, plural, show_json
+from authsvc.cli.console import Refused, answer, duration, json_option, plural
 from authsvc.clock import monotonic
 
 if TYPE_CHECKING:
@@ -41,9 +41,7 @@ _SHOWN: Final = 3
     help="Instead of the policy in force (AUTHSVC_KEY_POLICY_FILE).",
 )
 @json_option
-def simulate(
-    rotations: int, seed: int | None, replicas: int, verifiers: int, policy: Path | None, as_json: bool
-) -> None:
+def simulate(rotations: int, seed: int | None, replicas: int, verifiers: int, policy: Path | None) -> None:
     """Play the key policy against faults, before they happen.
 
     A virtual world, without a database: replicas that crash, are cut off and come back; outages and restores of the
@@ -63,10 +61,7 @@ def simulate(
     started = monotonic()
     result = _played(scene, rotations, seed)
     seconds = monotonic() - started
-    if as_json:
-        show_json(_document(scene, result, seconds))
-    else:
-        _show(scene, result, seconds)
+    answer(_document(scene, result, seconds), _report(scene, result, seconds))
     if result.violations:
         raise Refused(
             f"{plural(len(result.violations), 'violation')}: the policy, or authsvc, breaks a promise; `--seed {seed}` "
@@ -109,55 +104,47 @@ def _played(scene: Scene, rotations: int, seed: int) -> Result:
 
 
 def _document(scene: Scene, result: Result, seconds: float) -> dict[str, Any]:
-    around = {name: span.total_seconds() for name, span in asdict(scene.around).items()}
-    life = {
-        name: value if isinstance(value, int | tuple) else value.total_seconds()
-        for name, value in asdict(scene.life).items()
-    }
     return {
         "seed": result.seed,
         "rotations": result.rotations,
         "signatures": result.signatures,
         "verifications": result.verifications,
         "violations": len(result.violations),
-        "first_violations": [asdict(violation) for violation in result.violations[:_SHOWN]],
-        "virtual_seconds": result.passed.total_seconds(),
+        "first_violations": result.violations[:_SHOWN],
+        "virtual_seconds": result.passed,
         "wall_seconds": round(seconds, 3),
-        "counted": dict(result.counted),
+        "counted": result.counted,
         "replicas": scene.replicas,
         "verifiers": scene.verifiers,
-        "policy": life,
-        "surroundings": around,
+        "policy": scene.life,
+        "surroundings": scene.around,
     }
 
 
-def _show(scene: Scene, result: Result, seconds: float) -> None:
+def _report(scene: Scene, result: Result, seconds: float) -> Iterator[str]:
     from authsvc.keys.simulation.violations import COUNTED
 
     life, around = scene.life, scene.around
-    click.echo(
+    yield (
         f"{' and '.join(life.algorithms)}: announce {duration(life.announce)}, sign {duration(life.sign)}, keep "
         f"{duration(life.keep)}, backup {duration(life.backup)}; JWKS max-age {duration(around.jwks_max_age)}, tokens "
         f"{duration(around.longest_token)}, clocks {duration(around.skew)} apart; {plural(scene.replicas, 'replica')}, "
         f"{plural(scene.verifiers, 'verifier')}.\n"
     )
     years = result.passed.days / _YEAR
-    rows = [
-        ("seed", str(result.seed)),
-        ("rotations", f"{result.rotations:,}"),
-        ("signatures", f"{result.signatures:,}"),
-        ("verifications", f"{result.verifications:,}"),
-        ("violations", f"{len(result.violations):,}"),
-        ("virtual time", f"{years:,.0f} years" if years >= 2 else duration(result.passed)),
-        ("wall time", f"{seconds:.1f} s"),
-    ]
-    for name, value in rows:
-        click.echo(f"{name:14}{value:>14}")
+    for name, value in {
+        "seed": str(result.seed),
+        "rotations": f"{result.rotations:,}",
+        "signatures": f"{result.signatures:,}",
+        "verifications": f"{result.verifications:,}",
+        "violations": f"{len(result.violations):,}",
+        "virtual time": f"{years:,.0f} years" if years >= 2 else duration(result.passed),
+        "wall time": f"{seconds:.1f} s",
+    }.items():
+        yield f"{name:14}{value:>14}"
     if counted := [(result.counted[name], text) for name, text in COUNTED.items() if result.counted[name]]:
-        click.echo("\nCounted, and no violation:")
-        for number, text in counted:
-            click.echo(f"{number:10,}  {text}")
+        yield "\nCounted, and no violation:"
+        yield from (f"{number:10,}  {text}" for number, text in counted)
     for violation in result.violations[:_SHOWN]:
-        click.echo(f"\nBroken at {violation.at:%Y-%m-%d %H:%M:%S}: {violation.promise}.")
-        for line in violation.story:
-            click.echo(f"  {line}")
+        yield f"\nBroken at {violation.at:%Y-%m-%d %H:%M:%S}: {violation.promise}."
+        yield from (f"  {line}" for line in violation.story)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from authsvc.cli.console import json_option, relative, show_json, show_table
+from authsvc.cli.command_runtime import operate
+from authsvc.cli.console import answer, json_option, relative, table
 
 if TYPE_CHECKING:
     from authsvc.keys.forecast import Forecast
@@ -24,7 +25,7 @@ _LONGEST = timedelta(days=3650)
 @click.command()
 @click.option("--until", "span", metavar="SPAN", help="How far to look, such as '365 d' or '12 h'.")
 @json_option
-def plan(span: str | None, as_json: bool) -> None:
+def plan(span: str | None) -> None:
     """Show what will happen to the signing keys.
 
     What, when, and whether anything is overdue; it changes nothing. It takes the steps that the replicas will take,
@@ -37,28 +38,24 @@ def plan(span: str | None, as_json: bool) -> None:
       authsvc keys plan --until '2 d'
       authsvc keys plan --json | jq -r '.events[] | select(.event == "signs") | .at'
     """
-    from authsvc.cli.command_runtime import operate
-    from authsvc.cli.keys.warn_settings_differ import in_force_told
+    from authsvc.flows.keys.served_settings import in_force
     from authsvc.keys.forecast import forecast, horizon
     from authsvc.store.keys import signing_keys
 
     ahead = None if span is None else _read(span)
 
-    async def work(runtime: Runtime) -> Forecast:
-        by, now = await in_force_told(runtime), runtime.clock.now()
+    async def work(runtime: Runtime, _actor: str) -> Forecast:
+        by, now = await in_force(runtime), runtime.clock.now()
         rows = await signing_keys.everything(runtime.db)
         return forecast(rows, now, by.policy, by.lines, now + (ahead or horizon(by.policy)))
 
-    found = operate(work)
-    if as_json:
-        show_json(as_document(found))
-        return
-    click.echo("\n".join((*summary(found), "", *timeline(found), "")))
-    show_table(
+    found = operate(work, warn_of="settings")
+    events = table(
         ("WHEN (UTC)", "IN", "KEY", "ALG", "WHAT"),
         [(f"{e.at:%Y-%m-%d %H:%M:%S}", relative(e.at, found.now), e.kid, e.alg, e.what) for e in found.events],
         empty=f"Nothing happens before {_time(found.until)}.",
     )
+    answer(as_document(found), [*summary(found), "", *timeline(found), "", *events])
 
 
 def _read(span: str) -> timedelta:

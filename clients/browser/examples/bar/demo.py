@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import uvicorn
 
-from authsvc.cli.console import Refused, show_table
+from authsvc.cli.console import Refused, table
 from authsvc.serving.listening import listen, port_of
 from authsvc_devkit.demo import BACKEND_SECRET, PASSWORD, PEOPLE
 from authsvc_verifier import Verifier
@@ -137,7 +137,7 @@ def _announce(options: Options, issuer: str, api: str, origins: list[str]) -> No
     ]
     rows.append(("bar terminal", origins[-1], f"by a code, allowed at {issuer}/device"))
     rows += [("service", issuer, f"one's own sessions: {issuer}/account"), ("API", api, f"{api}/menu is public")]
-    show_table(("PAGE", "ADDRESS", "ACCOUNT"), rows, empty="")
+    click.echo("\n".join(table(("PAGE", "ADDRESS", "ACCOUNT"), rows)))
     seconds = options.token_seconds
     life = f"Access tokens live {seconds} s." if seconds else "--token-seconds 10 shows tokens being renewed."
     click.echo(f"\nPassword of all accounts: {PASSWORD}. {life} Ctrl-C ends everything.\n")
