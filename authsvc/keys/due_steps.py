@@ -9,11 +9,11 @@ that holds it. Any replica may do it, under the store's lock; all come to the sa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from authsvc.keys.phases import ended, order, signer
-from authsvc.keys.plans import GeneratePlan, KeyChange, change_of, is_unborn, plan_generate
+from authsvc.keys.plans import GeneratePlan, is_unborn, plan_generate
 from authsvc.keys.policy import KeyPolicy
 from authsvc.keys.records import SigningKey
 
@@ -22,15 +22,14 @@ from authsvc.keys.records import SigningKey
 class KeepLonger:
     """Tokens live longer than was foreseen when these ends were set: the keys are to stay published for longer."""
 
-    changes: tuple[KeyChange, ...]
+    changes: tuple[SigningKey, ...]
 
 
 def plan_step(
     keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, algorithms: Sequence[str]
 ) -> GeneratePlan | KeepLonger | None:
     """The next thing to do; None: nothing is due. Ask again after it is done: there may be more."""
-    keep = policy.keep
-    if late := tuple(_longer(key, keep) for key in keys if _dropped_early(key, now, keep)):
+    if late := tuple(longer for key in keys if (longer := _longer(key, now, policy.keep))):
         return KeepLonger(late)
     for alg in algorithms:
         if due_at(keys, now, policy, alg) <= now:
@@ -46,14 +45,12 @@ def due_at(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, alg: st
     return max(line, key=order).signs_from - policy.wait
 
 
-def _dropped_early(key: SigningKey, now: datetime, keep: timedelta) -> bool:
-    """Also one that signs no more: its last tokens may be of the new length, by moments, or in a restored database."""
+def _longer(key: SigningKey, now: datetime, keep: timedelta) -> SigningKey | None:
+    """A key that would be dropped too early, as it is to be. Also one that signs no more: its last tokens may be of the
+    new length, by moments, or in a restored database."""
     if key.withdrawn_at is not None or key.signs_until is None:
-        return False
+        return None
     until = key.signs_until + keep
-    return now < until and (key.drop_after is None or key.drop_after < until)
-
-
-def _longer(key: SigningKey, keep: timedelta) -> KeyChange:
-    assert key.signs_until is not None
-    return change_of(key, drop_after=key.signs_until + keep)
+    if until <= now or (key.drop_after is not None and key.drop_after >= until):
+        return None
+    return replace(key, drop_after=until)

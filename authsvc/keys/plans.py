@@ -6,7 +6,7 @@ plan keeps three things true (a random walk in the tests looks for the instant w
 - a key leaves the JWKS only when its last token is dead: `signs_until` + longest token + JWKS max-age + skew, or + the
   time between two backups, which may have forgotten that it signed for longer;
 - every key has an end from its birth, so that a replica that hears of nothing stops in time; and as long as somebody
-  makes the next key when it is due (`steps`), some key signs at every instant;
+  makes the next key when it is due (`due_steps`), some key signs at every instant;
 - a key signs only after every cache has seen it: announced for JWKS max-age (30 s at the least) + skew. Two exceptions,
   both because the alternative is no service at all: an installation's first key, and the successor of a withdrawn key.
 """
@@ -27,17 +27,6 @@ _MAX_CLOCK_LAG = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class KeyChange:
-    """The times that the row of `kid` is to have: all four of them, changed or not."""
-
-    kid: str
-    signs_from: datetime
-    signs_until: datetime | None
-    drop_after: datetime | None
-    withdrawn_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class GeneratePlan:
     """Make a key and insert it with these times; change the rows of `changes` in the same transaction."""
 
@@ -46,7 +35,12 @@ class GeneratePlan:
     signs_from: datetime
     signs_until: datetime
     drop_after: datetime
-    changes: tuple[KeyChange, ...]
+    changes: tuple[SigningKey, ...]
+
+    def row(self, kid: str, public_jwk: dict[str, str], sealed: bytes) -> SigningKey:
+        """The row of the key that was made. A key that is only foretold has no material."""
+        times = (self.announced_at, self.signs_from, self.signs_until, self.drop_after)
+        return SigningKey(kid, self.alg, public_jwk, sealed, *times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +49,7 @@ class RotatePlan:
 
     kid: str
     replaces: str | None
-    changes: tuple[KeyChange, ...]
+    changes: tuple[SigningKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +66,7 @@ class WithdrawPlan:
 
     kid: str
     successor: str | None
-    changes: tuple[KeyChange, ...]
+    changes: tuple[SigningKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +92,10 @@ def plan_generate(
     if signer(keys, now, alg) is None and not is_unborn(keys, now, alg):
         until = line[0].signs_from if line else now + policy.sign
         return GeneratePlan(alg, now, now, until, until + policy.keep, ())
-    if not line:
-        at = now + policy.wait
-        return GeneratePlan(alg, now, at, at + policy.sign, at + policy.sign + policy.keep, ())
-    last = line[-1]
-    at = max(now + policy.wait, last.signs_from + after)
+    last = line[-1] if line else None
+    at = max(now + policy.wait, last.signs_from + after) if last else now + policy.wait
     until = at + policy.sign
-    return GeneratePlan(alg, now, at, until, until + policy.keep, (_closed(last, at, policy),))
+    return GeneratePlan(alg, now, at, until, until + policy.keep, (_closed(last, at, policy),) if last else ())
 
 
 def is_unborn(keys: Sequence[SigningKey], now: datetime, alg: str) -> bool:
@@ -141,10 +132,10 @@ def plan_rotate(
             f"{backup}): try again at {ready_at:%Y-%m-%d %H:%M:%S %Z}"
         )
     current = signer(keys, now, alg)
-    changes = [change_of(following, signs_from=now)]
-    if current is not None:
-        changes.append(_closed(current, now, policy))
-    return RotatePlan(following.kid, current.kid if current else None, tuple(changes))
+    first = replace(following, signs_from=now)
+    if current is None:
+        return RotatePlan(following.kid, None, (first,))
+    return RotatePlan(following.kid, current.kid, (first, _closed(current, now, policy)))
 
 
 def plan_withdraw(keys: Sequence[SigningKey], now: datetime, kid: str) -> WithdrawPlan | Refused:
@@ -155,7 +146,7 @@ def plan_withdraw(keys: Sequence[SigningKey], now: datetime, kid: str) -> Withdr
     phase = phase_of(key, keys, now)
     if phase in (Phase.WITHDRAWN, Phase.DROPPED):
         return Refused(f"this key is {phase} already: nothing verifies with it any more")
-    withdrawn = change_of(key, withdrawn_at=now)
+    withdrawn = replace(key, withdrawn_at=now)
     rest = apply_changes(keys, (withdrawn,))
     if phase is Phase.ANNOUNCED:
         return WithdrawPlan(kid, None, (withdrawn, *_close_gap(rest, key, now)))
@@ -187,10 +178,10 @@ def crowded(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy) -> Ref
     )
 
 
-def apply_changes(keys: Iterable[SigningKey], changes: Iterable[KeyChange]) -> tuple[SigningKey, ...]:
+def apply_changes(keys: Iterable[SigningKey], changes: Iterable[SigningKey]) -> tuple[SigningKey, ...]:
     """The keys as they are after `changes`: what the store's UPDATE does, for looking ahead and for simulations."""
-    by_kid = {change.kid: change for change in changes}
-    return tuple(_changed(key, by_kid[key.kid]) if key.kid in by_kid else key for key in keys)
+    by_kid = {row.kid: row for row in changes}
+    return tuple(by_kid.get(key.kid, key) for key in keys)
 
 
 def _line(keys: Sequence[SigningKey], now: datetime, alg: str) -> list[SigningKey]:
@@ -209,39 +200,23 @@ def _generate(alg: str) -> str:
     return "authsvc keys generate" + (f" --alg {alg}" if alg != DEFAULT_ALG else "")
 
 
-def _close_gap(rest: Sequence[SigningKey], gone: SigningKey, now: datetime) -> tuple[KeyChange, ...]:
+def _close_gap(rest: Sequence[SigningKey], gone: SigningKey, now: datetime) -> tuple[SigningKey, ...]:
     """An announced key is gone: the key before it signs on until `gone` would have stopped."""
     before = [key for key in _line(rest, now, gone.alg) if order(key) < order(gone)]
     if not before or before[-1].signs_until is None:
         return ()
-    until, drop_after = gone.signs_until, gone.drop_after
+    drop_after = gone.drop_after
     if drop_after is not None and before[-1].drop_after is not None:
         drop_after = max(drop_after, before[-1].drop_after)
-    return (change_of(before[-1], signs_until=until, drop_after=drop_after),)
+    return (replace(before[-1], signs_until=gone.signs_until, drop_after=drop_after),)
 
 
-def _dated_back(key: SigningKey, now: datetime) -> KeyChange:
+def _dated_back(key: SigningKey, now: datetime) -> SigningKey:
     """`key` signs now by the clock of every replica."""
-    return change_of(key, signs_from=max(key.announced_at, now - _MAX_CLOCK_LAG))
+    return replace(key, signs_from=max(key.announced_at, now - _MAX_CLOCK_LAG))
 
 
-def _closed(key: SigningKey, at: datetime, policy: KeyPolicy) -> KeyChange:
+def _closed(key: SigningKey, at: datetime, policy: KeyPolicy) -> SigningKey:
     """`key` signs until `at`. It leaves the JWKS no earlier than was said: a replica without the news signs on."""
     drop_after = max(at + policy.keep, key.drop_after or at)
-    return change_of(key, signs_until=at, drop_after=drop_after)
-
-
-def change_of(key: SigningKey, **times: datetime | None) -> KeyChange:
-    """The change that sets `times` of a key and leaves its other times."""
-    changed = replace(key, **times)  # type: ignore[arg-type]  # the names are those of times
-    return KeyChange(key.kid, changed.signs_from, changed.signs_until, changed.drop_after, changed.withdrawn_at)
-
-
-def _changed(key: SigningKey, change: KeyChange) -> SigningKey:
-    return replace(
-        key,
-        signs_from=change.signs_from,
-        signs_until=change.signs_until,
-        drop_after=change.drop_after,
-        withdrawn_at=change.withdrawn_at,
-    )
+    return replace(key, signs_until=at, drop_after=drop_after)

@@ -22,8 +22,7 @@ LINE = (CURRENT, NEXT)
 
 def make(plan: Any, keys: tuple[SigningKey, ...], kid: str) -> tuple[SigningKey, ...]:
     assert isinstance(plan, GeneratePlan)
-    times = (plan.announced_at, plan.signs_from, plan.signs_until, plan.drop_after)
-    return (*apply_changes(keys, plan.changes), SigningKey(kid, plan.alg, {}, b"", *times))
+    return (*apply_changes(keys, plan.changes), plan.row(kid, {}, b""))
 
 
 def test_an_installation_without_keys_gets_two_one_that_signs_and_one_that_follows() -> None:

@@ -9,7 +9,6 @@ from authsvc.keys.phases import Phase, phase_of, published, signer
 from authsvc.keys.plans import (
     AlreadyPlanned,
     GeneratePlan,
-    KeyChange,
     Refused,
     RotatePlan,
     WithdrawPlan,
@@ -62,7 +61,7 @@ def test_a_later_key_is_announced_first_and_ends_its_predecessor():
         end,
         end + POLICY.sign,
         end + POLICY.sign + POLICY.keep,
-        (KeyChange("lone", LONE.signs_from, end, end + POLICY.keep, None),),
+        (replace(LONE, signs_until=end, drop_after=end + POLICY.keep),),
     )
 
 

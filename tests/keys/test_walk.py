@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
@@ -90,7 +91,7 @@ def _leave_a_gap(monkeypatch):
 
 
 def _end_nobody(monkeypatch):
-    monkeypatch.setattr(plans, "_closed", lambda key, at, policy: plans.change_of(key, signs_until=at - TICK))
+    monkeypatch.setattr(plans, "_closed", lambda key, at, policy: replace(key, signs_until=at - TICK))
 
 
 def _withdraw_without_successor(monkeypatch):
@@ -100,7 +101,7 @@ def _withdraw_without_successor(monkeypatch):
 def _withdrawing_blindly(world, action, which, act=World.act):
     if action == "withdraw":
         key = world.keys[which % len(world.keys)]
-        world.keys = apply_changes(world.keys, (plans.change_of(key, withdrawn_at=world.now),))
+        world.keys = apply_changes(world.keys, (replace(key, withdrawn_at=world.now),))
     else:
         act(world, action, which)
 

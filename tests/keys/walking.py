@@ -75,9 +75,7 @@ class World:
         if plan.signs_from == self.now:
             assert not self.keys, "only the first key signs at once"
             self.excused.add(kid)
-        self.keys += (
-            SigningKey(kid, plan.alg, {}, b"", plan.announced_at, plan.signs_from, plan.signs_until, plan.drop_after),
-        )
+        self.keys += (plan.row(kid, {}, b""),)
 
     def live(self, span: timedelta) -> None:
         """Let time pass, and look at every instant that could differ from the one before."""

@@ -24,7 +24,6 @@ from authsvc.keys.plans import (
     Refused,
     RotatePlan,
     WithdrawPlan,
-    apply_changes,
     crowded,
     plan_generate,
     plan_rotate,
@@ -170,16 +169,8 @@ async def _announce(
     private: PrivateKey,
 ) -> Generated:
     public = jwk.public_jwk(private.public_key(), plan.alg)
-    key = SigningKey(
-        kid=public["kid"],
-        alg=plan.alg,
-        public_jwk=public,
-        sealed=seal(runtime.master, public["kid"], plan.alg, jwk.private_der(private), runtime.entropy),
-        announced_at=plan.announced_at,
-        signs_from=plan.signs_from,
-        signs_until=plan.signs_until,
-        drop_after=plan.drop_after,
-    )
+    sealed = seal(runtime.master, public["kid"], plan.alg, jwk.private_der(private), runtime.entropy)
+    key = plan.row(public["kid"], public, sealed)
     await _apply(connection, rows, plan)
     await signing_keys.save(connection, key)
     replaced = plan.changes[0].kid if plan.changes else None
@@ -190,6 +181,6 @@ async def _announce(
 async def _apply(
     connection: Connection, rows: Sequence[SigningKey], plan: GeneratePlan | RotatePlan | WithdrawPlan | KeepLonger
 ) -> None:
-    for row in apply_changes(rows, plan.changes):
+    for row in plan.changes:
         if row not in rows:
             await signing_keys.save(connection, row)

@@ -91,16 +91,7 @@ class Database:
         made = None
         if isinstance(plan, GeneratePlan):
             self._named += 1
-            made = SigningKey(
-                kid=f"k{self._named}",
-                alg=plan.alg,
-                public_jwk={},
-                sealed=b"",
-                announced_at=plan.announced_at,
-                signs_from=plan.signs_from,
-                signs_until=plan.signs_until,
-                drop_after=plan.drop_after,
-            )
+            made = plan.row(f"k{self._named}", {}, b"")
             keys.append(made)
         self.put(Rows(keys, self.rows.longest, self._scene), now)
         return made

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from authsvc.keys import due_steps, phases, plans, policy
-from authsvc.keys.plans import GeneratePlan, WithdrawPlan, change_of
+from authsvc.keys.plans import GeneratePlan, WithdrawPlan
 from authsvc.keys.policy import KeyLife, KeyPolicy, Surroundings
 from authsvc.keys.records import SigningKey
 from authsvc.keys.simulation.judges import Judges
@@ -51,7 +51,7 @@ def sign_at_once(keys: Keys, now: datetime, policy: KeyPolicy, algorithms: Seque
     if not isinstance(plan, GeneratePlan):
         return plan
     current = phases.signer(keys, now, plan.alg)
-    ended = () if current is None else (change_of(current, signs_until=now, drop_after=now + policy.keep),)
+    ended = () if current is None else (replace(current, signs_until=now, drop_after=now + policy.keep),)
     until = now + policy.sign
     return replace(plan, signs_from=now, signs_until=until, drop_after=until + policy.keep, changes=ended)
 
