@@ -88,6 +88,20 @@ async def test_a_replica_that_starts_without_postgresql_serves_the_jwks_of_its_s
         assert (await refresh(second.http, tokens["refresh_token"])).status_code == 200
 
 
+async def test_a_replica_with_a_damaged_snapshot_starts_as_one_without(
+    env: dict[str, str], servers: Servers, tmp_path: Path
+) -> None:
+    env["AUTHSVC_STATE_DIR"] = str(tmp_path)
+    async with serving(env):
+        pass
+    [file] = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-20])
+    servers.postgres.kill()
+    async with serving(env) as second:
+        assert (await second.http.get("/.well-known/jwks.json")).status_code == 503
+        assert (await second.http.get("/livez")).status_code == 200
+
+
 async def test_a_replica_that_starts_with_nothing_says_503_for_the_jwks(env: dict[str, str], servers: Servers) -> None:
     async with serving(env) as first:
         tokens = await login(first.http)
