@@ -17,17 +17,16 @@ class SnapshotError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class JwksDocument:
-    """`body`: JSON, equal on every replica that knows the same keys. `etag`: strong, quoted. `max_age`: seconds."""
+    """`body`: JSON, equal on every replica that knows the same keys. `etag`: strong, quoted."""
 
     body: bytes
     etag: str
-    max_age: int
 
 
-def document(jwks: Iterable[Mapping[str, str]], max_age: int) -> JwksDocument:
+def document(jwks: Iterable[Mapping[str, str]]) -> JwksDocument:
     """The document of these public JWKs, in this order."""
     body = json.dumps({"keys": list(jwks)}, separators=(",", ":"), sort_keys=True).encode("ascii")
-    return JwksDocument(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', max_age)
+    return JwksDocument(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
 
 
 def read_snapshot(snapshot: bytes) -> list[tuple[dict[str, str], PublicKey]]:

@@ -83,7 +83,6 @@ class Keyring:
         """The policy of this process: what its keys are, and how long each step of their life takes."""
         self._opened: dict[tuple[str, str], _Opened] = {}
         self._rows: tuple[SigningKey, ...] = ()
-        self._max_age = 0
         self._set: _Set | None = None
         self._change = Lock()
         self.unopened: tuple[str, ...] = ()
@@ -92,8 +91,8 @@ class Keyring:
     def __repr__(self) -> str:
         return f"Keyring(kids={sorted(self._set.verifiers) if self._set else []}, unopened={list(self.unopened)})"
 
-    def load(self, rows: Sequence[SigningKey], now: datetime, jwks_max_age: int) -> None:
-        """Take these rows for all the keys there are. `jwks_max_age`: seconds that caches keep the JWKS.
+    def load(self, rows: Sequence[SigningKey], now: datetime) -> None:
+        """Take these rows for all the keys there are.
 
         Raises `SealError` when there are keys and none of them opens (a wrong master key); the ring stays as it was.
         """
@@ -109,10 +108,10 @@ class Keyring:
             if unopened and not opened:
                 raise SealError(f"none of the {len(wanted)} signing keys opens under the master keys of this process")
             self._opened, self.unopened = opened, tuple(unopened)
-            self._rows, self._max_age = tuple(rows), jwks_max_age
+            self._rows = tuple(rows)
             self._set = self._built(now)
 
-    def load_public_snapshot(self, snapshot: bytes, max_age: int = 300) -> None:
+    def load_public_snapshot(self, snapshot: bytes) -> None:
         """Verify and publish, but not sign, by a JWKS document from disk: a cold start without PostgreSQL.
 
         Raises `jwks.SnapshotError`; the ring stays as it was.
@@ -122,7 +121,7 @@ class Keyring:
             entry["kid"]: Verifier(entry["kid"], entry["alg"], algorithms.checking(key, entry["alg"]))
             for entry, key in entries
         }
-        published = document((entry for entry, _ in entries), max_age)
+        published = document(entry for entry, _ in entries)
         with self._change:
             in_use = frozenset(entry["alg"] for entry, _ in entries)
             self._set = _Set(_DISTANT_PAST, _DISTANT_FUTURE, {}, verifiers, frozenset(), in_use, published)
@@ -202,7 +201,7 @@ class Keyring:
             verifiers={key.kid: key.verifier for key in live},
             withdrawn=frozenset(row.kid for row in self._rows if row.withdrawn_at is not None),
             in_use=frozenset(row.alg for row in shown if row.signs_from <= now),
-            jwks=document((key.public for key in live), self._max_age),
+            jwks=document(key.public for key in live),
         )
 
 

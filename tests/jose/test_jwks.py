@@ -14,7 +14,7 @@ from authsvc.jose.jwks import SnapshotError, document, read_snapshot
 from tests.support.jose import private, public
 
 EVERY = [public(0, alg) for alg in ALGORITHMS]
-BODY = document(EVERY, 300).body
+BODY = document(EVERY).body
 
 
 def test_the_jwks_is_read_by_pyjwt_and_joserfc():
@@ -32,16 +32,16 @@ def test_the_jwks_never_contains_a_private_part():
 
 
 def test_equal_keys_have_equal_bytes_and_a_strong_etag():
-    first, second = document(EVERY, 300), document([dict(reversed(entry.items())) for entry in EVERY], 300)
+    first, second = document(EVERY), document([dict(reversed(entry.items())) for entry in EVERY])
     assert first == second
     assert first.etag.startswith('"')
     assert first.etag.endswith('"')
-    assert document(EVERY[:-1], 300).etag != first.etag
+    assert document(EVERY[:-1]).etag != first.etag
 
 
 def test_a_snapshot_is_read_as_it_was_written():
     entries = read_snapshot(BODY)
-    assert document([entry for entry, _ in entries], 300).body == BODY
+    assert document([entry for entry, _ in entries]).body == BODY
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_damaged_snapshot_is_refused_as_a_whole(snapshot):
 @pytest.mark.parametrize("change", [{"d": "AQAB"}, {"kid": "mine"}, {"alg": "HS256"}, {"n": public(1)["n"]}])
 def test_a_snapshot_with_a_foreign_key_is_refused(change):
     with pytest.raises(SnapshotError, match="unusable key"):
-        read_snapshot(document([public(), public() | change], 300).body)
+        read_snapshot(document([public(), public() | change]).body)
 
 
 @given(st.binary(max_size=300))

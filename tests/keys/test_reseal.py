@@ -42,7 +42,7 @@ def test_every_key_is_sealed_under_the_current_one_and_is_the_same_key() -> None
         der = open_sealed(NEW, now.kid, now.alg, now.sealed)
         assert der == open_sealed(MASTER, before.kid, before.alg, before.sealed)
     keys = Keyring(NEW)
-    keys.load(after, NOW, 300)
+    keys.load(after, NOW)
     assert keys.jwks == ring(*ROWS).jwks
 
 
@@ -96,7 +96,7 @@ def test_it_is_told_which_master_key_is_needed_by_whom() -> None:
 def test_a_process_that_has_opened_the_keys_is_not_disturbed_even_without_the_new_one() -> None:
     running = ring(FIRST, SECOND)
     before = running.jwks
-    running.load(resealed(BOTH, (FIRST, SECOND)), NOW, 300)
+    running.load(resealed(BOTH, (FIRST, SECOND)), NOW)
     assert running.unopened == ()
     assert running.jwks == before
     assert sign_now(running, claims(), typ="at+jwt", now=NOW).count(".") == 2

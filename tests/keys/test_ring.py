@@ -111,7 +111,7 @@ def test_a_withdrawn_key_neither_verifies_nor_signs_nor_shows():
     rows = (FIRST, SECOND_KEY)
     keys = ring(*rows)
     token = sign_now(keys, claims(), typ="at+jwt", now=NOW)
-    keys.load(apply_changes(rows, plan_withdraw(rows, NOW, FIRST.kid).changes), NOW, 300)
+    keys.load(apply_changes(rows, plan_withdraw(rows, NOW, FIRST.kid).changes), NOW)
     assert _verify(keys, token) == Invalid("withdrawn_kid")
     assert _kids(keys) == [SECOND_KEY.kid]
     assert isinstance(_verify(keys, sign_now(keys, claims(), typ="at+jwt", now=NOW)), VerifiedClaims)
@@ -133,7 +133,7 @@ def test_nobody_signs_when_no_key_may():
 
 def test_a_ring_without_rows_publishes_an_empty_set():
     keys = Keyring(MASTER)
-    keys.load((), NOW, 300)
+    keys.load((), NOW)
     assert json.loads(keys.jwks.body) == {"keys": []}
 
 
@@ -142,8 +142,8 @@ def test_each_key_is_opened_once_however_often_the_rows_are_loaded(monkeypatch):
     real = local.open_key
     monkeypatch.setattr(local, "open_key", lambda *a: opened.append(a[1].kid) or real(*a))
     keys = ring(FIRST)
-    keys.load((FIRST, SECOND_KEY), NOW, 300)
-    keys.load((FIRST, SECOND_KEY), NOW + MINUTE, 300)
+    keys.load((FIRST, SECOND_KEY), NOW)
+    keys.load((FIRST, SECOND_KEY), NOW + MINUTE)
     keys.refresh(NOW + HOUR)
     assert opened == [FIRST.kid, SECOND_KEY.kid]
 
@@ -179,12 +179,12 @@ def test_the_published_key_is_the_sealed_one_whatever_the_row_says():
 def test_a_wrong_master_key_is_said_at_once_and_leaves_the_ring_as_it_was():
     keys = Keyring(MasterKeys.parse(f"1 {b64(bytes(32))}"))
     with pytest.raises(SealError, match="none of the 2 signing keys opens"):
-        keys.load((FIRST, SECOND_KEY), NOW, 300)
+        keys.load((FIRST, SECOND_KEY), NOW)
     with pytest.raises(KeyringEmpty):
         _ = keys.jwks
     good = ring(FIRST)
     with pytest.raises(SealError):
-        good.load((planned("junk", -1 * DAY, -1 * DAY),), NOW, 300)
+        good.load((planned("junk", -1 * DAY, -1 * DAY),), NOW)
     assert _kids(good) == [FIRST.kid]
 
 
@@ -206,7 +206,7 @@ def test_a_snapshot_verifies_and_publishes_but_does_not_sign():
     assert isinstance(_verify(cold, token), VerifiedClaims)
     with pytest.raises(NoSigningKey):
         sign_now(cold, claims(), typ="at+jwt", now=NOW)
-    cold.load((FIRST, SECOND_KEY), NOW, 300)
+    cold.load((FIRST, SECOND_KEY), NOW)
     assert cold.signing_kid(NOW) == FIRST.kid
 
 
@@ -229,7 +229,7 @@ def test_threads_that_sign_while_rows_are_loaded_always_get_a_good_token():
     for thread in threads:
         thread.start()
     for turn in range(200):
-        keys.load((FIRST, SECOND_KEY) if turn % 2 else (FIRST,), NOW, 300)
+        keys.load((FIRST, SECOND_KEY) if turn % 2 else (FIRST,), NOW)
     for thread in threads:
         thread.join()
     assert not wrong

@@ -65,7 +65,7 @@ def planned(
 
 def ring(*rows: SigningKey, now: datetime = NOW) -> Keyring:
     made = Keyring(MASTER)
-    made.load(rows or (row(),), now, 300)
+    made.load(rows or (row(),), now)
     return made
 
 

@@ -26,7 +26,7 @@ async def examine_keys(runtime: Runtime, now: datetime) -> list[Finding]:
     """Judge the signing keys, and whether every client has one that signs for it. Raises StoreUnavailable."""
     rows = await signing_keys.everything(runtime.db)
     try:
-        runtime.keyring.load(rows, now, runtime.settings.jwks_max_age)
+        runtime.keyring.load(rows, now)
     except SealError as error:
         do = "restore the master key file that belongs to this database"
         return [Finding("signing keys", "FAIL", str(error), do)]

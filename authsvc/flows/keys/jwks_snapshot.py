@@ -29,12 +29,12 @@ def save_snapshot(runtime: Runtime) -> None:
 
 
 def load_snapshot(runtime: Runtime) -> None:
-    """Serve and verify with the keys of the snapshot; without a good one the JWKS answers 503 until PostgreSQL is there."""
+    """Serve and verify with the keys of the snapshot; without a good one the JWKS is 503 until PostgreSQL is there."""
     if not runtime.settings.state_dir:
         return
     try:
         body = (Path(runtime.settings.state_dir) / FILE).read_bytes()
-        runtime.keyring.load_public_snapshot(body, runtime.settings.jwks_max_age)
+        runtime.keyring.load_public_snapshot(body)
         log.warning("serving_jwks_from_snapshot")
     except (OSError, SnapshotError) as error:
         log.warning("snapshot_not_read", error_type=type(error).__name__)

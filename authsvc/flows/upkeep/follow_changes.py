@@ -104,7 +104,7 @@ async def _follow_in_redis(runtime: Runtime, state: State, epoch_in_redis: str |
 async def load_keys(runtime: Runtime) -> None:
     """Read the signing keys again, and keep a snapshot of the public ones for a start without PostgreSQL."""
     rows = await signing_keys.everything(runtime.db)
-    runtime.keyring.load(rows, runtime.clock.now(), runtime.settings.jwks_max_age)
+    runtime.keyring.load(rows, runtime.clock.now())
     runtime.following.keys = tuple(rows)
     runtime.following.master_ids = frozenset(kids_under(rows, runtime.clock.now()))
     if missing := runtime.following.master_ids - set(runtime.master.ids):
