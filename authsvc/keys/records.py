@@ -1,5 +1,5 @@
 """Rows as the store knows them. Data only: `phases` reads the times of a signing key, `seal` opens its private part,
-`recorded` judges what replicas serve by."""
+`settings_in_force` judges what replicas serve by."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class ServedSettings:
-    """A row of `served_settings`: `replica` served by `settings` (as `recorded.document` writes them) at `heard_at`."""
+    """A row of `served_settings`: `replica` served by `settings`, as `settings_in_force` writes them, at `heard_at`."""
 
     replica: str
     settings: Mapping[str, Any]

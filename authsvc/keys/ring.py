@@ -24,8 +24,7 @@ from authsvc.keys.master import MasterKeys
 from authsvc.keys.policy import DEFAULT, KeyLife
 from authsvc.keys.records import SigningKey
 from authsvc.keys.seal import SealError
-from authsvc.keys.signers import Signer
-from authsvc.keys.signers.local import open_signer
+from authsvc.keys.signers import LocalSigner, open_signer
 
 _DISTANT_PAST = datetime.min.replace(tzinfo=UTC)
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
@@ -45,20 +44,17 @@ class KeyringEmpty(Exception):
 class _Opened:
     """A key as this process holds it."""
 
-    kid: str
-    alg: str
     public: Mapping[str, str]
-    signer: Signer = field(repr=False)
+    signer: LocalSigner = field(repr=False)
     verifier: Verifier = field(repr=False)
     headers: dict[str, bytes] = field(repr=False, default_factory=dict)
     """typ -> first segment and dot of a token; our code names a handful of types."""
 
     def header(self, typ: str) -> bytes:
-        segment = self.headers.get(typ)
-        if segment is None:
-            segment = _segment(_encode({"alg": self.alg, "kid": self.kid, "typ": typ}).encode("ascii")) + b"."
-            self.headers[typ] = segment
-        return segment
+        if typ not in self.headers:
+            named = {"alg": self.verifier.alg, "kid": self.verifier.kid, "typ": typ}
+            self.headers[typ] = _segment(_encode(named).encode("ascii")) + b"."
+        return self.headers[typ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +137,7 @@ class Keyring:
         """The key that would sign at `now`; None: `sign` would raise."""
         ring = self._at(now)
         signer = ring.signers.get(alg) if ring else None
-        return signer.kid if signer else None
+        return signer.verifier.kid if signer else None
 
     def in_use(self, now: datetime) -> frozenset[str]:
         """Algorithms of which a published key has begun to sign. So one that is only announced is not among them, and
@@ -155,9 +151,7 @@ class Keyring:
         `claims` are JSON-ready and our own; they are neither checked nor changed. Assembled by hand, because this is
         the hottest path of the service and a general encoder costs a third of the signature once more.
         """
-        ring = self._set
-        if ring is None or not ring.since <= now < ring.until:
-            ring = self._at(now)
+        ring = self._at(now)
         key = ring.signers.get(alg) if ring is not None else None
         if key is None:
             raise NoSigningKey(f"no {alg} key may sign now")
@@ -198,7 +192,7 @@ class Keyring:
             since=phases.last_change(self._rows, now) or _DISTANT_PAST,
             until=phases.next_change(self._rows, now) or _DISTANT_FUTURE,
             signers=signers,
-            verifiers={key.kid: key.verifier for key in live},
+            verifiers={key.verifier.kid: key.verifier for key in live},
             withdrawn=frozenset(row.kid for row in self._rows if row.withdrawn_at is not None),
             in_use=frozenset(row.alg for row in shown if row.signs_from <= now),
             jwks=document(key.public for key in live),
@@ -209,7 +203,7 @@ def _open(master: MasterKeys, row: SigningKey) -> _Opened:
     """One key. Its public half is made anew, not believed. Raises `SealError`, `KeyRefused`."""
     signer = open_signer(master, row)
     verifier = Verifier(row.kid, row.alg, algorithms.checking(signer.public, row.alg))
-    return _Opened(row.kid, row.alg, jwk.public_jwk(signer.public, row.alg), signer, verifier)
+    return _Opened(jwk.public_jwk(signer.public, row.alg), signer, verifier)
 
 
 def _segment(raw: bytes) -> bytes:

@@ -1,10 +1,16 @@
-"""A private key at rest: AES-256-GCM under a key derived from the master key. It never leaves a process unsealed.
+"""What lies outside and opens for us alone: AES-256-GCM under keys derived from the master key, one for each purpose.
 
-    sealed = 0x01 | master key id (1) | nonce (12) | ciphertext and tag (PKCS #8 DER + 16)
+A private key at rest; it never leaves a process unsealed:
+
+    0x01 | master key id (1) | nonce (12) | ciphertext and tag (PKCS #8 DER + 16)
 
 The version, the master key id, the kid and the algorithm are authenticated with it: whoever can write to the database
 can neither move one key's private part under another kid, nor make an RS256 key sign as something else, nor have a key
 of his own published.
+
+A value that we hand to a browser and take back, of a purpose, so that one of another kind never opens as it:
+
+    base64url( master key id (1) | nonce (12) | ciphertext and tag )
 """
 
 from __future__ import annotations
@@ -18,12 +24,14 @@ from authsvc.jose import jwk
 from authsvc.jose.algorithms import PrivateKey
 from authsvc.keys.master import MasterKeys
 from authsvc.keys.records import SigningKey
+from authsvc_jws.base64url import base64url_decode, base64url_encode
 
 _VERSION = 1
 _NONCE = 12
 _HEAD = 2 + _NONCE
 _TAG = 16
 _PURPOSE = "signing key seal"
+_MAX_VALUE = 49_152
 
 
 class SealError(Exception):
@@ -64,6 +72,28 @@ def open_key(master: MasterKeys, row: SigningKey) -> PrivateKey:
 def sealed_under(sealed: bytes) -> int | None:
     """Id of the master key that sealed this, None when it is not of our form. For lists and for resealing."""
     return sealed[1] if len(sealed) >= _HEAD + _TAG and sealed[0] == _VERSION else None
+
+
+def seal_value(master: MasterKeys, purpose: str, payload: bytes, entropy: Callable[[int], bytes]) -> str:
+    """Encrypt and authenticate a payload, as base64url without padding. Each `purpose` has a key of its own."""
+    nonce = entropy(_NONCE)
+    head = bytes((master.current_id,))
+    cipher = AESGCM(master.derive(master.current_id, purpose))
+    return base64url_encode(head + nonce + cipher.encrypt(nonce, payload, head))
+
+
+def open_value(master: MasterKeys, purpose: str, text: str) -> bytes | None:
+    """Open what `seal_value` wrote. What is in it, or None: forged, cut, of another purpose, of a key that is no longer
+    held."""
+    if not text.isascii() or len(text) > _MAX_VALUE:
+        return None
+    raw = base64url_decode(text.encode("ascii"))
+    if len(raw) < 1 + _NONCE + _TAG or raw[0] not in master.ids:
+        return None
+    try:
+        return AESGCM(master.derive(raw[0], purpose)).decrypt(raw[1 : 1 + _NONCE], raw[1 + _NONCE :], raw[:1])
+    except InvalidTag:
+        return None
 
 
 def _bound(head: bytes, kid: str, alg: str) -> bytes:

@@ -12,11 +12,11 @@ from joserfc.jwk import KeySet
 from authsvc.jose.algorithms import ALGORITHMS
 from authsvc.jose.jwks import SnapshotError
 from authsvc.jose.verify import Invalid, VerifiedClaims
+from authsvc.keys import signers
 from authsvc.keys.master import MasterKeys
 from authsvc.keys.plans import apply_changes, plan_withdraw
 from authsvc.keys.ring import Keyring, KeyringEmpty, NoSigningKey
 from authsvc.keys.seal import SealError, seal
-from authsvc.keys.signers import local
 from tests.support.jose import (
     API,
     DAY,
@@ -139,8 +139,8 @@ def test_a_ring_without_rows_publishes_an_empty_set():
 
 def test_each_key_is_opened_once_however_often_the_rows_are_loaded(monkeypatch):
     opened = []
-    real = local.open_key
-    monkeypatch.setattr(local, "open_key", lambda *a: opened.append(a[1].kid) or real(*a))
+    real = signers.open_key
+    monkeypatch.setattr(signers, "open_key", lambda *a: opened.append(a[1].kid) or real(*a))
     keys = ring(FIRST)
     keys.load((FIRST, SECOND_KEY), NOW)
     keys.load((FIRST, SECOND_KEY), NOW + MINUTE)

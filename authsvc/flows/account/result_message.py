@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from authsvc.keys.sealed_value import open_value, seal_value
+from authsvc.keys.seal import open_value, seal_value
 from authsvc.runtime import Runtime
 
 SECONDS = 60

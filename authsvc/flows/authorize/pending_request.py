@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from authsvc.keys.sealed_value import open_value, seal_value
+from authsvc.keys.seal import open_value, seal_value
 from authsvc.rules.authorize.request import Asked
 from authsvc.rules.sealed_value_lifetimes import PENDING_REQUEST_SECONDS
 from authsvc.runtime import Runtime

@@ -13,7 +13,7 @@ from uuid import UUID
 from authsvc.flows.session.browser import browser_session
 from authsvc.flows.session.publish_revocation import end_session
 from authsvc.jose.verify import VerifiedClaims
-from authsvc.keys.sealed_value import open_value, seal_value
+from authsvc.keys.seal import open_value, seal_value
 from authsvc.rules.client_record import Client
 from authsvc.rules.ending.logout_request import (
     Ask,

@@ -12,7 +12,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from authsvc.keys.sealed_value import seal_value
+from authsvc.keys.seal import seal_value
 from authsvc.rules.ending.logout_request import Ask, EndNow, LogoutHint, NothingToEnd, judge_logout
 from authsvc.rules.sealed_value_lifetimes import LOGOUT_PAGE_SECONDS
 from authsvc.runtime import Runtime

@@ -1,4 +1,8 @@
-"""A signer whose private key is in the memory of this process, opened with a master key."""
+"""Private keys that sign. The ring says which of them signs; a signer signs, and may have to wait for that.
+
+The one signer there is keeps its key in the memory of this process. A key in a KMS or an HSM is another class here,
+whose `sign` asks over a network. Nothing signs in any other way.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,8 @@ class LocalSigner:
     _sign: algorithms.Sign = field(repr=False)
 
     async def sign(self, signing_input: bytes) -> bytes:
-        """At once, on the event loop: an RSA signature takes 0.3 ms or so, and a thread would cost more."""
+        """The signature over a JWS signing input (RFC 7515 section 5.1), by the one algorithm of the key. At once, on
+        the event loop: an RSA signature takes 0.3 ms or so, and a thread would cost more."""
         return self._sign(signing_input)
 
 
