@@ -1,4 +1,4 @@
-"""What will happen to the keys, and when: the steps of `steps`, taken by a virtual clock over the real rows. Pure.
+"""What will happen to the keys, and when: the steps of `due_steps`, taken by a virtual clock over the real rows. Pure.
 
 Some replica is taken to run, and to do each step when it is due. So this is no second opinion on the life of keys but
 what the replicas will do, as long as nobody rotates, withdraws, or changes the policy.
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from authsvc.keys.due_steps import KeepLonger, due_at, plan_step
-from authsvc.keys.phases import Phase, ended, next_change, phases_at, signer
+from authsvc.keys.phases import Phase, ended, instants, next_change, phases_at, published, signer
 from authsvc.keys.plans import GeneratePlan, apply_changes
 from authsvc.keys.policy import KeyPolicy
 from authsvc.keys.records import SigningKey
@@ -86,7 +86,8 @@ def forecast(
     """All that happens in (now, until], and what is due at `now`."""
     walk = _Walk(tuple(keys), now)
     walk.go(policy, algorithms, until)
-    lines = dict.fromkeys((*algorithms, *(key.alg for key in keys if not _over(key, now))))
+    shown = published(keys, now)
+    lines = dict.fromkeys((*algorithms, *(key.alg for key in keys if key in shown)))
     return Forecast(
         now,
         walk.end,
@@ -117,24 +118,18 @@ class _Walk:
                 if len(self.made) >= MAX_FORECAST_KEYS:
                     self.end = at
                     return
-            at = self._next(at, policy, algorithms)
+            # What is due changes only when a step is, or a key changes its phase.
+            due = (due_at(self.keys, at, policy, alg) for alg in algorithms)
+            at = min((next_change(self.keys, at) or _DISTANT_FUTURE, *due))
         self.end = until
-
-    def _next(self, at: datetime, policy: KeyPolicy, algorithms: Sequence[str]) -> datetime:
-        """What is due changes only when a step is, or a key changes its phase."""
-        instants = [due_at(self.keys, at, policy, alg) for alg in algorithms]
-        instants.append(next_change(self.keys, at) or _DISTANT_FUTURE)
-        return min(instants)
 
     def _carry_out(self, plan: GeneratePlan | KeepLonger, at: datetime) -> None:
         self.keys = apply_changes(self.keys, plan.changes)
         if isinstance(plan, KeepLonger):
-            algs = {key.kid: key.alg for key in self.keys}
-            self.kept += [Event(at, change.kid, algs[change.kid], Happening.KEPT_LONGER) for change in plan.changes]
+            self.kept += [Event(at, key.kid, key.alg, Happening.KEPT_LONGER) for key in plan.changes]
             return
         kid = f"new {plan.alg} key {sum(key.kid in self.made for key in self.keys if key.alg == plan.alg) + 1}"
-        times = (plan.announced_at, plan.signs_from, plan.signs_until, plan.drop_after)
-        self.keys += (SigningKey(kid, plan.alg, {}, b"", *times),)
+        self.keys += (plan.row(kid, {}, b""),)
         self.made.append(kid)
         if self.duty is None and at > self.now:
             self.duty = Duty(plan.alg, at)
@@ -144,29 +139,18 @@ def _events(
     before: Sequence[SigningKey], keys: Sequence[SigningKey], now: datetime, until: datetime
 ) -> Iterator[Event]:
     """Every change of a phase. `before`: the rows as they are; `keys`: as they will have been."""
-    algs = {key.kid: key.alg for key in keys}
     known = phases_at(before, now)
-    for at in sorted({now, *(at for key in keys for at in _instants(key) if now < at <= until)}):
+    changes = {at for key in keys for at in (key.announced_at, *instants(key)) if now < at <= until}
+    for at in sorted({now} | changes):
         there = [key for key in keys if key.announced_at <= at]
         found = phases_at(there, at)
-        for kid, phase in found.items():
-            if kid not in known:
-                yield Event(at, kid, algs[kid], Happening.ANNOUNCED)
-            if phase is not known.get(kid, Phase.ANNOUNCED):
-                yield Event(at, kid, algs[kid], _TOLD[phase])
+        for key in there:
+            phase = found[key.kid]
+            if key.kid not in known:
+                yield Event(at, key.kid, key.alg, Happening.ANNOUNCED)
+            if phase is not known.get(key.kid, Phase.ANNOUNCED):
+                yield Event(at, key.kid, key.alg, Happening.SIGNS if phase is Phase.SIGNING else Happening(phase))
         known = found
-
-
-_TOLD = {
-    Phase.ANNOUNCED: Happening.ANNOUNCED,
-    Phase.SIGNING: Happening.SIGNS,
-    Phase.RETIRED: Happening.RETIRED,
-    Phase.DROPPED: Happening.DROPPED,
-}
-
-
-def _instants(key: SigningKey) -> Iterator[datetime]:
-    yield from (at for at in (key.announced_at, key.signs_from, key.signs_until, key.drop_after) if at is not None)
 
 
 def _as_told(event: Event) -> tuple[datetime, int, str, str]:
@@ -183,10 +167,6 @@ def _line(keys: Sequence[SigningKey], now: datetime, alg: str) -> Line:
 
 def _end(key: SigningKey) -> datetime | None:
     return min((at for at in (key.signs_until, key.drop_after) if at is not None), default=None)
-
-
-def _over(key: SigningKey, now: datetime) -> bool:
-    return key.withdrawn_at is not None or (key.drop_after is not None and key.drop_after <= now)
 
 
 def _overdue(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, algorithms: Sequence[str]) -> Iterator[Duty]:

@@ -11,7 +11,7 @@ when it sets the times; this module only reads them. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -64,12 +64,12 @@ def published(keys: Sequence[SigningKey], now: datetime) -> list[SigningKey]:
 
 def next_change(keys: Sequence[SigningKey], now: datetime) -> datetime | None:
     """The first instant after `now` at which any key changes its phase; None: never."""
-    return min((at for at in _instants(keys) if at > now), default=None)
+    return min((at for key in keys for at in instants(key) if at > now), default=None)
 
 
 def last_change(keys: Sequence[SigningKey], now: datetime) -> datetime | None:
     """The latest instant up to `now` at which any key changed its phase; None: never yet."""
-    return max((at for at in _instants(keys) if at <= now), default=None)
+    return max((at for key in keys for at in instants(key) if at <= now), default=None)
 
 
 def ended(key: SigningKey, now: datetime) -> bool:
@@ -82,11 +82,8 @@ def order(key: SigningKey) -> tuple[datetime, datetime, str]:
     return key.signs_from, key.announced_at, key.kid
 
 
-def _instants(keys: Sequence[SigningKey]) -> Iterator[datetime]:
-    for key in keys:
-        if key.withdrawn_at is None:
-            yield key.signs_from
-            if key.signs_until is not None:
-                yield key.signs_until
-            if key.drop_after is not None:
-                yield key.drop_after
+def instants(key: SigningKey) -> tuple[datetime, ...]:
+    """When a key changes its phase. One that is withdrawn never does again."""
+    if key.withdrawn_at is not None:
+        return ()
+    return tuple(at for at in (key.signs_from, key.signs_until, key.drop_after) if at is not None)
