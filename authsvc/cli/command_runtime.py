@@ -90,7 +90,7 @@ def operate(
                 await _ready(runtime)
             if warn_of:
                 found = (await in_force(runtime)).disagreements
-                complain(*(str(one) for one in found if warn_of == "settings" or one.setting.endswith(warn_of)))
+                complain(*(line for name, line in found.items() if warn_of == "settings" or name.endswith(warn_of)))
             if warm_redis:
                 with suppress(StoreUnavailable):
                     await runtime.redis.command("PING")

@@ -7,7 +7,7 @@ lacks, for caches go by what the replicas said. So it takes, setting by setting,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -37,28 +37,15 @@ _OUTLIVES: Final = ("jwks_max_age", "longest_token")
 
 
 @dataclass(frozen=True, slots=True)
-class Disagreement:
-    """One setting of which not all have the same value. `here`, `service`, `taken`: for people."""
-
-    setting: str
-    here: str
-    service: str
-    taken: str
-
-    def __str__(self) -> str:
-        return f"{self.setting}: here {self.here}, the service {self.service}; {self.taken} counts"
-
-
-@dataclass(frozen=True, slots=True)
 class InForce:
     """What to judge by. `life.algorithms`: those that all have; `lines`: those that anybody makes keys of. `replicas`:
-    names of those that are heard."""
+    names of those that are heard. `disagreements`: setting -> a line for people, where not all have the same."""
 
     life: KeyLife
     around: Surroundings
     lines: tuple[str, ...]
     replicas: tuple[str, ...] = ()
-    disagreements: tuple[Disagreement, ...] = ()
+    disagreements: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def policy(self) -> KeyPolicy:
@@ -87,28 +74,28 @@ def combine(life: KeyLife, around: Surroundings, records: Sequence[ServedSetting
     heard = [record for record in records if record.heard_at > newest - UNHEARD]
     gone = [record for record in records if record not in heard]
     taken: dict[str, int] = {}
-    disagreements = []
+    disagreements = {}
     for name, (setting, strictest) in _NUMBERS.items():
         values = [(record.settings[name], record.replica) for record in heard if name in record.settings]
         values += [(value, f"{replica}, gone") for value, replica in _outliving(name, gone, now)]
         taken[name] = strictest([own[name], *(value for value, _ in values)])
         if any(value != own[name] for value, _ in values):
-            shown = _bits if name == "bits" else _span
-            disagreements.append(Disagreement(setting, shown(own[name]), _by_value(values, shown), shown(taken[name])))
+            shown = str if name == "bits" else _span
+            disagreements[setting] = _disagreement(setting, own[name], values, taken[name], shown)
     lists = [
         (tuple(record.settings["algorithms"]), record.replica) for record in heard if "algorithms" in record.settings
     ]
     shared = tuple(alg for alg in life.algorithms if all(alg in listed for listed, _ in lists))
     if any(set(listed) != set(life.algorithms) for listed, _ in lists):
-        here, service = " ".join(life.algorithms), _by_value(lists, " ".join)
-        disagreements.append(Disagreement(_FILE + "algorithms", here, service, " ".join(shared)))
+        setting = _FILE + "algorithms"
+        disagreements[setting] = _disagreement(setting, life.algorithms, lists, shared, " ".join)
     spans = {name: timedelta(seconds=value) for name, value in taken.items()}
     return InForce(
         life=KeyLife(shared, taken["bits"], *(spans[name] for name in ("announce", "sign", "keep", "backup"))),
         around=Surroundings(spans["jwks_max_age"], spans["longest_token"], spans["clock_skew"]),
         lines=tuple(dict.fromkeys((*life.algorithms, *(alg for listed, _ in lists for alg in listed)))),
         replicas=tuple(sorted({record.replica for record in heard})),
-        disagreements=tuple(disagreements),
+        disagreements=disagreements,
     )
 
 
@@ -127,19 +114,18 @@ def _outliving(name: str, gone: Sequence[ServedSettings], now: datetime) -> Iter
                 yield record.settings[name], record.replica
 
 
-def _by_value(values: Sequence[tuple[Any, str]], shown: Callable[[Any], str]) -> str:
-    """'5 min (a:8000 and 2 more), 1 h (d:8000)'."""
+def _disagreement(
+    setting: str, own: Any, values: Sequence[tuple[Any, str]], taken: Any, shown: Callable[[Any], str]
+) -> str:
+    """'AUTHSVC_JWKS_MAX_AGE: here 5 min, the service 5 min (a:8000 and 2 more), 1 h (d:8000); 1 h counts'."""
     names: dict[Any, list[str]] = {}
     for value, replica in sorted(values, key=lambda each: each[1]):
         names.setdefault(value, []).append(replica)
-    return ", ".join(
+    service = ", ".join(
         f"{shown(value)} ({of[0]}{f' and {len(of) - 1} more' if len(of) > 1 else ''})" for value, of in names.items()
     )
+    return f"{setting}: here {shown(own)}, the service {service}; {shown(taken)} counts"
 
 
 def _span(seconds: int) -> str:
     return said(timedelta(seconds=seconds))
-
-
-def _bits(number: int) -> str:
-    return str(number)

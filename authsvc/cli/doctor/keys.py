@@ -112,8 +112,7 @@ def _room(policy: KeyPolicy, lines: int) -> Iterator[Finding]:
 
 def _settings(by: InForce) -> Iterator[Finding]:
     """Whether this shell and the replicas, as far as they are known, have the same settings."""
-    for found in by.disagreements:
-        do = "give every replica and this shell the same, then restart"
-        yield Finding("settings of replicas", "warn", str(found), do)
+    for found in by.disagreements.values():
+        yield Finding("settings of replicas", "warn", found, "give every replica and this shell the same, then restart")
     if by.replicas and not by.disagreements:
         yield Finding("settings of replicas", "ok", f"as here: {plural(len(by.replicas), 'replica')}")

@@ -33,8 +33,8 @@ async def record_at_start(runtime: Runtime) -> None:
     said = document(runtime.keyring.life, key_surroundings(runtime.settings))
     records = await served_settings.record(runtime.db, _name(runtime), said)
     others = [record for record in records if record.replica != _name(runtime)]
-    for found in (await _combined(runtime, others)).disagreements:
-        log.warning("replicas_disagree", reason=str(found))
+    for found in (await _combined(runtime, others)).disagreements.values():
+        log.warning("replicas_disagree", reason=found)
 
 
 async def _combined(runtime: Runtime, records: list[ServedSettings]) -> InForce:

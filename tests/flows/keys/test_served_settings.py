@@ -81,7 +81,7 @@ async def test_without_a_service_the_environment_alone_counts(settings_env: dict
     found = await in_force(alone)
     await alone.close()
     assert found.around.jwks_max_age.total_seconds() == 77
-    assert (found.replicas, found.disagreements) == ((), ())
+    assert (found.replicas, found.disagreements) == ((), {})
 
 
 def test_a_shell_with_laxer_settings_cannot_let_a_key_sign_that_caches_lack(
