@@ -101,37 +101,32 @@ def with_new_key(text: str, entropy: Callable[[int], bytes]) -> tuple[str, int]:
 
 def with_first(text: str, key_id: int) -> str:
     """The file with this key as its current one. Raises `MasterKeyError`."""
-    before, line, after = _cut(text, key_id)
-    first = next((place for place, other in enumerate(before) if _content(other)), len(before))
-    return "".join((*before[:first], line, *before[first:], *after))
+    lines = _lines(text, key_id)
+    ids = [other for other, _ in lines]
+    first = next(place for place, other in enumerate(ids) if other)
+    lines.insert(first, lines.pop(ids.index(key_id)))
+    return "".join(line for _, line in lines)
 
 
 def without(text: str, key_id: int) -> str:
     """The file without this key, which must not be the current one. Raises `MasterKeyError`."""
+    lines = _lines(text, key_id)
     if MasterKeys.parse(text).current_id == key_id:
         raise MasterKeyError(f"master key {key_id} is the current one: put another first")
-    before, _, after = _cut(text, key_id)
-    return "".join((*before, *after))
+    return "".join(line for other, line in lines if other != key_id)
 
 
-def _cut(text: str, key_id: int) -> tuple[list[str], str, list[str]]:
-    """The lines before that of `key_id`, this line, and those after it; each ends with a line feed."""
+def _lines(text: str, key_id: int) -> list[tuple[int, str]]:
+    """Each line of a file that holds `key_id`, with its line feed, behind the id of its key; 0: it holds none."""
     if key_id not in MasterKeys.parse(text).ids:
         raise MasterKeyError(f"master key {key_id} is not in the master key file")
-    lines = [f"{line}\n" for line in text.removeprefix("\ufeff").splitlines()]
-    place = next(place for place, line in enumerate(lines) if _id_of(line) == key_id)
-    return lines[:place], lines[place], lines[place + 1 :]
+    lines = text.removeprefix("\ufeff").splitlines()
+    return [(int(content.split()[0]) if (content := _content(line)) else 0, f"{line}\n") for line in lines]
 
 
 def _content(line: str) -> str:
     """A line without its comment."""
     return line.partition("#")[0].strip()
-
-
-def _id_of(line: str) -> int | None:
-    """Of a line that `parse` has read."""
-    content = _content(line)
-    return int(content.split()[0]) if content else None
 
 
 def _new_line(key_id: int, entropy: Callable[[int], bytes]) -> str:
