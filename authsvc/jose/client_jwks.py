@@ -8,18 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
-from authsvc.jose.algorithms import ALGORITHMS, KeyRefused, check_fit
-from authsvc.jose.jwk import PRIVATE_MEMBERS
-from authsvc_jws.compact import is_plain
+from authsvc.jose.algorithms import ALGORITHMS, KeyRefused, checking
+from authsvc.jose.jwk import PRIVATE_MEMBERS, read_public
+from authsvc_jws.compact import Unverified, is_plain
 
 MAX_BYTES: Final = 65_536
 MAX_KEYS: Final = 10
 MAX_RSA_BITS: Final = 8192
 MAX_KID: Final = 256
-_MAX_EXPONENT: Final = 1 << 32
 _KEPT: Final = ("kty", "n", "e", "crv", "x", "y", "kid", "alg", "use")
 _ALGORITHM_OF: Final = {"RSA": "RS256", "EC": "ES256", "OKP": "EdDSA"}
 
@@ -48,6 +44,23 @@ def usable_client_jwks(value: object) -> dict[str, Any]:
     return {"keys": found}
 
 
+def is_signed(found: Unverified, jwks: Mapping[str, Any]) -> bool:
+    """Whether one of these keys of a client made the signature; its unverified header says which it may be."""
+    alg, kid = found.header.get("alg"), found.header.get("kid")
+    if not isinstance(alg, str) or alg not in ALGORITHMS:
+        return False
+    for key in jwks.get("keys", [])[:MAX_KEYS]:
+        if (kid is not None and key.get("kid") != kid) or key.get("alg", alg) != alg:
+            continue
+        try:
+            holds = checking(read_public(key, alg), alg)
+        except KeyRefused:
+            continue
+        if holds(found.signing_input, found.signature):
+            return True
+    return False
+
+
 def _members(value: object) -> list[dict[str, Any]]:
     keys = value.get("keys") if isinstance(value, Mapping) else None
     if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys) or len(keys) > 10 * MAX_KEYS:
@@ -70,14 +83,7 @@ def _usable(key: Mapping[str, Any], place: int) -> dict[str, Any]:
         raise KeyRefused(f"key {place} must be for signatures by one of {', '.join(ALGORITHMS)}")
     kept = {name: key[name] for name in _KEPT if name in key}
     try:
-        public = jwt.PyJWK(kept, alg).key
-        check_fit(public, alg)
+        read_public(kept, alg, MAX_RSA_BITS)
     except KeyRefused as refused:
         raise KeyRefused(f"key {place} cannot be used: {refused}") from None
-    except Exception:  # PyJWT and cryptography raise a dozen kinds here, and all mean this
-        raise KeyRefused(f"key {place} cannot be used") from None
-    if isinstance(public, RSAPublicKey) and (
-        public.key_size > MAX_RSA_BITS or public.public_numbers().e >= _MAX_EXPONENT
-    ):
-        raise KeyRefused(f"key {place} cannot be used: it is too large")
     return kept

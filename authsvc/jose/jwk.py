@@ -30,6 +30,7 @@ from authsvc_jws import thumbprint as rfc7638
 
 PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 """RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1: what a published key must never have."""
+_MAX_EXPONENT: Final = 1 << 32
 
 
 def public_jwk(public_key: PublicKey, alg: str) -> dict[str, str]:
@@ -50,16 +51,28 @@ def thumbprint(jwk: Mapping[str, Any]) -> str:
 
 def key_of_jwk(jwk: Mapping[str, Any]) -> PublicKey:
     """The public key of a JWK such as `public_jwk` writes. Raises `KeyRefused` on anything else, private parts too."""
-    if not PRIVATE_MEMBERS.isdisjoint(jwk):
-        raise KeyRefused("the JWK holds a private key")
     alg = known(str(jwk.get("alg")))
     if jwk.get("kid") != thumbprint(jwk):
         raise KeyRefused("the kid of the JWK is not its thumbprint")
+    return read_public(jwk, alg)
+
+
+def read_public(jwk: Mapping[str, Any], alg: str, max_rsa_bits: int | None = None) -> PublicKey:
+    """The public key of anybody's JWK, for a known `alg`. Raises `KeyRefused`. `max_rsa_bits`: of a key that whoever
+    sent it chose, for a larger one only makes our verification slow."""
+    if not PRIVATE_MEMBERS.isdisjoint(jwk):
+        raise KeyRefused("the JWK holds a private key")
     try:
         key = cast("PublicKey", ALGORITHMS[alg].from_jwk(dict(jwk)))
     except Exception:  # PyJWT and cryptography raise a dozen kinds here, and all mean this
-        raise KeyRefused("the JWK is not a public key") from None
+        raise KeyRefused("it is not a public key of its kind") from None
     check_fit(key, alg)
+    if (
+        max_rsa_bits
+        and isinstance(key, rsa.RSAPublicKey)
+        and (key.key_size > max_rsa_bits or key.public_numbers().e >= _MAX_EXPONENT)
+    ):
+        raise KeyRefused("it is too large")
     return key
 
 

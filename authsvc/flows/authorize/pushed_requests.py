@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
-from authsvc.jose.request_object import SignedRequest, verify_request_object
+from authsvc.jose.request_object import verify_request_object
+from authsvc.jose.verify import Invalid
 from authsvc.rules.authorize.request import Asked, Proved, judge, prove, read_pairs
 from authsvc.rules.authorize.request_object import Use, read_request_object, use_of
 from authsvc.rules.authorize.request_uri import PREFIX, reference_in
@@ -71,15 +72,15 @@ async def _asked(runtime: Runtime, client: Client, form: Mapping[str, str]) -> t
     except KeysMissing as missing:
         raise rejected(Refused("invalid_request_object", missing.description, missing.reason)) from None
     signed = verify_request_object(form["request"], jwks)
-    if not isinstance(signed, SignedRequest):
+    if isinstance(signed, Invalid):
         raise rejected(_invalid(signed.reason))
     skew, now = runtime.settings.clock_skew_seconds, runtime.clock.seconds()
     parameters = read_request_object(
-        signed.claims, client_id=client.id, issuer=runtime.settings.issuer, skew_seconds=skew, now=now
+        signed, client_id=client.id, issuer=runtime.settings.issuer, skew_seconds=skew, now=now
     )
     if isinstance(parameters, Refused):
         raise rejected(parameters)
-    return Asked(parameters), use_of(signed.claims, client_id=client.id, skew_seconds=skew, now=now)
+    return Asked(parameters), use_of(signed, client_id=client.id, skew_seconds=skew, now=now)
 
 
 def _invalid(reason: str) -> Refused:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from authsvc import metrics
 from authsvc.clock import monotonic
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
-from authsvc.jose.assertion import Refused, judge_assertion, unverified_subject
+from authsvc.jose.assertion import judge_assertion, unverified_subject
+from authsvc.jose.verify import Invalid
 from authsvc.rules.caller.client_authentication import Credentials, Malformed, Presented, read_credentials
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected, TooMany
@@ -94,7 +95,7 @@ async def _assertion_problem(runtime: Runtime, client: Client, assertion: str) -
         skew_seconds=runtime.settings.clock_skew_seconds,
         now=runtime.clock.now(),
     )
-    if isinstance(verdict, Refused):
+    if isinstance(verdict, Invalid):
         return verdict.reason
     return None if await spend(runtime.redis, runtime.db, verdict.digest, verdict.seconds) else "assertion_replayed"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from authsvc.jose.proof import Unproved, verify_proof
+from authsvc.jose.proof import verify_proof
+from authsvc.jose.verify import Invalid
 from authsvc.rules.caller.dpop import Genuine, NonceNeeded, Wanted, judge_proof, make_nonce
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
@@ -31,7 +32,7 @@ async def prove_possession(runtime: Runtime, shown: Shown, *, access_token: str 
     a Host header says where the caller believes to be, not where it is.
     """
     signed = verify_proof(shown.proof)
-    if isinstance(signed, Unproved):
+    if isinstance(signed, Invalid):
         raise Rejected("invalid_dpop_proof", _WRONG, signed.reason)
     wanted = Wanted(
         method=shown.method,
