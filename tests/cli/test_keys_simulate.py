@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from authsvc.cli.keys import run_simulation
-from authsvc.keys.simulation.judges import Judges
-from authsvc.keys.simulation.scene import Scene
+from authsvc.keys.simulation.scene import Judges, Scene
 from tests.cli.conftest import answer, terminal
 from tests.keys.simulation.scenes import published_when_it_signs
 

@@ -16,8 +16,8 @@ from authsvc.cli.console import Refused, answer, duration, json_option, plural
 from authsvc.clock import monotonic
 
 if TYPE_CHECKING:
-    from authsvc.keys.simulation.run import Result
     from authsvc.keys.simulation.scene import Scene
+    from authsvc.keys.simulation.violations import Account
 
 _VIRTUAL: Final = {
     "AUTHSVC_ISSUER": "https://localhost",
@@ -89,7 +89,7 @@ def scene_of(environ: Mapping[str, str], policy: Path | None, replicas: int, ver
     return Scene(life, key_surroundings(settings), replicas, verifiers)
 
 
-def _played(scene: Scene, rotations: int, seed: int) -> Result:
+def _played(scene: Scene, rotations: int, seed: int) -> Account:
     from authsvc.keys.simulation.run import TooLong, simulate
 
     hidden = not sys.stderr.isatty()
@@ -103,7 +103,7 @@ def _played(scene: Scene, rotations: int, seed: int) -> Result:
             raise Refused(f"{error} where a key signs for {duration(scene.life.sign)}: ask for fewer") from None
 
 
-def _document(scene: Scene, result: Result, seconds: float) -> dict[str, Any]:
+def _document(scene: Scene, result: Account, seconds: float) -> dict[str, Any]:
     return {
         "seed": result.seed,
         "rotations": result.rotations,
@@ -121,7 +121,7 @@ def _document(scene: Scene, result: Result, seconds: float) -> dict[str, Any]:
     }
 
 
-def _report(scene: Scene, result: Result, seconds: float) -> Iterator[str]:
+def _report(scene: Scene, result: Account, seconds: float) -> Iterator[str]:
     from authsvc.keys.simulation.violations import COUNTED
 
     life, around = scene.life, scene.around

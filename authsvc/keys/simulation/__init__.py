@@ -5,8 +5,7 @@ same world. It decides nothing about keys. Verdicts are those of `keys`, the fun
 in as `Judges` so that tests can hand in broken ones. What a verdict did is judged by its outcome alone (`violations`):
 by what verifiers made of tokens, never by the rule that is on trial. Imports `keys`, `jose` and the standard library.
 
-    judges     the verdicts on trial
-    scene      what is simulated: policy, surroundings, how many of whom
+    scene      what is simulated: policy, surroundings, how many of whom, and the verdicts on trial
     chance, records  a seed's chance; tokens, and sets of keys as they are served
     database   rows of signing keys, one change at a time, and what a backup brings back
     replicas   what a replica knows, signs and serves, also cut off or restarted

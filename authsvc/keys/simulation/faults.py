@@ -28,7 +28,7 @@ class Trouble:
         self._world = world
         self._traffic = traffic
         self._policy = world.scene.policy
-        self._kinds: tuple[tuple[float, Callable[[], None]], ...] = (
+        self._kinds: tuple[tuple[float, Callable[[], object]], ...] = (
             (0.30, self._cut_replica),
             (0.15, self._crash),
             (0.06, self._outage),
@@ -67,8 +67,7 @@ class Trouble:
         world = self._world
         if world.chance.happens(0.7):
             return
-        replica = world.chance.one_of(world.replicas)
-        self._cut(replica, world.now - world.chance.within(NO_TIME, POLL_INTERVAL), self._span())
+        replica = self._cut_replica()
         if replica.asked_until > world.now and world.chance.happens(0.5):
             for verifier in world.verifiers:
                 world.at(replica.asked_until - world.chance.within(NO_TIME, SECOND), self._start_verifier, verifier)
@@ -100,16 +99,14 @@ class Trouble:
 
     # Faults
 
-    def _cut(self, replica: Replica, heard: datetime, span: timedelta) -> None:
+    def _cut_replica(self) -> Replica:
         world = self._world
+        replica = world.chance.one_of(world.replicas)
+        heard, span = world.now - world.chance.within(NO_TIME, POLL_INTERVAL), self._span()
         replica.cut(heard)
         replica.cut_until = max(replica.cut_until, world.now + span)
         world.at(replica.cut_until + POLL_INTERVAL * world.chance.share(), world.link, replica)
-
-    def _cut_replica(self) -> None:
-        world = self._world
-        replica = world.chance.one_of(world.replicas)
-        self._cut(replica, world.now - world.chance.within(NO_TIME, POLL_INTERVAL), self._span())
+        return replica
 
     def _crash(self) -> None:
         """Killed, and started again: with its disk or a new one, able to reach the database or not."""
@@ -128,10 +125,10 @@ class Trouble:
         self._world.at(max(self._world.soon(), replica.cut_until), self._world.link, replica)
 
     def _outage(self) -> None:
-        """The database is away for everybody."""
         self._down(self._span())
 
     def _down(self, span: timedelta) -> bool:
+        """The database is away for everybody. False: it is already."""
         world = self._world
         if not world.database.up:
             return False

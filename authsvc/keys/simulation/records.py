@@ -9,6 +9,8 @@ DISTANT_PAST: Final = datetime.min.replace(tzinfo=UTC)
 DISTANT_FUTURE: Final = datetime.max.replace(tzinfo=UTC)
 SECOND: Final = timedelta(seconds=1)
 NO_TIME: Final = timedelta()
+CLOCKS_APART: Final = 0.5 * SECOND
+"""How far a replica's reading of PostgreSQL's clock may be off: half a slow round trip."""
 
 
 class Token(NamedTuple):

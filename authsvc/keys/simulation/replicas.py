@@ -7,35 +7,38 @@ from datetime import datetime, timedelta
 from authsvc.keys.records import SigningKey
 from authsvc.keys.simulation.chance import Chance
 from authsvc.keys.simulation.database import Rows
-from authsvc.keys.simulation.records import DISTANT_FUTURE, DISTANT_PAST
-from authsvc.keys.simulation.scene import CLOCKS_APART, READINESS_INTERVAL, UNREADY_AFTER, Scene
+from authsvc.keys.simulation.records import CLOCKS_APART, DISTANT_FUTURE, DISTANT_PAST
+from authsvc.keys.simulation.scene import READINESS_INTERVAL, UNREADY_AFTER, Scene
 
 
 class Replica:
-    """`linked`: it reads the database now, since `linked_since`; `heard`: when it last did, `news_at`: something new.
-    `life`, `connection`: count its starts, and connections lost. `asked_until`: by the balancer, once cut off."""
+    """`linked_since`: it reads the database since then; `heard`: when it last did, `news_at`: something new. `life`:
+    counts its starts. `asked_until`: by the balancer, once cut off."""
 
     def __init__(self, number: int, scene: Scene, chance: Chance) -> None:
         self.name = f"replica {number}"
         self._scene = scene
         self._chance = chance
-        self.life = self.connection = 0
+        self.life = 0
         self.up = True
-        self.linked = False
-        self.linked_since = DISTANT_FUTURE
         self.cut_until = DISTANT_PAST
-        self.heard = DISTANT_PAST
-        self.news_at = DISTANT_PAST
-        self.rows: Rows | None = None
         self.snapshot: frozenset[str] | None = None
         self.offset = timedelta()
-        self.asked_until = DISTANT_PAST
-        self._asked_from = DISTANT_FUTURE
+        self._forget()
+
+    def _forget(self) -> None:
+        self.rows: Rows | None = None
+        self.heard = self.news_at = self.asked_until = DISTANT_PAST
+        self.linked_since = self._asked_from = DISTANT_FUTURE
+
+    @property
+    def linked(self) -> bool:
+        return self.linked_since < DISTANT_FUTURE
 
     def hear(self, rows: Rows, now: datetime) -> None:
         """Read the database, after a change or a silence; the JWKS goes to disk (`flows/keys/jwks_snapshot`)."""
         if not self.linked:
-            self.linked, self.linked_since = True, now
+            self.linked_since = now
             self.offset = self._chance.within(-CLOCKS_APART, CLOCKS_APART)
             self._asked_from = now + self._chance.share() * READINESS_INTERVAL
         if rows is not self.rows:
@@ -46,18 +49,15 @@ class Replica:
     def cut(self, heard: datetime) -> None:
         """It hears no more; `heard`: its last reading, before which nothing changed that it does not know."""
         if self.linked:
-            self.linked, self.linked_since = False, DISTANT_FUTURE
-            self.connection += 1
+            self.linked_since = DISTANT_FUTURE
             self.heard = max(heard, self.news_at)
             if self._asked_from <= self.heard or self.asked_until > self.heard:
                 self.asked_until = self.heard + UNREADY_AFTER + self._chance.share() * READINESS_INTERVAL
             self._asked_from = DISTANT_FUTURE
 
     def crash(self, keeps_disk: bool) -> None:
-        self.up, self.linked, self.linked_since, self.rows = False, False, DISTANT_FUTURE, None
-        self.asked_until, self._asked_from = DISTANT_PAST, DISTANT_FUTURE
-        self.heard = self.news_at = DISTANT_PAST
-        self.connection += 1
+        self.up = False
+        self._forget()
         if not keeps_disk:
             self.snapshot = None
 
@@ -68,6 +68,13 @@ class Replica:
     def asked(self, now: datetime) -> bool:
         """Whether the balancer sends requests here."""
         return self.up and (now < self.asked_until or now >= self._asked_from)
+
+    def feed(self, life: int, now: datetime) -> datetime | None:
+        """Up to when all that was withdrawn has come by a stream of the feed (`flows/revocation/feed`). None: it has
+        ended, with the `life` in which it began."""
+        if not self.up or self.life != life:
+            return None
+        return now if self.linked else self.heard
 
     def silent_for(self, now: datetime) -> timedelta:
         return timedelta() if self.linked else now - self.heard

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable
 
 from authsvc.keys.simulation.faults import Trouble
-from authsvc.keys.simulation.scene import CALENDAR_SPAN, START, Scene
+from authsvc.keys.simulation.scene import CALENDAR_SPAN, Scene
 from authsvc.keys.simulation.traffic import Traffic
-from authsvc.keys.simulation.violations import Violation
+from authsvc.keys.simulation.violations import Account
 from authsvc.keys.simulation.world import World
 
 
@@ -22,20 +19,7 @@ class TooLong(Exception):
         self.most = most
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """`passed`: virtual time. `counted`: names of `account.COUNTED`."""
-
-    seed: int
-    rotations: int
-    signatures: int
-    verifications: int
-    violations: Sequence[Violation]
-    counted: Counter[str]
-    passed: timedelta
-
-
-def simulate(scene: Scene, *, rotations: int, seed: int, told: Callable[[int], None] = lambda seen: None) -> Result:
+def simulate(scene: Scene, *, rotations: int, seed: int, told: Callable[[int], None] = lambda seen: None) -> Account:
     """Play it. `told(n)`: n rotations were seen. It ends early when enough violations were found. Raises TooLong."""
     most = CALENDAR_SPAN // scene.life.sign
     if rotations > most:
@@ -47,13 +31,4 @@ def simulate(scene: Scene, *, rotations: int, seed: int, told: Callable[[int], N
     for replica in world.replicas:
         world.at(world.soon(), world.link, replica)
     world.run(rotations, told)
-    account = world.account
-    return Result(
-        seed,
-        account.rotations,
-        account.signatures,
-        account.verifications,
-        tuple(account.violations),
-        account.counted,
-        world.now - START,
-    )
+    return world.account

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
+from authsvc.keys import due_steps, phases, plans
 from authsvc.keys.policy import KeyLife, KeyPolicy, Surroundings, policy_of
-from authsvc.keys.simulation.judges import Judges
 from authsvc.keys.simulation.records import SECOND
 from authsvc.keys.simulation.verifiers import KINDS, Kind
 
@@ -26,8 +26,28 @@ READINESS_INTERVAL: Final = 10 * SECOND
 """How often the balancer asks whether a replica is ready."""
 CUT_OFF_LEASE: Final = 60 * SECOND
 """How long a replica gives tokens after it last heard PostgreSQL (`store/caller/clients`: a remembered client)."""
-CLOCKS_APART: Final = 0.5 * SECOND
-"""How far a replica's reading of PostgreSQL's clock may be off: half a slow round trip."""
+
+
+Judge = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """The verdicts on trial: the very functions of `keys` that production calls. A test replaces one of them by a
+    broken one, to see that the simulation notices."""
+
+    plan_step: Judge = due_steps.plan_step
+    due_at: Judge = due_steps.due_at
+    plan_generate: Judge = plans.plan_generate
+    plan_rotate: Judge = plans.plan_rotate
+    plan_withdraw: Judge = plans.plan_withdraw
+    crowded: Judge = plans.crowded
+    apply_changes: Judge = plans.apply_changes
+    signer: Judge = phases.signer
+    published: Judge = phases.published
+    next_change: Judge = phases.next_change
+    last_change: Judge = phases.last_change
+    policy_of: Judge = policy_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +68,6 @@ class Scene:
     def policy(self) -> KeyPolicy:
         """The true one: what is measured by, whatever judges are on trial."""
         return policy_of(self.life, self.around)
-
-    @property
-    def leeway(self) -> timedelta:
-        """What every verifier allows clocks to differ, as documented; replicas may differ by a little themselves."""
-        return self.around.skew + 2 * CLOCKS_APART
 
     def around_with(self, longest_token: timedelta) -> Surroundings:
         return replace(self.around, longest_token=longest_token)

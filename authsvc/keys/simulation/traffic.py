@@ -8,9 +8,11 @@ and shown later, the last time in the last moments of their life by the clock of
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Final
 
 from authsvc.jose.names import DEFAULT_ALG
+from authsvc.keys.phases import instants
 from authsvc.keys.policy import PROPAGATION
 from authsvc.keys.records import SigningKey
 from authsvc.keys.simulation.records import DISTANT_FUTURE, NO_TIME, SECOND, Token
@@ -31,7 +33,7 @@ class Traffic:
     def __init__(self, world: World) -> None:
         self._world = world
         self._marked: set[datetime] = set()
-        self._numbered = 0
+        self._numbers = count(1)
         self._stolen: set[str] = set()
         self._cache = max(verifier.trusts for verifier in world.verifiers) + PROPAGATION
 
@@ -41,13 +43,12 @@ class Traffic:
         rows = world.database.rows
         self.attend(world.now)
         for key in rows.keys:
-            if key.withdrawn_at is None:
-                for at in (key.signs_from, key.signs_until, key.drop_after):
-                    if at is not None and at > world.now and at not in marked:
-                        marked.add(at)
-                        world.at(at, self._pass, at)
-                        self.attend(at)
-            elif key.kid not in self._stolen:
+            for at in instants(key):
+                if at > world.now and at not in marked:
+                    marked.add(at)
+                    world.at(at, self._pass, at)
+                    self.attend(at)
+            if key.withdrawn_at is not None and key.kid not in self._stolen:
                 self._stolen.add(key.kid)
                 self._steal(key)
         due = rows.due(world.now)
@@ -91,10 +92,9 @@ class Traffic:
                 world.at(world.now + after, self._forge, key.kid, key.alg, verifier)
 
     def _forge(self, kid: str, alg: str, verifier: Verifier) -> None:
-        world = self._world
-        self._numbered += 1
-        iat = world.now.replace(microsecond=0)
-        self._show(Token(self._numbered, kid, alg, iat, iat + world.scene.around.longest_token, "a thief"), verifier)
+        iat = self._world.now.replace(microsecond=0)
+        exp = iat + self._world.scene.around.longest_token
+        self._show(Token(next(self._numbers), kid, alg, iat, exp, "a thief"), verifier)
 
     def _ask(self) -> None:
         """A client asks for a token, and shows it to everybody."""
@@ -115,10 +115,9 @@ class Traffic:
     def _given(self, replica: Replica, key: SigningKey) -> Token:
         world = self._world
         assert replica.rows is not None
-        self._numbered += 1
         iat = (world.now + replica.offset).replace(microsecond=0)
         life = replica.rows.longest if world.chance.happens(0.7) else world.scene.around.longest_token
-        token = Token(self._numbered, key.kid, key.alg, iat, iat + life, replica.name)
+        token = Token(next(self._numbers), key.kid, key.alg, iat, iat + life, replica.name)
         world.account.signed(token, replica.linked_since, world.now)
         return token
 

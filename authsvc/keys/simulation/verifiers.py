@@ -8,12 +8,12 @@ of the real ones, and the tests hold each to its original, call by call. Who has
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Final, Protocol, TypeAlias
 
+from authsvc.keys.policy import Surroundings
 from authsvc.keys.simulation.chance import Chance
-from authsvc.keys.simulation.records import DISTANT_PAST, SECOND, Served, Token
+from authsvc.keys.simulation.records import CLOCKS_APART, DISTANT_PAST, SECOND, Served, Token
 
 ACCEPTED: Final = "accepted"
 UNKNOWN: Final = "unknown_kid"
@@ -27,14 +27,9 @@ ISSUER_UNREACHABLE: Final = "issuer_away"
 DAY: Final = 86_400 * SECOND
 
 
-class Stream(Protocol):
-    """A connection to the revocation feed of one replica."""
-
-    @property
-    def open(self) -> bool: ...
-
-    def heard(self, now: datetime) -> datetime:
-        """Up to when all that was withdrawn has come by it."""
+Stream: TypeAlias = Callable[[datetime], datetime | None]
+"""A connection to the revocation feed of one replica: now -> up to when all that was withdrawn has come by it; None: it
+has ended."""
 
 
 class Issuer(Protocol):
@@ -56,34 +51,30 @@ class Issuer(Protocol):
         """Do it then, if anybody looks that long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What the issuer documents. `skew`: how far a verifier's clock is off at most."""
-
-    max_age: timedelta
-    leeway: timedelta
-    skew: timedelta
-
-
 class Verifier:
     """`served`: what it holds since `fetched_at`. `trusts`: how long at most it goes by what it knows. `skew`: of its
     own clock."""
 
     called: ClassVar[str]
 
-    def __init__(self, number: int, issuer: Issuer, terms: Terms, chance: Chance) -> None:
+    def __init__(self, number: int, issuer: Issuer, around: Surroundings, chance: Chance) -> None:
         self.name = f"verifier {number}"
-        self.skew = chance.within(-terms.skew, terms.skew)
-        self.served: Served | None = None
-        self.fetched_at = DISTANT_PAST
+        self.skew = chance.within(-around.skew, around.skew)
         self.cut_until = DISTANT_PAST
         self._issuer = issuer
-        self._terms = terms
-        self._leeway = terms.leeway
+        self._max_age = around.jwks_max_age
+        # As documented; replicas may differ by a little themselves.
+        self._leeway = around.skew + 2 * CLOCKS_APART
+        self.restart()
+
+    def restart(self) -> None:
+        """A new process, which knows nothing."""
+        self.served: Served | None = None
+        self.fetched_at = DISTANT_PAST
 
     @property
     def trusts(self) -> timedelta:
-        return self._terms.max_age
+        return self._max_age
 
     def judge(self, token: Token, now: datetime) -> str:
         local = now + self.skew
@@ -107,10 +98,6 @@ class Verifier:
     def cut(self, until: datetime, now: datetime) -> None:
         """It does not reach the issuer for a while."""
         self.cut_until = max(until, self.cut_until)
-
-    def restart(self) -> None:
-        """A new process, which knows nothing."""
-        self.served, self.fetched_at = None, DISTANT_PAST
 
     def has(self, kid: str) -> bool:
         return self.served is not None and kid in self.served.kids
@@ -167,7 +154,7 @@ class PlainHttp(Verifier):
     called = "plain HTTP cache"
 
     def find(self, kid: str, now: datetime) -> str:
-        if now - self.fetched_at >= self._terms.max_age and not self._fetch(now):
+        if now - self.fetched_at >= self._max_age and not self._fetch(now):
             return ISSUER_UNREACHABLE
         return ACCEPTED if self.has(kid) else UNKNOWN
 
@@ -175,10 +162,9 @@ class PlainHttp(Verifier):
 class Background(Verifier):
     """Asks anew when it is time, whether a token comes or not, and goes by what it has until there is an answer."""
 
-    def __init__(self, number: int, issuer: Issuer, terms: Terms, chance: Chance) -> None:
-        super().__init__(number, issuer, terms, chance)
-        self.due = DISTANT_PAST
-        self.failures = 0
+    def restart(self) -> None:
+        super().restart()
+        self.due, self.failures = DISTANT_PAST, 0
 
     @property
     def period(self) -> timedelta:
@@ -187,10 +173,6 @@ class Background(Verifier):
     def pause(self) -> timedelta:
         """After a failure."""
         return SECOND
-
-    def restart(self) -> None:
-        super().restart()
-        self.due, self.failures = DISTANT_PAST, 0
 
     def keeps_old(self, now: datetime) -> bool:
         return self.failures > 0 and now - self.fetched_at > self.trusts
@@ -234,18 +216,13 @@ class Ours(Background):
     called = "authsvc-verifier, no feed"
     unknown: ClassVar[timedelta] = 30 * SECOND
 
-    def __init__(self, number: int, issuer: Issuer, terms: Terms, chance: Chance) -> None:
-        super().__init__(number, issuer, terms, chance)
-        self.asked_at = DISTANT_PAST
-        self.tried_at = DISTANT_PAST
-
     def restart(self) -> None:
         super().restart()
         self.asked_at = self.tried_at = DISTANT_PAST
 
     @property
     def trusts(self) -> timedelta:
-        return min(max(self._terms.max_age, 60 * SECOND), 3600 * SECOND)
+        return min(max(self._max_age, 60 * SECOND), 3600 * SECOND)
 
     @property
     def period(self) -> timedelta:
@@ -292,15 +269,14 @@ class OursFollowing(Ours):
     called = "authsvc-verifier, feed"
     late: ClassVar[timedelta] = 15 * SECOND
 
-    def __init__(self, number: int, issuer: Issuer, terms: Terms, chance: Chance) -> None:
-        super().__init__(number, issuer, terms, chance)
-        self.known_until = DISTANT_PAST
-        self._stream: Stream | None = None
+    def __init__(self, number: int, issuer: Issuer, around: Surroundings, chance: Chance) -> None:
+        super().__init__(number, issuer, around, chance)
         self._lag = chance.within(0.02 * SECOND, SECOND)
 
     def restart(self) -> None:
         super().restart()
-        self.known_until, self._stream = DISTANT_PAST, None
+        self.known_until = DISTANT_PAST
+        self._stream: Stream | None = None
 
     @property
     def trusts(self) -> timedelta:
@@ -341,11 +317,12 @@ class OursFollowing(Ours):
     def _follow(self, now: datetime) -> None:
         if now < self.cut_until:
             return
-        stream = self._stream
-        if stream is None or not stream.open or now - stream.heard(now) > self.late:
-            stream = self._stream = self._issuer.stream()
-        if stream is not None:
-            self.known_until = max(self.known_until, stream.heard(now))
+        heard = self._stream(now) if self._stream else None
+        if heard is None or now - heard > self.late:
+            self._stream = self._issuer.stream()
+            heard = self._stream(now) if self._stream else None
+        if heard is not None:
+            self.known_until = max(self.known_until, heard)
 
 
 Kind: TypeAlias = type[Verifier]

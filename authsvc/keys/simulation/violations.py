@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
 from authsvc.keys.policy import MAX_PUBLISHED_KEYS, PROPAGATION, said
 from authsvc.keys.records import SigningKey
-from authsvc.keys.simulation.records import DISTANT_FUTURE, NO_TIME, Token
-from authsvc.keys.simulation.scene import CLOCKS_APART, POLL_INTERVAL, Scene
+from authsvc.keys.simulation.records import CLOCKS_APART, DISTANT_FUTURE, NO_TIME, Token
+from authsvc.keys.simulation.scene import POLL_INTERVAL, Scene
 from authsvc.keys.simulation.verifiers import ACCEPTED, EXPIRED, ISSUED_IN_FUTURE, ISSUER_UNREACHABLE, Verifier
 
 COUNTED: Final = {
@@ -50,9 +50,11 @@ class Violation:
 
 @dataclass(slots=True)
 class Account:
-    """Counts what happened, and collects the violations."""
+    """Counts what happened, and collects the violations. `passed`: virtual time. `counted`: by names of `COUNTED`."""
 
-    scene: Scene
+    scene: Scene = field(repr=False)
+    seed: int
+    passed: timedelta = NO_TIME
     rotations: int = 0
     signatures: int = 0
     verifications: int = 0
@@ -63,9 +65,9 @@ class Account:
     """Keys that nobody could let wait: those that found no key signing, and the successors of withdrawn ones."""
     lost: set[str] = field(default_factory=set)
     """Of those, what a restore did not bring back."""
-    keys: dict[str, SigningKey] = field(default_factory=dict)
+    keys: dict[str, SigningKey] = field(default_factory=dict, repr=False)
     """As they were last written."""
-    needed_until: dict[str, datetime] = field(default_factory=dict)
+    needed_until: dict[str, datetime] = field(default_factory=dict, repr=False)
     """kid -> when its last token is dead."""
 
     def broken(self, promise: str, at: datetime, *story: str) -> None:

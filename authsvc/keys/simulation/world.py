@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from heapq import heappop, heappush
+from itertools import count
 from typing import Any, Final
 
 from authsvc.keys.phases import signer
@@ -15,39 +16,13 @@ from authsvc.keys.simulation.database import Database, Rows, able
 from authsvc.keys.simulation.records import NO_TIME, SECOND, Served
 from authsvc.keys.simulation.replicas import Replica
 from authsvc.keys.simulation.scene import LONGEST_TRANSACTION, POLL_INTERVAL, START, UNREADY_AFTER, Scene
-from authsvc.keys.simulation.verifiers import OursFollowing, Stream, Terms
+from authsvc.keys.simulation.verifiers import OursFollowing, Stream
 from authsvc.keys.simulation.violations import MAX_VIOLATIONS, Account
 
 SLOW_ANSWER: Final = 0.5 * SECOND
 """A slow answer to a request for the JWKS."""
 REDIS_LEASE: Final = 30 * SECOND
 """Introspection by a replica that is cut off (`runtime.LEASE_SECONDS`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A replica's transaction: what it read, what it will write, and the connection that it ends with."""
-
-    read: Rows
-    plan: Any
-    begun: datetime
-    by: Replica
-    connection: int
-
-
-@dataclass(frozen=True, slots=True)
-class FeedOf:
-    """A stream of the revocation feed (`flows/revocation/feed`): it ends with its replica."""
-
-    replica: Replica
-    life: int
-
-    @property
-    def open(self) -> bool:
-        return self.replica.up and self.replica.life == self.life
-
-    def heard(self, now: datetime) -> datetime:
-        return now if self.replica.linked else self.replica.heard
 
 
 class World:
@@ -57,34 +32,33 @@ class World:
         self.scene = scene
         self.now = START
         self.chance = Chance(seed)
-        self.account = Account(scene)
+        self.account = Account(scene, seed)
         self.database = Database(scene, self.now)
         self.replicas = [Replica(number, scene, self.chance) for number in range(1, scene.replicas + 1)]
-        terms = Terms(scene.around.jwks_max_age, scene.leeway, scene.around.skew)
         self.verifiers = [
-            scene.kinds[place % len(scene.kinds)](place + 1, self, terms, self.chance)
+            scene.kinds[place % len(scene.kinds)](place + 1, self, scene.around, self.chance)
             for place in range(scene.verifiers)
         ]
         self.attended_until = self.now
         self.on_change: list[Callable[[], None]] = []
-        self._events: list[tuple[datetime, int, Callable[..., None], tuple[Any, ...]]] = []
-        self._numbered = 0
+        self._events: list[tuple[datetime, int, Callable[..., object], tuple[Any, ...]]] = []
+        self._numbers = count(1)
         self.signs: dict[str, str] = {}
         """alg -> the key that signs."""
         self.signed_since: dict[str, datetime] = {}
 
     # Time
 
-    def at(self, when: datetime, what: Callable[..., None], *args: Any) -> None:
-        self._numbered += 1
-        heappush(self._events, (max(when, self.now), self._numbered, what, args))
+    def at(self, when: datetime, what: Callable[..., object], *args: Any) -> None:
+        heappush(self._events, (max(when, self.now), next(self._numbers), what, args))
 
     def later(self, at: datetime, what: Callable[..., None], *args: Any) -> None:
         if at <= self.attended_until:
             self.at(at, what, *args)
 
     def run(self, rotations: int, told: Callable[[int], None]) -> None:
-        """Until so many rotations were seen, or enough went wrong, or nothing will ever happen again."""
+        """Until so many rotations were seen, or enough went wrong, or nothing will ever happen again. `told(n)`: n
+        rotations were seen."""
         account = self.account
         seen = 0
         while self._events and account.rotations < rotations and len(account.violations) < MAX_VIOLATIONS:
@@ -95,6 +69,7 @@ class World:
                 told(seen)
         if not self._events and not account.violations:
             account.broken("some key signs at every instant", self.now, "nobody makes keys any more")
+        account.passed = self.now - START
 
     def soon(self, most: timedelta = POLL_INTERVAL) -> datetime:
         return self.now + most * self.chance.share()
@@ -129,23 +104,23 @@ class World:
         plan = read.step(self.now)
         if plan is None:
             return False
+        begun, connection = self.now, replica.linked_since
+
+        def commit() -> None:
+            self.database.busy = False
+            if replica.linked_since == connection:
+                self.write(read, plan, begun)
+            elif replica.linked:  # rolled back; who is linked again only now has looked already
+                self.at(self.soon(), self.look, replica, replica.life, replica.rows)
+
         self.database.busy = True
-        change = Change(read, plan, self.now, replica, replica.connection)
-        self.at(self.now + self._commit_takes(), self._commit, change)
+        self.at(begun + self._commit_takes(), commit)
         return True
 
     def _commit_takes(self) -> timedelta:
         if self.chance.happens(0.7):
             return self.chance.within(0.02 * SECOND, 0.3 * SECOND)
         return self.chance.within(NO_TIME, 2 * SECOND if self.chance.happens(0.7) else LONGEST_TRANSACTION)
-
-    def _commit(self, change: Change) -> None:
-        by = change.by
-        self.database.busy = False
-        if by.linked and by.connection == change.connection:
-            self.write(change.read, change.plan, change.begun)
-        elif by.linked:  # rolled back; who is linked again only now has looked already
-            self.at(self.soon(), self.look, by, by.life, by.rows)
 
     # Changes
 
@@ -183,7 +158,7 @@ class World:
                 self.at(self.soon(), self._read, replica, replica.life)
         for verifier in self.verifiers:
             if isinstance(verifier, OursFollowing):
-                self.later(self.now + self.chance.within(POLL_INTERVAL, 2 * SECOND), self._told_of_keys, verifier)
+                self.later(self.now + self.chance.within(POLL_INTERVAL, 2 * SECOND), self._tell, verifier)
         for follow in self.on_change:
             follow()
 
@@ -193,7 +168,7 @@ class World:
             self.account.published(replica.name, replica.snapshot or frozenset(), self.now)
             self.at(self.soon(), self.look, replica, life, replica.rows)
 
-    def _told_of_keys(self, verifier: OursFollowing) -> None:
+    def _tell(self, verifier: OursFollowing) -> None:
         verifier.keys_changed(self.now)
 
     def turn(self) -> None:
@@ -234,7 +209,7 @@ class World:
 
     def stream(self) -> Stream | None:
         found = self.route()
-        return FeedOf(found[0], found[0].life) if found and found[0].linked else None
+        return partial(found[0].feed, found[0].life) if found and found[0].linked else None
 
     def introspect(self, kid: str) -> bool | None:
         found = self.route()

@@ -16,9 +16,8 @@ from authsvc.keys import due_steps, phases, plans, policy
 from authsvc.keys.plans import GeneratePlan, WithdrawPlan
 from authsvc.keys.policy import KeyLife, KeyPolicy, Surroundings
 from authsvc.keys.records import SigningKey
-from authsvc.keys.simulation.judges import Judges
 from authsvc.keys.simulation.run import simulate
-from authsvc.keys.simulation.scene import Scene
+from authsvc.keys.simulation.scene import Judges, Scene
 from authsvc.keys.simulation.verifiers import KINDS, Kind, Ours, OursFollowing
 from tests.keys.simulation.scenes import (
     AROUND,

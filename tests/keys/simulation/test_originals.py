@@ -21,8 +21,8 @@ import pytest
 
 from authsvc import runtime
 from authsvc.jose.algorithms import signing
-from authsvc.keys.policy import PROPAGATION
-from authsvc.keys.simulation import scene, world
+from authsvc.keys.policy import PROPAGATION, Surroundings
+from authsvc.keys.simulation import records, scene, world
 from authsvc.keys.simulation.chance import Chance
 from authsvc.keys.simulation.records import SECOND, Served
 from authsvc.keys.simulation.scene import START
@@ -36,7 +36,6 @@ from authsvc.keys.simulation.verifiers import (
     Ours,
     OursFollowing,
     PyJwt,
-    Terms,
 )
 from authsvc.settings import Settings
 from authsvc.store.caller.clients import MEMORY_SECONDS
@@ -125,7 +124,7 @@ class Issuer:
 
 def by_the_model(kind: Kind, steps: list[Step]) -> list[str]:
     issuer = Issuer()
-    verifier = kind(1, issuer, Terms(MAX_AGE, timedelta(), timedelta()), Chance(0))
+    verifier = kind(1, issuer, Surroundings(MAX_AGE, longest_token=timedelta(), skew=timedelta()), Chance(0))
     now, said = START, []
     for step in steps:
         now += step.pause * SECOND
@@ -315,6 +314,6 @@ def test_the_propagation_is_the_sum_of_all_that_hides_a_new_key() -> None:
         + scene.UNREADY_AFTER
         + scene.READINESS_INTERVAL
         + world.SLOW_ANSWER
-        + 2 * scene.CLOCKS_APART
+        + 2 * records.CLOCKS_APART
         < PROPAGATION
     )

@@ -27,7 +27,7 @@ from tests.keys.simulation.scenes import BUILT_IN, BY_KEYS_ALONE, RESTORED, TIGH
 )
 def test_every_promise_is_kept(scene: Scene, rotations: int, seed: int) -> None:
     result = simulate(scene, rotations=rotations, seed=seed)
-    assert result.violations == ()
+    assert result.violations == []
     assert result.rotations >= rotations
     assert result.verifications > 50 * rotations
     assert set(result.counted) <= set(COUNTED)
@@ -35,7 +35,7 @@ def test_every_promise_is_kept(scene: Scene, rotations: int, seed: int) -> None:
 
 def test_faults_did_happen_and_are_not_hidden() -> None:
     result = simulate(RESTORED, rotations=300, seed=7)
-    assert result.violations == ()
+    assert result.violations == []
     for name in ("no_signature", "issuer_away", "withdrawn_accepted", "refused_now"):
         assert result.counted[name] > 0, name
     assert result.counted["no_signature"] < result.signatures / 10
