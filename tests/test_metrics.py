@@ -16,7 +16,7 @@ import pytest
 
 from authsvc import metrics
 from authsvc.logs.pipe import shared_pipe
-from authsvc.metrics import exposition, listener
+from authsvc.metrics import exposition
 from authsvc.rules.token.refresh_rotation import RefreshVerdict
 from tests.support.busy import again_when_busy, prompt
 
@@ -111,7 +111,7 @@ if sys.stdin.read():
 
 PARENT = """
 import json, subprocess, sys
-from authsvc.metrics import exposition, listener
+from authsvc.metrics import exposition
 exposition.prepare_multiprocess(sys.argv[1])
 def start(*words):
     worker = subprocess.Popen([sys.executable, "-c", sys.argv[2], *words], stdin=-1, stdout=-1, text=True)
@@ -122,7 +122,7 @@ both = exposition.render()[0].decode()
 second.communicate("late")
 exposition.mark_dead(second.pid)
 after = exposition.render()[0].decode()
-server = listener.serve_metrics("127.0.0.1", 0)
+server = exposition.serve_metrics("127.0.0.1", 0)
 import urllib.request
 served = urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics").read().decode()
 first.communicate("")
@@ -156,8 +156,8 @@ def test_workers_share_one_exposition_and_a_dead_ones_gauges_are_forgotten(tmp_p
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[listener.MetricsServer]:
-    here = listener.serve_metrics("127.0.0.1", 0)
+def server() -> Iterator[exposition.MetricsServer]:
+    here = exposition.serve_metrics("127.0.0.1", 0)
     yield here
     here.stop()
 
@@ -175,7 +175,7 @@ def server() -> Iterator[listener.MetricsServer]:
     ],
 )
 def test_the_metrics_port_serves_metrics_and_nothing_else(
-    server: listener.MetricsServer, method: str, path: str, status: int
+    server: exposition.MetricsServer, method: str, path: str, status: int
 ) -> None:
     client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     client.request(method, path)
@@ -189,17 +189,17 @@ def test_the_metrics_port_serves_metrics_and_nothing_else(
 
 
 def test_the_metrics_port_is_free_again_after_stop_and_taken_ports_are_an_error() -> None:
-    first = listener.serve_metrics("127.0.0.1", 0)
+    first = exposition.serve_metrics("127.0.0.1", 0)
     with pytest.raises(OSError):
-        listener.serve_metrics("127.0.0.1", first.port)
+        exposition.serve_metrics("127.0.0.1", first.port)
     first.stop()
-    second = listener.serve_metrics("127.0.0.1", first.port)
+    second = exposition.serve_metrics("127.0.0.1", first.port)
     second.stop()
 
 
 def test_ipv6_hosts_work() -> None:
     try:
-        server = listener.serve_metrics("::1", 0)
+        server = exposition.serve_metrics("::1", 0)
     except OSError:
         pytest.skip("no IPv6 here")
     client = http.client.HTTPConnection("::1", server.port, timeout=10)
@@ -210,8 +210,8 @@ def test_ipv6_hosts_work() -> None:
 
 
 @again_when_busy
-def test_a_slow_scraper_is_let_go(server: listener.MetricsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener._Handler, "timeout", 0.2)
+def test_a_slow_scraper_is_let_go(server: exposition.MetricsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exposition._Handler, "timeout", 0.2)
     client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
     client.connect()
     began = time.monotonic()

@@ -104,7 +104,7 @@ def metrics_listener(settings: Settings) -> Iterator[None]:
     if settings.metrics in ("main", "off"):
         yield
         return
-    from authsvc.metrics.listener import serve_metrics
+    from authsvc.metrics.exposition import serve_metrics
 
     host, port = host_and_port(settings.metrics)
     try:
