@@ -29,14 +29,10 @@ _LEVELS: dict[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 def _emit(_logger: object, level: str, fields: MutableMapping[str, Any]) -> NoReturn:
     """structlog's last processor: render, queue, and tell structlog that nothing is left to do."""
-    known: dict[str, object] = {"event": "", "level": level, "timestamp": renderer.timestamp()}
     error = exception_of(fields.pop("exc_info", None))
     fields.pop("stack_info", None)
-    known.update(fields)
-    known["level"] = {"exception": "error", "critical": "error", "warn": "warning"}.get(level, level)
-    if error is not None:
-        known.update(describe(error))
-    shared_pipe.put(renderer.render(known))
+    fields["level"] = {"exception": "error", "critical": "error", "warn": "warning"}.get(level, level)
+    shared_pipe.put(renderer.line("", level, {**fields, **(describe(error) if error else {})}))
     raise structlog.DropEvent
 
 

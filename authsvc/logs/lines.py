@@ -10,7 +10,6 @@ import math
 import os
 import sys
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from enum import Enum
@@ -18,6 +17,7 @@ from ipaddress import IPv4Address, IPv6Address
 from json import dumps
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
+from traceback import walk_tb
 from types import TracebackType
 from typing import cast
 from uuid import UUID
@@ -134,13 +134,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _frames(traceback: TracebackType | None) -> list[str]:
-    frames: deque[str] = deque(maxlen=10)
-    while traceback is not None:
-        name = traceback.tb_frame.f_code.co_filename
-        if name.startswith(_ROOT):
-            frames.append(f"authsvc/{name[len(_ROOT) :]}:{traceback.tb_lineno}")
-        traceback = traceback.tb_next
-    return list(frames)
+    places = [(frame.f_code.co_filename, line) for frame, line in walk_tb(traceback)]
+    return [f"authsvc/{name[len(_ROOT) :]}:{line}" for name, line in places if name.startswith(_ROOT)][-10:]
 
 
 def exception_of(exc_info: object) -> BaseException | None:
