@@ -77,11 +77,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str 
         return
     widths = [max(_width(text) for text in column) for column in zip(heads, *cells, strict=True)]
     for line in [list(heads), *cells]:
-        yield "  ".join(_padded(text, width) for text, width in zip(line, widths, strict=True)).rstrip()
-
-
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
+        padded = [text + " " * (width - _width(text)) for text, width in zip(line, widths, strict=True)]
+        yield "  ".join(padded).rstrip()
 
 
 def _width(text: str) -> int:
@@ -110,6 +107,16 @@ def relative(at: datetime | None, now: datetime) -> str:
     return f"in {duration(at - now)}" if at > now else f"{duration(now - at)} ago"
 
 
+def exact(at: datetime) -> str:
+    """`2026-03-01 12:00:00 UTC`: a time of PostgreSQL's, or carried on from one."""
+    return f"{at:%Y-%m-%d %H:%M:%S %Z}"
+
+
+def when(at: datetime, now: datetime) -> str:
+    """`2026-03-01 12:00:00 UTC (in 3 d)`."""
+    return f"{exact(at)} ({relative(at, now)})"
+
+
 def plural(number: int, noun: str) -> str:
     """`1 session`, `3 sessions`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -121,4 +128,4 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise click.UsageError("this cannot be undone and there is no terminal to ask on: give --yes")
-    click.confirm(question, abort=True, err=True)
+    click.confirm(inert(question), abort=True, err=True)

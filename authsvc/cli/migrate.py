@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from authsvc.cli.command_runtime import operate
-from authsvc.cli.console import CONTEXT, answer, json_option
+from authsvc.cli.console import answer, json_option
 
 if TYPE_CHECKING:
     from authsvc.runtime import Runtime
     from authsvc.store.migrate import Migration
 
 
-@click.command(context_settings=CONTEXT)
+@click.command()
 @click.option("--check", is_flag=True, help="Only look: exit code 1 when there is something to do.")
 @json_option
 def command(check: bool) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from authsvc.cli import STARTED
-from authsvc.cli.console import CONTEXT, Refused
+from authsvc.cli.console import Refused
 from authsvc.clock import monotonic
 from authsvc.serving.listening import TlsPair, check_tls, host_and_port, listen, port_of
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.command(context_settings=CONTEXT)
+@click.command()
 @click.option("--host", metavar="ADDRESS", help="Address to listen on, instead of AUTHSVC_HOST.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on, instead of AUTHSVC_PORT; 0: any.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes, instead of AUTHSVC_WORKERS; one a core.")

@@ -9,14 +9,14 @@ from uuid import UUID
 import click
 
 from authsvc.cli.command_runtime import dated, operate
-from authsvc.cli.console import CONTEXT, Refused, answer, json_option, plural, relative, table
+from authsvc.cli.console import Refused, answer, json_option, plural, relative, table
 
 if TYPE_CHECKING:
     from authsvc.rules.person_record import User
     from authsvc.runtime import Runtime
 
 
-@click.group(context_settings=CONTEXT)
+@click.group()
 def command() -> None:
     """Sessions: list, end.
 

@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields
 
 import click
 
-from authsvc.cli.console import CONTEXT, answer, json_option, table
+from authsvc.cli.console import answer, json_option, table
 
 
 class _ListsThem(click.Command):
@@ -26,7 +26,7 @@ class _ListsThem(click.Command):
             formatter.write_dl(rows, col_max=40)
 
 
-@click.command(context_settings=CONTEXT, cls=_ListsThem)
+@click.command(cls=_ListsThem)
 @json_option
 def command() -> None:
     """Show all settings and what they resolve to, secrets masked.

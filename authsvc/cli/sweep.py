@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from authsvc.cli.command_runtime import operate
-from authsvc.cli.console import CONTEXT, answer, json_option, table
+from authsvc.cli.console import answer, json_option, table
 
 if TYPE_CHECKING:
     from authsvc.runtime import Runtime
 
 
-@click.command(context_settings=CONTEXT)
+@click.command()
 @json_option
 def command() -> None:
     """Delete what has expired, now.

@@ -81,11 +81,8 @@ def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     if len(set(head)) != len(head):
         raise BadFile("line 1: a column is named twice")
     reader.fieldnames = head
-    while True:
-        try:
-            fields = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise BadFile(f"line {reader.reader.line_num}: {error}") from None
-        yield reader.line_num, fields
+    try:
+        for fields in reader:
+            yield reader.line_num, fields
+    except csv.Error as error:
+        raise BadFile(f"line {reader.reader.line_num}: {error}") from None

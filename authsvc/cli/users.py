@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from authsvc.cli.command_runtime import granted, operate
-from authsvc.cli.console import CONTEXT, Refused, answer, complain, json_option, plural, table
+from authsvc.cli.console import Refused, answer, complain, json_option, plural, table
 
 if TYPE_CHECKING:
     from authsvc.flows.operator.manage_users import Imported
@@ -22,7 +22,7 @@ password_stdin = click.option(
 )
 
 
-@click.group(context_settings=CONTEXT)
+@click.group()
 def command() -> None:
     """People: add, import, disable, enable, set-password, list.
 
@@ -141,7 +141,7 @@ def set_password(email: str, password_stdin: bool) -> None:
 
     password = ask_password(from_stdin=password_stdin)
     ended = operate(lambda runtime, actor: manage_users.set_password(runtime, actor, email, password), warm_redis=True)
-    _tell_ended(ended, email, "has a new password")
+    answer({"email": email, "sessions_ended": ended}, f"{email} has a new password; {plural(ended, 'session')} ended.")
 
 
 @command.command()
@@ -157,11 +157,7 @@ def disable(email: str) -> None:
     from authsvc.flows.operator import manage_users
 
     ended = operate(lambda runtime, actor: manage_users.disable(runtime, actor, email), warm_redis=True)
-    _tell_ended(ended, email, "is disabled")
-
-
-def _tell_ended(ended: int, email: str, what: str) -> None:
-    answer({"email": email, "sessions_ended": ended}, f"{email} {what}; {plural(ended, 'session')} ended.")
+    answer({"email": email, "sessions_ended": ended}, f"{email} is disabled; {plural(ended, 'session')} ended.")
 
 
 @command.command()

@@ -10,18 +10,7 @@ import click
 
 from authsvc.cli.clients.add_client import ALGORITHM, SHORT, add, secret_stdin, shown_once, warnings
 from authsvc.cli.command_runtime import granted, operate
-from authsvc.cli.console import (
-    CONTEXT,
-    Refused,
-    answer,
-    complain,
-    confirm,
-    inert,
-    json_option,
-    plural,
-    table,
-    yes_option,
-)
+from authsvc.cli.console import Refused, answer, complain, confirm, json_option, plural, table, yes_option
 from authsvc.jose.names import DEFAULT_ALG
 from authsvc.rules.clients.limits import REGISTRATION_TOKEN_SECONDS, REGISTRATION_TOKEN_USES
 from authsvc.rules.secret_digest import digest_of
@@ -34,7 +23,7 @@ if TYPE_CHECKING:
     from authsvc.runtime import Runtime
 
 
-@click.group(context_settings=CONTEXT)
+@click.group()
 def command() -> None:
     """Registered clients: add, list, redirect-uris, rotate-secret, choose-alg, remove; registration-token lets others
     register theirs.
@@ -184,7 +173,7 @@ def remove(client_id: str, yes: bool) -> None:
     """
     from authsvc.flows.operator import manage_clients
 
-    confirm(f"Every token of {inert(client_id)} becomes invalid. Remove it?", yes=yes)
+    confirm(f"Every token of {client_id} becomes invalid. Remove it?", yes=yes)
     operate(lambda runtime, actor: manage_clients.remove(runtime, actor, client_id), warm_redis=True)
     answer({"id": client_id, "removed": True}, f"Client {client_id} is removed.")
 

@@ -47,7 +47,13 @@ class _GrantType(click.Choice[str]):
 def _several(flag: str, metavar: str, help: str) -> Decorate:
     """Its values are a column of the client that is named in the plural."""
     column = flag.removeprefix("--").replace("-", "_") + "s"
-    return click.option(flag, column, multiple=True, metavar=metavar, help=f"{help}; several times.")
+    text = f"{help}; several times."
+    return click.option(flag, column, multiple=True, metavar=metavar, callback=_once, help=text)
+
+
+def _once(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """What is given several times counts once."""
+    return tuple(dict.fromkeys(values))
 
 
 # Their names are those of the client's columns: `_client` hands them on.
@@ -179,26 +185,19 @@ def _as_options(description: str) -> str:
 def _client(client_id: str, said: dict[str, Any], secret: str | None) -> Client:
     from authsvc.store.caller.clients import from_columns
 
-    return from_columns(
-        {name: _once(value) for name, value in said.items()}
-        | {
-            "id": client_id,
-            "name": said["name"] or client_id,
-            "grant_types": frozenset(said["grant_types"] or _usual_grants(said)),
-            "secret_hashes": (digest_of(secret),) if secret else (),
-            "registration_hash": None,
-            "jwks": _read_jwks(said["jwks"]) if said["jwks"] else None,
-            "application_type": "native" if said["native"] else "web",
-            "subject_type": "pairwise" if said["pairwise"] else "public",
-            "remember_me_allowed": not said["no_remember_me"],
-            "refresh_grace_seconds": 0 if said["strict"] else None,
-        }
-    )
-
-
-def _once(value: Any) -> Any:
-    """An option that is given several times: each value once."""
-    return tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value
+    columns = said | {
+        "id": client_id,
+        "name": said["name"] or client_id,
+        "grant_types": frozenset(said["grant_types"] or _usual_grants(said)),
+        "secret_hashes": (digest_of(secret),) if secret else (),
+        "registration_hash": None,
+        "jwks": _read_jwks(said["jwks"]) if said["jwks"] else None,
+        "application_type": "native" if said["native"] else "web",
+        "subject_type": "pairwise" if said["pairwise"] else "public",
+        "remember_me_allowed": not said["no_remember_me"],
+        "refresh_grace_seconds": 0 if said["strict"] else None,
+    }
+    return from_columns(columns)
 
 
 def _usual_grants(said: dict[str, Any]) -> tuple[str, ...]:

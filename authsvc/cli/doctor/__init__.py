@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from authsvc.cli.command_runtime import open_from
-from authsvc.cli.console import CONTEXT, answer, inert, json_option
+from authsvc.cli.console import answer, inert, json_option
 from authsvc.clock import monotonic
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Finding:
     do: str = ""
 
 
-@click.command(context_settings=CONTEXT)
+@click.command()
 @json_option
 def command() -> None:
     """Check settings, stores, keys and clocks, and say what to do. Changes nothing. Exit code 1 when something fails.

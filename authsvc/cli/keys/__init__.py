@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from authsvc.cli.command_runtime import dated, operate
-from authsvc.cli.console import (
-    CONTEXT,
-    Refused,
-    answer,
-    confirm,
-    inert,
-    json_option,
-    relative,
-    show_json,
-    table,
-    yes_option,
-)
+from authsvc.cli.console import Refused, answer, confirm, exact, json_option, relative, show_json, table, yes_option
 from authsvc.cli.keys.master_key import drop_master, generate_master, promote_master, reseal
 from authsvc.cli.keys.run_simulation import simulate
 from authsvc.cli.keys.show_plan import plan
@@ -33,13 +22,8 @@ if TYPE_CHECKING:
     from authsvc.keys.records import SigningKey
     from authsvc.runtime import Runtime
 
-Decorate = Callable[[Callable[..., None]], Callable[..., None]]
-
+ALGORITHM = click.Choice(ALGORITHM_NAMES)
 _HYPHEN_FIRST = re.compile("-[A-Za-z0-9_-]{42}")
-
-
-def _alg_option(**more: Any) -> Decorate:
-    return click.option("--alg", type=click.Choice(ALGORITHM_NAMES), **more)
 
 
 class _OfKid(click.Command):
@@ -52,7 +36,7 @@ class _OfKid(click.Command):
         return super().parse_args(ctx, args)
 
 
-@click.group(context_settings=CONTEXT)
+@click.group()
 def command() -> None:
     """Signing keys: list, plan, generate, rotate, withdraw, import, export; and the master key that seals them.
 
@@ -105,7 +89,7 @@ def list_keys() -> None:
 
 @command.command()
 @click.option("--first", is_flag=True, help="Only where there is no key at all; otherwise do nothing.")
-@_alg_option(help="One that the key policy has; RS256 by default.")
+@click.option("--alg", type=ALGORITHM, help="One that the key policy has; RS256 by default.")
 @json_option
 def generate(first: bool, alg: str | None) -> None:
     """Make a key and announce it.
@@ -138,18 +122,14 @@ def generate(first: bool, alg: str | None) -> None:
 
 def _tell_generated(made: Generated, now: datetime) -> None:
     at_once = made.signs_from <= now
-    when = "signs now" if at_once else f"announced, signs {relative(made.signs_from, now)} ({_time(made.signs_from)})"
+    when = "signs now" if at_once else f"announced, signs {relative(made.signs_from, now)} ({exact(made.signs_from)})"
     after = f", after {made.replaces}" if made.replaces else ""
     answer(made, f"Key {made.kid}: {when}{after}.")
 
 
-def _time(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S %Z}"
-
-
 @command.command()
 @click.option("--now", "at_once", is_flag=True, help="The announced key signs at once, if every cache has seen it.")
-@_alg_option(default=DEFAULT_ALG, show_default=True, help="Of which algorithm.")
+@click.option("--alg", type=ALGORITHM, default=DEFAULT_ALG, show_default=True, help="Of which algorithm.")
 @json_option
 def rotate(at_once: bool, alg: str) -> None:
     """Let the next key sign, noticed by nobody.
@@ -175,7 +155,7 @@ def rotate(at_once: bool, alg: str) -> None:
     elif isinstance(plan, AlreadyPlanned):
         answer(
             {"kid": plan.kid, "signs_from": plan.at, "replaces": None},
-            f"Key {plan.kid} is announced already and signs {relative(plan.at, now)} ({_time(plan.at)}).",
+            f"Key {plan.kid} is announced already and signs {relative(plan.at, now)} ({exact(plan.at)}).",
         )
     elif isinstance(plan, RotatePlan):
         answer(
@@ -200,7 +180,7 @@ def withdraw(kid: str, yes: bool) -> None:
     """
     from authsvc.flows.keys import manage_keys
 
-    confirm(f"Every access token that {inert(kid)} signed becomes invalid. Withdraw it?", yes=yes)
+    confirm(f"Every access token that {kid} signed becomes invalid. Withdraw it?", yes=yes)
     plan = operate(lambda runtime, actor: manage_keys.withdraw(runtime, actor, kid), warn_of="settings")
     answer(
         {"kid": plan.kid, "successor": plan.successor},
@@ -210,7 +190,11 @@ def withdraw(kid: str, yes: bool) -> None:
 
 @command.command("import")
 @click.argument("file", type=click.File("rb"))
-@_alg_option(help="What it signs with; by default RS256 for an RSA key, ES256 for P-256, EdDSA for Ed25519.")
+@click.option(
+    "--alg",
+    type=ALGORITHM,
+    help="What it signs with; by default RS256 for an RSA key, ES256 for P-256, EdDSA for Ed25519.",
+)
 @json_option
 def import_key(file: BinaryIO, alg: str | None) -> None:
     """Bring a private key along: PEM, not encrypted; RSA of 2048 bits or more, P-256 or Ed25519. `-`: standard input.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from authsvc.cli.command_runtime import operate
-from authsvc.cli.console import Refused, answer, confirm, json_option, plural, relative, yes_option
+from authsvc.cli.console import Refused, answer, confirm, json_option, plural, when, yes_option
 
 if TYPE_CHECKING:
     from authsvc.flows.keys.reseal_keys import Resealed, Seals
@@ -147,15 +147,12 @@ def _report(done: Resealed, *, check: bool) -> list[str]:
     if set(seals.kids) - {seals.current_id}:
         lines.append("Next: `authsvc keys reseal`, when every replica has this file.")
     elif seals.others:
+        until = when(seals.keep_until, seals.now)
         lines.append(
-            f"Older keys stay in the file until {_until(seals)}, for the refresh tokens made with them. Then: "
+            f"Older keys stay in the file until {until}, for the refresh tokens made with them. Then: "
             f"`authsvc keys drop-master FILE {seals.others[-1]}`."
         )
     return lines
-
-
-def _until(seals: Seals) -> str:
-    return f"{seals.keep_until:%Y-%m-%d %H:%M:%S} UTC ({relative(seals.keep_until, seals.now)})"
 
 
 def _document(done: Resealed) -> dict[str, Any]:
@@ -200,13 +197,13 @@ def drop_master(file: Path, key_id: int, at_once: bool, yes: bool) -> None:
     from authsvc.keys.master import without
 
     seals = operate(lambda runtime, _actor: reseal_keys.look(runtime))
-    over = seals.keep_until <= seals.now
+    over, until = seals.keep_until <= seals.now, when(seals.keep_until, seals.now)
     if key_id == seals.current_id:
         raise Refused(f"key {key_id} is the current one: put another first (`authsvc keys promote-master`)")
     if kids := seals.kids.get(key_id):
         raise Refused(f"{plural(len(kids), 'signing key')} would open no more: run `authsvc keys reseal` first")
     if not over and not at_once:
-        raise Refused(f"refresh tokens made with key {key_id} may be good until {_until(seals)}; --now gives them up")
+        raise Refused(f"refresh tokens made with key {key_id} may be good until {until}; --now gives them up")
     if not over:
         confirm(f"Whoever has a refresh token made with key {key_id} must log in again. Drop it?", yes=yes)
     change(file, lambda text: (without(text, key_id), key_id))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from authsvc.cli.command_runtime import operate
-from authsvc.cli.console import answer, json_option, relative, table
+from authsvc.cli.console import answer, exact, json_option, relative, table, when
 
 if TYPE_CHECKING:
     from authsvc.keys.forecast import Forecast
@@ -53,7 +53,7 @@ def plan(span: str | None) -> None:
     events = table(
         ("WHEN (UTC)", "IN", "KEY", "ALG", "WHAT"),
         [(f"{e.at:%Y-%m-%d %H:%M:%S}", relative(e.at, found.now), e.kid, e.alg, e.what) for e in found.events],
-        empty=f"Nothing happens before {_time(found.until)}.",
+        empty=f"Nothing happens before {exact(found.until)}.",
     )
     answer(as_document(found), [*summary(found), "", *timeline(found), "", *events])
 
@@ -73,25 +73,21 @@ def _read(span: str) -> timedelta:
 def summary(found: Forecast) -> Iterator[str]:
     """What somebody must do, or that nobody must."""
     for duty in found.overdue:
-        since = f", since {_when(duty.at, found.now)}" if duty.at < found.now else ""
+        since = f", since {when(duty.at, found.now)}" if duty.at < found.now else ""
         yield f"OVERDUE: the next {duty.alg} key{since}."
     if found.overdue:
         yield "Any replica does this within a second of its start. After that:"
     if found.duty is None:
-        yield f"No replica is needed before {_time(found.until)}."
+        yield f"No replica is needed before {exact(found.until)}."
     else:
-        yield f"No replica is needed until {_when(found.duty.at, found.now)}: the next {found.duty.alg} key."
+        yield f"No replica is needed until {when(found.duty.at, found.now)}: the next {found.duty.alg} key."
     for line in found.lines:
         if line.kid is not None:
-            end = f"until {_when(line.until, found.now)}" if line.until else "without end"
+            end = f"until {when(line.until, found.now)}" if line.until else "without end"
             yield f"{line.alg}: the keys there are sign {end}."
             continue
         first = next((event for event in found.events if (event.alg, event.what) == (line.alg, "signs")), None)
-        yield f"{line.alg}: no key signs now" + (f"; one does from {_when(first.at, found.now)} on." if first else ".")
-
-
-def _when(at: datetime, now: datetime) -> str:
-    return f"{_time(at)} ({relative(at, now)})"
+        yield f"{line.alg}: no key signs now" + (f"; one does from {when(first.at, found.now)} on." if first else ".")
 
 
 def timeline(found: Forecast) -> Iterator[str]:
@@ -100,17 +96,12 @@ def timeline(found: Forecast) -> Iterator[str]:
 
     columns = WIDTH - _LABEL
     span = found.until - found.now
-    lives: dict[str, list[str]] = {key.kid: [] for key in found.keys}
-    for column in range(columns):
-        at = found.now + span * ((column + 0.5) / columns)
-        there = phases_at([key for key in found.keys if key.announced_at <= at], at)
-        for kid, life in lives.items():
-            phase = there.get(kid)
-            life.append(_MARKS.get(phase, " ") if phase else " ")
+    moments = [found.now + span * ((column + 0.5) / columns) for column in range(columns)]
+    phases = [phases_at([key for key in found.keys if key.announced_at <= at], at) for at in moments]
     ticks = [found.now + span * (tick / _TICKS) for tick in range(_TICKS)]
     yield " " * _LABEL + "".join(_tick(at, span).ljust(columns // _TICKS) for at in ticks).rstrip()
     for key in sorted(found.keys, key=lambda key: (key.alg, key.signs_from)):
-        drawn = "".join(lives[key.kid]).rstrip()
+        drawn = "".join(_MARKS.get(there.get(key.kid, ""), " ") for there in phases).rstrip()
         if drawn:
             label = key.kid if key.kid in found.made else f"{key.kid[:12]}.."
             yield f"{label:<17}  {key.alg:<5}  {drawn}"
@@ -140,7 +131,3 @@ def as_document(found: Forecast) -> dict[str, Any]:
         ],
         "events": [{"at": e.at, "event": e.what, "alg": e.alg, **named(e.kid)} for e in found.events],
     }
-
-
-def _time(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
