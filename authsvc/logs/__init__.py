@@ -19,7 +19,7 @@ import structlog
 from authsvc.logs.lines import describe, exception_of, quoted, quoted_text, renderer
 from authsvc.logs.pipe import dropped, flush, on_dropped, shared_pipe, writer_to
 
-__all__ = ["access", "configure", "describe", "dropped", "flush", "get_logger", "on_dropped"]
+__all__ = ["access", "configure", "dropped", "flush", "get_logger", "on_dropped"]
 
 _OURS = ("uvicorn", "authsvc")  # loggers whose messages are known to hold nothing secret
 
@@ -29,10 +29,10 @@ _LEVELS: dict[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 def _emit(_logger: object, level: str, fields: MutableMapping[str, Any]) -> NoReturn:
     """structlog's last processor: render, queue, and tell structlog that nothing is left to do."""
-    error = exception_of(fields.pop("exc_info", None))
+    told = describe(exception_of(fields.pop("exc_info", None)))
     fields.pop("stack_info", None)
     fields["level"] = {"exception": "error", "critical": "error", "warn": "warning"}.get(level, level)
-    shared_pipe.put(renderer.line("", level, {**fields, **(describe(error) if error else {})}))
+    shared_pipe.put(renderer.line("", level, {**fields, **told}))
     raise structlog.DropEvent
 
 
@@ -50,9 +50,7 @@ class _Handler(logging.Handler):
                 event = "library_log"
                 fields["where"] = f"{record.filename}:{record.lineno}"
             error = record.msg if isinstance(record.msg, BaseException) else exception_of(record.exc_info)
-            if error is not None:
-                fields |= describe(error)
-            shared_pipe.put(renderer.line(event, level, fields))
+            shared_pipe.put(renderer.line(event, level, {**fields, **describe(error)}))
         except Exception:
             self.handleError(record)
 

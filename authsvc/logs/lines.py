@@ -109,8 +109,10 @@ def _allowed(fields: Mapping[str, object]) -> dict[str, object]:
 # Exceptions
 
 
-def describe(error: BaseException) -> dict[str, object]:
+def describe(error: BaseException | None) -> dict[str, object]:
     """What may be told of an exception: `error_type`, `caused_by` (at most 5), `frames` (ours, innermost last)."""
+    if error is None:
+        return {}
     told: dict[str, object] = {"error_type": _name(error), "frames": _frames(error.__traceback__)}
     causes = [_name(cause) for cause in _causes(error)]
     return {**told, "caused_by": causes} if causes else told
