@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
 
-from starlette.routing import Router
+from starlette import routing
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from authsvc.capability import Capability
 from authsvc.device_name import warm
 from authsvc.flows.ending import deliver_logouts
 from authsvc.flows.keys import keep_keys, served_settings
@@ -19,6 +20,7 @@ from authsvc.flows.revocation.feed import end_streams
 from authsvc.flows.upkeep import follow_changes, sweep
 from authsvc.keys.seal import SealError
 from authsvc.rules import discovery
+from authsvc.rules.discovery import Lines, no_lines
 from authsvc.runtime import Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.migrate import MigrationError
@@ -29,43 +31,72 @@ from authsvc.web import (
     device,
     feed,
     first_party_json,
-    home,
     login,
     logout,
-    par,
     register,
     status_list,
     token,
     userinfo,
     wellknown,
 )
-from authsvc.web.http import cors
-from authsvc.web.http.endpoint import Endpoint, Routes, made_routes, unrouted
+from authsvc.web.http.endpoint import Endpoint, Route
 from authsvc.web.http.errors import json_failure
-from authsvc.web.http.reply import Reply
-from authsvc.web.http.request import Request, malformed
-from authsvc.web.pages.errors import page_failure, page_or_json_failure
+from authsvc.web.http.request import malformed
+from authsvc.web.pages.errors import page_or_json_failure
 
 
 class CannotStart(Exception):
     """The service must not start; the message says what to do."""
 
 
+def _hold_nothing(_runtime: Runtime) -> None:
+    """Most capabilities answer within moments."""
+
+
+async def _nothing_to_give_back(_runtime: Runtime) -> None:
+    """Most capabilities hold nothing that others could use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What one part of the service brings besides its wings. `loops` run side by side while the service is up, and end
+    only when they are cancelled."""
+
+    name: str
+    routes: tuple[Route, ...] = ()
+    loops: tuple[Callable[[Runtime], Coroutine[Any, Any, None]], ...] = ()
+    metadata: Lines = no_lines
+    """Its members of the metadata of the authorization server (RFC 8414), and so of both documents."""
+    openid_metadata: Lines = no_lines
+    """Its members of OpenID Connect Discovery alone."""
+    drain: Callable[[Runtime], None] = _hold_nothing
+    """Called when the service will end: no request may be held by this capability from now on."""
+    give_back: Callable[[Runtime], Awaitable[None]] = _nothing_to_give_back
+    """Awaited after the loops have ended, while the stores are still there."""
+
+
 CAPABILITIES = (
     Capability("upkeep", loops=(follow_changes.follow_changes, sweep.sweep_for_ever)),
-    Capability("keys", loops=(keep_keys.keep_for_ever,), metadata=discovery.keys),
-    Capability("tokens", metadata=discovery.tokens),
-    Capability("revocation feed", metadata=discovery.feed, drain=end_streams),
-    Capability("status lists", loops=(status_indices.keep_for_ever,), give_back=status_indices.give_back),
-    Capability("device", metadata=discovery.device),
+    Capability("keys", wellknown.JWKS, loops=(keep_keys.keep_for_ever,), metadata=discovery.keys),
+    Capability("tokens", token.ROUTES, metadata=discovery.tokens),
+    Capability("revocation feed", feed.ROUTES, metadata=discovery.feed, drain=end_streams),
+    Capability(
+        "status lists",
+        status_list.ROUTES,
+        loops=(status_indices.keep_for_ever,),
+        give_back=status_indices.give_back,
+    ),
+    Capability("device", device.ROUTES, metadata=discovery.device),
     Capability("grants", metadata=discovery.grants),
-    Capability("authorization requests", metadata=discovery.authorization_requests),
-    Capability("registration", metadata=discovery.registration),
+    Capability("authorization requests", authorize.ROUTES, metadata=discovery.authorization_requests),
+    Capability("login", login.ROUTES),
+    Capability("registration", register.ROUTES, metadata=discovery.registration),
     Capability("authorization responses", metadata=discovery.authorization_responses),
-    Capability("service", metadata=discovery.service),
-    Capability("account", openid_metadata=discovery.account),
+    Capability("service", wellknown.ROUTES, metadata=discovery.service),
+    Capability("account", account.ROUTES + userinfo.ROUTES, openid_metadata=discovery.account),
+    Capability("JSON for first-party frontends", first_party_json.ROUTES),
     Capability("ID tokens", openid_metadata=discovery.id_tokens),
-    Capability("log-out", openid_metadata=discovery.logout),
+    Capability("log-out", logout.ROUTES, openid_metadata=discovery.logout),
     Capability(
         "back-channel logout",
         loops=(deliver_logouts.deliver_for_ever,),
@@ -77,64 +108,11 @@ CAPABILITIES = (
 OAUTH_METADATA = tuple(one.metadata for one in CAPABILITIES)
 OPENID_METADATA = OAUTH_METADATA + tuple(one.openid_metadata for one in CAPABILITIES)
 
-PAGES: Routes = {
-    "/authorize": {"GET": authorize.authorization, "POST": authorize.authorization},
-    "/login": {"GET": login.login_page, "POST": login.login},
-    "/consent": {"GET": authorize.consent_landing, "POST": authorize.consent},
-    "/logout": {"GET": logout.logout_page, "POST": logout.logout},
-    "/account": {"GET": account.account_page},
-    "/account/sessions/end": {"POST": account.end_session},
-    "/account/sessions/end-others": {"POST": account.end_others},
-    "/account/password": {"GET": account.password_landing, "POST": account.change_password},
-    "/account/apps/revoke": {"POST": account.revoke_app},
-    "/device": {"GET": device.device_get, "POST": device.device_post},
-}
-"""For people: a failure is a page."""
-
-CLIENTS: Routes = {
-    "/token": {"POST": token.token, "OPTIONS": cors.token_preflight},
-    "/introspect": {"POST": token.introspect_token},
-    "/revoke": {"POST": token.revoke_token, "OPTIONS": cors.token_preflight},
-    "/par": {"POST": par.push},
-    "/device_authorization": {"POST": device.device_authorization, "OPTIONS": cors.token_preflight},
-    "/register": {"POST": register.register},
-    "/register/{client_id}": {"GET": register.read, "PUT": register.change, "DELETE": register.end},
-    "/statuslists/{id}": {"GET": status_list.status_list_get},
-    "/revocations": {"GET": feed.revocations},
-    "/revocations/stream": {"GET": feed.revocations_stream},
-}
-"""Where clients authenticate, and what verifiers ask for. (A form of another origin is preflighted for DPoP alone.)"""
-
-BEARERS: Routes = {
-    "/userinfo": {"GET": userinfo.userinfo_get, "POST": userinfo.userinfo_post, "OPTIONS": cors.api_preflight},
-    "/api/auth/login": {"POST": first_party_json.api_login, "OPTIONS": cors.api_preflight},
-    "/api/auth/refresh": {"POST": first_party_json.api_refresh, "OPTIONS": cors.api_preflight},
-    "/api/auth/logout": {"POST": first_party_json.api_logout, "OPTIONS": cors.api_preflight},
-    "/api/auth/sessions": {
-        "GET": first_party_json.api_sessions,
-        "DELETE": first_party_json.api_end_other_sessions,
-        "OPTIONS": cors.api_preflight,
-    },
-    "/api/auth/sessions/{id}": {"DELETE": first_party_json.api_end_session, "OPTIONS": cors.api_preflight},
-    "/api/profile/me": {"GET": first_party_json.api_profile, "OPTIONS": cors.api_preflight},
-}
-"""What frontends of other origins call with a token or with JSON."""
-
-DOCUMENTS: Routes = {
-    "/": {"GET": home.home},
-    "/.well-known/jwks.json": {"GET": wellknown.jwks},
-    "/.well-known/openid-configuration": {"GET": wellknown.metadata(OPENID_METADATA)},
-    "/.well-known/oauth-authorization-server": {"GET": wellknown.metadata(OAUTH_METADATA)},
-    "/static/{name}": {"GET": wellknown.static},
-    "/favicon.ico": {"GET": wellknown.favicon},
-    "/openapi.yaml": {"GET": wellknown.openapi},
-    "/livez": {"GET": wellknown.livez},
-    "/readyz": {"GET": wellknown.readyz},
-    "/metrics": {"GET": wellknown.metrics_page},
-}
-"""What anybody may read, a person or a program: a failure is a page for who asks for one, else JSON."""
-
-ROUTES: Routes = {**PAGES, **CLIENTS, **BEARERS, **DOCUMENTS}
+ROUTES = (
+    *(route for one in CAPABILITIES for route in one.routes),
+    wellknown.metadata("/.well-known/openid-configuration", OPENID_METADATA),
+    wellknown.metadata("/.well-known/oauth-authorization-server", OAUTH_METADATA),
+)
 
 
 class App:
@@ -142,17 +120,16 @@ class App:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-        elsewhere = Endpoint(runtime, "none", unrouted, page_or_json_failure)
-        self._wrong_host = Endpoint(runtime, "none", _refuse_host, json_failure)
-        routes = [
-            *made_routes(runtime, PAGES, page_failure, elsewhere),
-            *made_routes(runtime, {**CLIENTS, **BEARERS}, json_failure, elsewhere),
-            *made_routes(runtime, DOCUMENTS, page_or_json_failure, elsewhere),
-        ]
+        nowhere = Route("none", {})
+        self._wrong_host = Endpoint(runtime, nowhere, json_failure, _host_unknown)
+        routes = [routing.Route(one.path, Endpoint(runtime, one, page_or_json_failure)) for one in ROUTES]
         # A walk through the table is 36 µs of CPU for the JWKS, this look-up and all of `Endpoint` 6.
         self._fixed: dict[str, ASGIApp] = {route.path: route.app for route in routes if not route.param_convertors}
-        self._router = Router(
-            routes, redirect_slashes=False, default=elsewhere, lifespan=lambda _app: lifespan(runtime)
+        self._router = routing.Router(
+            routes,
+            redirect_slashes=False,
+            default=Endpoint(runtime, nowhere, page_or_json_failure),
+            lifespan=lambda _app: lifespan(runtime),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -171,8 +148,8 @@ class App:
         )
 
 
-async def _refuse_host(_request: Request) -> Reply:
-    raise malformed("This service does not answer to that host name.", "host_unknown")
+def _host_unknown() -> Exception:
+    return malformed("This service does not answer to that host name.", "host_unknown")
 
 
 @asynccontextmanager

@@ -599,7 +599,7 @@ async def test_an_odd_etag_is_another_one(house: Service, tags: str) -> None:
 
 
 def _routes() -> dict[str, set[str]]:
-    return {path: {*handlers, *(("HEAD",) if "GET" in handlers else ())} for path, handlers in ROUTES.items()}
+    return {one.path: {*one.handlers, *(("HEAD",) if "GET" in one.handlers else ())} for one in ROUTES}
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "X" * 99])

@@ -28,8 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "serving": {"app", "web.http", "web.wellknown", "runtime", "jose.algorithms", "keys.master", "keys.seal"}
     | {"store.errors", "store.health", "store.migrate"}
     | LEAVES,
-    "app": {"capability", "web", "flows", "runtime"} | CORE | LEAVES,
-    "capability": {"rules.discovery", "runtime"},
+    "app": {"web", "flows", "runtime"} | CORE | LEAVES,
     "web": {"flows", "runtime", "rules", "jose.verify", "keys.ring", "store.errors"} | LEAVES,
     "flows": {"runtime"} | CORE | LEAVES,
     "runtime": {"store", "jose", "keys"} | (LEAVES - {"device_name", "logs", "tasks"}),

@@ -85,7 +85,7 @@ def test_the_document_is_valid_openapi_3_1() -> None:
 
 
 def test_it_speaks_of_every_route_and_of_no_other() -> None:
-    routes = {(method, path) for path, handlers in ROUTES.items() for method in handlers}
+    routes = {(method, route.path) for route in ROUTES for method in route.handlers}
     assert {(method, path) for method, path, _, _ in operations()} == routes
 
 

@@ -16,7 +16,7 @@ from authsvc.flows.ending.browser_logout import LoggedOut
 from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.rules.people.new_password import LEAST, MOST_BYTES, judge_new_password
-from authsvc.web.http.endpoint import Handler
+from authsvc.web.http.endpoint import Handler, Route
 from authsvc.web.http.errors import failure_of
 from authsvc.web.http.reply import Headers, Reply
 from authsvc.web.http.request import Request, malformed
@@ -35,7 +35,7 @@ from authsvc.web.pages.cookies_and_forms import (
     look,
     set_cookie,
 )
-from authsvc.web.pages.errors import problem_of
+from authsvc.web.pages.errors import page_failure, problem_of
 from authsvc.web.pages.views import Problem
 
 MAX_PAGE = 10_000
@@ -199,3 +199,12 @@ def _page(
 def _page_number(text: str) -> int:
     """From 1; 1 for whatever is no page number."""
     return min(max(int(text), 1), MAX_PAGE) if text.isascii() and text.isdecimal() and len(text) < 9 else 1
+
+
+ROUTES = (
+    Route("/account", {"GET": account_page}, page_failure),
+    Route("/account/sessions/end", {"POST": end_session}, page_failure),
+    Route("/account/sessions/end-others", {"POST": end_others}, page_failure),
+    Route("/account/password", {"GET": password_landing, "POST": change_password}, page_failure),
+    Route("/account/apps/revoke", {"POST": revoke_app}, page_failure),
+)

@@ -1,4 +1,4 @@
-"""GET and POST /authorize, and the consent page (OpenID Connect Core section 3.1.2)."""
+"""GET and POST /authorize, the consent page (OpenID Connect Core section 3.1.2), and POST /par (RFC 9126)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from urllib.parse import urlencode
 
 from authsvc.flows.authorize.authorize import authorize, decide_consent
 from authsvc.flows.authorize.pending_request import begin_request, open_request
-from authsvc.flows.authorize.pushed_requests import resolve_request
+from authsvc.flows.authorize.pushed_requests import push_request, resolve_request
+from authsvc.flows.caller.authenticate_client import authenticate_client
 from authsvc.rules.authorize.request import read_pairs
-from authsvc.web.http.reply import Reply
+from authsvc.rules.caller.client_authentication import credentials_in
+from authsvc.web.http.dpop_header import proved_key
+from authsvc.web.http.endpoint import Route
+from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request, malformed
 from authsvc.web.pages.authorization_answer import outcome_reply, see
 from authsvc.web.pages.cookies_and_forms import SESSION, check_form, cookie
-from authsvc.web.pages.errors import error_page
+from authsvc.web.pages.errors import error_page, page_failure
 
 MAX_QUERY = 8000
 """Characters of an address that every browser and proxy takes."""
@@ -59,3 +63,21 @@ async def consent_landing(request: Request) -> Reply:
     """A bookmark, or a reload in another window: the request itself is gone."""
     request.reason = "request_expired"
     return error_page(request, "expired")
+
+
+async def push(request: Request) -> Reply:
+    """The pushed authorization request endpoint (RFC 9126): clients authenticate as at /token. 201 with request_uri and
+    expires_in (section 2.2)."""
+    form = await request.form(several=("resource",))
+    credentials = credentials_in(request.header(b"authorization"), form)
+    client = await authenticate_client(request.runtime, credentials, network=request.network)
+    request.client_id = client.id
+    pushed = await push_request(request.runtime, client, form, confirmation=await proved_key(request))
+    return json_reply({"request_uri": pushed.request_uri, "expires_in": pushed.expires_in}, 201)
+
+
+ROUTES = (
+    Route("/authorize", {"GET": authorization, "POST": authorization}, page_failure),
+    Route("/consent", {"GET": consent_landing, "POST": consent}, page_failure),
+    Route("/par", {"POST": push}),
+)

@@ -12,13 +12,15 @@ from authsvc.rules.caller.client_authentication import credentials_in
 from authsvc.rules.device.codes import MAX_TYPED, normal_user_code, shown_user_code
 from authsvc.rules.errors import TooMany
 from authsvc.store.errors import StoreUnavailable
+from authsvc.web.http.cors import token_preflight
 from authsvc.web.http.dpop_header import proved_key
+from authsvc.web.http.endpoint import Route
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request
 from authsvc.web.issuing import authenticated_client
 from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.cookies_and_forms import SESSION, Header, check_form, cookie, form_token, language_of, look
-from authsvc.web.pages.errors import error_page
+from authsvc.web.pages.errors import error_page, page_failure
 from authsvc.web.pages.views import DeviceConfirm, DeviceDone, DeviceEntry, Problem, device_page
 
 PATH = "/device"
@@ -132,3 +134,9 @@ def _log_in(request: Request, typed: str) -> Reply:
 def _with(reply: Reply, headers: list[Header]) -> Reply:
     reply.raw_headers += headers
     return reply
+
+
+ROUTES = (
+    Route("/device_authorization", {"POST": device_authorization, "OPTIONS": token_preflight}),
+    Route(PATH, {"GET": device_get, "POST": device_post}, page_failure),
+)

@@ -12,6 +12,7 @@ from authsvc.flows.revocation.feed import Subscriber, know, next_events, snapsho
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.runtime import Runtime
 from authsvc.web.http.dpop_header import shown_proof
+from authsvc.web.http.endpoint import Route
 from authsvc.web.http.reply import JSON, NO_STORE, Headers, Reply
 from authsvc.web.http.request import Request, malformed
 
@@ -102,3 +103,9 @@ async def _until_gone(receive: Receive, subscriber: Subscriber) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     subscriber.end("slow" if subscriber.sending else "gone")
+
+
+ROUTES = (
+    Route("/revocations", {"GET": revocations}),
+    Route("/revocations/stream", {"GET": revocations_stream}),
+)

@@ -21,8 +21,9 @@ from authsvc.rules.errors import Rejected
 from authsvc.rules.people.new_password import MOST_BYTES
 from authsvc.rules.person_record import Session, User
 from authsvc.rules.refused import Refused
-from authsvc.web.http.cors import any_registered_origin
+from authsvc.web.http.cors import any_registered_origin, api_preflight
 from authsvc.web.http.dpop_header import proved_key, shown_proof
+from authsvc.web.http.endpoint import Route
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request, flag, malformed, text
 from authsvc.web.issuing import authenticated_client, issued, token_response
@@ -169,3 +170,16 @@ def _printable(value: str | None) -> str | None:
 def _has_body(request: Request) -> bool:
     length = request.header(b"content-length")
     return request.header(b"transfer-encoding") is not None or (length is not None and length.strip("0") != "")
+
+
+ROUTES = (
+    Route("/api/auth/login", {"POST": api_login, "OPTIONS": api_preflight}),
+    Route("/api/auth/refresh", {"POST": api_refresh, "OPTIONS": api_preflight}),
+    Route("/api/auth/logout", {"POST": api_logout, "OPTIONS": api_preflight}),
+    Route(
+        "/api/auth/sessions",
+        {"GET": api_sessions, "DELETE": api_end_other_sessions, "OPTIONS": api_preflight},
+    ),
+    Route("/api/auth/sessions/{id}", {"DELETE": api_end_session, "OPTIONS": api_preflight}),
+    Route("/api/profile/me", {"GET": api_profile, "OPTIONS": api_preflight}),
+)

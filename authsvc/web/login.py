@@ -27,6 +27,7 @@ from authsvc.rules.authorize.prompting import Step
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.rules.people.new_password import MOST_BYTES
 from authsvc.store.errors import StoreUnavailable
+from authsvc.web.http.endpoint import Route
 from authsvc.web.http.errors import failure_of
 from authsvc.web.http.reply import Headers, Reply
 from authsvc.web.http.request import Request
@@ -172,3 +173,6 @@ def _cookies(request: Request, done: BrowserLogin) -> Headers:
 def printable(value: str) -> str | None:
     """What a person will read in a list of devices: no control or direction-changing characters."""
     return "".join(char for char in value if char.isprintable()) or None
+
+
+ROUTES = (Route("/login", {"GET": login_page, "POST": login}, page_failure),)

@@ -8,12 +8,13 @@ from authsvc.flows.ending.browser_logout import AskFirst, LoggedOut, Outcome, St
 from authsvc.jose.verify import MAX_LENGTH
 from authsvc.rules.authorize.request import redirect_location
 from authsvc.rules.ending.logout_request import Wrong
+from authsvc.web.http.endpoint import Route
 from authsvc.web.http.reply import Reply
 from authsvc.web.http.request import Request, malformed
 from authsvc.web.pages import views
 from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.cookies_and_forms import SESSION, check_form, cookie, form_token, language_of, look, set_cookie
-from authsvc.web.pages.errors import error_page
+from authsvc.web.pages.errors import error_page, page_failure
 
 PARAMETERS = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales")
 
@@ -90,3 +91,6 @@ def logged_out(request: Request, outcome: LoggedOut, ui_locales: str | None = No
     reply = views.logout_page(look(request), language_of(request, ui_locales), view)
     reply.raw_headers += gone
     return reply
+
+
+ROUTES = (Route("/logout", {"GET": logout_page, "POST": logout}, page_failure),)

@@ -10,7 +10,7 @@ from authsvc.flows.operator import register_client as flow
 from authsvc.rules.client_record import Client
 from authsvc.rules.clients.registration import metadata_of
 from authsvc.rules.errors import BearerRejected
-from authsvc.web.http.endpoint import Handler
+from authsvc.web.http.endpoint import Handler, Route
 from authsvc.web.http.errors import NotFound
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request
@@ -80,3 +80,9 @@ def _information(request: Request, done: flow.Registered) -> dict[str, Any]:
         "registration_client_uri": f"{request.runtime.settings.issuer}/register/{done.client.id}",
         **metadata_of(done.client),
     }
+
+
+ROUTES = (
+    Route("/register", {"POST": register}),
+    Route("/register/{client_id}", {"GET": read, "PUT": change, "DELETE": end}),
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from authsvc.flows.revocation.status_list import status_list
 from authsvc.rules.errors import Rejected
 from authsvc.rules.revocation.status_list import STATUS_LIST_TYPE
+from authsvc.web.http.endpoint import Route
 from authsvc.web.http.errors import NotFound
 from authsvc.web.http.reply import Headers, Reply
 from authsvc.web.http.request import Request
@@ -32,3 +33,6 @@ async def status_list_get(request: Request) -> Reply:
     if etag in asked or asked.strip() == b"*":
         return Reply(304, b"", headers)
     return Reply(200, signed.body, headers)
+
+
+ROUTES = (Route("/statuslists/{id}", {"GET": status_list_get}),)

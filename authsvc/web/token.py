@@ -8,7 +8,9 @@ from authsvc.flows.token.pipeline import GRANT_TYPES
 from authsvc.rules.caller.client_authentication import credentials_in
 from authsvc.rules.errors import Rejected
 from authsvc.web.http.accept import prefers
+from authsvc.web.http.cors import token_preflight
 from authsvc.web.http.dpop_header import proved_key
+from authsvc.web.http.endpoint import Route
 from authsvc.web.http.reply import NO_STORE, Reply, json_reply
 from authsvc.web.http.request import Request, malformed
 from authsvc.web.issuing import authenticated_client, issued, token_response
@@ -49,3 +51,10 @@ async def introspect_token(request: Request) -> Reply:
         return json_reply(answer)
     signed = await signed_introspection(request.runtime, client, answer)
     return Reply(200, signed.encode("ascii"), [_JWT_ANSWER, NO_STORE])
+
+
+ROUTES = (
+    Route("/token", {"POST": token, "OPTIONS": token_preflight}),
+    Route("/introspect", {"POST": introspect_token}),
+    Route("/revoke", {"POST": revoke_token, "OPTIONS": token_preflight}),
+)

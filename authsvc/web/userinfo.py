@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from authsvc.flows.account.userinfo import userinfo
 from authsvc.flows.caller.authenticate_bearer import authenticate_bearer
-from authsvc.web.http.cors import any_registered_origin
+from authsvc.web.http.cors import any_registered_origin, api_preflight
 from authsvc.web.http.dpop_header import shown_proof
+from authsvc.web.http.endpoint import Route
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request, malformed
 
@@ -32,3 +33,6 @@ async def _answer(request: Request, authorization: str | None) -> Reply:
     claims = await authenticate_bearer(request.runtime, authorization, shown_proof(request))
     request.client_id, request.user_id, request.session_id = claims.client_id, claims.sub, claims.sid
     return json_reply(await userinfo(request.runtime, claims))
+
+
+ROUTES = (Route("/userinfo", {"GET": userinfo_get, "POST": userinfo_post, "OPTIONS": api_preflight}),)

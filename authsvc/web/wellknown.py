@@ -15,11 +15,13 @@ from authsvc.metrics import exposition
 from authsvc.rules.discovery import Described, Lines, document
 from authsvc.rules.errors import Unavailable
 from authsvc.runtime import Runtime
-from authsvc.web.http.endpoint import Handler
+from authsvc.web.http.endpoint import Route
 from authsvc.web.http.errors import NotFound
 from authsvc.web.http.reply import JSON, Headers, Reply, json_reply
 from authsvc.web.http.request import Request
+from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.brand import look_of, static_file
+from authsvc.web.pages.errors import page_or_json_failure, wants_page
 
 MAX_SKEW_SECONDS = 30.0
 SILENCE_SECONDS = 3.0
@@ -45,8 +47,8 @@ async def jwks(request: Request) -> Reply:
     return Reply(200, document.body, headers)
 
 
-def metadata(contributions: Sequence[Lines]) -> Handler:
-    """The handler of a metadata document (RFC 8414 section 3, OpenID Connect Discovery 1.0 section 4)."""
+def metadata(path: str, contributions: Sequence[Lines]) -> Route:
+    """The route of a metadata document (RFC 8414 section 3, OpenID Connect Discovery 1.0 section 4)."""
 
     async def answer(request: Request) -> Reply:
         settings = request.runtime.settings
@@ -58,7 +60,7 @@ def metadata(contributions: Sequence[Lines]) -> Handler:
         )
         return _public(json.dumps(document(described, contributions)).encode())
 
-    return answer
+    return Route(path, {"GET": answer}, page_or_json_failure)
 
 
 async def openapi(_request: Request) -> Reply:
@@ -80,6 +82,13 @@ async def favicon(request: Request) -> Reply:
     icon = static_file(look_of(request.runtime.settings), "icon.svg", request.header(b"if-none-match"))
     assert icon is not None
     return icon
+
+
+async def home(request: Request) -> Reply:
+    """Where people land who type in nothing but the host: their account. For programs there is nothing here."""
+    if not wants_page(request):
+        raise NotFound
+    return see("/account")
 
 
 async def livez(_request: Request) -> Reply:
@@ -136,3 +145,15 @@ def _openapi_text() -> bytes:
     if packed.is_file():
         return packed.read_bytes()
     return Path(__file__).parents[2].joinpath("openapi.yaml").read_bytes()
+
+
+JWKS = (Route("/.well-known/jwks.json", {"GET": jwks}, page_or_json_failure),)
+ROUTES = (
+    Route("/", {"GET": home}, page_or_json_failure),
+    Route("/static/{name}", {"GET": static}, page_or_json_failure),
+    Route("/favicon.ico", {"GET": favicon}, page_or_json_failure),
+    Route("/openapi.yaml", {"GET": openapi}, page_or_json_failure),
+    Route("/livez", {"GET": livez}, page_or_json_failure),
+    Route("/readyz", {"GET": readyz}, page_or_json_failure),
+    Route("/metrics", {"GET": metrics_page}, page_or_json_failure),
+)

@@ -53,12 +53,12 @@ class Chains:
         return []
 
     def _endpoints(self, method: str, path: str) -> Iterator[str]:
-        """Handlers in a table of routes: path -> method -> handler."""
+        """Handlers in records of routes: `Route(path, {method: handler})`."""
         for name, module in self._modules.items():
             known = _imported(module)
             for node in module.nodes:
-                for handlers in _values(node, path):
-                    for handler in _values(handlers, method):
+                if isinstance(node, ast.Call) and len(node.args) > 1 and _constant(node.args[0]) == path:
+                    for handler in _values(node.args[1], method):
                         target = self._resolve(_dotted(handler), name, known)
                         if target in self._nodes:
                             yield target
@@ -171,4 +171,8 @@ def _values(node: ast.AST, key: str) -> list[ast.expr]:
     if not isinstance(node, ast.Dict):
         return []
     pairs = zip(node.keys, node.values, strict=True)
-    return [value for name, value in pairs if isinstance(name, ast.Constant) and name.value == key]
+    return [value for name, value in pairs if _constant(name) == key]
+
+
+def _constant(node: ast.expr | None) -> object:
+    return node.value if isinstance(node, ast.Constant) else None

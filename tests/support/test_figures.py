@@ -13,10 +13,10 @@ from tests.support.house import Module, read_package
 
 APP = """
 from authsvc.web import token
-ROUTES = {
-    "/revoke": {"POST": token.revoke},
-    "/token": {"POST": token.token},
-}
+ROUTES = (
+    Route("/revoke", {"POST": token.revoke}),
+    Route("/token", {"POST": token.token}),
+)
 """
 TOKEN = """
 from authsvc.flows import refresh

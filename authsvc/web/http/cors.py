@@ -23,7 +23,9 @@ _KEPT = (b"access-control-max-age", b"7200")
 
 
 async def token_preflight(request: Request) -> Reply:
-    """OPTIONS of an endpoint that clients post to. Raises StoreUnavailable."""
+    """OPTIONS of an endpoint that clients post to: a form of another origin is preflighted for DPoP alone.
+
+    Raises StoreUnavailable."""
     return await _preflight(request, b"POST")
 
 
