@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from starlette.responses import Response
+
 from authsvc.flows.authorize.authorize import authorize, decide_consent
 from authsvc.flows.authorize.pending_request import begin_request, open_request
 from authsvc.flows.authorize.pushed_requests import push_request, resolve_request
@@ -15,14 +17,14 @@ from authsvc.web.http.endpoint import Route
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request, malformed
 from authsvc.web.pages.authorization_answer import outcome_reply, see
-from authsvc.web.pages.cookies_and_forms import SESSION, check_form, cookie
+from authsvc.web.pages.cookies_and_forms import SESSION, cookie, own_form
 from authsvc.web.pages.errors import error_page, page_failure
 
 MAX_QUERY = 8000
 """Characters of an address that every browser and proxy takes."""
 
 
-async def authorization(request: Request) -> Reply:
+async def authorization(request: Request) -> Response:
     """A request from a client. Parameters are in the query, or in the form of a POST (section 3.1.2.1)."""
     if request.scope["method"] == "POST":
         pairs = await request.form_pairs()
@@ -42,14 +44,12 @@ def _without_cookies(request: Request) -> bool:
     return request.header(b"sec-fetch-site") == "cross-site" and cookie(request, SESSION) is None
 
 
-async def consent(request: Request) -> Reply:
+async def consent(request: Request) -> Response:
     """A button of the consent page."""
-    form = await request.form()
-    check_form(request, form)
+    form = await own_form(request)
     pending = open_request(request.runtime, form.get("request", ""))
     if pending is None:
-        request.reason = "request_expired"
-        return error_page(request, "expired")
+        return error_page(request, "expired", "request_expired")
     request.client_id = pending.parameters.get("client_id")
     if form.get("decision") not in ("allow", "deny"):
         raise malformed("The decision is missing.", "decision_missing")
@@ -59,10 +59,9 @@ async def consent(request: Request) -> Reply:
     return outcome_reply(request, outcome)
 
 
-async def consent_landing(request: Request) -> Reply:
+async def consent_landing(request: Request) -> Response:
     """A bookmark, or a reload in another window: the request itself is gone."""
-    request.reason = "request_expired"
-    return error_page(request, "expired")
+    return error_page(request, "expired", "request_expired")
 
 
 async def push(request: Request) -> Reply:

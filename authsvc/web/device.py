@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from starlette.responses import Response
+
 from authsvc.flows.authorize.pending_request import Destination, seal_destination
 from authsvc.flows.device.authorize_device import authorize_device
-from authsvc.flows.device.confirm_device import Found, NoSuchCode, RoleMissing, decide, find
+from authsvc.flows.device.confirm_device import NoSuchCode, RoleMissing, decide, find
 from authsvc.flows.session.browser import browser_session
 from authsvc.rules.caller.client_authentication import credentials_in
 from authsvc.rules.device.codes import MAX_TYPED, normal_user_code, shown_user_code
@@ -15,13 +17,14 @@ from authsvc.store.errors import StoreUnavailable
 from authsvc.web.http.cors import token_preflight
 from authsvc.web.http.dpop_header import proved_key
 from authsvc.web.http.endpoint import Route
+from authsvc.web.http.errors import failure_of
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request
 from authsvc.web.issuing import authenticated_client
 from authsvc.web.pages.authorization_answer import see
-from authsvc.web.pages.cookies_and_forms import SESSION, Header, check_form, cookie, form_token, language_of, look
-from authsvc.web.pages.errors import error_page, page_failure
-from authsvc.web.pages.views import DeviceConfirm, DeviceDone, DeviceEntry, Problem, device_page
+from authsvc.web.pages.cookies_and_forms import SESSION, cookie, form_token, own_form
+from authsvc.web.pages.errors import error_page, page_failure, problem_of
+from authsvc.web.pages.views import DeviceConfirm, DeviceDone, DeviceEntry, Problem, page
 
 PATH = "/device"
 
@@ -37,7 +40,7 @@ async def device_authorization(request: Request) -> Reply:
         client,
         scope=form.get("scope", ""),
         resource=form.get("resource", ""),
-        user_agent="".join(char for char in request.header(b"user-agent") or "" if char.isprintable()),
+        user_agent=request.user_agent or "",
         address=request.address,
         network=request.network,
         confirmation=await proved_key(request),
@@ -55,7 +58,7 @@ async def device_authorization(request: Request) -> Reply:
     )
 
 
-async def device_get(request: Request) -> Reply:
+async def device_get(request: Request) -> Response:
     """The form for the code. verification_uri_complete fills it in, and does no more (section 3.3.1)."""
     typed = request.query().get("user_code", "")
     session = await browser_session(request.runtime, cookie(request, SESSION))
@@ -64,10 +67,9 @@ async def device_get(request: Request) -> Reply:
     return _entry(request, session.user.email, typed)
 
 
-async def device_post(request: Request) -> Reply:
+async def device_post(request: Request) -> Response:
     """The code, or the decision."""
-    form = await request.form()
-    check_form(request, form)
+    form = await own_form(request)
     typed = form.get("user_code", "")
     session = await browser_session(request.runtime, cookie(request, SESSION))
     if session is None:
@@ -79,61 +81,32 @@ async def device_post(request: Request) -> Reply:
             allowed = await decide(request.runtime, session, form.get("request", ""), allow=decision == "allow")
             if allowed is None:
                 return _entry(request, account, typed, Problem("user_code"))
-            return device_page(look(request), language_of(request), DeviceDone(allowed))
+            return page(request, DeviceDone(allowed))
         if not typed.strip():
             return _entry(request, account, "", Problem("missing"))
         found = await find(request.runtime, session, typed, network=request.network)
-    except TooMany as error:
-        request.reason = error.reason
-        return _entry(request, account, typed, Problem("too_many", retry_after=error.retry_after))
-    except StoreUnavailable as error:
-        request.reason = f"{error.store}_{error.kind}"
-        return _entry(request, account, typed, Problem("unavailable", retry_after=2))
+    except (TooMany, StoreUnavailable) as error:
+        return _entry(request, account, typed, problem_of(failure_of(request, error), "user_code"))
     if isinstance(found, NoSuchCode):
         request.reason = "user_code_unknown"
         return _entry(request, account, typed, Problem("user_code"))
     request.client_id = found.client.id
     if isinstance(found, RoleMissing):
-        request.reason = "role_missing"
-        return error_page(request, "role_missing")
-    return _confirm(request, account, found)
+        return error_page(request, "role_missing", "role_missing")
+    return page(request, DeviceConfirm(account, found, csrf=form_token(request)))
 
 
-def _confirm(request: Request, account: str, found: Found) -> Reply:
-    csrf, headers = form_token(request)
-    asked = found.request
-    view = DeviceConfirm(
-        csrf=csrf,
-        account=account,
-        user_code=found.user_code,
-        client_name=found.client.name,
-        scope=asked.scope,
-        now=asked.now,
-        asked_at=asked.created_at,
-        device=asked.device_info,
-        address=asked.ip_address,
-        request=found.sealed,
-    )
-    return _with(device_page(look(request), language_of(request), view), headers)
+def _entry(request: Request, account: str, typed: str, problem: Problem | None = None) -> Response:
+    view = DeviceEntry(account, typed[:MAX_TYPED], csrf=form_token(request), problem=problem)
+    return page(request, view)
 
 
-def _entry(request: Request, account: str, typed: str, problem: Problem | None = None) -> Reply:
-    csrf, headers = form_token(request)
-    view = DeviceEntry(csrf=csrf, account=account, user_code=typed[:MAX_TYPED], problem=problem)
-    return _with(device_page(look(request), language_of(request), view), headers)
-
-
-def _log_in(request: Request, typed: str) -> Reply:
+def _log_in(request: Request, typed: str) -> Response:
     """The way back is ours, and of what was typed it carries nothing but a code."""
     code = normal_user_code(typed)
     path = f"{PATH}?{urlencode({'user_code': shown_user_code(code)})}" if code else PATH
     sealed = seal_destination(request.runtime, Destination(path))
     return see(f"/login?{urlencode({'request': sealed})}")
-
-
-def _with(reply: Reply, headers: list[Header]) -> Reply:
-    reply.raw_headers += headers
-    return reply
 
 
 ROUTES = (

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import UUID
 
-from authsvc.device_name import MAX_USER_AGENT
 from authsvc.flows.account.userinfo import profile
 from authsvc.flows.caller.authenticate_bearer import authenticate_bearer, first_party_only
 from authsvc.flows.ending.logout import logout_by_access_token, logout_by_refresh_token
@@ -25,12 +24,13 @@ from authsvc.web.http.cors import any_registered_origin, api_preflight
 from authsvc.web.http.dpop_header import proved_key, shown_proof
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.reply import Reply, json_reply
-from authsvc.web.http.request import Request, flag, malformed, text
+from authsvc.web.http.request import Request, flag, malformed, printable, text
 from authsvc.web.issuing import authenticated_client, issued, token_response
-from authsvc.web.pages.cookies_and_forms import DEVICE, DEVICE_COOKIE_SECONDS, cookie, set_cookie
+from authsvc.web.login import attempt_of
+from authsvc.web.pages.authorization_answer import MAX_EMAIL
+from authsvc.web.pages.cookies_and_forms import DEVICE, DEVICE_COOKIE_SECONDS, set_cookie
 
 Read = TypeVar("Read")
-MAX_EMAIL = 320
 
 
 async def api_login(request: Request) -> Reply:
@@ -45,23 +45,20 @@ async def api_login(request: Request) -> Reply:
         "session_id": str(login.session_id),
         "remember_me": login.remember_me,
     }
-    return json_reply(answer, 200, [set_cookie(request, DEVICE, login.device, DEVICE_COOKIE_SECONDS)])
+    set_cookie(request, DEVICE, login.device, DEVICE_COOKIE_SECONDS)
+    return json_reply(answer)
 
 
 def _attempt(request: Request, members: dict[str, Any]) -> Attempt:
     password = text(members, "password", limit=MOST_BYTES, required=True, nul=True) or ""
     if len(password.encode()) > MOST_BYTES:
         raise malformed("The password is longer than 1024 bytes.", "password_length")
-    user_agent = request.header(b"user-agent")
-    return Attempt(
-        email=text(members, "email", limit=MAX_EMAIL, required=True) or "",
-        password=password,
+    return attempt_of(
+        request,
+        text(members, "email", limit=MAX_EMAIL, required=True) or "",
+        password,
         remember_me=flag(members, "remember_me"),
-        device_info=_printable(text(members, "device_info", limit=512)),
-        user_agent=_printable(user_agent[:MAX_USER_AGENT]) if user_agent else None,
-        address=request.address,
-        network=request.network,
-        device=cookie(request, DEVICE),
+        device_info=printable(text(members, "device_info", limit=512)),
     )
 
 
@@ -160,11 +157,6 @@ def _session(session: Session, claims: VerifiedClaims) -> dict[str, Any]:
         "remember_me": session.remember_me,
         "current": session.id == UUID(claims.sid or ""),
     }
-
-
-def _printable(value: str | None) -> str | None:
-    """What a person will read in a list of devices: no control or direction-changing characters."""
-    return "".join(char for char in value if char.isprintable()) or None if value else None
 
 
 def _has_body(request: Request) -> bool:

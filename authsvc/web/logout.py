@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from starlette.responses import Response
+
 from authsvc.flows.ending.browser_logout import AskFirst, LoggedOut, Outcome, Stay, confirm, log_out
 from authsvc.jose.verify import MAX_LENGTH
 from authsvc.rules.authorize.request import redirect_location
 from authsvc.rules.ending.logout_request import Wrong
 from authsvc.web.http.endpoint import Route
-from authsvc.web.http.reply import Reply
 from authsvc.web.http.request import Request, malformed
 from authsvc.web.pages import views
 from authsvc.web.pages.authorization_answer import see
-from authsvc.web.pages.cookies_and_forms import SESSION, check_form, cookie, form_token, language_of, look, set_cookie
+from authsvc.web.pages.cookies_and_forms import SESSION, check_form, cookie, form_token, set_cookie
 from authsvc.web.pages.errors import error_page, page_failure
+from authsvc.web.pages.views import page
 
 PARAMETERS = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales")
 
 
-async def logout_page(request: Request) -> Reply:
+async def logout_page(request: Request) -> Response:
     """A client's request, or the link of a page of ours."""
     parameters = request.query()
     outcome = await log_out(request.runtime, parameters, cookie=cookie(request, SESSION))
     return _reply(request, outcome, parameters.get("ui_locales"))
 
 
-async def logout(request: Request) -> Reply:
+async def logout(request: Request) -> Response:
     """The button of our page, or a client's request by POST (section 2).
 
     Browsers send no Lax cookie with a form from another site. So a client's form is answered by a redirect to itself,
@@ -44,8 +46,7 @@ async def logout(request: Request) -> Reply:
             cookie=cookie(request, SESSION),
         )
         if outcome is None:
-            request.reason = "request_expired"
-            return error_page(request, "expired")
+            return error_page(request, "expired", "request_expired")
         return _reply(request, outcome, None)
     kept = {name: form[name] for name in PARAMETERS if name in form}
     if any(len(value) > MAX_LENGTH for value in kept.values()):
@@ -53,44 +54,33 @@ async def logout(request: Request) -> Reply:
     return see(f"/logout?{urlencode(kept)}" if kept else "/logout")
 
 
-def _reply(request: Request, outcome: Outcome, ui_locales: str | None) -> Reply:
+def _reply(request: Request, outcome: Outcome, ui_locales: str | None) -> Response:
     if isinstance(outcome, Wrong):
-        request.reason = outcome.reason
-        return error_page(request, "bad_request")
+        return error_page(request, "bad_request", outcome.reason)
     if isinstance(outcome, Stay):
         return see("/account")
     if isinstance(outcome, AskFirst):
-        return _ask(request, outcome, ui_locales)
+        target = outcome.target.redirect_uri if outcome.target else None
+        return page(request, views.LogoutConfirm(outcome, csrf=form_token(request), target=target), ui_locales)
     return logged_out(request, outcome, ui_locales)
 
 
-def _ask(request: Request, outcome: AskFirst, ui_locales: str | None) -> Reply:
-    csrf, cookies = form_token(request)
-    targets = (outcome.target.redirect_uri,) if outcome.target else ()
-    view = views.LogoutConfirm(csrf, outcome.session.user.email, outcome.sealed, targets)
-    reply = views.logout_page(look(request), language_of(request, ui_locales), view)
-    reply.raw_headers += cookies
-    return reply
-
-
-def logged_out(request: Request, outcome: LoggedOut, ui_locales: str | None = None) -> Reply:
+def logged_out(request: Request, outcome: LoggedOut, ui_locales: str | None = None) -> Response:
     """The browser forgets its cookie, and goes where the client wants it."""
     request.session_id = outcome.session_id
     request.client_id = outcome.client.id if outcome.client else None
     request.reason = "logged_out" if outcome.session_id else "nobody_logged_in"
-    gone = [set_cookie(request, SESSION, "", 0)]
+    set_cookie(request, SESSION, "", 0)
     where = None
     if outcome.target:
         state = {"state": outcome.target.state} if outcome.target.state is not None else {}
         uri = outcome.target.redirect_uri
         where = redirect_location(uri, state) if state else uri
         if outcome.forward:
-            return see(where, gone)
+            return see(where)
     client = outcome.client
     view = views.LogoutDone(client.name if client else None, where or (client.links.client_uri if client else None))
-    reply = views.logout_page(look(request), language_of(request, ui_locales), view)
-    reply.raw_headers += gone
-    return reply
+    return page(request, view, ui_locales)
 
 
 ROUTES = (Route("/logout", {"GET": logout_page, "POST": logout}, page_failure),)

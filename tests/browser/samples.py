@@ -2,132 +2,173 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID
 
-from authsvc.web.http.reply import Reply
+from starlette.responses import Response
+
+from authsvc.flows.account.result_message import ResultMessage
+from authsvc.flows.account.sessions_and_apps import Overview
+from authsvc.flows.authorize.authorize import ShowPage
+from authsvc.flows.device.confirm_device import Found
+from authsvc.flows.ending.browser_logout import AskFirst
+from authsvc.rules.authorize.prompting import Step
+from authsvc.rules.authorize.request import AuthorizationRequest
+from authsvc.rules.person_record import User
+from authsvc.settings import Settings
+from authsvc.store.account.sessions_and_apps import App, Listed
+from authsvc.store.device.requests import DeviceRequest
+from authsvc.store.session.browser_sessions import BrowserSession
+from authsvc.web.http.request import Request
 from authsvc.web.pages import views
-from authsvc.web.pages.brand import Look
+from authsvc.web.pages.views import Failure, Problem, View
+from tests.support.clients import flat_client
 
 NOW = datetime(2026, 11, 24, 15, 4, tzinfo=UTC)
 CALLBACK = "https://shop.example.com/callback"
 SCOPE = ("openid", "profile", "email", "offline_access", "orders:read")
 PERSON = "mara.lindqvist@example.com"
 
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:133.0) Gecko/20100101 Firefox/133.0"
+SAFARI = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/18.1 Mobile/15E148 Safari/604.1"
+)
+LINUX = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
+ANDROID = (
+    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile Safari/537.36"
+)
 
-def session(number: int = 0, *, current: bool = False) -> views.SessionCard:
-    """One of a few typical sessions."""
-    device, browser, address, apps, days, minutes = (
-        ("Firefox on Windows", "Firefox on Windows", "203.0.113.24", ("Customer app", "Order history"), 2, 0),
-        ("Mara’s phone", "Safari on iPhone", "2001:db8:85a3::8a2e:370:7334", ("Customer app",), 6, 3),
-        ("Bar terminal 2", "Chrome on Linux", "198.51.100.7", ("Bartender",), 1, 47),
-        ("Chrome on Android", "Chrome on Android", "192.0.2.144", ("Customer app",), 24, 2900),
-    )[number % 4]
-    return views.SessionCard(
-        id=f"00000000-0000-4000-8000-{number:012x}",
-        device=device,
-        browser=browser,
-        address=address,
-        apps=apps,
-        signed_in=NOW - timedelta(days=days, hours=number % 20),
-        last_seen=NOW - timedelta(minutes=minutes + number // 4),
-        current=current,
+
+def draw(settings: Settings, language: str, view: View) -> Response:
+    """A page as a browser of this language would see it."""
+
+    async def nothing() -> Any:
+        raise AssertionError
+
+    accept = [(b"accept-language", language.encode())]
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": accept}
+    return views.page(Request(cast(Any, SimpleNamespace(settings=settings)), scope, nothing, "id1"), view)
+
+
+def browser(account: str = PERSON, name: str = "Mara Lindqvist") -> BrowserSession:
+    user = User(UUID(int=1), account, name, (), None, None)
+    return BrowserSession(UUID(int=0), user, NOW, NOW, False, NOW)
+
+
+def asked(scope: tuple[str, ...] = SCOPE, redirect_uri: str = CALLBACK) -> AuthorizationRequest:
+    return AuthorizationRequest(
+        client_id="photos",
+        redirect_uri=redirect_uri,
+        response_mode="query",
+        state=None,
+        scope=scope,
+        code_challenge="",
+        nonce=None,
+        prompt=frozenset(),
+        max_age=None,
+        resource=(),
     )
 
 
-def account(**changes: object) -> views.Account:
-    values: dict[str, object] = {
-        "csrf": "csrf-value",
-        "account": PERSON,
-        "name": "Mara Lindqvist",
-        "now": NOW,
-        "sessions": (session(current=True), session(1), session(2), session(3)),
-        "apps": (
-            views.AppCard("photos", "Photo Printer", ("openid", "profile"), NOW - timedelta(days=40)),
-            views.AppCard("ledger", "Ledger", ("openid", "email", "offline_access"), NOW - timedelta(days=190)),
-        ),
-    }
-    return views.Account(**{**values, **changes})  # type: ignore[arg-type]
+def session(number: int = 0) -> Listed:
+    """One of a few typical sessions; number 0 is that of this browser."""
+    device, agent, address, apps, days, minutes = (
+        ("Firefox on Windows", FIREFOX, "203.0.113.24", ("Customer app", "Order history"), 2, 0),
+        ("Mara’s phone", SAFARI, "2001:db8:85a3::8a2e:370:7334", ("Customer app",), 6, 3),
+        ("Bar terminal 2", LINUX, "198.51.100.7", ("Bartender",), 1, 47),
+        ("Chrome on Android", ANDROID, "192.0.2.144", ("Customer app",), 24, 2900),
+    )[number % 4]
+    return Listed(
+        id=UUID(int=number),
+        device_info=device,
+        ip_address=address,
+        user_agent=agent,
+        created_at=NOW - timedelta(days=days, hours=number % 20),
+        last_activity=NOW - timedelta(minutes=minutes + number // 4),
+        apps=apps,
+    )
 
 
-def login(**changes: object) -> views.Login:
-    values: dict[str, object] = {
-        "csrf": "csrf-value",
-        "request": "closed-box",
-        "client_name": "Customer app",
-        "targets": (CALLBACK,),
-        "remember_me_allowed": True,
-    }
-    return views.Login(**{**values, **changes})  # type: ignore[arg-type]
-
-
-CONSENT = views.Consent(
-    csrf="csrf-value",
-    request="closed-box",
-    client_name="Photo Printer",
-    account=PERSON,
-    scope=SCOPE,
-    redirect_uri=CALLBACK,
-    policy_uri="https://photos.example.com/privacy",
-    terms_uri="https://photos.example.com/terms",
+APPS = (
+    App("photos", "Photo Printer", ("openid", "profile"), NOW - timedelta(days=40)),
+    App("ledger", "Ledger", ("openid", "email", "offline_access"), NOW - timedelta(days=190)),
 )
-DEVICE = views.DeviceConfirm(
-    csrf="csrf-value",
-    account=PERSON,
-    user_code="WDJB-MJHT",
-    client_name="Bar terminal",
-    scope=("openid", "profile"),
-    now=NOW,
-    asked_at=NOW - timedelta(minutes=1),
-    device="Chrome on Linux",
-    address="198.51.100.7",
-    request="closed-box",
-)
-TURNED_AWAY = views.TurnedAway("csrf-value", "closed-box", "Admin console", PERSON, (CALLBACK,))
-FORM_POST = views.FormPost(CALLBACK, {"code": "ac_sample", "state": 'a"b<c>&', "iss": "https://auth.example.com"})
 
-PAGES: dict[str, Callable[[Look, str], Reply]] = {
-    "login": lambda look, lang: views.login_page(look, lang, login()),
-    "login-wrong": lambda look, lang: views.login_page(
-        look, lang, login(username=PERSON, remember_me=True, problem=views.Problem("credentials"))
-    ),
-    "login-too-many": lambda look, lang: views.login_page(
-        look, lang, login(username=PERSON, problem=views.Problem("too_many", retry_after=840))
-    ),
-    "login-unavailable": lambda look, lang: views.login_page(
-        look, lang, login(username=PERSON, problem=views.Problem("unavailable", retry_after=3))
-    ),
-    "consent": lambda look, lang: views.consent_page(look, lang, CONSENT),
-    "account": lambda look, lang: views.account_page(look, lang, account()),
-    "account-problem": lambda look, lang: views.account_page(
-        look,
-        lang,
-        account(problem=views.Problem("password_short", count=8), sessions=(session(current=True),), apps=()),
-    ),
-    "account-notice": lambda look, lang: views.account_page(
-        look, lang, account(notice="others_ended", count=3, sessions=(session(current=True),), apps=())
-    ),
-    "account-pages": lambda look, lang: views.account_page(look, lang, account(total=1001, page=2, pages=21)),
-    "device": lambda look, lang: views.device_page(look, lang, views.DeviceEntry("csrf-value", PERSON)),
-    "device-wrong": lambda look, lang: views.device_page(
-        look, lang, views.DeviceEntry("csrf-value", PERSON, "WDJB-MJHX", problem=views.Problem("user_code"))
-    ),
-    "device-confirm": lambda look, lang: views.device_page(look, lang, DEVICE),
-    "device-done": lambda look, lang: views.device_page(look, lang, views.DeviceDone(True)),
-    "device-denied": lambda look, lang: views.device_page(look, lang, views.DeviceDone(False)),
-    "logout": lambda look, lang: views.logout_page(look, lang, views.LogoutConfirm("csrf-value", PERSON)),
-    "logout-done": lambda look, lang: views.logout_page(
-        look, lang, views.LogoutDone("Customer app", "https://shop.example.com/")
-    ),
-    "turned-away": lambda look, lang: views.turned_away_page(look, lang, TURNED_AWAY),
-    "error": lambda look, lang: views.error_page(
-        look, lang, views.Failure("bad_request", "7f3a9c0000001a", "redirect_uri_not_registered")
-    ),
-    "error-role": lambda look, lang: views.error_page(
-        look, lang, views.Failure("role_missing", "7f3a9c0000001c", "role_missing")
-    ),
-    "error-unavailable": lambda look, lang: views.error_page(
-        look, lang, views.Failure("unavailable", "7f3a9c0000001b", retry_after=4)
-    ),
-    "form-post": lambda look, lang: views.form_post_page(look, lang, FORM_POST),
+
+def overview(sessions: int = 4, apps: tuple[App, ...] = APPS) -> Overview:
+    return Overview(browser(), [session(number) for number in range(sessions)], sessions, 1, apps)
+
+
+def account(found: Overview | None = None, **changes: Any) -> views.Account:
+    return views.Account(found or overview(), csrf="csrf-value", **changes)
+
+
+def login(**changes: Any) -> views.Login:
+    values = {"request": "closed-box", "client_name": "Customer app", "target": CALLBACK, "remember_me_allowed": True}
+    return views.Login(**{"csrf": "csrf-value", **values, **changes})
+
+
+def consent(**changes: Any) -> views.Consent:
+    client = flat_client(
+        name="Photo Printer",
+        policy_uri="https://photos.example.com/privacy",
+        tos_uri="https://photos.example.com/terms",
+    )
+    found = replace(ShowPage(Step.CONSENT, "closed-box", client, asked(), PERSON), **changes)
+    return views.Consent(found, csrf="csrf-value", target=found.request.redirect_uri)
+
+
+def device(**changes: Any) -> views.DeviceConfirm:
+    waiting = DeviceRequest(
+        id=UUID(int=2),
+        client_id="terminal",
+        scope=("openid", "profile"),
+        device_info="Chrome on Linux",
+        ip_address="198.51.100.7",
+        created_at=NOW - timedelta(minutes=1),
+        now=NOW,
+    )
+    found = Found(waiting, flat_client(name="Bar terminal"), "WDJB-MJHT", "closed-box")
+    return views.DeviceConfirm(PERSON, replace(found, **changes), csrf="csrf-value")
+
+
+def turned_away(name: str = "Admin console", account: str = PERSON) -> views.TurnedAway:
+    found = ShowPage(Step.TURN_AWAY, "closed-box", flat_client(name=name), asked(), account)
+    return views.TurnedAway(found, csrf="csrf-value", target=CALLBACK)
+
+
+def logout(account: str = PERSON, sealed: str = "closed-box") -> views.LogoutConfirm:
+    return views.LogoutConfirm(AskFirst(sealed, browser(account), None), csrf="csrf-value")
+
+
+FORM_POST = views.FormPost(
+    {"code": "ac_sample", "state": 'a"b<c>&', "iss": "https://auth.example.com"}, target=CALLBACK
+)
+
+PAGES: dict[str, View] = {
+    "login": login(),
+    "login-wrong": login(username=PERSON, remember_me=True, problem=Problem("credentials")),
+    "login-too-many": login(username=PERSON, problem=Problem("too_many", retry_after=840)),
+    "login-unavailable": login(username=PERSON, problem=Problem("unavailable", retry_after=3)),
+    "consent": consent(),
+    "account": account(),
+    "account-problem": account(overview(1, ()), problem=Problem("password_short", count=8)),
+    "account-notice": account(overview(1, ()), notice=ResultMessage("others_ended", 3)),
+    "account-pages": account(replace(overview(), total=1001, page=2)),
+    "device": views.DeviceEntry(PERSON, csrf="csrf-value"),
+    "device-wrong": views.DeviceEntry(PERSON, "WDJB-MJHX", csrf="csrf-value", problem=Problem("user_code")),
+    "device-confirm": device(),
+    "device-done": views.DeviceDone(True),
+    "device-denied": views.DeviceDone(False),
+    "logout": logout(),
+    "logout-done": views.LogoutDone("Customer app", "https://shop.example.com/"),
+    "turned-away": turned_away(),
+    "error": Failure("bad_request", "7f3a9c0000001a", "redirect_uri_not_registered"),
+    "error-role": Failure("role_missing", "7f3a9c0000001c", "role_missing"),
+    "error-unavailable": Failure("unavailable", "7f3a9c0000001b", retry_after=4),
+    "form-post": FORM_POST,
 }

@@ -25,6 +25,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import uvicorn
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from authsvc.settings import Settings
@@ -32,7 +33,7 @@ from authsvc.web.http.reply import Reply
 from authsvc.web.pages.brand import look_of, static_file
 from tests.browser.conftest import played
 from tests.browser.demo import running_demo
-from tests.browser.samples import PAGES
+from tests.browser.samples import PAGES, draw
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("playwright-core@1", "axe-core@4", "upng-js@2")
@@ -69,16 +70,16 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         return
     await receive()
     query = {name: values[0] for name, values in parse_qs(scope["query_string"].decode()).items()}
-    look = look_of(settings(query.get("color", "#3b5bdb")))
+    brand = settings(query.get("color", "#3b5bdb"))
     path = scope["path"].lstrip("/")
-    reply: Reply | None
+    reply: Response | None
     if path.startswith("static/"):
         # The colours are in the file's address here, for one server to show several.
         reply = _static(path.removeprefix("static/"))
     else:
-        reply = PAGES[path](look, query.get("lang", "en")) if path in PAGES else None
+        reply = draw(brand, query.get("lang", "en"), PAGES[path]) if path in PAGES else None
         if reply:
-            _known.append(look)
+            _known.append(look_of(brand))
     reply = reply or Reply(404, b"nothing here", [(b"content-type", b"text/plain")])
     await reply(scope, receive, send)
 

@@ -58,10 +58,9 @@ async def any_registered_origin(request: Request) -> None:
 
 
 def _allow(request: Request, origin: str, allowed: bool) -> None:
-    headers: Headers = [_VARY]
+    request.answer_with(_VARY)
     if allowed:
-        headers += [(b"access-control-allow-origin", origin.encode("ascii")), _EXPOSED]
-    request.answer_headers = [*request.answer_headers, *headers]
+        request.answer_with((b"access-control-allow-origin", origin.encode("ascii")), _EXPOSED)
 
 
 async def _registered(request: Request, origin: str) -> bool:

@@ -27,4 +27,4 @@ async def proved_key(request: Request) -> Confirmation:
 
 def offer_nonce(request: Request) -> None:
     """Let the answer carry a fresh nonce, whatever it will be."""
-    request.answer_headers = [*request.answer_headers, (b"dpop-nonce", nonce(request.runtime).encode("ascii"))]
+    request.answer_with((b"dpop-nonce", nonce(request.runtime).encode("ascii")))

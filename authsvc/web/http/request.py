@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote
 import starlette.requests
 from starlette.types import Receive, Scope
 
+from authsvc.device_name import MAX_USER_AGENT
 from authsvc.rules.errors import Rejected
 from authsvc.runtime import Runtime
 from authsvc.web.http.peer import client_address, network_of
@@ -29,17 +30,22 @@ def malformed(description: str, reason: str) -> Rejected:
 class Request(starlette.requests.Request):
     """One request. What flows learn about it is noted in its fields, for the access log."""
 
+    answer_headers: Headers = NO_HEADERS
+    client_id: str | None = None
+    grant_type: str | None = None
+    reason: str | None = None
+    user_id: str | None = None
+    session_id: str | None = None
+    _address: str | None = None
+
     def __init__(self, runtime: Runtime, scope: Scope, receive: Receive, request_id: str) -> None:
         super().__init__(scope, receive)
         self.runtime = runtime
         self.id = request_id
-        self.answer_headers: Headers = NO_HEADERS
-        self.client_id: str | None = None
-        self.grant_type: str | None = None
-        self.reason: str | None = None
-        self.user_id: str | None = None
-        self.session_id: str | None = None
-        self._address: str | None = None
+
+    def answer_with(self, *headers: tuple[bytes, bytes]) -> None:
+        """Let the answer carry these headers, whatever it will be: also an error."""
+        self.answer_headers = [*self.answer_headers, *headers]
 
     def header(self, name: bytes) -> str | None:
         """A header's value, None where absent. Raises Rejected where it was sent twice."""
@@ -68,6 +74,11 @@ class Request(starlette.requests.Request):
             forwarded = [value for key, value in self.scope["headers"] if key == b"x-forwarded-for"] if trusted else ()
             self._address = client_address(peer[0] if peer else None, forwarded, trusted)
         return self._address
+
+    @property
+    def user_agent(self) -> str | None:
+        """What the browser says it is, as far as it is readable; None: nothing."""
+        return printable((self.header(b"user-agent") or "")[:MAX_USER_AGENT])
 
     @property
     def network(self) -> str:
@@ -190,6 +201,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(_name: str) -> Any:
     raise ValueError
+
+
+def printable(value: str | None) -> str | None:
+    """What a person will read in a list of devices: no control or direction-changing characters."""
+    return "".join(char for char in value or "" if char.isprintable()) or None
 
 
 def text(members: dict[str, Any], name: str, *, limit: int, required: bool = False, nul: bool = False) -> str | None:

@@ -2,98 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
+from starlette.responses import Response
+
 from authsvc.flows.authorize.authorize import Outcome, SendAnswer, ShowError, ShowPage
+from authsvc.flows.authorize.pending_request import Destination, seal_destination
 from authsvc.rules.authorize.prompting import Step
 from authsvc.rules.authorize.request import redirect_location
 from authsvc.web.http.reply import Headers, Reply
 from authsvc.web.http.request import Request
 from authsvc.web.pages import views
-from authsvc.web.pages.cookies_and_forms import form_token, language_of, look
-from authsvc.web.pages.views import Problem
+from authsvc.web.pages.cookies_and_forms import form_token
+from authsvc.web.pages.errors import error_page
+from authsvc.web.pages.views import Problem, page
 
-
-def see(location: str, headers: Headers | None = None) -> Reply:
-    """303: whatever the method was, the next request is a GET (RFC 9700 section 4.12)."""
-    return Reply(303, b"", [(b"location", location.encode("ascii")), *PRIVATE, *(headers or [])])
-
-
+MAX_EMAIL = 320
 PRIVATE: Headers = [(b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer")]
 
 
-def outcome_reply(request: Request, outcome: Outcome, headers: Headers | None = None) -> Reply:
-    """`headers`: cookies of a login that led here."""
+def see(location: str) -> Reply:
+    """303: whatever the method was, the next request is a GET (RFC 9700 section 4.12)."""
+    return Reply(303, b"", [(b"location", location.encode("ascii")), *PRIVATE])
+
+
+def outcome_reply(request: Request, outcome: Outcome) -> Response:
+    """What comes next for the person, or the client's answer."""
     if isinstance(outcome, SendAnswer):
         request.reason = outcome.reason or request.reason
-        reply = _answer(request, outcome)
-    elif isinstance(outcome, ShowError):
-        request.reason = outcome.reason
-        view = views.Failure("bad_request", request.id, outcome.reason)
-        reply = views.error_page(look(request), language_of(request), view)
-    elif outcome.step is Step.LOG_IN:
-        reply = login_reply(request, outcome)
-    elif outcome.step is Step.CONSENT:
-        reply = _consent(request, outcome)
+        if outcome.response_mode == "form_post":
+            return page(request, views.FormPost(outcome.parameters, target=outcome.redirect_uri))
+        return see(redirect_location(outcome.redirect_uri, outcome.parameters))
+    if isinstance(outcome, ShowError):
+        return error_page(request, "bad_request", outcome.reason)
+    if outcome.step is Step.LOG_IN:
+        return login_form(request, outcome)
+    asked, csrf = outcome.request, form_token(request)
+    if outcome.step is Step.CONSENT:
+        view: views.View = views.Consent(outcome, csrf=csrf, target=asked.redirect_uri)
     else:
-        csrf, cookies = form_token(request)
-        asked = outcome.request
         request.reason = "role_missing"
-        view_away = views.TurnedAway(
-            csrf, outcome.sealed, outcome.client.name, outcome.account or "", (asked.redirect_uri,)
-        )
-        reply = views.turned_away_page(look(request), language_of(request, asked.ui_locales), view_away)
-        reply.raw_headers += cookies
-    reply.raw_headers += headers or []
-    return reply
+        view = views.TurnedAway(outcome, csrf=csrf, target=asked.redirect_uri)
+    return page(request, view, asked.ui_locales)
 
 
-def login_reply(
+def login_form(
     request: Request,
-    outcome: ShowPage,
-    *,
-    username: str | None = None,
-    remember_me: bool = False,
+    asked: ShowPage | Destination,
+    typed: Mapping[str, str] | None = None,
     problem: Problem | None = None,
-) -> Reply:
-    """The login page of a request. `username`: what was typed in."""
-    csrf, cookies = form_token(request)
-    asked = outcome.request
-    again = outcome.account is not None and "select_account" not in asked.prompt
-    view = views.Login(
-        csrf=csrf,
-        request=outcome.sealed,
-        client_name=outcome.client.name,
-        targets=(asked.redirect_uri,),
-        username=(username if username is not None else asked.login_hint or (again and outcome.account) or "")[:320],
-        remember_me_allowed=outcome.client.login.remember_me_allowed,
-        remember_me=remember_me,
-        again=again,
-        problem=problem,
-    )
-    reply = views.login_page(look(request), language_of(request, asked.ui_locales), view)
-    reply.raw_headers += cookies
-    return reply
-
-
-def _consent(request: Request, outcome: ShowPage) -> Reply:
-    csrf, cookies = form_token(request)
-    asked, client = outcome.request, outcome.client
-    view = views.Consent(
-        csrf=csrf,
-        request=outcome.sealed,
-        client_name=client.name,
-        account=outcome.account or "",
-        scope=asked.shown_scope,
-        redirect_uri=asked.redirect_uri,
-        policy_uri=client.links.policy_uri,
-        terms_uri=client.links.tos_uri,
-    )
-    reply = views.consent_page(look(request), language_of(request, asked.ui_locales), view)
-    reply.raw_headers += cookies
-    return reply
-
-
-def _answer(request: Request, outcome: SendAnswer) -> Reply:
-    if outcome.response_mode == "form_post":
-        view = views.FormPost(outcome.redirect_uri, outcome.parameters)
-        return views.form_post_page(look(request), language_of(request), view)
-    return see(redirect_location(outcome.redirect_uri, outcome.parameters))
+) -> Response:
+    """The login page of a request, or of a page of ours. `typed`: the form as it was posted."""
+    csrf, ui_locales = form_token(request), None
+    if isinstance(asked, Destination):
+        sealed = seal_destination(request.runtime, asked)
+        view = views.Login(request=sealed, remember_me_allowed=True, again=asked.again, csrf=csrf, problem=problem)
+    else:
+        client, ui_locales = asked.client, asked.request.ui_locales
+        again = asked.account is not None and "select_account" not in asked.request.prompt
+        view = views.Login(
+            request=asked.sealed,
+            client_name=client.name,
+            username=(asked.request.login_hint or (again and asked.account) or "")[:MAX_EMAIL],
+            remember_me_allowed=client.login.remember_me_allowed,
+            again=again,
+            csrf=csrf,
+            target=asked.request.redirect_uri,
+            problem=problem,
+        )
+    if typed is not None:
+        username, remember_me = typed.get("username", "")[:MAX_EMAIL], typed.get("remember_me") == "1"
+        view = replace(view, username=username, remember_me=remember_me)
+    return page(request, view, ui_locales)

@@ -1,4 +1,4 @@
-"""What the hosted pages share: cookies, the proof that a form came from our own page, language and look.
+"""What the hosted pages share: cookies, and the proof that a form came from our own page.
 
 Cookies are `__Host-` and Secure on https; plain http is for development on localhost, where Settings allows it.
 """
@@ -11,11 +11,7 @@ from urllib.parse import urlsplit
 
 from authsvc.rules.errors import Rejected
 from authsvc.web.http.request import Request
-from authsvc.web.pages.brand import Look, look_of
-from authsvc.web.pages.language import choose_language
 from authsvc_jws.base64url import base64url_encode
-
-Header = tuple[bytes, bytes]
 
 SESSION = "authsvc_session"
 """Who is logged in in this browser. Only its digest is stored."""
@@ -31,22 +27,29 @@ def cookie(request: Request, name: str) -> str | None:
     return request.cookie(_full_name(request, name))
 
 
-def set_cookie(request: Request, name: str, value: str, seconds: int | None) -> Header:
-    """`seconds`: None for the life of the browser, 0 to remove it. Lax: a client's redirect must bring it along."""
+def set_cookie(request: Request, name: str, value: str, seconds: int | None) -> None:
+    """Let the answer set a cookie, whatever it will be. `seconds`: None for the life of the browser, 0 to remove it.
+    Lax: a client's redirect must bring it along."""
     secure = "; Secure" if _secure(request) else ""
     age = "" if seconds is None else f"; Max-Age={seconds}"
     text = f"{_full_name(request, name)}={value}; Path=/{age}; HttpOnly; SameSite=Lax{secure}"
-    return (b"set-cookie", text.encode("ascii"))
+    request.answer_with((b"set-cookie", text.encode("ascii")))
 
 
-def form_token(request: Request) -> tuple[str, list[Header]]:
-    """The `csrf` field of a page's forms, and the headers that the page must carry with it."""
+def form_token(request: Request) -> str:
+    """The `csrf` field of a page's forms; the answer sets the cookie that it needs."""
     browser = cookie(request, BROWSER)
-    headers: list[Header] = []
     if not browser or len(browser) != 22 or not browser.isascii():
         browser = base64url_encode(request.runtime.entropy(16))
-        headers.append(set_cookie(request, BROWSER, browser, None))
-    return _token(request, request.runtime.master.current_id, browser), headers
+        set_cookie(request, BROWSER, browser, None)
+    return _token(request, request.runtime.master.current_id, browser)
+
+
+async def own_form(request: Request) -> dict[str, str]:
+    """The form of a page of ours. Raises Rejected for any other one."""
+    form = await request.form()
+    check_form(request, form)
+    return form
 
 
 def check_form(request: Request, form: Mapping[str, str]) -> None:
@@ -74,16 +77,6 @@ def check_form(request: Request, form: Mapping[str, str]) -> None:
             "form_foreign" if foreign else "form_token",
             status=403,
         )
-
-
-def language_of(request: Request, ui_locales: str | None = None) -> str:
-    """The language of the page: ui_locales first, then Accept-Language."""
-    return choose_language(ui_locales, request.header(b"accept-language"))
-
-
-def look(request: Request) -> Look:
-    """The operator's brand, for the page."""
-    return look_of(request.runtime.settings)
 
 
 def _token(request: Request, key_id: int, browser: str) -> str:

@@ -8,39 +8,31 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable
 from hashlib import sha256
 from urllib.parse import urlsplit
-
-from authsvc.web.http.reply import Headers
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _HOST = re.compile(r"[a-z0-9._-]+")
 _RUNS = frozenset({"javascript", "data", "vbscript", "blob", "file", "about", "filesystem", "view-source"})
 
-_FIXED: Headers = [
-    (b"content-type", b"text/html; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (
-        b"permissions-policy",
-        b"camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), midi=(), display-capture=()",
-    ),
-]
+_FIXED = {
+    "cache-control": "no-store",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), midi=(), "
+    "display-capture=()",
+}
 
 
-def page_headers(
-    language: str, *, logo_source: str = "", targets: Iterable[str] = (), to_self: bool = True, script: str = ""
-) -> Headers:
-    """`targets`: URIs where a form of this page may end, besides ourselves. `script`: text of the one inline script.
+def page_headers(language: str, *, logo_source: str, target: str | None, script: str) -> dict[str, str]:
+    """`target`: a URI where a form of this page may end, besides ourselves. `script`: text of the one inline script,
+    whose page posts to the target alone.
 
-    A page within a client's flow (one with targets) may be in a pop-up that the client opened, and
+    A page within a client's flow (one with a target) may be in a pop-up that the client opened, and
     Cross-Origin-Opener-Policy would cut the two apart for good: the client would never hear the answer. So only the
     other pages have it.
     """
-    sources = sorted({form_source(target) for target in targets})
-    ends = (["'self'"] if to_self else []) + sources
+    ends = ([] if script else ["'self'"]) + ([form_source(target)] if target else [])
     policy = [
         "default-src 'none'",
         "style-src 'self'",
@@ -51,13 +43,12 @@ def page_headers(
     ]
     if script:
         policy.append(f"script-src '{script_hash(script)}'")
-    opener = b"unsafe-none" if sources else b"same-origin"
-    return [
-        *_FIXED,
-        (b"content-language", language.encode("ascii")),
-        (b"content-security-policy", "; ".join(policy).encode("ascii")),
-        (b"cross-origin-opener-policy", opener),
-    ]
+    return {
+        **_FIXED,
+        "content-language": language,
+        "content-security-policy": "; ".join(policy),
+        "cross-origin-opener-policy": "unsafe-none" if target else "same-origin",
+    }
 
 
 def script_hash(script: str) -> str:

@@ -1,4 +1,4 @@
-"""The hosted pages: from a frozen view to a `Reply`. Rendering only: no flow, no store, no clock.
+"""The hosted pages: from a frozen view to an answer. Rendering only: no flow is called, no store, no clock.
 
 Each page works without JavaScript. Every string in a view is taken for a stranger's: escaped by the templates, and made
 readable by `words.plain` and `words.named`. The one who posts a form back finds the fields named in the view.
@@ -8,23 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from starlette.responses import Response
+from starlette.templating import Jinja2Templates
 
-from authsvc.web.http.reply import Headers, Reply
-from authsvc.web.pages.brand import Look
+from authsvc.device_name import device_name
+from authsvc.flows.account.result_message import ResultMessage
+from authsvc.flows.account.sessions_and_apps import Overview
+from authsvc.flows.authorize.authorize import ShowPage
+from authsvc.flows.device.confirm_device import Found
+from authsvc.flows.ending.browser_logout import AskFirst
+from authsvc.web.http.request import Request
+from authsvc.web.pages.brand import look_of
 from authsvc.web.pages.headers import page_headers
-from authsvc.web.pages.language import Words, named, plain, strong, words
-
-SUBMIT_SCRIPT = "HTMLFormElement.prototype.submit.call(document.forms[0])"
-"""form_post's one line; `form.submit` itself could be hidden by a parameter named submit."""
-
+from authsvc.web.pages.language import Words, choose_language, named, plain, strong, words
 
 ProblemKind = Literal[
     "credentials",
@@ -57,153 +60,115 @@ class Problem:
         return {"too_many": 429, "unavailable": 503}.get(self.kind, 400)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What every page may have: `csrf` for its forms, `problem` for the form that was posted, and `target`, where such
+    a form may send the browser besides to us: a redirect URI."""
+
+    template: ClassVar[str]
+    script: ClassVar[str] = ""
+    """The one inline script. Its page posts to the target alone."""
+    csrf: str = field(repr=False, default="")
+    target: str | None = None
+    problem: Problem | None = None
+
+    @property
+    def status(self) -> int:
+        return self.problem.status if self.problem else 200
+
+    @property
+    def later(self) -> int:
+        """Seconds for Retry-After; 0 for none."""
+        return self.problem.retry_after if self.problem else 0
+
+
 @dataclass(frozen=True, slots=True)
-class Login:
-    """Posts username, password, remember_me ("1", only with `remember_me_allowed`), request, csrf.
+class Login(View):
+    """Posts username, password, remember_me ("1", only with `remember_me_allowed`), request, csrf."""
 
-    `targets`: where the client's answer may send the browser, the redirect_uri of the request at least."""
-
-    csrf: str = field(repr=False)
+    template = "login"
     request: str = field(repr=False, default="")
     client_name: str | None = None
-    targets: tuple[str, ...] = ()
     username: str = ""
     remember_me_allowed: bool = False
     remember_me: bool = False
     again: bool = False
-    problem: Problem | None = None
-    action: str = "/login"
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
-    """Posts decision=allow|deny, request, csrf."""
+class Consent(View):
+    """The client, and what it would be allowed. Posts decision=allow|deny, request, csrf."""
 
-    csrf: str = field(repr=False)
-    request: str = field(repr=False)
-    client_name: str
-    account: str
-    scope: tuple[str, ...]
-    redirect_uri: str
-    policy_uri: str | None = None
-    terms_uri: str | None = None
-    action: str = "/consent"
+    template = "consent"
+    asked: ShowPage
 
 
 @dataclass(frozen=True, slots=True)
-class SessionCard:
-    """One session. `device`: the name it was given; `browser`: the readable name of its User-Agent."""
+class Account(View):
+    """Sessions and apps of a person. /account/sessions/end posts session; /account/sessions/end-others nothing;
+    /account/password posts current_password, new_password, repeat_password; /account/apps/revoke posts client_id. Each
+    with csrf. `problem` belongs to the password form. Other pages of sessions are at /account?page=."""
 
-    id: str
-    device: str | None
-    browser: str | None
-    address: str | None
-    apps: tuple[str, ...]
-    signed_in: datetime
-    last_seen: datetime
-    current: bool = False
+    template = "account"
+    found: Overview
+    notice: ResultMessage | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class AppCard:
-    """One app with a consent, and the button that takes it back."""
-
-    client_id: str
-    name: str
-    scope: tuple[str, ...]
-    allowed_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """`<action>/sessions/end` posts session; `<action>/sessions/end-others` nothing; `<action>/password` posts
-    current_password, new_password, repeat_password; `<action>/apps/revoke` posts client_id. Each with csrf.
-
-    `problem` belongs to the password form. `count` is the number in the notice others_ended. `total`: of all sessions,
-    None where `sessions` are all; other pages of them are at `<action>?page=`."""
-
-    csrf: str = field(repr=False)
-    account: str
-    name: str | None
-    now: datetime
-    sessions: tuple[SessionCard, ...]
-    apps: tuple[AppCard, ...] = ()
-    notice: Literal["session_ended", "others_ended", "password_changed", "app_revoked"] | None = None
-    count: int = 0
-    problem: Problem | None = None
-    total: int | None = None
-    page: int = 1
-    pages: int = 1
-    action: str = "/account"
-    logout_url: str = "/logout"
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceEntry:
+class DeviceEntry(View):
     """Posts user_code, csrf."""
 
-    csrf: str = field(repr=False)
-    account: str | None = None
-    user_code: str = ""
-    numeric: bool = False
-    problem: Problem | None = None
-    action: str = "/device"
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceConfirm:
-    """Posts decision=allow|deny, user_code, request, csrf. `device`, `address`: of the device that asked
-    (RFC 8628 section 5.4: the person can see what it is for)."""
-
-    csrf: str = field(repr=False)
+    template = "device_entry"
     account: str
-    user_code: str
-    client_name: str
-    scope: tuple[str, ...]
-    now: datetime
-    asked_at: datetime
-    device: str | None = None
-    address: str | None = None
-    request: str = field(repr=False, default="")
-    action: str = "/device"
+    user_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceDone:
+class DeviceConfirm(View):
+    """The device that asked, with its name and address (RFC 8628 section 5.4: the person can see what it is for). Posts
+    decision=allow|deny, user_code, request, csrf."""
+
+    template = "device_confirm"
+    account: str
+    found: Found
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDone(View):
     """The person has decided; the device goes on by itself."""
 
+    template = "device_done"
     allowed: bool
 
 
 @dataclass(frozen=True, slots=True)
-class LogoutConfirm:
-    """Posts decision=logout|stay, request, csrf. `targets`: the post_logout_redirect_uri, where there is one."""
+class LogoutConfirm(View):
+    """Whether to log out. Posts decision=logout|stay, request, csrf."""
 
-    csrf: str = field(repr=False)
-    account: str | None = None
-    request: str = field(repr=False, default="")
-    targets: tuple[str, ...] = ()
-    action: str = "/logout"
+    template = "logout_confirm"
+    asked: AskFirst
 
 
 @dataclass(frozen=True, slots=True)
-class LogoutDone:
-    """`return_url`: a link back to the app; shown only where it is http(s)."""
+class LogoutDone(View):
+    """Nobody is logged in any more. `return_url`: a link back to the app; shown only where it is http(s)."""
 
+    template = "logout_done"
     client_name: str | None = None
     return_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class TurnedAway:
-    """Posts decision=another|deny, request, csrf: another account, or back to the client without access."""
+class TurnedAway(View):
+    """This account lacks the role which the client demands. Posts decision=another|deny, request, csrf: another
+    account, or back to the client without access."""
 
-    csrf: str = field(repr=False)
-    request: str = field(repr=False)
-    client_name: str
-    account: str
-    targets: tuple[str, ...]
-    action: str = "/login"
+    template = "turned_away"
+    asked: ShowPage
+
+    @property
+    def status(self) -> int:
+        return 403
 
 
 FailureKind = Literal[
@@ -220,9 +185,10 @@ _FAILURE_STATUS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(View):
     """`reference`: the request id; `reason`: our own lower_snake word, never input."""
 
+    template = "error"
     kind: FailureKind
     reference: str = ""
     reason: str = ""
@@ -232,97 +198,35 @@ class Failure:
     def status(self) -> int:
         return _FAILURE_STATUS.get(self.kind, 400)
 
+    @property
+    def later(self) -> int:
+        return self.retry_after if self.status in (429, 503) else 0
+
 
 @dataclass(frozen=True, slots=True)
-class FormPost:
-    """OAuth 2.0 Form Post Response Mode: `parameters` go to `redirect_uri` byte for byte (but the browser writes line
-    ends as CRLF, HTML section 4.10.22.4)."""
+class FormPost(View):
+    """OAuth 2.0 Form Post Response Mode: `parameters` go to the target byte for byte (but the browser writes line ends
+    as CRLF, HTML section 4.10.22.4). Raises ValueError where the target is not http(s)."""
 
-    redirect_uri: str
+    template = "form_post"
+    script = "HTMLFormElement.prototype.submit.call(document.forms[0])"
+    """`form.submit` itself could be hidden by a parameter named submit."""
     parameters: Mapping[str, str] = field(repr=False)
 
-
-def login_page(look: Look, language: str, view: Login) -> Reply:
-    """Render the login form."""
-    return _page("login", look, language, view, targets=view.targets, problem=view.problem)
-
-
-def consent_page(look: Look, language: str, view: Consent) -> Reply:
-    """Render the consent form: the client, and what it would be allowed."""
-    return _page("consent", look, language, view, targets=(view.redirect_uri,), host=_host(view.redirect_uri))
+    def __post_init__(self) -> None:
+        if urlsplit(self.target or "").scheme not in ("http", "https"):
+            raise ValueError("form_post needs an http(s) redirect URI")
 
 
-def account_page(look: Look, language: str, view: Account) -> Reply:
-    """Render sessions and apps of a person."""
-    rows = _session_rows(words(language), view)
-    return _page("account", look, language, view, problem=view.problem, rows=rows)
-
-
-def device_page(look: Look, language: str, view: DeviceEntry | DeviceConfirm | DeviceDone) -> Reply:
-    """Render one of the three steps of the device grant (RFC 8628 section 3.3)."""
-    if isinstance(view, DeviceEntry):
-        return _page("device_entry", look, language, view, problem=view.problem)
-    return _page("device_confirm" if isinstance(view, DeviceConfirm) else "device_done", look, language, view)
-
-
-def logout_page(look: Look, language: str, view: LogoutConfirm | LogoutDone) -> Reply:
-    """Render the question whether to log out, or that nobody is logged in any more."""
-    if isinstance(view, LogoutConfirm):
-        return _page("logout_confirm", look, language, view, targets=view.targets)
-    return _page("logout_done", look, language, view)
-
-
-def turned_away_page(look: Look, language: str, view: TurnedAway) -> Reply:
-    """Render that this account lacks the role which the client demands."""
-    return _page("turned_away", look, language, view, status=403, targets=view.targets)
-
-
-def error_page(look: Look, language: str, view: Failure) -> Reply:
-    """Render a failure, with what the person can do."""
-    later = view.retry_after if view.status in (429, 503) else 0
-    return _page("error", look, language, view, status=view.status, later=later)
-
-
-def form_post_page(look: Look, language: str, view: FormPost) -> Reply:
-    """Raises ValueError where the redirect URI is not http(s)."""
-    if urlsplit(view.redirect_uri).scheme not in ("http", "https"):
-        raise ValueError("form_post needs an http(s) redirect URI")
-    headers = page_headers(
-        language,
-        logo_source=look.logo_source,
-        targets=(view.redirect_uri,),
-        to_self=False,
-        script=SUBMIT_SCRIPT,
-    )
-    body = _render("form_post", look, words(language), view, host=_host(view.redirect_uri), script=SUBMIT_SCRIPT)
-    return Reply(200, body, headers)
-
-
-def _page(
-    name: str,
-    look: Look,
-    language: str,
-    view: object,
-    *,
-    status: int = 200,
-    later: int = 0,
-    targets: tuple[str, ...] = (),
-    problem: Problem | None = None,
-    **more: Any,
-) -> Reply:
-    texts = words(language)
-    headers: Headers = page_headers(texts.language, logo_source=look.logo_source, targets=targets)
-    if problem:
-        status, later = problem.status, problem.retry_after
-        more["problem_text"] = _problem_text(texts, problem)
-    if later:
-        headers.append((b"retry-after", b"%d" % later))
-    return Reply(status, _render(name, look, texts, view, **more), headers)
-
-
-def _render(name: str, look: Look, texts: Words, view: object, **more: Any) -> bytes:
-    page = _template(name).render(look=look, words=texts, t=texts.text, view=view, **more)
-    return page.encode("utf-8", "replace")
+def page(request: Request, view: View, ui_locales: str | None = None) -> Response:
+    """Render a view in the operator's look and the person's language: ui_locales first, then Accept-Language."""
+    look = look_of(request.runtime.settings)
+    texts = words(choose_language(ui_locales, request.header_list(b"accept-language")))
+    headers = page_headers(texts.language, logo_source=look.logo_source, target=view.target, script=view.script)
+    if view.later:
+        headers["retry-after"] = str(view.later)
+    shared = {"look": look, "words": texts, "t": texts.text, "view": view}
+    return _TEMPLATES.TemplateResponse(request, f"{view.template}.html", shared, view.status, headers)
 
 
 def _problem_text(texts: Words, problem: Problem) -> Markup:
@@ -349,17 +253,17 @@ def _link(uri: str | None) -> str:
     return uri or "" if parts.scheme in ("http", "https") and parts.hostname else ""
 
 
-def _session_rows(texts: Words, view: Account) -> list[tuple[object, ...]]:
+def _session_rows(texts: Words, found: Overview) -> list[tuple[object, ...]]:
     """What the template's loop unpacks. An account may have a thousand sessions, and a call from a template costs ten
     times one from here: so the loop makes none."""
     rows: list[tuple[object, ...]] = []
-    for one in view.sessions:
-        browser = plain(one.browser, 80)
-        device = plain(one.device, 80) or browser or texts.text("account.unknown_device")
+    for one in found.sessions:
+        browser = plain(device_name(one.user_agent), 80) if one.user_agent else ""
+        device = plain(one.device_info, 80) or browser or texts.text("account.unknown_device")
         picture, second = _glyph(device + browser), browser if browser != device else ""
-        address, apps = plain(one.address, 64), _app_names(one.apps)
-        since, seen = texts.moment(one.signed_in), texts.ago(one.last_seen, view.now)
-        rows.append((one.id, one.current, picture, device, second, address, apps, since, seen))
+        address, apps = plain(one.ip_address, 64), _app_names(one.apps)
+        since, seen = texts.moment(one.created_at), texts.ago(one.last_activity, found.session.now)
+        rows.append((one.id, one.id == found.session.id, picture, device, second, address, apps, since, seen))
     return rows
 
 
@@ -374,18 +278,28 @@ def _glyph(device: str) -> str:
     return "handheld" if handheld else "desk"
 
 
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).with_name("templates")),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    auto_reload=False,
+def _encodable(value: object) -> object:
+    """A lone surrogate becomes "?": Starlette encodes strictly."""
+    return value.encode(errors="replace").decode() if type(value) is str and not value.isascii() else value
+
+
+_TEMPLATES = Jinja2Templates(
+    env=Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        finalize=_encodable,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
 )
-_ENVIRONMENT.globals.update(named=named, strong=strong, plain=plain, link=_link)
-
-
-@cache
-def _template(name: str) -> Template:
-    """Compiled when it is first shown: a tenth of a second, and some megabytes, that the start need not wait for."""
-    return _ENVIRONMENT.get_template(f"{name}.html")
+_TEMPLATES.env.globals.update(
+    named=named,
+    strong=strong,
+    plain=plain,
+    link=_link,
+    host_of=_host,
+    problem_text=_problem_text,
+    session_rows=_session_rows,
+)

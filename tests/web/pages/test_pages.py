@@ -14,16 +14,36 @@ from pathlib import Path
 from time import perf_counter
 
 import pytest
+from starlette.responses import Response
 
-from authsvc.settings import SettingsError, load
-from authsvc.web.http.reply import Reply
+from authsvc.flows.account.sessions_and_apps import Overview
+from authsvc.settings import Settings, SettingsError, load
+from authsvc.store.account.sessions_and_apps import App
 from authsvc.web.pages import views
 from authsvc.web.pages.brand import DARK_SURFACE, LIGHT_SURFACE, Look, contrast, look_of, palette, static_file
 from authsvc.web.pages.catalogue import LANGUAGES, TEXT
 from authsvc.web.pages.headers import form_source
 from authsvc.web.pages.language import choose_language, plain, words
-from tests.browser.samples import CALLBACK, CONSENT, DEVICE, FORM_POST, NOW, PAGES, TURNED_AWAY, account, login, session
+from authsvc.web.pages.views import View
+from tests.browser import samples
+from tests.browser.samples import (
+    CALLBACK,
+    FORM_POST,
+    NOW,
+    PAGES,
+    account,
+    asked,
+    browser,
+    consent,
+    device,
+    login,
+    logout,
+    overview,
+    session,
+    turned_away,
+)
 from tests.support.busy import again_when_busy, prompt
+from tests.support.clients import flat_client
 
 ENVIRONMENT = {
     "AUTHSVC_ISSUER": "https://auth.example.com",
@@ -51,12 +71,12 @@ HOSTILE = (
 class Page(HTMLParser):
     """What a browser would see: elements, attributes, text, and whether every element is closed."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: Response) -> None:
         super().__init__()
         self.elements: list[tuple[str, dict[str, str]]] = []
         self.words: list[str] = []
         self._open: list[str] = []
-        self.source = reply.body.decode("utf-8")
+        self.source = bytes(reply.body).decode("utf-8")
         self.feed(self.source)
         self.close()
         assert self._open == []
@@ -88,24 +108,31 @@ class Page(HTMLParser):
         return found
 
 
-def headers(reply: Reply) -> dict[str, str]:
+def headers(reply: Response) -> dict[str, str]:
     found = {name.decode(): value.decode() for name, value in reply.raw_headers}
     assert len(found) == len(reply.raw_headers), "a header twice"
     return found
 
 
-def policy(reply: Reply) -> dict[str, list[str]]:
+def policy(reply: Response) -> dict[str, list[str]]:
     rules = [rule.split() for rule in headers(reply)["content-security-policy"].split(";")]
     return {name: sources for name, *sources in rules}
 
 
+def settings(**brand: str) -> Settings:
+    return load({**ENVIRONMENT, **{f"AUTHSVC_BRAND_{name.upper()}": value for name, value in brand.items()}})
+
+
 def look(**brand: str) -> Look:
-    return look_of(load({**ENVIRONMENT, **{f"AUTHSVC_BRAND_{name.upper()}": value for name, value in brand.items()}}))
+    return look_of(settings(**brand))
 
 
-every_page = pytest.mark.parametrize("draw", PAGES.values(), ids=PAGES)
+def draw(language: str, view: View, **brand: str) -> Response:
+    return samples.draw(settings(**brand), language, view)
+
+
+every_page = pytest.mark.parametrize("view", PAGES.values(), ids=PAGES)
 every_language = pytest.mark.parametrize("language", LANGUAGES)
-Draw = Callable[[Look, str], Reply]
 
 
 # what every page keeps
@@ -114,9 +141,9 @@ Draw = Callable[[Look, str], Reply]
 @every_page
 @every_language
 def test_a_page_is_whole_html_in_its_language_with_one_heading_and_every_field_labelled(
-    draw: Draw, language: str
+    view: View, language: str
 ) -> None:
-    reply = draw(look(), language)
+    reply = draw(language, view)
     page = Page(reply)
     assert page.all("html") == [{"lang": language}]
     assert headers(reply)["content-language"] == language
@@ -133,8 +160,8 @@ def test_a_page_is_whole_html_in_its_language_with_one_heading_and_every_field_l
 
 @every_page
 @every_language
-def test_a_page_is_framed_by_nobody_cached_by_nobody_and_runs_nothing_inline(draw: Draw, language: str) -> None:
-    reply = draw(look(), language)
+def test_a_page_is_framed_by_nobody_cached_by_nobody_and_runs_nothing_inline(view: View, language: str) -> None:
+    reply = draw(language, view)
     sent = headers(reply)
     assert sent["content-type"] == "text/html; charset=utf-8"
     assert sent["cache-control"] == "no-store"
@@ -157,7 +184,7 @@ def test_a_page_is_framed_by_nobody_cached_by_nobody_and_runs_nothing_inline(dra
 
 def test_only_pages_in_a_clients_flow_keep_the_window_that_opened_them() -> None:
     """A pop-up login would be cut off from its client for good by Cross-Origin-Opener-Policy."""
-    opener = {name: headers(draw(look(), "en"))["cross-origin-opener-policy"] for name, draw in PAGES.items()}
+    opener = {name: headers(draw("en", view))["cross-origin-opener-policy"] for name, view in PAGES.items()}
     assert {name for name, value in opener.items() if value == "unsafe-none"} == {
         "login",
         "login-wrong",
@@ -174,48 +201,31 @@ def test_only_pages_in_a_clients_flow_keep_the_window_that_opened_them() -> None
 @every_language
 def test_what_strangers_wrote_is_text_and_nothing_else(hostile: str, language: str) -> None:
     """SECURITY.md item 32: client_name, policy URL, e-mail, device name, address, user code, parameters."""
-    card = dataclasses.replace(
-        session(), id=hostile, device=hostile, browser=hostile, address=hostile, apps=(hostile, hostile)
-    )
-    app = views.AppCard(hostile, hostile, (hostile,), NOW)
-    harmless = dataclasses.replace(session(), id="id", device="x", browser="x", address="z", apps=("w", "w"))
-    brand = look()
-    drawn: list[tuple[Reply, Reply]] = []
+    drawn: list[list[Response]] = []
     for text in (hostile, "harmless"):
-        cards = (card,) if text == hostile else (harmless,)
-        apps = (app,) if text == hostile else (views.AppCard("c", "n", ("s",), NOW),)
-        uris = {"policy_uri": text, "terms_uri": text}
+        name = text if text == hostile else "w"
+        card = dataclasses.replace(session(1), device_info=text, user_agent=text, ip_address=text, apps=(name, name))
+        apps = (App(text, text, (text,), NOW),)
+        whose = browser(text, text)
+        links = {"policy_uri": text, "tos_uri": text}
+        waiting = dataclasses.replace(device().found.request, device_info=text, ip_address=text, scope=(text,))
         shown = [
-            views.login_page(
-                brand, language, login(csrf=text, request=text, client_name=text, username=text, action=text)
+            login(csrf=text, request=text, client_name=text, username=text),
+            consent(client=flat_client(name=text, **links), account=text, request=asked((text,)), sealed=text),
+            dataclasses.replace(account(Overview(whose, [session(), card], 2, 1, apps)), csrf=text),
+            views.DeviceEntry(text, text, csrf=text),
+            dataclasses.replace(
+                device(request=waiting, client=flat_client(name=text), user_code=text, sealed=text), account=text
             ),
-            views.consent_page(
-                brand,
-                language,
-                dataclasses.replace(CONSENT, client_name=text, account=text, scope=(text,), request=text, **uris),
-            ),
-            views.account_page(
-                brand, language, account(account=text, name=text, sessions=cards, apps=apps, csrf=text, logout_url="/")
-            ),
-            views.device_page(brand, language, views.DeviceEntry(text, text, text)),
-            views.device_page(
-                brand,
-                language,
-                dataclasses.replace(
-                    DEVICE, account=text, user_code=text, client_name=text, scope=(text,), device=text, address=text
-                ),
-            ),
-            views.logout_page(brand, language, views.LogoutConfirm(text, text, text)),
-            views.logout_page(brand, language, views.LogoutDone(text, text)),
-            views.turned_away_page(
-                brand, language, dataclasses.replace(TURNED_AWAY, client_name=text, account=text, csrf=text)
-            ),
-            views.error_page(brand, language, views.Failure("server_error", text, text)),
-            views.form_post_page(brand, language, views.FormPost(CALLBACK, {text: text, "other": text})),
+            logout(text, text),
+            views.LogoutDone(text, text),
+            turned_away(text, text),
+            views.Failure("server_error", text, text),
+            views.FormPost({text: text, "other": text}, target=CALLBACK),
         ]
-        drawn.append(shown)  # type: ignore[arg-type]
+        drawn.append([draw(language, view) for view in shown])
     for evil, good in zip(*drawn, strict=True):
-        assert headers(evil) == headers(good)
+        assert {**headers(evil), "content-length": ""} == {**headers(good), "content-length": ""}
         evil_page, good_page = Page(evil), Page(good)
         assert [(tag, sorted(a)) for tag, a in evil_page.elements] == [
             (tag, sorted(a)) for tag, a in good_page.elements
@@ -227,7 +237,7 @@ def test_what_strangers_wrote_is_text_and_nothing_else(hostile: str, language: s
 
 
 def test_a_name_of_nothing_visible_is_called_unnamed() -> None:
-    page = Page(views.login_page(look(), "en", login(client_name="\u202e\u200b ")))
+    page = Page(draw("en", login(client_name="\u202e\u200b ")))
     assert "to continue to Unnamed app" in page.text
     assert plain("x" * 400, 80) == "x" * 79 + "…"
 
@@ -236,7 +246,7 @@ def test_a_name_of_nothing_visible_is_called_unnamed() -> None:
 
 
 def test_the_login_form_posts_what_the_flow_reads() -> None:
-    page = Page(views.login_page(look(), "en", login(csrf="c1", request="r1")))
+    page = Page(draw("en", login(csrf="c1", request="r1")))
     (form,) = page.all("form")
     assert form == {"method": "post", "action": "/login"}
     assert page.named("csrf")["value"] == "c1"
@@ -254,7 +264,7 @@ def test_the_login_form_posts_what_the_flow_reads() -> None:
 
 
 def test_remember_me_is_offered_only_where_the_client_allows_it() -> None:
-    page = Page(views.login_page(look(), "en", login(remember_me_allowed=False, remember_me=True)))
+    page = Page(draw("en", login(remember_me_allowed=False, remember_me=True)))
     assert not [a for a in page.all("input") if a["name"] == "remember_me"]
 
 
@@ -270,7 +280,7 @@ def test_remember_me_is_offered_only_where_the_client_allows_it() -> None:
 def test_a_failed_login_says_why_and_keeps_the_form(
     problem: views.Problem, status: int, retry_after: str | None, said: str
 ) -> None:
-    reply = views.login_page(look(), "en", login(username="mara@example.com", remember_me=True, problem=problem))
+    reply = draw("en", login(username="mara@example.com", remember_me=True, problem=problem))
     assert reply.status_code == status
     assert headers(reply).get("retry-after") == retry_after
     page = Page(reply)
@@ -286,18 +296,18 @@ def test_a_failed_login_says_why_and_keeps_the_form(
 
 
 def test_consent_says_who_asks_for_what_and_where_it_leads() -> None:
-    page = Page(views.consent_page(look(), "en", CONSENT))
+    page = Page(draw("en", consent()))
     assert [(b["name"], b["value"]) for b in page.all("button")] == [("decision", "allow"), ("decision", "deny")]
     for said in ("Photo Printer asks for access", "mara.lindqvist@example.com", "orders:read", "shop.example.com"):
         assert said in page.text
-    native = Page(views.consent_page(look(), "en", dataclasses.replace(CONSENT, redirect_uri="com.example.app:/cb")))
+    native = Page(draw("en", consent(request=asked(redirect_uri="com.example.app:/cb"))))
     assert "an app on this device" in native.text
 
 
 def test_the_account_ends_any_session_but_this_one() -> None:
-    page = Page(views.account_page(look(), "en", account()))
+    page = Page(draw("en", account()))
     buttons = [b["value"] for b in page.all("button") if b.get("name") == "session"]
-    assert buttons == [session(number).id for number in (1, 2, 3)]
+    assert buttons == [str(session(number).id) for number in (1, 2, 3)]
     assert page.text.count("This device") == 1
     assert "4 active sessions." in page.text and "47 minutes ago" in page.text
     assert "18 November 2026, 14:04 UTC" in page.text
@@ -308,7 +318,7 @@ def test_the_account_ends_any_session_but_this_one() -> None:
         "/account/apps/revoke",
     ]
     assert page.source.count('name="csrf" value="csrf-value"') == 4
-    alone = Page(views.account_page(look(), "en", account(sessions=(session(current=True),), apps=())))
+    alone = Page(draw("en", account(overview(1, ()))))
     assert "1 active session." in alone.text
     assert "End all other sessions" not in alone.text
 
@@ -323,7 +333,7 @@ def test_the_account_ends_any_session_but_this_one() -> None:
     ],
 )
 def test_a_refused_password_points_at_its_field(kind: str, field: str) -> None:
-    reply = views.account_page(look(), "de", account(problem=views.Problem(kind, count=8)))  # type: ignore[arg-type]
+    reply = draw("de", account(problem=views.Problem(kind, count=8)))  # type: ignore[arg-type]
     assert reply.status_code == 400
     page = Page(reply)
     assert [a["name"] for a in page.all("input") if "aria-invalid" in a] == [field]
@@ -331,17 +341,15 @@ def test_a_refused_password_points_at_its_field(kind: str, field: str) -> None:
 
 
 def test_the_device_page_asks_for_a_code_as_the_device_shows_it() -> None:
-    field = Page(views.device_page(look(), "en", views.DeviceEntry("c"))).named("user_code")
+    field = Page(draw("en", views.DeviceEntry("c"))).named("user_code")
     assert (field["inputmode"], field["autocapitalize"], field["autocomplete"]) == ("text", "characters", "off")
-    numeric = Page(views.device_page(look(), "en", views.DeviceEntry("c", numeric=True))).named("user_code")
-    assert numeric["inputmode"] == "numeric"
-    confirm = Page(views.device_page(look(), "en", DEVICE))
+    confirm = Page(draw("en", device()))
     assert "WDJB-MJHT" in confirm.text and "198.51.100.7" in confirm.text and "Bar terminal" in confirm.text
     assert confirm.named("user_code")["value"] == "WDJB-MJHT"
 
 
 def test_who_lacks_the_role_is_told_so_and_may_use_another_account() -> None:
-    reply = views.turned_away_page(look(), "en", TURNED_AWAY)
+    reply = draw("en", turned_away())
     assert reply.status_code == 403
     page = Page(reply)
     assert "only open to accounts with another role" in page.text
@@ -363,7 +371,7 @@ def test_who_lacks_the_role_is_told_so_and_may_use_another_account() -> None:
 )
 @every_language
 def test_an_error_page_has_its_status_and_a_reference(kind: str, status: int, language: str) -> None:
-    reply = views.error_page(look(), language, views.Failure(kind, "req-1", "some_reason", 7))  # type: ignore[arg-type]
+    reply = draw(language, views.Failure(kind, "req-1", "some_reason", 7))  # type: ignore[arg-type]
     assert reply.status_code == status
     assert headers(reply).get("retry-after") == ("7" if status in (429, 503) else None)
     assert "req-1" in Page(reply).text
@@ -373,7 +381,7 @@ def test_an_error_page_has_its_status_and_a_reference(kind: str, status: int, la
 
 
 def test_form_post_sends_the_parameters_as_they_are_to_the_redirect_uri_only() -> None:
-    reply = views.form_post_page(look(), "en", FORM_POST)
+    reply = draw("en", FORM_POST)
     page = Page(reply)
     assert page.all("form") == [{"method": "post", "action": CALLBACK}]
     assert {a["name"]: a["value"] for a in page.all("input")} == dict(FORM_POST.parameters)
@@ -382,8 +390,8 @@ def test_form_post_sends_the_parameters_as_they_are_to_the_redirect_uri_only() -
 
 
 def test_form_post_runs_its_one_script_by_hash() -> None:
-    reply = views.form_post_page(look(), "en", FORM_POST)
-    (script,) = re.findall(r"<script>(.*?)</script>", reply.body.decode(), re.DOTALL)
+    reply = draw("en", FORM_POST)
+    (script,) = re.findall(r"<script>(.*?)</script>", bytes(reply.body).decode(), re.DOTALL)
     digest = base64.b64encode(sha256(script.encode()).digest()).decode()
     assert policy(reply)["script-src"] == [f"'sha256-{digest}'"]
 
@@ -391,7 +399,7 @@ def test_form_post_runs_its_one_script_by_hash() -> None:
 @pytest.mark.parametrize("uri", ["javascript:alert(1)", "data:text/html,x", "com.example.app:/cb", "//evil", ""])
 def test_form_post_refuses_what_is_not_http(uri: str) -> None:
     with pytest.raises(ValueError, match="redirect URI"):
-        views.form_post_page(look(), "en", views.FormPost(uri, {}))
+        draw("en", views.FormPost({}, target=uri))
 
 
 @pytest.mark.parametrize(
@@ -410,7 +418,7 @@ def test_form_post_refuses_what_is_not_http(uri: str) -> None:
 def test_the_policy_lets_a_form_end_at_the_client(uri: str, source: str) -> None:
     """Chromium applies form-action to the redirects after a POST."""
     assert form_source(uri) == source
-    assert policy(views.login_page(look(), "en", login(targets=(uri,))))["form-action"] == ["'self'", source]
+    assert policy(draw("en", login(target=uri)))["form-action"] == ["'self'", source]
 
 
 @pytest.mark.parametrize("uri", ["javascript:alert(1)", "data:text/html,x", "blob:https://x/1", "nothing", ""])
@@ -536,8 +544,7 @@ def test_a_brand_that_could_disturb_the_pages_is_refused(changes: dict[str, str]
 
 
 def test_name_and_logo_of_the_house_are_on_the_page_and_in_its_policy() -> None:
-    brand = look(name="Bär & Co", logo="https://cdn.example.com:8443/logo.svg")
-    reply = views.error_page(brand, "de", views.Failure("not_found"))
+    reply = draw("de", views.Failure("not_found"), name="Bär & Co", logo="https://cdn.example.com:8443/logo.svg")
     page = Page(reply)
     assert "Bär & Co" in page.text
     assert page.all("img")[0]["src"] == "https://cdn.example.com:8443/logo.svg"
@@ -593,13 +600,12 @@ def test_the_stylesheet_is_small_and_fetches_nothing() -> None:
 
 @again_when_busy
 def test_pages_are_fast_enough_to_be_drawn_by_the_event_loop() -> None:
-    brand, view = look(), login()
-    crowd = account(sessions=tuple(session(number, current=not number) for number in range(1000)))
-    few = min(_timed(lambda: views.login_page(brand, "en", view)) for _ in range(50))
-    many = min(_timed(lambda: views.account_page(brand, "de", crowd)) for _ in range(5))
+    few = min(_timed(lambda: draw("en", login())) for _ in range(50))
+    crowd = account(overview(1000))
+    many = min(_timed(lambda: draw("de", crowd)) for _ in range(5))
     print(f"login {few * 1000:.3f} ms, account with 1,000 sessions {many * 1000:.1f} ms")
     prompt(few < 0.1 and many < 2)
-    assert Page(views.account_page(brand, "de", crowd)).text.count("Dieses Gerät") == 1
+    assert Page(draw("de", crowd)).text.count("Dieses Gerät") == 1
 
 
 def _timed(act: Callable[[], object]) -> float:
