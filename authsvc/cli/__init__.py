@@ -20,7 +20,7 @@ import click
 
 from authsvc import __version__
 from authsvc.cli.console import CONTEXT, Refused, complain
-from authsvc.serving.errors import CannotServe
+from authsvc.serving import CannotServe
 
 STARTED = monotonic()
 """When this process began, as near as it can tell."""

@@ -8,3 +8,9 @@ Law: imports nothing of `cli`, and knows no route, no rule and no table: it runs
     worker       one process that serves, and its graceful end
     supervisor   several workers on the same sockets
 """
+
+from __future__ import annotations
+
+
+class CannotServe(Exception):
+    """The service cannot listen, or cannot go on. The message is one line and says what to do."""

@@ -6,7 +6,7 @@ from authsvc.app import CannotStart
 from authsvc.jose.algorithms import KeyRefused
 from authsvc.keys.master import MasterKeyError
 from authsvc.keys.seal import SealError
-from authsvc.serving.errors import CannotServe
+from authsvc.serving import CannotServe
 from authsvc.settings import SettingsError
 from authsvc.store import health
 from authsvc.store.errors import StoreUnavailable

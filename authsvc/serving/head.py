@@ -71,35 +71,31 @@ def _judge_start(version: str, target: bytes, host: bytes | None) -> Fault | Non
 
 def refusal(fault: Fault, default_headers: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
     """The whole HTTP/1.1 answer to a fault: JSON, never cached, last on its connection."""
-    body = refusal_body(fault)
-    head = [STATUS_LINE[fault[0]]]
-    for name, value in (*default_headers, *refusal_headers(body)):
-        head += (name, b": ", value, b"\r\n")
-    return b"".join((*head, b"\r\n", body))
-
-
-def refusal_body(fault: Fault) -> bytes:
-    return json.dumps({"error": "invalid_request", "error_description": fault[1]}, separators=(",", ":")).encode()
-
-
-def refusal_headers(body: bytes) -> list[tuple[bytes, bytes]]:
-    return [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
-        (b"connection", b"close"),
-    ]
+    headers, body = _told(fault)
+    return whole_answer(fault[0], (*default_headers, *headers), body)
 
 
 def refusing(fault: Fault) -> ASGI3Application:
     """An application that answers with the fault: a refusal has to wait for its turn behind unanswered requests."""
 
     async def app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        body = refusal_body(fault)
-        await send({"type": "http.response.start", "status": fault[0], "headers": refusal_headers(body)})
+        headers, body = _told(fault)
+        await send({"type": "http.response.start", "status": fault[0], "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     return app
+
+
+def _told(fault: Fault) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Headers and body."""
+    body = json.dumps({"error": "invalid_request", "error_description": fault[1]}, separators=(",", ":")).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        (b"connection", b"close"),
+    ]
+    return headers, body
 
 
 def whole_answer(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from authsvc.serving.errors import CannotServe
+from authsvc.serving import CannotServe
 
 BACKLOG = 2048
 

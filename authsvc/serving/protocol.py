@@ -24,6 +24,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from authsvc.metrics import observe_refused
 from authsvc.serving.head import (
     BODY_LARGE,
     BODY_SLOW,
@@ -40,7 +41,7 @@ from authsvc.serving.head import (
 )
 from authsvc.web.http.reply import ANSWER, Reply
 
-_CLOSE = (b"connection", b"close")
+CLOSE = (b"connection", b"close")
 
 
 class _Refused(Exception):
@@ -68,7 +69,9 @@ class DeadlineProtocol(HttpToolsProtocol):
     """Bytes dropped after a refusal before the connection is reset."""
     pipeline_limit: ClassVar[int] = 32
     """Requests that may wait behind an unanswered one on the same connection."""
-    on_refused: ClassVar[Callable[[int], None]] = staticmethod(lambda status: None)
+    goodbye_seconds: ClassVar[float] = 0.5
+    """How long a client is given to answer our close_notify when we shut down."""
+    on_refused: ClassVar[Callable[[int], None]] = staticmethod(observe_refused)
     """Called once for each refusal with its status (for metrics): no application ever hears of these requests."""
 
     def __init__(
@@ -95,8 +98,7 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._read_due = self.loop.time() + self.head_seconds
-        self._schedule(self._read_due)
+        self._read_within(self.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:
@@ -125,8 +127,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         if self._settled and not self._begun():
             return
         if self._read_due == inf and not self._deaf:
-            self._read_due = self.loop.time() + (self.body_seconds if self._in_body else self.head_seconds)
-            self._schedule(self._read_due)
+            self._read_within(self.body_seconds if self._in_body else self.head_seconds)
 
     def _begun(self) -> bool:
         """Whether a head has begun that is not whole yet."""
@@ -210,7 +211,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         defaults = self.server_state.default_headers
         if self.flow.write_paused or cycle.disconnected or cycle.response_started or not cycle.keep_alive:
             return False
-        if _CLOSE in defaults or cycle.scope["method"] == "HEAD":
+        if CLOSE in defaults or cycle.scope["method"] == "HEAD":
             return False
         self.transport.write(whole_answer(reply.status_code, (*defaults, *reply.raw_headers), reply.body))
         cycle.response_started = cycle.response_complete = True
@@ -249,8 +250,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         else:
             self.transport.close()
         self._stretch = 0
-        self._read_due = self.loop.time() + self.linger_seconds
-        self._schedule(self._read_due)
+        self._read_within(self.linger_seconds)
 
     def _queue(self, fault: Fault) -> None:
         scope: HTTPScope = {**self.scope, "method": "GET", "path": "", "raw_path": b"", "query_string": b""}
@@ -270,6 +270,14 @@ class DeadlineProtocol(HttpToolsProtocol):
         self.pipeline.appendleft((self.cycle, refusing(fault)))
 
     # Time
+
+    def _read_within(self, seconds: float) -> None:
+        self._read_due = self.loop.time() + seconds
+        self._schedule(self._read_due)
+
+    def _write_within(self, seconds: float) -> None:
+        self._write_due = self.loop.time() + seconds
+        self._schedule(self._write_due)
 
     def _schedule(self, due: float) -> None:
         """See to it that `_tick` runs at `due` (loop time, s), give or take a tenth of a second."""
@@ -298,7 +306,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         if self._deaf:
             self.transport.abort()
         elif self.flow.read_paused:  # we did not listen, so the client is not to blame
-            self._read_due = self.loop.time() + (self.body_seconds if self._in_body else self.head_seconds)
+            self._read_within(self.body_seconds if self._in_body else self.head_seconds)
         elif self._in_body:
             self._refuse(BODY_SLOW)
         elif self._begun():
@@ -313,8 +321,7 @@ class DeadlineProtocol(HttpToolsProtocol):
     def _see_off(self) -> None:
         """close() waits until all is written: give that an end as well."""
         if self.transport.is_closing() and self.transport.get_write_buffer_size() and self._write_due == inf:
-            self._write_due = self.loop.time() + self.write_seconds
-            self._schedule(self._write_due)
+            self._write_within(self.write_seconds)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -328,11 +335,18 @@ class DeadlineProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         super().shutdown()
         self._see_off()
+        if self.transport.get_extra_info("sslcontext"):
+            self.loop.call_later(self.goodbye_seconds, self._hang_up)
+
+    def _hang_up(self) -> None:
+        """The loop would wait for the peer's close_notify, which an idle client sends when it next looks. Ours is sent,
+        and nobody need wait for the other (RFC 8446 section 6.1)."""
+        if self.transport.is_closing() and not self.transport.get_write_buffer_size():
+            self.transport.abort()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._write_due = self.loop.time() + self.write_seconds
-        self._schedule(self._write_due)
+        self._write_within(self.write_seconds)
 
     def resume_writing(self) -> None:
         super().resume_writing()

@@ -12,23 +12,19 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import TYPE_CHECKING
 
 from authsvc import logs
 from authsvc.clock import monotonic
 from authsvc.metrics import exposition
-from authsvc.serving.errors import CannotServe
+from authsvc.serving import CannotServe
 from authsvc.serving.listening import TlsPair
 from authsvc.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 END_SECONDS = 15.0
 """What a worker may take beyond its drain: 10 s for requests, and its clean-up."""

@@ -18,59 +18,30 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
-from typing import ClassVar
 
 import uvicorn
 import uvloop
 
 from authsvc import logs
 from authsvc.app import App, drain, lifespan
-from authsvc.metrics import observe_refused
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.serving.listening import TlsPair
-from authsvc.serving.protocol import DeadlineProtocol
+from authsvc.serving.protocol import CLOSE, DeadlineProtocol
 from authsvc.settings import Settings
 from authsvc.web.wellknown import readiness_problems
 
 GRACE_SECONDS = 10
-TLS_GOODBYE_SECONDS = 0.5
-_CLOSE = (b"connection", b"close")
 
 log = logs.get_logger()
 
 
-class Protocol(DeadlineProtocol):
-    """Requests that never reach the application are counted all the same."""
-
-    on_refused: ClassVar[Callable[[int], None]] = staticmethod(observe_refused)
-
-    def shutdown(self) -> None:
-        super().shutdown()
-        if self.transport.get_extra_info("sslcontext"):
-            self.loop.call_later(TLS_GOODBYE_SECONDS, self._hang_up)
-
-    def _hang_up(self) -> None:
-        """The loop would wait for the peer's close_notify, which an idle client sends when it next looks. Ours is sent,
-        and nobody need wait for the other (RFC 8446 section 6.1)."""
-        if self.transport.is_closing() and not self.transport.get_write_buffer_size():
-            self.transport.abort()
-
-
 class Server(uvicorn.Server):
-    """uvicorn's server with our end. `announce()` is called when it serves, `draining()` at the first signal."""
+    """uvicorn's server with our end. `ready(runtime)` is called when it serves."""
 
-    def __init__(
-        self,
-        config: uvicorn.Config,
-        drain_seconds: float,
-        announce: Callable[[], None],
-        draining: Callable[[], None],
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, runtime: Runtime, ready: Callable[[Runtime], None]) -> None:
         super().__init__(config)
-        self.announce = announce
-        self._drain_seconds = drain_seconds
-        self._draining = draining
+        self._runtime = runtime
+        self._ready = ready
         self._asked = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -79,10 +50,12 @@ class Server(uvicorn.Server):
         self._asked += 1
         if self._asked == 1:
             log.info("draining", signal=name)
-            self._draining()
-            self.config.encoded_headers.append(_CLOSE)
-            self.server_state.default_headers = [*self.server_state.default_headers, _CLOSE]
-            self._timer = asyncio.get_running_loop().call_later(self._drain_seconds, self._stop)
+            drain(self._runtime)
+            self.config.encoded_headers.append(CLOSE)
+            self.server_state.default_headers = [*self.server_state.default_headers, CLOSE]
+            settings = self._runtime.settings
+            seconds = 0 if settings.dev_mode else settings.drain_seconds
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._stop)
         elif self._asked == 2:
             self._stop()
         else:
@@ -94,20 +67,22 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def main_loop(self) -> None:
-        self.announce()
+        gc.collect()
+        gc.freeze()  # what the start made stays: no later collection need look at it again
+        gc.set_threshold(5_000, 10, 10)  # a request makes hundreds of objects and hardly a cycle: look less often
+        if problems := readiness_problems(self._runtime):
+            log.warning("serving_but_not_ready", reason=" ".join(problems))
+        self._ready(self._runtime)
         await super().main_loop()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """uvicorn's would die of the signal in the end; ours are set by `serve_until_told`, and the exit code is 0."""
+        """uvicorn's would die of the signal in the end; ours are set by `_serve`, and the exit code is 0."""
         yield
 
 
 def serve_here(
-    settings: Settings,
-    sockets: list[socket.socket],
-    tls: TlsPair | None,
-    ready: Callable[[Runtime], None],
+    settings: Settings, sockets: list[socket.socket], tls: TlsPair | None, ready: Callable[[Runtime], None]
 ) -> None:
     """Serve until a signal ends it. `ready(runtime)` is called once connections are accepted.
 
@@ -125,7 +100,7 @@ async def _serve(
     loop, starting = asyncio.get_running_loop(), asyncio.current_task()
     assert starting is not None
     runtime = open_runtime(settings)
-    server = _server(settings, runtime, tls, ready)
+    server = Server(_config(runtime, tls), runtime, ready)
     told = False  # before it serves, a signal ends the start
 
     def on_signal(name: str) -> None:
@@ -155,25 +130,16 @@ async def _serve(
         await runtime.close()
 
 
-def _announce(runtime: Runtime, ready: Callable[[Runtime], None]) -> None:
-    gc.collect()
-    gc.freeze()  # what the start made stays: no later collection need look at it again
-    gc.set_threshold(5_000, 10, 10)  # a request makes hundreds of objects and hardly a cycle: look less often
-    if problems := readiness_problems(runtime):
-        log.warning("serving_but_not_ready", reason=" ".join(problems))
-    ready(runtime)
-
-
 def _orphaned(loop: asyncio.AbstractEventLoop, sentinel: int, server: Server) -> None:
     loop.remove_reader(sentinel)
     log.error("parent_died", pid=os.getpid())
     server.should_exit = True
 
 
-def _server(settings: Settings, runtime: Runtime, tls: TlsPair | None, ready: Callable[[Runtime], None]) -> Server:
+def _config(runtime: Runtime, tls: TlsPair | None) -> uvicorn.Config:
     config = uvicorn.Config(
         App(runtime),
-        http=Protocol,
+        http=DeadlineProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -187,5 +153,4 @@ def _server(settings: Settings, runtime: Runtime, tls: TlsPair | None, ready: Ca
         workers=1,
     )
     config.load()
-    drain_seconds = 0 if settings.dev_mode else settings.drain_seconds
-    return Server(config, drain_seconds, lambda: _announce(runtime, ready), partial(drain, runtime))
+    return config

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from authsvc.cli.console import CONTEXT, Refused
-from authsvc.serving.errors import CannotServe
+from authsvc.serving import CannotServe
 from authsvc_devkit.servers import default_data_dir
 from bar.demo import Options, run
 from bar.pages import EXAMPLES
