@@ -4,11 +4,10 @@ Law: imports only the standard library, PyJWT, cryptography and `authsvc_jws` (t
 shares). No I/O, no clock, no await: `now` comes in as an argument. It knows no life of a key (`keys`) and no rule of
 OAuth (`rules`): a signature is judged, its meaning is not.
 
-    algorithms      which algorithms a key may sign with, and which key fits which
-    jwk, jwks       a key's public form and its kid (RFC 7517, RFC 7638); the document that is served
-    verify          one of our own tokens -> claims we trust, or the reason why not
-    assertion       private_key_jwt (RFC 7523)
-    proof           a DPoP proof (RFC 9449)
-    request_object  a signed authorization request (RFC 9101)
-    client_jwks, remote_jwks   keys of clients: judged before use; when their `jwks_uri` is asked again
+    algorithms         which algorithms a key may sign with, and which key fits which
+    jwk                a key's public form and its kid (RFC 7517, RFC 7638); the document that is served
+    verify             one of our own tokens -> claims we trust, or the reason why not
+    proof              a DPoP proof (RFC 9449)
+    client_jwks        keys of clients: judged before use; when their `jwks_uri` is asked again
+    client_signatures  private_key_jwt (RFC 7523), a signed authorization request (RFC 9101)
 """

@@ -1,16 +1,21 @@
-"""The public keys of a client (RFC 7517 section 5, RFC 7591 section 2), whoever brings them: judged before any is used.
+"""The public keys of a client (RFC 7517 section 5, RFC 7591 section 2), whoever brings them: judged before any is used,
+and remembered of a client with a `jwks_uri`.
 
-Bounded in number and size, because whoever names the keys also chooses what checking a signature costs us.
+Bounded in number and size, because whoever names the keys also chooses what checking a signature costs us. A set that
+was fetched serves for ten minutes, and for a day where the client's host is away. A `kid` that is not in it is a reason
+to ask, but nobody can make us ask more often than once in 30 seconds, whatever is sent and however it ends.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from authsvc.jose.algorithms import ALGORITHMS, KeyRefused, checking
+from authsvc.jose.algorithms import ALGORITHMS, KeyRefused
 from authsvc.jose.jwk import PRIVATE_MEMBERS, read_public
-from authsvc_jws.compact import Unverified, is_plain
+from authsvc_jws.compact import is_plain
 
 MAX_BYTES: Final = 65_536
 MAX_KEYS: Final = 10
@@ -18,6 +23,11 @@ MAX_RSA_BITS: Final = 8192
 MAX_KID: Final = 256
 _KEPT: Final = ("kty", "n", "e", "crv", "x", "y", "kid", "alg", "use")
 _ALGORITHM_OF: Final = {"RSA": "RS256", "EC": "ES256", "OKP": "EdDSA"}
+
+FRESH_SECONDS: Final = 600.0
+STALE_SECONDS: Final = 86_400.0
+PAUSE_SECONDS: Final = 30.0
+MAX_SETS: Final = 1000
 
 
 def read_client_jwks(value: object) -> dict[str, Any]:
@@ -42,23 +52,6 @@ def usable_client_jwks(value: object) -> dict[str, Any]:
     if not 1 <= len(found) <= MAX_KEYS:
         raise KeyRefused("not a JWKS with 1 to 10 usable keys")
     return {"keys": found}
-
-
-def is_signed(found: Unverified, jwks: Mapping[str, Any]) -> bool:
-    """Whether one of these keys of a client made the signature; its unverified header says which it may be."""
-    alg, kid = found.header.get("alg"), found.header.get("kid")
-    if not isinstance(alg, str) or alg not in ALGORITHMS:
-        return False
-    for key in jwks.get("keys", [])[:MAX_KEYS]:
-        if (kid is not None and key.get("kid") != kid) or key.get("alg", alg) != alg:
-            continue
-        try:
-            holds = checking(read_public(key, alg), alg)
-        except KeyRefused:
-            continue
-        if holds(found.signing_input, found.signature):
-            return True
-    return False
 
 
 def _members(value: object) -> list[dict[str, Any]]:
@@ -87,3 +80,49 @@ def _usable(key: Mapping[str, Any], place: int) -> dict[str, Any]:
     except KeyRefused as refused:
         raise KeyRefused(f"key {place} cannot be used: {refused}") from None
     return kept
+
+
+Place = tuple[str, str]
+"""Client id and jwks_uri: a client that names another place is asked for there at once."""
+
+
+@dataclass(slots=True)
+class KeySet:
+    """What is known of a set, and when to ask for it again; times are monotonic seconds. `jwks`: the last good answer,
+    None before the first. `failure`: why the last try failed, '' where it did not."""
+
+    jwks: Mapping[str, Any] | None = None
+    fetched_at: float = float("-inf")
+    tried_at: float = float("-inf")
+    failure: str = ""
+
+    def must_ask(self, kid: str | None, now: float) -> bool:
+        """Whether the client's host is to be asked before a signature by `kid` is judged."""
+        if now - self.tried_at < PAUSE_SECONDS:
+            return False
+        if self.jwks is None or now - self.fetched_at >= FRESH_SECONDS:
+            return True
+        return kid is not None and all(key.get("kid") != kid for key in self.jwks["keys"])
+
+    def usable(self, now: float) -> Mapping[str, Any] | None:
+        return self.jwks if now - self.fetched_at < STALE_SECONDS else None
+
+    def answered(self, jwks: Mapping[str, Any], now: float) -> None:
+        self.jwks, self.fetched_at, self.tried_at, self.failure = jwks, now, now, ""
+
+    def failed(self, reason: str, now: float) -> None:
+        self.tried_at, self.failure = now, reason
+
+
+@dataclass(slots=True)
+class RemoteKeys:
+    """The sets of this worker; the one that was asked for longest ago is forgotten first."""
+
+    sets: OrderedDict[Place, KeySet] = field(default_factory=OrderedDict)
+
+    def of(self, place: Place) -> KeySet:
+        known = self.sets.setdefault(place, KeySet())
+        self.sets.move_to_end(place)
+        if len(self.sets) > MAX_SETS:
+            self.sets.popitem(last=False)
+        return known

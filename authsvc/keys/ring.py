@@ -17,7 +17,7 @@ from threading import Lock
 from typing import Any
 
 from authsvc.jose import algorithms, jwk
-from authsvc.jose.jwks import JwksDocument, document, read_snapshot
+from authsvc.jose.jwk import JwksDocument, document, read_snapshot
 from authsvc.jose.verify import Expected, Invalid, VerifiedClaims, Verifier, judge_token
 from authsvc.keys import phases
 from authsvc.keys.master import MasterKeys
@@ -110,7 +110,7 @@ class Keyring:
     def load_public_snapshot(self, snapshot: bytes) -> None:
         """Verify and publish, but not sign, by a JWKS document from disk: a cold start without PostgreSQL.
 
-        Raises `jwks.SnapshotError`; the ring stays as it was.
+        Raises `jwk.SnapshotError`; the ring stays as it was.
         """
         entries = read_snapshot(snapshot)
         verifiers = {

@@ -11,8 +11,16 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 
 from authsvc.jose import jwk
 from authsvc.jose.algorithms import ALGORITHMS, KeyRefused
-from authsvc.jose.client_jwks import read_client_jwks, usable_client_jwks
-from authsvc.jose.remote_jwks import FRESH_SECONDS, MAX_SETS, PAUSE_SECONDS, STALE_SECONDS, KeySet, RemoteKeys
+from authsvc.jose.client_jwks import (
+    FRESH_SECONDS,
+    MAX_SETS,
+    PAUSE_SECONDS,
+    STALE_SECONDS,
+    KeySet,
+    RemoteKeys,
+    read_client_jwks,
+    usable_client_jwks,
+)
 from authsvc_jws.compact import unverified_kid
 from tests.support.jose import public
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from joserfc.jwk import KeySet
 
 from authsvc.jose.algorithms import ALGORITHMS
-from authsvc.jose.jwk import PRIVATE_MEMBERS
-from authsvc.jose.jwks import SnapshotError, document, read_snapshot
+from authsvc.jose.jwk import PRIVATE_MEMBERS, SnapshotError, document, read_snapshot
 from tests.support.jose import private, public
 
 EVERY = [public(0, alg) for alg in ALGORITHMS]

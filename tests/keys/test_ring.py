@@ -10,7 +10,7 @@ from joserfc import jwt as jose
 from joserfc.jwk import KeySet
 
 from authsvc.jose.algorithms import ALGORITHMS
-from authsvc.jose.jwks import SnapshotError
+from authsvc.jose.jwk import SnapshotError
 from authsvc.jose.verify import Invalid, VerifiedClaims
 from authsvc.keys import signers
 from authsvc.keys.master import MasterKeys

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
-from authsvc.jose.request_object import verify_request_object
+from authsvc.jose.client_signatures import verify_request_object
 from authsvc.jose.verify import Invalid
 from authsvc.rules.authorize.request import Asked, Proved, judge, prove, read_pairs
 from authsvc.rules.authorize.request_object import Use, read_request_object, use_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 from authsvc import metrics
 from authsvc.clock import monotonic
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
-from authsvc.jose.assertion import judge_assertion, unverified_subject
+from authsvc.jose.client_signatures import judge_assertion, unverified_subject
 from authsvc.jose.verify import Invalid
 from authsvc.rules.caller.client_authentication import Credentials, Malformed, Presented, read_credentials
 from authsvc.rules.client_record import Client

@@ -1,7 +1,7 @@
 """The keys that prove what a client signed: registered with it, or at its `jwks_uri` (RFC 7591 section 2).
 
 A client's host that is away is the client's trouble and none of our stores': once no good set is left, what the client
-signed cannot be proved, and it is told so. `jose/remote_jwks` says when its host is asked.
+signed cannot be proved, and it is told so. `jose/client_jwks` says when its host is asked.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from typing import Any
 from authsvc import metrics
 from authsvc.clock import monotonic
 from authsvc.jose.algorithms import KeyRefused
-from authsvc.jose.client_jwks import MAX_BYTES, usable_client_jwks
-from authsvc.jose.remote_jwks import KeySet, Place, RemoteKeys
+from authsvc.jose.client_jwks import MAX_BYTES, KeySet, Place, RemoteKeys, usable_client_jwks
 from authsvc.logs import get_logger
 from authsvc.outgoing import OutgoingFailed
 from authsvc.rules.client_record import Client

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from authsvc.jose.jwks import SnapshotError
+from authsvc.jose.jwk import SnapshotError
 from authsvc.keys.ring import KeyringEmpty
 from authsvc.logs import get_logger
 from authsvc.runtime import Runtime

@@ -16,8 +16,8 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from authsvc.flows.caller.client_keys import remote_keys
+from authsvc.jose.client_jwks import FRESH_SECONDS, PAUSE_SECONDS, STALE_SECONDS, KeySet
 from authsvc.jose.jwk import public_jwk
-from authsvc.jose.remote_jwks import FRESH_SECONDS, PAUSE_SECONDS, STALE_SECONDS, KeySet
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers

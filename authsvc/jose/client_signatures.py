@@ -1,6 +1,7 @@
-"""Client assertions: private_key_jwt (RFC 7523 section 3, as tightened by RFC 10070: the audience is the issuer alone).
+"""What a client signs: assertions (private_key_jwt, RFC 7523 section 3, as tightened by RFC 10070: the audience is the
+issuer alone) and request objects (RFC 9101 section 6.2).
 
-The key is one that the client registered; nothing in the assertion's header chooses another.
+The key is one that the client registered; nothing in a header chooses another.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from authsvc.jose.client_jwks import is_signed
+from authsvc.jose.algorithms import ALGORITHMS, KeyRefused, checking
+from authsvc.jose.client_jwks import MAX_KEYS
+from authsvc.jose.jwk import read_public
 from authsvc.jose.verify import Invalid
 from authsvc_jws.base64url import base64url_decode
-from authsvc_jws.compact import is_plain, is_type, json_object, read_jws, segments
+from authsvc_jws.compact import Unverified, is_plain, is_type, json_object, read_jws, segments
 
-MAX_LENGTH = 8192
+MAX_ASSERTION = 8192
+MAX_REQUEST_OBJECT = 16_384
 MAX_LIFE_SECONDS = 300
 MAX_JTI = 256
 
@@ -31,7 +35,7 @@ class Accepted:
 
 def unverified_subject(assertion: str) -> str | None:
     """The `sub` that an assertion claims, to find the client whose keys may prove it. Never believed by itself."""
-    parts = segments(assertion.encode("utf-8", "surrogatepass")) if len(assertion) <= MAX_LENGTH else None
+    parts = segments(assertion.encode("utf-8", "surrogatepass")) if len(assertion) <= MAX_ASSERTION else None
     claims = json_object(base64url_decode(parts.payload)) if parts else None
     subject = claims.get("sub") if claims else None
     return subject if isinstance(subject, str) and 0 < len(subject) <= 128 and is_plain(subject) else None
@@ -41,9 +45,9 @@ def judge_assertion(
     assertion: str, jwks: Mapping[str, Any], *, client_id: str, issuer: str, skew_seconds: int, now: datetime
 ) -> Accepted | Invalid:
     """Check one assertion against the client's registered keys. Never raises for what was sent."""
-    if len(assertion) > MAX_LENGTH:
+    if len(assertion) > MAX_ASSERTION:
         return Invalid("assertion_too_long")
-    found = read_jws(assertion, limit=MAX_LENGTH)
+    found = read_jws(assertion, limit=MAX_ASSERTION)
     if found is None or "crit" in found.header:  # RFC 7515 section 4.1.11
         return Invalid("assertion_malformed")
     # RFC 8725 section 3.11: a client signs other things with the same keys, and none of them is an assertion. Request
@@ -54,7 +58,7 @@ def judge_assertion(
         return Invalid("assertion_typ")
     # RFC 10070: the audience is the issuer as one string, not one among several.
     meant = claims.get("aud") == issuer and claims.get("iss") == claims.get("sub") == client_id
-    if not meant or not is_signed(found, jwks):
+    if not meant or not _is_signed(found, jwks):
         return Invalid("assertion_not_verified")
     return _judge_times(claims, client_id, skew_seconds, now.timestamp())
 
@@ -74,3 +78,35 @@ def _judge_times(claims: Mapping[str, Any], client_id: str, skew: int, now: floa
     if max(times[1:]) > now + skew:
         return Invalid("assertion_not_yet_valid")
     return Accepted(sha256(f"{client_id}\0{jti}".encode()).digest(), int(expires - now) + skew + 1)
+
+
+def verify_request_object(text: str, jwks: Mapping[str, Any]) -> Mapping[str, Any] | Invalid:
+    """The claims that the client signed by one of its keys; what they ask for is still to be judged. Never raises for
+    what was sent. Encrypted objects, `none` and HMAC are not taken."""
+    if len(text) > MAX_REQUEST_OBJECT:
+        return Invalid("request_object_too_long")
+    found = read_jws(text, limit=MAX_REQUEST_OBJECT)
+    if found is None:
+        return Invalid("request_object_malformed")
+    if "crit" in found.header:
+        return Invalid("request_object_crit")  # RFC 7515 section 4.1.11
+    if not is_type(found.header.get("typ", "JWT"), "oauth-authz-req+jwt", "JWT"):
+        return Invalid("request_object_typ")  # RFC 9101 section 10.8.1: a JWT for something else is none
+    return found.claims if _is_signed(found, jwks) else Invalid("request_object_not_verified")
+
+
+def _is_signed(found: Unverified, jwks: Mapping[str, Any]) -> bool:
+    """Whether one of these keys of a client made the signature; its unverified header says which it may be."""
+    alg, kid = found.header.get("alg"), found.header.get("kid")
+    if not isinstance(alg, str) or alg not in ALGORITHMS:
+        return False
+    for key in jwks.get("keys", [])[:MAX_KEYS]:
+        if (kid is not None and key.get("kid") != kid) or key.get("alg", alg) != alg:
+            continue
+        try:
+            holds = checking(read_public(key, alg), alg)
+        except KeyRefused:
+            continue
+        if holds(found.signing_input, found.signature):
+            return True
+    return False
