@@ -70,10 +70,6 @@ class VerifiedClaims:
         aud = self.raw.get("aud", ())
         return (aud,) if isinstance(aud, str) else tuple(aud)
 
-    @property
-    def roles(self) -> tuple[str, ...]:
-        return tuple(self.raw.get("roles", ()))
-
 
 @dataclass(frozen=True, slots=True)
 class Verifier:

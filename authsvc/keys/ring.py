@@ -9,7 +9,6 @@ Only what opens under our master key is published: a row that somebody wrote int
 from __future__ import annotations
 
 import json
-from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,10 +24,10 @@ from authsvc.keys.policy import DEFAULT, KeyLife
 from authsvc.keys.records import SigningKey
 from authsvc.keys.seal import SealError
 from authsvc.keys.signers import LocalSigner, open_signer
+from authsvc_jws.base64url import base64url_encode
 
 _DISTANT_PAST = datetime.min.replace(tzinfo=UTC)
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
-_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _DISTANT_FUTURE = datetime.max.replace(tzinfo=UTC)
 
 
@@ -47,13 +46,13 @@ class _Opened:
     public: Mapping[str, str]
     signer: LocalSigner = field(repr=False)
     verifier: Verifier = field(repr=False)
-    headers: dict[str, bytes] = field(repr=False, default_factory=dict)
+    headers: dict[str, str] = field(repr=False, default_factory=dict)
     """typ -> first segment and dot of a token; our code names a handful of types."""
 
-    def header(self, typ: str) -> bytes:
+    def header(self, typ: str) -> str:
         if typ not in self.headers:
             named = {"alg": self.verifier.alg, "kid": self.verifier.kid, "typ": typ}
-            self.headers[typ] = _segment(_encode(named).encode("ascii")) + b"."
+            self.headers[typ] = base64url_encode(_encode(named).encode("ascii")) + "."
         return self.headers[typ]
 
 
@@ -155,8 +154,9 @@ class Keyring:
         key = ring.signers.get(alg) if ring is not None else None
         if key is None:
             raise NoSigningKey(f"no {alg} key may sign now")
-        signing_input = key.header(typ) + _segment(_encode(claims).encode("ascii"))
-        return (signing_input + b"." + _segment(await key.signer.sign(signing_input))).decode("ascii")
+        signing_input = key.header(typ) + base64url_encode(_encode(claims).encode("ascii"))
+        signature = await key.signer.sign(signing_input.encode("ascii"))
+        return f"{signing_input}.{base64url_encode(signature)}"
 
     def verify(
         self, token: str, *, typ: str, issuer: str, audience: str | None, now: datetime, leeway: int = 0
@@ -204,8 +204,3 @@ def _open(master: MasterKeys, row: SigningKey) -> _Opened:
     signer = open_signer(master, row)
     verifier = Verifier(row.kid, row.alg, algorithms.checking(signer.public, row.alg))
     return _Opened(jwk.public_jwk(signer.public, row.alg), signer, verifier)
-
-
-def _segment(raw: bytes) -> bytes:
-    """Base64url without padding (RFC 7515 section 2)."""
-    return b2a_base64(raw, newline=False).translate(_URL_SAFE).rstrip(b"=")
