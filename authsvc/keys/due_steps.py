@@ -33,7 +33,7 @@ def plan_step(
         return KeepLonger(late)
     for alg in algorithms:
         if due_at(keys, now, policy, alg) <= now:
-            return plan_generate(keys, now, policy, alg, after=policy.sign)
+            return plan_generate(keys, now, policy, alg, after=policy.life.sign)
     return None
 
 

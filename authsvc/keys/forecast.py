@@ -77,7 +77,7 @@ class Forecast:
 
 def horizon(policy: KeyPolicy) -> timedelta:
     """How far a forecast looks by default: long enough to see the next key but one sign for a while."""
-    return 5 * policy.sign / 2 + policy.wait
+    return 5 * policy.life.sign / 2 + policy.wait
 
 
 def forecast(

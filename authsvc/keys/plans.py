@@ -90,11 +90,11 @@ def plan_generate(
     """
     line = _line(keys, now, alg)
     if signer(keys, now, alg) is None and not is_unborn(keys, now, alg):
-        until = line[0].signs_from if line else now + policy.sign
+        until = line[0].signs_from if line else now + policy.life.sign
         return GeneratePlan(alg, now, now, until, until + policy.keep, ())
     last = line[-1] if line else None
     at = max(now + policy.wait, last.signs_from + after) if last else now + policy.wait
-    until = at + policy.sign
+    until = at + policy.life.sign
     return GeneratePlan(alg, now, at, until, until + policy.keep, (_closed(last, at, policy),) if last else ())
 
 
@@ -124,11 +124,11 @@ def plan_rotate(
     following = announced[0]
     ready_at = following.announced_at + policy.may_sign_after
     if ready_at > now:
-        backup = f"; backup {said(policy.backup)} + {said(SIGNS_WHILE_CUT_OFF)}" if policy.backup else ""
+        backup = f"; backup {said(policy.life.backup)} + {said(SIGNS_WHILE_CUT_OFF)}" if policy.life.backup else ""
         lacking = "caches" if following.announced_at + policy.seen_by_all > now else "a restored backup"
         return Refused(
             f"key {following.kid} was announced {said(now - following.announced_at)} ago, and {lacking} may lack it "
-            f"for {said(ready_at - now)} more ({cached(policy.jwks_max_age)} + skew {said(policy.skew)}"
+            f"for {said(ready_at - now)} more ({cached(policy.around.jwks_max_age)} + skew {said(policy.skew)}"
             f"{backup}): try again at {ready_at:%Y-%m-%d %H:%M:%S %Z}"
         )
     current = signer(keys, now, alg)

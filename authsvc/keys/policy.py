@@ -69,61 +69,43 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class KeyPolicy:
-    """The waits that plans and steps go by.
+    """The waits that plans and steps go by: what a policy says, and never less than its surroundings demand. A client
+    with longer tokens than `life.keep` foresees makes keys stay longer."""
 
-    `announce`: published before it signs. `jwks_max_age`: how long caches keep the JWKS. `longest_token`: the longest
-    life of any token of any client. `skew`: clock difference of verifiers, and until everybody has heard of a change
-    (`PROPAGATION`). `sign`: a key signs this long. `keep_at_least`: stays published this long after that, or longer.
-    `backup`: between two backups.
-    """
+    life: KeyLife
+    around: Surroundings
 
-    announce: timedelta
-    jwks_max_age: timedelta
-    longest_token: timedelta
-    skew: timedelta
-    sign: timedelta = DEFAULT.sign
-    keep_at_least: timedelta = timedelta()
-    backup: timedelta = timedelta()
+    @property
+    def skew(self) -> timedelta:
+        """Clock difference of verifiers, and until everybody has heard of a change."""
+        return self.around.skew + PROPAGATION
 
     @property
     def seen_by_all(self) -> timedelta:
         """After this long in the JWKS, a key is in every cache."""
-        return max(self.jwks_max_age, FETCH_PAUSE) + self.skew
+        return max(self.around.jwks_max_age, FETCH_PAUSE) + self.skew
 
     @property
     def may_sign_after(self) -> timedelta:
         """After this long in the JWKS a key may sign: in every cache, and in a backup, so that no restore loses it."""
-        return max(self.seen_by_all, self.backup + SIGNS_WHILE_CUT_OFF if self.backup else self.backup)
+        backup = self.life.backup
+        return max(self.seen_by_all, backup + SIGNS_WHILE_CUT_OFF if backup else backup)
 
     @property
     def wait(self) -> timedelta:
-        """From announcing to signing: `announce`, and never less than `may_sign_after`."""
-        return max(self.announce, self.may_sign_after)
+        """From announcing to signing: what the policy says, and never less than `may_sign_after`."""
+        return max(self.life.announce, self.may_sign_after)
 
     @property
     def keep(self) -> timedelta:
         """From the last signature to leaving the JWKS: until the last token is dead everywhere. A restored backup may
         know an earlier last signature than there was, but by no more than the time between two."""
-        return max(self.keep_at_least, self.longest_token + self.may_sign_after)
+        return max(self.life.keep, self.around.longest_token + self.may_sign_after)
 
     @property
     def published(self) -> int:
         """How many keys of a line are in the JWKS at once, where nobody hurries it."""
-        return (self.wait + self.sign + self.keep) // self.sign + 1
-
-
-def policy_of(life: KeyLife, around: Surroundings) -> KeyPolicy:
-    """The waits of a policy in its surroundings. A client with longer tokens than the policy's `keep` foresees makes it
-    longer: no wait is ever below what is needed."""
-    return KeyPolicy(
-        announce=life.announce,
-        jwks_max_age=around.jwks_max_age,
-        longest_token=around.longest_token,
-        skew=around.skew + PROPAGATION,
-        sign=life.sign,
-        keep_at_least=life.keep,
-        backup=life.backup,
-    )
+        return (self.wait + self.life.sign + self.keep) // self.life.sign + 1
 
 
 def read_policy(text: str) -> KeyLife:
@@ -150,7 +132,7 @@ def read_policy(text: str) -> KeyLife:
 def problems(life: KeyLife, around: Surroundings) -> list[str]:
     """Why a policy would break a promise in these surroundings: one line each, with the sum. Empty: it would not."""
     found = []
-    policy = policy_of(life, around)
+    policy = KeyPolicy(life, around)
     seen = f"{cached(around.jwks_max_age)} + clock skew {said(around.skew)} + propagation {said(PROPAGATION)}"
     if life.announce < policy.seen_by_all:
         found.append(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from authsvc.keys.policy import KeyLife, KeyPolicy, Surroundings, policy_of, said
+from authsvc.keys.policy import KeyLife, KeyPolicy, Surroundings, said
 from authsvc.keys.records import ServedSettings
 
 RECORD_SECONDS: Final = 20.0
@@ -49,7 +49,7 @@ class InForce:
 
     @property
     def policy(self) -> KeyPolicy:
-        return policy_of(self.life, self.around)
+        return KeyPolicy(self.life, self.around)
 
 
 def document(life: KeyLife, around: Surroundings) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from authsvc.keys.records import SigningKey
 from tests.support.jose import DAY, HOUR, NOW, POLICY, planned
 
 RSA = ("RS256",)
-SIGN = POLICY.sign
+SIGN = POLICY.life.sign
 CURRENT = planned("current", -91 * DAY, -HOUR, SIGN - HOUR)
 NEXT = planned("next", -HOUR, SIGN - HOUR, 2 * SIGN - HOUR)
 LINE = (CURRENT, NEXT)

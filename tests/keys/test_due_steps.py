@@ -11,10 +11,10 @@ from authsvc.keys.due_steps import KeepLonger, due_at, plan_step
 from authsvc.keys.phases import signer
 from authsvc.keys.plans import GeneratePlan, apply_changes
 from authsvc.keys.records import SigningKey
-from tests.support.jose import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned
+from tests.support.jose import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned, policy_with
 
 RSA = ("RS256",)
-SIGN = POLICY.sign
+SIGN = POLICY.life.sign
 CURRENT = planned("current", -91 * DAY, -HOUR, SIGN - HOUR)
 NEXT = planned("next", -HOUR, SIGN - HOUR, 2 * SIGN - HOUR)
 LINE = (CURRENT, NEXT)
@@ -88,19 +88,19 @@ def test_every_algorithm_has_a_line_of_its_own_and_a_new_one_is_announced_first(
 
 
 def test_when_tokens_live_longer_than_was_foreseen_keys_stay_longer() -> None:
-    longer = replace(POLICY, longest_token=DAY)
+    longer = policy_with(longest_token=DAY)
     plan = plan_step(LINE, NOW, longer, RSA)
     assert isinstance(plan, KeepLonger)
     after = apply_changes(LINE, plan.changes)
     assert [key.drop_after - key.signs_until for key in after] == [longer.keep, longer.keep]  # type: ignore[operator]
     assert plan_step(after, NOW, longer, RSA) is None
-    shorter = replace(POLICY, longest_token=MINUTE)
+    shorter = policy_with(longest_token=MINUTE)
     assert plan_step(after, NOW, shorter, RSA) is None
 
 
 def test_a_key_that_signs_no_more_stays_for_the_new_length_too() -> None:
     """Its last tokens may have it: given moments before the end, or before the database was restored."""
-    longer = replace(POLICY, longest_token=DAY)
+    longer = policy_with(longest_token=DAY)
     retired = planned("retired", -99 * DAY, -99 * DAY, -HOUR)
     dropped = replace(retired, kid="dropped", drop_after=NOW - SECOND)
     plan = plan_step((retired, dropped, *LINE), NOW, longer, RSA)
@@ -110,7 +110,7 @@ def test_a_key_that_signs_no_more_stays_for_the_new_length_too() -> None:
 
 
 def test_but_not_one_whose_last_token_is_dead_and_never_a_withdrawn_one() -> None:
-    longer = replace(POLICY, longest_token=DAY)
+    longer = policy_with(longest_token=DAY)
     gone = planned("gone", -99 * DAY, -99 * DAY, -longer.keep)
     stolen = planned("stolen", -99 * DAY, -99 * DAY, -HOUR, withdrawn_at=NOW - SECOND)
     plan = plan_step((gone, stolen, *LINE), NOW, longer, RSA)

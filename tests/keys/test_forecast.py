@@ -9,11 +9,10 @@ from random import Random
 import pytest
 
 from authsvc.keys.forecast import MAX_FORECAST_KEYS, Duty, Forecast, Happening, Line, forecast
-from authsvc.keys.policy import KeyPolicy
 from authsvc.keys.records import SigningKey
 from tests.keys.lines import CURRENT, LINE, NEXT, RSA, SIGN, ahead
 from tests.keys.walking import ACTIONS, walk
-from tests.support.jose import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned
+from tests.support.jose import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned, policy_with
 
 KEEP = POLICY.keep
 ANNOUNCED, SIGNS, RETIRED, DROPPED, KEPT_LONGER = (
@@ -116,7 +115,7 @@ def test_an_algorithm_that_the_policy_takes_up_is_announced_first_and_one_that_i
 
 
 def test_ends_that_are_put_off_are_told() -> None:
-    longer = replace(POLICY, longest_token=DAY)
+    longer = policy_with(longest_token=DAY)
     found = ahead(LINE, DAY, policy=longer)
     assert [(kid, what) for _, kid, what in told(found)] == [("current", KEPT_LONGER), ("next", KEPT_LONGER)]
     assert found.keys[0].drop_after == CURRENT.signs_until + longer.keep  # type: ignore[operator]
@@ -138,7 +137,7 @@ def test_a_key_without_an_end_signs_for_ever() -> None:
 
 
 def test_however_far_one_looks_it_comes_to_an_end() -> None:
-    hasty = replace(POLICY, sign=SECOND)
+    hasty = policy_with(sign=SECOND)
     found = ahead(LINE, 3650 * DAY, policy=hasty)
     assert len(found.made) == MAX_FORECAST_KEYS
     assert NOW < found.until < NOW + 3650 * DAY
@@ -157,11 +156,11 @@ def test_what_is_foretold_is_what_the_replicas_do(seed: int) -> None:
     """After a life with operators in it, the world of the random walk goes on by itself: to the very rows, and to the
     very instants at which keys change their phases."""
     dice = Random(seed)
-    policy = KeyPolicy(*(timedelta(seconds=dice.randint(*b)) for b in ((0, 2000), (5, 600), (10, 1800), (0, 120))))
-    policy = replace(policy, sign=timedelta(seconds=dice.randint(1500, 9000)), backup=timedelta(seconds=700))
-    world = walk(policy, [(dice.choice(ACTIONS), dice.randint(0, 99), dice.randint(0, 4000)) for _ in range(20)])
-    span = 5 * policy.sign
-    found = forecast(world.keys, world.now, policy, RSA, world.now + span)
+    waits = [timedelta(seconds=dice.randint(*b)) for b in ((0, 2000), (5, 600), (10, 1800), (0, 120))]
+    chosen = policy_with(*waits, sign=timedelta(seconds=dice.randint(1500, 9000)), backup=timedelta(seconds=700))
+    world = walk(chosen, [(dice.choice(ACTIONS), dice.randint(0, 99), dice.randint(0, 4000)) for _ in range(20)])
+    span = 5 * chosen.life.sign
+    found = forecast(world.keys, world.now, chosen, RSA, world.now + span)
     before = len(world.keys)
     world.live(span)
     assert _rows(found.keys) == _rows(world.keys)

@@ -18,9 +18,9 @@ from authsvc.keys.plans import (
     plan_rotate,
     plan_withdraw,
 )
-from authsvc.keys.policy import MAX_PUBLISHED_KEYS, KeyPolicy, said
+from authsvc.keys.policy import MAX_PUBLISHED_KEYS, said
 from authsvc.keys.records import SigningKey
-from tests.support.jose import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned
+from tests.support.jose import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned, policy_with
 
 ZERO = timedelta()
 LONE = planned("lone", -9 * DAY, -9 * DAY)
@@ -34,7 +34,7 @@ GONE = planned("gone", -90 * DAY, -90 * DAY, -9 * DAY)
 
 
 def test_the_first_key_of_its_algorithm_signs_at_once():
-    until = NOW + POLICY.sign
+    until = NOW + POLICY.life.sign
     assert plan_generate((), NOW, POLICY) == GeneratePlan("RS256", NOW, NOW, until, until + POLICY.keep, ())
     assert plan_generate((), NOW, POLICY, "ES256") == GeneratePlan("ES256", NOW, NOW, until, until + POLICY.keep, ())
 
@@ -42,7 +42,7 @@ def test_the_first_key_of_its_algorithm_signs_at_once():
 def test_the_first_key_of_a_further_algorithm_is_announced_like_any_other():
     # Verifiers hold a JWKS of ours, and in it no such key.
     at = NOW + DAY
-    until = at + POLICY.sign
+    until = at + POLICY.life.sign
     assert plan_generate((LONE,), NOW, POLICY, "ES256") == GeneratePlan(
         "ES256", NOW, at, until, until + POLICY.keep, ()
     )
@@ -59,26 +59,26 @@ def test_a_later_key_is_announced_first_and_ends_its_predecessor():
         "RS256",
         NOW,
         end,
-        end + POLICY.sign,
-        end + POLICY.sign + POLICY.keep,
+        end + POLICY.life.sign,
+        end + POLICY.life.sign + POLICY.keep,
         (replace(LONE, signs_until=end, drop_after=end + POLICY.keep),),
     )
 
 
 def test_a_key_stays_published_until_its_last_token_is_dead_in_every_clock():
-    assert POLICY.keep == POLICY.longest_token + POLICY.jwks_max_age + POLICY.skew
+    assert POLICY.keep == POLICY.around.longest_token + POLICY.around.jwks_max_age + POLICY.skew
 
 
 def test_a_key_signs_only_after_every_cache_has_seen_it():
-    hasty = replace(POLICY, announce=SECOND)
-    assert plan_generate((LONE,), NOW, hasty).signs_from == NOW + POLICY.jwks_max_age + POLICY.skew
+    hasty = policy_with(announce=SECOND)
+    assert plan_generate((LONE,), NOW, hasty).signs_from == NOW + POLICY.around.jwks_max_age + POLICY.skew
 
 
 def test_a_third_key_queues_behind_the_announced_one():
     plan = plan_generate((OLD, RIPE), NOW, POLICY)
     assert plan.signs_from == NOW + DAY
     assert [change.kid for change in plan.changes] == ["ripe"]
-    shorter = replace(POLICY, announce=HOUR)
+    shorter = policy_with(announce=HOUR)
     assert plan_generate((OLD, RIPE), NOW, shorter).signs_from == RIPE.signs_from
 
 
@@ -139,7 +139,7 @@ def test_rotate_now_waits_to_the_second():
 
 
 def test_rotate_now_waits_for_a_backup_too():
-    daily = replace(POLICY, backup=DAY)
+    daily = policy_with(backup=DAY)
     verdict = plan_rotate((OLD, replace(RIPE, announced_at=NOW - 23 * HOUR)), NOW, daily, at_once=True)
     assert isinstance(verdict, Refused)
     assert "a restored backup may lack it for 1 h 1 min more" in verdict.reason
@@ -172,7 +172,7 @@ def test_no_operator_fills_the_jwks_beyond_what_verifiers_read():
     assert plan_rotate((*full, RIPE), NOW, POLICY, at_once=True) == crowded((*full, RIPE), NOW, POLICY)
     # Another line needs room of its own, and so do keys that sign for an hour only.
     assert POLICY.published == 2
-    assert crowded(crowd(40), NOW, replace(POLICY, sign=HOUR))
+    assert crowded(crowd(40), NOW, policy_with(sign=HOUR))
     assert crowded((*crowd(MAX_PUBLISHED_KEYS - 6), replace(LONE, alg="ES256")), NOW, POLICY) is None
     assert crowded((*crowd(MAX_PUBLISHED_KEYS - 5), replace(LONE, alg="ES256")), NOW, POLICY)
     # What is due or urgent is done.
@@ -271,8 +271,8 @@ def test_waiting_times_are_said_in_words(span, words):
 
 
 def test_a_refusal_says_what_caches_do():
-    policy = KeyPolicy(announce=ZERO, jwks_max_age=90 * SECOND, longest_token=ZERO, skew=DAY)
+    policy = policy_with(announce=ZERO, jwks_max_age=90 * SECOND, longest_token=ZERO, skew=DAY)
     assert "(JWKS max-age 1 min 30 s + skew 24 h)" in plan_rotate((OLD, YOUNG), NOW, policy, at_once=True).reason
-    brief = replace(policy, jwks_max_age=SECOND)
+    brief = policy_with(announce=ZERO, jwks_max_age=SECOND, longest_token=ZERO, skew=DAY)
     reason = plan_rotate((OLD, YOUNG), NOW, brief, at_once=True).reason
     assert "(30 s until verifiers ask for the JWKS again + skew 24 h)" in reason

@@ -15,9 +15,9 @@ from authsvc.keys.policy import (
     PROPAGATION,
     SIGNS_WHILE_CUT_OFF,
     KeyLife,
+    KeyPolicy,
     PolicyError,
     Surroundings,
-    policy_of,
     problems,
     read_policy,
 )
@@ -116,19 +116,19 @@ def test_the_least_that_is_needed_is_enough() -> None:
         DEFAULT, announce=6 * MINUTE + PROPAGATION, keep=36 * MINUTE + PROPAGATION, sign=10 * MINUTE, backup=timedelta()
     )
     assert problems(least, AROUND) == []
-    policy = policy_of(least, AROUND)
+    policy = KeyPolicy(least, AROUND)
     assert (policy.wait, policy.keep) == (6 * MINUTE + PROPAGATION, 36 * MINUTE + PROPAGATION)
 
 
 def test_a_client_with_longer_tokens_makes_keys_stay_whatever_the_policy_says() -> None:
-    policy = policy_of(DEFAULT, replace(AROUND, longest_token=9 * DAY))
+    policy = KeyPolicy(DEFAULT, replace(AROUND, longest_token=9 * DAY))
     assert policy.keep == 9 * DAY + DAY + SIGNS_WHILE_CUT_OFF
-    assert policy_of(DEFAULT, AROUND).keep == 2 * DAY
+    assert KeyPolicy(DEFAULT, AROUND).keep == 2 * DAY
 
 
 def test_a_backup_holds_every_key_before_it_signs() -> None:
     """Also of a replica that is cut off in the last moment, when the backup is as old as it may be."""
-    policy = policy_of(replace(DEFAULT, announce=HOUR, backup=DAY), AROUND)
+    policy = KeyPolicy(replace(DEFAULT, announce=HOUR, backup=DAY), AROUND)
     assert policy.may_sign_after == policy.wait == DAY + SIGNS_WHILE_CUT_OFF
     assert SIGNS_WHILE_CUT_OFF.total_seconds() >= MEMORY_SECONDS, "so long a replica that is cut off gives tokens"
 
@@ -136,7 +136,7 @@ def test_a_backup_holds_every_key_before_it_signs() -> None:
 def test_a_max_age_below_what_verifiers_heed_is_not_counted_on() -> None:
     """PyJWT's client and jose ask once in 30 s, whatever the JWKS says and whatever kid comes."""
     brief = replace(AROUND, jwks_max_age=SECOND)
-    assert policy_of(DEFAULT, brief).seen_by_all == FETCH_PAUSE + MINUTE + PROPAGATION
+    assert KeyPolicy(DEFAULT, brief).seen_by_all == FETCH_PAUSE + MINUTE + PROPAGATION
     [said] = problems(replace(DEFAULT, announce=MINUTE, backup=timedelta()), brief)
     assert said.startswith(
         "announce: 1 min is less than 1 min 55 s (30 s until verifiers ask for the JWKS again + clock skew 1 min + "
@@ -144,7 +144,7 @@ def test_a_max_age_below_what_verifiers_heed_is_not_counted_on() -> None:
 
 
 def test_a_key_stays_longer_than_a_restored_backup_may_be_mistaken_about_its_end() -> None:
-    policy = policy_of(replace(DEFAULT, keep=timedelta(), backup=DAY), AROUND)
+    policy = KeyPolicy(replace(DEFAULT, keep=timedelta(), backup=DAY), AROUND)
     assert policy.keep == AROUND.longest_token + DAY + SIGNS_WHILE_CUT_OFF
-    without = policy_of(replace(DEFAULT, keep=timedelta(), backup=timedelta()), AROUND)
+    without = KeyPolicy(replace(DEFAULT, keep=timedelta(), backup=timedelta()), AROUND)
     assert without.keep == AROUND.longest_token + without.seen_by_all

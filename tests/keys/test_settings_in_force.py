@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from authsvc.keys.policy import DEFAULT, Surroundings, policy_of
+from authsvc.keys.policy import DEFAULT, KeyPolicy, Surroundings
 from authsvc.keys.records import ServedSettings
 from authsvc.keys.settings_in_force import UNHEARD, combine, document, with_client_tokens
 
@@ -25,7 +25,7 @@ def record(replica: str = "a:8000", ago: timedelta = SECOND, **other: Any) -> Se
 def test_without_a_service_our_own_settings_count() -> None:
     found = combine(DEFAULT, AROUND, [], NOW)
     assert (found.life, found.around, found.lines) == (DEFAULT, AROUND, ("RS256",))
-    assert found.policy == policy_of(DEFAULT, AROUND)
+    assert found.policy == KeyPolicy(DEFAULT, AROUND)
     assert (found.replicas, found.disagreements) == ((), {})
 
 

@@ -16,6 +16,7 @@ from authsvc.keys.plans import (
 )
 from authsvc.keys.policy import KeyPolicy
 from tests.keys.walking import ACTIONS, TICK, World, walk
+from tests.support.jose import policy_with
 
 
 def _seconds(least: int, most: int) -> st.SearchStrategy[timedelta]:
@@ -23,7 +24,7 @@ def _seconds(least: int, most: int) -> st.SearchStrategy[timedelta]:
 
 
 POLICIES = st.builds(
-    KeyPolicy,
+    policy_with,
     announce=_seconds(0, 2000),
     jwks_max_age=_seconds(5, 600),
     longest_token=_seconds(10, 1800),
@@ -52,7 +53,7 @@ def long_walk(seed: int, length: int = 150) -> World:
         (dice.choice(ACTIONS), dice.randint(0, 999), dice.choice([*PAUSES, dice.randint(0, 4000)]))
         for _ in range(length)
     ]
-    return walk(KeyPolicy(*seconds), steps)
+    return walk(policy_with(*seconds), steps)
 
 
 @settings(max_examples=500, deadline=None)
@@ -83,7 +84,7 @@ def _switch_early(monkeypatch):
 
 
 def _drop_early(monkeypatch):
-    monkeypatch.setattr(KeyPolicy, "keep", property(lambda policy: policy.jwks_max_age))
+    monkeypatch.setattr(KeyPolicy, "keep", property(lambda policy: policy.around.jwks_max_age))
 
 
 def _leave_a_gap(monkeypatch):

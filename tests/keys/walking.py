@@ -105,14 +105,14 @@ class World:
         if signing is not None:
             assert signing.kid in shown
             if signing.kid not in self.excused:
-                assert at >= signing.announced_at + self.policy.jwks_max_age + self.policy.skew
-                assert at >= signing.announced_at + self.policy.backup
+                assert at >= signing.announced_at + self.policy.around.jwks_max_age + self.policy.skew
+                assert at >= signing.announced_at + self.policy.life.backup
             ready = [key for key in self.keys if key.signs_from > at and key.withdrawn_at is None]
             assert ready, "no key is announced to follow a leaked one"
             self.last_signed[signing.kid] = max(at, self.last_signed.get(signing.kid, at))
         withdrawn = {key.kid for key in self.keys if key.withdrawn_at}
         for kid, signed in self.last_signed.items():
-            if kid not in withdrawn and at <= signed + self.policy.longest_token + self.policy.skew:
+            if kid not in withdrawn and at <= signed + self.policy.around.longest_token + self.policy.skew:
                 assert kid in shown, f"a token of {kid}, signed at {signed}, no longer verifies at {at}"
         for key in self.keys:
             assert key.announced_at <= key.signs_from, "the database refuses this row"
@@ -128,5 +128,5 @@ def walk(policy: KeyPolicy, steps: Iterable[tuple[str, int, int]]) -> World:
     for action, which, seconds in steps:
         world.act(action, which)
         world.live(timedelta(seconds=seconds))
-    world.live(policy.keep + policy.wait + 2 * policy.sign)
+    world.live(policy.keep + policy.wait + 2 * policy.life.sign)
     return world

@@ -10,7 +10,7 @@ from typing import Any
 
 from authsvc.jose import algorithms, jwk
 from authsvc.keys.master import MasterKeys
-from authsvc.keys.policy import KeyPolicy
+from authsvc.keys.policy import DEFAULT, PROPAGATION, KeyLife, KeyPolicy, Surroundings
 from authsvc.keys.records import SigningKey
 from authsvc.keys.ring import Keyring
 from authsvc.keys.seal import seal
@@ -19,7 +19,22 @@ NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = (timedelta(seconds=s) for s in (1, 60, 3600, 86_400))
 ISSUER = "https://auth.example"
 API = "https://api.example"
-POLICY = KeyPolicy(announce=DAY, jwks_max_age=5 * MINUTE, longest_token=30 * MINUTE, skew=MINUTE, sign=90 * DAY)
+
+
+def policy_with(
+    announce: timedelta = DAY,
+    jwks_max_age: timedelta = 5 * MINUTE,
+    longest_token: timedelta = 30 * MINUTE,
+    skew: timedelta = MINUTE,
+    sign: timedelta = DEFAULT.sign,
+    backup: timedelta = timedelta(),
+) -> KeyPolicy:
+    """`skew`: also until everybody has heard of a change."""
+    life = KeyLife(announce=announce, sign=sign, keep=timedelta(), backup=backup)
+    return KeyPolicy(life, Surroundings(jwks_max_age, longest_token, skew - PROPAGATION))
+
+
+POLICY = policy_with()
 
 
 def entropy(n: int) -> bytes:

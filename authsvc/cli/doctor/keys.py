@@ -103,7 +103,7 @@ def _room(policy: KeyPolicy, lines: int) -> Iterator[Finding]:
     number = policy.published * lines
     if number > MAX_PUBLISHED_KEYS:
         found = (
-            f"tokens of a client live {duration(policy.longest_token)}: {number} keys will be in it, more than "
+            f"tokens of a client live {duration(policy.around.longest_token)}: {number} keys will be in it, more than "
             f"{MAX_PUBLISHED_KEYS}, and verifiers refuse such a set"
         )
         do = "let keys sign for longer (`sign` in the key policy), or the client's tokens live shorter"

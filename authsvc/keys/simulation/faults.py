@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from authsvc.keys.phases import published
 from authsvc.keys.plans import Refused
-from authsvc.keys.policy import MAX_PUBLISHED_KEYS, PROPAGATION, policy_of
+from authsvc.keys.policy import MAX_PUBLISHED_KEYS, PROPAGATION, KeyPolicy
 from authsvc.keys.records import SigningKey
 from authsvc.keys.simulation.database import Rows, able
 from authsvc.keys.simulation.records import NO_TIME, SECOND
@@ -94,7 +94,7 @@ class Trouble:
                 (2 * SECOND, 2 * PROPAGATION, 2 * policy.seen_by_all, 2 * policy.wait, policy.keep)
             )
         else:
-            most = 3 * policy.sign
+            most = 3 * policy.life.sign
         return world.chance.within(NO_TIME, most)
 
     # Faults
@@ -213,7 +213,7 @@ class Trouble:
         """A client is given longer tokens, or has them no more; not longer than the JWKS has room for keys to stay."""
         world, scene = self._world, self._world.scene
         longest = scene.around.longest_token * world.chance.one_of((1, 1, 2, 4))
-        rows, policy = world.database.rows, policy_of(scene.life, scene.around_with(longest))
+        rows, policy = world.database.rows, KeyPolicy(scene.life, scene.around_with(longest))
         number = len(published(rows.keys, world.now)) + len(scene.life.algorithms) * policy.published
         if world.database.up and (policy.published <= rows.policy.published or number <= MAX_PUBLISHED_KEYS):
             self._longest = longest

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from authsvc.keys import due_steps, phases, plans
-from authsvc.keys.policy import KeyLife, KeyPolicy, Surroundings, policy_of
+from authsvc.keys.policy import KeyLife, KeyPolicy, Surroundings
 from authsvc.keys.simulation.records import SECOND
 from authsvc.keys.simulation.verifiers import KINDS, Kind
 
@@ -47,7 +47,7 @@ class Judges:
     published: Judge = phases.published
     next_change: Judge = phases.next_change
     last_change: Judge = phases.last_change
-    policy_of: Judge = policy_of
+    policy_of: Judge = KeyPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Scene:
     @property
     def policy(self) -> KeyPolicy:
         """The true one: what is measured by, whatever judges are on trial."""
-        return policy_of(self.life, self.around)
+        return KeyPolicy(self.life, self.around)
 
     def around_with(self, longest_token: timedelta) -> Surroundings:
         return replace(self.around, longest_token=longest_token)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from authsvc.keys import phases
-from authsvc.keys.policy import KeyLife, Surroundings, policy_of, problems
+from authsvc.keys.policy import KeyLife, KeyPolicy, Surroundings, problems
 from authsvc.keys.records import SigningKey
 from authsvc.keys.simulation.scene import Scene
 
@@ -20,7 +20,7 @@ EXACT = Surroundings(jwks_max_age=5 * MINUTE, longest_token=30 * MINUTE, skew=ti
 def tight(around: Surroundings, *, backup: timedelta = timedelta(), sign: timedelta = 2 * HOUR) -> KeyLife:
     """Nothing to spare."""
     none = timedelta()
-    policy = policy_of(KeyLife(announce=none, keep=none, backup=backup), around)
+    policy = KeyPolicy(KeyLife(announce=none, keep=none, backup=backup), around)
     life = KeyLife(announce=policy.wait, sign=sign, keep=policy.keep, backup=backup)
     assert problems(life, around) == []
     return life

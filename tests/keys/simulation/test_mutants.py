@@ -6,15 +6,15 @@ A mutant is another judge, handed to the world; the code of production is as it 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from authsvc.keys import due_steps, phases, plans, policy
+from authsvc.keys import due_steps, phases, plans
 from authsvc.keys.plans import GeneratePlan, WithdrawPlan
-from authsvc.keys.policy import KeyLife, KeyPolicy, Surroundings
+from authsvc.keys.policy import PROPAGATION, KeyLife, KeyPolicy, Surroundings
 from authsvc.keys.records import SigningKey
 from authsvc.keys.simulation.run import simulate
 from authsvc.keys.simulation.scene import Judges, Scene
@@ -51,7 +51,7 @@ def sign_at_once(keys: Keys, now: datetime, policy: KeyPolicy, algorithms: Seque
         return plan
     current = phases.signer(keys, now, plan.alg)
     ended = () if current is None else (replace(current, signs_until=now, drop_after=now + policy.keep),)
-    until = now + policy.sign
+    until = now + policy.life.sign
     return replace(plan, signs_from=now, signs_until=until, drop_after=until + policy.keep, changes=ended)
 
 
@@ -69,7 +69,8 @@ def withdrawn_without_successor(keys: Keys, now: datetime, kid: str) -> Any:
 
 def rotated_unripe(keys: Keys, now: datetime, policy: KeyPolicy, at_once: bool, alg: str) -> Any:
     """`rotate --now` does as it is told."""
-    return plans.plan_rotate(keys, now, replace(policy, jwks_max_age=timedelta(), skew=timedelta()), at_once, alg)
+    around = replace(policy.around, jwks_max_age=timedelta(), skew=-PROPAGATION)
+    return plans.plan_rotate(keys, now, replace(policy, around=around), at_once, alg)
 
 
 def never_full(keys: Keys, now: datetime, policy: KeyPolicy) -> None:
@@ -103,7 +104,7 @@ def published_though_withdrawn(keys: Keys, now: datetime) -> list[SigningKey]:
 
 
 class DropsEarly(KeyPolicy):
-    keep = property(lambda self: self.jwks_max_age)  # type: ignore[assignment]
+    keep = property(lambda self: self.around.jwks_max_age)  # type: ignore[assignment]
 
 
 class ForgetsTheBackup(KeyPolicy):
@@ -111,20 +112,16 @@ class ForgetsTheBackup(KeyPolicy):
 
 
 class ForgetsPropagation(KeyPolicy):
-    seen_by_all = property(lambda self: self.jwks_max_age + self.skew - policy.PROPAGATION)  # type: ignore[assignment]
+    seen_by_all = property(lambda self: self.around.jwks_max_age + self.around.skew)  # type: ignore[assignment]
 
 
 class HeedsTheMaxAge(KeyPolicy):
-    seen_by_all = property(lambda self: self.jwks_max_age + self.skew)  # type: ignore[assignment]
-
-
-def ruled_by(kind: type[KeyPolicy]) -> Any:
-    return lambda life, around: kind(**asdict(policy.policy_of(life, around)))
+    seen_by_all = property(lambda self: self.around.jwks_max_age + self.skew)  # type: ignore[assignment]
 
 
 def blind_to_clients(life: KeyLife, around: Surroundings) -> KeyPolicy:
     """A client has longer tokens than the settings say, and nobody counts them."""
-    return policy.policy_of(life, replace(around, longest_token=EXACT.longest_token))
+    return KeyPolicy(life, replace(around, longest_token=EXACT.longest_token))
 
 
 # Verifiers
@@ -173,13 +170,13 @@ MUTANTS = {
     "sign at once, published first when it signs": Mutant(
         BUILT_IN, {REFUSED}, Judges(published=published_when_it_signs)
     ),
-    "drop early": Mutant(TIGHT, {REFUSED}, Judges(policy_of=ruled_by(DropsEarly))),
+    "drop early": Mutant(TIGHT, {REFUSED}, Judges(policy_of=DropsEarly)),
     "skip the lock": Mutant(replace(BUILT_IN, takes_turns=False), {ONE_LINE}),
     "unbounded trust in the cache": Mutant(replace(BUILT_IN, kinds=instead(Trusting)), {ACCEPTED_LATE}),
     "deaf to withdrawals": Mutant(replace(BUILT_IN, kinds=instead(Deaf)), {ACCEPTED_LATE}),
-    "no backup before it signs": Mutant(NO_BACKUP, {LOST}, Judges(policy_of=ruled_by(ForgetsTheBackup)), 2000),
-    "no propagation between replicas": Mutant(TIGHT, {REFUSED}, Judges(policy_of=ruled_by(ForgetsPropagation)), 1000),
-    "counts on any max-age": Mutant(UNHEEDED, {REFUSED}, Judges(policy_of=ruled_by(HeedsTheMaxAge)), 1000),
+    "no backup before it signs": Mutant(NO_BACKUP, {LOST}, Judges(policy_of=ForgetsTheBackup), 2000),
+    "no propagation between replicas": Mutant(TIGHT, {REFUSED}, Judges(policy_of=ForgetsPropagation), 1000),
+    "counts on any max-age": Mutant(UNHEEDED, {REFUSED}, Judges(policy_of=HeedsTheMaxAge), 1000),
     "cut off, it signs past its end": Mutant(BY_KEYS_ALONE, {REFUSED}, Judges(signer=signs_on), 2000),
     "the next key is made when nobody signs": Mutant(BUILT_IN, {NOBODY}, Judges(plan_step=made_too_late)),
     "withdrawn, and it signs": Mutant(BUILT_IN, {SIGNS_ON}, Judges(signer=signs_though_withdrawn)),
