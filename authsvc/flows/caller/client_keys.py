@@ -6,9 +6,8 @@ signed cannot be proved, and it is told so. `jose/client_jwks` says when its hos
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from authsvc import metrics
@@ -19,23 +18,14 @@ from authsvc.logs import get_logger
 from authsvc.outgoing import OutgoingFailed
 from authsvc.rules.client_record import Client
 from authsvc.runtime import Memory, Runtime
+from authsvc.tasks import SharedTasks
 
 log = get_logger()
 
 
-@dataclass(slots=True)
-class Fetches:
-    """Requests for the keys of clients that are under way."""
-
-    running: dict[Place, asyncio.Task[None]] = field(default_factory=dict)
-
-    def close(self) -> None:
-        for fetch in list(self.running.values()):
-            fetch.cancel()
-
-
 remote_keys = Memory(RemoteKeys)
-_fetches = Memory(Fetches)
+_fetches = Memory(SharedTasks[Place, None])
+"""Requests for the keys of clients that are under way."""
 
 
 class KeysMissing(Exception):
@@ -56,23 +46,13 @@ async def keys_of(runtime: Runtime, client: Client, kid: str | None) -> Mapping[
     place = (client.id, client.authentication.jwks_uri)
     known = remote_keys.of(runtime).of(place)
     if known.must_ask(kid, monotonic()):
-        await _ask(runtime, place, known)
+        await _fetches.of(runtime).run(place, partial(_fetch, runtime, place, known))
     jwks = known.usable(monotonic())
     if jwks is None:
         raise KeysMissing(
             f"jwks_uri_{known.failure or 'expired'}", "The keys at the jwks_uri of this client could not be read."
         )
     return jwks
-
-
-async def _ask(runtime: Runtime, place: Place, known: KeySet) -> None:
-    """One request for all who wait; it goes on though they may not."""
-    running = _fetches.of(runtime).running
-    fetch = running.get(place)
-    if fetch is None:
-        fetch = running[place] = asyncio.create_task(_fetch(runtime, place, known))
-        fetch.add_done_callback(lambda _: running.pop(place, None))
-    await asyncio.shield(fetch)
 
 
 async def _fetch(runtime: Runtime, place: Place, known: KeySet) -> None:

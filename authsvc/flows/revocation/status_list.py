@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
-from typing import Any
 
 from authsvc import metrics
 from authsvc.clock import monotonic
@@ -50,7 +50,7 @@ async def status_list(runtime: Runtime, text: str) -> tuple[SignedList, int] | N
     if signed is None or now >= signed.fresh_until:
         if not await _exists(runtime, name):
             return None
-        signed = await _built_once(runtime, name)
+        signed = await list_memory.of(runtime).builds.run(str(name), partial(_build, runtime, name))
         now = runtime.clock.seconds()
         if now >= signed.fresh_until:
             raise Unavailable("status_list_slow", retry_after=5)
@@ -63,11 +63,8 @@ async def _exists(runtime: Runtime, name: ListName) -> bool:
     for _ in range(2):  # a reading that was on its way already may have been too early for this list
         if _is_known(memory, name):
             return True
-        joined = memory.reading_slices is not None
-        if memory.reading_slices is None:
-            memory.reading_slices = asyncio.create_task(_read_slices(runtime))
-            memory.reading_slices.add_done_callback(_heard)
-        await asyncio.shield(memory.reading_slices)
+        joined = bool(memory.readings.running)
+        await memory.readings.run("slices", partial(_read_slices, runtime))
         if not joined:
             break
     return _is_known(memory, name)
@@ -80,30 +77,9 @@ def _is_known(memory: ListMemory, name: ListName) -> bool:
 
 async def _read_slices(runtime: Runtime) -> None:
     memory = list_memory.of(runtime)
-    try:
-        await asyncio.sleep(memory.slices_at + SLICES_SECONDS - monotonic())
-        memory.slices_at = monotonic()
-        memory.slices = await status_lists.slices(runtime.db)
-    finally:
-        memory.reading_slices = None
-
-
-async def _built_once(runtime: Runtime, name: ListName) -> SignedList:
-    """Requests that come together share one building; none of them cuts it short."""
-    builds = list_memory.of(runtime).builds
-    task = builds.get(str(name))
-    if task is None:
-        task = builds[str(name)] = asyncio.create_task(_build(runtime, name))
-
-        task.add_done_callback(lambda _task: builds.pop(str(name)))
-        task.add_done_callback(_heard)
-    return await asyncio.shield(task)
-
-
-def _heard(done: asyncio.Task[Any]) -> None:
-    """Everybody who asked may have gone."""
-    if not done.cancelled():
-        done.exception()
+    await asyncio.sleep(memory.slices_at + SLICES_SECONDS - monotonic())
+    memory.slices_at = monotonic()
+    memory.slices = await status_lists.slices(runtime.db)
 
 
 async def _build(runtime: Runtime, name: ListName) -> SignedList:

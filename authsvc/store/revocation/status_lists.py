@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from authsvc.store.postgres import Database
 from authsvc.store.redis import RedisStore
+from authsvc.tasks import SharedTasks
 
 LOST_SECONDS = 15
 """A block that was not heard of for so long has lost its process."""
@@ -55,15 +56,15 @@ class ListMemory:
     there; `slices_at`: when they were last asked for (monotonic)."""
 
     signed: dict[str, SignedList] = field(default_factory=dict)
-    builds: dict[str, asyncio.Task[SignedList]] = field(default_factory=dict)
+    builds: SharedTasks[str, SignedList] = field(default_factory=SharedTasks)
     building: asyncio.Lock = field(default_factory=asyncio.Lock)
     slices: dict[str, tuple[int, int]] = field(default_factory=dict)
     slices_at: float = float("-inf")
-    reading_slices: asyncio.Task[None] | None = None
+    readings: SharedTasks[str, None] = field(default_factory=SharedTasks)
 
     def close(self) -> None:
-        for task in [*self.builds.values(), *([self.reading_slices] if self.reading_slices else [])]:
-            task.cancel()
+        self.builds.close()
+        self.readings.close()
 
 
 async def lease(db: Database, ends_at: int) -> Leased | None:
