@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from authsvc.flows.account.sessions_and_apps import LoginNeeded, person
-from authsvc.flows.login.authenticate_person import AMR, Attempt, Authenticated, authenticate_person, refused
+from authsvc.flows.login.authenticate_person import AMR, Attempt, authenticate_person, refused
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
@@ -17,7 +17,6 @@ from authsvc.store import audit
 from authsvc.store.account import users
 from authsvc.store.session import browser_sessions, sessions
 from authsvc.store.session.browser_sessions import BrowserSession
-from authsvc.store.session.sessions import Ended
 from authsvc_jws.base64url import base64url_encode
 
 SECONDS = 5.0
@@ -42,20 +41,6 @@ async def change_password(runtime: Runtime, cookie: str | None, attempt: Attempt
         raise refused(known.user)
     password_hash = await runtime.passwords.hash(new)
     fresh = base64url_encode(runtime.entropy(32))
-    ended = await _apply(runtime, session, known, password_hash, old_cookie=cookie, new_cookie=fresh)
-    await publish_revocation(runtime, ended)
-    return Changed(session, fresh, known.device, len(ended.sessions))
-
-
-async def _apply(
-    runtime: Runtime,
-    session: BrowserSession,
-    known: Authenticated,
-    password_hash: str,
-    *,
-    old_cookie: str,
-    new_cookie: str,
-) -> Ended:
     async with runtime.db.transaction(seconds=SECONDS) as connection:
         user = await users.lock(connection, known.user.email)
         if user is None or user.id != session.user.id or user.password_hash != known.password_hash:
@@ -65,8 +50,8 @@ async def _apply(
             connection,
             session.id,
             password_hash,
-            old_hash=digest_of(old_cookie),
-            new_hash=digest_of(new_cookie),
+            old_hash=digest_of(cookie),
+            new_hash=digest_of(fresh),
             amr=AMR,
         )
         if again is None:  # this session has ended meanwhile: nothing is changed
@@ -74,4 +59,5 @@ async def _apply(
         ended = await sessions.end_all(connection, user.id, "password_changed", keep=session.id)
         actor = f"user:{user.id}"
         await audit.record(connection, "password_set", actor, user_id=user.id, sessions=len(ended.sessions))
-    return ended
+    await publish_revocation(runtime, ended)
+    return Changed(session, fresh, known.device, len(ended.sessions))

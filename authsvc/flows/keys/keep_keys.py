@@ -35,13 +35,8 @@ class Known:
     and when (by `monotonic`): other replicas may serve by stricter settings."""
 
     policy: KeyPolicy | None = None
-    epoch: str = ""
-    clients_version: int = -1
+    epoch_and_clients: tuple[str, int] = ("", -1)
     read_at: float = float("-inf")
-
-    def is_current(self, runtime: Runtime) -> bool:
-        fresh = monotonic() - self.read_at < RECORD_SECONDS
-        return fresh and (self.epoch, self.clients_version) == (runtime.following.keys_epoch, runtime.clients.version)
 
 
 async def keep_for_ever(runtime: Runtime) -> None:
@@ -65,10 +60,10 @@ async def keep_once(runtime: Runtime, known: Known) -> Generated | None:
     following = runtime.following
     if following.keys_version < 0 or following.age() > PAUSE_SECONDS:
         return None  # nothing was read yet, or PostgreSQL is away: what is due will be due then
-    if known.policy is None or not known.is_current(runtime):
-        known.epoch, known.clients_version = following.keys_epoch, runtime.clients.version
+    now_of, fresh = (following.keys_epoch, runtime.clients.version), monotonic() - known.read_at < RECORD_SECONDS
+    if known.policy is None or known.epoch_and_clients != now_of or not fresh:
         known.policy = (await served_settings.record(runtime)).policy
-        known.read_at = monotonic()
+        known.epoch_and_clients, known.read_at = now_of, monotonic()
     if plan_step(following.keys, runtime.clock.now(), known.policy, runtime.keyring.life.algorithms) is None:
         return None
     done = await step(runtime, known.policy, ACTOR)

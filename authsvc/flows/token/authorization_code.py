@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NoReturn
 from uuid import UUID
 
 from authsvc.clock import monotonic
@@ -87,7 +88,6 @@ async def redeem_code(runtime: Runtime, caller: Caller, asked: CodeRequest) -> G
         if unheard:  # a wrong verifier, say: the right one may still come
             _keep_unheard(runtime, code, first)
         await _refuse(runtime, caller.client, code, done)
-        raise AssertionError("unreachable")
     if unheard:
         await _forget_unheard(runtime, code)
     return _granted(caller.client, asked, done, first)
@@ -148,7 +148,7 @@ async def _was_unheard(runtime: Runtime, code: Code, done: Redeemed) -> bool:
     return False
 
 
-async def _refuse(runtime: Runtime, client: Client, code: Code, done: Redeemed | None) -> None:
+async def _refuse(runtime: Runtime, client: Client, code: Code, done: Redeemed | None) -> NoReturn:
     verdict = done.verdict if done else RedemptionVerdict.UNKNOWN
     if done is not None and verdict is RedemptionVerdict.REPLAYED:
         if await _was_unheard(runtime, code, done):

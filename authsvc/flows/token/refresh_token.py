@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NoReturn
 
 from authsvc import metrics
 from authsvc.flows.session.publish_revocation import end_session
@@ -60,6 +61,7 @@ async def refresh(runtime: Runtime, caller: Caller, asked: RefreshRequest) -> Gr
         raise Rejected("invalid_grant", _WORN, RefreshVerdict.FORGED.reason)
     if asked.resource:
         await _check_resource(runtime, caller.client, presented, asked.resource)
+    grace_seconds = caller.client.tokens.refresh_grace_seconds
     statement = partial(
         grants.refresh,
         runtime.db,
@@ -67,7 +69,7 @@ async def refresh(runtime: Runtime, caller: Caller, asked: RefreshRequest) -> Gr
         presented.secret_hash,
         presented.generation,
         client_id=caller.client.id,
-        grace_seconds=_grace_seconds(runtime, caller.client),
+        grace_seconds=runtime.settings.refresh_grace_seconds if grace_seconds is None else grace_seconds,
         scope=asked.scope,
         proved=caller.confirmation,
     )
@@ -80,16 +82,7 @@ async def refresh(runtime: Runtime, caller: Caller, asked: RefreshRequest) -> Gr
         await _refuse_other_key(runtime, caller, presented)
     if done is None or verdict not in ACCEPTED:
         await _refuse(runtime, caller.client, done, verdict)
-        raise AssertionError("unreachable")
     return _granted(asked, presented, done)
-
-
-def _grace_seconds(runtime: Runtime, client: Client) -> int:
-    return (
-        runtime.settings.refresh_grace_seconds
-        if client.tokens.refresh_grace_seconds is None
-        else client.tokens.refresh_grace_seconds
-    )
 
 
 def _granted(asked: RefreshRequest, presented: RefreshToken, done: Refreshed) -> Granted:
@@ -125,7 +118,7 @@ async def _refuse_other_key(runtime: Runtime, caller: Caller, presented: Refresh
         )
 
 
-async def _refuse(runtime: Runtime, client: Client, done: Refreshed | None, verdict: RefreshVerdict) -> None:
+async def _refuse(runtime: Runtime, client: Client, done: Refreshed | None, verdict: RefreshVerdict) -> NoReturn:
     if verdict in (RefreshVerdict.LATE, RefreshVerdict.CROWDED):
         raise Unavailable(verdict.reason, retry_after=1)
     if verdict is RefreshVerdict.WIDER_SCOPE:
