@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from authsvc.flows.authorize.pending_request import PendingRequest, seal_request
+from authsvc.flows.session.browser import browser_session, verified_hint
 from authsvc.flows.session.client_policy import lifetime, subject_for
-from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.authorize.code import Code, encode
 from authsvc.rules.authorize.prompting import Hint, Present, Step, next_step
 from authsvc.rules.authorize.request import (
@@ -24,16 +24,11 @@ from authsvc.rules.authorize.request import (
 )
 from authsvc.rules.client_record import Client
 from authsvc.rules.refused import Refused
-from authsvc.rules.secret_digest import digest_of
 from authsvc.rules.token.access_token import audience_of
-from authsvc.rules.token.id_token import ID_TOKEN_TYPE
 from authsvc.runtime import Runtime
 from authsvc.store.authorize import codes
 from authsvc.store.session import browser_sessions
 from authsvc.store.session.browser_sessions import BrowserSession
-
-_HINT_LEEWAY_SECONDS = 10 * 365 * 86_400
-"""An expired id_token_hint is as good as a fresh one (Core section 3.1.2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +83,7 @@ async def authorize(runtime: Runtime, pending: PendingRequest, *, cookie: str | 
     if not isinstance(understood, Understood):
         return understood
     client, request = understood.client, understood.request
-    session = await browser_sessions.by_cookie(runtime.db, digest_of(cookie)) if cookie else None
+    session = await browser_session(runtime, cookie)
     present = await _present(runtime, client, pending, session) if session else None
     step = next_step(request, client, _hint(runtime, request), present)
     if isinstance(step, Refused):
@@ -110,8 +105,8 @@ async def authorize(runtime: Runtime, pending: PendingRequest, *, cookie: str | 
 
 
 async def understand(runtime: Runtime, pending: PendingRequest) -> Understood | ShowError | SendAnswer:
-    """Judge what a request says of itself: client, redirect URI and parameters, without regard to the person. Client,
-    address and request, without regard to the person. Raises StoreUnavailable."""
+    """Judge what a request says of itself: client, redirect URI and parameters, without regard to the person. Raises
+    StoreUnavailable."""
     client_id = pending.parameters.get("client_id", "")
     client = await runtime.clients.get(client_id) if client_id else None
     proved = prove(pending.parameters, client)
@@ -139,7 +134,7 @@ async def decide_consent(runtime: Runtime, pending: PendingRequest, *, cookie: s
         return understood
     if not allow:
         return refused(runtime, understood.proved, Refused("access_denied", "The person refused.", "consent_refused"))
-    session = await browser_sessions.by_cookie(runtime.db, digest_of(cookie)) if cookie else None
+    session = await browser_session(runtime, cookie)
     if session is not None and str(session.id) == pending.shown_to:
         scope = understood.request.shown_scope
         await browser_sessions.consent(runtime.db, session.user.id, understood.client.id, scope)
@@ -195,15 +190,8 @@ def _lifetime(runtime: Runtime, client: Client, session: BrowserSession) -> int:
 def _hint(runtime: Runtime, request: AuthorizationRequest) -> Hint | None:
     if request.id_token_hint is None:
         return None
-    claims = runtime.keyring.verify(
-        request.id_token_hint,
-        typ=ID_TOKEN_TYPE,
-        issuer=runtime.settings.issuer,
-        audience=request.client_id,
-        now=runtime.clock.now(),
-        leeway=_HINT_LEEWAY_SECONDS,
-    )
-    return Hint(claims.sub if isinstance(claims, VerifiedClaims) else None)
+    claims = verified_hint(runtime, request.id_token_hint, audience=request.client_id)
+    return Hint(claims.sub if claims else None)
 
 
 def _audience(runtime: Runtime, client: Client, request: AuthorizationRequest) -> tuple[str, ...]:

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from authsvc.flows.session.browser import browser_session
+from authsvc.flows.session.browser import browser_session, verified_hint
 from authsvc.flows.session.publish_revocation import end_session
-from authsvc.jose.verify import VerifiedClaims
 from authsvc.keys.seal import open_value, seal_value
 from authsvc.rules.client_record import Client
 from authsvc.rules.ending.logout_request import (
@@ -26,13 +25,10 @@ from authsvc.rules.ending.logout_request import (
     logout_target,
 )
 from authsvc.rules.sealed_value_lifetimes import LOGOUT_PAGE_SECONDS
-from authsvc.rules.token.id_token import ID_TOKEN_TYPE
 from authsvc.runtime import Runtime
 from authsvc.store.session.browser_sessions import BrowserSession
 
 _PURPOSE = "logout confirmation"
-_HINT_LEEWAY_SECONDS = 10 * 365 * 86_400
-"""Section 4: an expired hint is as good as a fresh one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +59,8 @@ Outcome = LoggedOut | AskFirst | Stay | Wrong
 
 
 async def log_out(runtime: Runtime, parameters: Mapping[str, str], *, cookie: str | None) -> Outcome:
-    """Answer a request to /logout: log out at once where the client and the hint allow it, else ask first. A request to
-    /logout. Raises StoreUnavailable: then nobody was logged out."""
+    """Answer a request to /logout: log out at once where the client and the hint allow it, else ask first. Raises
+    StoreUnavailable: then nobody was logged out."""
     hint = _hint(runtime, parameters.get("id_token_hint"))
     client_id = logout_client(parameters, hint)
     if isinstance(client_id, Wrong):
@@ -85,8 +81,8 @@ async def log_out(runtime: Runtime, parameters: Mapping[str, str], *, cookie: st
 
 
 async def confirm(runtime: Runtime, sealed: str, *, logout: bool, cookie: str | None) -> Outcome | None:
-    """Carry out what the person chose on the confirmation page. A button of the confirmation page. None: the page was
-    open for too long. Raises StoreUnavailable."""
+    """Carry out what the person chose on the confirmation page. None: it was open for too long. Raises
+    StoreUnavailable."""
     opened = _open(runtime, sealed)
     if opened is None:
         return None
@@ -108,15 +104,8 @@ def _hint(runtime: Runtime, id_token: str | None) -> LogoutHint | None:
     """None: no hint, or none that we signed. It is then as if there were none (section 2 asks for no error)."""
     if id_token is None:
         return None
-    claims = runtime.keyring.verify(
-        id_token,
-        typ=ID_TOKEN_TYPE,
-        issuer=runtime.settings.issuer,
-        audience=None,
-        now=runtime.clock.now(),
-        leeway=_HINT_LEEWAY_SECONDS,
-    )
-    if not isinstance(claims, VerifiedClaims) or claims.aud != (claims.client_id,):
+    claims = verified_hint(runtime, id_token, audience=None)
+    if claims is None or claims.aud != (claims.client_id,):
         return None
     try:
         return LogoutHint(claims.client_id, str(UUID(claims.sid or "")))

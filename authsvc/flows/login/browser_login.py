@@ -13,6 +13,7 @@ from uuid import UUID
 from authsvc import metrics
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, device_name
 from authsvc.flows.login.authenticate_person import AMR, Attempt, Authenticated, authenticate_person, refused
+from authsvc.flows.session.browser import browser_session
 from authsvc.flows.session.client_policy import lifetime
 from authsvc.flows.session.publish_revocation import end_session
 from authsvc.rules.client_record import Client
@@ -53,7 +54,7 @@ async def browser_login(
 
 async def _again(runtime: Runtime, person: Authenticated, old_cookie: str | None, cookie: str) -> BrowserLogin | None:
     """The session that this person has in this browser, authenticated anew; another person's ends."""
-    old = await browser_sessions.by_cookie(runtime.db, digest_of(old_cookie)) if old_cookie else None
+    old = await browser_session(runtime, old_cookie)
     if old is None or old_cookie is None:
         return None
     if old.user.id != person.user.id:

@@ -1,13 +1,31 @@
-"""The browser that holds a session: its cookie, and who is logged in by it."""
+"""Who is logged in in a browser: by its cookie, and as a client believes (id_token_hint)."""
 
 from __future__ import annotations
 
+from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.secret_digest import digest_of
+from authsvc.rules.token.id_token import ID_TOKEN_TYPE
 from authsvc.runtime import Runtime
 from authsvc.store.session import browser_sessions
 from authsvc.store.session.browser_sessions import BrowserSession
+
+_HINT_LEEWAY_SECONDS = 10 * 365 * 86_400
+"""An expired hint is as good as a fresh one (OpenID Connect Core section 3.1.2.1, RP-Initiated Logout section 4)."""
 
 
 async def browser_session(runtime: Runtime, cookie: str | None) -> BrowserSession | None:
     """Who is logged in in a browser, by its cookie. Raises StoreUnavailable."""
     return await browser_sessions.by_cookie(runtime.db, digest_of(cookie)) if cookie else None
+
+
+def verified_hint(runtime: Runtime, id_token: str, *, audience: str | None) -> VerifiedClaims | None:
+    """The claims of an ID token of ours, however old. None: we signed no such token."""
+    claims = runtime.keyring.verify(
+        id_token,
+        typ=ID_TOKEN_TYPE,
+        issuer=runtime.settings.issuer,
+        audience=audience,
+        now=runtime.clock.now(),
+        leeway=_HINT_LEEWAY_SECONDS,
+    )
+    return claims if isinstance(claims, VerifiedClaims) else None
