@@ -71,17 +71,17 @@ async def choose_algorithms(
 ) -> Stored | Refused:
     """None: as it is. Raises StoreUnavailable."""
     service = await _operators_service(runtime)
-
-    def judge(known: Client) -> Client | Refused:
-        return changes.choose_algorithms(known, id_tokens, access_tokens, service)
-
-    def audited(client: Client) -> dict[str, Any]:
-        return {
+    client = await _change(
+        runtime,
+        actor,
+        client_id,
+        lambda known: changes.choose_algorithms(known, id_tokens, access_tokens, service),
+        "client_algorithms_chosen",
+        lambda client: {
             "id_tokens": client.tokens.id_token_signed_response_alg,
             "access_tokens": client.tokens.access_token_signed_response_alg,
-        }
-
-    client = await _change(runtime, actor, client_id, judge, "client_algorithms_chosen", audited)
+        },
+    )
     return client if isinstance(client, Refused) else await _stored(runtime, client)
 
 
@@ -90,14 +90,14 @@ async def change_redirect_uris(
 ) -> Client | Refused:
     """The client as it is now. Raises StoreUnavailable."""
     service = await _operators_service(runtime)
-
-    def judge(known: Client) -> Client | Refused:
-        return changes.change_redirect_uris(known, added, removed, service)
-
-    def audited(client: Client) -> dict[str, Any]:
-        return {"redirect_uris": client.login.redirect_uris}
-
-    return await _change(runtime, actor, client_id, judge, "client_redirect_uris_changed", audited)
+    return await _change(
+        runtime,
+        actor,
+        client_id,
+        lambda known: changes.change_redirect_uris(known, added, removed, service),
+        "client_redirect_uris_changed",
+        lambda client: {"redirect_uris": client.login.redirect_uris},
+    )
 
 
 async def add_secret(runtime: Runtime, actor: str, client_id: str, digest: Digest) -> Client | Refused:

@@ -14,7 +14,7 @@ from authsvc.flows.caller.authenticate_client import count_failure, refuse_block
 from authsvc.flows.operator import manage_clients
 from authsvc.rules.client_record import Client
 from authsvc.rules.clients.registration import SECRET_METHODS, judge_change, new_client, read_metadata
-from authsvc.rules.errors import BearerRejected, Rejected, rejected
+from authsvc.rules.errors import BearerRejected, rejected
 from authsvc.rules.refused import Refused
 from authsvc.rules.secret_digest import digest_of, is_one_of
 from authsvc.runtime import Runtime
@@ -95,7 +95,7 @@ async def change_registration(runtime: Runtime, client_id: str, token: str, memb
         if known is None or not _is_its_token(known, token):
             raise _not_admitted("registration_access_token_wrong")
         if refused := judge_change(members, known) or _judge_secret(members, known):
-            raise _refused(refused)
+            raise rejected(refused)
         client, secret = _judged(runtime, members, known)
         await clients.replace(connection, client)
         issued_at = await registration_tokens.issued_at(connection, client_id)
@@ -113,10 +113,10 @@ def _judged(runtime: Runtime, members: Mapping[str, Any], known: Client) -> tupl
     """The client with other metadata, and its secret where one was made for it. Raises Rejected."""
     asked = read_metadata(members, known)
     if isinstance(asked, Refused):
-        raise _refused(asked)
+        raise rejected(asked)
     client = manage_clients.judged(asked, "registrant", manage_clients.registrants_service(runtime), known)
     if isinstance(client, Refused):
-        raise _refused(client)
+        raise rejected(client)
     if client.authentication.token_endpoint_auth_method not in SECRET_METHODS or client.authentication.secret_hashes:
         return client, None
     secret = _random(runtime)
@@ -142,10 +142,6 @@ def _is_its_token(client: Client | None, token: str) -> bool:
 
 def _random(runtime: Runtime) -> str:
     return base64url_encode(runtime.entropy(32))
-
-
-def _refused(refused: Refused) -> Rejected:
-    return rejected(refused)
 
 
 def _not_admitted(reason: str) -> BearerRejected:
