@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from authsvc.flows.authorize.pending_request import Destination, seal_destination
 from authsvc.flows.device.authorize_device import authorize_device
-from authsvc.flows.device.confirm_device import NoSuchCode, RoleMissing, decide, find
+from authsvc.flows.device.confirm_device import RoleMissing, decide, find
 from authsvc.flows.session.browser import browser_session
 from authsvc.rules.caller.client_authentication import credentials_in
 from authsvc.rules.device.codes import MAX_TYPED, normal_user_code, shown_user_code
@@ -87,7 +87,7 @@ async def device_post(request: Request) -> Response:
         found = await find(request.runtime, session, typed, network=request.network)
     except (TooMany, StoreUnavailable) as error:
         return _entry(request, account, typed, problem_of(failure_of(request, error), "user_code"))
-    if isinstance(found, NoSuchCode):
+    if found is None:
         request.reason = "user_code_unknown"
         return _entry(request, account, typed, Problem("user_code"))
     request.client_id = found.client.id

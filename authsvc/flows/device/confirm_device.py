@@ -43,18 +43,12 @@ class RoleMissing:
     client: Client
 
 
-@dataclass(frozen=True, slots=True)
-class NoSuchCode:
-    """Unknown, expired, or decided already: one answer for all."""
-
-
-async def find(
-    runtime: Runtime, session: BrowserSession, typed: str, *, network: str
-) -> Found | RoleMissing | NoSuchCode:
-    """The request of a user code. Raises TooMany, StoreUnavailable."""
+async def find(runtime: Runtime, session: BrowserSession, typed: str, *, network: str) -> Found | RoleMissing | None:
+    """The request of a user code. None: it is unknown, expired, or decided already. Raises TooMany,
+    StoreUnavailable."""
     code = normal_user_code(typed)
     if code is None:
-        return NoSuchCode()
+        return None
     buckets = [
         Bucket(f"user-code:{session.user.id}", runtime.settings.user_code_failures),
         Bucket(f"user-code-network:{network}", runtime.settings.user_code_failures * NETWORK_FACTOR),
@@ -71,7 +65,7 @@ async def find(
         await runtime.attempts.give_back(buckets, attempt)
         raise
     if request is None or client is None:
-        return NoSuchCode()
+        return None
     await runtime.attempts.give_back(buckets, attempt)
     if not _may(session, client):
         return RoleMissing(client)
