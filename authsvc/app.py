@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,8 +180,9 @@ async def start(runtime: Runtime) -> None:
         await runtime.db.connect()
         if not await follow_changes.prepare(runtime):
             raise CannotStart("the database is behind this version of authsvc; run `authsvc migrate` first")
-        if trouble := await follow_changes.redis_trouble(runtime):
-            raise CannotStart(trouble)
+        with suppress(StoreUnavailable):  # a Redis that is away is no reason not to start
+            if unfit := await runtime.revocation_set.unfit_reason():
+                raise CannotStart(unfit)
         await follow_changes.follow_once(runtime)
         await served_settings.record_at_start(runtime)
     except StoreUnavailable:

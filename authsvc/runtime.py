@@ -46,7 +46,7 @@ class Following:
     draining: bool = False
     redis_up: bool = False
     distrusted_epoch: int | None = None
-    redis_trouble: str | None = None
+    redis_unfit: str | None = None
     subject_salt: bytes = field(repr=False, default=b"")
     keys: tuple[SigningKey, ...] = ()
     master_ids: frozenset[int] = frozenset()

@@ -42,8 +42,8 @@ log = get_logger()
 
 
 async def subscribe(runtime: Runtime, claims: VerifiedClaims | None, last: int | None) -> Subscriber:
-    """Register a listener of the feed. A new listener who has everything up to `last`. Raises BearerRejected,
-    StoreUnavailable, Unavailable."""
+    """Register a listener of the feed who has everything up to `last`. Raises BearerRejected, StoreUnavailable,
+    Unavailable."""
     feed = revocation_feed.of(runtime)
     if len(feed.subscribers) >= MOST_SUBSCRIBERS:
         raise Unavailable("too_many_subscribers", retry_after=5)
@@ -69,9 +69,10 @@ async def subscribe(runtime: Runtime, claims: VerifiedClaims | None, last: int |
 
 def unsubscribe(runtime: Runtime, subscriber: Subscriber) -> None:
     """Forget a listener whose stream is over, for whatever reason."""
-    revocation_feed.of(runtime).subscribers.discard(subscriber)
-    revocation_feed.of(runtime).used_at = monotonic()
-    metrics.feed_subscribers.set(len(revocation_feed.of(runtime).subscribers))
+    feed = revocation_feed.of(runtime)
+    feed.subscribers.discard(subscriber)
+    feed.used_at = monotonic()
+    metrics.feed_subscribers.set(len(feed.subscribers))
     metrics.feed_ended.labels(subscriber.ended or "gone").inc()
 
 
@@ -81,8 +82,7 @@ def end_streams(runtime: Runtime) -> None:
 
 
 async def know(runtime: Runtime) -> Log:
-    """Bring this worker up to date. The log with everything that was committed before this call. Raises
-    StoreUnavailable."""
+    """The log with everything that was committed before this call. Raises StoreUnavailable."""
     feed = revocation_feed.of(runtime)
     feed.used_at = monotonic()
     waiting = feed.next_reading()
@@ -104,8 +104,7 @@ def snapshot(runtime: Runtime, known: Log) -> bytes:
 
 
 def next_events(runtime: Runtime, subscriber: Subscriber) -> bytes:
-    """The bytes of the events that a subscriber lacks. What to send to a subscriber now; empty: nothing, wait for
-    `news`."""
+    """The bytes of the events that a subscriber lacks. Empty: nothing now, wait for `news`."""
     feed = revocation_feed.of(runtime)
     if subscriber.pieces is not None:
         if piece := next(subscriber.pieces, b""):
@@ -156,7 +155,7 @@ def _beat(runtime: Runtime, subscriber: Subscriber) -> bytes:
 
 
 async def follow_feed(runtime: Runtime) -> None:
-    """Read new revocations from PostgreSQL and wake the subscribers. Read until nobody wants to know any more."""
+    """Read new revocations from PostgreSQL and wake the subscribers, until nobody wants to know any more."""
     feed, silent = revocation_feed.of(runtime), False
     hearing = asyncio.create_task(_hear_hints(runtime))
     try:

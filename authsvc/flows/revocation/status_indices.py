@@ -26,8 +26,8 @@ from authsvc.store.revocation import status_lists
 from authsvc.store.revocation.revocations import keys_of
 from authsvc.store.revocation.status_indices import HOLD_SECONDS, Block, StatusIndices
 
-ENOUGH = BLOCK // 2
-SCARCE = BLOCK // 8
+SPARE_LEASED_AHEAD = BLOCK // 2
+SPARE_TO_GO_ON = BLOCK // 8
 """With fewer to spare a request waits for a block."""
 AHEAD_SECONDS = 30
 IDLE_SECONDS = 600
@@ -45,15 +45,6 @@ def names_list(runtime: Runtime, client: Client, audience: Sequence[str]) -> boo
     return client.tokens.status_list or bool(audiences and not set(audiences).isdisjoint(audience))
 
 
-def _index_ready(runtime: Runtime, client: Client) -> bool:
-    """Whether a token of this client, issued at once, finds its index, if it needs one."""
-    if not _may_name_list(runtime, client):
-        return True
-    indices, life = status_indices.of(runtime), _life(runtime, client)
-    indices.lives[life] = monotonic()
-    return indices.spare(_slice_for(runtime, life)) >= SCARCE
-
-
 class IndexAtHand:
     """`async with`, around every request for a token, before anything is committed for it: inside, there is an index
     for it, however many others are on their way. Raises StoreUnavailable. A class, for it is on the hottest paths."""
@@ -66,9 +57,12 @@ class IndexAtHand:
     async def __aenter__(self) -> None:
         runtime, client = self._runtime, self._client
         if _may_name_list(runtime, client):
-            if not _index_ready(runtime, client):
-                await _lease(runtime, _slice_for(runtime, _life(runtime, client)), SCARCE)
-            status_indices.of(runtime).waiting += 1
+            indices, life = status_indices.of(runtime), _life(runtime, client)
+            indices.lives[life] = monotonic()
+            ends_at = _slice_for(runtime, life)
+            if indices.spare(ends_at) < SPARE_TO_GO_ON:
+                await _lease(runtime, ends_at, SPARE_TO_GO_ON)
+            indices.waiting += 1
             self._promised = True
 
     async def __aexit__(self, *_: object) -> None:
@@ -104,8 +98,7 @@ def _slice_for(runtime: Runtime, life: int, ahead: int = 0) -> int:
 
 
 async def keep_for_ever(runtime: Runtime) -> None:
-    """Keep indices ready, until cancelled. Write down and lease ahead, as often as this worker follows changes. Without
-    such tokens: nothing."""
+    """Keep indices ready, until cancelled: write down and lease ahead, as often as this worker follows changes."""
     silent = False
     while True:
         await asyncio.sleep(runtime.settings.sync_interval_seconds)
@@ -130,7 +123,7 @@ async def keep_once(runtime: Runtime) -> None:
     indices.lives = {life: at for life, at in indices.lives.items() if monotonic() - at < IDLE_SECONDS}
     wanted = {_slice_for(runtime, life, ahead) for life in indices.lives for ahead in (0, AHEAD_SECONDS)}
     for ends_at in wanted:  # first: a request that was promised an index of a slice before may take one of these
-        await _lease(runtime, ends_at, ENOUGH)
+        await _lease(runtime, ends_at, SPARE_LEASED_AHEAD)
     await write_down(runtime, keep=wanted)
 
 

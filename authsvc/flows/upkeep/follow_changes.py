@@ -33,8 +33,7 @@ log = get_logger()
 
 
 async def follow_changes(runtime: Runtime) -> None:
-    """Read twice a second what changed, until cancelled. For ever, with a little jitter so that replicas do not ask in
-    step."""
+    """Read twice a second what changed, until cancelled; with a little jitter, so that replicas do not ask in step."""
     silent_since: float | None = None
     while True:
         pause = runtime.settings.sync_interval_seconds
@@ -85,13 +84,12 @@ async def follow_once(runtime: Runtime) -> None:
 
 
 async def _follow_in_redis(runtime: Runtime, state: State, epoch_in_redis: str | None, mark: int | None) -> None:
-    if trouble := await runtime.revocation_set.trouble():
-        if trouble != runtime.following.redis_trouble:
-            log.error("redis_unfit", reason=trouble)
-        runtime.following.redis_trouble = trouble
+    known, runtime.following.redis_unfit = runtime.following.redis_unfit, await runtime.revocation_set.unfit_reason()
+    if unfit := runtime.following.redis_unfit:
+        if unfit != known:
+            log.error("redis_unfit", reason=unfit)
         runtime.following.redis_up = False
         return
-    runtime.following.redis_trouble = None
     holes = await runtime.revocation_set.has_holes()
     if holes:
         log.error("redis_evicted_revocations")
@@ -132,15 +130,6 @@ async def rebuild(runtime: Runtime) -> None:
     await runtime.revocation_set.rebuild(state.rows, epoch=state.epoch, mark=state.mark)
     runtime.revocation_set.require(state.epoch)
     log.info("revocation_set_rebuilt", count=len(state.rows))
-
-
-async def redis_trouble(runtime: Runtime) -> str | None:
-    """Tell, when the service starts, whether Redis would lose revocations. At start: why this Redis cannot hold
-    revocations. One that is away is no reason not to start."""
-    try:
-        return await runtime.revocation_set.trouble()
-    except StoreUnavailable:
-        return None
 
 
 async def prepare(runtime: Runtime) -> bool:

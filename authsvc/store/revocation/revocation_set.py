@@ -166,7 +166,7 @@ class RevocationSet:
         )
         return done
 
-    async def trouble(self) -> str | None:
+    async def unfit_reason(self) -> str | None:
         """A reason not to keep a revocation set in this Redis, or None. An evicted entry would un-revoke a token.
 
         While there is one, nothing that is not in the set is believed. Raises StoreUnavailable.
