@@ -58,15 +58,16 @@ async def find(runtime: Runtime, session: BrowserSession, typed: str, *, network
     if wait:
         metrics.rate_limited.labels("user_code").inc()
         raise TooMany("user_code_failures", retry_after=wait)
+    guess = False
     try:
         request = await requests.waiting(runtime.db, _digests(runtime, code))
         client = await runtime.clients.get(request.client_id) if request else None
-    except BaseException:
-        await runtime.attempts.give_back(buckets, attempt)
-        raise
+        guess = client is None
+    finally:
+        if not guess:
+            await runtime.attempts.give_back(buckets, attempt)
     if request is None or client is None:
         return None
-    await runtime.attempts.give_back(buckets, attempt)
     if not _may(session, client):
         return RoleMissing(client)
     payload = [str(request.id), str(session.id), client.id, int(session.now.timestamp())]

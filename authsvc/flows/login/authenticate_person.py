@@ -55,19 +55,16 @@ async def authenticate_person(runtime: Runtime, attempt: Attempt, *, required_ro
         metrics.rate_limited.labels("login").inc()
         metrics.logins.labels("limited").inc()
         raise TooMany("login_failures", retry_after=wait)
+    guess = False
     try:
-        authenticated = await _judged(runtime, attempt, email, required_role, known=device is not None)
+        return await _judged(runtime, attempt, email, required_role, known=device is not None)
     except Rejected as rejected:
-        # A right password that policy turns away is no guess: it gives its place back, like trouble does.
-        if rejected.reason == "role_missing":
-            await runtime.attempts.give_back(buckets, name)
+        guess = rejected.reason != "role_missing"  # a right password that policy turns away is none
         metrics.logins.labels(rejected.reason).inc()
         raise
-    except BaseException:
-        await runtime.attempts.give_back(buckets, name)
-        raise
-    await runtime.attempts.give_back(buckets, name)
-    return authenticated
+    finally:
+        if not guess:  # success and trouble alike give the place back
+            await runtime.attempts.give_back(buckets, name)
 
 
 def refused(user: User | None) -> Rejected:
