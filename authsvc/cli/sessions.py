@@ -81,16 +81,16 @@ def end(session_id: UUID | None, email: str | None) -> None:
       authsvc sessions end 3f0c5f6e-9d0b-4a7b-8f0e-2f6f5d9d1c11
       authsvc sessions end --user ann@example.com
     """
-    from authsvc.flows.operator import end_sessions
+    from authsvc.flows.operator import manage_users
 
     if (session_id is None) == (email is None):
         raise click.UsageError("give either SESSION_ID or --user EMAIL")
 
     async def work(runtime: Runtime, actor: str) -> int:
         if email is not None:
-            return await end_sessions.end_all_of(runtime, actor, (await person(runtime, email)).id)
+            return await manage_users.end_sessions_of(runtime, actor, (await person(runtime, email)).id)
         assert session_id is not None
-        if not await end_sessions.end_one(runtime, actor, session_id):
+        if not await manage_users.end_session(runtime, actor, session_id):
             raise Refused(f"there is no session {session_id}: `authsvc sessions list` shows them")
         return 1
 

@@ -9,8 +9,7 @@ from uuid import UUID
 
 from authsvc.flows.account.userinfo import profile
 from authsvc.flows.caller.authenticate_bearer import authenticate_bearer, first_party_only
-from authsvc.flows.ending.logout import logout_by_access_token, logout_by_refresh_token
-from authsvc.flows.ending.own_sessions import end_others, end_own, list_own
+from authsvc.flows.ending.logout import end_others, end_own, list_own, logout_by_access_token, logout_by_refresh_token
 from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.flows.login.json_login import PASSWORD_LOGIN
 from authsvc.flows.token.refresh_token import REFRESH_TOKEN

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from authsvc.flows.ending.own_sessions import end_all_but, end_one_of, read_session_id
+from authsvc.flows.ending.logout import end_all_but, end_one_of, read_session_id
 from authsvc.flows.session.browser import browser_session
 from authsvc.flows.session.publish_revocation import publish_rows
 from authsvc.runtime import Runtime

@@ -1,4 +1,7 @@
-"""Log out: the session ends, and with it every grant it gave. A client that is not of the house ends its own grant."""
+"""Our own frontends end sessions: the one that asks (log out), another one of the person, or all others.
+
+A session ends with every grant that it gave. A client that is not of the house ends its own grant.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,15 @@ from uuid import UUID
 
 from authsvc.flows.caller.authenticate_bearer import person_id
 from authsvc.flows.ending.revoke import check_key, revoke
-from authsvc.flows.session.publish_revocation import end_session
+from authsvc.flows.session.publish_revocation import end_session, publish_revocation
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation
+from authsvc.rules.errors import Rejected
+from authsvc.rules.person_record import Session
 from authsvc.rules.token.refresh_token import decode
 from authsvc.runtime import Runtime
+from authsvc.store.session import sessions
 from authsvc.store.token import grants
 
 
@@ -39,3 +45,43 @@ async def logout_by_access_token(runtime: Runtime, claims: VerifiedClaims) -> st
 
 async def _end(runtime: Runtime, session_id: UUID, user_id: UUID | None) -> str:
     return "logged_out" if await end_session(runtime, session_id, "logout", user_id=user_id) else "session_unknown"
+
+
+async def list_own(runtime: Runtime, claims: VerifiedClaims) -> list[Session]:
+    """Live sessions, the most recently used first. Raises StoreUnavailable."""
+    return await sessions.live(runtime.db, await person_id(runtime, claims))
+
+
+async def end_own(runtime: Runtime, claims: VerifiedClaims, session_id: str) -> None:
+    """End one session of the person of a token. Raises Rejected, StoreUnavailable."""
+    await end_one_of(runtime, await person_id(runtime, claims), read_session_id(session_id))
+
+
+async def end_others(runtime: Runtime, claims: VerifiedClaims) -> int:
+    """End all sessions of this person but the one that asks. Returns how many. Raises StoreUnavailable."""
+    return await end_all_but(runtime, await person_id(runtime, claims), UUID(claims.sid or ""))
+
+
+def read_session_id(text: str) -> UUID:
+    """Raises Rejected: what is no id at all is an unknown one."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise _unknown() from None
+
+
+async def end_one_of(runtime: Runtime, user_id: UUID, session_id: UUID) -> None:
+    """End one session of this person; another person's looks like none at all. Raises Rejected, StoreUnavailable."""
+    if not await end_session(runtime, session_id, "ended_by_user", user_id=user_id):
+        raise _unknown()
+
+
+async def end_all_but(runtime: Runtime, user_id: UUID, keep: UUID) -> int:
+    """End all sessions of this person but one. Returns how many. Raises StoreUnavailable."""
+    ended = await sessions.end_all(runtime.db, user_id, "ended_by_user", keep=keep)
+    await publish_revocation(runtime, ended)
+    return len(ended.sessions)
+
+
+def _unknown() -> Rejected:
+    return Rejected("not_found", "There is no such session.", "session_unknown", status=404)

@@ -1,4 +1,4 @@
-"""The operator's part in the life of people: add, import, change a password, disable, enable.
+"""The operator's part in the life of people: add, import, change a password, disable, enable, end sessions.
 
 Whatever comes is judged by `rules/people`, whoever brings it. A new password and a disabling end every session of the
 person in the same transaction; only then is Redis told.
@@ -22,6 +22,7 @@ from authsvc.store.session import sessions
 
 BATCH = 2000
 IMPORT_SECONDS = 1800.0
+ENDED_BY_OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,3 +158,23 @@ def _nobody(email: str) -> Refused:
 
 def _batches(people: Sequence[Person]) -> list[Sequence[Person]]:
     return [people[start : start + BATCH] for start in range(0, len(people), BATCH)]
+
+
+async def end_session(runtime: Runtime, actor: str, session_id: UUID) -> bool:
+    """End one session. False: no such session. Ending twice is the same as once."""
+    async with runtime.db.transaction(seconds=10) as connection:
+        ended = await sessions.end(connection, session_id, ENDED_BY_OPERATOR)
+        if ended is None:
+            return False
+        await audit.record(connection, "session_ended", actor, session_id=session_id)
+    await publish_revocation(runtime, ended)
+    return True
+
+
+async def end_sessions_of(runtime: Runtime, actor: str, user_id: UUID) -> int:
+    """End all sessions of a person; how many."""
+    async with runtime.db.transaction(seconds=10) as connection:
+        ended = await sessions.end_all(connection, user_id, ENDED_BY_OPERATOR)
+        await audit.record(connection, "sessions_ended", actor, user_id=user_id, sessions=len(ended.sessions))
+    await publish_revocation(runtime, ended)
+    return len(ended.sessions)
