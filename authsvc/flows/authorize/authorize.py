@@ -100,8 +100,7 @@ async def authorize(runtime: Runtime, pending: PendingRequest, *, cookie: str | 
         if not again:
             return await authorize(runtime, replace(pending, allowed=False), cookie=cookie, again=True)
         return refused(runtime, understood.proved, Refused("login_required", "The session has ended.", "session_ended"))
-    parameters = answer_parameters(runtime.settings.issuer, understood.proved.state, code=code)
-    return SendAnswer(understood.proved.redirect_uri, understood.proved.response_mode, parameters)
+    return _answer(runtime, understood.proved, code=code)
 
 
 async def understand(runtime: Runtime, pending: PendingRequest) -> Understood | ShowError | SendAnswer:
@@ -153,11 +152,13 @@ async def give_up(runtime: Runtime, pending: PendingRequest) -> Outcome:
 
 
 def refused(runtime: Runtime, proved: Proved, refusal: Refused) -> SendAnswer:
-    """An error response for the client (RFC 6749 section 4.1.2.1, RFC 9207)."""
-    parameters = answer_parameters(
-        runtime.settings.issuer, proved.state, error=refusal.error, error_description=refusal.description
-    )
-    return SendAnswer(proved.redirect_uri, proved.response_mode, parameters, refusal.reason)
+    """An error response for the client (RFC 6749 section 4.1.2.1)."""
+    return _answer(runtime, proved, refusal.reason, error=refusal.error, error_description=refusal.description)
+
+
+def _answer(runtime: Runtime, proved: Proved, reason: str | None = None, **parameters: str) -> SendAnswer:
+    parameters = answer_parameters(runtime.settings.issuer, proved.state, **parameters)
+    return SendAnswer(proved.redirect_uri, proved.response_mode, parameters, reason)
 
 
 async def _present(runtime: Runtime, client: Client, pending: PendingRequest, session: BrowserSession) -> Present:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from contextlib import suppress
 
 from authsvc import metrics
 from authsvc.flows.keys.sign import signed
@@ -61,11 +62,9 @@ class _Courier:
             await end_tasks(self._under_way)
 
     async def _wait(self) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(POLL_SECONDS * random.uniform(0.8, 1.0)):  # noqa: S311
                 await self._more.wait()
-        except TimeoutError:
-            pass
 
     async def _claim(self) -> None:
         taken = Counter(self._under_way.values())
@@ -92,8 +91,7 @@ class _Courier:
 
 
 async def deliver(runtime: Runtime, due: Due) -> None:
-    """Post one logout token to one client. One attempt, and what follows from its outcome. Raises StoreUnavailable,
-    Unavailable."""
+    """Post one logout token to one client, once, and apply the outcome. Raises StoreUnavailable, Unavailable."""
     client = await runtime.clients.get(due.client_id)
     if client is None or not client.logout.backchannel_logout_uri:
         await outbox.done(runtime.db, due.id)  # it was removed, or does not want to be told any more

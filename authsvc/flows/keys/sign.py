@@ -20,8 +20,7 @@ def offered_algorithms(runtime: Runtime) -> tuple[str, ...]:
 
 
 def require_keys(runtime: Runtime, client: Client, *, id_token: bool = False) -> None:
-    """Raise unless this client's tokens can be signed. Before anything is spent: whether this client's tokens can be
-    signed. `id_token`: it will get one, too.
+    """Raise unless this client's tokens can be signed; asked before anything is spent. `id_token`: it gets one, too.
 
     Raises Unavailable. No other algorithm takes the place of the client's: who counts on ES256 accepts nothing else.
     """

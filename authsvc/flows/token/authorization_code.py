@@ -16,7 +16,7 @@ from authsvc.rules.authorize.code import Code, challenge_of, decode, verifier_we
 from authsvc.rules.authorize.redemption import RedemptionVerdict, Use
 from authsvc.rules.authorize.request import read_resources
 from authsvc.rules.caller.dpop import refresh_binding
-from authsvc.rules.client_record import Client
+from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.errors import (
     Rejected,
 )
@@ -89,7 +89,7 @@ async def redeem_code(runtime: Runtime, caller: Caller, asked: CodeRequest) -> G
             _keep_unheard(runtime, code, first)
         await _refuse(runtime, caller.client, code, done)
     if unheard:
-        await _forget_unheard(runtime, code)
+        await _take_noted(runtime, code)
     return _granted(caller.client, asked, done, first)
 
 
@@ -136,22 +136,17 @@ async def _remember_unheard(runtime: Runtime, code: Code, first: RefreshToken) -
         await codes.note_unheard(runtime.redis, code.grant_id, first.secret_hash, _UNSURE_SECONDS)
 
 
-async def _forget_unheard(runtime: Runtime, code: Code) -> None:
+async def _take_noted(runtime: Runtime, code: Code) -> Digest | None:
+    """The use of this code that a replica noted as unheard of, once."""
     with suppress(StoreUnavailable):
-        await codes.take_unheard(runtime.redis, code.grant_id)
-
-
-async def _was_unheard(runtime: Runtime, code: Code, done: Redeemed) -> bool:
-    """Whether the first use is one that a replica noted as unheard of."""
-    with suppress(StoreUnavailable):
-        return await codes.take_unheard(runtime.redis, code.grant_id) == done.secret_hash
-    return False
+        return await codes.take_unheard(runtime.redis, code.grant_id)
+    return None
 
 
 async def _refuse(runtime: Runtime, client: Client, code: Code, done: Redeemed | None) -> NoReturn:
     verdict = done.verdict if done else RedemptionVerdict.UNKNOWN
     if done is not None and verdict is RedemptionVerdict.REPLAYED:
-        if await _was_unheard(runtime, code, done):
+        if await _take_noted(runtime, code) == done.secret_hash:
             raise Rejected("invalid_grant", _WORN, "code_outcome_unknown")
         # RFC 9700 section 2.1.1, RFC 6749 section 4.1.2: what the first use gave is not to be trusted any more.
         await end_session(runtime, done.login.session_id, "code_replayed")
