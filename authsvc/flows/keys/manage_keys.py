@@ -7,8 +7,8 @@ Each change is one transaction under one lock, so that two operators, or an oper
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,16 +54,68 @@ def new_key(life: KeyLife, alg: str) -> PrivateKey:
     return jwk.generate(alg, life.bits)
 
 
-async def generate(runtime: Runtime, actor: str, alg: str = DEFAULT_ALG) -> Generated | Refused:
-    """Make a key and announce it. The first key of all signs at once."""
-    by = await in_force(runtime)
-    private = new_key(by.life, alg)
+@dataclass(frozen=True, slots=True)
+class _Locked:
+    """All keys at `now`, under the lock that orders their changes."""
+
+    runtime: Runtime
+    actor: str
+    connection: Connection
+    now: datetime
+    rows: Sequence[SigningKey]
+
+    async def announce(self, plan: GeneratePlan, private: PrivateKey) -> Generated:
+        public = jwk.public_jwk(private.public_key(), plan.alg)
+        der, runtime = jwk.private_der(private), self.runtime
+        key = plan.row(public["kid"], public, seal(runtime.master, public["kid"], plan.alg, der, runtime.entropy))
+        await self.apply(plan)
+        await signing_keys.save(self.connection, key)
+        signs_from = key.signs_from.isoformat()
+        await audit.record(self.connection, "key_announced", self.actor, kid=key.kid, signs_from=signs_from)
+        return Generated(key.kid, key.signs_from, plan.changes[0].kid if plan.changes else None)
+
+    async def apply(self, plan: GeneratePlan | RotatePlan | WithdrawPlan | KeepLonger) -> None:
+        for row in plan.changes:
+            if row not in self.rows:
+                await signing_keys.save(self.connection, row)
+
+    def no_line(self, life: KeyLife, alg: str) -> Refused | None:
+        """A key whose successor no replica would make is none to count on. A line that there is may be rotated."""
+        if alg in life.algorithms or any(row.alg == alg for row in published(self.rows, self.now)):
+            return None
+        return Refused(
+            f"the key policy has no {alg}, so no replica would make the keys that follow: add it to `algorithms` "
+            "(keys/README.md)"
+        )
+
+
+@asynccontextmanager
+async def _locked(runtime: Runtime, actor: str) -> AsyncIterator[_Locked]:
     async with runtime.db.transaction(seconds=10) as connection:
         now = await signing_keys.lock(connection)
-        rows = await signing_keys.everything(connection)
-        if refused := _no_line(by.life, rows, now, alg) or crowded(rows, now, by.policy):
+        yield _Locked(runtime, actor, connection, now, await signing_keys.everything(connection))
+
+
+async def generate(runtime: Runtime, actor: str, alg: str = DEFAULT_ALG) -> Generated | Refused:
+    """Make a key and announce it. The first key of all signs at once."""
+    return await _add(runtime, actor, alg, None)
+
+
+async def take_over(runtime: Runtime, actor: str, private: PrivateKey, alg: str = DEFAULT_ALG) -> Generated | Refused:
+    """Announce a key that was made elsewhere. One that was here before, withdrawn perhaps, is not let in again."""
+    return await _add(runtime, actor, alg, private)
+
+
+async def _add(runtime: Runtime, actor: str, alg: str, private: PrivateKey | None) -> Generated | Refused:
+    by = await in_force(runtime)
+    private = private or new_key(by.life, alg)
+    kid = jwk.public_jwk(private.public_key(), alg)["kid"]
+    async with _locked(runtime, actor) as keys:
+        if any(row.kid == kid for row in keys.rows):
+            return Refused(f"key {kid} is here already: `authsvc keys list` shows it")
+        if refused := keys.no_line(by.life, alg) or crowded(keys.rows, keys.now, by.policy):
             return refused
-        return await _announce(runtime, connection, rows, plan_generate(rows, now, by.policy, alg), actor, private)
+        return await keys.announce(plan_generate(keys.rows, keys.now, by.policy, alg), private)
 
 
 async def generate_first(runtime: Runtime, actor: str) -> Generated | None:
@@ -72,26 +124,10 @@ async def generate_first(runtime: Runtime, actor: str) -> Generated | None:
         return None
     by = await in_force(runtime)
     private = new_key(by.life, DEFAULT_ALG)
-    async with runtime.db.transaction(seconds=10) as connection:
-        now = await signing_keys.lock(connection)
-        rows = await signing_keys.everything(connection)
-        if rows:
+    async with _locked(runtime, actor) as keys:
+        if keys.rows:
             return None
-        return await _announce(runtime, connection, rows, plan_generate(rows, now, by.policy), actor, private)
-
-
-async def take_over(runtime: Runtime, actor: str, private: PrivateKey, alg: str = DEFAULT_ALG) -> Generated | Refused:
-    """Announce a key that was made elsewhere. One that was here before, withdrawn perhaps, is not let in again."""
-    kid = jwk.public_jwk(private.public_key(), alg)["kid"]
-    by = await in_force(runtime)
-    async with runtime.db.transaction(seconds=10) as connection:
-        now = await signing_keys.lock(connection)
-        rows = await signing_keys.everything(connection)
-        if any(row.kid == kid for row in rows):
-            return Refused(f"key {kid} is here already: `authsvc keys list` shows it")
-        if refused := _no_line(by.life, rows, now, alg) or crowded(rows, now, by.policy):
-            return refused
-        return await _announce(runtime, connection, rows, plan_generate(rows, now, by.policy, alg), actor, private)
+        return await keys.announce(plan_generate(keys.rows, keys.now, by.policy), private)
 
 
 async def rotate(
@@ -100,30 +136,26 @@ async def rotate(
     """Let the next key sign: in its announced time, or now where every cache has seen it."""
     by = await in_force(runtime)
     private = new_key(by.life, alg)
-    async with runtime.db.transaction(seconds=10) as connection:
-        now = await signing_keys.lock(connection)
-        rows = await signing_keys.everything(connection)
-        if refused := _no_line(by.life, rows, now, alg):
+    async with _locked(runtime, actor) as keys:
+        if refused := keys.no_line(by.life, alg):
             return refused
-        plan = plan_rotate(rows, now, by.policy, at_once, alg)
+        plan = plan_rotate(keys.rows, keys.now, by.policy, at_once, alg)
         if isinstance(plan, GeneratePlan):
-            return await _announce(runtime, connection, rows, plan, actor, private)
+            return await keys.announce(plan, private)
         if isinstance(plan, RotatePlan):
-            await _apply(connection, rows, plan)
-            await audit.record(connection, "key_rotated", actor, kid=plan.kid, replaces=plan.replaces)
+            await keys.apply(plan)
+            await audit.record(keys.connection, "key_rotated", actor, kid=plan.kid, replaces=plan.replaces)
         return plan
 
 
 async def withdraw(runtime: Runtime, actor: str, kid: str) -> WithdrawPlan | Refused:
     """A leaked key: out of the JWKS, and nothing that it signed is believed from the next reading on."""
-    async with runtime.db.transaction(seconds=10) as connection:
-        now = await signing_keys.lock(connection)
-        rows = await signing_keys.everything(connection)
-        plan = plan_withdraw(rows, now, kid)
+    async with _locked(runtime, actor) as keys:
+        plan = plan_withdraw(keys.rows, keys.now, kid)
         if isinstance(plan, WithdrawPlan):
-            await _apply(connection, rows, plan)
-            await signing_keys.note_withdrawal(connection, kid)
-            await audit.record(connection, "key_withdrawn", actor, kid=kid, successor=plan.successor)
+            await keys.apply(plan)
+            await signing_keys.note_withdrawal(keys.connection, kid)
+            await audit.record(keys.connection, "key_withdrawn", actor, kid=kid, successor=plan.successor)
     with suppress(StoreUnavailable):  # they would read it within a second all the same
         await runtime.revocation_set.hint()
     return plan
@@ -138,49 +170,13 @@ async def step(runtime: Runtime, policy: KeyPolicy, actor: str) -> Generated | K
         now = await signing_keys.try_lock(connection)
         if now is None:
             return None
-        rows = await signing_keys.everything(connection)
-        plan = plan_step(rows, now, policy, runtime.keyring.life.algorithms)
+        keys = _Locked(runtime, actor, connection, now, await signing_keys.everything(connection))
+        plan = plan_step(keys.rows, now, policy, runtime.keyring.life.algorithms)
         if isinstance(plan, GeneratePlan):
             private = await asyncio.to_thread(new_key, runtime.keyring.life, plan.alg)
-            return await _announce(runtime, connection, rows, plan, actor, private)
+            return await keys.announce(plan, private)
         if plan is not None:
-            await _apply(connection, rows, plan)
+            await keys.apply(plan)
             for change in plan.changes:
                 await audit.record(connection, "key_kept_longer", actor, kid=change.kid, until=str(change.drop_after))
         return plan
-
-
-def _no_line(life: KeyLife, rows: Sequence[SigningKey], now: datetime, alg: str) -> Refused | None:
-    """A key whose successor no replica would make is none to count on. A line that there is may be rotated anyway."""
-    if alg in life.algorithms or any(row.alg == alg for row in published(rows, now)):
-        return None
-    return Refused(
-        f"the key policy has no {alg}, so no replica would make the keys that follow: add it to `algorithms` "
-        "(keys/README.md)"
-    )
-
-
-async def _announce(
-    runtime: Runtime,
-    connection: Connection,
-    rows: Sequence[SigningKey],
-    plan: GeneratePlan,
-    actor: str,
-    private: PrivateKey,
-) -> Generated:
-    public = jwk.public_jwk(private.public_key(), plan.alg)
-    sealed = seal(runtime.master, public["kid"], plan.alg, jwk.private_der(private), runtime.entropy)
-    key = plan.row(public["kid"], public, sealed)
-    await _apply(connection, rows, plan)
-    await signing_keys.save(connection, key)
-    replaced = plan.changes[0].kid if plan.changes else None
-    await audit.record(connection, "key_announced", actor, kid=key.kid, signs_from=key.signs_from.isoformat())
-    return Generated(key.kid, key.signs_from, replaced)
-
-
-async def _apply(
-    connection: Connection, rows: Sequence[SigningKey], plan: GeneratePlan | RotatePlan | WithdrawPlan | KeepLonger
-) -> None:
-    for row in plan.changes:
-        if row not in rows:
-            await signing_keys.save(connection, row)

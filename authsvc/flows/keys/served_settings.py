@@ -21,20 +21,21 @@ async def in_force(runtime: Runtime) -> InForce:
 
 async def record(runtime: Runtime) -> InForce:
     """As `in_force`, of a replica: it says first what it serves by. Raises StoreUnavailable."""
-    said = document(runtime.keyring.life, key_surroundings(runtime.settings))
-    return await _combined(runtime, await served_settings.record(runtime.db, _name(runtime), said))
+    return await _combined(runtime, await _said(runtime))
 
 
 async def record_at_start(runtime: Runtime) -> None:
-    """Say what this replica serves by before it serves, and tell the operator of others that do not agree.
-
-    Raises StoreUnavailable.
-    """
-    said = document(runtime.keyring.life, key_surroundings(runtime.settings))
-    records = await served_settings.record(runtime.db, _name(runtime), said)
-    others = [record for record in records if record.replica != _name(runtime)]
+    """As `record`, before this replica serves: tell the operator of others that do not agree. Raises
+    StoreUnavailable."""
+    others = [record for record in await _said(runtime) if record.replica != _name(runtime)]
     for found in (await _combined(runtime, others)).disagreements.values():
         log.warning("replicas_disagree", reason=found)
+
+
+async def _said(runtime: Runtime) -> list[ServedSettings]:
+    """What all replicas serve by, this one too, which says it now."""
+    said = document(runtime.keyring.life, key_surroundings(runtime.settings))
+    return await served_settings.record(runtime.db, _name(runtime), said)
 
 
 async def _combined(runtime: Runtime, records: list[ServedSettings]) -> InForce:
