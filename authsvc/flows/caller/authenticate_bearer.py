@@ -34,13 +34,8 @@ def insufficient_scope(reason: str, description: str) -> BearerRejected:
     return BearerRejected(reason, error="insufficient_scope", description=description, status=403)
 
 
-def bearer_of(claims: VerifiedClaims) -> Bearer:
-    """What a revocation may name."""
-    return bearer_in(claims.raw)
-
-
 def bearer_in(claims: Mapping[str, Any]) -> Bearer:
-    """As `bearer_of`, for the claims of an access token that we made."""
+    """What a revocation may name, of the claims of an access token: verified, or ours."""
     session_id = claims.get("sid")
     sources = tuple(
         Source(source["jti"], source["client_id"], source["iat"]) for source in claims.get("exchanged_from", ())
@@ -105,7 +100,7 @@ async def _shown_token(runtime: Runtime, authorization: str | None, shown: Shown
 
 
 async def _check_live(runtime: Runtime, claims: VerifiedClaims) -> None:
-    if await is_revoked(runtime, bearer_of(claims)):
+    if await is_revoked(runtime, bearer_in(claims.raw)):
         raise invalid_token("token_revoked")
 
 

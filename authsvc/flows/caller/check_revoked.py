@@ -10,7 +10,6 @@ from authsvc.runtime import Memory, Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.revocation import revocations
 from authsvc.store.revocation.revocation_set import Answer
-from authsvc.store.revocation.revocations import Bearer
 
 LIVE_SECONDS = 0.5
 """How long PostgreSQL's "live" is remembered: half of the second in which a revocation must be known everywhere."""
@@ -30,7 +29,7 @@ class AskedPostgres:
 asked_postgres = Memory(AskedPostgres)
 
 
-async def is_revoked(runtime: Runtime, token: Bearer) -> bool:
+async def is_revoked(runtime: Runtime, token: revocations.Bearer) -> bool:
     """Raises StoreUnavailable when no store can tell."""
     if runtime.may_trust_redis():
         try:
@@ -42,7 +41,7 @@ async def is_revoked(runtime: Runtime, token: Bearer) -> bool:
     return await _ask_truth(runtime, token)
 
 
-async def _ask_truth(runtime: Runtime, token: Bearer) -> bool:
+async def _ask_truth(runtime: Runtime, token: revocations.Bearer) -> bool:
     asked = asked_postgres.of(runtime)
     if monotonic() < asked.live_until.get(token.jti, 0.0):
         return False

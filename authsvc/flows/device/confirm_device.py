@@ -21,7 +21,6 @@ from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.caller.attempts import Bucket
 from authsvc.store.device import requests
-from authsvc.store.device.requests import DeviceRequest
 from authsvc.store.session.browser_sessions import BrowserSession
 
 NETWORK_FACTOR = 10
@@ -32,7 +31,7 @@ _PURPOSE = "device confirmation"
 class Found:
     """What the person decides about. `user_code` as the device shows it."""
 
-    request: DeviceRequest
+    request: requests.DeviceRequest
     client: Client
     user_code: str = field(repr=False)
     sealed: str = field(repr=False)

@@ -23,7 +23,6 @@ from authsvc.rules.errors import Unavailable
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.ending import outbox
-from authsvc.store.ending.outbox import Due
 from authsvc.store.errors import StoreUnavailable
 from authsvc.tasks import end_tasks
 from authsvc_jws.base64url import base64url_encode
@@ -81,7 +80,7 @@ class _Courier:
         self._under_way.pop(task, None)
         self._more.set()
 
-    async def _deliver(self, due: Due) -> None:
+    async def _deliver(self, due: outbox.Due) -> None:
         try:
             await deliver(self._runtime, due)
         except (StoreUnavailable, Unavailable):
@@ -90,7 +89,7 @@ class _Courier:
             log.error("outbox_failed", error_type=type(error).__name__, exc_info=True)
 
 
-async def deliver(runtime: Runtime, due: Due) -> None:
+async def deliver(runtime: Runtime, due: outbox.Due) -> None:
     """Post one logout token to one client, once, and apply the outcome. Raises StoreUnavailable, Unavailable."""
     client = await runtime.clients.get(due.client_id)
     if client is None or not client.logout.backchannel_logout_uri:
@@ -109,7 +108,7 @@ async def deliver(runtime: Runtime, due: Due) -> None:
     await _failed(runtime, due, status, reason)
 
 
-async def logout_token(runtime: Runtime, client: Client, due: Due) -> str:
+async def logout_token(runtime: Runtime, client: Client, due: outbox.Due) -> str:
     """The logout token of one session for one client (section 2.4). Signed as the client's ID tokens are (section 2.6).
     Raises Unavailable."""
     claims = logout_token_claims(
@@ -123,7 +122,7 @@ async def logout_token(runtime: Runtime, client: Client, due: Due) -> str:
     return await signed(runtime, claims, LOGOUT_TOKEN_TYPE, due.now, client.tokens.id_token_signed_response_alg)
 
 
-async def _failed(runtime: Runtime, due: Due, status: int | None, reason: str) -> None:
+async def _failed(runtime: Runtime, due: outbox.Due, status: int | None, reason: str) -> None:
     final = status is not None and is_final(status, due.attempts)
     async with runtime.db.transaction() as connection:
         if final:

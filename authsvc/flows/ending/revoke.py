@@ -11,7 +11,6 @@ from authsvc.rules.errors import Rejected
 from authsvc.rules.token.refresh_token import LENGTH, decode
 from authsvc.runtime import Runtime
 from authsvc.store.revocation import revocations
-from authsvc.store.revocation.revocations import Revocation
 from authsvc.store.token import grants
 
 
@@ -30,7 +29,7 @@ async def revoke(runtime: Runtime, client: Client, *, token: str | None, confirm
     check_key(confirmation_in(claims.raw), confirmation)
     keep = claims.exp - runtime.clock.seconds() + runtime.settings.clock_skew_seconds
     done = await revocations.revoke_token(runtime.db, claims.jti, keep)
-    await publish_rows(runtime, [Revocation("token", claims.jti, claims.iat, keep)], done.epoch)
+    await publish_rows(runtime, [revocations.Revocation("token", claims.jti, claims.iat, keep)], done.epoch)
     return "access_token_revoked"
 
 

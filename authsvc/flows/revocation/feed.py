@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from authsvc import metrics
 from authsvc.clock import monotonic
-from authsvc.flows.caller.authenticate_bearer import bearer_of, invalid_token
+from authsvc.flows.caller.authenticate_bearer import bearer_in, invalid_token
 from authsvc.flows.session.publish_revocation import revocation_feed
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.keys.ring import KeyringEmpty
@@ -59,7 +59,7 @@ async def subscribe(runtime: Runtime, claims: VerifiedClaims | None, last: int |
     metrics.feed_subscribers.set(len(feed.subscribers))
     try:
         # What the feed says of this token from now on ends the stream; what it said before was told to Redis last.
-        if claims is not None and await revocations.is_revoked(runtime.db, bearer_of(claims)):
+        if claims is not None and await revocations.is_revoked(runtime.db, bearer_in(claims.raw)):
             raise invalid_token("token_revoked")
     except BaseException:
         unsubscribe(runtime, subscriber)

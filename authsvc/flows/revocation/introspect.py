@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from authsvc.flows.caller.authenticate_bearer import bearer_of, verify
+from authsvc.flows.caller.authenticate_bearer import bearer_in, verify
 from authsvc.flows.caller.check_revoked import is_revoked
 from authsvc.flows.keys.sign import signed
 from authsvc.flows.session.client_policy import subject_for
@@ -31,7 +31,7 @@ async def introspect(runtime: Runtime, client: Client, *, token: str | None) -> 
     if len(token) == LENGTH and "." not in token:
         return await _introspect_refresh_token(runtime, client, token)
     claims = verify(runtime, token, audience=None)
-    if not isinstance(claims, VerifiedClaims) or await is_revoked(runtime, bearer_of(claims)):
+    if not isinstance(claims, VerifiedClaims) or await is_revoked(runtime, bearer_in(claims.raw)):
         return INACTIVE
     return {"active": True, "token_type": confirmation_in(claims.raw).token_type, **claims.raw}
 

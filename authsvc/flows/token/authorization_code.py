@@ -27,7 +27,6 @@ from authsvc.rules.token.refresh_token import RefreshToken, gets_refresh_token
 from authsvc.runtime import Memory, Runtime
 from authsvc.store import audit
 from authsvc.store.authorize import codes
-from authsvc.store.authorize.codes import Redeemed
 from authsvc.store.errors import StoreUnavailable
 
 _UNSURE_SECONDS = 60
@@ -93,7 +92,7 @@ async def redeem_code(runtime: Runtime, caller: Caller, asked: CodeRequest) -> G
     return _granted(caller.client, asked, done, first)
 
 
-def _granted(client: Client, asked: CodeRequest, done: Redeemed, first: RefreshToken) -> Granted:
+def _granted(client: Client, asked: CodeRequest, done: codes.Redeemed, first: RefreshToken) -> Granted:
     about = claims_about(done.user, (), done.claims.get("id_token", ()))
     return Granted(
         subject=done.login,
@@ -106,7 +105,7 @@ def _granted(client: Client, asked: CodeRequest, done: Redeemed, first: RefreshT
     )
 
 
-async def _twice_at_most(redeem: Callable[[], Awaitable[Redeemed | None]]) -> Redeemed | None:
+async def _twice_at_most(redeem: Callable[[], Awaitable[codes.Redeemed | None]]) -> codes.Redeemed | None:
     """A connection that dies leaves in the dark whether the code was redeemed. The same use again is no second one."""
     try:
         return await redeem()
@@ -143,7 +142,7 @@ async def _take_noted(runtime: Runtime, code: Code) -> Digest | None:
     return None
 
 
-async def _refuse(runtime: Runtime, client: Client, code: Code, done: Redeemed | None) -> NoReturn:
+async def _refuse(runtime: Runtime, client: Client, code: Code, done: codes.Redeemed | None) -> NoReturn:
     verdict = done.verdict if done else RedemptionVerdict.UNKNOWN
     if done is not None and verdict is RedemptionVerdict.REPLAYED:
         if await _take_noted(runtime, code) == done.secret_hash:

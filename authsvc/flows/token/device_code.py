@@ -23,7 +23,6 @@ from authsvc.rules.token.granted import Granted, Identified
 from authsvc.rules.token.refresh_token import RefreshToken, gets_refresh_token
 from authsvc.runtime import Memory, Runtime
 from authsvc.store.device import requests
-from authsvc.store.device.requests import Begun
 from authsvc.store.token.grants import Turns
 
 _WORN = "The device code is invalid or already used."
@@ -78,7 +77,7 @@ async def redeem_device_code(runtime: Runtime, caller: Caller, asked: DeviceCode
         bound_to=refresh_binding(client, caller.confirmation),
     )
     done = await _turns.of(runtime).run(code.request_id, poll)
-    if isinstance(done, Begun):
+    if isinstance(done, requests.Begun):
         return _granted(client, done, first)
     raise _refusal(done)
 
@@ -88,7 +87,7 @@ def _refusal(verdict: PollVerdict) -> Rejected:
     return Rejected(error, description, verdict.reason)
 
 
-def _granted(client: Client, done: Begun, first: RefreshToken) -> Granted:
+def _granted(client: Client, done: requests.Begun, first: RefreshToken) -> Granted:
     metrics.logins.labels("ok").inc()
     return Granted(
         subject=done.login,

@@ -28,7 +28,6 @@ from authsvc.rules.token.refresh_token import RefreshToken, decode
 from authsvc.runtime import Memory, Runtime
 from authsvc.store import audit
 from authsvc.store.token import grants
-from authsvc.store.token.grants import Refreshed
 
 _turns = Memory(grants.Turns)
 _WORN = "The refresh token is invalid, expired, revoked or already used."
@@ -85,7 +84,7 @@ async def refresh(runtime: Runtime, caller: Caller, asked: RefreshRequest) -> Gr
     return _granted(asked, presented, done)
 
 
-def _granted(asked: RefreshRequest, presented: RefreshToken, done: Refreshed) -> Granted:
+def _granted(asked: RefreshRequest, presented: RefreshToken, done: grants.Refreshed) -> Granted:
     """No ID token (OIDC Core section 12.2 leaves it to us): nobody has logged in, and it would double the cost."""
     scope = narrow(done.scope, asked.scope)
     assert scope is not None
@@ -118,7 +117,7 @@ async def _refuse_other_key(runtime: Runtime, caller: Caller, presented: Refresh
         )
 
 
-async def _refuse(runtime: Runtime, client: Client, done: Refreshed | None, verdict: RefreshVerdict) -> NoReturn:
+async def _refuse(runtime: Runtime, client: Client, done: grants.Refreshed | None, verdict: RefreshVerdict) -> NoReturn:
     if verdict in (RefreshVerdict.LATE, RefreshVerdict.CROWDED):
         raise Unavailable(verdict.reason, retry_after=1)
     if verdict is RefreshVerdict.WIDER_SCOPE:

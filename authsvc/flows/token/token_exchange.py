@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from authsvc.flows.caller.authenticate_bearer import bearer_of, verify
+from authsvc.flows.caller.authenticate_bearer import bearer_in, verify
 from authsvc.flows.caller.check_revoked import is_revoked
 from authsvc.flows.token.grant_type import NOT_ALLOWED, Caller, GrantType, confidential_may_use
 from authsvc.jose.verify import Invalid
@@ -32,7 +32,7 @@ async def exchange_token(runtime: Runtime, caller: Caller, asked: ExchangeReques
     )
     if isinstance(found, Refused):
         raise rejected(found)
-    if await is_revoked(runtime, bearer_of(claims)):
+    if await is_revoked(runtime, bearer_in(claims.raw)):
         raise Rejected("invalid_request", _INVALID, "token_revoked")
     return Granted(
         subject=found,
