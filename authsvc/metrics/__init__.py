@@ -5,6 +5,7 @@ names, methods, status codes; never a name, an address or a path that a caller c
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
@@ -21,11 +22,11 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
 
 
-def _counter(name: str, help: str, *labels: str, known: Iterable[str] = ()) -> Counter:
-    """`known`: values of its label that are there from the start: a rate over a series that appears with its first
-    event misses that event."""
-    made = Counter(name, help, labels, registry=REGISTRY)
-    for value in known:
+def _counter(name: str, help: str, *labels: str, **known: Iterable[str]) -> Counter:
+    """`known`: a label, with those of its values that are there from the start: a rate over a series that appears with
+    its first event misses that event."""
+    made = Counter(name, help, (*labels, *known), registry=REGISTRY)
+    for value in chain(*known.values()):
         made.labels(value)
     return made
 
@@ -42,7 +43,7 @@ def _histogram(name: str, help: str, *labels: str, buckets: tuple[float, ...] = 
 requests = _counter("authsvc_requests", "Requests answered.", "endpoint", "method", "status")
 request_seconds = _histogram("authsvc_request_seconds", "Time to answer (s).", "endpoint")
 tokens_issued = _counter("authsvc_tokens_issued", "Access tokens issued.", "grant_type")
-refresh = _counter("authsvc_refresh", "Refresh requests by the rule's verdict.", "verdict", known=RefreshVerdict)
+refresh = _counter("authsvc_refresh", "Refresh requests by the rule's verdict.", verdict=RefreshVerdict)
 state_rollback = _counter("authsvc_state_rollback", "Signs that a store lost writes it had acknowledged.")
 logins = _counter("authsvc_logins", "Login attempts by result.", "result")
 rate_limited = _counter("authsvc_rate_limited", "Requests answered 429.", "endpoint")
@@ -50,14 +51,10 @@ revocations = _counter("authsvc_revocations", "Revocations written.", "kind")
 backchannel_logouts = _counter(
     "authsvc_backchannel_logouts",
     "Attempts to tell a client of a logout, by outcome.",
-    "result",
-    known=("delivered", "failed", "given_up", "postponed"),
+    result=("delivered", "failed", "given_up", "postponed"),
 )
 client_key_fetches = _counter(
-    "authsvc_client_key_fetches",
-    "Requests for the keys at a client's jwks_uri.",
-    "result",
-    known=("answered", "failed"),
+    "authsvc_client_key_fetches", "Requests for the keys at a client's jwks_uri.", result=("answered", "failed")
 )
 store_errors = _counter("authsvc_store_errors", "Failures of a store.", "store", "kind")
 sweep_deleted = _counter("authsvc_sweep_deleted", "Rows deleted by the clean-up.", "table")
@@ -71,14 +68,12 @@ feed_subscribers = _gauge("authsvc_feed_subscribers", "Streams of the revocation
 feed_events = _counter(
     "authsvc_feed_events",
     "Events sent to subscribers of the revocation feed.",
-    "event",
-    known=("snapshot", "revocation", "jwks", "heartbeat"),
+    event=("snapshot", "revocation", "jwks", "heartbeat"),
 )
 feed_ended = _counter(
     "authsvc_feed_ended",
     "Streams of the revocation feed that ended.",
-    "reason",
-    known=("gone", "slow", "drained", "expired", "revoked", "closed"),
+    reason=("gone", "slow", "drained", "expired", "revoked", "closed"),
 )
 feed_lag = _histogram(
     "authsvc_feed_lag_seconds", "From the beginning of a revoking transaction to the worker's reading (s)."
@@ -117,11 +112,6 @@ def _series_of(endpoint: str, method: str, status: int) -> tuple[Counter, Histog
     if key not in _series:
         _series[key] = requests.labels(endpoint, method, str(status)), request_seconds.labels(endpoint)
     return _series[key]
-
-
-def token_issued(grant_type: str) -> None:
-    """Count an access token."""
-    tokens_issued.labels(grant_type).inc()
 
 
 def observe_refused(status: int) -> None:
