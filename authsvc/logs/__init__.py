@@ -17,9 +17,9 @@ from typing import Any, Literal, NoReturn, TextIO, TypedDict, Unpack, cast
 import structlog
 
 from authsvc.logs.lines import describe, exception_of, quoted, quoted_text, renderer
-from authsvc.logs.pipe import dropped, flush, on_dropped, shared_pipe, writer_to
+from authsvc.logs.pipe import flush, on_dropped, shared_pipe, writer_to
 
-__all__ = ["access", "configure", "dropped", "flush", "get_logger", "on_dropped"]
+__all__ = ["access", "configure", "flush", "get_logger", "on_dropped"]
 
 _OURS = ("uvicorn", "authsvc")  # loggers whose messages are known to hold nothing secret
 

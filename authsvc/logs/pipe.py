@@ -114,11 +114,6 @@ def writer_to(stream: TextIO) -> Callable[[str], None]:
 shared_pipe = Pipe()
 
 
-def dropped() -> int:
-    """Lines this process has lost because nobody read its log."""
-    return shared_pipe.lost
-
-
 def on_dropped(hook: Callable[[int], None]) -> None:
     """Have `hook(count)` called whenever lines are lost, from the thread that lost them (for the metric)."""
     shared_pipe.hooks.append(hook)
