@@ -19,6 +19,8 @@ from authsvc.cli.console import Refused, complain, inert
 from authsvc.clock import monotonic
 from authsvc.keys.plans import Refused as RefusedByPlan
 from authsvc.rules.refused import Refused as RefusedByRule
+from authsvc.settings import load
+from authsvc.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from authsvc.runtime import Runtime
@@ -38,7 +40,6 @@ def open_from(environ: Mapping[str, str]) -> Runtime:
     """Open the Runtime of a command from the environment, with deadlines that suit an operator. For a command. Raises
     SettingsError, MasterKeyError."""
     from authsvc.runtime import open_runtime
-    from authsvc.settings import load
     from authsvc.store.postgres import OF_COMMANDS
 
     return open_runtime(load(environ), deadlines=OF_COMMANDS)
@@ -79,7 +80,7 @@ def operate(
 
     from authsvc import logs
     from authsvc.flows.keys.served_settings import in_force
-    from authsvc.store.errors import StoreUnavailable
+    from authsvc.flows.upkeep.follow_changes import schema_is_current
 
     logs.configure("error", "console", sys.stderr)  # standard output is the command's
 
@@ -87,7 +88,9 @@ def operate(
         runtime = open_from(os.environ)
         try:
             if migrated:
-                await _ready(runtime)
+                if not await schema_is_current(runtime):
+                    raise Refused("the database is behind this version of authsvc; run `authsvc migrate` first")
+                await align_clock(runtime)
             if warn_of:
                 found = (await in_force(runtime)).disagreements
                 complain(*(line for name, line in found.items() if warn_of == "settings" or name.endswith(warn_of)))
@@ -101,12 +104,10 @@ def operate(
     return granted(asyncio.run(whole()), said, other_words)
 
 
-async def _ready(runtime: Runtime) -> None:
-    from authsvc.flows.upkeep.follow_changes import schema_is_current
+async def align_clock(runtime: Runtime) -> None:
+    """Set the clock to PostgreSQL's. Raises StoreUnavailable."""
     from authsvc.store import health
 
-    if not await schema_is_current(runtime):
-        raise Refused("the database is behind this version of authsvc; run `authsvc migrate` first")
     asked_at = monotonic()
     runtime.clock.align(await health.now(runtime.db), asked_at, monotonic())
 

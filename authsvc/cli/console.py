@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
+from itertools import dropwhile
 from typing import Any
 
 import click
@@ -90,12 +91,10 @@ def _width(text: str) -> int:
 
 def duration(length: timedelta) -> str:
     """A duration for people, two units at most: `3 d 4 h`, `59 min`, `12 s`."""
-    seconds = max(0, round(abs(length.total_seconds())))
+    seconds = round(abs(length.total_seconds()))
     parts = ((seconds // 86_400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s"))
-    first = next((place for place, (number, _) in enumerate(parts) if number), None)
-    if first is None:
-        return "0 s"
-    return " ".join(f"{number} {unit}" for number, unit in parts[first : first + 2] if number)
+    shown = list(dropwhile(lambda part: not part[0], parts))[:2]
+    return " ".join(f"{number} {unit}" for number, unit in shown if number) or "0 s"
 
 
 def relative(at: datetime | None, now: datetime) -> str:

@@ -7,12 +7,12 @@ import sys
 import click
 
 from authsvc.cli.command_runtime import granted
+from authsvc.rules.clients.secret import digest_of_secret
+from authsvc.rules.people.new_password import judge_given_password
 
 
 def ask_password(*, from_stdin: bool) -> str:
     """A new password. Raises UsageError."""
-    from authsvc.rules.people.new_password import judge_given_password
-
     password = _line() if from_stdin else _prompt()
     granted(judge_given_password(password))  # before anything is opened for it
     return password
@@ -20,8 +20,6 @@ def ask_password(*, from_stdin: bool) -> str:
 
 def read_secret() -> str:
     """A client secret from standard input. Raises UsageError."""
-    from authsvc.rules.clients.secret import digest_of_secret
-
     secret = _line()
     granted(digest_of_secret(secret), lambda said: f"{said} (leave --secret-stdin away, and a good one is made)")
     return secret

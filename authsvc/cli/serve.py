@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -16,9 +15,7 @@ from authsvc.cli import STARTED
 from authsvc.cli.console import Refused
 from authsvc.clock import monotonic
 from authsvc.serving.listening import TlsPair, check_tls, host_and_port, listen, port_of
-
-if TYPE_CHECKING:
-    from authsvc.settings import Settings
+from authsvc.settings import Settings, load
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -45,8 +42,6 @@ def command(
       authsvc serve --host 0.0.0.0 --port 8443 --workers 4 --tls-cert chain.pem --tls-key key.pem
       AUTHSVC_METRICS=127.0.0.1:9464 authsvc serve      /metrics on a listener of its own
     """
-    from authsvc.settings import load
-
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key belong together: give both")
     settings = load(os.environ)

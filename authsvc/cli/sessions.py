@@ -10,6 +10,7 @@ import click
 
 from authsvc.cli.command_runtime import dated, operate
 from authsvc.cli.console import Refused, answer, json_option, plural, relative, table
+from authsvc.rules.people.person import normal_email
 
 if TYPE_CHECKING:
     from authsvc.rules.person_record import User
@@ -100,7 +101,6 @@ def end(session_id: UUID | None, email: str | None) -> None:
 
 async def person(runtime: Runtime, email: str) -> User:
     """Raises Refused where nobody has this address."""
-    from authsvc.rules.people.person import normal_email
     from authsvc.store.account import users
 
     user = await users.by_email(runtime.db, normal_email(email))

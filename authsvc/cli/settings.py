@@ -8,14 +8,13 @@ from dataclasses import MISSING, fields
 import click
 
 from authsvc.cli.console import answer, json_option, table
+from authsvc.settings import Settings, load, variable
 
 
 class _ListsThem(click.Command):
     """Its help lists every variable, made from the settings themselves."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from authsvc.settings import Settings, variable
-
         rows = []
         for item in fields(Settings):
             secret = item.metadata["secret"]
@@ -39,7 +38,5 @@ def command() -> None:
       authsvc settings
       authsvc settings --json | jq -r .AUTHSVC_ISSUER
     """
-    from authsvc.settings import load
-
     rows = load(os.environ).table()
     answer({name: value for name, value, _ in rows}, table(("VARIABLE", "VALUE", "MEANING"), rows))

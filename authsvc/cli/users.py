@@ -10,6 +10,8 @@ import click
 
 from authsvc.cli.command_runtime import granted, operate
 from authsvc.cli.console import Refused, answer, complain, json_option, plural, table
+from authsvc.cli.secret_input import ask_password
+from authsvc.rules.people.person import judge_person
 
 if TYPE_CHECKING:
     from authsvc.flows.operator.manage_users import Imported
@@ -51,9 +53,7 @@ def add(email: str, name: str, roles: tuple[str, ...], password_stdin: bool, no_
       authsvc users add ann@example.com --name "Ann Ash" --role customer --role staff
       pass show ann | authsvc users add ann@example.com --password-stdin
     """
-    from authsvc.cli.secret_input import ask_password
     from authsvc.flows.operator import manage_users
-    from authsvc.rules.people.person import judge_person
 
     if no_password and password_stdin:
         raise click.UsageError("give --no-password or --password-stdin, not both")
@@ -136,7 +136,6 @@ def set_password(email: str, password_stdin: bool) -> None:
       authsvc users set-password ann@example.com
       pwgen 20 1 | tee /dev/tty | authsvc users set-password ann@example.com --password-stdin
     """
-    from authsvc.cli.secret_input import ask_password
     from authsvc.flows.operator import manage_users
 
     password = ask_password(from_stdin=password_stdin)

@@ -11,6 +11,7 @@ import click
 from authsvc.cli.clients.add_client import ALGORITHM, SHORT, add, secret_stdin, shown_once, warnings
 from authsvc.cli.command_runtime import granted, operate
 from authsvc.cli.console import Refused, answer, complain, confirm, json_option, plural, table, yes_option
+from authsvc.cli.secret_input import read_secret
 from authsvc.jose.names import DEFAULT_ALG
 from authsvc.rules.clients.limits import REGISTRATION_TOKEN_SECONDS, REGISTRATION_TOKEN_USES
 from authsvc.rules.secret_digest import digest_of
@@ -138,7 +139,6 @@ def rotate_secret(client_id: str, drop_old: bool, secret_stdin: bool) -> None:
       authsvc clients rotate-secret billing                a new secret, printed once
       authsvc clients rotate-secret billing --drop-old     when it is in use everywhere
     """
-    from authsvc.cli.secret_input import read_secret
     from authsvc.flows.operator import manage_clients
 
     if drop_old and secret_stdin:

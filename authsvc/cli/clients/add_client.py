@@ -12,6 +12,7 @@ import click
 
 from authsvc.cli.command_runtime import operate
 from authsvc.cli.console import answer, json_option
+from authsvc.cli.secret_input import read_secret
 from authsvc.jose.names import ALGORITHM_NAMES, DEFAULT_ALG
 from authsvc.rules.clients.limits import ACCESS_TOKEN_SECONDS, SESSION_SECONDS
 from authsvc.rules.secret_digest import digest_of
@@ -212,8 +213,6 @@ def _secret(said: dict[str, Any], *, from_stdin: bool) -> str | None:
             raise click.UsageError("a public client has neither secret nor keys: make it --confidential")
         if said["token_endpoint_auth_method"] == "private_key_jwt":  # noqa: S105 - the name of a method
             raise click.UsageError("--auth-method private_key_jwt takes no secret: leave --secret-stdin away")
-        from authsvc.cli.secret_input import read_secret
-
         return read_secret()
     method, has_keys = said["token_endpoint_auth_method"], bool(said["jwks"] or said["jwks_uri"])
     needs_one = said["kind"] == "confidential" and (method != "private_key_jwt" if method else not has_keys)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.command_runtime import open_from
+from authsvc.cli.command_runtime import align_clock, open_from
 from authsvc.cli.console import answer, inert, json_option
-from authsvc.clock import monotonic
+from authsvc.settings import SettingsError
+from authsvc.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from authsvc.runtime import Runtime
@@ -47,7 +49,6 @@ def command() -> None:
       authsvc doctor --json | jq '.[] | select(.state != "ok")'
     """
     import asyncio
-    import sys
 
     from authsvc import logs
 
@@ -69,7 +70,6 @@ def _lines(findings: Sequence[Finding]) -> Iterator[str]:
 
 async def _examine(environ: Mapping[str, str]) -> list[Finding]:
     from authsvc.keys.master import MasterKeyError
-    from authsvc.settings import SettingsError
 
     try:
         runtime = open_from(environ)
@@ -107,12 +107,9 @@ def _master_key_file(environ: Mapping[str, str]) -> Finding:
 async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
     from authsvc.cli.doctor.keys import examine_keys
     from authsvc.store import health, migrate
-    from authsvc.store.errors import StoreUnavailable
 
     try:
-        asked_at = monotonic()
-        now = await health.now(runtime.db)
-        runtime.clock.align(now, asked_at, monotonic())
+        await align_clock(runtime)
         found = await health.postgres(runtime.db)
         yield _judge_postgres(found)
         yield _judge_connections(found, runtime)
@@ -162,7 +159,6 @@ def _judge_clock(runtime: Runtime) -> Finding:
 
 async def _redis(runtime: Runtime) -> AsyncIterator[Finding]:
     from authsvc.store import health
-    from authsvc.store.errors import StoreUnavailable
 
     try:
         found = await health.redis(runtime.redis)

@@ -15,11 +15,13 @@ from authsvc.cli.keys.master_key import drop_master, generate_master, promote_ma
 from authsvc.cli.keys.run_simulation import simulate
 from authsvc.cli.keys.show_plan import plan
 from authsvc.jose.names import ALGORITHM_NAMES, DEFAULT_ALG
+from authsvc.keys.phases import phase_of, published
+from authsvc.keys.plans import AlreadyPlanned, RotatePlan
+from authsvc.keys.plans import Refused as NotThis
+from authsvc.keys.records import SigningKey
 
 if TYPE_CHECKING:
     from authsvc.flows.keys.manage_keys import Generated
-    from authsvc.keys.plans import Refused as NotThis
-    from authsvc.keys.records import SigningKey
     from authsvc.runtime import Runtime
 
 ALGORITHM = click.Choice(ALGORITHM_NAMES)
@@ -67,7 +69,6 @@ def list_keys() -> None:
       authsvc keys list
       authsvc keys list --json | jq -r '.[] | select(.phase == "signing") | .kid'
     """
-    from authsvc.keys.phases import phase_of
     from authsvc.store.keys import signing_keys
 
     rows, now = operate(lambda runtime, _actor: dated(runtime, signing_keys.everything(runtime.db)))
@@ -144,7 +145,6 @@ def rotate(at_once: bool, alg: str) -> None:
       authsvc keys rotate --alg ES256
     """
     from authsvc.flows.keys import manage_keys
-    from authsvc.keys.plans import AlreadyPlanned, RotatePlan
 
     plan, now = operate(
         lambda runtime, actor: dated(runtime, manage_keys.rotate(runtime, actor, at_once=at_once, alg=alg)),
@@ -231,7 +231,6 @@ def export_public(kid: str | None, as_pem: bool, as_jwk: bool) -> None:
       authsvc keys export-public KID --pem > key.pem
     """
     from authsvc.jose import jwk
-    from authsvc.keys import phases
     from authsvc.store.keys import signing_keys
 
     if as_pem and as_jwk:
@@ -241,7 +240,7 @@ def export_public(kid: str | None, as_pem: bool, as_jwk: bool) -> None:
         rows = await signing_keys.everything(runtime.db)
         if kid is not None:
             return [row for row in rows if row.kid == kid]
-        return phases.published(rows, runtime.clock.now())
+        return published(rows, runtime.clock.now())
 
     found = operate(work)
     if not found:

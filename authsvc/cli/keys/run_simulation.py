@@ -8,16 +8,17 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
 from authsvc.cli.console import Refused, answer, duration, json_option, plural
 from authsvc.clock import monotonic
-
-if TYPE_CHECKING:
-    from authsvc.keys.simulation.scene import Scene
-    from authsvc.keys.simulation.violations import Account
+from authsvc.keys.policy import PolicyError
+from authsvc.keys.simulation import run
+from authsvc.keys.simulation.scene import Scene
+from authsvc.keys.simulation.violations import COUNTED, Account
+from authsvc.settings import Settings, SettingsError, load, variable
 
 _VIRTUAL: Final = {
     "AUTHSVC_ISSUER": "https://localhost",
@@ -71,10 +72,7 @@ def simulate(rotations: int, seed: int | None, replicas: int, verifiers: int, po
 
 def scene_of(environ: Mapping[str, str], policy: Path | None, replicas: int, verifiers: int) -> Scene:
     """By the settings of this environment, as far as they are there. Raises SettingsError."""
-    from authsvc.keys.policy import PolicyError
-    from authsvc.keys.simulation.scene import Scene
     from authsvc.runtime import key_surroundings, read_key_life
-    from authsvc.settings import Settings, SettingsError, load, variable
 
     required = {variable(item.name) for item in fields(Settings) if item.default is MISSING}
     given = {name: value for name, value in environ.items() if name.removesuffix("_FILE") not in required}
@@ -90,16 +88,14 @@ def scene_of(environ: Mapping[str, str], policy: Path | None, replicas: int, ver
 
 
 def _played(scene: Scene, rotations: int, seed: int) -> Account:
-    from authsvc.keys.simulation.run import TooLong, simulate
-
     hidden = not sys.stderr.isatty()
     steps = max(1, rotations // 500)
     with click.progressbar(
         length=rotations, label="rotations", file=sys.stderr, hidden=hidden, show_pos=True, update_min_steps=steps
     ) as bar:
         try:
-            return simulate(scene, rotations=rotations, seed=seed, told=lambda seen: bar.update(seen - bar.pos))
-        except TooLong as error:
+            return run.simulate(scene, rotations=rotations, seed=seed, told=lambda seen: bar.update(seen - bar.pos))
+        except run.TooLong as error:
             raise Refused(f"{error} where a key signs for {duration(scene.life.sign)}: ask for fewer") from None
 
 
@@ -122,8 +118,6 @@ def _document(scene: Scene, result: Account, seconds: float) -> dict[str, Any]:
 
 
 def _report(scene: Scene, result: Account, seconds: float) -> Iterator[str]:
-    from authsvc.keys.simulation.violations import COUNTED
-
     life, around = scene.life, scene.around
     yield (
         f"{' and '.join(life.algorithms)}: announce {duration(life.announce)}, sign {duration(life.sign)}, keep "

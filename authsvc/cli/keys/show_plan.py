@@ -10,9 +10,11 @@ import click
 
 from authsvc.cli.command_runtime import operate
 from authsvc.cli.console import answer, exact, json_option, relative, table, when
+from authsvc.keys.forecast import Forecast, forecast, horizon
+from authsvc.keys.phases import phases_at
+from authsvc.keys.policy import read_span
 
 if TYPE_CHECKING:
-    from authsvc.keys.forecast import Forecast
     from authsvc.runtime import Runtime
 
 WIDTH = 100
@@ -39,7 +41,6 @@ def plan(span: str | None) -> None:
       authsvc keys plan --json | jq -r '.events[] | select(.event == "signs") | .at'
     """
     from authsvc.flows.keys.served_settings import in_force
-    from authsvc.keys.forecast import forecast, horizon
     from authsvc.store.keys import signing_keys
 
     ahead = None if span is None else _read(span)
@@ -59,8 +60,6 @@ def plan(span: str | None) -> None:
 
 
 def _read(span: str) -> timedelta:
-    from authsvc.keys.policy import read_span
-
     try:
         ahead = read_span(span)
     except ValueError as error:
@@ -92,8 +91,6 @@ def summary(found: Forecast) -> Iterator[str]:
 
 def timeline(found: Forecast) -> Iterator[str]:
     """A line for each key, its phase in each column; at most WIDTH columns of ASCII."""
-    from authsvc.keys.phases import phases_at
-
     columns = WIDTH - _LABEL
     span = found.until - found.now
     moments = [found.now + span * ((column + 0.5) / columns) for column in range(columns)]
