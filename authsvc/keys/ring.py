@@ -35,10 +35,6 @@ class NoSigningKey(Exception):
     """No key may sign: none was loaded, or its time is over. Nobody's fault who asked: answer 503."""
 
 
-class KeyringEmpty(Exception):
-    """Neither `load` nor `load_public_snapshot` has succeeded yet, so there is nothing to publish."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Opened:
     """A key as this process holds it."""
@@ -126,11 +122,9 @@ class Keyring:
         self._at(now)
 
     @property
-    def jwks(self) -> JwksDocument:
-        """The document to serve, as of the last `load`, `refresh`, `sign` or `verify`. Raises `KeyringEmpty`."""
-        if self._set is None:
-            raise KeyringEmpty("no signing keys were loaded yet")
-        return self._set.jwks
+    def jwks(self) -> JwksDocument | None:
+        """The document to serve, as of the last `load`, `refresh`, `sign` or `verify`; None: no keys were loaded."""
+        return self._set.jwks if self._set else None
 
     def signing_kid(self, now: datetime, alg: str = "RS256") -> str | None:
         """The key that would sign at `now`; None: `sign` would raise."""

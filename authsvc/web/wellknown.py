@@ -10,7 +10,6 @@ from importlib.resources import files
 from pathlib import Path
 
 from authsvc.flows.keys.sign import offered_algorithms
-from authsvc.keys.ring import KeyringEmpty
 from authsvc.metrics import exposition
 from authsvc.rules.discovery import Described, Lines, document
 from authsvc.rules.errors import Unavailable
@@ -30,10 +29,9 @@ SILENCE_SECONDS = 3.0
 
 async def jwks(request: Request) -> Reply:
     """RFC 7517 section 5; bytes and ETag were made when the keys changed, not now."""
-    try:
-        document = request.runtime.keyring.jwks
-    except KeyringEmpty as error:
-        raise Unavailable("no_keys_yet") from error
+    document = request.runtime.keyring.jwks
+    if document is None:
+        raise Unavailable("no_keys_yet")
     etag = document.etag.encode("ascii")
     headers: Headers = [
         JSON,

@@ -15,7 +15,7 @@ from authsvc.jose.verify import Invalid, VerifiedClaims
 from authsvc.keys import signers
 from authsvc.keys.master import MasterKeys
 from authsvc.keys.plans import apply_changes, plan_withdraw
-from authsvc.keys.ring import Keyring, KeyringEmpty, NoSigningKey
+from authsvc.keys.ring import Keyring, NoSigningKey
 from authsvc.keys.seal import SealError, seal
 from tests.support.jose import (
     API,
@@ -121,8 +121,7 @@ def test_nobody_signs_when_no_key_may():
     empty = Keyring(MASTER)
     with pytest.raises(NoSigningKey):
         sign_now(empty, claims(), typ="at+jwt", now=NOW)
-    with pytest.raises(KeyringEmpty):
-        _ = empty.jwks
+    assert empty.jwks is None
     assert _verify(empty, "a.b.c") == Invalid("no_keys")
     keys = ring(FIRST)
     for at, alg in [(NOW - SECOND, "RS256"), (NOW + HOUR, "RS256"), (NOW, "ES256"), (NOW, "none")]:
@@ -180,8 +179,7 @@ def test_a_wrong_master_key_is_said_at_once_and_leaves_the_ring_as_it_was():
     keys = Keyring(MasterKeys.parse(f"1 {b64(bytes(32))}"))
     with pytest.raises(SealError, match="none of the 2 signing keys opens"):
         keys.load((FIRST, SECOND_KEY), NOW)
-    with pytest.raises(KeyringEmpty):
-        _ = keys.jwks
+    assert keys.jwks is None
     good = ring(FIRST)
     with pytest.raises(SealError):
         good.load((planned("junk", -1 * DAY, -1 * DAY),), NOW)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from authsvc.jose.jwk import SnapshotError
-from authsvc.keys.ring import KeyringEmpty
 from authsvc.logs import get_logger
 from authsvc.runtime import Runtime
 
@@ -16,15 +15,15 @@ log = get_logger()
 
 def save_snapshot(runtime: Runtime) -> None:
     """Replace the snapshot (public keys only). A directory that cannot be written is logged, never fatal."""
-    if not runtime.settings.state_dir:
+    document = runtime.keyring.jwks
+    if document is None or not runtime.settings.state_dir:
         return
     path = Path(runtime.settings.state_dir) / FILE
     try:
-        body = runtime.keyring.jwks.body
         fresh = path.with_suffix(".new")
-        fresh.write_bytes(body)
+        fresh.write_bytes(document.body)
         fresh.replace(path)
-    except (OSError, KeyringEmpty) as error:
+    except OSError as error:
         log.warning("snapshot_not_written", error_type=type(error).__name__)
 
 

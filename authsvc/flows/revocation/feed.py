@@ -15,7 +15,6 @@ from authsvc.clock import monotonic
 from authsvc.flows.caller.authenticate_bearer import bearer_in, invalid_token
 from authsvc.flows.session.publish_revocation import revocation_feed
 from authsvc.jose.verify import VerifiedClaims
-from authsvc.keys.ring import KeyringEmpty
 from authsvc.logs import get_logger
 from authsvc.rules.errors import Unavailable
 from authsvc.runtime import Runtime
@@ -235,10 +234,8 @@ def _tick(runtime: Runtime) -> None:
     for subscriber in feed.subscribers:
         if subscriber.ends_at <= now:
             subscriber.end("expired")
-    try:
-        etag = runtime.keyring.jwks.etag
-    except KeyringEmpty:
-        etag = None
+    document = runtime.keyring.jwks
+    etag = document.etag if document else None
     beaten = monotonic() - feed.beaten_at >= feed.heartbeat_seconds * 0.8
     if beaten:
         feed.beat += 1
