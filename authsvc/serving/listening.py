@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,8 +33,8 @@ def listen(host: str, port: int, hint: str = "--port") -> list[socket.socket]:
     sockets: list[socket.socket] = []
     try:
         for family, address in dict.fromkeys((info[0], info[4][:2]) for info in found):
-            with suppress(_NoSuchFamily):
-                sockets.append(_bound(family, str(address[0]), port))
+            if bound := _bound(family, str(address[0]), port):
+                sockets.append(bound)
                 port = port or port_of(sockets)
     except OSError as error:
         for opened in sockets:
@@ -50,15 +49,12 @@ def port_of(sockets: list[socket.socket]) -> int:
     return int(sockets[0].getsockname()[1])
 
 
-class _NoSuchFamily(Exception):
-    """`localhost` has an IPv6 address, and this kernel has none."""
-
-
-def _bound(family: int, address: str, port: int) -> socket.socket:
+def _bound(family: int, address: str, port: int) -> socket.socket | None:
+    """None: `localhost` has an IPv6 address, and this kernel has none."""
     try:
         made = socket.socket(family, socket.SOCK_STREAM)
     except OSError:
-        raise _NoSuchFamily from None
+        return None
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
@@ -69,7 +65,7 @@ def _bound(family: int, address: str, port: int) -> socket.socket:
     except OSError as error:
         made.close()
         if family == socket.AF_INET6 and error.errno == errno.EADDRNOTAVAIL:
-            raise _NoSuchFamily from None
+            return None
         raise
     return made
 
