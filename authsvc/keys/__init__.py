@@ -10,8 +10,7 @@ no route: `store` keeps the rows, flows apply the plans, `web` serves the bytes.
     phases        what a key may do at an instant: announced -> signing -> retired -> dropped, or withdrawn
     policy        keys/policy.toml: how long each step takes, and the least that is needed
     settings_in_force   what replicas serve by, and the strictest of it and of our own
-    plans         verdicts that change those instants: generate, rotate, withdraw
-    due_steps     what is due by itself: the next key in time
+    plans         verdicts that change those instants: generate, rotate, withdraw, and what is due by itself
     forecast      what will happen when: steps by a virtual clock
     reseal        signing keys under a new master key
     signers       what holds a private key, and signs

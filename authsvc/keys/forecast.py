@@ -1,4 +1,4 @@
-"""What will happen to the keys, and when: the steps of `due_steps`, taken by a virtual clock over the real rows. Pure.
+"""What will happen to the keys, and when: the steps that are due, taken by a virtual clock over the real rows. Pure.
 
 Some replica is taken to run, and to do each step when it is due. So this is no second opinion on the life of keys but
 what the replicas will do, as long as nobody rotates, withdraws, or changes the policy.
@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from authsvc.keys.due_steps import KeepLonger, due_at, plan_step
 from authsvc.keys.phases import Phase, ended, instants, next_change, phases_at, published, signer
-from authsvc.keys.plans import GeneratePlan, apply_changes
+from authsvc.keys.plans import GeneratePlan, KeepLonger, apply_changes, due_at, plan_step
 from authsvc.keys.policy import KeyPolicy
 from authsvc.keys.records import SigningKey
 

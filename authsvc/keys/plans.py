@@ -1,4 +1,5 @@
-"""Verdicts on the life of keys: what `generate`, `rotate` and `withdraw` would change, or why they may not. Pure.
+"""Verdicts on the life of keys: what `generate`, `rotate` and `withdraw` would change, or why they may not, and what is
+due by itself. Pure.
 
 A plan lists rows as they are to be; the store writes them in one transaction, having locked the rows it read. Every
 plan keeps three things true (a random walk in the tests looks for the instant when they are not):
@@ -6,9 +7,15 @@ plan keeps three things true (a random walk in the tests looks for the instant w
 - a key leaves the JWKS only when its last token is dead: `signs_until` + longest token + JWKS max-age + skew, or + the
   time between two backups, which may have forgotten that it signed for longer;
 - every key has an end from its birth, so that a replica that hears of nothing stops in time; and as long as somebody
-  makes the next key when it is due (`due_steps`), some key signs at every instant;
+  makes the next key when it is due (`plan_step`), some key signs at every instant;
 - a key signs only after every cache has seen it: announced for JWKS max-age (30 s at the least) + skew. Two exceptions,
   both because the alternative is no service at all: an installation's first key, and the successor of a withdrawn key.
+
+Phases follow from times, so switching, retiring and dropping need nobody. What somebody must do is make the next key in
+time: a line of keys is whole while its last key is announced for at least `wait` more before it signs. So there is
+always a key that every cache has seen, ready to follow a leaked one at once; and a key signs only long after the backup
+that holds it. Any replica may do it, under the store's lock; all come to the same verdict, and what has been done is no
+longer due.
 """
 
 from __future__ import annotations
@@ -66,6 +73,13 @@ class WithdrawPlan:
 
     kid: str
     successor: str | None
+    changes: tuple[SigningKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeepLonger:
+    """Tokens live longer than was foreseen when these ends were set: the keys are to stay published for longer."""
+
     changes: tuple[SigningKey, ...]
 
 
@@ -164,6 +178,26 @@ def plan_withdraw(keys: Sequence[SigningKey], now: datetime, kid: str) -> Withdr
     return WithdrawPlan(kid, announced[0].kid, (withdrawn, _dated_back(announced[0], now)))
 
 
+def plan_step(
+    keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, algorithms: Sequence[str]
+) -> GeneratePlan | KeepLonger | None:
+    """The next thing to do; None: nothing is due. Ask again after it is done: there may be more."""
+    if late := tuple(longer for key in keys if (longer := _longer(key, now, policy.keep))):
+        return KeepLonger(late)
+    for alg in algorithms:
+        if due_at(keys, now, policy, alg) <= now:
+            return plan_generate(keys, now, policy, alg, after=policy.life.sign)
+    return None
+
+
+def due_at(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, alg: str) -> datetime:
+    """When the next key of `alg` must be made; `now` or earlier: it is due."""
+    line = [key for key in keys if key.alg == alg and not ended(key, now)]
+    if not line or (signer(line, now, alg) is None and not is_unborn(keys, now, alg)):
+        return now
+    return max(line, key=order).signs_from - policy.wait
+
+
 def crowded(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy) -> Refused | None:
     """Whether an operator may not have one key more in the JWKS: there must be room for all that the policy will make
     before it leaves. What makes the next key in time does not ask; nor does a withdrawal, which takes one away."""
@@ -193,6 +227,17 @@ def _line(keys: Sequence[SigningKey], now: datetime, alg: str) -> list[SigningKe
 def _announced(keys: Sequence[SigningKey], now: datetime, alg: str) -> list[SigningKey]:
     """Keys that have yet to sign, the next one first."""
     return sorted((key for key in keys if key.alg == alg and key.signs_from > now and not ended(key, now)), key=order)
+
+
+def _longer(key: SigningKey, now: datetime, keep: timedelta) -> SigningKey | None:
+    """A key that would be dropped too early, as it is to be. Also one that signs no more: its last tokens may be of the
+    new length, by moments, or in a restored database."""
+    if key.withdrawn_at is not None or key.signs_until is None:
+        return None
+    until = key.signs_until + keep
+    if until <= now or (key.drop_after is not None and key.drop_after >= until):
+        return None
+    return replace(key, drop_after=until)
 
 
 def _generate(alg: str) -> str:

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from authsvc.keys.due_steps import KeepLonger, due_at, plan_step
 from authsvc.keys.phases import signer
-from authsvc.keys.plans import GeneratePlan, apply_changes
+from authsvc.keys.plans import GeneratePlan, KeepLonger, apply_changes, due_at, plan_step
 from authsvc.keys.records import SigningKey
 from tests.support.jose import DAY, HOUR, MINUTE, NOW, POLICY, SECOND, planned, policy_with
 

@@ -6,15 +6,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from authsvc.keys.due_steps import due_at, plan_step
 from authsvc.keys.phases import Phase, next_change, phases_at, published, signer
 from authsvc.keys.plans import (
     GeneratePlan,
     Refused,
     WithdrawPlan,
     apply_changes,
+    due_at,
     plan_generate,
     plan_rotate,
+    plan_step,
     plan_withdraw,
 )
 from authsvc.keys.policy import KeyPolicy

@@ -15,7 +15,7 @@ from authsvc import metrics
 from authsvc.clock import monotonic
 from authsvc.flows.keys import served_settings
 from authsvc.flows.keys.manage_keys import Generated, step
-from authsvc.keys.due_steps import plan_step
+from authsvc.keys.plans import plan_step
 from authsvc.keys.policy import KeyPolicy
 from authsvc.keys.settings_in_force import RECORD_SECONDS
 from authsvc.logs import get_logger

@@ -1,5 +1,5 @@
 """What changes signing keys: the operator makes, rotates, withdraws, imports; any replica does what is due. Verdicts:
-`keys/plans` and `keys/due_steps`.
+`keys/plans`.
 
 Each change is one transaction under one lock, so that two operators, or an operator and a replica, take turns.
 """
@@ -16,17 +16,18 @@ from authsvc.flows.keys.served_settings import in_force
 from authsvc.jose import jwk
 from authsvc.jose.algorithms import PrivateKey
 from authsvc.jose.names import DEFAULT_ALG
-from authsvc.keys.due_steps import KeepLonger, plan_step
 from authsvc.keys.phases import published
 from authsvc.keys.plans import (
     AlreadyPlanned,
     GeneratePlan,
+    KeepLonger,
     Refused,
     RotatePlan,
     WithdrawPlan,
     crowded,
     plan_generate,
     plan_rotate,
+    plan_step,
     plan_withdraw,
 )
 from authsvc.keys.policy import KeyLife, KeyPolicy

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from authsvc.keys import due_steps, phases, plans
+from authsvc.keys import phases, plans
 from authsvc.keys.policy import KeyLife, KeyPolicy, Surroundings
 from authsvc.keys.simulation.records import SECOND
 from authsvc.keys.simulation.verifiers import KINDS, Kind
@@ -36,8 +36,8 @@ class Judges:
     """The verdicts on trial: the very functions of `keys` that production calls. A test replaces one of them by a
     broken one, to see that the simulation notices."""
 
-    plan_step: Judge = due_steps.plan_step
-    due_at: Judge = due_steps.due_at
+    plan_step: Judge = plans.plan_step
+    due_at: Judge = plans.due_at
     plan_generate: Judge = plans.plan_generate
     plan_rotate: Judge = plans.plan_rotate
     plan_withdraw: Judge = plans.plan_withdraw

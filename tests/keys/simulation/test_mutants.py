@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from authsvc.keys import due_steps, phases, plans
+from authsvc.keys import phases, plans
 from authsvc.keys.plans import GeneratePlan, WithdrawPlan
 from authsvc.keys.policy import PROPAGATION, KeyLife, KeyPolicy, Surroundings
 from authsvc.keys.records import SigningKey
@@ -46,7 +46,7 @@ SMALL = "the JWKS stays small"
 
 def sign_at_once(keys: Keys, now: datetime, policy: KeyPolicy, algorithms: Sequence[str]) -> Any:
     """The next key signs when it is made, as most providers have it."""
-    plan = due_steps.plan_step(keys, now, policy, algorithms)
+    plan = plans.plan_step(keys, now, policy, algorithms)
     if not isinstance(plan, GeneratePlan):
         return plan
     current = phases.signer(keys, now, plan.alg)
@@ -57,7 +57,7 @@ def sign_at_once(keys: Keys, now: datetime, policy: KeyPolicy, algorithms: Seque
 
 def made_too_late(keys: Keys, now: datetime, policy: KeyPolicy, algorithms: Sequence[str]) -> Any:
     """A key is made when there is none."""
-    plan = due_steps.plan_step(keys, now, policy, algorithms)
+    plan = plans.plan_step(keys, now, policy, algorithms)
     late = isinstance(plan, GeneratePlan) and phases.signer(keys, now, plan.alg) is not None
     return None if late else plan
 
