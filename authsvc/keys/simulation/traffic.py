@@ -107,9 +107,7 @@ class Traffic:
         key = replica.signer(alg, world.now)
         if key is not None:
             self._show_around(self._given(replica, key))
-        elif (
-            alg == DEFAULT_ALG or world.signed_since.get(alg, DISTANT_FUTURE) < world.now - SECOND
-        ):  # a further one begins later
+        elif alg == DEFAULT_ALG or world.signed_since.get(alg, DISTANT_FUTURE) < world.now - SECOND:  # begins later
             world.account.not_signed(replica.name, alg, replica.linked_since, world.now)
 
     def _given(self, replica: Replica, key: SigningKey) -> Token:
@@ -133,10 +131,9 @@ class Traffic:
     def _asked(self) -> Replica | None:
         world = self._world
         if world.chance.happens(STICKY_SHARE):
-            up = [replica for replica in world.replicas if replica.up]
+            up = world.running()
             return world.chance.one_of(up) if up else None
-        found = world.route()
-        return found[0] if found else None
+        return world.route()
 
     def _show(self, token: Token, verifier: Verifier) -> None:
         world = self._world

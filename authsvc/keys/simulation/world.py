@@ -182,13 +182,13 @@ class World:
 
     # The balancer
 
-    def route(self) -> tuple[Replica, bool] | None:
+    def route(self) -> Replica | None:
         """A replica that is ready as far as the balancer knows; where there is none, any that answers."""
-        now = self.now
-        if ready := [replica for replica in self.replicas if replica.asked(now)]:
-            return self.chance.one_of(ready), True
-        up = [replica for replica in self.replicas if replica.up]
-        return (self.chance.one_of(up), False) if up else None
+        up = self.running()
+        return self.chance.one_of([replica for replica in up if replica.asked(self.now)] or up) if up else None
+
+    def running(self) -> list[Replica]:
+        return [replica for replica in self.replicas if replica.up]
 
     # What verifiers ask
 
@@ -197,28 +197,26 @@ class World:
         return self.account.withdrawn
 
     def fetch(self) -> Served | None:
-        found = self.route()
-        if found is None or self.chance.happens(0.003):
+        replica = self.route()
+        if replica is None or self.chance.happens(0.003):
             return None
-        replica, ready = found
         kids = replica.jwks(self.now)
-        return None if kids is None else Served(kids, replica.name, ready)
+        return None if kids is None else Served(kids, replica.name, replica.asked(self.now))
 
     def takes(self) -> timedelta:
         return self.chance.within(NO_TIME, SLOW_ANSWER)
 
     def stream(self) -> Stream | None:
-        found = self.route()
-        return partial(found[0].feed, found[0].life) if found and found[0].linked else None
+        replica = self.route()
+        return partial(replica.feed, replica.life) if replica and replica.linked else None
 
     def introspect(self, kid: str) -> bool | None:
-        found = self.route()
-        if found is None:
+        replica = self.route()
+        kids = replica.jwks(self.now) if replica else None
+        if replica is None or kids is None:
             return None
-        replica, _ = found
-        kids = replica.jwks(self.now)
         silent = replica.silent_for(self.now)
-        if kids is None or silent > REDIS_LEASE:
+        if silent > REDIS_LEASE:
             return None
         return True if kid in kids else None if silent > UNREADY_AFTER else False
 
