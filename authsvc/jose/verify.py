@@ -30,45 +30,19 @@ class Invalid:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedClaims:
-    """Claims of a token that we signed, for the audience and at the time that were asked about."""
+    """Claims of a token that we signed, for the audience and at the time that were asked about. `sid`: the session;
+    None for a client's own token. `scope`: space-separated (RFC 6749 section 3.3), may be empty. `raw`: all."""
 
     kid: str
+    sub: str
+    jti: str
+    client_id: str
+    exp: int
+    iat: int
+    sid: str | None
+    scope: str
+    aud: tuple[str, ...]
     raw: Mapping[str, Any]
-
-    @property
-    def sub(self) -> str:
-        return str(self.raw["sub"])
-
-    @property
-    def jti(self) -> str:
-        return str(self.raw["jti"])
-
-    @property
-    def client_id(self) -> str:
-        return str(self.raw["client_id"])
-
-    @property
-    def sid(self) -> str | None:
-        """The session; None for a client's own token."""
-        return self.raw.get("sid")
-
-    @property
-    def scope(self) -> str:
-        """Space-separated (RFC 6749 section 3.3); may be empty."""
-        return str(self.raw.get("scope", ""))
-
-    @property
-    def exp(self) -> int:
-        return int(self.raw["exp"])
-
-    @property
-    def iat(self) -> int:
-        return int(self.raw["iat"])
-
-    @property
-    def aud(self) -> tuple[str, ...]:
-        aud = self.raw.get("aud", ())
-        return (aud,) if isinstance(aud, str) else tuple(aud)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +83,11 @@ def judge_token(
     claims = json_object(base64url_decode(parts.payload))
     if claims is None:
         return Invalid("bad_claims")
-    wrong = _wrong_claim(claims, expected)
-    return Invalid(wrong) if wrong else VerifiedClaims(verifier.kid, claims)
+    if wrong := _wrong_claim(claims, expected):
+        return Invalid(wrong)
+    required = {name: claims[name] for name in ("sub", "jti", "client_id", "exp", "iat")}
+    sid, scope, aud = claims.get("sid"), claims.get("scope", ""), tuple(_listed(claims.get("aud", [])))
+    return VerifiedClaims(verifier.kid, sid=sid, scope=scope, aud=aud, raw=claims, **required)
 
 
 def _named_key(
