@@ -103,18 +103,13 @@ def plan_generate(
     further algorithm does not: verifiers hold a JWKS of ours without it.
     """
     line = _line(keys, now, alg)
-    if signer(keys, now, alg) is None and not is_unborn(keys, now, alg):
+    if _is_urgent(keys, now, alg):
         until = line[0].signs_from if line else now + policy.life.sign
         return GeneratePlan(alg, now, now, until, until + policy.keep, ())
     last = line[-1] if line else None
     at = max(now + policy.wait, last.signs_from + after) if last else now + policy.wait
     until = at + policy.life.sign
     return GeneratePlan(alg, now, at, until, until + policy.keep, (_closed(last, at, policy),) if last else ())
-
-
-def is_unborn(keys: Sequence[SigningKey], now: datetime, alg: str) -> bool:
-    """No key of this further algorithm has ever signed, while the service signs with others: nobody is in a hurry."""
-    return alg != DEFAULT_ALG and bool(keys) and not any(key.alg == alg and key.signs_from <= now for key in keys)
 
 
 def plan_rotate(
@@ -124,18 +119,15 @@ def plan_rotate(
 
     `GeneratePlan`: no key is announced, so one must be made and announced first.
     """
-    announced = _announced(keys, now, alg)
-    if not at_once:
-        return (
-            AlreadyPlanned(announced[0].kid, announced[0].signs_from)
-            if announced
-            else plan_generate(keys, now, policy, alg)
-        )
-    if not announced:
+    following = next(iter(_announced(keys, now, alg)), None)
+    if following is None and not at_once:
+        return plan_generate(keys, now, policy, alg)
+    if following is None:
         return Refused(f"no key is announced: run `{_generate(alg)}` first")
-    if (full := crowded(keys, now, policy)) is not None:
+    if not at_once:
+        return AlreadyPlanned(following.kid, following.signs_from)
+    if full := crowded(keys, now, policy):
         return full
-    following = announced[0]
     ready_at = following.announced_at + policy.may_sign_after
     if ready_at > now:
         backup = f"; backup {said(policy.life.backup)} + {said(SIGNS_WHILE_CUT_OFF)}" if policy.life.backup else ""
@@ -192,10 +184,8 @@ def plan_step(
 
 def due_at(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, alg: str) -> datetime:
     """When the next key of `alg` must be made; `now` or earlier: it is due."""
-    line = [key for key in keys if key.alg == alg and not ended(key, now)]
-    if not line or (signer(line, now, alg) is None and not is_unborn(keys, now, alg)):
-        return now
-    return max(line, key=order).signs_from - policy.wait
+    line = _line(keys, now, alg)
+    return now if not line or _is_urgent(keys, now, alg) else line[-1].signs_from - policy.wait
 
 
 def crowded(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy) -> Refused | None:
@@ -222,6 +212,12 @@ def _line(keys: Sequence[SigningKey], now: datetime, alg: str) -> list[SigningKe
     """Who signs now and who follows, in this order."""
     current = signer(keys, now, alg)
     return [*([current] if current else []), *_announced(keys, now, alg)]
+
+
+def _is_urgent(keys: Sequence[SigningKey], now: datetime, alg: str) -> bool:
+    """Nobody signs. While no key of a further algorithm has ever signed, and others do, nobody is in a hurry."""
+    known = alg == DEFAULT_ALG or not keys or any(key.alg == alg and key.signs_from <= now for key in keys)
+    return known and signer(keys, now, alg) is None
 
 
 def _announced(keys: Sequence[SigningKey], now: datetime, alg: str) -> list[SigningKey]:
