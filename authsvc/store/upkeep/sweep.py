@@ -14,55 +14,40 @@ REST = 4.0
 """After each batch, how many times its own time is rested: the clean-up takes a fifth of one connection's time at most,
 on a slow machine too."""
 
+_HOUR_AGO = "now() - interval '1 hour'"
+"""So much is kept after the end: long enough that no statement in flight, and no clock, can still want the row."""
 # The last key of an algorithm stays, however old: it tells that clients count on it, and that the next is in a hurry.
-# An hour is kept after the end: long enough that no statement in flight, and no clock, can still want the row.
-_STATEMENTS = {
-    "user_sessions": """DELETE FROM user_sessions WHERE id IN (
-        SELECT id FROM user_sessions
-        WHERE expires_at < now() - interval '1 hour' LIMIT $1 FOR UPDATE SKIP LOCKED)""",
-    "grants": """DELETE FROM grants WHERE id IN (
-        SELECT id FROM grants
-        WHERE code_state IN ('issued', 'burnt') AND code_expires_at < now() - interval '1 hour'
-        LIMIT $1 FOR UPDATE SKIP LOCKED)""",
-    "pushed_requests": """DELETE FROM pushed_requests WHERE digest IN (
-        SELECT digest FROM pushed_requests WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED)""",
-    "device_requests": """DELETE FROM device_requests WHERE id IN (
-        SELECT id FROM device_requests
-        WHERE expires_at < now() - interval '1 hour' LIMIT $1 FOR UPDATE SKIP LOCKED)""",
-    "outbox": """DELETE FROM outbox WHERE id IN (
-        SELECT id FROM outbox WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED)""",
-    "registration_tokens": """DELETE FROM registration_tokens WHERE digest IN (
-        SELECT digest FROM registration_tokens WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED)""",
-    "revocations": """DELETE FROM revocations WHERE sequence IN (
-        SELECT sequence FROM revocations
-        WHERE expires_at < now() - interval '1 hour' LIMIT $1 FOR UPDATE SKIP LOCKED)""",
-    # A slice goes when its batches went; its blocks go with it.
-    "status_batches": """WITH emptied AS (
-            DELETE FROM status_slices s WHERE to_timestamp(s.ends_at) < now() - interval '1 hour'
-            AND NOT EXISTS (SELECT FROM status_batches b WHERE b.salt = s.salt))
-        DELETE FROM status_batches WHERE id IN (
-            SELECT id FROM status_batches
-            WHERE ends_at < extract(epoch FROM now() - interval '1 hour') LIMIT $1 FOR UPDATE SKIP LOCKED)""",
-    "spent_assertions": """DELETE FROM spent_assertions WHERE digest IN (
-        SELECT digest FROM spent_assertions WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED)""",
-    "signing_keys": """DELETE FROM signing_keys WHERE kid IN (
-        SELECT kid FROM signing_keys gone
-        WHERE greatest(drop_after, withdrawn_at) < now() - interval '1 hour'
-          AND EXISTS (SELECT 1 FROM signing_keys later WHERE later.alg = gone.alg
-                      AND (later.signs_from, later.kid) > (gone.signs_from, gone.kid))
-        LIMIT $1 FOR UPDATE SKIP LOCKED)""",
+_FOLLOWED = """EXISTS (SELECT FROM signing_keys later WHERE later.alg = signing_keys.alg
+                       AND (later.signs_from, later.kid) > (signing_keys.signs_from, signing_keys.kid))"""
+_OVER = {
+    "user_sessions": ("id", f"expires_at < {_HOUR_AGO}"),
+    "grants": ("id", f"code_state IN ('issued', 'burnt') AND code_expires_at < {_HOUR_AGO}"),
+    "pushed_requests": ("digest", "expires_at < now()"),
+    "device_requests": ("id", f"expires_at < {_HOUR_AGO}"),
+    "outbox": ("id", "expires_at < now()"),
+    "registration_tokens": ("digest", "expires_at < now()"),
+    "revocations": ("sequence", f"expires_at < {_HOUR_AGO}"),
+    "status_batches": ("id", f"ends_at < extract(epoch FROM {_HOUR_AGO})"),
+    "spent_assertions": ("digest", "expires_at < now()"),
+    "signing_keys": ("kid", f"greatest(drop_after, withdrawn_at) < {_HOUR_AGO} AND {_FOLLOWED}"),
     # No cache holds a JWKS, and no token lives, for longer than a day.
-    "served_settings": """DELETE FROM served_settings WHERE (replica, settings) IN (
-        SELECT replica, settings FROM served_settings
-        WHERE heard_at < now() - interval '2 days' LIMIT $1 FOR UPDATE SKIP LOCKED)""",
-    "audit_events": """DELETE FROM audit_events WHERE id IN (
-        SELECT id FROM audit_events WHERE at < now() - interval '400 days' LIMIT $1 FOR UPDATE SKIP LOCKED)""",
+    "served_settings": ("replica, settings", "heard_at < now() - interval '2 days'"),
+    "audit_events": ("id", "at < now() - interval '400 days'"),
+}
+"""Table -> its key, and which of its rows are over."""
+_BEFORE = {
+    # A slice goes when its batches went; its blocks go with it.
+    "status_batches": f"""WITH emptied AS (
+        DELETE FROM status_slices s WHERE to_timestamp(s.ends_at) < {_HOUR_AGO}
+        AND NOT EXISTS (SELECT FROM status_batches b WHERE b.salt = s.salt))"""  # noqa: S608 - a constant
 }
 
 
 async def sweep(db: Database, *, rest: float = REST) -> AsyncIterator[tuple[str, int]]:
     """Delete what is over; yields (table, rows) after each batch. Ends at once where another replica is at it."""
-    for table, statement in _STATEMENTS.items():
+    for table, (key, over) in _OVER.items():
+        statement = f"""{_BEFORE.get(table, "")} DELETE FROM {table} WHERE ({key}) IN (
+            SELECT {key} FROM {table} WHERE {over} LIMIT $1 FOR UPDATE SKIP LOCKED)"""  # noqa: S608 - constants
         while True:
             started = monotonic()
             async with db.transaction(seconds=20) as connection:
