@@ -7,8 +7,8 @@ import sys
 import click
 
 from authsvc.cli.command_runtime import granted
-from authsvc.rules.clients.secret import digest_of_secret
 from authsvc.rules.people.new_password import judge_given_password
+from authsvc.rules.secret_digest import digest_of_secret
 
 
 def ask_password(*, from_stdin: bool) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 Digest = bytes
@@ -105,3 +105,25 @@ class Client:
     @property
     def confidential(self) -> bool:
         return self.kind == "confidential"
+
+
+_GROUPS: dict[str, Any] = {item.name: type(item.default) for item in fields(Client) if is_dataclass(item.default)}
+_FLAT = {item.name: ("", item.name) for item in fields(Client) if item.name not in _GROUPS} | {
+    ("exchange_" if group == "exchange" else "") + item.name: (group, item.name)
+    for group, kind in _GROUPS.items()
+    for item in fields(kind)
+}
+"""Name without groups -> (group, field); the group is '' for what is in none."""
+
+
+def flat_of(client: Client) -> dict[str, Any]:
+    """All fields of a client, without groups: by the names of its columns, which RFC 7591 calls so too."""
+    return {name: getattr(getattr(client, group) if group else client, inner) for name, (group, inner) in _FLAT.items()}
+
+
+def from_flat(values: Mapping[str, Any]) -> Client:
+    """The client of these values (`flat_of`): every one of them is needed."""
+    groups: dict[str, dict[str, Any]] = {name: {} for name in ("", *_GROUPS)}
+    for name, (group, inner) in _FLAT.items():
+        groups[group][inner] = values[name]
+    return Client(**groups[""], **{name: kind(**groups[name]) for name, kind in _GROUPS.items()})

@@ -11,8 +11,7 @@ import httpx2
 import pytest
 
 from authsvc.jose import jwk
-from authsvc.rules.client_record import Client
-from authsvc.store.caller.clients import columns_of
+from authsvc.rules.client_record import Client, flat_of
 from tests.cli.conftest import Cli, answer
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -169,7 +168,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "id_token_signed_response_alg": "ES256",
         "access_token_signed_response_alg": "EdDSA",
     }
-    plain = columns_of(Client(id="", name="", kind=""))
+    plain = flat_of(Client(id="", name="", kind=""))
     told = set(plain) - {"secret_hashes", "registration_hash"}
     assert set(row) == told | {"secrets", "registered_itself"}
     default = {name for name in told if row[name] == plain[name]}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from authsvc.rules.client_record import Client
-from authsvc.store.caller.clients import columns_of, from_columns
+from authsvc.rules.client_record import Client, flat_of, from_flat
 
 
 def flat_client(**columns: Any) -> Client:
@@ -15,6 +14,6 @@ def flat_client(**columns: Any) -> Client:
 
 def changed_client(client: Client, **columns: Any) -> Client:
     """The same client with other values in these columns."""
-    known = columns_of(client)
+    known = flat_of(client)
     assert columns.keys() <= known.keys(), columns.keys() - known.keys()
-    return from_columns(known | columns)
+    return from_flat(known | columns)

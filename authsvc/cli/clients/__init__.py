@@ -115,11 +115,11 @@ def _grants(client: Client) -> str:
 
 def _row(client: Client) -> dict[str, Any]:
     """Everything but the digests of its secrets."""
-    from authsvc.store.caller.clients import columns_of
+    from authsvc.rules.client_record import flat_of
 
     digests = {"secret_hashes", "registration_hash"}
     return {
-        **{name: value for name, value in columns_of(client).items() if name not in digests},
+        **{name: value for name, value in flat_of(client).items() if name not in digests},
         "grant_types": sorted(client.grant_types),
         "secrets": len(client.authentication.secret_hashes),
         "registered_itself": client.authentication.registration_hash is not None,

@@ -184,7 +184,7 @@ def _as_options(description: str) -> str:
 
 
 def _client(client_id: str, said: dict[str, Any], secret: str | None) -> Client:
-    from authsvc.store.caller.clients import from_columns
+    from authsvc.rules.client_record import from_flat
 
     columns = said | {
         "id": client_id,
@@ -198,7 +198,7 @@ def _client(client_id: str, said: dict[str, Any], secret: str | None) -> Client:
         "remember_me_allowed": not said["no_remember_me"],
         "refresh_grace_seconds": 0 if said["strict"] else None,
     }
-    return from_columns(columns)
+    return from_flat(columns)
 
 
 def _usual_grants(said: dict[str, Any]) -> tuple[str, ...]:

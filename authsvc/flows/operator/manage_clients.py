@@ -21,7 +21,7 @@ from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.clients import changes
 from authsvc.rules.clients.changes import unknown_client
 from authsvc.rules.clients.judge_client import Service, Who, judge_client
-from authsvc.rules.clients.registration_token import judge_registration_token
+from authsvc.rules.clients.registration import judge_registration_token
 from authsvc.rules.refused import Refused
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime

@@ -1,11 +1,41 @@
-"""Where an answer may be sent (RFC 9700 section 4.1.3: exact matching; RFC 8252 section 7.3: any port on loopback)."""
+"""Redirect URIs: which a client may register (RFC 6749 section 3.1.2, RFC 8252 section 7, RFC 9700 section 2.1), and
+where an answer may be sent (RFC 9700 section 4.1.3: exact matching; RFC 8252 section 7.3: any port on loopback)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from urllib.parse import SplitResult, urlsplit
 
+MAX_URI = 2000
+_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?@!$&'()+,;=%\[\]-]+").fullmatch  # RFC 3986, without the asterisk
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def registration_problem(uri: str) -> str | None:
+    """What is wrong with a redirect URI, for people; None: it may be registered.
+
+    Allowed: https; http on loopback, for development and native applications; a private-use scheme with a dot, as
+    RFC 8252 section 7.1 has it (com.example.app:/callback), for `javascript:` and its kind have none.
+    """
+    if "#" in uri:
+        return "has a fragment (#...), which a redirect URI must not have"
+    if len(uri) > MAX_URI or not _CHARACTERS(uri):
+        return "holds characters that a URI does not have, or a wildcard: register each URI exactly as it is used"
+    try:
+        parts = urlsplit(uri)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is not a URI"
+    if parts.username is not None or parts.password is not None:
+        return "names a user before the host"
+    if parts.scheme == "https":
+        return None if host else "has no host"
+    if parts.scheme == "http":
+        return None if host in _LOOPBACK else "is plain http: use https (http only for localhost, 127.0.0.1 and [::1])"
+    if "." not in parts.scheme:
+        return "must be https, http on localhost, or have a private scheme with a dot (com.example.app:/callback)"
+    return None if parts.path.strip("/") or host else "has neither host nor path"
 
 
 def matches(registered: tuple[str, ...], native: bool, asked: str) -> bool:
@@ -29,16 +59,9 @@ def origins_of(uris: Iterable[str]) -> frozenset[str]:
 
 def _same_but_port(known: str, asked: str) -> bool:
     left, right = _loopback(known), _loopback(asked)
-    if left is None or right is None:
+    if left is None or right is None or asked != _rebuilt(right, asked):
         return False
-    if asked != _rebuilt(right, asked):
-        return False
-    return (left.scheme, left.hostname, left.path, left.query) == (
-        right.scheme,
-        right.hostname,
-        right.path,
-        right.query,
-    )
+    return (left.hostname, left.path, left.query) == (right.hostname, right.path, right.query)
 
 
 def _loopback(uri: str) -> SplitResult | None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from authsvc.rules.client_record import Client
+from authsvc.rules.authorize.redirect import registration_problem
+from authsvc.rules.client_record import Client, flat_of
 from authsvc.rules.clients.limits import (
     ACCESS_TOKEN_SECONDS,
     MAX_AUDIENCE,
@@ -23,7 +24,6 @@ from authsvc.rules.clients.limits import (
     REFRESH_GRACE_SECONDS,
     SESSION_SECONDS,
 )
-from authsvc.rules.clients.redirect_uri import registration_problem
 from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
 from authsvc.rules.discovery import CLIENT_AUTH_METHODS, GRANT_TYPES, SCOPES
 from authsvc.rules.people.person import role_problem
@@ -37,6 +37,18 @@ REGISTRANT_GRANT_TYPES = ("authorization_code", "refresh_token", DEVICE_CODE)
 """Those in which a person decides. client_credentials and token exchange are for clients that an operator adds."""
 _ID = re.compile(rf"[A-Za-z0-9._~-]{{1,{MAX_ID}}}").fullmatch
 _HOST = re.compile(r"[a-z0-9.-]{1,253}").fullmatch
+_WORDS = {
+    "kind": ("public", "confidential"),
+    "application_type": ("web", "native"),
+    "subject_type": ("public", "pairwise"),
+    "token_endpoint_auth_method": CLIENT_AUTH_METHODS,
+}
+_SECONDS = {
+    "access_token_seconds": ACCESS_TOKEN_SECONDS,
+    "session_seconds": SESSION_SECONDS,
+    "remember_me_seconds": SESSION_SECONDS,
+    "refresh_grace_seconds": REFRESH_GRACE_SECONDS,
+}
 _SPOOFED = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE")
 
 
@@ -68,7 +80,8 @@ class _Case:
         return Refused(error, description if self.by_registrant else operator or description, reason)
 
 
-_Rule = Callable[[_Case], Refused | None]
+_Rule = Callable[[_Case], Iterator[Refused]]
+"""Yields what is wrong, of which the first is said."""
 
 
 def judge_client(client: Client, who: Who, service: Service, known: Client | None = None) -> Client | Refused:
@@ -78,7 +91,7 @@ def judge_client(client: Client, who: Who, service: Service, known: Client | Non
     """
     case = _Case(client, who, service, known or Client(id=client.id, name=client.name, kind=client.kind))
     for rule in (*_EVERYBODYS, *(_REGISTRANTS if case.by_registrant else _OPERATORS)):
-        if refused := rule(case):
+        for refused in rule(case):
             return refused
     if client.login.subject_type != "pairwise" or client.login.sector:
         return client
@@ -94,12 +107,12 @@ def judge_client(client: Client, who: Who, service: Service, known: Client | Non
 
 def judge_redirect_uris(uris: Sequence[str], client: Client, who: Who, service: Service) -> Refused | None:
     """Whether a client may have these redirect URIs."""
-    return _redirects(_Case(client, who, service, client), "redirect_uris", uris)
+    return next(_redirects(_Case(client, who, service, client), "redirect_uris", uris), None)
 
 
 def judge_algorithms(client: Client, who: Who, service: Service, known: Client) -> Refused | None:
     """Whether there are, or will be, keys for a client's tokens."""
-    return _algorithms(_Case(client, who, service, known))
+    return next(_algorithms(_Case(client, who, service, known)), None)
 
 
 def sector_of(redirect_uris: tuple[str, ...]) -> str | None:
@@ -112,47 +125,37 @@ def sector_of(redirect_uris: tuple[str, ...]) -> str | None:
 # What holds for everybody.
 
 
-def _words(case: _Case) -> Refused | None:
-    client = case.client
-    if not _ID(client.id):
-        return case.refused(f"an ID has 1 to {MAX_ID} letters, digits, and . _ ~ -", "client_id")
-    for name, value, words in (
-        ("kind", client.kind, ("public", "confidential")),
-        ("application_type", client.login.application_type, ("web", "native")),
-        ("subject_type", client.login.subject_type, ("public", "pairwise")),
-    ):
-        if value not in words:
-            return case.refused(f"The {name} must be one of {', '.join(words)}.", name)
-    return None
+def _words(case: _Case) -> Iterator[Refused]:
+    flat = flat_of(case.client)
+    if not _ID(case.client.id):
+        yield case.refused(f"an ID has 1 to {MAX_ID} letters, digits, and . _ ~ -", "client_id")
+    for name, words in _WORDS.items():
+        if flat[name] is not None and flat[name] not in words:
+            yield case.refused(f"The {name} must be one of {', '.join(words)}.", name)
 
 
-def _grants(case: _Case) -> Refused | None:
+def _grants(case: _Case) -> Iterator[Refused]:
     grants, had = case.client.grant_types, case.had.grant_types
     allowed = REGISTRANT_GRANT_TYPES if case.by_registrant else GRANT_TYPES
     if not grants <= {*allowed, *had} or (case.by_registrant and not grants):
-        return case.refused(f"A client may register these grant types: {', '.join(allowed)}.", "grant_types")
+        yield case.refused(f"A client may register these grant types: {', '.join(allowed)}.", "grant_types")
     if case.by_registrant and "refresh_token" in grants and grants.isdisjoint({"authorization_code", DEVICE_CODE}):
-        return case.refused(
-            "The grant type refresh_token needs another one to begin with.", "grant_types_refresh_alone"
-        )
-    return None
+        yield case.refused("The grant type refresh_token needs another one to begin with.", "grant_types_refresh_alone")
 
 
-def _code_redirects(case: _Case) -> Refused | None:
-    if refused := _redirects(case, "redirect_uris", case.client.login.redirect_uris):
-        return refused
+def _code_redirects(case: _Case) -> Iterator[Refused]:
+    yield from _redirects(case, "redirect_uris", case.client.login.redirect_uris)
     if "authorization_code" in case.client.grant_types and not case.client.login.redirect_uris:
-        return case.refused(
+        yield case.refused(
             "A client that asks for codes needs redirect_uris.", "redirect_uris_missing", error="invalid_redirect_uri"
         )
-    return None
 
 
-def _logout_redirects(case: _Case) -> Refused | None:
+def _logout_redirects(case: _Case) -> Iterator[Refused]:
     return _redirects(case, "post_logout_redirect_uris", case.client.logout.post_logout_redirect_uris)
 
 
-def _redirects(case: _Case, name: str, uris: Sequence[str]) -> Refused | None:
+def _redirects(case: _Case, name: str, uris: Sequence[str]) -> Iterator[Refused]:
     schemes = ("https", "http") if case.service.loopback else ("https",)
     called = {"redirect_uris": "the redirect URI", "post_logout_redirect_uris": "the post-logout redirect URI"}[name]
     for uri in uris:
@@ -161,68 +164,60 @@ def _redirects(case: _Case, name: str, uris: Sequence[str]) -> Refused | None:
         if problem is None and web and urlsplit(uri).scheme not in schemes:
             problem = "must be https, unless the application_type is native"
         if problem is not None:
-            return case.refused(
+            yield case.refused(
                 f"One of the {name} {problem}.",
                 f"{name}_refused",
                 operator=f"{called} {uri[:200]} {problem}",
                 error="invalid_redirect_uri" if name == "redirect_uris" else "invalid_client_metadata",
             )
-    return None
 
 
-def _authentication(case: _Case) -> Refused | None:
-    client, method = case.client, case.client.authentication.token_endpoint_auth_method
-    name = "token_endpoint_auth_method"
-    if method is not None and method not in CLIENT_AUTH_METHODS:
-        return case.refused(f"The {name} must be one of {', '.join(CLIENT_AUTH_METHODS)}.", name)
+def _authentication(case: _Case) -> Iterator[Refused]:
+    client, it = case.client, case.client.authentication
+    method, name = it.token_endpoint_auth_method, "token_endpoint_auth_method"
     if method is not None and (method == "none") == client.confidential:
-        return case.refused(
+        yield case.refused(
             f"The {name} is for confidential clients: a public one has nothing to prove itself with.", name
         )
-    if client.authentication.jwks is not None and client.authentication.jwks_uri is not None:
-        return case.refused("Send jwks or jwks_uri, not both.", "jwks_and_jwks_uri")
-    has_keys = client.authentication.jwks is not None or client.authentication.jwks_uri is not None
+    if it.jwks is not None and it.jwks_uri is not None:
+        yield case.refused("Send jwks or jwks_uri, not both.", "jwks_and_jwks_uri")
+    has_keys = it.jwks is not None or it.jwks_uri is not None
     if method == "private_key_jwt" and not has_keys:
-        return case.refused("private_key_jwt needs jwks or jwks_uri.", "jwks_missing")
-    if not client.confidential and (has_keys or client.authentication.secret_hashes):
-        return case.refused(
+        yield case.refused("private_key_jwt needs jwks or jwks_uri.", "jwks_missing")
+    if not client.confidential and (has_keys or it.secret_hashes):
+        yield case.refused(
             "A client without authentication has no keys.",
             "jwks_of_public_client",
             operator="a public client has neither secret nor keys: make it confidential",
         )
-    if len(client.authentication.secret_hashes) > MAX_SECRETS or any(
-        len(digest) != 32 for digest in client.authentication.secret_hashes
-    ):
-        return case.refused(f"A client has at most {MAX_SECRETS} secrets, each as its SHA-256.", "secret_hashes")
-    return None
+    if len(it.secret_hashes) > MAX_SECRETS or any(len(digest) != 32 for digest in it.secret_hashes):
+        yield case.refused(f"A client has at most {MAX_SECRETS} secrets, each as its SHA-256.", "secret_hashes")
 
 
-def _public(case: _Case) -> Refused | None:
+def _public(case: _Case) -> Iterator[Refused]:
     if case.client.confidential:
-        return None
+        return
     for grant in ("client_credentials", TOKEN_EXCHANGE):
         if grant in case.client.grant_types:
-            return case.refused(
+            yield case.refused(
                 "These grant types need a client that authenticates.",
                 "grant_types_of_public_client",
                 operator=f"{grant} is for confidential clients: a public one has nothing to prove itself with",
             )
     if case.client.introspection:
-        return case.refused(
+        yield case.refused(
             "The introspection is for confidential clients: anybody could ask in a public one's name.", "introspection"
         )
-    return None
 
 
-def _links(case: _Case) -> Refused | None:
-    links = case.client.links
-    for name, uri in (("client_uri", links.client_uri), ("policy_uri", links.policy_uri), ("tos_uri", links.tos_uri)):
+def _links(case: _Case) -> Iterator[Refused]:
+    for name in ("client_uri", "policy_uri", "tos_uri"):
+        uri = getattr(case.client.links, name)
         if uri is not None and (registration_problem(uri) or urlsplit(uri).scheme != "https"):
-            return case.refused(f"The {name} must be an https address.", name)
-    return None
+            yield case.refused(f"The {name} must be an https address.", name)
 
 
-def _asked(case: _Case) -> Refused | None:
+def _asked(case: _Case) -> Iterator[Refused]:
     """Addresses that the service itself asks."""
     schemes = ("https", "http") if case.service.loopback else ("https",)
     for name, uri in (
@@ -233,51 +228,47 @@ def _asked(case: _Case) -> Refused | None:
             continue
         told = f"The {name} must be an https address that is public (or AUTHSVC_OUTGOING_PRIVATE is on)"
         if registration_problem(uri) or urlsplit(uri).scheme not in schemes:
-            return case.refused(f"The {name} must be an https address.", name, operator=told)
+            yield case.refused(f"The {name} must be an https address.", name, operator=told)
         if not case.service.may_ask(uri):
-            return case.refused(f"The {name} must be a public https address.", name, operator=told)
-    return None
+            yield case.refused(f"The {name} must be a public https address.", name, operator=told)
 
 
-def _algorithms(case: _Case) -> Refused | None:
+def _algorithms(case: _Case) -> Iterator[Refused]:
     for name in ("id_token_signed_response_alg", "access_token_signed_response_alg"):
         alg, words = getattr(case.client.tokens, name), tuple(case.service.algorithms)
         if case.by_registrant:
             words = tuple(dict.fromkeys((*words, getattr(case.had.tokens, name))))
         if alg not in words:
-            return case.refused(
+            yield case.refused(
                 f"The {name} must be one of {', '.join(words)}.",
                 name,
                 operator=f"the key policy has no {alg}, but {', '.join(words)}: add it to `algorithms` "
                 "(keys/README.md)",
             )
-    return None
 
 
-def _name(case: _Case) -> Refused | None:
+def _name(case: _Case) -> Iterator[Refused]:
     """What people read when they are asked for consent: one line without signs that turn or hide it. A registrant's has
     no letters of another script that look like those around them."""
     name = case.client.name
     if not 1 <= len(name) <= MAX_NAME or not name.isprintable() or (case.by_registrant and {"<", ">"} & set(name)):
-        return case.refused(f"The client_name must be 1 to {MAX_NAME} printable characters.", "client_name")
+        yield case.refused(f"The client_name must be 1 to {MAX_NAME} printable characters.", "client_name")
     scripts = {unicodedata.name(char, "").partition(" ")[0] for char in name if char.isalpha()}
     if case.by_registrant and len(scripts & {"LATIN", *_SPOOFED}) > 1:
-        return case.refused("The client_name mixes scripts that look alike.", "client_name_scripts")
-    return None
+        yield case.refused("The client_name mixes scripts that look alike.", "client_name_scripts")
 
 
-def _scopes(case: _Case) -> Refused | None:
+def _scopes(case: _Case) -> Iterator[Refused]:
     scopes = case.client.tokens.scopes
     for scope in scopes:
         if parse_scope(scope) != (scope,):
             operator = f"{scope[:80]!r} is not a scope: one word of visible ASCII, without quotes and backslashes"
-            return case.refused("The scope holds what is no word.", "scope", operator=operator)
+            yield case.refused("The scope holds what is no word.", "scope", operator=operator)
     if not case.by_registrant:
-        return None
+        return
     allowed = registrant_scopes(case.client.grant_types)
     if not scopes or not set(scopes) <= {*allowed, *case.had.tokens.scopes} - (set(SCOPES) - set(allowed)):
-        return case.refused(f"The scope may have these words: {' '.join(allowed)}.", "scope")
-    return None
+        yield case.refused(f"The scope may have these words: {' '.join(allowed)}.", "scope")
 
 
 def registrant_scopes(grant_types: frozenset[str]) -> tuple[str, ...]:
@@ -285,23 +276,21 @@ def registrant_scopes(grant_types: frozenset[str]) -> tuple[str, ...]:
     return tuple(scope for scope in SCOPES if scope != "offline_access" or "refresh_token" in grant_types)
 
 
-def _sector(case: _Case) -> Refused | None:
+def _sector(case: _Case) -> Iterator[Refused]:
     sector = case.client.login.sector
     if sector and case.client.login.subject_type != "pairwise":
-        return case.refused("The sector is for pairwise clients.", "sector")
+        yield case.refused("The sector is for pairwise clients.", "sector")
     if sector and not _HOST(sector):
-        return case.refused("The sector is a host name in small letters, such as shop.example.com.", "sector")
-    return None
+        yield case.refused("The sector is a host name in small letters, such as shop.example.com.", "sector")
 
 
 # What is the operator's alone.
 
 
-def _powers(case: _Case) -> Refused | None:
+def _powers(case: _Case) -> Iterator[Refused]:
     """Neither does a registrant give themselves a right, nor shake off a restriction."""
     if _given(case.client) != _given(case.had) or case.client.introspection > case.had.introspection:
-        return case.refused("That is for the operator to give.", "operators_alone")
-    return None
+        yield case.refused("That is for the operator to give.", "operators_alone")
 
 
 def _given(client: Client) -> tuple[Any, ...]:
@@ -314,43 +303,34 @@ def _given(client: Client) -> tuple[Any, ...]:
     )
 
 
-def _exchange(case: _Case) -> Refused | None:
+def _exchange(case: _Case) -> Iterator[Refused]:
     client, exchanges = case.client, TOKEN_EXCHANGE in case.client.grant_types
     if exchanges and not client.exchange.audiences:
-        return case.refused("token_exchange needs exchange_audiences: for whom the new tokens may be.", "exchange")
+        yield case.refused("token_exchange needs exchange_audiences: for whom the new tokens may be.", "exchange")
     if not exchanges and (client.exchange.audiences or client.exchange.subjects):
-        return case.refused(
+        yield case.refused(
             "exchange_audiences and exchange_subjects are for the grant type token_exchange.", "exchange"
         )
-    return None
 
 
-def _audiences(case: _Case) -> Refused | None:
+def _audiences(case: _Case) -> Iterator[Refused]:
     client = case.client
     for audience in (*client.tokens.audiences, *client.exchange.audiences, *client.exchange.subjects):
         if not audience or not audience.isprintable() or " " in audience or len(audience) > MAX_AUDIENCE:
-            return case.refused(f"{audience[:80]!r} is not an audience", "audience")
-    return None
+            yield case.refused(f"{audience[:80]!r} is not an audience", "audience")
 
 
-def _login(case: _Case) -> Refused | None:
+def _login(case: _Case) -> Iterator[Refused]:
     role = case.client.login.required_role
     if role is not None and (problem := role_problem(role)):
-        return case.refused(problem, "required_role")
-    return None
+        yield case.refused(problem, "required_role")
 
 
-def _seconds(case: _Case) -> Refused | None:
-    client = case.client
-    for name, value, (least, most) in (
-        ("access_token_seconds", client.tokens.access_token_seconds, ACCESS_TOKEN_SECONDS),
-        ("session_seconds", client.login.session_seconds, SESSION_SECONDS),
-        ("remember_me_seconds", client.login.remember_me_seconds, SESSION_SECONDS),
-        ("refresh_grace_seconds", client.tokens.refresh_grace_seconds, REFRESH_GRACE_SECONDS),
-    ):
-        if value is not None and not least <= value <= most:
-            return case.refused(f"The {name} must be from {least} to {most}.", name)
-    return None
+def _seconds(case: _Case) -> Iterator[Refused]:
+    flat = flat_of(case.client)
+    for name, (least, most) in _SECONDS.items():
+        if flat[name] is not None and not least <= flat[name] <= most:
+            yield case.refused(f"The {name} must be from {least} to {most}.", name)
 
 
 _EVERYBODYS: tuple[_Rule, ...] = (

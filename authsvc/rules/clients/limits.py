@@ -4,7 +4,6 @@ from __future__ import annotations
 
 MAX_ID = 128
 MAX_NAME = 100
-MAX_URI = 2000
 MAX_AUDIENCE = 2000
 MAX_URIS = 20
 """Members of a list in a registration."""

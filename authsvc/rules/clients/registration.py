@@ -7,16 +7,25 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from authsvc.rules.client_record import DEFAULT_ALG, Authentication, Client, Digest, Links, Login, Logout
+from authsvc.rules.client_record import DEFAULT_ALG, Authentication, Client, Digest, flat_of, from_flat
 from authsvc.rules.clients.judge_client import registrant_scopes
-from authsvc.rules.clients.limits import MAX_URIS
+from authsvc.rules.clients.limits import MAX_NOTE, MAX_URIS, REGISTRATION_TOKEN_SECONDS, REGISTRATION_TOKEN_USES
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import parse_scope
 
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
+
+# Members that are called as the fields of the record (`flat_of`), by their form; of words with what is meant without.
+_WORDS = {
+    "application_type": "web",
+    "subject_type": "public",
+    "id_token_signed_response_alg": DEFAULT_ALG,
+    "access_token_signed_response_alg": DEFAULT_ALG,
+}
+_FLAGS = ("require_pushed_authorization_requests", "dpop_bound_access_tokens")
+_ADDRESSES = ("client_uri", "policy_uri", "tos_uri", "jwks_uri", "backchannel_logout_uri")
 
 # What we do in one way only: a client that counts on another way is told so, rather than registered for this one.
 _FIXED = {"introspection_signed_response_alg": DEFAULT_ALG}
@@ -68,33 +77,40 @@ def new_client(client_id: str, registration_hash: Digest) -> Client:
 
 def metadata_of(client: Client) -> dict[str, Any]:
     """What is registered, in the words of RFC 7591 section 3.2.1: also what was defaulted, without secrets."""
+    flat = flat_of(client)
     answer: dict[str, Any] = {
         "client_name": client.name,
-        "application_type": client.login.application_type,
-        "redirect_uris": list(client.login.redirect_uris),
         "grant_types": sorted(client.grant_types),
         "response_types": ["code"] if "authorization_code" in client.grant_types else [],
         "token_endpoint_auth_method": client.authentication.token_endpoint_auth_method,
         "scope": " ".join(client.tokens.scopes),
-        "subject_type": client.login.subject_type,
-        "id_token_signed_response_alg": client.tokens.id_token_signed_response_alg,
-        "access_token_signed_response_alg": client.tokens.access_token_signed_response_alg,
-        "post_logout_redirect_uris": list(client.logout.post_logout_redirect_uris),
-        "require_pushed_authorization_requests": client.login.require_pushed_authorization_requests,
-        "dpop_bound_access_tokens": client.tokens.dpop_bound_access_tokens,
+        **{name: list(flat[name]) for name in ("redirect_uris", "post_logout_redirect_uris")},
+        **{name: flat[name] for name in (*_WORDS, *_FLAGS)},
+        **{name: flat[name] for name in _ADDRESSES if flat[name] is not None},
     }
     if client.authentication.jwks is not None:
         answer["jwks"] = dict(client.authentication.jwks)
     if client.logout.backchannel_logout_uri is not None:
         answer["backchannel_logout_session_required"] = True
-    addresses = {
-        "client_uri": client.links.client_uri,
-        "policy_uri": client.links.policy_uri,
-        "tos_uri": client.links.tos_uri,
-        "jwks_uri": client.authentication.jwks_uri,
-        "backchannel_logout_uri": client.logout.backchannel_logout_uri,
-    }
-    return answer | {name: uri for name, uri in addresses.items() if uri is not None}
+    return answer
+
+
+def judge_registration_token(uses: int, seconds: int, note: str) -> Refused | None:
+    """Which initial access tokens (RFC 7591 section 3) an operator may make. `uses`: how many clients it registers;
+    `seconds`: how long it is good; `note`: repeated in audit events."""
+    for name, value, (least, most) in (
+        ("uses", uses, REGISTRATION_TOKEN_USES),
+        ("seconds", seconds, REGISTRATION_TOKEN_SECONDS),
+    ):
+        if not least <= value <= most:
+            return Refused(
+                "invalid_request", f"the {name} must be from {least} to {most}", f"registration_token_{name}"
+            )
+    if len(note) > MAX_NOTE or not note.isprintable():
+        return Refused(
+            "invalid_request", f"--note has at most {MAX_NOTE} printable characters", "registration_token_note"
+        )
+    return None
 
 
 class _Wrong(Exception):
@@ -111,48 +127,23 @@ def _read(said: Mapping[str, Any], known: Client) -> Client:
     grant_types = _grant_types(said)
     method = _text(said, "token_endpoint_auth_method", "client_secret_basic")
     public = method == "none"
-    return replace(
-        known,
-        name=_name(said, known),
-        kind="public" if public else "confidential",
-        grant_types=grant_types,
-        introspection=known.introspection and not public,
-        authentication=replace(
-            known.authentication,
-            secret_hashes=known.authentication.secret_hashes if method in SECRET_METHODS else (),
-            jwks=said.get("jwks"),
-            jwks_uri=_address(said, "jwks_uri"),
-            token_endpoint_auth_method=method,
-        ),
-        login=_read_login(said, redirect_uris, known.login),
-        tokens=replace(
-            known.tokens,
-            scopes=_scopes(said, grant_types),
-            id_token_signed_response_alg=_text(said, "id_token_signed_response_alg", DEFAULT_ALG),
-            access_token_signed_response_alg=_text(said, "access_token_signed_response_alg", DEFAULT_ALG),
-            dpop_bound_access_tokens=_flag(said, "dpop_bound_access_tokens"),
-        ),
-        logout=Logout(
-            post_logout_redirect_uris=_strings(said, "post_logout_redirect_uris", ()),
-            backchannel_logout_uri=_address(said, "backchannel_logout_uri"),
-        ),
-        links=Links(
-            client_uri=_address(said, "client_uri"),
-            policy_uri=_address(said, "policy_uri"),
-            tos_uri=_address(said, "tos_uri"),
-        ),
-    )
-
-
-def _read_login(said: Mapping[str, Any], redirect_uris: tuple[str, ...], known: Login) -> Login:
-    return replace(
-        known,
-        application_type=_text(said, "application_type", "web"),
-        redirect_uris=redirect_uris,
-        require_pushed_authorization_requests=_flag(said, "require_pushed_authorization_requests"),
-        subject_type=_text(said, "subject_type", "public"),
-        sector="",
-    )
+    changed = {
+        "name": _name(said, known),
+        "kind": "public" if public else "confidential",
+        "grant_types": grant_types,
+        "introspection": known.introspection and not public,
+        "secret_hashes": known.authentication.secret_hashes if method in SECRET_METHODS else (),
+        "jwks": said.get("jwks"),
+        "token_endpoint_auth_method": method,
+        "redirect_uris": redirect_uris,
+        "sector": "",
+        "scopes": _scopes(said, grant_types),
+        **{name: _text(said, name, default) for name, default in _WORDS.items()},
+        **{name: _flag(said, name) for name in _FLAGS},
+        **{name: _text(said, name, "") if name in said else None for name in _ADDRESSES},
+        "post_logout_redirect_uris": _strings(said, "post_logout_redirect_uris", ()),
+    }
+    return from_flat(flat_of(known) | changed)
 
 
 def _refuse_other_ways(said: Mapping[str, Any]) -> None:
@@ -192,10 +183,6 @@ def _name(said: Mapping[str, Any], known: Client) -> str:
 def _text(said: Mapping[str, Any], name: str, default: str) -> str:
     value = said.get(name, default)
     return value if isinstance(value, str) else ""
-
-
-def _address(said: Mapping[str, Any], name: str) -> str | None:
-    return _text(said, name, "") if name in said else None
 
 
 def _flag(said: Mapping[str, Any], name: str) -> bool:

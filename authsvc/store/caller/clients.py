@@ -4,73 +4,34 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from authsvc.clock import monotonic
-from authsvc.rules.client_record import Client
+from authsvc.rules.client_record import Client, flat_of, from_flat
 from authsvc.store.postgres import Connection, Database
 
 MEMORY_SECONDS = 60.0
 """How long a remembered client serves while PostgreSQL is away."""
 MEMORY_CLIENTS = 10_000
 
-_PREFIXES = {"exchange": "exchange_"}
-
-
-def _places_in_record() -> dict[str, tuple[str, str]]:
-    """Column -> (group, field) of a Client; the group is '' for what is in none."""
-    places: dict[str, tuple[str, str]] = {}
-    for item in fields(Client):
-        if is_dataclass(item.default):
-            prefix = _PREFIXES.get(item.name, "")
-            places |= {prefix + inner.name: (item.name, inner.name) for inner in fields(item.default)}
-        else:
-            places[item.name] = ("", item.name)
-    return places
-
-
-_IN_RECORD = _places_in_record()
-_GROUPS: dict[str, Any] = {item.name: type(item.default) for item in fields(Client) if is_dataclass(item.default)}
-_COLUMNS = ", ".join(_IN_RECORD)
-_PLACES = ", ".join(f"${place}" for place in range(1, len(_IN_RECORD) + 1))
-_SETS = frozenset({"grant_types"})
+_NAMES = tuple(flat_of(Client(id="", name="", kind="")))
+_COLUMNS = ", ".join(_NAMES)
+_PLACES = ", ".join(f"${place}" for place in range(1, len(_NAMES) + 1))
 
 
 def _client(row: Any) -> Client:
-    """Arrays become tuples."""
+    """Arrays become tuples, and `grant_types` a set."""
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
     values["jwks"] = json.loads(row["jwks"]) if row["jwks"] else None
-    return from_columns(values | {name: frozenset(values[name]) for name in _SETS})
-
-
-def from_columns(values: Mapping[str, Any]) -> Client:
-    """`values`: of every column, as they stand in the record."""
-    groups: dict[str, dict[str, Any]] = {name: {} for name in ("", *_GROUPS)}
-    for column, (group, name) in _IN_RECORD.items():
-        groups[group][name] = values[column]
-    return Client(**groups[""], **{name: kind(**groups[name]) for name, kind in _GROUPS.items()})
-
-
-def columns_of(client: Client) -> dict[str, Any]:
-    """The values of `from_columns`."""
-    return {
-        column: getattr(getattr(client, group) if group else client, name)
-        for column, (group, name) in _IN_RECORD.items()
-    }
+    return from_flat(values | {"grant_types": frozenset(row["grant_types"])})
 
 
 def _values(client: Client) -> list[Any]:
     """What `_PLACES` stands for."""
-    values: list[Any] = []
-    for column, value in columns_of(client).items():
-        if column == "jwks":
-            value = json.dumps(value) if value else None
-        elif isinstance(value, tuple | frozenset):
-            value = sorted(value) if column in _SETS else list(value)
-        values.append(value)
-    return values
+    jwks = client.authentication.jwks
+    told = {"jwks": json.dumps(jwks) if jwks else None, "grant_types": sorted(client.grant_types)}
+    return list((flat_of(client) | told).values())
 
 
 async def by_id(db: Database, client_id: str) -> Client | None:
@@ -119,13 +80,11 @@ class Removed:
 
 async def remove(connection: Connection, client_id: str) -> Removed | None:
     """Delete a client with its grants; a trigger revokes its tokens. None: no such client."""
-    row = await connection.fetchrow(
-        """WITH gone AS (DELETE FROM clients WHERE id = $1 RETURNING 1)
-           SELECT floor(extract(epoch FROM now() + interval '2 seconds'))::bigint AS not_before,
-                  extract(epoch FROM longest_access_token)::float8 AS keep_seconds, revocation_epoch AS epoch
-           FROM service_state, gone""",
-        client_id,
-    )
+    sql = """WITH gone AS (DELETE FROM clients WHERE id = $1 RETURNING 1)
+             SELECT floor(extract(epoch FROM now() + interval '2 seconds'))::bigint AS not_before,
+                    extract(epoch FROM longest_access_token)::float8 AS keep_seconds, revocation_epoch AS epoch
+             FROM service_state, gone"""
+    row = await connection.fetchrow(sql, client_id)
     return Removed(**row) if row else None
 
 

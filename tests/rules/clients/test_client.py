@@ -11,9 +11,9 @@ from authsvc.rules.client_record import Client
 from authsvc.rules.clients import changes
 from authsvc.rules.clients.judge_client import DEVICE_CODE, TOKEN_EXCHANGE, Service, Who, judge_client
 from authsvc.rules.clients.limits import MAX_NOTE
-from authsvc.rules.clients.registration_token import judge_registration_token
-from authsvc.rules.clients.secret import digest_of_secret
+from authsvc.rules.clients.registration import judge_registration_token
 from authsvc.rules.refused import Refused
+from authsvc.rules.secret_digest import digest_of_secret
 from tests.support.clients import changed_client, flat_client
 
 CALLBACK = "https://shop.example/callback"

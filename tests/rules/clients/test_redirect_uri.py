@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from authsvc.rules.clients.redirect_uri import registration_problem
+from authsvc.rules.authorize.redirect import registration_problem
 
 
 @pytest.mark.parametrize(

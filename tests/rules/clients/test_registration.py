@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authsvc.rules.client_record import Client
+from authsvc.rules.client_record import Client, flat_of
 from authsvc.rules.clients.judge_client import DEVICE_CODE, Service, judge_client
 from authsvc.rules.clients.registration import judge_change, metadata_of, new_client, read_metadata
 from authsvc.rules.refused import Refused
-from authsvc.store.caller.clients import columns_of
 from tests.support.clients import changed_client
 
 CALLBACK = "https://shop.example/callback"
@@ -133,7 +132,7 @@ POWERS = {
 def test_no_metadata_gives_power() -> None:
     """Whatever a Client has that is no client metadata keeps its default, also what is yet to come."""
     assert registered(**POWERS, **GIVEN) == registered(**GIVEN)
-    plain = columns_of(Client(id="c", name="c", kind="confidential"))
+    plain = flat_of(Client(id="c", name="c", kind="confidential"))
     own = {
         "redirect_uris",
         "grant_types",
@@ -159,7 +158,7 @@ def test_no_metadata_gives_power() -> None:
         "id_token_signed_response_alg",
         "access_token_signed_response_alg",
     }
-    for name, value in columns_of(registered(**POWERS, **GIVEN)).items():
+    for name, value in flat_of(registered(**POWERS, **GIVEN)).items():
         if name not in own:
             assert value == plain[name], name
 
