@@ -15,14 +15,12 @@ from authsvc.flows.session.publish_revocation import end_session
 from authsvc.keys.seal import open_value, seal_value
 from authsvc.rules.client_record import Client
 from authsvc.rules.ending.logout_request import (
-    Ask,
-    EndNow,
     LogoutHint,
     Target,
     Wrong,
-    judge_logout,
     logout_client,
     logout_target,
+    session_to_end,
 )
 from authsvc.rules.sealed_value_lifetimes import LOGOUT_PAGE_SECONDS
 from authsvc.runtime import Runtime
@@ -70,12 +68,12 @@ async def log_out(runtime: Runtime, parameters: Mapping[str, str], *, cookie: st
     if isinstance(target, Wrong):
         return target
     session = await browser_session(runtime, cookie)
-    verdict = judge_logout(hint, str(session.id) if session else None)
-    if isinstance(verdict, Ask) and session is not None:
+    meant = session_to_end(hint, str(session.id) if session else None)
+    if meant:
+        await end_session(runtime, UUID(meant), "logout")
+        return LoggedOut(target, client, meant)
+    if session is not None:
         return _ask(runtime, session, target)
-    if isinstance(verdict, EndNow):
-        await end_session(runtime, UUID(verdict.session_id), "logout")
-        return LoggedOut(target, client, verdict.session_id)
     # Without a hint nothing shows that the target's client sent the person here: a link, not a redirect.
     return LoggedOut(target, client, None, forward=hint is not None)
 

@@ -34,23 +34,6 @@ class Wrong:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class EndNow:
-    """The client proved by its hint that it means this session."""
-
-    session_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Nothing proves that the person wants this (section 6): the person is asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class NothingToEnd:
-    """Nobody is logged in in this browser, and nothing else was named."""
-
-
 def logout_client(parameters: Mapping[str, str], hint: LogoutHint | None) -> str | Wrong | None:
     """Whose request it is. Section 2: a client_id beside a hint must be the hint's."""
     named = parameters.get("client_id")
@@ -74,8 +57,8 @@ def logout_target(parameters: Mapping[str, str], client: Client | None) -> Targe
     return Target(client.id, redirect_uri, state)
 
 
-def judge_logout(hint: LogoutHint | None, current: str | None) -> EndNow | Ask | NothingToEnd:
-    """`current`: the session of this browser. A hint of another session proves nothing about this one."""
-    if current is None:
-        return EndNow(hint.session_id) if hint and hint.session_id else NothingToEnd()
-    return EndNow(current) if hint and hint.session_id == current else Ask()
+def session_to_end(hint: LogoutHint | None, current: str | None) -> str | None:
+    """The session that the client proved by its hint to mean; None: the person is asked (section 6). `current`: the
+    session of this browser. A hint of another session proves nothing about this one."""
+    named = hint.session_id if hint else ""
+    return named if named and current in (None, named) else None

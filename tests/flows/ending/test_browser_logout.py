@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from authsvc.keys.seal import seal_value
-from authsvc.rules.ending.logout_request import Ask, EndNow, LogoutHint, NothingToEnd, judge_logout
+from authsvc.rules.ending.logout_request import LogoutHint, session_to_end
 from authsvc.rules.sealed_value_lifetimes import LOGOUT_PAGE_SECONDS
 from authsvc.runtime import Runtime
 from tests.conftest import ISSUER
@@ -398,10 +398,10 @@ async def test_malformed_requests_are_refused_without_a_fault(http: httpx2.Async
 
 def test_the_judgement_as_a_table() -> None:
     one, other = str(uuid4()), str(uuid4())
-    assert judge_logout(None, None) == NothingToEnd()
-    assert judge_logout(None, one) == Ask()
-    assert judge_logout(LogoutHint("c", one), one) == EndNow(one)
-    assert judge_logout(LogoutHint("c", other), one) == Ask()
-    assert judge_logout(LogoutHint("c", ""), one) == Ask()
-    assert judge_logout(LogoutHint("c", one), None) == EndNow(one)
-    assert judge_logout(LogoutHint("c", ""), None) == NothingToEnd()
+    assert session_to_end(None, None) is None
+    assert session_to_end(None, one) is None
+    assert session_to_end(LogoutHint("c", one), one) == one
+    assert session_to_end(LogoutHint("c", other), one) is None
+    assert session_to_end(LogoutHint("c", ""), one) is None
+    assert session_to_end(LogoutHint("c", one), None) == one
+    assert session_to_end(LogoutHint("c", ""), None) is None
