@@ -11,9 +11,10 @@ from authsvc.clock import monotonic
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.jose.client_signatures import judge_assertion, unverified_subject
 from authsvc.jose.verify import Invalid
-from authsvc.rules.caller.client_authentication import Credentials, Malformed, Presented, read_credentials
+from authsvc.rules.caller.client_authentication import Credentials, Presented, read_credentials
 from authsvc.rules.client_record import Client
-from authsvc.rules.errors import Rejected, TooMany
+from authsvc.rules.errors import Rejected, TooMany, rejected
+from authsvc.rules.refused import Refused
 from authsvc.rules.secret_digest import digest_of, is_one_of
 from authsvc.runtime import Memory, Runtime
 from authsvc.store.caller.attempts import Bucket
@@ -36,10 +37,10 @@ async def authenticate_client(runtime: Runtime, sent: Credentials, *, network: s
         return known
     assertion = sent.client_assertion
     presented = read_credentials(sent, assertion_subject=unverified_subject(assertion) if assertion else None)
-    if isinstance(presented, Malformed):
-        if presented.unauthenticated:
+    if isinstance(presented, Refused):
+        if presented.error == "invalid_client":
             raise _not_authenticated(presented.reason, presented.description)
-        raise Rejected("invalid_request", presented.description, presented.reason)
+        raise rejected(presented)
     pair = f"{presented.client_id[:128]} {network}"
     if presented.method != "none":
         refuse_blocked(runtime, pair)

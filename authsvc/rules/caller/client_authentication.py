@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
+from authsvc.rules.refused import Refused
+
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -40,38 +42,31 @@ class Presented:
     assertion: str | None = field(repr=False, default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Malformed:
-    description: str
-    reason: str
-    unauthenticated: bool = False
-
-
-def read_credentials(sent: Credentials, *, assertion_subject: str | None) -> Presented | Malformed:
+def read_credentials(sent: Credentials, *, assertion_subject: str | None) -> Presented | Refused:
     """Read the one method that was used. `assertion_subject`: the unproved `sub` of the client_assertion."""
     authorization, secret, assertion = sent.authorization, sent.client_secret, sent.client_assertion
     client_id = sent.client_id or None
     if sum((authorization is not None, secret is not None, assertion is not None)) > 1:
-        return Malformed("Use one method of client authentication only.", "several_client_auth_methods")
+        return Refused(
+            "invalid_request", "Use one method of client authentication only.", "several_client_auth_methods"
+        )
     if authorization is not None:
         return _read_basic(authorization, client_id)
     if assertion is not None:
         if sent.client_assertion_type != ASSERTION_TYPE:
-            return Malformed("The client_assertion_type is not supported.", "client_assertion_type")
+            return Refused("invalid_request", "The client_assertion_type is not supported.", "client_assertion_type")
         if assertion_subject is None or (client_id is not None and client_id != assertion_subject):
-            return Malformed("The client assertion is invalid.", "client_assertion_subject", unauthenticated=True)
+            return Refused("invalid_client", "The client assertion is invalid.", "client_assertion_subject")
         return Presented(assertion_subject, "private_key_jwt", assertion=assertion)
     if client_id is None:
-        return Malformed(
-            "The client is not named: send client_id or authenticate.", "client_missing", unauthenticated=True
-        )
+        return Refused("invalid_client", "The client is not named: send client_id or authenticate.", "client_missing")
     if secret is not None:
         return Presented(client_id, "client_secret_post", (secret,))
     return Presented(client_id, "none")
 
 
-def _read_basic(authorization: str, client_id: str | None) -> Presented | Malformed:
-    malformed = Malformed("The Authorization header is malformed.", "basic_malformed", unauthenticated=True)
+def _read_basic(authorization: str, client_id: str | None) -> Presented | Refused:
+    malformed = Refused("invalid_client", "The Authorization header is malformed.", "basic_malformed")
     scheme, _, encoded = authorization.partition(" ")
     try:
         sent_name, colon, sent = b64decode(encoded).decode().partition(":")
@@ -82,5 +77,5 @@ def _read_basic(authorization: str, client_id: str | None) -> Presented | Malfor
     if scheme.lower() != "basic" or not name or not colon or "\0" in name + secret:
         return malformed
     if client_id is not None and client_id != name:
-        return Malformed("The client_id contradicts the Authorization header.", "client_id_mismatch")
+        return Refused("invalid_request", "The client_id contradicts the Authorization header.", "client_id_mismatch")
     return Presented(name, "client_secret_basic", (secret,) if secret == sent else (secret, sent))
