@@ -17,11 +17,12 @@ from authsvc.rules.token import refresh_rotation
 from authsvc.store.authorize import codes
 from authsvc.store.device import requests
 from authsvc.store.token import grants
+from tests.support.twins import WITHOUT_A_ROW
 
 RULES = [
-    pytest.param(grants, "REFRESH", refresh_rotation.RefreshVerdict, refresh_rotation.WITHOUT_A_ROW, id="refresh"),
-    pytest.param(codes, "REDEEM", redemption.RedemptionVerdict, redemption.WITHOUT_A_ROW, id="redemption"),
-    pytest.param(requests, "POLL", polling.PollVerdict, polling.WITHOUT_A_ROW, id="poll"),
+    pytest.param(grants, "REFRESH", refresh_rotation.RefreshVerdict, WITHOUT_A_ROW, id="refresh"),
+    pytest.param(codes, "REDEEM", redemption.RedemptionVerdict, WITHOUT_A_ROW, id="redemption"),
+    pytest.param(requests, "POLL", polling.PollVerdict, WITHOUT_A_ROW, id="poll"),
 ]
 STATEMENTS = [pytest.param(*rule.values[:2], id=rule.id) for rule in RULES]
 

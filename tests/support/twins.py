@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 MICROSECOND = timedelta(microseconds=1)
+WITHOUT_A_ROW = frozenset({"unknown", "forged"})
+"""The verdicts that no statement can say: it found no row, or was not asked."""
 Case = TypeVar("Case")
 
 

@@ -56,10 +56,6 @@ class RedemptionVerdict(StrEnum):
         return "resource_not_granted" if self is RedemptionVerdict.TARGET else f"code_{self}"
 
 
-WITHOUT_A_ROW = frozenset((RedemptionVerdict.UNKNOWN, RedemptionVerdict.FORGED))
-"""The verdicts that the statement cannot say: it found no row, or was not asked."""
-
-
 class CodeState(StrEnum):
     ISSUED = "issued"
     REDEEMED = "redeemed"

@@ -54,10 +54,6 @@ class PollVerdict(StrEnum):
         return "device_code_forged_or_foreign" if self is PollVerdict.FORGED else f"device_{self}"
 
 
-WITHOUT_A_ROW = frozenset((PollVerdict.UNKNOWN, PollVerdict.FORGED))
-"""The verdicts that the statement cannot say: it found no row, or was not asked."""
-
-
 class RequestState(StrEnum):
     PENDING = "pending"
     ALLOWED = "allowed"

@@ -67,9 +67,6 @@ _REASONS = {
 ACCEPTED = frozenset((RefreshVerdict.ROTATE, RefreshVerdict.RECOVER, RefreshVerdict.REPEAT, RefreshVerdict.SUPERSEDE))
 """The verdicts that give tokens."""
 
-WITHOUT_A_ROW = frozenset((RefreshVerdict.UNKNOWN, RefreshVerdict.FORGED))
-"""The verdicts that the statement cannot say: it found no row, or was not asked."""
-
 
 @dataclass(frozen=True, slots=True)
 class Grant:

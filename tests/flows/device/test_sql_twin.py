@@ -11,10 +11,10 @@ import pytest
 from hypothesis import strategies as st
 
 from authsvc.rules.confirmation import dpop_key
-from authsvc.rules.device.polling import ALLOWANCE, LONGEST_INTERVAL, WITHOUT_A_ROW, PollVerdict, RequestState
+from authsvc.rules.device.polling import ALLOWANCE, LONGEST_INTERVAL, PollVerdict, RequestState
 from authsvc.store.device import requests
 from tests.flows.device.twin import ANOTHER, NET, OF_ANOTHER, PERSON, SESSION, Case, agree, compare, place
-from tests.support.twins import MICROSECOND, Judges, Mutant, around, caught, connected
+from tests.support.twins import MICROSECOND, WITHOUT_A_ROW, Judges, Mutant, around, caught, connected
 
 EXAMPLES = 300
 SAID = set(PollVerdict) - WITHOUT_A_ROW

@@ -10,11 +10,11 @@ from functools import partial
 import pytest
 from hypothesis import strategies as st
 
-from authsvc.rules.authorize.redemption import WITHOUT_A_ROW, CodeState, RedemptionVerdict, Use
+from authsvc.rules.authorize.redemption import CodeState, RedemptionVerdict, Use
 from authsvc.rules.confirmation import dpop_key
 from authsvc.store.authorize import codes
 from tests.flows.token.code.twin import CODE_HASH, FIRST, NET, SECOND, USE, Case, agree, compare, place
-from tests.support.twins import MICROSECOND, Judges, Mutant, around, caught, connected
+from tests.support.twins import MICROSECOND, WITHOUT_A_ROW, Judges, Mutant, around, caught, connected
 
 EXAMPLES = 300
 SAID = set(RedemptionVerdict) - WITHOUT_A_ROW

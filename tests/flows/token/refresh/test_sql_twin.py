@@ -10,12 +10,12 @@ from functools import partial
 import pytest
 from hypothesis import strategies as st
 
-from authsvc.rules.token.refresh_rotation import LATE_WINDOW, MAX_REPEATS, WITHOUT_A_ROW, RefreshVerdict
+from authsvc.rules.token.refresh_rotation import LATE_WINDOW, MAX_REPEATS, RefreshVerdict
 from authsvc.rules.token.refresh_token import MAX_GENERATION
 from authsvc.store.postgres import Database
 from tests.flows.token.refresh.bench import SCOPE, Bench
 from tests.flows.token.refresh.twin import GRID, Case, agree
-from tests.support.twins import MICROSECOND, Judges, around, connected
+from tests.support.twins import MICROSECOND, WITHOUT_A_ROW, Judges, around, connected
 
 EXAMPLES = int(os.environ.get("REFRESH_TWIN_EXAMPLES", "1200"))
 LIVING = set(RefreshVerdict) - WITHOUT_A_ROW - {RefreshVerdict.ENDED, RefreshVerdict.EXPIRED}
