@@ -10,7 +10,8 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Confirmation:
     """One method of proof and the thumbprint of what is held. `method` is the member of `cnf`: `jkt` for a DPoP key
-    (RFC 9449 section 6.1), '' for none; that of a certificate is `x5t#S256` (RFC 8705 section 3.1)."""
+    (RFC 9449 section 6.1), '' for none; that of a certificate is `x5t#S256` (RFC 8705 section 3.1). The columns
+    `dpop_jkt` hold the thumbprint of a DPoP key, '' for none."""
 
     method: str
     thumbprint: str
@@ -24,11 +25,6 @@ class Confirmation:
     def token_type(self) -> str:
         """How a token that is bound so is to be sent (RFC 9449 section 5): with a proof, or as Bearer."""
         return "DPoP" if self.method == "jkt" else "Bearer"
-
-    @property
-    def text(self) -> str:
-        """As the columns `dpop_jkt` hold it: the thumbprint of a DPoP key, '' for none."""
-        return self.thumbprint
 
     def satisfies(self, bound_to: Confirmation) -> bool:
         """Whether who proved this may use what is bound to `bound_to`."""

@@ -10,13 +10,31 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from uuid import UUID
 
+from authsvc.rules.client_record import Digest
 from authsvc_jws.base64url import base64url_decode, base64url_encode
 
 MAC_LENGTH = 16
 
 MacKey = Callable[[int], bytes | None]
 """Key id -> 32 bytes, or None for an id that is not (or no longer) held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A genuine code: its MAC was made by us. Nothing is said about the state of the row `id`, a grant or the request
+    of a device, for which `secret` was made."""
+
+    key_id: int
+    id: UUID
+    secret: bytes = field(repr=False)
+
+    @property
+    def secret_hash(self) -> Digest:
+        return sha256(self.secret).digest()
 
 
 def mac(key: bytes, head: bytes) -> bytes:
@@ -47,3 +65,14 @@ def read_token(text: str, version: int, length: int, mac_key: MacKey, bound_to: 
     if not hmac.compare_digest(mac(key, head + bound_to.encode()), raw[-MAC_LENGTH:]):
         return None
     return raw[1], head[2:]
+
+
+def write_code(version: int, code: Code, mac_key: MacKey, bound_to: str = "") -> str:
+    """The token of a code."""
+    return write_token(version, code.key_id, code.id.bytes + code.secret, mac_key, bound_to)
+
+
+def read_code(text: str, version: int, mac_key: MacKey, bound_to: str = "") -> Code | None:
+    """The genuine code behind `text`; None: as `read_token`."""
+    found = read_token(text, version, 32, mac_key, bound_to)
+    return None if found is None else Code(found[0], UUID(bytes=found[1][:16]), found[1][16:])

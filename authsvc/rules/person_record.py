@@ -9,15 +9,16 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person. `password_hash` is an argon2id or bcrypt string, None where the person has no password."""
+    """A person. `password_hash` is an argon2id or bcrypt string, None where the person has no password, or where it was
+    not asked for."""
 
     id: UUID
     email: str
     name: str
     roles: tuple[str, ...]
-    password_hash: str | None = field(repr=False)
-    disabled_at: datetime | None
     email_verified: bool = False
+    password_hash: str | None = field(repr=False, default=None)
+    disabled_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +37,10 @@ class Session:
     """One login of one person on one device. `expires_at` is fixed at login."""
 
     id: UUID
-    user_id: UUID
     device_info: str
     ip_address: str | None
     user_agent: str | None
     created_at: datetime
-    auth_time: datetime
-    amr: tuple[str, ...]
     remember_me: bool
     expires_at: datetime
-    is_active: bool
     last_activity: datetime

@@ -42,5 +42,5 @@ def test_a_token_says_what_it_is_bound_to(confirmation: Confirmation, claims: di
 
 def test_what_was_written_is_read_again() -> None:
     for confirmation in (UNBOUND, OWN):
-        assert dpop_key(confirmation.text) == confirmation
+        assert dpop_key(confirmation.thumbprint) == confirmation
         assert confirmation_in({"sub": "x", **confirmation.claims}) == confirmation

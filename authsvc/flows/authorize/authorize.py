@@ -12,7 +12,7 @@ from uuid import UUID
 from authsvc.flows.authorize.pending_request import PendingRequest, seal_request
 from authsvc.flows.session.browser import browser_session, verified_hint
 from authsvc.flows.session.client_policy import lifetime, subject_for
-from authsvc.rules.authorize.code import Code, encode
+from authsvc.rules.authorize.code import encode
 from authsvc.rules.authorize.prompting import Hint, Present, Step, next_step
 from authsvc.rules.authorize.request import (
     AuthorizationRequest,
@@ -23,6 +23,7 @@ from authsvc.rules.authorize.request import (
     prove,
 )
 from authsvc.rules.client_record import Client
+from authsvc.rules.mac_token import Code
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.access_token import audience_of
 from authsvc.runtime import Runtime
@@ -211,7 +212,7 @@ async def _issue(runtime: Runtime, understood: Understood, session: BrowserSessi
     claims = {"id_token": request.claims.id_token, "userinfo": request.claims.userinfo}
     issued = await codes.issue(
         runtime.db,
-        grant_id=code.grant_id,
+        grant_id=code.id,
         session_id=session.id,
         user_id=session.user.id,
         client_id=client.id,

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.jose.client_signatures import verify_request_object
 from authsvc.jose.verify import Invalid
-from authsvc.rules.authorize.request import Asked, Proved, judge, prove, read_pairs
+from authsvc.rules.authorize.request import REQUEST_URI, Asked, Proved, judge, prove, read_pairs, reference_in
 from authsvc.rules.authorize.request_object import Use, read_request_object, use_of
-from authsvc.rules.authorize.request_uri import PREFIX, reference_in
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.errors import Rejected, rejected
@@ -56,7 +55,7 @@ async def push_request(
     # Last, so that an outage or a wrong key before it leaves the object good; a replay's reference is never told.
     if use and not await spend(runtime.redis, runtime.db, use.digest, use.seconds):
         raise rejected(_invalid("request_object_replayed"))
-    return Pushed(PREFIX + reference, REQUEST_SECONDS)
+    return Pushed(REQUEST_URI + reference, REQUEST_SECONDS)
 
 
 async def _asked(runtime: Runtime, client: Client, form: Mapping[str, str]) -> tuple[Asked, Use | None]:
@@ -95,7 +94,7 @@ async def resolve_request(runtime: Runtime, asked: Asked) -> Asked:
     request_uri, or an object in `request`, stays in the parameters and is refused by `judge`.
     """
     request_uri = asked.parameters.get("request_uri", "")
-    if not request_uri.startswith(PREFIX):
+    if not request_uri.startswith(REQUEST_URI):
         return asked
     if asked.repeated or "request" in asked.parameters:
         raise Rejected("invalid_request", "The request is ambiguous.", "request_uri_ambiguous")

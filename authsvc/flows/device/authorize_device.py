@@ -13,7 +13,6 @@ from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.device.codes import (
     GRANT_TYPE,
     USER_CODE_KEY,
-    DeviceCode,
     encode,
     shown_user_code,
     user_code,
@@ -25,6 +24,7 @@ from authsvc.rules.errors import (
     TooMany,
     Unavailable,
 )
+from authsvc.rules.mac_token import Code
 from authsvc.rules.scope import narrow, parse_scope
 from authsvc.rules.token.access_token import audience_of
 from authsvc.runtime import Runtime
@@ -71,11 +71,11 @@ async def authorize_device(
         raise Rejected("invalid_target", "The resource is not known for this client.", "resource_not_allowed")
     await _limit(runtime, network)
     for _ in range(_TRIES):
-        code = DeviceCode(runtime.master.current_id, UUID(bytes=runtime.entropy(16)), runtime.entropy(16))
+        code = Code(runtime.master.current_id, UUID(bytes=runtime.entropy(16)), runtime.entropy(16))
         shown = user_code(runtime.entropy(16))
         if await requests.ask(
             runtime.db,
-            request_id=code.request_id,
+            request_id=code.id,
             client_id=client.id,
             device_hash=code.secret_hash,
             user_hash=user_code_digest(runtime.current_key(USER_CODE_KEY), shown),

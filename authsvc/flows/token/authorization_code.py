@@ -12,7 +12,7 @@ from uuid import UUID
 from authsvc.clock import monotonic
 from authsvc.flows.session.publish_revocation import end_session
 from authsvc.flows.token.grant_type import Caller, GrantType
-from authsvc.rules.authorize.code import Code, challenge_of, decode, verifier_well_formed
+from authsvc.rules.authorize.code import challenge_of, decode, verifier_well_formed
 from authsvc.rules.authorize.redemption import RedemptionVerdict, Use
 from authsvc.rules.authorize.request import read_resources
 from authsvc.rules.caller.dpop import refresh_binding
@@ -20,6 +20,7 @@ from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.errors import (
     Rejected,
 )
+from authsvc.rules.mac_token import Code
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.granted import Granted, Identified
 from authsvc.rules.token.id_token import claims_about
@@ -66,7 +67,7 @@ async def redeem_code(runtime: Runtime, caller: Caller, asked: CodeRequest) -> G
     if code is None:
         raise Rejected("invalid_grant", _WORN, RedemptionVerdict.FORGED.reason)
     unheard = _unheard(runtime, code)
-    first = RefreshToken(runtime.master.current_id, code.grant_id, 0, unheard or runtime.entropy(16))
+    first = RefreshToken(runtime.master.current_id, code.id, 0, unheard or runtime.entropy(16))
     use = Use(
         client_id=caller.client.id,
         redirect_uri=asked.redirect_uri,
@@ -76,7 +77,7 @@ async def redeem_code(runtime: Runtime, caller: Caller, asked: CodeRequest) -> G
         proved=caller.confirmation,
         bound_to=refresh_binding(caller.client, caller.confirmation),
     )
-    redeem = partial(codes.redeem, runtime.db, code.grant_id, code.secret_hash, use)
+    redeem = partial(codes.redeem, runtime.db, code.id, code.secret_hash, use)
     try:
         done = await _twice_at_most(redeem)
     except StoreUnavailable as error:
@@ -117,7 +118,7 @@ async def _twice_at_most(redeem: Callable[[], Awaitable[codes.Redeemed | None]])
 
 def _unheard(runtime: Runtime, code: Code) -> bytes | None:
     """The secret of a use of this code that nobody heard of: whoever comes next repeats it, and nobody else does."""
-    until, secret = _unheard_redemptions.of(runtime).pop(code.grant_id, (0.0, None))
+    until, secret = _unheard_redemptions.of(runtime).pop(code.id, (0.0, None))
     return secret if until > monotonic() else None
 
 
@@ -125,20 +126,20 @@ def _keep_unheard(runtime: Runtime, code: Code, first: RefreshToken) -> None:
     unheard, now = _unheard_redemptions.of(runtime), monotonic()
     for grant_id in [key for key, (until, _) in unheard.items() if until < now]:
         del unheard[grant_id]
-    unheard[code.grant_id] = (now + _UNSURE_SECONDS, first.secret)
+    unheard[code.id] = (now + _UNSURE_SECONDS, first.secret)
 
 
 async def _remember_unheard(runtime: Runtime, code: Code, first: RefreshToken) -> None:
     """Whoever tries again is no thief: here they get their tokens, at another replica they stay logged in at least."""
     _keep_unheard(runtime, code, first)
     with suppress(StoreUnavailable):
-        await codes.note_unheard(runtime.redis, code.grant_id, first.secret_hash, _UNSURE_SECONDS)
+        await codes.note_unheard(runtime.redis, code.id, first.secret_hash, _UNSURE_SECONDS)
 
 
 async def _take_noted(runtime: Runtime, code: Code) -> Digest | None:
     """The use of this code that a replica noted as unheard of, once."""
     with suppress(StoreUnavailable):
-        return await codes.take_unheard(runtime.redis, code.grant_id)
+        return await codes.take_unheard(runtime.redis, code.id)
     return None
 
 

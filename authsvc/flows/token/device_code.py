@@ -65,7 +65,7 @@ async def redeem_device_code(runtime: Runtime, caller: Caller, asked: DeviceCode
     poll = partial(
         requests.poll,
         runtime.db,
-        code.request_id,
+        code.id,
         code.secret_hash,
         client_id=client.id,
         required_role=client.login.required_role,
@@ -76,7 +76,7 @@ async def redeem_device_code(runtime: Runtime, caller: Caller, asked: DeviceCode
         proved=caller.confirmation,
         bound_to=refresh_binding(client, caller.confirmation),
     )
-    done = await _turns.of(runtime).run(code.request_id, poll)
+    done = await _turns.of(runtime).run(code.id, poll)
     if isinstance(done, requests.Begun):
         return _granted(client, done, first)
     raise _refusal(done)

@@ -44,9 +44,10 @@ def read_claims_request(text: str | None, registered: Sequence[str]) -> ClaimsRe
     if not isinstance(asked, dict):
         return "claims_malformed"
     members = {place: asked.get(place) or {} for place in ("id_token", "userinfo")}
-    if not all(isinstance(member, dict) for member in members.values()):
-        return "claims_malformed"
-    if not all(isinstance(one, dict | None) for member in members.values() for one in member.values()):
+    if not all(
+        isinstance(member, dict) and all(isinstance(one, dict | None) for one in member.values())
+        for member in members.values()
+    ):
         return "claims_malformed"
     subjects = {member["sub"]["value"] for member in members.values() if _has_value(member.get("sub"))}
     if not all(isinstance(subject, str) for subject in subjects) or len(subjects) > 1:

@@ -8,39 +8,22 @@ that it can be burnt (RFC 9700 section 2.1.1).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from hashlib import sha256
-from uuid import UUID
-
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from authsvc.rules.client_record import Digest
-from authsvc.rules.mac_token import MacKey, read_token, write_token
+from authsvc.rules.mac_token import Code, MacKey, read_code, write_code
 
 LENGTH = 67
 _VERSION = 2
 _VERIFIER = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
-    key_id: int
-    grant_id: UUID
-    secret: bytes = field(repr=False)
-
-    @property
-    def secret_hash(self) -> Digest:
-        return sha256(self.secret).digest()
-
-
 def encode(code: Code, mac_key: MacKey) -> str:
-    return write_token(_VERSION, code.key_id, code.grant_id.bytes + code.secret, mac_key)
+    return write_code(_VERSION, code, mac_key)
 
 
 def decode(text: str, mac_key: MacKey) -> Code | None:
     """The genuine code behind `text`, or None."""
-    found = read_token(text, _VERSION, 32, mac_key)
-    return None if found is None else Code(found[0], UUID(bytes=found[1][:16]), found[1][16:])
+    return read_code(text, _VERSION, mac_key)
 
 
 def verifier_well_formed(verifier: str) -> bool:

@@ -14,11 +14,11 @@ from urllib.parse import urlencode, urlsplit
 
 from authsvc.rules.authorize.claims_parameter import NO_CLAIMS, ClaimsRequest, read_claims_request
 from authsvc.rules.authorize.redirect import matches
-from authsvc.rules.caller.dpop import well_formed_thumbprint
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import parse_scope
+from authsvc.rules.secret_digest import is_base64url_of_32
 
 RESPONSE_MODES = ("query", "form_post")
 PROMPTS = ("none", "login", "consent", "select_account")
@@ -49,7 +49,8 @@ LIMITS = {
     "registration": MAX_VALUE,
     "dpop_jkt": MAX_VALUE,
 }
-_CHALLENGE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+REQUEST_URI = "urn:ietf:params:oauth:request_uri:"
+"""How the reference to a pushed request begins (RFC 9126 section 2.2). No other request_uri is ever followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,12 @@ def read_pairs(pairs: Iterable[tuple[str, str]]) -> Asked:
     return Asked(parameters, repeated)
 
 
+def reference_in(request_uri: str) -> str | None:
+    """The reference in a request_uri of our form; None: somebody else's."""
+    reference = request_uri.removeprefix(REQUEST_URI)
+    return reference if request_uri.startswith(REQUEST_URI) and is_base64url_of_32(reference) else None
+
+
 def prove(parameters: Mapping[str, str], client: Client | None) -> Proved | Unproved:
     """Whether this client may be answered at this address."""
     if client is None:
@@ -136,8 +143,7 @@ def prove(parameters: Mapping[str, str], client: Client | None) -> Proved | Unpr
 def judge(
     asked: Asked, client: Client, proved: Proved, *, issuer: str, pushed_only: bool = False
 ) -> AuthorizationRequest | Refused:
-    """Read the rest of the request. Refused: the error for the client (RFC 6749 section 4.1.2.1, OIDC Core section
-    3.1.2.6). `pushed_only`: of every client, not only of those with that policy."""
+    """Read the rest of the request. `pushed_only`: of every client, not only of those with that policy."""
     if asked.repeated:
         return Refused("invalid_request", "A parameter was sent twice.", "parameter_duplicate")
     if not asked.pushed and (pushed_only or client.login.require_pushed_authorization_requests):  # RFC 9126 section 5
@@ -218,9 +224,9 @@ def _challenge(parameters: Mapping[str, str]) -> Refused | None:
         return Refused("invalid_request", "PKCE is required: code_challenge is missing.", "pkce_missing")
     if parameters.get("code_challenge_method") != "S256":
         return Refused("invalid_request", "The code_challenge_method must be S256.", "pkce_method")
-    if len(challenge) != 43 or not _CHALLENGE.issuperset(challenge):
+    if not is_base64url_of_32(challenge):
         return Refused("invalid_request", "The code_challenge is malformed.", "pkce_malformed")
-    if "dpop_jkt" in parameters and not well_formed_thumbprint(parameters["dpop_jkt"]):
+    if "dpop_jkt" in parameters and not is_base64url_of_32(parameters["dpop_jkt"]):
         return Refused("invalid_request", "The dpop_jkt is malformed.", "dpop_jkt_malformed")
     return None
 

@@ -12,7 +12,6 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from string import ascii_letters, digits
 from typing import Any
 
 from authsvc.rules.client_record import Client, Digest
@@ -31,7 +30,6 @@ NONCED_SECONDS = 300
 MAX_JTI = 256
 NONCE_LENGTH = 28
 _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
-_BASE64URL = frozenset(ascii_letters + digits + "-_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +92,6 @@ def refresh_binding(client: Client, confirmation: Confirmation) -> Confirmation:
     """What a refresh token is bound to (section 5): a confidential client proves itself at each use instead, and may
     change its keys."""
     return UNBOUND if client.confidential else confirmation
-
-
-def well_formed_thumbprint(text: str) -> bool:
-    """The `dpop_jkt` parameter (section 10): a SHA-256 thumbprint (RFC 7638) in base64url."""
-    return len(text) == 43 and _BASE64URL.issuperset(text)
 
 
 def make_nonce(key_id: int, key: bytes, now: float) -> str:

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import hmac
 import unicodedata
-from dataclasses import dataclass, field
-from hashlib import sha256
-from uuid import UUID
 
 from authsvc.rules.client_record import Digest
-from authsvc.rules.mac_token import MacKey, read_token, write_token
+from authsvc.rules.mac_token import Code, MacKey, read_code, write_code
 
+GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
+USER_CODE_KEY = "device user code"
 LENGTH = 67
 ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
 LETTERS = 8
@@ -26,27 +25,13 @@ MAX_TYPED = 100
 _VERSION = 3
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceCode:
-    """A genuine code: its MAC was made by us, for this client. Nothing is said about the request's state."""
-
-    key_id: int
-    request_id: UUID
-    secret: bytes = field(repr=False)
-
-    @property
-    def secret_hash(self) -> Digest:
-        return sha256(self.secret).digest()
+def encode(code: Code, mac_key: MacKey, client_id: str) -> str:
+    return write_code(_VERSION, code, mac_key, client_id)
 
 
-def encode(code: DeviceCode, mac_key: MacKey, client_id: str) -> str:
-    return write_token(_VERSION, code.key_id, code.request_id.bytes + code.secret, mac_key, client_id)
-
-
-def decode(text: str, mac_key: MacKey, client_id: str) -> DeviceCode | None:
+def decode(text: str, mac_key: MacKey, client_id: str) -> Code | None:
     """The genuine code behind `text`, or None: forged, cut, altered, another client's. Costs one HMAC, no I/O."""
-    found = read_token(text, _VERSION, 32, mac_key, client_id)
-    return None if found is None else DeviceCode(found[0], UUID(bytes=found[1][:16]), found[1][16:])
+    return read_code(text, _VERSION, mac_key, client_id)
 
 
 def user_code(random: bytes) -> str:
@@ -76,9 +61,3 @@ def shown_user_code(normal: str) -> str:
 def user_code_digest(key: bytes, normal: str) -> Digest:
     """What is stored of a user code. Keyed: 20^8 codes are soon tried against a plain digest."""
     return hmac.digest(key, normal.encode("ascii"), "sha256")
-
-
-GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
-
-
-USER_CODE_KEY = "device user code"

@@ -1,11 +1,14 @@
-"""The ID token and the claims about a person (OpenID Connect Core sections 2, 3.1.3.6 and 5.4)."""
+"""The ID token, the subject and the claims about a person (OpenID Connect Core sections 2, 3.1.3.6, 5.4 and 8)."""
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
 from hashlib import sha256, sha512
 from typing import Any
+from uuid import UUID
 
+from authsvc.rules.client_record import Client
 from authsvc.rules.person_record import Login, User
 from authsvc.rules.token.access_token import PASSWORD_ACR
 from authsvc.rules.token.granted import Granted
@@ -13,6 +16,16 @@ from authsvc_jws.base64url import base64url_encode
 
 ID_TOKEN_TYPE = "JWT"  # noqa: S105 - a media type
 ID_TOKEN_SECONDS = 300
+
+
+def subject_of(client: Client, user_id: UUID, salt: bytes) -> str:
+    """What a client knows a person by: their id, or where the client's subjects are pairwise a value that only clients
+    of its sector share (section 8.1). `salt`: this installation's, for ever; without it nobody can find the person
+    behind the value."""
+    if client.login.subject_type != "pairwise":
+        return str(user_id)
+    digest = hmac.digest(salt, (client.login.sector or client.id).encode() + b"\0" + user_id.bytes, "sha256")
+    return base64url_encode(digest)
 
 
 def half_hash(token: str, alg: str) -> str:

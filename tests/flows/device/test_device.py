@@ -20,6 +20,7 @@ from authsvc.flows.authorize.pending_request import Destination, open_destinatio
 from authsvc.flows.operator import manage_users
 from authsvc.rules.device import codes
 from authsvc.rules.device.codes import GRANT_TYPE
+from authsvc.rules.mac_token import Code
 from authsvc.runtime import Runtime
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
@@ -65,7 +66,7 @@ def claims(token: str) -> dict[str, object]:
 
 
 def test_a_device_code_is_read_back_and_every_other_byte_is_refused() -> None:
-    code = codes.DeviceCode(1, UUID(int=7), b"s" * 16)
+    code = Code(1, UUID(int=7), b"s" * 16)
     key = b"k" * 32
     text = codes.encode(code, lambda _: key, "terminal")
     assert len(text) == codes.LENGTH

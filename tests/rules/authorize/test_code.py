@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authsvc.rules.authorize.code import LENGTH, Code, challenge_of, decode, encode, verifier_well_formed
+from authsvc.rules.authorize.code import LENGTH, challenge_of, decode, encode, verifier_well_formed
+from authsvc.rules.mac_token import Code
 
 KEYS = {1: b"k" * 32, 2: b"l" * 32}
 CODES = st.builds(Code, st.sampled_from(sorted(KEYS)), st.uuids(), st.binary(min_size=16, max_size=16))

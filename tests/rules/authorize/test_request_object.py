@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from authsvc.rules.authorize.request import REQUEST_URI, reference_in
 from authsvc.rules.authorize.request_object import MAX_LIFE_SECONDS, Use, read_request_object, use_of
-from authsvc.rules.authorize.request_uri import PREFIX, reference_in
 from authsvc.rules.refused import Refused
 
 NOW = 1_800_000_000
@@ -39,7 +39,7 @@ def read(**changed: Any) -> dict[str, str] | Refused:
         ({"aud": [ISSUER, "https://other.example"]}, "request_object_audience"),
         ({"sub": "app"}, "request_object_subject"),
         ({"request": "x"}, "request_object_nested"),
-        ({"request_uri": PREFIX + "x"}, "request_object_nested"),
+        ({"request_uri": REQUEST_URI + "x"}, "request_object_nested"),
         ({"exp": ...}, "request_object_times"),
         ({"exp": True}, "request_object_times"),
         ({"exp": "1"}, "request_object_times"),
@@ -106,12 +106,12 @@ def test_parameters_are_read_as_they_would_stand_in_a_query() -> None:
 @pytest.mark.parametrize(
     ("uri", "reference"),
     [
-        (PREFIX + "A" * 43, "A" * 43),
-        (PREFIX + "-_" + "z" * 41, "-_" + "z" * 41),
-        (PREFIX + "A" * 42, None),
-        (PREFIX + "A" * 44, None),
-        (PREFIX + "A" * 42 + "=", None),
-        (PREFIX.upper() + "A" * 43, None),
+        (REQUEST_URI + "A" * 43, "A" * 43),
+        (REQUEST_URI + "-_" + "z" * 41, "-_" + "z" * 41),
+        (REQUEST_URI + "A" * 42, None),
+        (REQUEST_URI + "A" * 44, None),
+        (REQUEST_URI + "A" * 42 + "=", None),
+        (REQUEST_URI.upper() + "A" * 43, None),
         ("A" * 43, None),
         ("https://evil.example/" + "A" * 43, None),
         ("", None),

@@ -17,8 +17,8 @@ from authsvc.rules.caller.dpop import (
     judge_proof,
     make_nonce,
     nonce_is_fresh,
-    well_formed_thumbprint,
 )
+from authsvc.rules.secret_digest import is_base64url_of_32
 from authsvc_jws.dpop import token_hash
 
 NOW = 1_800_000_000.0
@@ -125,6 +125,6 @@ def test_a_nonce_that_was_altered_is_not_ours(place: int) -> None:
 
 
 def test_the_form_of_a_thumbprint() -> None:
-    assert well_formed_thumbprint("0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I")
+    assert is_base64url_of_32("0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I")
     for text in ("", "x" * 42, "x" * 44, "x" * 42 + "=", "x" * 42 + ".", "x" * 42 + "é"):
-        assert not well_formed_thumbprint(text)
+        assert not is_base64url_of_32(text)
