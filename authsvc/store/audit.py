@@ -24,16 +24,9 @@ async def record(
     **detail: Any,
 ) -> None:
     """`event` is a lower_snake word, `actor` who did it ("cli:root", "client:backend", "user:<id>")."""
-    await target.execute(
-        """INSERT INTO audit_events (event, actor, user_id, client_id, session_id, detail)
-           VALUES ($1, $2, $3, $4, $5, $6)""",
-        event,
-        actor,
-        user_id,
-        client_id,
-        session_id,
-        json.dumps(detail),
-    )
+    sql = """INSERT INTO audit_events (event, actor, user_id, client_id, session_id, detail)
+             VALUES ($1, $2, $3, $4, $5, $6)"""
+    await target.execute(sql, event, actor, user_id, client_id, session_id, json.dumps(detail))
 
 
 async def latest(connection: Connection, event: str, **detail: Any) -> datetime | None:

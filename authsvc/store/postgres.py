@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
 
@@ -41,6 +41,8 @@ CONNECTING = 2
 Connection = Any
 """An asyncpg connection (pool proxy); its stubs distinguish kinds that we do not."""
 
+_Record = TypeVar("_Record")
+
 _RETRYABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _BUSY = (asyncpg.LockNotAvailableError, asyncpg.TooManyConnectionsError, asyncpg.QueryCanceledError)
 _GONE = (
@@ -57,6 +59,14 @@ _GONE = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.ConnectionDoesNotExistError,
 )
+
+
+def record_of(kind: type[_Record], row: Any, **others: Any) -> _Record:
+    """A record (frozen, with slots) from those columns of a row that are called as its fields; arrays become tuples.
+    `others`: the fields that no column is, as it stands."""
+    names = vars(kind)["__slots__"]
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items() if name in names}
+    return kind(**(values | others))
 
 
 async def _keep_session(_connection: Connection) -> None:

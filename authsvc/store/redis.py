@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from hashlib import sha1
 from typing import Any
 
 from redis.asyncio import Redis
@@ -130,7 +131,5 @@ class Script:
     """A Lua script and its SHA-1 (Redis's name for it, not a protection)."""
 
     def __init__(self, text: str) -> None:
-        from hashlib import sha1
-
         self.text = text
         self.sha = sha1(text.encode(), usedforsecurity=False).hexdigest()

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 
 from authsvc.flows.ending.logout import end_all_but, end_one_of, read_session_id
 from authsvc.flows.session.browser import browser_session
-from authsvc.flows.session.publish_revocation import publish_rows
+from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import sessions_and_apps
 from authsvc.store.account.sessions_and_apps import App, Listed
-from authsvc.store.revocation.revocations import Revocation
 from authsvc.store.session.browser_sessions import BrowserSession
 
 Owner = BrowserSession
@@ -97,11 +96,9 @@ async def revoke_app(runtime: Runtime, cookie: str | None, client_id: str) -> Br
     Raises LoginNeeded, StoreUnavailable.
     """
     session = await person(runtime, cookie)
-    revoked = await sessions_and_apps.revoke_app(runtime.db, session.user.id, client_id)
-    now = int(runtime.clock.seconds())
-    rows = [Revocation("grant", f"{ended}:{client_id}", now, revoked.keep_seconds) for ended in revoked.sessions]
-    await publish_rows(runtime, rows, revoked.epoch)
-    if revoked.known:
+    ended, known = await sessions_and_apps.revoke_app(runtime.db, session.user.id, client_id)
+    await publish_revocation(runtime, ended)
+    if known:
         await audit.record(
             runtime.db, "app_revoked", f"user:{session.user.id}", user_id=session.user.id, client_id=client_id
         )

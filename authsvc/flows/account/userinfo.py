@@ -21,9 +21,10 @@ async def userinfo(runtime: Runtime, claims: VerifiedClaims) -> dict[str, Any]:
     if "openid" not in scope:
         raise insufficient_scope("scope_openid_missing", "The scope openid is needed.")
     known = await codes.person_and_claims(runtime.db, UUID(claims.sid or ""), claims.client_id)
-    if known is None or known.user.disabled_at is not None:
+    if known is None or known[0].disabled_at is not None:
         raise invalid_token("user_gone")
-    return {"sub": claims.sub, **claims_about(known.user, scope, known.names)}
+    user, names = known
+    return {"sub": claims.sub, **claims_about(user, scope, names)}
 
 
 async def profile(runtime: Runtime, claims: VerifiedClaims) -> User:

@@ -28,8 +28,8 @@ async def revoke(runtime: Runtime, client: Client, *, token: str | None, confirm
         return "token_unknown"
     check_key(confirmation_in(claims.raw), confirmation)
     keep = claims.exp - runtime.clock.seconds() + runtime.settings.clock_skew_seconds
-    done = await revocations.revoke_token(runtime.db, claims.jti, keep)
-    await publish_rows(runtime, [revocations.Revocation("token", claims.jti, claims.iat, keep)], done.epoch)
+    epoch = await revocations.revoke_token(runtime.db, claims.jti, keep)
+    await publish_rows(runtime, [revocations.Revocation("token", claims.jti, claims.iat, keep)], epoch)
     return "access_token_revoked"
 
 

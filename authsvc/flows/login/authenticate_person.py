@@ -7,8 +7,12 @@ the same time, and get the same answer. Trouble in a store is never counted as a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from authsvc import metrics
+from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, device_name
+from authsvc.flows.session.client_policy import lifetime
+from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.errors import Rejected, TooMany, plain
 from authsvc.rules.login import device_cookie
 from authsvc.rules.people.person import normal_email
@@ -16,6 +20,7 @@ from authsvc.rules.person_record import User
 from authsvc.runtime import Runtime
 from authsvc.store.account import users
 from authsvc.store.caller.attempts import Bucket
+from authsvc.store.session.sessions import NewSession
 
 AMR = ("pwd",)
 
@@ -65,6 +70,25 @@ async def authenticate_person(runtime: Runtime, attempt: Attempt, *, required_ro
     finally:
         if not guess:  # success and trouble alike give the place back
             await runtime.attempts.give_back(buckets, name)
+
+
+def new_session(
+    runtime: Runtime, client: Client | None, attempt: Attempt, person: Authenticated, cookie_hash: Digest | None = None
+) -> NewSession:
+    """The session to begin. `client`: None where the person came to one of our own pages."""
+    remember_me = attempt.remember_me and (client is None or client.login.remember_me_allowed)
+    return NewSession(
+        id=UUID(bytes=runtime.entropy(16)),
+        user_id=person.user.id,
+        password_hash=person.password_hash,
+        device_info=(attempt.device_info or device_name(attempt.user_agent))[:MAX_DEVICE_INFO],
+        ip_address=attempt.address,
+        user_agent=attempt.user_agent[:MAX_USER_AGENT] if attempt.user_agent else None,
+        amr=AMR,
+        remember_me=remember_me,
+        lifetime_seconds=lifetime(runtime, client, remember_me),
+        cookie_hash=cookie_hash,
+    )
 
 
 def refused(user: User | None) -> Rejected:

@@ -11,15 +11,20 @@ from datetime import datetime
 from uuid import UUID
 
 from authsvc import metrics
-from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, device_name
-from authsvc.flows.login.authenticate_person import AMR, Attempt, Authenticated, authenticate_person, refused
+from authsvc.flows.login.authenticate_person import (
+    AMR,
+    Attempt,
+    Authenticated,
+    authenticate_person,
+    new_session,
+    refused,
+)
 from authsvc.flows.session.browser import browser_session
-from authsvc.flows.session.client_policy import lifetime
 from authsvc.flows.session.publish_revocation import end_session
 from authsvc.rules.client_record import Client
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
-from authsvc.store.session import browser_sessions
+from authsvc.store.session import browser_sessions, sessions
 from authsvc_jws.base64url import base64url_encode
 
 
@@ -76,23 +81,8 @@ async def _again(runtime: Runtime, person: Authenticated, old_cookie: str | None
 async def _begin(
     runtime: Runtime, client: Client | None, attempt: Attempt, person: Authenticated, cookie: str
 ) -> BrowserLogin:
-    session_id = UUID(bytes=runtime.entropy(16))
-    remember_me = attempt.remember_me and (client is None or client.login.remember_me_allowed)
-    settings = runtime.settings
-    seconds = settings.remember_me_seconds if remember_me else settings.session_seconds
-    begun = await browser_sessions.begin(
-        runtime.db,
-        session_id=session_id,
-        user_id=person.user.id,
-        password_hash=person.password_hash,
-        device_info=device_name(attempt.user_agent)[:MAX_DEVICE_INFO],
-        ip_address=attempt.address,
-        user_agent=attempt.user_agent[:MAX_USER_AGENT] if attempt.user_agent else None,
-        amr=AMR,
-        remember_me=remember_me,
-        lifetime_seconds=lifetime(runtime, client, remember_me) if client else seconds,
-        cookie_hash=digest_of(cookie),
-    )
+    new = new_session(runtime, client, attempt, person, digest_of(cookie))
+    begun = await sessions.begin(runtime.db, new)
     if begun is None:
         raise refused(person.user)
-    return BrowserLogin(session_id, person.user.id, cookie, person.device, begun.expires_at, begun.now, remember_me)
+    return BrowserLogin(new.id, new.user_id, cookie, person.device, begun.expires_at, begun.now, new.remember_me)

@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from authsvc import metrics
-from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, device_name
-from authsvc.flows.login.authenticate_person import AMR, Attempt, authenticate_person, refused
-from authsvc.flows.session.client_policy import lifetime
+from authsvc.flows.login.authenticate_person import AMR, Attempt, authenticate_person, new_session, refused
 from authsvc.flows.token.grant_type import Caller, Issuance
 from authsvc.rules.caller.dpop import refresh_binding
 from authsvc.rules.client_record import Client
@@ -35,22 +33,13 @@ async def login(runtime: Runtime, caller: Caller, attempt: Attempt) -> LoggedIn:
     """Begin a session and its grant. Raises Rejected (invalid_credentials, access_denied), TooMany, Unavailable."""
     client = caller.client
     person = await authenticate_person(runtime, attempt, required_role=client.login.required_role)
-    remember_me = attempt.remember_me and client.login.remember_me_allowed
-    session_id, grant_id, secret = UUID(bytes=runtime.entropy(16)), UUID(bytes=runtime.entropy(16)), runtime.entropy(16)
-    first = RefreshToken(runtime.master.current_id, grant_id, 0, secret)
+    new = new_session(runtime, client, attempt, person)
+    first = RefreshToken(runtime.master.current_id, UUID(bytes=runtime.entropy(16)), 0, runtime.entropy(16))
     audience = audience_of(client, runtime.settings.issuer)
-    begun = await sessions.begin(
+    begun = await sessions.begin_with_grant(
         runtime.db,
-        session_id=session_id,
-        user_id=person.user.id,
-        password_hash=person.password_hash,
-        device_info=(attempt.device_info or device_name(attempt.user_agent))[:MAX_DEVICE_INFO],
-        ip_address=attempt.address,
-        user_agent=attempt.user_agent[:MAX_USER_AGENT] if attempt.user_agent else None,
-        amr=AMR,
-        remember_me=remember_me,
-        lifetime_seconds=lifetime(runtime, client, remember_me),
-        grant_id=grant_id,
+        new,
+        grant_id=first.grant_id,
         client_id=client.id,
         scope=client.tokens.scopes,
         audience=audience,
@@ -61,15 +50,15 @@ async def login(runtime: Runtime, caller: Caller, attempt: Attempt) -> LoggedIn:
         raise refused(person.user)
     metrics.logins.labels("ok").inc()
     return LoggedIn(
-        subject=Login(person.user.id, session_id, begun.now, AMR, person.user.roles),
+        subject=Login(person.user.id, new.id, begun.now, AMR, person.user.roles),
         scope=client.tokens.scopes,
         audience=audience,
         now=begun.now,
         expires_at=begun.expires_at,
         refresh_token=first,
         user=person.user,
-        session_id=session_id,
-        remember_me=remember_me,
+        session_id=new.id,
+        remember_me=new.remember_me,
         device=person.device,
     )
 

@@ -24,7 +24,7 @@ from authsvc.runtime import Memory, Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.revocation import status_lists
 from authsvc.store.revocation.revocations import keys_of
-from authsvc.store.revocation.status_indices import HOLD_SECONDS, Block, StatusIndices
+from authsvc.store.revocation.status_lists import HOLD_SECONDS, Block, StatusIndices
 
 SPARE_LEASED_AHEAD = BLOCK // 2
 SPARE_TO_GO_ON = BLOCK // 8

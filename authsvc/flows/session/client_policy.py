@@ -6,7 +6,7 @@ from uuid import UUID
 
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Unavailable
-from authsvc.rules.subject import subject_of
+from authsvc.rules.token.id_token import subject_of
 from authsvc.runtime import Runtime
 
 
@@ -18,8 +18,9 @@ def subject_for(runtime: Runtime, client: Client, user_id: UUID) -> str:
     return subject_of(client, user_id, runtime.following.subject_salt)
 
 
-def lifetime(runtime: Runtime, client: Client, remember_me: bool) -> int:
-    """Seconds that a session lives, from its login on: by the client's own policy, else by the service's."""
+def lifetime(runtime: Runtime, client: Client | None, remember_me: bool) -> int:
+    """Seconds that a session lives, from its login on: by the client's own policy, else by the service's. `client`:
+    None for one that began at one of our own pages."""
     if remember_me:
-        return client.login.remember_me_seconds or runtime.settings.remember_me_seconds
-    return client.login.session_seconds or runtime.settings.session_seconds
+        return (client and client.login.remember_me_seconds) or runtime.settings.remember_me_seconds
+    return (client and client.login.session_seconds) or runtime.settings.session_seconds

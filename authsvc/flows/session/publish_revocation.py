@@ -53,9 +53,8 @@ async def end_session(runtime: Runtime, session_id: UUID, reason: str, *, user_i
 async def publish_revocation(runtime: Runtime, ended: Ended) -> None:
     """Publish what a statement ended. Returns when a 2xx may be sent; raises StoreUnavailable when it may not."""
     now = int(runtime.clock.seconds())
-    rows = [Revocation("session", str(session), now, ended.keep_seconds) for session in ended.sessions]
-    if ended.grant:
-        rows.append(Revocation("grant", ended.grant, now, ended.keep_seconds))
+    named = [*(("session", str(session)) for session in ended.sessions), *(("grant", one) for one in ended.grants)]
+    rows = [Revocation(kind, subject, now, ended.keep_seconds) for kind, subject in named]
     await publish_rows(runtime, rows, ended.epoch)
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from authsvc.store.postgres import Database
+from authsvc.store.postgres import Database, record_of
+from authsvc.store.session.sessions import Ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +33,6 @@ class App:
     granted_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class AppRevoked:
-    """`sessions` in which the client had a grant; `known`: there was a consent or a grant at all."""
-
-    sessions: tuple[UUID, ...]
-    known: bool
-    keep_seconds: float
-    epoch: int
-
-
 # By the index on user_id; clients are looked up for the rows of the page only. No index on last_activity: it would
 # make every refresh write to it.
 _SESSIONS = """
@@ -60,29 +51,15 @@ FROM page p ORDER BY p.id = $2 DESC, p.last_activity DESC, p.id
 async def sessions(db: Database, user_id: UUID, *, current: UUID, offset: int, limit: int) -> tuple[list[Listed], int]:
     """Live sessions, `current` first, then the most recently used; and how many there are (0 behind the last page)."""
     rows = await db.fetch(_SESSIONS, user_id, current, offset, limit)
-    listed = [
-        Listed(
-            id=row["id"],
-            device_info=row["device_info"],
-            ip_address=row["ip_address"],
-            user_agent=row["user_agent"],
-            created_at=row["created_at"],
-            last_activity=row["last_activity"],
-            apps=tuple(row["apps"]),
-        )
-        for row in rows
-    ]
-    return listed, rows[0]["total"] if rows else 0
+    return [record_of(Listed, row) for row in rows], rows[0]["total"] if rows else 0
 
 
 async def apps(db: Database, user_id: UUID) -> list[App]:
     """The clients that a person has allowed something."""
-    rows = await db.fetch(
-        """SELECT c.client_id, k.name, c.scope, c.granted_at FROM consents c JOIN clients k ON k.id = c.client_id
-           WHERE c.user_id = $1 ORDER BY lower(k.name), c.client_id""",
-        user_id,
-    )
-    return [App(row["client_id"], row["name"], tuple(row["scope"]), row["granted_at"]) for row in rows]
+    sql = """SELECT c.client_id, k.name, c.scope, c.granted_at FROM consents c JOIN clients k ON k.id = c.client_id
+             WHERE c.user_id = $1 ORDER BY lower(k.name), c.client_id"""
+    rows = await db.fetch(sql, user_id)
+    return [record_of(App, row) for row in rows]
 
 
 # Locks in the order of every other end: the sessions, then their grants. What is ended is 'burnt' where it came from a
@@ -111,15 +88,16 @@ WITH consent AS (
     SELECT DISTINCT 'backchannel_logout', c.id, $1, had.session_id FROM had JOIN clients c ON c.id = $2
     WHERE had.code_state <> 'issued' AND c.backchannel_logout_uri IS NOT NULL
 )
-SELECT ARRAY(SELECT session_id FROM over) AS sessions, (SELECT count(*) FROM told) AS told,
-       (SELECT count(*) FROM consent) AS consents, extract(epoch FROM longest_access_token)::float8 AS keep,
+SELECT ARRAY(SELECT session_id || ':' || $2 FROM over) AS grants, (SELECT count(*) FROM told) AS told,
+       (SELECT count(*) FROM consent) AS consents, extract(epoch FROM longest_access_token)::float8 AS keep_seconds,
        revocation_epoch AS epoch
 FROM service_state
 """
 
 
-async def revoke_app(db: Database, user_id: UUID, client_id: str) -> AppRevoked:
-    """Take back a consent and end this client's grants in all sessions of the person, in one transaction.
+async def revoke_app(db: Database, user_id: UUID, client_id: str) -> tuple[Ended, bool]:
+    """Take back a consent and end this client's grants in all sessions of the person, in one transaction; and whether
+    there was a consent or a grant at all.
 
     The consent is locked by a statement before: a code that is being issued on it is waited for, and seen by the next.
     """
@@ -128,5 +106,5 @@ async def revoke_app(db: Database, user_id: UUID, client_id: str) -> AppRevoked:
             "SELECT FROM consents WHERE user_id = $1 AND client_id = $2 FOR UPDATE", user_id, client_id
         )
         row = await connection.fetchrow(_REVOKE_APP, user_id, client_id)
-    ended = tuple(row["sessions"])
-    return AppRevoked(ended, bool(ended) or row["consents"] > 0, row["keep"], row["epoch"])
+    ended = record_of(Ended, row, sessions=())
+    return ended, bool(ended.grants) or row["consents"] > 0

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from authsvc.rules.person_record import User
-from authsvc.store.postgres import Connection, Database
+from authsvc.store.postgres import Connection, Database, record_of
 
 _COLUMNS = "id, email, email_verified, name, roles, password_hash, disabled_at"
 
@@ -22,29 +22,17 @@ LIMIT 1
 """  # noqa: S608
 
 
-def _user(row: Any) -> User:
-    return User(
-        id=row["id"],
-        email=row["email"],
-        email_verified=row["email_verified"],
-        name=row["name"],
-        roles=tuple(row["roles"]),
-        password_hash=row["password_hash"],
-        disabled_at=row["disabled_at"],
-    )
-
-
 async def by_email(db: Database, email: str) -> User | None:
     """`email` in its normal form. An address that nobody has costs the same: a row is sent, read and thrown away."""
     row = await db.fetchrow(_BY_EMAIL, email)
-    user = _user(row)
+    user = record_of(User, row)
     return user if row["found"] else None
 
 
 async def by_id(db: Database, user_id: UUID) -> User | None:
     """One person; None: there is none of this id."""
     row = await db.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE id = $1", user_id)  # noqa: S608
-    return _user(row) if row else None
+    return record_of(User, row) if row else None
 
 
 async def by_session(db: Database, session_id: UUID) -> User | None:
@@ -53,7 +41,7 @@ async def by_session(db: Database, session_id: UUID) -> User | None:
         f"SELECT {_COLUMNS} FROM users WHERE id = (SELECT user_id FROM user_sessions WHERE id = $1)",  # noqa: S608
         session_id,
     )
-    return _user(row) if row else None
+    return record_of(User, row) if row else None
 
 
 async def subject_salt(db: Database) -> bytes:
@@ -74,14 +62,9 @@ async def add(
     connection: Connection, email: str, name: str, roles: list[str], password_hash: str | None
 ) -> UUID | None:
     """A new person; None where the address is taken."""
-    found: UUID | None = await connection.fetchval(
-        """INSERT INTO users (email, name, roles, password_hash) VALUES ($1, $2, $3, $4)
-           ON CONFLICT (email) DO NOTHING RETURNING id""",
-        email,
-        name,
-        roles,
-        password_hash,
-    )
+    sql = """INSERT INTO users (email, name, roles, password_hash) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (email) DO NOTHING RETURNING id"""
+    found: UUID | None = await connection.fetchval(sql, email, name, roles, password_hash)
     return found
 
 
@@ -89,14 +72,11 @@ async def add_many(connection: Connection, people: Sequence[tuple[str, str, list
     """Many new people in one statement: (email, name, roles, password hash). Those whose address is taken are left out;
     returns how many were added."""
     rows = json.dumps([dict(zip(("email", "name", "roles", "password_hash"), one, strict=True)) for one in people])
-    status: str = await connection.execute(
-        """INSERT INTO users (email, name, roles, password_hash)
-           SELECT email, name, roles, password_hash
-           FROM jsonb_to_recordset($1::jsonb) AS r (email text, name text, roles text[], password_hash text)
-           ON CONFLICT (email) DO NOTHING""",
-        rows,
-        timeout=60,
-    )
+    sql = """INSERT INTO users (email, name, roles, password_hash)
+             SELECT email, name, roles, password_hash
+             FROM jsonb_to_recordset($1::jsonb) AS r (email text, name text, roles text[], password_hash text)
+             ON CONFLICT (email) DO NOTHING"""
+    status: str = await connection.execute(sql, rows, timeout=60)
     return int(status.rpartition(" ")[2])
 
 
@@ -109,7 +89,7 @@ async def taken(connection: Connection, emails: Sequence[str]) -> set[str]:
 async def lock(connection: Connection, email: str) -> User | None:
     """A person, whose logins wait until the transaction ends."""
     row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE email = $1 FOR NO KEY UPDATE", email)  # noqa: S608
-    return _user(row) if row else None
+    return record_of(User, row) if row else None
 
 
 async def set_password(connection: Connection, user_id: UUID, password_hash: str) -> None:
@@ -121,24 +101,18 @@ async def set_password(connection: Connection, user_id: UUID, password_hash: str
 
 async def set_disabled(connection: Connection, user_id: UUID, disabled: bool) -> None:
     """A trigger ends whatever session a disabled person still has. Enabling brings none of them back."""
-    await connection.execute(
-        """UPDATE users SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, now()) END, updated_at = now()
-           WHERE id = $1""",
-        user_id,
-        disabled,
-    )
+    sql = """UPDATE users SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, now()) END, updated_at = now()
+             WHERE id = $1"""
+    await connection.execute(sql, user_id, disabled)
 
 
 async def search(db: Database, *, text: str, limit: int) -> list[Any]:
     """For the operator's list, by address: no hashes, but the scheme of each. `text`: a part of the address or name."""
-    return await db.fetch(
-        """SELECT u.id, u.email, u.name, u.roles, u.created_at, u.disabled_at,
-                  split_part(u.password_hash, '$', 2) AS scheme,
-                  (SELECT count(*) FROM user_sessions s
-                   WHERE s.user_id = u.id AND s.is_active AND s.expires_at > now()) AS sessions
-           FROM users u
-           WHERE $1 = '' OR strpos(u.email, lower($1)) > 0 OR strpos(lower(u.name), lower($1)) > 0
-           ORDER BY u.email LIMIT $2""",
-        text,
-        limit,
-    )
+    sql = """SELECT u.id, u.email, u.name, u.roles, u.created_at, u.disabled_at,
+                    split_part(u.password_hash, '$', 2) AS scheme,
+                    (SELECT count(*) FROM user_sessions s
+                     WHERE s.user_id = u.id AND s.is_active AND s.expires_at > now()) AS sessions
+             FROM users u
+             WHERE $1 = '' OR strpos(u.email, lower($1)) > 0 OR strpos(lower(u.name), lower($1)) > 0
+             ORDER BY u.email LIMIT $2"""
+    return await db.fetch(sql, text, limit)

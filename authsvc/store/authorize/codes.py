@@ -6,16 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from authsvc.rules.authorize.redemption import CODE_SECONDS, RedemptionVerdict, Use
 from authsvc.rules.client_record import Digest
 from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.person_record import Login, User
-from authsvc.store.postgres import Database
+from authsvc.store.postgres import Database, record_of
 from authsvc.store.redis import RedisStore
-from authsvc.store.session.sessions import login_in
 
 # The consent is locked first, as by whoever takes it back: it stays until the code is there to be ended with it, and
 # one that is being taken back is waited for.
@@ -63,8 +61,8 @@ WITH judged AS (
                 WHEN NOT ($7::text[] <@ g.audience) THEN 'target'
                 ELSE 'redeemed' END AS verdict) v)
     WHERE g.id = $1 AND g.code_hash = $2
-    RETURNING g.verdict, g.secret_hash, g.session_id, g.client_id, g.scope, g.audience, g.expires_at, g.code_nonce,
-              g.code_claims
+    RETURNING g.verdict, g.secret_hash, g.session_id, g.client_id, g.scope, g.audience, g.expires_at,
+              g.code_nonce AS nonce, g.code_claims
 )
 SELECT j.*, s.user_id, s.auth_time, s.amr, u.roles, u.email, u.email_verified, u.name, now() AS now
 FROM judged j JOIN user_sessions s ON s.id = j.session_id JOIN users u ON u.id = s.user_id
@@ -110,28 +108,28 @@ async def issue(
     have allowed, None where nobody is asked; `lifetime_seconds`: how long the grant may live after the login;
     `bound_to`: what must be proved at redemption."""
     row = await db.fetchrow(
-        _ISSUE, grant_id, session_id, client_id, list(scope), list(audience), code_hash, redirect_uri, code_challenge,
-        nonce, CODE_SECONDS, lifetime_seconds, json.dumps(claims) if claims else None, bound_to.text,
-        user_id, None if consent is None else list(consent),
+        _ISSUE, grant_id, session_id, client_id, scope, audience, code_hash, redirect_uri, code_challenge,
+        nonce, CODE_SECONDS, lifetime_seconds, json.dumps(claims) if claims else None, bound_to.thumbprint,
+        user_id, consent,
     )  # fmt: skip
     return row is not None
 
 
 async def redeem(db: Database, grant_id: UUID, code_hash: Digest, use: Use) -> Redeemed | None:
     """Judge and apply, in one committed statement; None: no such code. Verdicts: see `rules/authorize/redemption`."""
-    row = await db.fetchrow(
-        REDEEM,
-        grant_id,
-        code_hash,
-        use.client_id,
-        use.redirect_uri,
-        use.code_challenge,
-        use.secret_hash,
-        list(use.resource),
-        use.proved.text,
-        use.bound_to.text,
+    presented = (use.client_id, use.redirect_uri, use.code_challenge, use.secret_hash, use.resource)
+    proved, bound_to = use.proved.thumbprint, use.bound_to.thumbprint
+    row = await db.fetchrow(REDEEM, grant_id, code_hash, *presented, proved, bound_to)
+    if row is None:
+        return None
+    return record_of(
+        Redeemed,
+        row,
+        verdict=RedemptionVerdict(row["verdict"]),
+        login=record_of(Login, row),
+        claims=json.loads(row["code_claims"]) if row["code_claims"] else {},
+        user=record_of(User, row, id=row["user_id"]),
     )
-    return _redeemed(row) if row else None
 
 
 async def note_unheard(redis: RedisStore, grant_id: UUID, secret_hash: Digest, seconds: int) -> None:
@@ -145,57 +143,13 @@ async def take_unheard(redis: RedisStore, grant_id: UUID) -> Digest | None:
     return bytes.fromhex(found) if found else None
 
 
-def _redeemed(row: Any) -> Redeemed:
-    return Redeemed(
-        verdict=RedemptionVerdict(row["verdict"]),
-        secret_hash=row["secret_hash"],
-        login=login_in(row),
-        scope=tuple(row["scope"]),
-        audience=tuple(row["audience"]),
-        expires_at=row["expires_at"],
-        nonce=row["code_nonce"],
-        claims=json.loads(row["code_claims"]) if row["code_claims"] else {},
-        user=User(
-            id=row["user_id"],
-            email=row["email"],
-            name=row["name"],
-            roles=tuple(row["roles"]),
-            password_hash=None,
-            disabled_at=None,
-            email_verified=row["email_verified"],
-        ),
-        now=row["now"],
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A person, and the single claims that a client asked to find at /userinfo, in any of its grants of the session."""
-
-    user: User
-    names: tuple[str, ...]
-
-
-async def person_and_claims(db: Database, session_id: UUID, client_id: str) -> Known | None:
-    """None: the session, and with it the person, is no longer known."""
-    row = await db.fetchrow(
-        """SELECT u.id, u.email, u.email_verified, u.name, u.roles, u.disabled_at,
-                  ARRAY(SELECT DISTINCT jsonb_array_elements_text(g.code_claims -> 'userinfo') FROM grants g
-                        WHERE g.session_id = s.id AND g.client_id = $2 AND NOT g.ended AND g.code_state = 'redeemed'
-                        AND g.code_claims IS NOT NULL) AS names
-           FROM user_sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1""",
-        session_id,
-        client_id,
-    )
-    if row is None:
-        return None
-    user = User(
-        id=row["id"],
-        email=row["email"],
-        name=row["name"],
-        roles=tuple(row["roles"]),
-        password_hash=None,
-        disabled_at=row["disabled_at"],
-        email_verified=row["email_verified"],
-    )
-    return Known(user, tuple(row["names"]))
+async def person_and_claims(db: Database, session_id: UUID, client_id: str) -> tuple[User, Sequence[str]] | None:
+    """A person, and the single claims that a client asked to find at /userinfo, in any of its grants of the session.
+    None: the session, and with it the person, is no longer known."""
+    sql = """SELECT u.id, u.email, u.email_verified, u.name, u.roles, u.disabled_at,
+                    ARRAY(SELECT DISTINCT jsonb_array_elements_text(g.code_claims -> 'userinfo') FROM grants g
+                          WHERE g.session_id = s.id AND g.client_id = $2 AND NOT g.ended AND g.code_state = 'redeemed'
+                          AND g.code_claims IS NOT NULL) AS names
+             FROM user_sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1"""
+    row = await db.fetchrow(sql, session_id, client_id)
+    return (record_of(User, row), row["names"]) if row else None

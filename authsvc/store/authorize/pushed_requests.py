@@ -27,11 +27,8 @@ async def push(db: Database, digest: Digest, client_id: str, parameters: Mapping
 async def take(db: Database, digest: Digest, client_id: str) -> dict[str, str] | None:
     """Read and delete a pushed request. The parameters, for this client and once; None: unknown, expired, used, or
     another client's."""
-    text = await db.fetchval(
-        """DELETE FROM pushed_requests WHERE digest = $1 AND client_id = $2 AND expires_at > now()
-           RETURNING parameters::text""",
-        digest,
-        client_id,
-    )
+    sql = """DELETE FROM pushed_requests WHERE digest = $1 AND client_id = $2 AND expires_at > now()
+             RETURNING parameters::text"""
+    text = await db.fetchval(sql, digest, client_id)
     parameters: dict[str, str] | None = json.loads(text) if text else None
     return parameters

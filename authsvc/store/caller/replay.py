@@ -36,10 +36,7 @@ async def _in_redis(redis: RedisStore, digest: Digest, seconds: int) -> bool:
 
 
 async def _in_postgresql(db: Database, digest: Digest, seconds: int) -> bool:
-    status = await db.execute(
-        """INSERT INTO spent_assertions (digest, expires_at) VALUES ($1, now() + $2::int * interval '1 second')
-           ON CONFLICT (digest) DO NOTHING""",
-        digest,
-        seconds,
-    )
+    sql = """INSERT INTO spent_assertions (digest, expires_at) VALUES ($1, now() + $2::int * interval '1 second')
+             ON CONFLICT (digest) DO NOTHING"""
+    status = await db.execute(sql, digest, seconds)
     return status.endswith(" 1")

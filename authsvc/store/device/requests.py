@@ -20,8 +20,7 @@ from authsvc.rules.device.polling import (
     RequestState,
 )
 from authsvc.rules.person_record import Login
-from authsvc.store.postgres import Database
-from authsvc.store.session.sessions import login_in
+from authsvc.store.postgres import Database, record_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,36 +51,23 @@ async def ask(
     bound_to: Confirmation,
 ) -> bool:
     """Insert the request of a device. False: another request has this user code."""
-    status = await db.execute(
-        """INSERT INTO device_requests (id, client_id, device_hash, user_hash, scope, audience, device_info, ip_address,
-                                        user_agent, dpop_jkt, interval_seconds, expires_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now() + $12::int * interval '1 second')
-           ON CONFLICT (user_hash) DO NOTHING""",
-        request_id,
-        client_id,
-        device_hash,
-        user_hash,
-        list(scope),
-        list(audience),
-        device_info,
-        ip_address,
-        user_agent,
-        bound_to.text,
-        INTERVAL_SECONDS,
-        CODE_SECONDS,
-    )
+    sql = """INSERT INTO device_requests (id, client_id, device_hash, user_hash, scope, audience, device_info,
+                                          ip_address, user_agent, dpop_jkt, interval_seconds, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now() + $12::int * interval '1 second')
+             ON CONFLICT (user_hash) DO NOTHING"""
+    asked = (request_id, client_id, device_hash, user_hash, scope, audience)
+    device = (device_info, ip_address, user_agent, bound_to.thumbprint)
+    status = await db.execute(sql, *asked, *device, INTERVAL_SECONDS, CODE_SECONDS)
     return status.endswith(" 1")
 
 
 async def waiting(db: Database, user_hashes: Sequence[Digest]) -> DeviceRequest | None:
     """Find the request that a person may decide. The request of a user code, while nobody has decided and time is left.
     `user_hashes`: under every key held."""
-    row = await db.fetchrow(
-        """SELECT id, client_id, scope, device_info, host(ip_address) AS ip_address, created_at, now() AS now
-           FROM device_requests WHERE user_hash = ANY($1) AND state = 'pending' AND expires_at > now()""",
-        list(user_hashes),
-    )
-    return DeviceRequest(**{**row, "scope": tuple(row["scope"])}) if row else None
+    sql = """SELECT id, client_id, scope, device_info, host(ip_address) AS ip_address, created_at, now() AS now
+             FROM device_requests WHERE user_hash = ANY($1) AND state = 'pending' AND expires_at > now()"""
+    row = await db.fetchrow(sql, list(user_hashes))
+    return record_of(DeviceRequest, row) if row else None
 
 
 async def decide(
@@ -91,15 +77,10 @@ async def decide(
 
     Whoever decides a second time changes nothing and learns what was decided, if it was in the same session.
     """
-    state = await db.fetchval(
-        """UPDATE device_requests SET state = CASE WHEN $2 THEN 'allowed' ELSE 'denied' END, user_id = $3,
-                                      allowed_in = $4
-           WHERE id = $1 AND state = 'pending' AND expires_at > now() RETURNING state""",
-        request_id,
-        allow,
-        user_id,
-        session_id,
-    )
+    sql = """UPDATE device_requests SET state = CASE WHEN $2 THEN 'allowed' ELSE 'denied' END, user_id = $3,
+                                        allowed_in = $4
+             WHERE id = $1 AND state = 'pending' AND expires_at > now() RETURNING state"""
+    state = await db.fetchval(sql, request_id, allow, user_id, session_id)
     if state is None:
         state = await db.fetchval(
             "SELECT state FROM device_requests WHERE id = $1 AND allowed_in = $2 AND state <> 'pending'",
@@ -185,26 +166,11 @@ async def poll(
 
     `proved`: by the device, now; `bound_to`: what its refresh token is bound to.
     """
+    new = (session_id, lifetime_seconds, grant_id, secret_hash)
     row: Any = await db.fetchrow(
-        POLL,
-        request_id,
-        device_hash,
-        client_id,
-        required_role,
-        session_id,
-        lifetime_seconds,
-        grant_id,
-        secret_hash,
-        proved.text,
-        bound_to.text,
+        POLL, request_id, device_hash, client_id, required_role, *new, proved.thumbprint, bound_to.thumbprint
     )
     verdict = PollVerdict(row["verdict"]) if row else PollVerdict.UNKNOWN
     if verdict is not PollVerdict.REDEEMED:
         return verdict
-    return Begun(
-        login=login_in(row),
-        scope=tuple(row["scope"]),
-        audience=tuple(row["audience"]),
-        expires_at=row["expires_at"],
-        now=row["now"],
-    )
+    return record_of(Begun, row, login=record_of(Login, row))

@@ -56,13 +56,10 @@ async def done(target: Database | Connection, row_id: int) -> None:
 
 async def later(connection: Connection, row_id: int, pause_seconds: float) -> bool:
     """Put a row back. Try again after a pause. False: it would be too late then, and the row is deleted."""
-    row = await connection.fetchrow(
-        """WITH late AS (
-               DELETE FROM outbox WHERE id = $1 AND expires_at <= now() + $2::float8 * interval '1 second'
-               RETURNING id)
-           UPDATE outbox SET next_at = now() + $2::float8 * interval '1 second'
-           WHERE id = $1 AND NOT EXISTS (SELECT FROM late) RETURNING id""",
-        row_id,
-        pause_seconds,
-    )
+    sql = """WITH late AS (
+                 DELETE FROM outbox WHERE id = $1 AND expires_at <= now() + $2::float8 * interval '1 second'
+                 RETURNING id)
+             UPDATE outbox SET next_at = now() + $2::float8 * interval '1 second'
+             WHERE id = $1 AND NOT EXISTS (SELECT FROM late) RETURNING id"""
+    row = await connection.fetchrow(sql, row_id, pause_seconds)
     return row is not None

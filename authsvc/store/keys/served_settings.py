@@ -24,17 +24,14 @@ async def everything(db: Database) -> list[ServedSettings]:
 
 async def record(db: Database, replica: str, settings: Mapping[str, object]) -> list[ServedSettings]:
     """Say that `replica` serves by `settings` now. Returns the records of all replicas, this one among them."""
-    rows = await db.fetch(
-        """WITH said AS (
-               INSERT INTO served_settings (replica, settings, heard_at)
-               VALUES ($1, $2::text::jsonb, clock_timestamp())
-               ON CONFLICT (replica, settings) DO UPDATE SET heard_at = excluded.heard_at
-               RETURNING replica, settings, heard_at)
-           SELECT replica, settings::text AS settings, heard_at FROM said
-           UNION ALL
-           SELECT replica, settings::text, heard_at FROM served_settings s
-           WHERE NOT EXISTS (SELECT FROM said WHERE said.replica = s.replica AND said.settings = s.settings)""",
-        replica,
-        json.dumps(settings),
-    )
+    sql = """WITH said AS (
+                 INSERT INTO served_settings (replica, settings, heard_at)
+                 VALUES ($1, $2::text::jsonb, clock_timestamp())
+                 ON CONFLICT (replica, settings) DO UPDATE SET heard_at = excluded.heard_at
+                 RETURNING replica, settings, heard_at)
+             SELECT replica, settings::text AS settings, heard_at FROM said
+             UNION ALL
+             SELECT replica, settings::text, heard_at FROM served_settings s
+             WHERE NOT EXISTS (SELECT FROM said WHERE said.replica = s.replica AND said.settings = s.settings)"""
+    rows = await db.fetch(sql, replica, json.dumps(settings))
     return [_record(row) for row in rows]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
 from authsvc.keys.records import SigningKey
 from authsvc.store.postgres import Connection, Database
 
-_COLUMNS = "kid, alg, public_jwk, sealed, announced_at, signs_from, signs_until, drop_after, withdrawn_at"
+_NAMES = tuple(item.name for item in fields(SigningKey))
+_COLUMNS = ", ".join(_NAMES)
 
 
 def _key(row: Any) -> SigningKey:
@@ -33,28 +35,18 @@ async def lock(connection: Connection) -> datetime:
 
 async def try_lock(connection: Connection) -> datetime | None:
     """As `lock`, without waiting: None where somebody else changes keys."""
-    if not await connection.fetchval(f"SELECT pg_try_advisory_xact_lock({_LOCK})"):
-        return None
-    now: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    sql = f"SELECT clock_timestamp() WHERE pg_try_advisory_xact_lock({_LOCK})"
+    now: datetime | None = await connection.fetchval(sql)
     return now
 
 
 async def save(connection: Connection, key: SigningKey) -> None:
     """Insert a key, or change the times of a known one; its material never changes (its seal: `replace_seal`)."""
-    await connection.execute(
-        f"""INSERT INTO signing_keys ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-            ON CONFLICT (kid) DO UPDATE SET signs_from = excluded.signs_from, signs_until = excluded.signs_until,
-                drop_after = excluded.drop_after, withdrawn_at = excluded.withdrawn_at""",  # noqa: S608 - a constant
-        key.kid,
-        key.alg,
-        json.dumps(key.public_jwk),
-        key.sealed,
-        key.announced_at,
-        key.signs_from,
-        key.signs_until,
-        key.drop_after,
-        key.withdrawn_at,
-    )
+    sql = f"""INSERT INTO signing_keys ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+              ON CONFLICT (kid) DO UPDATE SET signs_from = excluded.signs_from, signs_until = excluded.signs_until,
+                  drop_after = excluded.drop_after, withdrawn_at = excluded.withdrawn_at"""  # noqa: S608 - a constant
+    values = {name: getattr(key, name) for name in _NAMES} | {"public_jwk": json.dumps(key.public_jwk)}
+    await connection.execute(sql, *values.values())
 
 
 async def replace_seal(connection: Connection, kid: str, sealed: bytes) -> None:

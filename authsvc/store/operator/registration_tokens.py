@@ -13,15 +13,9 @@ async def add_token(
     connection: Connection, digest: Digest, *, uses: int, seconds: int, note: str, created_by: str
 ) -> datetime:
     """Insert an initial access token for `uses` registrations within `seconds`; returns when it expires."""
-    expires_at: datetime = await connection.fetchval(
-        """INSERT INTO registration_tokens (digest, note, uses_left, created_by, expires_at)
-           VALUES ($1, $2, $3, $4, now() + $5::int * interval '1 second') RETURNING expires_at""",
-        digest,
-        note,
-        uses,
-        created_by,
-        seconds,
-    )
+    sql = """INSERT INTO registration_tokens (digest, note, uses_left, created_by, expires_at)
+             VALUES ($1, $2, $3, $4, now() + $5::int * interval '1 second') RETURNING expires_at"""
+    expires_at: datetime = await connection.fetchval(sql, digest, note, uses, created_by, seconds)
     return expires_at
 
 
@@ -44,11 +38,9 @@ class Spent:
 
 async def spend(connection: Connection, digest: Digest) -> Spent | None:
     """Take one use; None: there is none left, or it is too late. Whoever waits for the row is judged by the newest."""
-    row = await connection.fetchrow(
-        """UPDATE registration_tokens SET uses_left = uses_left - 1
-           WHERE digest = $1 AND uses_left > 0 AND expires_at > now() RETURNING note, created_by""",
-        digest,
-    )
+    sql = """UPDATE registration_tokens SET uses_left = uses_left - 1
+             WHERE digest = $1 AND uses_left > 0 AND expires_at > now() RETURNING note, created_by"""
+    row = await connection.fetchrow(sql, digest)
     return Spent(**row) if row else None
 
 

@@ -52,26 +52,22 @@ async def read(db: Database, after: int) -> Reading:
     return Reading(row["floor"], row["newest"], row["now"], row["more"], rows)
 
 
+@dataclass(slots=True, eq=False)
 class Subscriber:
     """Somebody who listens. `cursor`: everything up to it was sent; None: nothing yet.
 
     `names`: revocations by which his own token ends; `ends_at`: its `exp` (epoch seconds).
     """
 
-    __slots__ = ("beat", "cursor", "ended", "ends_at", "etag", "names", "news", "pieces", "sending")
-
-    def __init__(
-        self, cursor: int | None, names: frozenset[tuple[str, str]] = frozenset(), ends_at: float = float("inf")
-    ) -> None:
-        self.cursor = cursor
-        self.names = names
-        self.ends_at = ends_at
-        self.etag: str | None = None
-        self.beat = -1
-        self.pieces: Iterator[bytes] | None = None
-        self.sending = False
-        self.ended: str | None = None
-        self.news = asyncio.Event()
+    cursor: int | None
+    names: frozenset[tuple[str, str]] = frozenset()
+    ends_at: float = float("inf")
+    etag: str | None = None
+    beat: int = -1
+    pieces: Iterator[bytes] | None = None
+    sending: bool = False
+    ended: str | None = None
+    news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def end(self, reason: str) -> None:
         """The stream ends after what is being sent; the first reason stays."""

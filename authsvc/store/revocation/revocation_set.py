@@ -133,17 +133,14 @@ class RevocationSet:
         Only the last batch moves the mark: a copy cut in the middle is a copy still to be made. Until it is made, by
         whomever, the set is not believed. Raises StoreUnavailable.
         """
+        batches = [rows[i : i + _BATCH] for i in range(0, len(rows), _BATCH)] or [()]
         try:
-            return await self._copy(rows, epoch, read_mark, mark)
+            for batch in batches[:-1]:
+                if await self._write(epoch, read_mark, read_mark, batch) != "copied":
+                    return False
+            return await self._write(epoch, read_mark, mark, batches[-1]) == "copied"
         finally:
             self.expect(mark)
-
-    async def _copy(self, rows: Sequence[Revocation], epoch: str, read_mark: int, mark: int) -> bool:
-        batches = [rows[i : i + _BATCH] for i in range(0, len(rows), _BATCH)] or [()]
-        for batch in batches[:-1]:
-            if await self._write(epoch, read_mark, read_mark, batch) != "copied":
-                return False
-        return await self._write(epoch, read_mark, mark, batches[-1]) == "copied"
 
     async def rebuild(self, rows: Sequence[Revocation], *, epoch: str, mark: int) -> None:
         """Fill the set anew under `epoch`. Foreign to every reader until the last command."""

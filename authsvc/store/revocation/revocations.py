@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from authsvc.store.postgres import Database
+from authsvc.store.postgres import Database, record_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class State:
 
 
 _STATE = """
-SELECT clock_timestamp() AS now, revocation_epoch, keys_version, clients_version,
+SELECT clock_timestamp() AS now, revocation_epoch AS epoch_number, keys_version, clients_version,
        instance::text || '.' || feed_database() || '.' || revocation_epoch AS epoch,
        pg_snapshot_xmin(pg_current_snapshot())::text AS mark,
        (SELECT coalesce(json_agg(json_build_array(kind, subject, floor(extract(epoch FROM not_before))::bigint,
@@ -78,15 +78,8 @@ _NOTHING = str(2**64 - 1)
 async def read_state(db: Database, since_mark: int | None) -> State:
     """What changed. `since_mark` None: no rows; 0: all that is still of consequence."""
     row = await db.fetchrow(_STATE, _NOTHING if since_mark is None else str(since_mark))
-    return State(
-        now=row["now"],
-        epoch=row["epoch"],
-        epoch_number=row["revocation_epoch"],
-        keys_version=row["keys_version"],
-        clients_version=row["clients_version"],
-        mark=int(row["mark"]),
-        rows=tuple(Revocation(*item) for item in json.loads(row["rows"])),
-    )
+    rows = tuple(Revocation(*item) for item in json.loads(row["rows"]))
+    return record_of(State, row, mark=int(row["mark"]), rows=rows)
 
 
 async def next_epoch(db: Database) -> int:
@@ -106,48 +99,33 @@ async def current_epoch(db: Database) -> int:
 async def is_revoked(db: Database, token: Bearer) -> bool:
     """Whether PostgreSQL holds a revocation that voids this token, or one it was made from."""
     kinds, subjects, times = zip(*keys_of(token), strict=True)
-    found: bool = await db.fetchval(
-        """SELECT EXISTS (
-               SELECT FROM unnest($1::text[], $2::text[], $3::bigint[]) AS named (kind, subject, issued_at)
-               JOIN revocations r ON r.kind = named.kind AND r.subject = named.subject
-               WHERE r.expires_at > now()
-               AND (named.issued_at IS NULL OR r.not_before >= to_timestamp(named.issued_at)))""",
-        kinds,
-        subjects,
-        times,
-    )
+    sql = """SELECT EXISTS (
+                 SELECT FROM unnest($1::text[], $2::text[], $3::bigint[]) AS named (kind, subject, issued_at)
+                 JOIN revocations r ON r.kind = named.kind AND r.subject = named.subject
+                 WHERE r.expires_at > now()
+                 AND (named.issued_at IS NULL OR r.not_before >= to_timestamp(named.issued_at)))"""
+    found: bool = await db.fetchval(sql, kinds, subjects, times)
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRevoked:
-    """An access token was voided; `epoch`: the revocation epoch that the statement saw."""
-
-    epoch: int
-
-
-async def revoke_token(db: Database, jti: str, keep_seconds: float) -> TokenRevoked:
-    """Void one access token until `keep_seconds` from now. Doing it twice is the same as once."""
-    row = await db.fetchrow(
-        """WITH told AS (
-               INSERT INTO revocations (kind, subject, expires_at, reason)
-               SELECT 'token', $1, now() + $2::float8 * interval '1 second', 'revoked'
-               WHERE NOT EXISTS (SELECT FROM revocations WHERE kind = 'token' AND subject = $1)
-               RETURNING 1)
-           SELECT revocation_epoch FROM service_state""",
-        jti,
-        keep_seconds,
-    )
-    return TokenRevoked(row["revocation_epoch"])
+async def revoke_token(db: Database, jti: str, keep_seconds: float) -> int:
+    """Void one access token until `keep_seconds` from now; the revocation epoch that the statement saw. Doing it twice
+    is the same as once."""
+    sql = """WITH told AS (
+                 INSERT INTO revocations (kind, subject, expires_at, reason)
+                 SELECT 'token', $1, now() + $2::float8 * interval '1 second', 'revoked'
+                 WHERE NOT EXISTS (SELECT FROM revocations WHERE kind = 'token' AND subject = $1)
+                 RETURNING 1)
+             SELECT revocation_epoch FROM service_state"""
+    epoch: int = await db.fetchval(sql, jti, keep_seconds)
+    return epoch
 
 
 async def keep_at_least(db: Database, seconds: int) -> None:
     """Make revocations outlive tokens of `seconds` (the longest that may be issued, skew included)."""
-    await db.execute(
-        """UPDATE service_state SET longest_access_token = $1::int * interval '1 second'
-           WHERE longest_access_token < $1::int * interval '1 second'""",
-        seconds,
-    )
+    sql = """UPDATE service_state SET longest_access_token = $1::int * interval '1 second'
+             WHERE longest_access_token < $1::int * interval '1 second'"""
+    await db.execute(sql, seconds)
 
 
 def keys_of(token: Bearer) -> Sequence[tuple[str, str, int | None]]:

@@ -9,8 +9,7 @@ from uuid import UUID
 
 from authsvc.rules.client_record import Digest
 from authsvc.rules.person_record import User
-from authsvc.store.postgres import Connection, Database
-from authsvc.store.session.sessions import Begun
+from authsvc.store.postgres import Connection, Database, record_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,58 +26,12 @@ class BrowserSession:
 
 async def by_cookie(db: Database, cookie_hash: Digest) -> BrowserSession | None:
     """The live session of a cookie, or None: unknown, ended, expired, its person disabled."""
-    row = await db.fetchrow(
-        """SELECT s.id, s.auth_time, s.expires_at, s.remember_me, now() AS now,
-                  u.id AS user_id, u.email, u.email_verified, u.name, u.roles
-           FROM user_sessions s JOIN users u ON u.id = s.user_id
-           WHERE s.cookie_hash = $1 AND s.is_active AND s.expires_at > now() AND u.disabled_at IS NULL""",
-        cookie_hash,
-    )
-    if row is None:
-        return None
-    user = User(
-        id=row["user_id"],
-        email=row["email"],
-        email_verified=row["email_verified"],
-        name=row["name"],
-        roles=tuple(row["roles"]),
-        password_hash=None,
-        disabled_at=None,
-    )
-    return BrowserSession(row["id"], user, row["auth_time"], row["expires_at"], row["remember_me"], row["now"])
-
-
-# FOR SHARE as in sessions.begin: no login slips in behind "end all sessions".
-_BEGIN = """
-WITH person AS (
-    SELECT id FROM users WHERE id = $2 AND disabled_at IS NULL AND password_hash = $3 FOR SHARE
-)
-INSERT INTO user_sessions (id, user_id, device_info, ip_address, user_agent, amr, remember_me, expires_at, cookie_hash)
-SELECT $1, id, $4, $5, $6, $7, $8, now() + $9::int * interval '1 second', $10 FROM person
-RETURNING expires_at, now() AS now
-"""
-
-
-async def begin(
-    db: Database,
-    *,
-    session_id: UUID,
-    user_id: UUID,
-    password_hash: str,
-    device_info: str,
-    ip_address: str | None,
-    user_agent: str | None,
-    amr: Sequence[str],
-    remember_me: bool,
-    lifetime_seconds: int,
-    cookie_hash: Digest,
-) -> Begun | None:
-    """A session without a grant. None: the person was disabled, or the password changed, since it was read."""
-    row = await db.fetchrow(
-        _BEGIN, session_id, user_id, password_hash, device_info, ip_address, user_agent, list(amr), remember_me,
-        lifetime_seconds, cookie_hash,
-    )  # fmt: skip
-    return Begun(row["now"], row["expires_at"]) if row else None
+    sql = """SELECT s.id, s.auth_time, s.expires_at, s.remember_me, now() AS now,
+                    u.id AS user_id, u.email, u.email_verified, u.name, u.roles
+             FROM user_sessions s JOIN users u ON u.id = s.user_id
+             WHERE s.cookie_hash = $1 AND s.is_active AND s.expires_at > now() AND u.disabled_at IS NULL"""
+    row = await db.fetchrow(sql, cookie_hash)
+    return record_of(BrowserSession, row, user=record_of(User, row, id=row["user_id"])) if row else None
 
 
 async def authenticated_again(
@@ -91,21 +44,15 @@ async def authenticated_again(
     amr: Sequence[str],
 ) -> datetime | None:
     """The same session under a new cookie, its person authenticated now. None: it has ended, or was not the same."""
-    row = await db.fetchrow(
-        """WITH person AS (
-               SELECT u.id FROM users u JOIN user_sessions s ON s.user_id = u.id
-               WHERE s.id = $1 AND u.disabled_at IS NULL AND u.password_hash = $2 FOR SHARE OF u
-           )
-           UPDATE user_sessions s SET cookie_hash = $4, auth_time = now(), last_activity = now(), amr = $5
-           FROM person WHERE s.id = $1 AND s.user_id = person.id AND s.cookie_hash = $3 AND s.is_active
-           AND s.expires_at > now()
-           RETURNING now() AS now""",
-        session_id,
-        password_hash,
-        old_hash,
-        new_hash,
-        list(amr),
-    )
+    sql = """WITH person AS (
+                 SELECT u.id FROM users u JOIN user_sessions s ON s.user_id = u.id
+                 WHERE s.id = $1 AND u.disabled_at IS NULL AND u.password_hash = $2 FOR SHARE OF u
+             )
+             UPDATE user_sessions s SET cookie_hash = $4, auth_time = now(), last_activity = now(), amr = $5
+             FROM person WHERE s.id = $1 AND s.user_id = person.id AND s.cookie_hash = $3 AND s.is_active
+             AND s.expires_at > now()
+             RETURNING now() AS now"""
+    row = await db.fetchrow(sql, session_id, password_hash, old_hash, new_hash, list(amr))
     return row["now"] if row else None
 
 
@@ -117,11 +64,7 @@ async def consented(db: Database, user_id: UUID, client_id: str) -> tuple[str, .
 
 async def consent(db: Database, user_id: UUID, client_id: str, scope: Sequence[str]) -> None:
     """Remember a consent; earlier scope stays allowed."""
-    await db.execute(
-        """INSERT INTO consents (user_id, client_id, scope) VALUES ($1, $2, $3)
-           ON CONFLICT (user_id, client_id) DO UPDATE SET granted_at = now(), scope = ARRAY(
-               SELECT DISTINCT unnest(consents.scope || excluded.scope) ORDER BY 1)""",
-        user_id,
-        client_id,
-        list(scope),
-    )
+    sql = """INSERT INTO consents (user_id, client_id, scope) VALUES ($1, $2, $3)
+             ON CONFLICT (user_id, client_id) DO UPDATE SET granted_at = now(), scope = ARRAY(
+                 SELECT DISTINCT unnest(consents.scope || excluded.scope) ORDER BY 1)"""
+    await db.execute(sql, user_id, client_id, list(scope))

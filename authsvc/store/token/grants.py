@@ -17,8 +17,8 @@ from authsvc.rules.token.refresh_rotation import LATE_GENERATIONS, LATE_WINDOW, 
 from authsvc.rules.token.refresh_token import MAX_GENERATION
 from authsvc.store.audit import LONG_SECONDS
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.postgres import Connection, Database
-from authsvc.store.session.sessions import Ended, login_in
+from authsvc.store.postgres import Connection, Database, record_of
+from authsvc.store.session.sessions import Ended
 
 # `rules/token/refresh_rotation.judge_refresh` in SQL, under the row's lock. READ COMMITTED: whoever waits for the
 # lock has SET evaluated again on the newest version of the row, so 200 parallel calls make one rotation. Nothing
@@ -98,7 +98,6 @@ class GrantSeen:
     user_id: UUID
     audience: tuple[str, ...]
     bound_to: Confirmation
-    auth_time: datetime
     now: datetime
 
 
@@ -144,20 +143,11 @@ async def refresh(
 
     Running it again is safe: a rotation that was committed but not heard of is repeated, not done twice.
     """
-    row = await db.fetchrow(
-        REFRESH, grant_id, secret_hash, presented, client_id, grace_seconds, list(scope), proved.text
-    )
+    asked = (presented, client_id, grace_seconds, scope, proved.thumbprint)
+    row = await db.fetchrow(REFRESH, grant_id, secret_hash, *asked)
     if row is None:
         return None
-    return Refreshed(
-        verdict=RefreshVerdict(row["verdict"]),
-        generation=row["generation"],
-        login=login_in(row),
-        scope=tuple(row["scope"]),
-        audience=tuple(row["audience"]),
-        expires_at=row["expires_at"],
-        now=row["now"],
-    )
+    return record_of(Refreshed, row, verdict=RefreshVerdict(row["verdict"]), login=record_of(Login, row))
 
 
 # The grant whose genuine token was shown, and with it the session when nothing else of it is alive: a login through
@@ -190,7 +180,7 @@ WITH target AS (
     SELECT revoke('grant', session_id || ':' || client_id, $4) FROM grant_ended
 )
 SELECT target.session_id, (SELECT alive FROM others) AS others_alive, (SELECT count(*) FROM told) AS told,
-       extract(epoch FROM state.longest_access_token)::float8 AS keep, state.revocation_epoch
+       extract(epoch FROM state.longest_access_token)::float8 AS keep_seconds, state.revocation_epoch AS epoch
 FROM target, service_state state
 """
 
@@ -201,34 +191,20 @@ async def revoke(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id
     if row is None:
         return None
     if row["others_alive"]:
-        return Ended((), row["keep"], row["revocation_epoch"], grant=f"{row['session_id']}:{client_id}")
-    return Ended((row["session_id"],), row["keep"], row["revocation_epoch"])
+        return record_of(Ended, row, sessions=(), grants=(f"{row['session_id']}:{client_id}",))
+    return record_of(Ended, row, sessions=(row["session_id"],))
 
 
 async def look(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id: str) -> GrantSeen | None:
     """A grant and whose it is; None: no such grant. Changes nothing."""
-    row = await db.fetchrow(
-        """SELECT g.generation, g.parent, g.rotated_at, g.repeats, g.expires_at, g.ended, g.scope, g.session_id,
-                  g.audience, g.dpop_jkt,
-                  s.user_id, s.created_at, now() AS now
-           FROM grants g JOIN user_sessions s ON s.id = g.session_id
-           WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $3""",
-        grant_id,
-        secret_hash,
-        client_id,
-    )
+    sql = """SELECT g.generation, g.parent, g.rotated_at, g.repeats, g.expires_at, g.ended, g.scope, g.session_id,
+                    g.audience, g.dpop_jkt, s.user_id, now() AS now
+             FROM grants g JOIN user_sessions s ON s.id = g.session_id
+             WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $3"""
+    row = await db.fetchrow(sql, grant_id, secret_hash, client_id)
     if row is None:
         return None
-    state = {name: row[name] for name in ("generation", "parent", "rotated_at", "repeats", "expires_at", "ended")}
-    return GrantSeen(
-        grant=Grant(**state, scope=tuple(row["scope"])),
-        session_id=row["session_id"],
-        user_id=row["user_id"],
-        audience=tuple(row["audience"]),
-        bound_to=dpop_key(row["dpop_jkt"]),
-        auth_time=row["created_at"],
-        now=row["now"],
-    )
+    return record_of(GrantSeen, row, grant=record_of(Grant, row), bound_to=dpop_key(row["dpop_jkt"]))
 
 
 async def latest_end(connection: Connection, *, begun_before: datetime) -> datetime | None:

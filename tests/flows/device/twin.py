@@ -91,7 +91,7 @@ async def compare(sql: asyncpg.Connection, case: Case) -> str:
                user_id = $13, allowed_in = $14 WHERE id = $1 RETURNING now()""",
         REQUEST,
         case.state,
-        case.bound_to.text,
+        case.bound_to.thumbprint,
         case.interval,
         case.polled,
         case.left,

@@ -134,6 +134,6 @@ def test_further_claims_never_replace_ours() -> None:
     ],
 )
 def test_claims_by_scope(scope: tuple[str, ...], names: tuple[str, ...], expected: set[str]) -> None:
-    user = User(UUID(int=1), "a@b", "Alice", ("customer",), None, None, True)
+    user = User(UUID(int=1), "a@b", "Alice", ("customer",), True)
     assert set(claims_about(user, scope, names)) == expected
-    assert "name" not in claims_about(User(UUID(int=1), "a@b", "", (), None, None), ("profile",))
+    assert "name" not in claims_about(User(UUID(int=1), "a@b", "", ()), ("profile",))

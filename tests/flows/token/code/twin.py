@@ -85,7 +85,7 @@ async def compare(sql: asyncpg.Connection, case: Case) -> str:
         case.challenge,
         case.code_left,
         case.secret_hash,
-        case.bound_to.text,
+        case.bound_to.thumbprint,
         list(case.audience),
         case.age,
         case.left,

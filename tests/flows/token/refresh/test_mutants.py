@@ -287,7 +287,7 @@ async def read_then_write(
     return Refreshed(
         verdict,
         after.generation,
-        Login(seen.user_id, seen.session_id, seen.auth_time, (), ()),
+        Login(seen.user_id, seen.session_id, seen.now, (), ()),
         after.scope,
         (),
         after.expires_at,
