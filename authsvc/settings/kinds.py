@@ -20,7 +20,7 @@ _BOOLEANS = {
 
 
 def setting(kind: Callable[[str], T], default: T | Any = MISSING, *, help: str, secret: bool = False) -> Any:
-    """A field of a group, required where it has no default. `secret`: masked, and may come from a file."""
+    """A field of `Settings`, required where it has no default. `secret`: masked, and may come from a file."""
     return field(default=default, metadata={"kind": kind, "help": help, "secret": secret})
 
 

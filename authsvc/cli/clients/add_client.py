@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -35,7 +35,6 @@ _ALG: dict[str, Any] = {"type": ALGORITHM, "default": DEFAULT_ALG, "show_default
 secret_stdin = click.option(
     "--secret-stdin", is_flag=True, help="Read the secret from standard input instead of making one."
 )
-Decorate = Callable[[Callable[..., None]], Callable[..., None]]
 
 
 class _GrantType(click.Choice[str]):
@@ -45,11 +44,11 @@ class _GrantType(click.Choice[str]):
         return SHORT.get(word, word)
 
 
-def _several(flag: str, metavar: str, help: str) -> Decorate:
+def _several(flag: str, metavar: str, help: str) -> click.Option:
     """Its values are a column of the client that is named in the plural."""
     column = flag.removeprefix("--").replace("-", "_") + "s"
     text = f"{help}; several times."
-    return click.option(flag, column, multiple=True, metavar=metavar, callback=_once, help=text)
+    return click.Option([flag, column], multiple=True, metavar=metavar, callback=_once, help=text)
 
 
 def _once(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -58,15 +57,15 @@ def _once(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]
 
 
 # Their names are those of the client's columns: `_client` hands them on.
-_OPTIONS: tuple[Decorate, ...] = (
-    click.option("--name", help="What people read; the id where it is left away."),
-    click.option("--public", "kind", flag_value="public", help="A frontend: it cannot keep a secret."),
-    click.option("--confidential", "kind", flag_value="confidential", help="A service: it has a secret or keys."),
-    click.option("--native", is_flag=True, help="An application on people's devices: any port on its loopback URI."),
+_OPTIONS: tuple[click.Parameter, ...] = (
+    click.Argument(["client_id"], metavar="ID"),
+    click.Option(["--name"], help="What people read; the id where it is left away."),
+    click.Option(["--public", "kind"], flag_value="public", help="A frontend: it cannot keep a secret."),
+    click.Option(["--confidential", "kind"], flag_value="confidential", help="A service: it has a secret or keys."),
+    click.Option(["--native"], is_flag=True, help="An application on people's devices: any port on its loopback URI."),
     _several("--redirect-uri", "URI", "Exactly as used"),
-    click.option(
-        "--grant-type",
-        "grant_types",
+    click.Option(
+        ["--grant-type", "grant_types"],
         multiple=True,
         type=_GrantType(GRANT_TYPES),
         help="Several times. Else: with a redirect URI authorization_code and refresh_token; without one refresh_token "
@@ -74,58 +73,49 @@ _OPTIONS: tuple[Decorate, ...] = (
     ),
     _several("--scope", "WORD", "A scope it may have"),
     _several("--audience", "URI", "Who takes its tokens"),
-    click.option("--first-party", is_flag=True, help="One of our own: no consent, may log people in by password."),
-    click.option("--required-role", metavar="ROLE", help="Only people with this role log in here."),
-    click.option("--no-remember-me", is_flag=True, help="Its sessions are never the long ones."),
-    click.option("--introspection", is_flag=True, help="May ask about tokens at /introspect."),
-    click.option("--jwks", type=click.File("rb"), metavar="FILE", help="Public keys for private_key_jwt, no secret."),
-    click.option("--jwks-uri", metavar="URI", help="Where it publishes them, instead."),
-    click.option(
-        "--auth-method",
-        "token_endpoint_auth_method",
+    click.Option(["--first-party"], is_flag=True, help="One of our own: no consent, may log people in by password."),
+    click.Option(["--required-role"], metavar="ROLE", help="Only people with this role log in here."),
+    click.Option(["--no-remember-me"], is_flag=True, help="Its sessions are never the long ones."),
+    click.Option(["--introspection"], is_flag=True, help="May ask about tokens at /introspect."),
+    click.Option(["--jwks"], type=click.File("rb"), metavar="FILE", help="Public keys for private_key_jwt, no secret."),
+    click.Option(["--jwks-uri"], metavar="URI", help="Where it publishes them, instead."),
+    click.Option(
+        ["--auth-method", "token_endpoint_auth_method"],
         type=click.Choice(AUTH_METHODS),
         help="The only way it proves itself; else by whatever it has.",
     ),
-    click.option("--require-par", _PAR, is_flag=True, help="Its authorization requests must be pushed to /par."),
-    click.option("--dpop-bound", "dpop_bound_access_tokens", is_flag=True, help="No token without a DPoP proof."),
-    click.option("--status-list", is_flag=True, help="Its access tokens name a status list that shows their end."),
-    click.option("--pairwise", is_flag=True, help="Knows people by subjects that other clients do not know."),
-    click.option(
-        "--sector",
+    click.Option(["--require-par", _PAR], is_flag=True, help="Its authorization requests must be pushed to /par."),
+    click.Option(["--dpop-bound", "dpop_bound_access_tokens"], is_flag=True, help="No token without a DPoP proof."),
+    click.Option(["--status-list"], is_flag=True, help="Its access tokens name a status list that shows their end."),
+    click.Option(["--pairwise"], is_flag=True, help="Knows people by subjects that other clients do not know."),
+    click.Option(
+        ["--sector"],
         default="",
         metavar="HOST",
         help="Pairwise clients of one sector share their subjects; the host of the redirect URIs where it is left "
         "away.",
     ),
     _several("--post-logout-redirect-uri", "URI", "Where people may go from /logout"),
-    click.option("--backchannel-logout-uri", metavar="URI", help="Is told there of the end of sessions."),
+    click.Option(["--backchannel-logout-uri"], metavar="URI", help="Is told there of the end of sessions."),
     _several("--exchange-audience", "URI", "For whom it may exchange tokens (--grant-type token_exchange)"),
     _several("--exchange-subject", "URI", "Its name, beside its id, as the audience of tokens it may exchange"),
-    click.option("--client-uri", metavar="URI", help="Its home page."),
-    click.option("--policy-uri", metavar="URI", help="Its privacy policy; the consent page links to it."),
-    click.option("--tos-uri", metavar="URI", help="Its terms of service; likewise."),
-    click.option("--access-token-seconds", type=_TOKEN_SECONDS, help="Life of its access tokens."),
-    click.option("--session-seconds", type=_SESSION_SECONDS, help="Life of its sessions."),
-    click.option("--remember-me-seconds", type=_SESSION_SECONDS, help="Life with remember me."),
-    click.option("--strict", is_flag=True, help="A used refresh token is never answered again, not even in a retry."),
-    click.option(
-        "--id-token-alg", "id_token_signed_response_alg", help="Signs its ID tokens and logout tokens.", **_ALG
+    click.Option(["--client-uri"], metavar="URI", help="Its home page."),
+    click.Option(["--policy-uri"], metavar="URI", help="Its privacy policy; the consent page links to it."),
+    click.Option(["--tos-uri"], metavar="URI", help="Its terms of service; likewise."),
+    click.Option(["--access-token-seconds"], type=_TOKEN_SECONDS, help="Life of its access tokens."),
+    click.Option(["--session-seconds"], type=_SESSION_SECONDS, help="Life of its sessions."),
+    click.Option(["--remember-me-seconds"], type=_SESSION_SECONDS, help="Life with remember me."),
+    click.Option(["--strict"], is_flag=True, help="A used refresh token is never answered again, not even in a retry."),
+    click.Option(
+        ["--id-token-alg", "id_token_signed_response_alg"], help="Signs its ID tokens and logout tokens.", **_ALG
     ),
-    click.option("--access-token-alg", "access_token_signed_response_alg", help="Signs its access tokens.", **_ALG),
-    secret_stdin,
-    json_option,
+    click.Option(["--access-token-alg", "access_token_signed_response_alg"], help="Signs its access tokens.", **_ALG),
 )
 
 
-def _options(command: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
-@click.command()
-@click.argument("client_id", metavar="ID")
-@_options
+@click.command(params=[*_OPTIONS])
+@secret_stdin
+@json_option
 def add(client_id: str, secret_stdin: bool, **said: Any) -> None:
     """Register a client. A confidential one gets a secret, which is printed once and not kept, or names its keys.
 
