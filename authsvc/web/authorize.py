@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from authsvc.flows.authorize.authorize import authorize, decide_consent
 from authsvc.flows.authorize.pending_request import begin_request, open_request
-from authsvc.flows.authorize.pushed_requests import push_request, resolve_request
+from authsvc.flows.authorize.pushed_requests import REQUEST_SECONDS, push_request, resolve_request
 from authsvc.flows.caller.authenticate_client import authenticate_client
 from authsvc.rules.authorize.request import read_pairs
 from authsvc.rules.caller.client_authentication import credentials_in
@@ -71,8 +71,8 @@ async def push(request: Request) -> Reply:
     credentials = credentials_in(request.header(b"authorization"), form)
     client = await authenticate_client(request.runtime, credentials, network=request.network)
     request.client_id = client.id
-    pushed = await push_request(request.runtime, client, form, confirmation=await proved_key(request))
-    return json_reply({"request_uri": pushed.request_uri, "expires_in": pushed.expires_in}, 201)
+    request_uri = await push_request(request.runtime, client, form, confirmation=await proved_key(request))
+    return json_reply({"request_uri": request_uri, "expires_in": REQUEST_SECONDS}, 201)
 
 
 ROUTES = (

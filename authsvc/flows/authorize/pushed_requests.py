@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.jose.client_signatures import verify_request_object
@@ -24,19 +24,10 @@ from authsvc_jws.compact import unverified_kid
 REQUEST_SECONDS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed:
-    """The answer to a pushed request (RFC 9126 section 2.2)."""
-
-    request_uri: str = field(repr=False)
-    expires_in: int
-
-
-async def push_request(
-    runtime: Runtime, client: Client, form: Mapping[str, str], *, confirmation: Confirmation
-) -> Pushed:
-    """Judge a request as /authorize would, and keep it. `confirmation`: what the client proved;
-    the code will be bound to it (RFC 9449 section 10.1). Raises Rejected, StoreUnavailable."""
+async def push_request(runtime: Runtime, client: Client, form: Mapping[str, str], *, confirmation: Confirmation) -> str:
+    """Judge a request as /authorize would, and keep it for REQUEST_SECONDS: its request_uri (RFC 9126 section 2.2).
+    `confirmation`: what the client proved; the code will be bound to it (RFC 9449 section 10.1). Raises Rejected,
+    StoreUnavailable."""
     asked, use = await _asked(runtime, client, form)
     asked = replace(asked, pushed=True)
     if confirmation != UNBOUND:
@@ -55,7 +46,7 @@ async def push_request(
     # Last, so that an outage or a wrong key before it leaves the object good; a replay's reference is never told.
     if use and not await spend(runtime.redis, runtime.db, use.digest, use.seconds):
         raise rejected(_invalid("request_object_replayed"))
-    return Pushed(REQUEST_URI + reference, REQUEST_SECONDS)
+    return REQUEST_URI + reference
 
 
 async def _asked(runtime: Runtime, client: Client, form: Mapping[str, str]) -> tuple[Asked, Use | None]:

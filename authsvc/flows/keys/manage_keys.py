@@ -49,12 +49,6 @@ class Generated:
     replaces: str | None
 
 
-def new_key(life: KeyLife, alg: str) -> PrivateKey:
-    """Generate a private key for `alg`, in the size that the policy says. Takes tens of milliseconds for RSA. Raises
-    KeyRefused."""
-    return jwk.generate(alg, life.bits)
-
-
 @dataclass(frozen=True, slots=True)
 class _Locked:
     """All keys at `now`, under the lock that orders their changes."""
@@ -109,7 +103,7 @@ async def take_over(runtime: Runtime, actor: str, private: PrivateKey, alg: str 
 
 async def _add(runtime: Runtime, actor: str, alg: str, private: PrivateKey | None) -> Generated | Refused:
     by = await in_force(runtime)
-    private = private or new_key(by.life, alg)
+    private = private or jwk.generate(alg, by.life.bits)
     kid = jwk.public_jwk(private.public_key(), alg)["kid"]
     async with _locked(runtime, actor) as keys:
         if any(row.kid == kid for row in keys.rows):
@@ -124,7 +118,7 @@ async def generate_first(runtime: Runtime, actor: str) -> Generated | None:
     if await signing_keys.everything(runtime.db):
         return None
     by = await in_force(runtime)
-    private = new_key(by.life, DEFAULT_ALG)
+    private = jwk.generate(DEFAULT_ALG, by.life.bits)
     async with _locked(runtime, actor) as keys:
         if keys.rows:
             return None
@@ -136,7 +130,7 @@ async def rotate(
 ) -> RotatePlan | Generated | AlreadyPlanned | Refused:
     """Let the next key sign: in its announced time, or now where every cache has seen it."""
     by = await in_force(runtime)
-    private = new_key(by.life, alg)
+    private = jwk.generate(alg, by.life.bits)
     async with _locked(runtime, actor) as keys:
         if refused := keys.no_line(by.life, alg):
             return refused
@@ -174,7 +168,7 @@ async def step(runtime: Runtime, policy: KeyPolicy, actor: str) -> Generated | K
         keys = _Locked(runtime, actor, connection, now, await signing_keys.everything(connection))
         plan = plan_step(keys.rows, now, policy, runtime.keyring.life.algorithms)
         if isinstance(plan, GeneratePlan):
-            private = await asyncio.to_thread(new_key, runtime.keyring.life, plan.alg)
+            private = await asyncio.to_thread(jwk.generate, plan.alg, runtime.keyring.life.bits)
             return await keys.announce(plan, private)
         if plan is not None:
             await keys.apply(plan)

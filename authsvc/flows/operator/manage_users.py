@@ -7,6 +7,7 @@ person in the same transaction; only then is Redis told.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -80,12 +81,18 @@ async def take_over(
         return NotImported(judged.refused)
     taken: set[str] = set()
     added = 0
-    try:
+    with suppress(_Undo):
         async with runtime.db.transaction(seconds=IMPORT_SECONDS) as connection:
             for batch in _batches(list(judged.people.values())):
                 taken |= await users.taken(connection, [person.email for person in batch])
             if taken and not skip_taken:
-                raise _Undo
+                return NotImported(
+                    {
+                        line: Refused("conflict", f"{person.email} is here already", "email_taken")
+                        for line, person in judged.people.items()
+                        if person.email in taken
+                    }
+                )
             fresh = [person for person in judged.people.values() if person.email not in taken]
             for batch in _batches(fresh):
                 added += await users.add_many(
@@ -95,16 +102,6 @@ async def take_over(
             if rehearse:
                 raise _Undo
             await audit.record(connection, "users_imported", actor, count=added)
-    except _Undo:
-        pass
-    if taken and not skip_taken:
-        return NotImported(
-            {
-                line: Refused("conflict", f"{person.email} is here already", "email_taken")
-                for line, person in judged.people.items()
-                if person.email in taken
-            }
-        )
     return Imported(added, len(taken), sum(person.password_hash is None for person in fresh))
 
 

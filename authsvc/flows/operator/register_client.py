@@ -46,7 +46,7 @@ async def admit(runtime: Runtime, token: str, *, network: str) -> None:
 async def register_client(runtime: Runtime, token: str, members: Mapping[str, Any]) -> Registered:
     """A new client for one use of the token. Raises Rejected, BearerRejected, StoreUnavailable."""
     client_id = runtime.entropy(16).hex()
-    access_token = _random(runtime)
+    access_token = base64url_encode(runtime.entropy(32))
     client, secret = _judged(runtime, members, new_client(client_id, digest_of(access_token)))
     async with runtime.db.transaction(seconds=10) as connection:
         spent = await registration_tokens.spend(connection, digest_of(token))
@@ -119,7 +119,7 @@ def _judged(runtime: Runtime, members: Mapping[str, Any], known: Client) -> tupl
         raise rejected(client)
     if client.authentication.token_endpoint_auth_method not in SECRET_METHODS or client.authentication.secret_hashes:
         return client, None
-    secret = _random(runtime)
+    secret = base64url_encode(runtime.entropy(32))
     authentication = replace(client.authentication, secret_hashes=(digest_of(secret),))
     return replace(client, authentication=authentication), secret
 
@@ -138,10 +138,6 @@ def _is_its_token(client: Client | None, token: str) -> bool:
     """An operator's client has none."""
     known = client.authentication.registration_hash if client else None
     return known is not None and is_one_of(digest_of(token), (known,))
-
-
-def _random(runtime: Runtime) -> str:
-    return base64url_encode(runtime.entropy(32))
 
 
 def _not_admitted(reason: str) -> BearerRejected:
