@@ -14,14 +14,7 @@ from authsvc.flows.session.browser import browser_session, verified_hint
 from authsvc.flows.session.client_policy import lifetime, subject_for
 from authsvc.rules.authorize.code import encode
 from authsvc.rules.authorize.prompting import Hint, Present, Step, next_step
-from authsvc.rules.authorize.request import (
-    AuthorizationRequest,
-    Proved,
-    Unproved,
-    answer_parameters,
-    judge,
-    prove,
-)
+from authsvc.rules.authorize.request import AuthorizationRequest, Proved, Unproved, answer_parameters, judge, prove
 from authsvc.rules.client_record import Client
 from authsvc.rules.mac_token import Code
 from authsvc.rules.refused import Refused

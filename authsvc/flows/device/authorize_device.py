@@ -10,20 +10,9 @@ from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, UNKNOWN, device
 from authsvc.rules.authorize.request import read_resources
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import Confirmation
-from authsvc.rules.device.codes import (
-    GRANT_TYPE,
-    USER_CODE_KEY,
-    encode,
-    shown_user_code,
-    user_code,
-    user_code_digest,
-)
+from authsvc.rules.device.codes import GRANT_TYPE, USER_CODE_KEY, encode, shown_user_code, user_code, user_code_digest
 from authsvc.rules.device.polling import CODE_SECONDS, INTERVAL_SECONDS
-from authsvc.rules.errors import (
-    Rejected,
-    TooMany,
-    Unavailable,
-)
+from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.rules.mac_token import Code
 from authsvc.rules.scope import narrow, parse_scope
 from authsvc.rules.token.access_token import audience_of

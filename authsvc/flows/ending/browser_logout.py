@@ -14,14 +14,7 @@ from authsvc.flows.session.browser import browser_session, verified_hint
 from authsvc.flows.session.publish_revocation import end_session
 from authsvc.keys.seal import open_value, seal_value
 from authsvc.rules.client_record import Client
-from authsvc.rules.ending.logout_request import (
-    LogoutHint,
-    Target,
-    Wrong,
-    logout_client,
-    logout_target,
-    session_to_end,
-)
+from authsvc.rules.ending.logout_request import LogoutHint, Target, Wrong, logout_client, logout_target, session_to_end
 from authsvc.rules.sealed_value_lifetimes import LOGOUT_PAGE_SECONDS
 from authsvc.runtime import Runtime
 from authsvc.store.session.browser_sessions import BrowserSession

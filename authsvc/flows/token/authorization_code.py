@@ -17,9 +17,7 @@ from authsvc.rules.authorize.redemption import RedemptionVerdict, Use
 from authsvc.rules.authorize.request import read_resources
 from authsvc.rules.caller.dpop import refresh_binding
 from authsvc.rules.client_record import Client, Digest
-from authsvc.rules.errors import (
-    Rejected,
-)
+from authsvc.rules.errors import Rejected
 from authsvc.rules.mac_token import Code
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.granted import Granted, Identified

@@ -16,10 +16,7 @@ from authsvc.flows.token.grant_type import Caller, GrantType
 from authsvc.rules.authorize.request import read_resources
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND
-from authsvc.rules.errors import (
-    Rejected,
-    Unavailable,
-)
+from authsvc.rules.errors import Rejected, Unavailable
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import narrow, parse_scope
 from authsvc.rules.token.granted import Granted
