@@ -7,19 +7,13 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from authsvc.flows.account.sessions_and_apps import Owner
-from authsvc.flows.authorize.authorize import (
-    SendAnswer,
-    ShowError,
-    ShowPage,
-    authorize,
-    give_up,
-    understand,
-)
+from authsvc.flows.authorize.authorize import SendAnswer, ShowPage, authorize, give_up, understand
 from authsvc.flows.authorize.pending_request import OWN_PAGES, Destination, open_destination, open_request
 from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.flows.login.browser_login import BrowserLogin, browser_login
 from authsvc.flows.session.browser import browser_session
 from authsvc.rules.authorize.prompting import Step
+from authsvc.rules.authorize.request import Unproved
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.rules.people.new_password import MOST_BYTES
@@ -28,14 +22,7 @@ from authsvc.web.http.endpoint import Route
 from authsvc.web.http.errors import failure_of
 from authsvc.web.http.request import Request
 from authsvc.web.pages.authorization_answer import MAX_EMAIL, login_form, outcome_reply, see
-from authsvc.web.pages.cookies_and_forms import (
-    DEVICE,
-    DEVICE_COOKIE_SECONDS,
-    SESSION,
-    cookie,
-    own_form,
-    set_cookie,
-)
+from authsvc.web.pages.cookies_and_forms import DEVICE, DEVICE_COOKIE_SECONDS, SESSION, cookie, own_form, set_cookie
 from authsvc.web.pages.errors import error_page, page_failure, problem_of
 from authsvc.web.pages.views import Problem
 
@@ -63,7 +50,7 @@ async def login(request: Request) -> Response:
     if pending is None:
         return error_page(request, "expired", "request_expired")
     understood = await understand(request.runtime, pending)
-    if isinstance(understood, ShowError | SendAnswer):  # the client was changed or removed meanwhile
+    if isinstance(understood, Unproved | SendAnswer):  # the client was changed or removed meanwhile
         return outcome_reply(request, understood)
     if form.get("decision") == "deny":
         return outcome_reply(request, await give_up(request.runtime, pending))

@@ -26,14 +26,6 @@ from authsvc.store.session.browser_sessions import BrowserSession
 
 
 @dataclass(frozen=True, slots=True)
-class ShowError:
-    """Show the person an error page: the client or its redirect URI is not known for sure, so nothing may be sent
-    there."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class SendAnswer:
     """Send the client its answer, by redirect or by a form that posts itself (`form_post`)."""
 
@@ -56,7 +48,8 @@ class ShowPage:
     account: str | None
 
 
-Outcome = ShowError | SendAnswer | ShowPage
+Outcome = Unproved | SendAnswer | ShowPage
+"""Unproved: show the person an error page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +90,15 @@ async def authorize(runtime: Runtime, pending: PendingRequest, *, cookie: str | 
     return _answer(runtime, understood.proved, code=code)
 
 
-async def understand(runtime: Runtime, pending: PendingRequest) -> Understood | ShowError | SendAnswer:
+async def understand(runtime: Runtime, pending: PendingRequest) -> Understood | Unproved | SendAnswer:
     """Judge what a request says of itself: client, redirect URI and parameters, without regard to the person. Raises
     StoreUnavailable."""
     client_id = pending.parameters.get("client_id", "")
     client = await runtime.clients.get(client_id) if client_id else None
     proved = prove(pending.parameters, client)
-    if isinstance(proved, Unproved) or client is None:
-        return ShowError(proved.reason if isinstance(proved, Unproved) else "client_unknown")
+    if isinstance(proved, Unproved):
+        return proved
+    assert client is not None
     request = judge(
         pending.asked,
         client,

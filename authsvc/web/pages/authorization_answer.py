@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from starlette.responses import Response
 
-from authsvc.flows.authorize.authorize import Outcome, SendAnswer, ShowError, ShowPage
+from authsvc.flows.authorize.authorize import Outcome, SendAnswer, ShowPage
 from authsvc.flows.authorize.pending_request import Destination, seal_destination
 from authsvc.rules.authorize.prompting import Step
-from authsvc.rules.authorize.request import redirect_location
+from authsvc.rules.authorize.request import Unproved, redirect_location
 from authsvc.web.http.reply import Headers, Reply
 from authsvc.web.http.request import Request
 from authsvc.web.pages import views
@@ -34,7 +34,7 @@ def outcome_reply(request: Request, outcome: Outcome) -> Response:
         if outcome.response_mode == "form_post":
             return page(request, views.FormPost(outcome.parameters, target=outcome.redirect_uri))
         return see(redirect_location(outcome.redirect_uri, outcome.parameters))
-    if isinstance(outcome, ShowError):
+    if isinstance(outcome, Unproved):
         return error_page(request, "bad_request", outcome.reason)
     if outcome.step is Step.LOG_IN:
         return login_form(request, outcome)
