@@ -80,7 +80,7 @@ def operate(
 
     from authsvc import logs
     from authsvc.flows.keys.served_settings import in_force
-    from authsvc.flows.upkeep.follow_changes import schema_is_current
+    from authsvc.store import migrate
 
     logs.configure("error", "console", sys.stderr)  # standard output is the command's
 
@@ -88,7 +88,7 @@ def operate(
         runtime = open_from(os.environ)
         try:
             if migrated:
-                if not await schema_is_current(runtime):
+                if await migrate.check(runtime.db):
                     raise Refused("the database is behind this version of authsvc; run `authsvc migrate` first")
                 await align_clock(runtime)
             if warn_of:

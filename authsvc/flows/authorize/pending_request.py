@@ -57,8 +57,7 @@ def begin_request(runtime: Runtime, asked: Asked) -> PendingRequest:
 def seal_request(runtime: Runtime, pending: PendingRequest) -> str:
     """Write a pending request as sealed text for the form of a page. A request with repeated parameters is refused
     before it waits for anybody."""
-    waiting = pending
-    payload = [dict(waiting.parameters), waiting.started_at, waiting.seen, waiting.shown_to, waiting.pushed]
+    payload = [dict(pending.parameters), pending.started_at, pending.seen, pending.shown_to, pending.pushed]
     return seal_value(runtime.master, _REQUEST, json.dumps(payload, ensure_ascii=False).encode(), runtime.entropy)
 
 

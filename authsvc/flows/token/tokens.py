@@ -63,7 +63,7 @@ async def _access_token(runtime: Runtime, caller: Caller, granted: Granted, sub:
         client_id=client.id,
         sub=sub,
         lifetime=lifetime,
-        jti=_jti(runtime),
+        jti=base64url_encode(runtime.entropy(16)),
         confirmation=caller.confirmation,
     )
     if names_list(runtime, client, granted.audience):
@@ -78,11 +78,7 @@ async def _id_token(runtime: Runtime, client: Client, granted: Granted, sub: str
         issuer=runtime.settings.issuer,
         client_id=client.id,
         sub=sub,
-        jti=_jti(runtime),
+        jti=base64url_encode(runtime.entropy(16)),
         at_hash=half_hash(access_token, alg),
     )
     return await signed(runtime, claims, ID_TOKEN_TYPE, granted.now, alg)
-
-
-def _jti(runtime: Runtime) -> str:
-    return base64url_encode(runtime.entropy(16))

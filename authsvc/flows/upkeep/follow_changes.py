@@ -137,18 +137,13 @@ async def prepare(runtime: Runtime) -> bool:
 
     False: the database is behind this version, `authsvc migrate` has work to do. Raises MigrationError.
     """
-    if not await schema_is_current(runtime):
+    if await migrate.check(runtime.db):
         return False
     longest = runtime.settings.access_token_seconds + runtime.settings.clock_skew_seconds + SPARE_SECONDS
     await revocations.keep_at_least(runtime.db, longest)
     runtime.following.subject_salt = await users.subject_salt(runtime.db)
     runtime.following.migrated = True
     return True
-
-
-async def schema_is_current(runtime: Runtime) -> bool:
-    """False: the database is behind this version, `authsvc migrate` has work to do. Raises MigrationError."""
-    return not await migrate.check(runtime.db)
 
 
 async def _position(runtime: Runtime) -> tuple[str | None, int | None]:
