@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -45,10 +46,8 @@ def usable_client_jwks(value: object) -> dict[str, Any]:
     found = []
     for place, key in enumerate(keys, start=1):
         _refuse_private(key, place)
-        try:
+        with suppress(KeyRefused):
             found.append(_usable(key, place))
-        except KeyRefused:
-            continue
     if not 1 <= len(found) <= MAX_KEYS:
         raise KeyRefused("not a JWKS with 1 to 10 usable keys")
     return {"keys": found}

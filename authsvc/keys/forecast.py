@@ -84,15 +84,15 @@ def forecast(
 ) -> Forecast:
     """All that happens in (now, until], and what is due at `now`."""
     walk = _Walk(tuple(keys), now)
-    walk.go(policy, algorithms, until)
+    end = walk.go(policy, algorithms, until)
     shown = published(keys, now)
     lines = dict.fromkeys((*algorithms, *(key.alg for key in keys if key in shown)))
     return Forecast(
         now,
-        walk.end,
+        end,
         walk.keys,
         frozenset(walk.made),
-        tuple(sorted((*walk.kept, *_events(keys, walk.keys, now, walk.end)), key=_as_told)),
+        tuple(sorted((*walk.kept, *_events(keys, walk.keys, now, end)), key=_as_told)),
         tuple(_line(keys, now, alg) for alg in lines),
         tuple(_overdue(keys, now, policy, algorithms)),
         walk.duty,
@@ -104,23 +104,23 @@ class _Walk:
 
     def __init__(self, keys: tuple[SigningKey, ...], now: datetime) -> None:
         self.keys = keys
-        self.now = self.end = now
+        self.now = now
         self.made: list[str] = []
         self.kept: list[Event] = []
         self.duty: Duty | None = None
 
-    def go(self, policy: KeyPolicy, algorithms: Sequence[str], until: datetime) -> None:
+    def go(self, policy: KeyPolicy, algorithms: Sequence[str], until: datetime) -> datetime:
+        """Until then, or until it has made as many keys as a forecast makes. When that was."""
         at = self.now
         while at <= until:
             while (plan := plan_step(self.keys, at, policy, algorithms)) is not None:
                 self._carry_out(plan, at)
                 if len(self.made) >= MAX_FORECAST_KEYS:
-                    self.end = at
-                    return
+                    return at
             # What is due changes only when a step is, or a key changes its phase.
             due = (due_at(self.keys, at, policy, alg) for alg in algorithms)
             at = min((next_change(self.keys, at) or _DISTANT_FUTURE, *due))
-        self.end = until
+        return until
 
     def _carry_out(self, plan: GeneratePlan | KeepLonger, at: datetime) -> None:
         self.keys = apply_changes(self.keys, plan.changes)

@@ -31,7 +31,7 @@ class Trouble:
         self._kinds: tuple[tuple[float, Callable[[], object]], ...] = (
             (0.30, self._cut_replica),
             (0.15, self._crash),
-            (0.06, self._outage),
+            (0.06, lambda: self._down(self._span())),
             (0.03, self._restore),
             (0.25, self._cut_verifier),
             (0.10, self._rotate_now),
@@ -123,9 +123,6 @@ class Trouble:
     def _start(self, replica: Replica) -> None:
         replica.start()
         self._world.at(max(self._world.soon(), replica.cut_until), self._world.link, replica)
-
-    def _outage(self) -> None:
-        self._down(self._span())
 
     def _down(self, span: timedelta) -> bool:
         """The database is away for everybody. False: it is already."""

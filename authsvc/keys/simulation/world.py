@@ -158,7 +158,8 @@ class World:
                 self.at(self.soon(), self._read, replica, replica.life)
         for verifier in self.verifiers:
             if isinstance(verifier, OursFollowing):
-                self.later(self.now + self.chance.within(POLL_INTERVAL, 2 * SECOND), self._tell, verifier)
+                heard_at = self.now + self.chance.within(POLL_INTERVAL, 2 * SECOND)
+                self.later(heard_at, verifier.keys_changed, heard_at)
         for follow in self.on_change:
             follow()
 
@@ -167,9 +168,6 @@ class World:
             replica.hear(self.database.rows, self.now)
             self.account.published(replica.name, replica.snapshot or frozenset(), self.now)
             self.at(self.soon(), self.look, replica, life, replica.rows)
-
-    def _tell(self, verifier: OursFollowing) -> None:
-        verifier.keys_changed(self.now)
 
     def turn(self) -> None:
         """Counts a rotation wherever another key signs than before."""
