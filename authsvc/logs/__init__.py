@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Literal, NoReturn, TextIO, TypedDict, Unpack, cast
+from typing import Any, Literal, NoReturn, TextIO, cast
 
 import structlog
 
@@ -102,16 +102,6 @@ def get_logger() -> structlog.typing.FilteringBoundLogger:
     return cast("structlog.typing.FilteringBoundLogger", structlog.get_logger())
 
 
-class Known(TypedDict, total=False):
-    """What was found out about a request, where it was. `reason` is a lower_snake word of ours."""
-
-    client_id: str | None
-    grant_type: str | None
-    reason: str | None
-    user_id: str | None
-    session_id: str | None
-
-
 def access(
     request_id: str,
     method: str,
@@ -120,14 +110,23 @@ def access(
     duration_ms: float,
     ip: str,
     endpoint: str,
-    **known: Unpack[Known],
+    client_id: str | None = None,
+    grant_type: str | None = None,
+    reason: str | None = None,
+    user_id: str | None = None,
+    session_id: str | None = None,
 ) -> None:
     """One answered request: event `request`, level error for a 5xx and info otherwise. The schema is structlog's, the
-    way is short: this runs for every request. `path` is without its query.
+    way is short: this runs for every request. `path` is without its query; `reason` is a lower_snake word of ours.
     """
     level = "info" if status < 500 else "error"
     if _LEVELS[level] < shared_pipe.threshold:
         return
+    known: dict[str, str] = {}
+    if client_id or grant_type or reason or user_id or session_id:
+        found = {"client_id": client_id, "grant_type": grant_type, "reason": reason}
+        found |= {"user_id": user_id, "session_id": session_id}
+        known = {key: value for key, value in found.items() if value}
     if renderer.console:
         fields = {
             "request_id": request_id,
@@ -138,8 +137,7 @@ def access(
             "ip": ip,
             "endpoint": endpoint,
         }
-        fields |= {key: value for key, value in known.items() if value}
-        shared_pipe.put(renderer.line("request", level, fields))
+        shared_pipe.put(renderer.line("request", level, fields | known))
         return
     line = (
         f'{{"event":"request","level":"{level}","timestamp":"{renderer.timestamp()}",'
@@ -147,8 +145,7 @@ def access(
         f'"duration_ms":{duration_ms:.3f},"ip":{quoted(ip)},"endpoint":{quoted(endpoint)}'
     )
     for key, value in known.items():
-        if value:
-            line += f',"{key}":{quoted_text(str(value))}'
+        line += f',"{key}":{quoted_text(value)}'
     shared_pipe.put(line + "}\n")
 
 
