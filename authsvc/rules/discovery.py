@@ -63,8 +63,15 @@ def no_lines(_: Described) -> Mapping[str, Any]:
     return {}
 
 
-def keys(it: Described) -> Mapping[str, Any]:
-    return {"jwks_uri": f"{it.issuer}/.well-known/jwks.json"}
+def _addresses(**paths: str) -> Lines:
+    return lambda it: {name: it.issuer + path for name, path in paths.items()}
+
+
+keys = _addresses(jwks_uri="/.well-known/jwks.json")
+feed = _addresses(revocations_endpoint="/revocations", revocations_stream_endpoint="/revocations/stream")
+device = _addresses(device_authorization_endpoint="/device_authorization")
+account = _addresses(userinfo_endpoint="/userinfo")
+logout = _addresses(end_session_endpoint="/logout")
 
 
 def tokens(it: Described) -> Mapping[str, Any]:
@@ -83,17 +90,6 @@ def _endpoint(it: Described, name: str, path: str, methods: Sequence[str]) -> Ma
         f"{name}_endpoint_auth_methods_supported": list(methods),
         f"{name}_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
     }
-
-
-def feed(it: Described) -> Mapping[str, Any]:
-    return {
-        "revocations_endpoint": f"{it.issuer}/revocations",
-        "revocations_stream_endpoint": f"{it.issuer}/revocations/stream",
-    }
-
-
-def device(it: Described) -> Mapping[str, Any]:
-    return {"device_authorization_endpoint": f"{it.issuer}/device_authorization"}
 
 
 def grants(_: Described) -> Mapping[str, Any]:
@@ -131,10 +127,6 @@ def service(it: Described) -> Mapping[str, Any]:
     }
 
 
-def account(it: Described) -> Mapping[str, Any]:
-    return {"userinfo_endpoint": f"{it.issuer}/userinfo"}
-
-
 def id_tokens(it: Described) -> Mapping[str, Any]:
     return {
         "subject_types_supported": ["public", "pairwise"],
@@ -147,10 +139,6 @@ def id_tokens(it: Described) -> Mapping[str, Any]:
         "request_uri_parameter_supported": False,
         "id_token_signing_alg_values_supported": list(it.algorithms),
     }
-
-
-def logout(it: Described) -> Mapping[str, Any]:
-    return {"end_session_endpoint": f"{it.issuer}/logout"}
 
 
 def backchannel_logout(_: Described) -> Mapping[str, Any]:

@@ -31,10 +31,6 @@ async def record(
 
 async def latest(connection: Connection, event: str, **detail: Any) -> datetime | None:
     """When an event with this detail was last recorded. Reads all of the table: for operators."""
-    at: datetime | None = await connection.fetchval(
-        "SELECT max(at) FROM audit_events WHERE event = $1 AND detail @> $2::jsonb",
-        event,
-        json.dumps(detail),
-        timeout=LONG_SECONDS,
-    )
+    sql = "SELECT max(at) FROM audit_events WHERE event = $1 AND detail @> $2::jsonb"
+    at: datetime | None = await connection.fetchval(sql, event, json.dumps(detail), timeout=LONG_SECONDS)
     return at

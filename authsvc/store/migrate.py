@@ -88,10 +88,6 @@ async def migrate(db: Database, migrations: list[Migration] | None = None) -> li
                 return done
             migration = todo[0]
             await connection.execute(migration.sql, timeout=3600)
-            await connection.execute(
-                "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
-                migration.version,
-                migration.name,
-                migration.checksum,
-            )
+            sql = "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)"
+            await connection.execute(sql, migration.version, migration.name, migration.checksum)
             done.append(migration)

@@ -57,7 +57,6 @@ _GONE = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
-    asyncpg.ConnectionDoesNotExistError,
 )
 
 

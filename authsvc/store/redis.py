@@ -9,18 +9,11 @@ from contextlib import suppress
 from hashlib import sha1
 from typing import Any
 
+from redis import exceptions
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import (
-    MaxConnectionsError,
-    NoPermissionError,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-)
+from redis.exceptions import RedisError
 
 from authsvc.clock import monotonic
 from authsvc.store.errors import StoreUnavailable
@@ -69,7 +62,7 @@ class RedisStore:
             try:
                 async with asyncio.timeout(TIMEOUT_SECONDS):
                     answer = await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
-            except NoScriptError:
+            except exceptions.NoScriptError:
                 raise
             except (RedisError, OSError, TimeoutError) as error:
                 raise self._unavailable(error) from error
@@ -80,7 +73,7 @@ class RedisStore:
         """Run a script by its digest; sent whole only where the server does not know it."""
         try:
             return await self.command("EVALSHA", script.sha, len(keys), *keys, *args)
-        except NoScriptError:
+        except exceptions.NoScriptError:
             return await self.command("EVAL", script.text, len(keys), *keys, *args)
 
     async def heard(self, channel: str) -> AsyncIterator[None]:
@@ -116,13 +109,13 @@ class RedisStore:
 
 def _kind_of(error: BaseException) -> str:
     """timeout and gone open the breaker; busy (our own load), full, read_only and refused are answers."""
-    if isinstance(error, OutOfMemoryError) or "OOM" in str(error)[:16]:
+    if isinstance(error, exceptions.OutOfMemoryError) or "OOM" in str(error)[:16]:
         return "full"
-    if isinstance(error, MaxConnectionsError):
+    if isinstance(error, exceptions.MaxConnectionsError):
         return "busy"
-    if isinstance(error, ReadOnlyError):
+    if isinstance(error, exceptions.ReadOnlyError):
         return "read_only"
-    if isinstance(error, NoPermissionError | ResponseError):
+    if isinstance(error, exceptions.NoPermissionError | exceptions.ResponseError):
         return "refused"
     return "timeout" if "timeout" in type(error).__name__.lower() else "gone"
 

@@ -7,7 +7,7 @@ person and sent nowhere); `judge` reads the rest (a failure is sent to the clien
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -150,8 +150,8 @@ def judge(
         return Refused("invalid_request", "The request must be pushed to /par first.", "not_pushed")
     parameters = asked.parameters
     for rule in (_lengths, _response, _objects, _challenge):
-        if refusal := rule(parameters):
-            return refusal
+        for refused in rule(parameters):
+            return refused
     if parameters.get("response_mode", "query") != proved.response_mode:
         return Refused("invalid_request", "form_post needs an http redirect URI.", "response_mode_scheme")
     if "authorization_code" not in client.grant_types:
@@ -198,44 +198,40 @@ def read_resources(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text.split()))
 
 
-def _response(parameters: Mapping[str, str]) -> Refused | None:
+def _response(parameters: Mapping[str, str]) -> Iterator[Refused]:
     if parameters.get("response_type") != "code":
         missing = "response_type" not in parameters
         error = "invalid_request" if missing else "unsupported_response_type"
-        return Refused(error, "The response_type must be code.", "response_type")
+        yield Refused(error, "The response_type must be code.", "response_type")
     if parameters.get("response_mode", "query") not in RESPONSE_MODES:
-        return Refused("invalid_request", "The response_mode must be query or form_post.", "response_mode")
-    return None
+        yield Refused("invalid_request", "The response_mode must be query or form_post.", "response_mode")
 
 
-def _objects(parameters: Mapping[str, str]) -> Refused | None:
+def _objects(parameters: Mapping[str, str]) -> Iterator[Refused]:
     if "request" in parameters:
-        return Refused("request_not_supported", "Request objects are accepted at /par only.", "request_object")
+        yield Refused("request_not_supported", "Request objects are accepted at /par only.", "request_object")
     if "request_uri" in parameters:
-        return Refused("request_uri_not_supported", "Only pushed request URIs are accepted.", "request_uri")
+        yield Refused("request_uri_not_supported", "Only pushed request URIs are accepted.", "request_uri")
     if "registration" in parameters:
-        return Refused("registration_not_supported", "Register the client first.", "registration")
-    return None
+        yield Refused("registration_not_supported", "Register the client first.", "registration")
 
 
-def _challenge(parameters: Mapping[str, str]) -> Refused | None:
-    challenge = parameters.get("code_challenge")
-    if challenge is None:
-        return Refused("invalid_request", "PKCE is required: code_challenge is missing.", "pkce_missing")
+def _challenge(parameters: Mapping[str, str]) -> Iterator[Refused]:
+    challenge = parameters.get("code_challenge", "")
+    if "code_challenge" not in parameters:
+        yield Refused("invalid_request", "PKCE is required: code_challenge is missing.", "pkce_missing")
     if parameters.get("code_challenge_method") != "S256":
-        return Refused("invalid_request", "The code_challenge_method must be S256.", "pkce_method")
+        yield Refused("invalid_request", "The code_challenge_method must be S256.", "pkce_method")
     if not is_base64url_of_32(challenge):
-        return Refused("invalid_request", "The code_challenge is malformed.", "pkce_malformed")
+        yield Refused("invalid_request", "The code_challenge is malformed.", "pkce_malformed")
     if "dpop_jkt" in parameters and not is_base64url_of_32(parameters["dpop_jkt"]):
-        return Refused("invalid_request", "The dpop_jkt is malformed.", "dpop_jkt_malformed")
-    return None
+        yield Refused("invalid_request", "The dpop_jkt is malformed.", "dpop_jkt_malformed")
 
 
-def _lengths(parameters: Mapping[str, str]) -> Refused | None:
+def _lengths(parameters: Mapping[str, str]) -> Iterator[Refused]:
     for name in parameters:
         if _too_long(parameters, name):
-            return Refused("invalid_request", f"The parameter {name} is too long.", f"{name}_too_long")
-    return None
+            yield Refused("invalid_request", f"The parameter {name} is too long.", f"{name}_too_long")
 
 
 def _too_long(parameters: Mapping[str, str], name: str) -> bool:

@@ -15,15 +15,7 @@ from urllib.parse import urlsplit
 
 from authsvc.rules.authorize.redirect import registration_problem
 from authsvc.rules.client_record import Client, flat_of
-from authsvc.rules.clients.limits import (
-    ACCESS_TOKEN_SECONDS,
-    MAX_AUDIENCE,
-    MAX_ID,
-    MAX_NAME,
-    MAX_SECRETS,
-    REFRESH_GRACE_SECONDS,
-    SESSION_SECONDS,
-)
+from authsvc.rules.clients import limits
 from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
 from authsvc.rules.discovery import CLIENT_AUTH_METHODS, GRANT_TYPES, SCOPES
 from authsvc.rules.people.person import role_problem
@@ -35,7 +27,7 @@ Who = Literal["operator", "registrant"]
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - the name of a grant type
 REGISTRANT_GRANT_TYPES = ("authorization_code", "refresh_token", DEVICE_CODE)
 """Those in which a person decides. client_credentials and token exchange are for clients that an operator adds."""
-_ID = re.compile(rf"[A-Za-z0-9._~-]{{1,{MAX_ID}}}").fullmatch
+_ID = re.compile(rf"[A-Za-z0-9._~-]{{1,{limits.MAX_ID}}}").fullmatch
 _HOST = re.compile(r"[a-z0-9.-]{1,253}").fullmatch
 _WORDS = {
     "kind": ("public", "confidential"),
@@ -44,10 +36,10 @@ _WORDS = {
     "token_endpoint_auth_method": CLIENT_AUTH_METHODS,
 }
 _SECONDS = {
-    "access_token_seconds": ACCESS_TOKEN_SECONDS,
-    "session_seconds": SESSION_SECONDS,
-    "remember_me_seconds": SESSION_SECONDS,
-    "refresh_grace_seconds": REFRESH_GRACE_SECONDS,
+    "access_token_seconds": limits.ACCESS_TOKEN_SECONDS,
+    "session_seconds": limits.SESSION_SECONDS,
+    "remember_me_seconds": limits.SESSION_SECONDS,
+    "refresh_grace_seconds": limits.REFRESH_GRACE_SECONDS,
 }
 _SPOOFED = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE")
 
@@ -128,7 +120,7 @@ def sector_of(redirect_uris: tuple[str, ...]) -> str | None:
 def _words(case: _Case) -> Iterator[Refused]:
     flat = flat_of(case.client)
     if not _ID(case.client.id):
-        yield case.refused(f"an ID has 1 to {MAX_ID} letters, digits, and . _ ~ -", "client_id")
+        yield case.refused(f"an ID has 1 to {limits.MAX_ID} letters, digits, and . _ ~ -", "client_id")
     for name, words in _WORDS.items():
         if flat[name] is not None and flat[name] not in words:
             yield case.refused(f"The {name} must be one of {', '.join(words)}.", name)
@@ -190,8 +182,8 @@ def _authentication(case: _Case) -> Iterator[Refused]:
             "jwks_of_public_client",
             operator="a public client has neither secret nor keys: make it confidential",
         )
-    if len(it.secret_hashes) > MAX_SECRETS or any(len(digest) != 32 for digest in it.secret_hashes):
-        yield case.refused(f"A client has at most {MAX_SECRETS} secrets, each as its SHA-256.", "secret_hashes")
+    if len(it.secret_hashes) > limits.MAX_SECRETS or any(len(digest) != 32 for digest in it.secret_hashes):
+        yield case.refused(f"A client has at most {limits.MAX_SECRETS} secrets, each as its SHA-256.", "secret_hashes")
 
 
 def _public(case: _Case) -> Iterator[Refused]:
@@ -250,9 +242,9 @@ def _algorithms(case: _Case) -> Iterator[Refused]:
 def _name(case: _Case) -> Iterator[Refused]:
     """What people read when they are asked for consent: one line without signs that turn or hide it. A registrant's has
     no letters of another script that look like those around them."""
-    name = case.client.name
-    if not 1 <= len(name) <= MAX_NAME or not name.isprintable() or (case.by_registrant and {"<", ">"} & set(name)):
-        yield case.refused(f"The client_name must be 1 to {MAX_NAME} printable characters.", "client_name")
+    name, tags = case.client.name, {"<", ">"} if case.by_registrant else set()
+    if not 1 <= len(name) <= limits.MAX_NAME or not name.isprintable() or tags & set(name):
+        yield case.refused(f"The client_name must be 1 to {limits.MAX_NAME} printable characters.", "client_name")
     scripts = {unicodedata.name(char, "").partition(" ")[0] for char in name if char.isalpha()}
     if case.by_registrant and len(scripts & {"LATIN", *_SPOOFED}) > 1:
         yield case.refused("The client_name mixes scripts that look alike.", "client_name_scripts")
@@ -316,7 +308,7 @@ def _exchange(case: _Case) -> Iterator[Refused]:
 def _audiences(case: _Case) -> Iterator[Refused]:
     client = case.client
     for audience in (*client.tokens.audiences, *client.exchange.audiences, *client.exchange.subjects):
-        if not audience or not audience.isprintable() or " " in audience or len(audience) > MAX_AUDIENCE:
+        if not audience or not audience.isprintable() or " " in audience or len(audience) > limits.MAX_AUDIENCE:
             yield case.refused(f"{audience[:80]!r} is not an audience", "audience")
 
 

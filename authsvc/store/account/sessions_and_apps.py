@@ -102,9 +102,8 @@ async def revoke_app(db: Database, user_id: UUID, client_id: str) -> tuple[Ended
     The consent is locked by a statement before: a code that is being issued on it is waited for, and seen by the next.
     """
     async with db.transaction() as connection:
-        await connection.execute(
-            "SELECT FROM consents WHERE user_id = $1 AND client_id = $2 FOR UPDATE", user_id, client_id
-        )
+        sql = "SELECT FROM consents WHERE user_id = $1 AND client_id = $2 FOR UPDATE"
+        await connection.execute(sql, user_id, client_id)
         row = await connection.fetchrow(_REVOKE_APP, user_id, client_id)
     ended = record_of(Ended, row, sessions=())
     return ended, bool(ended.grants) or row["consents"] > 0

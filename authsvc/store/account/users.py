@@ -37,10 +37,8 @@ async def by_id(db: Database, user_id: UUID) -> User | None:
 
 async def by_session(db: Database, session_id: UUID) -> User | None:
     """The person of a session."""
-    row = await db.fetchrow(
-        f"SELECT {_COLUMNS} FROM users WHERE id = (SELECT user_id FROM user_sessions WHERE id = $1)",  # noqa: S608
-        session_id,
-    )
+    sql = f"SELECT {_COLUMNS} FROM users WHERE id = (SELECT user_id FROM user_sessions WHERE id = $1)"  # noqa: S608
+    row = await db.fetchrow(sql, session_id)
     return record_of(User, row) if row else None
 
 
@@ -52,9 +50,8 @@ async def subject_salt(db: Database) -> bytes:
 
 async def upgrade_hash(db: Database, user_id: UUID, old: str, new: str) -> bool:
     """Replace a hash by a stronger one of the same password. False where the password was changed meanwhile."""
-    status = await db.execute(
-        "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2", user_id, old, new
-    )
+    sql = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2"
+    status = await db.execute(sql, user_id, old, new)
     return status == "UPDATE 1"
 
 
@@ -94,9 +91,8 @@ async def lock(connection: Connection, email: str) -> User | None:
 
 async def set_password(connection: Connection, user_id: UUID, password_hash: str) -> None:
     """Store the hash of a new password."""
-    await connection.execute(
-        "UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1", user_id, password_hash
-    )
+    sql = "UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1"
+    await connection.execute(sql, user_id, password_hash)
 
 
 async def set_disabled(connection: Connection, user_id: UUID, disabled: bool) -> None:

@@ -93,13 +93,10 @@ class Attempts:
                 wait = max(wait, log[0][0] + self._window - now)
         if wait > 0:
             return max(1, math.ceil(wait))
-        self._remember(buckets, attempt)
-        return 0
-
-    def _remember(self, buckets: Sequence[Bucket], attempt: str) -> None:
         for bucket in buckets:
             log = self._memory.setdefault(bucket.name, deque(maxlen=bucket.limit))
             self._memory.move_to_end(bucket.name)
-            log.append((monotonic(), attempt))
+            log.append((now, attempt))
         while len(self._memory) > _MEMORY_BUCKETS:
             self._memory.popitem(last=False)
+        return 0

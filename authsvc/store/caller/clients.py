@@ -53,19 +53,15 @@ async def longest_token(db: Database) -> int:
 
 async def add(connection: Connection, client: Client) -> bool:
     """Insert a client. False where the id is taken."""
-    status = await connection.execute(
-        f"INSERT INTO clients ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (id) DO NOTHING",  # noqa: S608 - constants
-        *_values(client),
-    )
+    sql = f"INSERT INTO clients ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (id) DO NOTHING"  # noqa: S608 - constants
+    status = await connection.execute(sql, *_values(client))
     return bool(status.endswith(" 1"))
 
 
 async def replace(connection: Connection, client: Client) -> bool:
     """Write every column of a client anew. False: no such client."""
-    status = await connection.execute(
-        f"UPDATE clients SET ({_COLUMNS}) = ROW ({_PLACES}), updated_at = now() WHERE id = $1",  # noqa: S608 - constants
-        *_values(client),
-    )
+    sql = f"UPDATE clients SET ({_COLUMNS}) = ROW ({_PLACES}), updated_at = now() WHERE id = $1"  # noqa: S608 - constants
+    status = await connection.execute(sql, *_values(client))
     return bool(status.endswith(" 1"))
 
 

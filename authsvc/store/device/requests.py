@@ -10,15 +10,8 @@ from uuid import UUID
 
 from authsvc.rules.client_record import Digest
 from authsvc.rules.confirmation import Confirmation
-from authsvc.rules.device.polling import (
-    ALLOWANCE,
-    CODE_SECONDS,
-    INTERVAL_SECONDS,
-    LONGEST_INTERVAL,
-    SLOWER_SECONDS,
-    PollVerdict,
-    RequestState,
-)
+from authsvc.rules.device import polling
+from authsvc.rules.device.polling import LONGEST_INTERVAL, SLOWER_SECONDS, PollVerdict, RequestState
 from authsvc.rules.person_record import Login
 from authsvc.store.postgres import Database, record_of
 
@@ -57,7 +50,7 @@ async def ask(
              ON CONFLICT (user_hash) DO NOTHING"""
     asked = (request_id, client_id, device_hash, user_hash, scope, audience)
     device = (device_info, ip_address, user_agent, bound_to.thumbprint)
-    status = await db.execute(sql, *asked, *device, INTERVAL_SECONDS, CODE_SECONDS)
+    status = await db.execute(sql, *asked, *device, polling.INTERVAL_SECONDS, polling.CODE_SECONDS)
     return status.endswith(" 1")
 
 
@@ -82,11 +75,8 @@ async def decide(
              WHERE id = $1 AND state = 'pending' AND expires_at > now() RETURNING state"""
     state = await db.fetchval(sql, request_id, allow, user_id, session_id)
     if state is None:
-        state = await db.fetchval(
-            "SELECT state FROM device_requests WHERE id = $1 AND allowed_in = $2 AND state <> 'pending'",
-            request_id,
-            session_id,
-        )
+        sql = "SELECT state FROM device_requests WHERE id = $1 AND allowed_in = $2 AND state <> 'pending'"
+        state = await db.fetchval(sql, request_id, session_id)
     return RequestState(state) if state else None
 
 
@@ -109,7 +99,7 @@ WITH judged AS (
                 WHEN d.expires_at <= now() THEN 'expired'
                 WHEN d.state = 'denied' THEN 'denied'
                 WHEN d.state = 'allowed' THEN 'redeemed'
-                WHEN d.polled_at > now() - d.interval_seconds * interval '1 second' + interval '{ALLOWANCE}'
+                WHEN d.polled_at > now() - d.interval_seconds * interval '1 second' + interval '{polling.ALLOWANCE}'
                 THEN 'slow_down'
                 ELSE 'pending' END AS verdict) v)
     WHERE d.id = $1 AND d.device_hash = $2 AND d.client_id = $3

@@ -21,11 +21,8 @@ async def add_token(
 
 async def is_good(db: Database, digest: Digest) -> bool:
     """Whether a client could be registered with it now; only `spend` decides."""
-    return bool(
-        await db.fetchval(
-            "SELECT true FROM registration_tokens WHERE digest = $1 AND uses_left > 0 AND expires_at > now()", digest
-        )
-    )
+    sql = "SELECT true FROM registration_tokens WHERE digest = $1 AND uses_left > 0 AND expires_at > now()"
+    return bool(await db.fetchval(sql, digest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,6 @@ async def spend(connection: Connection, digest: Digest) -> Spent | None:
 
 async def issued_at(db: Database | Connection, client_id: str) -> int | None:
     """When a client was registered, in seconds since 1970."""
-    seconds: int | None = await db.fetchval(
-        "SELECT extract(epoch FROM created_at)::bigint FROM clients WHERE id = $1", client_id
-    )
+    sql = "SELECT extract(epoch FROM created_at)::bigint FROM clients WHERE id = $1"
+    seconds: int | None = await db.fetchval(sql, client_id)
     return seconds

@@ -209,7 +209,6 @@ async def look(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id: 
 
 async def latest_end(connection: Connection, *, begun_before: datetime) -> datetime | None:
     """When the last refresh token of a grant that began before is over; None: there is none. Reads all of the table."""
-    at: datetime | None = await connection.fetchval(
-        "SELECT max(expires_at) FROM grants WHERE NOT ended AND created_at <= $1", begun_before, timeout=LONG_SECONDS
-    )
+    sql = "SELECT max(expires_at) FROM grants WHERE NOT ended AND created_at <= $1"
+    at: datetime | None = await connection.fetchval(sql, begun_before, timeout=LONG_SECONDS)
     return at
