@@ -49,14 +49,6 @@ class CannotStart(Exception):
     """The service must not start; the message says what to do."""
 
 
-def _hold_nothing(_runtime: Runtime) -> None:
-    """Most capabilities answer within moments."""
-
-
-async def _nothing_to_give_back(_runtime: Runtime) -> None:
-    """Most capabilities hold nothing that others could use."""
-
-
 @dataclass(frozen=True, slots=True)
 class Capability:
     """What one part of the service brings besides its wings. `loops` run side by side while the service is up, and end
@@ -69,9 +61,9 @@ class Capability:
     """Its members of the metadata of the authorization server (RFC 8414), and so of both documents."""
     openid_metadata: Lines = no_lines
     """Its members of OpenID Connect Discovery alone."""
-    drain: Callable[[Runtime], None] = _hold_nothing
+    drain: Callable[[Runtime], None] | None = None
     """Called when the service will end: no request may be held by this capability from now on."""
-    give_back: Callable[[Runtime], Awaitable[None]] = _nothing_to_give_back
+    give_back: Callable[[Runtime], Awaitable[None]] | None = None
     """Awaited after the loops have ended, while the stores are still there."""
 
 
@@ -163,7 +155,8 @@ async def lifespan(runtime: Runtime) -> AsyncIterator[None]:
     finally:
         await end_tasks(tasks)
         for one in CAPABILITIES:
-            await one.give_back(runtime)
+            if one.give_back:
+                await one.give_back(runtime)
         await runtime.close()
 
 
@@ -171,7 +164,8 @@ def drain(runtime: Runtime) -> None:
     """The service will end: be unready, and end what would hold the end."""
     runtime.following.draining = True
     for one in CAPABILITIES:
-        one.drain(runtime)
+        if one.drain:
+            one.drain(runtime)
 
 
 async def start(runtime: Runtime) -> None:

@@ -10,7 +10,6 @@ from authsvc.flows.authorize.pending_request import Destination, seal_destinatio
 from authsvc.flows.device.authorize_device import authorize_device
 from authsvc.flows.device.confirm_device import RoleMissing, decide, find
 from authsvc.flows.session.browser import browser_session
-from authsvc.rules.caller.client_authentication import credentials_in
 from authsvc.rules.device.codes import MAX_TYPED, normal_user_code, shown_user_code
 from authsvc.rules.errors import TooMany
 from authsvc.store.errors import StoreUnavailable
@@ -20,7 +19,7 @@ from authsvc.web.http.endpoint import Route
 from authsvc.web.http.errors import failure_of
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request
-from authsvc.web.issuing import authenticated_client
+from authsvc.web.issuing import client_of
 from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.cookies_and_forms import SESSION, cookie, form_token, own_form
 from authsvc.web.pages.errors import error_page, page_failure, problem_of
@@ -33,8 +32,7 @@ async def device_authorization(request: Request) -> Reply:
     """Section 3.1 and 3.2."""
     form = await request.form(several=("resource",))
     runtime = request.runtime
-    credentials = credentials_in(request.header(b"authorization"), form)
-    client = await authenticated_client(request, credentials)
+    client = await client_of(request, form)
     asked = await authorize_device(
         runtime,
         client,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from authsvc.flows.caller.authenticate_client import authenticate_client
 from authsvc.flows.token.grant_type import Asked, Given, Issuance
 from authsvc.flows.token.pipeline import Sent, issue_tokens
 from authsvc.flows.token.tokens import Tokens
-from authsvc.rules.caller.client_authentication import Credentials
+from authsvc.rules.caller.client_authentication import Credentials, credentials_in
 from authsvc.rules.client_record import Client
 from authsvc.rules.refused import Refused
 from authsvc.web.http.cors import origin_of_client
@@ -29,6 +30,11 @@ async def issued(
             offer_nonce(request)
 
     return await issue_tokens(request.runtime, grant, asked, Sent(credentials, request.network, shown, authenticated))
+
+
+async def client_of(request: Request, form: Mapping[str, str]) -> Client:
+    """As `authenticated_client`, by the Authorization header or the form."""
+    return await authenticated_client(request, credentials_in(request.header(b"authorization"), form))
 
 
 async def authenticated_client(request: Request, credentials: Credentials) -> Client:

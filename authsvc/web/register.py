@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from starlette.responses import Response
-
 from authsvc.flows.operator import register_client as flow
 from authsvc.rules.client_record import Client
 from authsvc.rules.clients.registration import metadata_of
 from authsvc.rules.errors import BearerRejected
-from authsvc.web.http.endpoint import Handler, Route
+from authsvc.web.http.endpoint import Route
 from authsvc.web.http.errors import NotFound
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request
 
 
-def _where_on(handler: Handler) -> Handler:
-    async def answer(request: Request) -> Response:
-        if not request.runtime.settings.client_registration:
-            raise NotFound
-        return await handler(request)
-
-    return answer
-
-
-@_where_on
 async def register(request: Request) -> Reply:
     """RFC 7591 section 3: the token is judged before what is asked, and what is asked before a use is taken."""
     token = _token(request)
@@ -35,20 +23,17 @@ async def register(request: Request) -> Reply:
     return json_reply(_information(request, done), 201)
 
 
-@_where_on
 async def read(request: Request) -> Reply:
     client, token = await _known(request)
     return json_reply(_information(request, await flow.read_registration(request.runtime, client, token)))
 
 
-@_where_on
 async def change(request: Request) -> Reply:
     client, token = await _known(request)
     done = await flow.change_registration(request.runtime, client.id, token, await request.json())
     return json_reply(_information(request, done))
 
 
-@_where_on
 async def end(request: Request) -> Reply:
     client, _ = await _known(request)
     await flow.end_registration(request.runtime, client)
@@ -63,6 +48,9 @@ async def _known(request: Request) -> tuple[Client, str]:
 
 
 def _token(request: Request) -> str:
+    """The bearer token. Raises NotFound where the operator has registration off, BearerRejected where there is none."""
+    if not request.runtime.settings.client_registration:
+        raise NotFound
     scheme, _, token = (request.header(b"authorization") or "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise BearerRejected("bearer_missing", error=None)

@@ -13,7 +13,7 @@ from authsvc.web.http.dpop_header import proved_key
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.reply import NO_STORE, Reply, json_reply
 from authsvc.web.http.request import Request, malformed
-from authsvc.web.issuing import authenticated_client, issued, token_response
+from authsvc.web.issuing import client_of, issued, token_response
 
 _JWT_ANSWER = (b"content-type", f"application/{INTROSPECTION_TYPE}".encode("ascii"))
 
@@ -36,7 +36,7 @@ async def token(request: Request) -> Reply:
 async def revoke_token(request: Request) -> Reply:
     """RFC 7009."""
     form = await request.form()
-    client = await authenticated_client(request, credentials_in(request.header(b"authorization"), form))
+    client = await client_of(request, form)
     confirmation = await proved_key(request)
     request.reason = await revoke(request.runtime, client, token=form.get("token"), confirmation=confirmation)
     return json_reply({})
@@ -45,7 +45,7 @@ async def revoke_token(request: Request) -> Reply:
 async def introspect_token(request: Request) -> Reply:
     """RFC 7662; a JWT where the caller asks for one (RFC 9701)."""
     form = await request.form()
-    client = await authenticated_client(request, credentials_in(request.header(b"authorization"), form))
+    client = await client_of(request, form)
     answer = await introspect(request.runtime, client, token=form.get("token"))
     if not prefers(request.header_list(b"accept"), f"application/{INTROSPECTION_TYPE}", "application/json"):
         return json_reply(answer)

@@ -8,15 +8,9 @@ from authsvc.web.http.accept import prefers
 from authsvc.web.http.errors import Failure, json_failure
 from authsvc.web.http.request import Request
 from authsvc.web.pages import views
-from authsvc.web.pages.views import FailureKind, Problem, ProblemKind, page
+from authsvc.web.pages.views import FAILURE_STATUS, FailureKind, Problem, ProblemKind, page
 
-_KINDS: dict[int, FailureKind] = {
-    403: "forbidden",
-    404: "not_found",
-    429: "too_many",
-    500: "server_error",
-    503: "unavailable",
-}
+_KINDS = {status: kind for kind, status in FAILURE_STATUS.items()}
 
 
 def page_failure(request: Request, failure: Failure) -> Response:

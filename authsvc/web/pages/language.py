@@ -7,15 +7,14 @@ only safe to parse: no control characters, no change of writing direction, no en
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 
 from markupsafe import Markup, escape
 
+from authsvc.web.http.accept import MAX_HEADER, weighted
 from authsvc.web.pages.catalogue import LANGUAGES, TEXT
 
-MAX_HEADER = 1000
 NAME_CHARS = 80
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _UNSEEN = re.compile(
@@ -26,25 +25,12 @@ _UNSEEN = re.compile(
 @lru_cache(maxsize=512)
 def choose_language(ui_locales: str | None, accept_language: str | None) -> str:
     """ui_locales in its order (OIDC Core section 3.1.2.1), then Accept-Language by weight, then English."""
-    for tag in (*(ui_locales or "")[:MAX_HEADER].split(), *_accepted((accept_language or "")[:MAX_HEADER])):
+    accepted = sorted(weighted(accept_language or ""), key=lambda member: -member[1])
+    for tag in (*(ui_locales or "")[:MAX_HEADER].split(), *(tag for tag, weight in accepted if weight)):
         language = tag.partition("-")[0].lower()
         if language in LANGUAGES:
             return language
     return LANGUAGES[0]
-
-
-def _accepted(header: str) -> Iterator[str]:
-    """RFC 9110 section 12.5.4. What cannot be read counts for nothing."""
-    weighted: list[tuple[float, str]] = []
-    for item in header.split(","):
-        tag, _, parameter = item.partition(";")
-        try:
-            weight = float(parameter.strip().removeprefix("q=") or 1)
-        except ValueError:
-            continue
-        if 0 < weight <= 1:
-            weighted.append((weight, tag.strip()))
-    return (tag for _, tag in sorted(weighted, key=lambda pair: -pair[0]))
 
 
 class Words:
@@ -81,16 +67,13 @@ class Words:
         if seconds < _MINUTE:
             return self._texts["now"]
         if seconds < _HOUR:
-            return self._ago("minute", seconds // _MINUTE)
+            return _ago(self, "minute", seconds // _MINUTE)
         if seconds < _DAY:
-            return self._ago("hour", seconds // _HOUR)
+            return _ago(self, "hour", seconds // _HOUR)
         days = seconds // _DAY
         if days < 30:
-            return self._ago("day", days)
-        return self._ago("month", days * 12 // 365 or 1) if days < 365 else self._ago("year", days // 365)
-
-    def _ago(self, unit: str, count: int) -> Markup:
-        return _ago(self, unit, count)
+            return _ago(self, "day", days)
+        return _ago(self, "month", days * 12 // 365 or 1) if days < 365 else _ago(self, "year", days // 365)
 
     def wait(self, seconds: int) -> Markup:
         """A time to wait, rounded up: nobody should come back too early."""

@@ -174,14 +174,15 @@ class TurnedAway(View):
 FailureKind = Literal[
     "bad_request", "expired", "forbidden", "not_found", "role_missing", "too_many", "unavailable", "server_error"
 ]
-_FAILURE_STATUS = {
-    "forbidden": 403,
+FAILURE_STATUS: dict[FailureKind, int] = {
     "role_missing": 403,
+    "forbidden": 403,
     "not_found": 404,
     "too_many": 429,
     "unavailable": 503,
     "server_error": 500,
 }
+"""All others are 400. Of two kinds with one status, the last is what that status looks like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ class Failure(View):
 
     @property
     def status(self) -> int:
-        return _FAILURE_STATUS.get(self.kind, 400)
+        return FAILURE_STATUS.get(self.kind, 400)
 
     @property
     def later(self) -> int:
