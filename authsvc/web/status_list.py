@@ -7,10 +7,11 @@ from authsvc.rules.errors import Rejected
 from authsvc.rules.revocation.status_list import STATUS_LIST_TYPE
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.errors import NotFound
-from authsvc.web.http.reply import Headers, Reply
+from authsvc.web.http.reply import Reply
 from authsvc.web.http.request import Request
+from authsvc.web.wellknown import public
 
-_TYPE = (b"content-type", f"application/{STATUS_LIST_TYPE}".encode("ascii"))
+_TYPE = f"application/{STATUS_LIST_TYPE}".encode("ascii")
 
 
 async def status_list_get(request: Request) -> Reply:
@@ -22,17 +23,7 @@ async def status_list_get(request: Request) -> Reply:
     if found is None:
         raise NotFound
     signed, seconds = found
-    etag = signed.etag.encode("ascii")
-    headers: Headers = [
-        _TYPE,
-        (b"cache-control", b"public, max-age=%d" % seconds),
-        (b"etag", etag),
-        (b"access-control-allow-origin", b"*"),
-    ]
-    asked = request.header_list(b"if-none-match").encode("latin-1")
-    if etag in asked or asked.strip() == b"*":
-        return Reply(304, b"", headers)
-    return Reply(200, signed.body, headers)
+    return public(request, signed.body, signed.etag, seconds, _TYPE)
 
 
 ROUTES = (Route("/statuslists/{id}", {"GET": status_list_get}),)

@@ -16,7 +16,7 @@ from authsvc.rules.errors import Unavailable
 from authsvc.runtime import Runtime
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.errors import NotFound
-from authsvc.web.http.reply import JSON, Headers, Reply, json_reply
+from authsvc.web.http.reply import Headers, Reply, json_reply
 from authsvc.web.http.request import Request
 from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.brand import look_of, static_file
@@ -32,17 +32,7 @@ async def jwks(request: Request) -> Reply:
     document = request.runtime.keyring.jwks
     if document is None:
         raise Unavailable("no_keys_yet")
-    etag = document.etag.encode("ascii")
-    headers: Headers = [
-        JSON,
-        (b"cache-control", b"public, max-age=%d" % request.runtime.settings.jwks_max_age),
-        (b"etag", etag),
-        (b"access-control-allow-origin", b"*"),
-    ]
-    for name, value in request.scope["headers"]:
-        if name == b"if-none-match" and (etag in value or value.strip() == b"*"):
-            return Reply(304, b"", headers)
-    return Reply(200, document.body, headers)
+    return public(request, document.body, document.etag, request.runtime.settings.jwks_max_age)
 
 
 def metadata(path: str, contributions: Sequence[Lines]) -> Route:
@@ -56,13 +46,14 @@ def metadata(path: str, contributions: Sequence[Lines]) -> Route:
             registration=settings.client_registration,
             algorithms=offered_algorithms(request.runtime),
         )
-        return _public(json.dumps(document(described, contributions)).encode())
+        body = json.dumps(document(described, contributions)).encode()
+        return public(request, body, _etag(body))
 
     return Route(path, {"GET": answer}, page_or_json_failure)
 
 
-async def openapi(_request: Request) -> Reply:
-    return _public(_openapi_text(), b"application/yaml")
+async def openapi(request: Request) -> Reply:
+    return public(request, _openapi_text(), _etag(_openapi_text()), content_type=b"application/yaml")
 
 
 async def static(request: Request) -> Reply:
@@ -124,17 +115,23 @@ async def metrics_page(request: Request) -> Reply:
     return Reply(200, body, [(b"content-type", content_type.encode("ascii")), (b"cache-control", b"no-store")])
 
 
-def _public(body: bytes, content_type: bytes = b"application/json") -> Reply:
-    return Reply(
-        200,
-        body,
-        [
-            (b"content-type", content_type),
-            (b"cache-control", b"public, max-age=300"),
-            (b"etag", b'"%s"' % sha256(body).hexdigest()[:32].encode("ascii")),
-            (b"access-control-allow-origin", b"*"),
-        ],
-    )
+def public(
+    request: Request, body: bytes, etag: str, seconds: int = 300, content_type: bytes = b"application/json"
+) -> Reply:
+    """What any page may read, and anybody may keep for some seconds; 304 where the caller has it already (RFC 9110
+    section 13.1.2)."""
+    tag = etag.encode("ascii")
+    headers: Headers = [
+        (b"content-type", content_type),
+        (b"cache-control", b"public, max-age=%d" % seconds),
+        (b"etag", tag),
+        (b"access-control-allow-origin", b"*"),
+    ]
+    return Reply(304, b"", headers) if request.has(tag) else Reply(200, body, headers)
+
+
+def _etag(body: bytes) -> str:
+    return f'"{sha256(body).hexdigest()[:32]}"'
 
 
 @cache

@@ -59,6 +59,13 @@ class Request(starlette.requests.Request):
         found = [value for key, value in self.scope["headers"] if key == name]
         return b",".join(found).decode("latin-1")
 
+    def has(self, etag: bytes) -> bool:
+        """Whether If-None-Match names this ETag: the caller has what we would send."""
+        for name, value in self.scope["headers"]:
+            if name == b"if-none-match" and (etag in value or value.strip() == b"*"):
+                return True
+        return False
+
     def cookie(self, name: str) -> str | None:
         """A cookie's value; None where it is absent, or there more than once (who put the second one there?)."""
         pairs = [pair.strip().partition("=") for pair in (self.header(b"cookie") or "").split(";")]
