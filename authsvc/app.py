@@ -29,12 +29,11 @@ from authsvc.web import (
     account,
     authorize,
     device,
-    feed,
     first_party_json,
     login,
     logout,
     register,
-    status_list,
+    revocation,
     token,
     userinfo,
     wellknown,
@@ -71,10 +70,10 @@ CAPABILITIES = (
     Capability("upkeep", loops=(follow_changes.follow_changes, sweep.sweep_for_ever)),
     Capability("keys", wellknown.JWKS, loops=(keep_keys.keep_for_ever,), metadata=discovery.keys),
     Capability("tokens", token.ROUTES, metadata=discovery.tokens),
-    Capability("revocation feed", feed.ROUTES, metadata=discovery.feed, drain=end_streams),
+    Capability("revocation feed", revocation.FEED, metadata=discovery.feed, drain=end_streams),
     Capability(
         "status lists",
-        status_list.ROUTES,
+        revocation.STATUS_LISTS,
         loops=(status_indices.keep_for_ever,),
         give_back=status_indices.give_back,
     ),
@@ -90,9 +89,7 @@ CAPABILITIES = (
     Capability("ID tokens", openid_metadata=discovery.id_tokens),
     Capability("log-out", logout.ROUTES, openid_metadata=discovery.logout),
     Capability(
-        "back-channel logout",
-        loops=(deliver_logouts.deliver_for_ever,),
-        openid_metadata=discovery.backchannel_logout,
+        "back-channel logout", loops=(deliver_logouts.deliver_for_ever,), openid_metadata=discovery.backchannel_logout
     ),
 )
 """In the order of their members in the metadata documents. Whoever adds a wing adds a line here."""

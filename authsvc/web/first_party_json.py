@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from authsvc.flows.account.userinfo import profile
-from authsvc.flows.caller.authenticate_bearer import authenticate_bearer, first_party_only
+from authsvc.flows.caller.authenticate_bearer import first_party_only
 from authsvc.flows.ending.logout import end_others, end_own, list_own, logout_by_access_token, logout_by_refresh_token
 from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.flows.login.json_login import PASSWORD_LOGIN
@@ -20,7 +20,7 @@ from authsvc.rules.people.new_password import MOST_BYTES
 from authsvc.rules.person_record import Session, User
 from authsvc.rules.refused import Refused
 from authsvc.web.http.cors import any_registered_origin, api_preflight
-from authsvc.web.http.dpop_header import proved_key, shown_proof
+from authsvc.web.http.dpop_header import proved_key
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request, flag, malformed, printable, text
@@ -28,6 +28,7 @@ from authsvc.web.issuing import authenticated_client, issued, token_response
 from authsvc.web.login import attempt_of
 from authsvc.web.pages.authorization_answer import MAX_EMAIL
 from authsvc.web.pages.cookies_and_forms import DEVICE, DEVICE_COOKIE_SECONDS, set_cookie
+from authsvc.web.userinfo import bearer
 
 Read = TypeVar("Read")
 
@@ -128,8 +129,7 @@ def _parsed(read: Callable[[], Read]) -> Read | Refused:
 
 async def _person(request: Request) -> VerifiedClaims:
     await any_registered_origin(request)
-    claims = await authenticate_bearer(request.runtime, request.header(b"authorization"), shown_proof(request))
-    request.client_id, request.user_id, request.session_id = claims.client_id, claims.sub, claims.sid
+    claims = await bearer(request, request.header(b"authorization"))
     await first_party_only(request.runtime, claims)
     return claims
 
@@ -167,10 +167,7 @@ ROUTES = (
     Route("/api/auth/login", {"POST": api_login, "OPTIONS": api_preflight}),
     Route("/api/auth/refresh", {"POST": api_refresh, "OPTIONS": api_preflight}),
     Route("/api/auth/logout", {"POST": api_logout, "OPTIONS": api_preflight}),
-    Route(
-        "/api/auth/sessions",
-        {"GET": api_sessions, "DELETE": api_end_other_sessions, "OPTIONS": api_preflight},
-    ),
+    Route("/api/auth/sessions", {"GET": api_sessions, "DELETE": api_end_other_sessions, "OPTIONS": api_preflight}),
     Route("/api/auth/sessions/{id}", {"DELETE": api_end_session, "OPTIONS": api_preflight}),
     Route("/api/profile/me", {"GET": api_profile, "OPTIONS": api_preflight}),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from authsvc.flows.account.userinfo import userinfo
 from authsvc.flows.caller.authenticate_bearer import authenticate_bearer
+from authsvc.jose.verify import VerifiedClaims
 from authsvc.web.http.cors import any_registered_origin, api_preflight
 from authsvc.web.http.dpop_header import shown_proof
 from authsvc.web.http.endpoint import Route
@@ -30,9 +31,14 @@ async def userinfo_post(request: Request) -> Reply:
 
 
 async def _answer(request: Request, authorization: str | None) -> Reply:
+    return json_reply(await userinfo(request.runtime, await bearer(request, authorization)))
+
+
+async def bearer(request: Request, authorization: str | None) -> VerifiedClaims:
+    """The claims of the token of a person, also for the log. Raises BearerRejected, StoreUnavailable."""
     claims = await authenticate_bearer(request.runtime, authorization, shown_proof(request))
     request.client_id, request.user_id, request.session_id = claims.client_id, claims.sub, claims.sid
-    return json_reply(await userinfo(request.runtime, claims))
+    return claims
 
 
 ROUTES = (Route("/userinfo", {"GET": userinfo_get, "POST": userinfo_post, "OPTIONS": api_preflight}),)

@@ -57,20 +57,13 @@ async def openapi(request: Request) -> Reply:
 
 
 async def static(request: Request) -> Reply:
-    """Style sheet, icon: their names carry the hash of their content."""
-    found = static_file(
-        look_of(request.runtime.settings), request.scope["path_params"]["name"], request.header(b"if-none-match")
-    )
+    """Style sheet, icon: their names carry the hash of their content. /favicon.ico is where browsers look for the icon
+    before they have read a page."""
+    name = request.path_params.get("name", "icon.svg")
+    found = static_file(look_of(request.runtime.settings), name, request.header(b"if-none-match"))
     if found is None:
         raise NotFound
     return found
-
-
-async def favicon(request: Request) -> Reply:
-    """The icon at the address where browsers look for it before they have read a page."""
-    icon = static_file(look_of(request.runtime.settings), "icon.svg", request.header(b"if-none-match"))
-    assert icon is not None
-    return icon
 
 
 async def home(request: Request) -> Reply:
@@ -146,7 +139,7 @@ JWKS = (Route("/.well-known/jwks.json", {"GET": jwks}, page_or_json_failure),)
 ROUTES = (
     Route("/", {"GET": home}, page_or_json_failure),
     Route("/static/{name}", {"GET": static}, page_or_json_failure),
-    Route("/favicon.ico", {"GET": favicon}, page_or_json_failure),
+    Route("/favicon.ico", {"GET": static}, page_or_json_failure),
     Route("/openapi.yaml", {"GET": openapi}, page_or_json_failure),
     Route("/livez", {"GET": livez}, page_or_json_failure),
     Route("/readyz", {"GET": readyz}, page_or_json_failure),

@@ -72,38 +72,31 @@ def _bearer_rejected(error: BearerRejected) -> Failure:
     return Failure(error.status, error.error or "invalid_request", description, error.reason, challenge=challenge)
 
 
-def _too_many(error: TooMany) -> Failure:
-    description = "Too many failed attempts. Try again later."
-    return Failure(429, "too_many_attempts", description, error.reason, max(1, error.retry_after))
-
-
-def _unavailable(error: Unavailable) -> Failure:
-    description = "Try again in a moment; nothing was changed."
-    return Failure(503, "temporarily_unavailable", description, error.reason, max(1, error.retry_after))
-
-
-def _store_unavailable(error: StoreUnavailable) -> Failure:
-    # Jitter, or a herd that was turned away together comes back together.
-    wait = random.randint(1, 5)  # noqa: S311
-    return Failure(503, "temporarily_unavailable", "Try again in a moment.", f"{error.store}_{error.kind}", wait)
-
-
-def _not_found(_error: NotFound) -> Failure:
-    return Failure(404, "not_found", "There is nothing at this address.")
-
-
-def _method_not_allowed(error: MethodNotAllowed) -> Failure:
-    return Failure(405, "invalid_request", "This method is not supported here.", allow=error.allowed)
-
-
 MAP: dict[type[Exception], Callable[[Any], Failure]] = {
     Rejected: _rejected,
     BearerRejected: _bearer_rejected,
-    TooMany: _too_many,
-    Unavailable: _unavailable,
-    StoreUnavailable: _store_unavailable,
-    NotFound: _not_found,
-    MethodNotAllowed: _method_not_allowed,
+    TooMany: lambda error: Failure(
+        429, "too_many_attempts", "Too many failed attempts. Try again later.", error.reason, max(1, error.retry_after)
+    ),
+    Unavailable: lambda error: Failure(
+        503,
+        "temporarily_unavailable",
+        "Try again in a moment; nothing was changed.",
+        error.reason,
+        max(1, error.retry_after),
+    ),
+    # Jitter, or a herd that was turned away together comes back together.
+    StoreUnavailable: lambda error: Failure(
+        503,
+        "temporarily_unavailable",
+        "Try again in a moment.",
+        f"{error.store}_{error.kind}",
+        random.randint(1, 5),  # noqa: S311
+    ),
+    NotFound: lambda _: Failure(404, "not_found", "There is nothing at this address."),
+    MethodNotAllowed: lambda error: Failure(
+        405, "invalid_request", "This method is not supported here.", allow=error.allowed
+    ),
 }
 """What each exception means to a caller. Whatever is not here is a bug of ours."""
 

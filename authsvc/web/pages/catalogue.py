@@ -98,10 +98,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "notice.app_revoked": ("The app no longer has access.", "Die App hat keinen Zugriff mehr."),
     # device
     "device.title": ("Connect a device", "Gerät verbinden"),
-    "device.enter": (
-        "Enter the code that the device shows.",
-        "Geben Sie den Code ein, den das Gerät anzeigt.",
-    ),
+    "device.enter": ("Enter the code that the device shows.", "Geben Sie den Code ein, den das Gerät anzeigt."),
     "device.code": ("Code", "Code"),
     "device.confirm": ("Connect this device?", "Dieses Gerät verbinden?"),
     "device.wants": (
@@ -196,10 +193,7 @@ TEXT: dict[str, tuple[str, str]] = {
         "This password is known to attackers. Please choose another.",
         "Dieses Passwort ist Angreifern bekannt. Bitte wählen Sie ein anderes.",
     ),
-    "problem.password_same": (
-        "The new password is the current one.",
-        "Das neue Passwort ist das aktuelle.",
-    ),
+    "problem.password_same": ("The new password is the current one.", "Das neue Passwort ist das aktuelle."),
     # the error page
     "error.bad_request": ("This link does not work", "Dieser Link funktioniert nicht"),
     "error.bad_request.explain": (

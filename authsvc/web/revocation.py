@@ -1,4 +1,5 @@
-"""GET /revocations and its stream: what a verifier must know that does not want to ask for each token."""
+"""GET /revocations with its stream, and GET /statuslists/{id} (draft-ietf-oauth-status-list): what a verifier must know
+that does not want to ask for each token."""
 
 from __future__ import annotations
 
@@ -9,15 +10,21 @@ from starlette.types import Receive, Scope, Send
 
 from authsvc.flows.caller.authenticate_bearer import authenticate_subscriber
 from authsvc.flows.revocation.feed import Subscriber, know, next_events, snapshot, subscribe, unsubscribe
+from authsvc.flows.revocation.status_list import status_list
 from authsvc.jose.verify import VerifiedClaims
+from authsvc.rules.errors import Rejected
+from authsvc.rules.revocation.status_list import STATUS_LIST_TYPE
 from authsvc.runtime import Runtime
 from authsvc.web.http.dpop_header import shown_proof
 from authsvc.web.http.endpoint import Route
+from authsvc.web.http.errors import NotFound
 from authsvc.web.http.reply import JSON, NO_STORE, Headers, Reply
 from authsvc.web.http.request import Request, malformed
+from authsvc.web.wellknown import public
 
 MOST_DIGITS = 18
 RETRY = b"retry: 1000\n\n"
+_STATUS_LIST = f"application/{STATUS_LIST_TYPE}".encode("ascii")
 
 
 async def revocations(request: Request) -> Reply:
@@ -104,7 +111,17 @@ async def _until_gone(receive: Receive, subscriber: Subscriber) -> None:
     subscriber.end("slow" if subscriber.sending else "gone")
 
 
-ROUTES = (
-    Route("/revocations", {"GET": revocations}),
-    Route("/revocations/stream", {"GET": revocations_stream}),
-)
+async def status_list_get(request: Request) -> Reply:
+    """Which access tokens of clients with status lists are void (section 8.1). Lists that are over are unknown."""
+    if "time" in request.query():
+        # draft-ietf-oauth-status-list section 8.4: only the newest status list can be had.
+        raise Rejected("invalid_request", "Status lists of the past are not kept.", "status_list_history", status=501)
+    found = await status_list(request.runtime, request.scope["path_params"]["id"])
+    if found is None:
+        raise NotFound
+    signed, seconds = found
+    return public(request, signed.body, signed.etag, seconds, _STATUS_LIST)
+
+
+FEED = (Route("/revocations", {"GET": revocations}), Route("/revocations/stream", {"GET": revocations_stream}))
+STATUS_LISTS = (Route("/statuslists/{id}", {"GET": status_list_get}),)
