@@ -39,9 +39,9 @@ from authsvc.web import (
     wellknown,
 )
 from authsvc.web.http.endpoint import Endpoint, Route
-from authsvc.web.http.errors import json_failure
+from authsvc.web.http.failures import json_failure
 from authsvc.web.http.request import malformed
-from authsvc.web.pages.errors import page_or_json_failure
+from authsvc.web.pages.failure_page import page_or_json_failure
 
 
 class CannotStart(Exception):

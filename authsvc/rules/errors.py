@@ -3,7 +3,7 @@
 - `Rejected`: the caller is at fault. Carries an OAuth error (authlib's class) and a `reason` for log and metrics.
 - `Unavailable`, `TooMany`: nobody is at fault; come back in `retry_after` seconds.
 
-Nothing here is rendered: `web/http/errors` maps each to what is told. The description is a constant for the caller
+Nothing here is rendered: `web/http/failures` maps each to what is told. The description is a constant for the caller
 (RFC 6749 section 5.2: ASCII without quotes and backslashes; authlib raises on others), never what was sent.
 """
 

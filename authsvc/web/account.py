@@ -13,13 +13,13 @@ from authsvc.flows.ending.browser_logout import LoggedOut
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.rules.people.new_password import LEAST, MOST_BYTES, judge_new_password
 from authsvc.web.http.endpoint import Handler, Route
-from authsvc.web.http.errors import failure_of
+from authsvc.web.http.failures import failure_of
 from authsvc.web.http.request import Request, malformed
 from authsvc.web.login import attempt_of, keep_login
 from authsvc.web.logout import logged_out
 from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.cookies_and_forms import SESSION, cookie, form_token, own_form
-from authsvc.web.pages.errors import page_failure, problem_of
+from authsvc.web.pages.failure_page import page_failure, problem_of
 from authsvc.web.pages.views import Account, Problem, page
 
 MAX_PAGE = 10_000

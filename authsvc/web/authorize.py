@@ -18,7 +18,7 @@ from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request, malformed
 from authsvc.web.pages.authorization_answer import outcome_reply, see
 from authsvc.web.pages.cookies_and_forms import SESSION, cookie, own_form
-from authsvc.web.pages.errors import error_page, page_failure
+from authsvc.web.pages.failure_page import error_page, page_failure
 
 MAX_QUERY = 8000
 """Characters of an address that every browser and proxy takes."""

@@ -16,13 +16,13 @@ from authsvc.store.errors import StoreUnavailable
 from authsvc.web.http.cors import token_preflight
 from authsvc.web.http.dpop_header import proved_key
 from authsvc.web.http.endpoint import Route
-from authsvc.web.http.errors import failure_of
+from authsvc.web.http.failures import failure_of
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request
 from authsvc.web.issuing import client_of
 from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.cookies_and_forms import SESSION, cookie, form_token, own_form
-from authsvc.web.pages.errors import error_page, page_failure, problem_of
+from authsvc.web.pages.failure_page import error_page, page_failure, problem_of
 from authsvc.web.pages.views import DeviceConfirm, DeviceDone, DeviceEntry, Problem, page
 
 PATH = "/device"

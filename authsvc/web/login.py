@@ -19,11 +19,11 @@ from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.rules.people.new_password import MOST_BYTES
 from authsvc.store.errors import StoreUnavailable
 from authsvc.web.http.endpoint import Route
-from authsvc.web.http.errors import failure_of
+from authsvc.web.http.failures import failure_of
 from authsvc.web.http.request import Request
 from authsvc.web.pages.authorization_answer import MAX_EMAIL, login_form, outcome_reply, see
 from authsvc.web.pages.cookies_and_forms import DEVICE, DEVICE_COOKIE_SECONDS, SESSION, cookie, own_form, set_cookie
-from authsvc.web.pages.errors import error_page, page_failure, problem_of
+from authsvc.web.pages.failure_page import error_page, page_failure, problem_of
 from authsvc.web.pages.views import Problem
 
 

@@ -15,7 +15,7 @@ from authsvc.web.http.request import Request, malformed
 from authsvc.web.pages import views
 from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.cookies_and_forms import SESSION, check_form, cookie, form_token, set_cookie
-from authsvc.web.pages.errors import error_page, page_failure
+from authsvc.web.pages.failure_page import error_page, page_failure
 from authsvc.web.pages.views import page
 
 PARAMETERS = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales")

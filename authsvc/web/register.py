@@ -9,7 +9,7 @@ from authsvc.rules.client_record import Client
 from authsvc.rules.clients.registration import metadata_of
 from authsvc.rules.errors import BearerRejected
 from authsvc.web.http.endpoint import Route
-from authsvc.web.http.errors import NotFound
+from authsvc.web.http.failures import NotFound
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request
 

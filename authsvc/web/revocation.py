@@ -17,7 +17,7 @@ from authsvc.rules.revocation.status_list import STATUS_LIST_TYPE
 from authsvc.runtime import Runtime
 from authsvc.web.http.dpop_header import shown_proof
 from authsvc.web.http.endpoint import Route
-from authsvc.web.http.errors import NotFound
+from authsvc.web.http.failures import NotFound
 from authsvc.web.http.reply import JSON, NO_STORE, Headers, Reply
 from authsvc.web.http.request import Request, malformed
 from authsvc.web.wellknown import public

@@ -15,12 +15,12 @@ from authsvc.rules.discovery import Described, Lines, document
 from authsvc.rules.errors import Unavailable
 from authsvc.runtime import Runtime
 from authsvc.web.http.endpoint import Route
-from authsvc.web.http.errors import NotFound
+from authsvc.web.http.failures import NotFound
 from authsvc.web.http.reply import Headers, Reply, json_reply
 from authsvc.web.http.request import Request
 from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.brand import look_of, static_file
-from authsvc.web.pages.errors import page_or_json_failure, wants_page
+from authsvc.web.pages.failure_page import page_or_json_failure, wants_page
 
 MAX_SKEW_SECONDS = 30.0
 SILENCE_SECONDS = 3.0

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from authsvc.logs import access
 from authsvc.metrics import observe_request
 from authsvc.runtime import Runtime
-from authsvc.web.http.errors import Failure, MethodNotAllowed, NotFound, failure_of, json_failure
+from authsvc.web.http.failures import Failure, MethodNotAllowed, NotFound, failure_of, json_failure
 from authsvc.web.http.reply import ANSWER, NO_SNIFF, Reply
 from authsvc.web.http.request import Request
 

@@ -15,7 +15,7 @@ from authsvc.web.http.reply import Headers, Reply
 from authsvc.web.http.request import Request
 from authsvc.web.pages import views
 from authsvc.web.pages.cookies_and_forms import form_token
-from authsvc.web.pages.errors import error_page
+from authsvc.web.pages.failure_page import error_page
 from authsvc.web.pages.views import Problem, page
 
 MAX_EMAIL = 320

@@ -15,10 +15,10 @@ from authsvc.rules.errors import BearerRejected, Rejected, TooMany, Unavailable
 from authsvc.settings import load
 from authsvc.store import errors as store
 from authsvc.store.errors import StoreUnavailable
-from authsvc.web.http import errors
-from authsvc.web.http.errors import MAP, Failure, MethodNotAllowed, NotFound, failure_of, json_failure
+from authsvc.web.http import failures
+from authsvc.web.http.failures import MAP, Failure, MethodNotAllowed, NotFound, failure_of, json_failure
 from authsvc.web.http.request import Request
-from authsvc.web.pages.errors import page_failure, page_or_json_failure
+from authsvc.web.pages.failure_page import page_failure, page_or_json_failure
 
 ENV = {
     "AUTHSVC_ISSUER": "https://auth.example.com",
@@ -137,7 +137,7 @@ def test_who_asks_for_a_page_gets_one(accept: str, page: bool) -> None:
 
 
 def test_nothing_of_the_record_can_be_changed() -> None:
-    assert {one.name for one in fields(errors.Failure)} >= {
+    assert {one.name for one in fields(failures.Failure)} >= {
         "status",
         "code",
         "description",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from authsvc.web.http.accept import prefers
-from authsvc.web.http.errors import Failure, json_failure
+from authsvc.web.http.failures import Failure, json_failure
 from authsvc.web.http.request import Request
 from authsvc.web.pages import views
 from authsvc.web.pages.views import FAILURE_STATUS, FailureKind, Problem, ProblemKind, page
