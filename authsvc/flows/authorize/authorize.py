@@ -20,8 +20,7 @@ from authsvc.rules.mac_token import Code
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.access_token import audience_of
 from authsvc.runtime import Runtime
-from authsvc.store.authorize import codes
-from authsvc.store.session import browser_sessions
+from authsvc.store.authorize import codes, consents
 from authsvc.store.session.browser_sessions import BrowserSession
 
 
@@ -124,7 +123,7 @@ async def decide_consent(runtime: Runtime, pending: PendingRequest, *, cookie: s
     session = await browser_session(runtime, cookie)
     if session is not None and str(session.id) == pending.shown_to:
         scope = understood.request.shown_scope
-        await browser_sessions.consent(runtime.db, session.user.id, understood.client.id, scope)
+        await consents.allow(runtime.db, session.user.id, understood.client.id, scope)
         pending = replace(pending, allowed=True)
     return await authorize(runtime, pending, cookie=cookie)
 
@@ -152,7 +151,7 @@ def _answer(runtime: Runtime, proved: Proved, reason: str | None = None, **param
 async def _present(runtime: Runtime, client: Client, pending: PendingRequest, session: BrowserSession) -> Present:
     allowed: tuple[str, ...] = ()
     if not client.first_party:
-        allowed = await browser_sessions.consented(runtime.db, session.user.id, client.id)
+        allowed = await consents.allowed_scope(runtime.db, session.user.id, client.id)
     # Asked for a login, and since then there was one: the time bounds out any other, older session.
     asked = pending.seen is not None and pending.seen != _mark(session)
     return Present(

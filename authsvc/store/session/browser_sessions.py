@@ -54,17 +54,3 @@ async def authenticated_again(
              RETURNING now() AS now"""
     row = await db.fetchrow(sql, session_id, password_hash, old_hash, new_hash, list(amr))
     return row["now"] if row else None
-
-
-async def consented(db: Database, user_id: UUID, client_id: str) -> tuple[str, ...]:
-    """The scope that a person has allowed a client, () where there is no consent."""
-    row = await db.fetchrow("SELECT scope FROM consents WHERE user_id = $1 AND client_id = $2", user_id, client_id)
-    return tuple(row["scope"]) if row else ()
-
-
-async def consent(db: Database, user_id: UUID, client_id: str, scope: Sequence[str]) -> None:
-    """Remember a consent; earlier scope stays allowed."""
-    sql = """INSERT INTO consents (user_id, client_id, scope) VALUES ($1, $2, $3)
-             ON CONFLICT (user_id, client_id) DO UPDATE SET granted_at = now(), scope = ARRAY(
-                 SELECT DISTINCT unnest(consents.scope || excluded.scope) ORDER BY 1)"""
-    await db.execute(sql, user_id, client_id, list(scope))
