@@ -159,7 +159,7 @@ def test_of_an_exception_only_types_and_our_own_frames_are_told(log: Log) -> Non
     except RuntimeError:
         logs.get_logger().exception("store_unreachable")
     try:
-        logs._LEVELS["x" + CANARY]
+        logs.LEVELS["x" + CANARY]
     except KeyError as error:
         logs.get_logger().error("bad", exc_info=error)
     try:

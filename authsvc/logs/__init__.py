@@ -1,7 +1,7 @@
 """Logs: one JSON object a line, with no field that is not on the list, and never at the expense of a request.
 
-`lines` owns what may be written, `pipe` how it gets out; here is who writes: structlog, `access` for each request, and
-the standard library's logging (uvicorn, asyncio), all through the same pipe.
+`lines` owns what may be written, `pipe` how it gets out. Who writes is structlog, the standard library's logging
+(uvicorn, asyncio), and `access_line` for each request, all through the same pipe.
 
 Give uvicorn `log_config=None, access_log=False`: its own handlers would write around all this.
 """
@@ -16,7 +16,8 @@ from typing import Any, Literal, NoReturn, TextIO, cast
 
 import structlog
 
-from authsvc.logs.lines import describe, exception_of, quoted, quoted_text, renderer
+from authsvc.logs.access_line import access
+from authsvc.logs.lines import LEVELS, describe, exception_of, renderer
 from authsvc.logs.pipe import flush, on_dropped, shared_pipe, writer_to
 
 __all__ = ["access", "configure", "flush", "get_logger", "on_dropped"]
@@ -24,7 +25,6 @@ __all__ = ["access", "configure", "flush", "get_logger", "on_dropped"]
 _OURS = ("uvicorn", "authsvc")  # loggers whose messages are known to hold nothing secret
 
 Level = Literal["debug", "info", "warning", "error"]
-_LEVELS: dict[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 def _emit(_logger: object, level: str, fields: MutableMapping[str, Any]) -> NoReturn:
@@ -43,7 +43,7 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            level = record.levelname.lower() if record.levelname.lower() in _LEVELS else "error"
+            level = record.levelname.lower() if record.levelname.lower() in LEVELS else "error"
             fields: dict[str, object] = {"logger": record.name}
             event = self._event(record)
             if event is None:
@@ -84,12 +84,12 @@ def configure(level: Level = "info", format: Literal["json", "console"] = "json"
     target.flush()
     renderer.console = format == "console"
     shared_pipe.write = writer_to(target)
-    shared_pipe.threshold = _LEVELS[level]
-    _install(_LEVELS[level])
+    shared_pipe.threshold = LEVELS[level]
+    _install(LEVELS[level])
     root = logging.getLogger()
     root.handlers[:] = [handler for handler in root.handlers if not isinstance(handler, _Handler)]
     root.addHandler(_Handler())
-    root.setLevel(_LEVELS[level])
+    root.setLevel(LEVELS[level])
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
@@ -100,53 +100,6 @@ def configure(level: Level = "info", format: Literal["json", "console"] = "json"
 def get_logger() -> structlog.typing.FilteringBoundLogger:
     """A logger: `get_logger().info("session_ended", session_id=..., reason=...)`. Events are lower_snake words."""
     return cast("structlog.typing.FilteringBoundLogger", structlog.get_logger())
-
-
-def access(
-    request_id: str,
-    method: str,
-    path: str,
-    status: int,
-    duration_ms: float,
-    ip: str,
-    endpoint: str,
-    client_id: str | None = None,
-    grant_type: str | None = None,
-    reason: str | None = None,
-    user_id: str | None = None,
-    session_id: str | None = None,
-) -> None:
-    """One answered request: event `request`, level error for a 5xx and info otherwise. The schema is structlog's, the
-    way is short: this runs for every request. `path` is without its query; `reason` is a lower_snake word of ours.
-    """
-    level = "info" if status < 500 else "error"
-    if _LEVELS[level] < shared_pipe.threshold:
-        return
-    known: dict[str, str] = {}
-    if client_id or grant_type or reason or user_id or session_id:
-        found = {"client_id": client_id, "grant_type": grant_type, "reason": reason}
-        found |= {"user_id": user_id, "session_id": session_id}
-        known = {key: value for key, value in found.items() if value}
-    if renderer.console:
-        fields = {
-            "request_id": request_id,
-            "method": method,
-            "path": path,
-            "status": status,
-            "duration_ms": round(duration_ms, 3),
-            "ip": ip,
-            "endpoint": endpoint,
-        }
-        shared_pipe.put(renderer.line("request", level, fields | known))
-        return
-    line = (
-        f'{{"event":"request","level":"{level}","timestamp":"{renderer.timestamp()}",'
-        f'"request_id":{quoted_text(request_id)},"method":{quoted(method)},"path":{quoted_text(path)},"status":{status},'
-        f'"duration_ms":{duration_ms:.3f},"ip":{quoted(ip)},"endpoint":{quoted(endpoint)}'
-    )
-    for key, value in known.items():
-        line += f',"{key}":{quoted_text(value)}'
-    shared_pipe.put(line + "}\n")
 
 
 _install(shared_pipe.threshold)

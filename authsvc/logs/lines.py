@@ -31,6 +31,7 @@ FIELDS = frozenset(
 )
 """Every key that may be written. Before adding one, ask what an attacker, or a careless caller, could put there."""
 
+LEVELS: Mapping[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 VALUE_CHARS = 512
 LIST_ITEMS = 20
 quoted = encode_basestring_ascii

@@ -348,10 +348,10 @@ memory, CPU time and open files (`process_...`).
         """# Log events
 
 One JSON object a line. Every line has `event`, `level` and `timestamp`; further keys come from an allow-list
-(`logs/lines.py`). Besides the events below, each answered request is a line `request`: `request_id`, `method`, `path`
-(without its query), `status`, `duration_ms`, `ip`, `endpoint`, and where they are known `client_id`, `grant_type`,
-`reason`, `user_id` and `session_id`; `log_lines_dropped` says that nobody read the log fast enough; messages of other
-libraries are `library_log`, or uvicorn's own text.
+(`logs/lines.py`). Besides the events below, each answered request is a line `request` (`logs/access_line.py`):
+`request_id`, `method`, `path` (without its query), `status`, `duration_ms`, `ip`, `endpoint`, and where they are known
+`client_id`, `grant_type`, `reason`, `user_id` and `session_id`; `log_lines_dropped` says that nobody read the log fast
+enough; messages of other libraries are `library_log`, or uvicorn's own text.
 """,
         log_events,
     ),
