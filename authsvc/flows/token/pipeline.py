@@ -12,8 +12,8 @@
 
 What was malformed at step 1 is refused after step 4: who is not known is told nothing of it.
 
-To add a grant type: write one file beside this one with its request, `parse`, `run` and `GrantType`, and list it in
-`GRANT_TYPES`.
+To add a grant type here: write one file beside this one with its request, `parse`, `run` and `GrantType`, and list it
+in `GRANT_TYPES`. What else names grant types is listed in docs/architecture.md.
 """
 
 from __future__ import annotations
