@@ -25,6 +25,7 @@ from authsvc_devkit.servers import Servers
 from tests.support.clients import flat_client
 from tests.support.service import BACKEND, Service, bearer, service
 from tests.support.signing import sign_now
+from tests.support.until_answered import ComingAgain
 
 pytestmark = pytest.mark.usefixtures("nothing_changes")
 
@@ -102,6 +103,7 @@ async def house(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[Ser
     """Limits out of the way: here every request is answered on its merits."""
     limits = {"client_failures": 100_000, "login_account_failures": 1000, "login_network_failures": 100_000}
     async with service(servers, base_env, **limits) as running:
+        running.transport = ComingAgain
         await running.login()
         digest = sha256(REGISTRATION.encode()).digest()
         await running.sql.execute(

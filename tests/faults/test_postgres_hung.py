@@ -100,7 +100,7 @@ async def test_a_start_into_a_black_hole_serves_and_lets_nobody_stand_in_line(
             assert all(honest(answer) for answer, _ in answers)
             prompt(max(took for _, took in answers) < 2)
             proxy.heal()
-            assert await service.until(200) < 1
+            prompt(await service.until(200) < 1)
 
 
 @again_when_busy

@@ -33,6 +33,7 @@ class Service:
     runtime: Runtime
     sql: asyncpg.Connection
     env: dict[str, str]
+    transport: type[httpx2.ASGITransport] = httpx2.ASGITransport
 
     def __post_init__(self) -> None:
         self.app = App(self.runtime)
@@ -40,7 +41,7 @@ class Service:
 
     def caller(self, address: str | None = HERE, **options: Any) -> httpx2.AsyncClient:
         """A client with a cookie jar of its own, whose connections come from `address`."""
-        transport = httpx2.ASGITransport(app=self.app, client=(address, 4711))  # type: ignore[arg-type]
+        transport = self.transport(app=self.app, client=(address, 4711))  # type: ignore[arg-type]
         return httpx2.AsyncClient(transport=transport, base_url=self.runtime.settings.issuer, **options)
 
     async def login(self, http: httpx2.AsyncClient | None = None, **members: Any) -> dict[str, Any]:

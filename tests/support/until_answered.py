@@ -1,4 +1,4 @@
-"""Many requests at once, of which a slow machine may turn some away with a 503: those come again, as clients would."""
+"""A slow machine may turn a request away with a 503: it comes again, as clients would."""
 
 from __future__ import annotations
 
@@ -17,3 +17,16 @@ async def until_answered(send: Callable[[], Awaitable[httpx2.Response]], count: 
         if len(answers) == count:
             return answers
     raise AssertionError(f"{count - len(answers)} of {count} requests were turned away fifty times")
+
+
+class ComingAgain(httpx2.ASGITransport):
+    """For tests in which no store is ever away: a 503 says that the machine was slow, unless it comes every time."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        for seconds in (0.2, 0.5, 1, 2):
+            answer = await super().handle_async_request(request)
+            if answer.status_code != 503:
+                return answer
+            await answer.aclose()
+            await asyncio.sleep(seconds)
+        return await super().handle_async_request(request)
