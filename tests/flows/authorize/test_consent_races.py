@@ -41,7 +41,7 @@ async def unfinished(house: Service) -> AsyncIterator[asyncpg.Connection]:
 
 async def until_waiting(sql: asyncpg.Connection) -> None:
     """Until a statement of the service waits for a lock."""
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         while not await sql.fetchval(
             "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
             "WHERE NOT l.granted AND a.datname = current_database()"
