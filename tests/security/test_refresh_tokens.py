@@ -15,6 +15,7 @@ from authsvc.settings import load
 from authsvc_devkit.servers import Servers
 from tests.security.conftest import statements
 from tests.support.service import HERE, Service, bearer, service
+from tests.support.until_answered import until_answered
 
 
 async def chain(house: Service, length: int, client_id: str = "customer") -> list[dict[str, Any]]:
@@ -187,14 +188,14 @@ async def test_a_rollback_spends_nothing_however_often(house: Service) -> None:
 
 async def test_50_parallel_refreshes_of_a_strict_client_are_one_success(house: Service) -> None:
     tokens = await house.login(client_id="strict")
-    answers = await asyncio.gather(*(house.refresh(tokens["refresh_token"], "strict") for _ in range(50)))
+    answers = await until_answered(lambda: house.refresh(tokens["refresh_token"], "strict"), 50)
     assert sorted(answer.status_code for answer in answers).count(200) == 1
     assert {answer.json()["error"] for answer in answers if answer.status_code == 400} == {"invalid_grant"}
 
 
 async def test_50_parallel_refreshes_of_others_are_one_successor(house: Service) -> None:
     tokens = await house.login()
-    answers = await asyncio.gather(*(house.refresh(tokens["refresh_token"]) for _ in range(50)))
+    answers = await until_answered(lambda: house.refresh(tokens["refresh_token"]), 50)
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["refresh_token"] for answer in answers}) == 1
 
