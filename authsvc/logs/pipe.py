@@ -58,12 +58,15 @@ class Pipe:
 
     def run(self) -> NoReturn:
         while True:
-            self.wake.wait(DRAIN_SECONDS)
-            self.wake.clear()
-            while self.lines:
+            # Sleeps also where a line came meanwhile: under load this thread would write each line by itself, and take
+            # the interpreter's lock from the requests whenever one lets go of it (three times the futex calls).
+            if len(self.lines) < _BATCH_LINES:
+                self.wake.wait(DRAIN_SECONDS)
+                self.wake.clear()
+            if self.lines:
                 self.busy = True
                 self.drain()
-            self.busy = False
+                self.busy = False
 
     def drain(self) -> None:
         lines = self.lines
