@@ -9,7 +9,7 @@ from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.jose.client_signatures import verify_request_object
 from authsvc.jose.verify import Invalid
 from authsvc.rules.authorize.request import REQUEST_URI, Asked, Proved, judge, prove, read_pairs, reference_in
-from authsvc.rules.authorize.request_object import Use, read_request_object, use_of
+from authsvc.rules.authorize.request_object import Use, invalid_object, read_request_object, use_of
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.errors import Rejected, rejected
@@ -45,7 +45,7 @@ async def push_request(runtime: Runtime, client: Client, form: Mapping[str, str]
     await pushed_requests.push(runtime.db, digest, client.id, asked.parameters, REQUEST_SECONDS)
     # Last, so that an outage or a wrong key before it leaves the object good; a replay's reference is never told.
     if use and not await spend(runtime.redis, runtime.db, use.digest, use.seconds):
-        raise rejected(_invalid("request_object_replayed"))
+        raise rejected(invalid_object("request_object_replayed"))
     return REQUEST_URI + reference
 
 
@@ -63,7 +63,7 @@ async def _asked(runtime: Runtime, client: Client, form: Mapping[str, str]) -> t
         raise rejected(Refused("invalid_request_object", missing.description, missing.reason)) from None
     signed = verify_request_object(form["request"], jwks)
     if isinstance(signed, Invalid):
-        raise rejected(_invalid(signed.reason))
+        raise rejected(invalid_object(signed.reason))
     skew, now = runtime.settings.clock_skew_seconds, runtime.clock.seconds()
     parameters = read_request_object(
         signed, client_id=client.id, issuer=runtime.settings.issuer, skew_seconds=skew, now=now
@@ -71,10 +71,6 @@ async def _asked(runtime: Runtime, client: Client, form: Mapping[str, str]) -> t
     if isinstance(parameters, Refused):
         raise rejected(parameters)
     return Asked(parameters), use_of(signed, client_id=client.id, skew_seconds=skew, now=now)
-
-
-def _invalid(reason: str) -> Refused:
-    return Refused("invalid_request_object", "The request object is invalid.", reason)
 
 
 async def resolve_request(runtime: Runtime, asked: Asked) -> Asked:

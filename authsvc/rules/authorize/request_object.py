@@ -32,13 +32,13 @@ def read_request_object(
     """The authorization parameters in the claims of an object whose signature holds. `now`: seconds since 1970."""
     for wrong in (_wrong_party(claims, client_id, issuer), _wrong_time(claims, skew_seconds, now), _wrong_jti(claims)):
         if wrong:
-            return _refusal(wrong)
+            return invalid_object(wrong)
     parameters = {"client_id": client_id}
     for name in LIMITS.keys() - _ENVELOPE:
         if name in claims:
             value = _text(name, claims[name])
             if value is None:
-                return _refusal("request_object_parameter")
+                return invalid_object("request_object_parameter")
             if value:
                 parameters[name] = value
     return parameters
@@ -52,7 +52,8 @@ def use_of(claims: Mapping[str, Any], *, client_id: str, skew_seconds: int, now:
     return Use(digest, int(claims["exp"] + skew_seconds - now) + 1)
 
 
-def _refusal(reason: str) -> Refused:
+def invalid_object(reason: str) -> Refused:
+    """The one answer to a request object that is no good, whatever is wrong with it (RFC 9101 section 7)."""
     return Refused("invalid_request_object", "The request object is invalid.", reason)
 
 
