@@ -5,6 +5,7 @@ names, methods, status codes; never a name, an address or a path that a caller c
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from itertools import chain
 from typing import Literal
 
@@ -112,6 +113,12 @@ def _series_of(endpoint: str, method: str, status: int) -> tuple[Counter, Histog
     if key not in _series:
         _series[key] = requests.labels(endpoint, method, str(status)), request_seconds.labels(endpoint)
     return _series[key]
+
+
+@cache
+def tokens_issued_by(grant_type: str) -> Counter:
+    """The series of a grant type, whose name is one of ours."""
+    return tokens_issued.labels(grant_type)
 
 
 def observe_refused(status: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE, STATUS_LINE
@@ -98,14 +98,9 @@ def _told(fault: Fault) -> tuple[list[tuple[bytes, bytes]], bytes]:
     return headers, body
 
 
-def whole_answer(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:
+def whole_answer(status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bytes:
     """The bytes of an answer of one piece. Raises RuntimeError, as uvicorn does, for a value that would break out of
     its header."""
-    head = [STATUS_LINE[status]]
-    values = []
-    for name, value in headers:
-        head += (name, b": ", value, b"\r\n")
-        values.append(value)
-    if HEADER_VALUE_RE.search(b"".join(values)):
+    if HEADER_VALUE_RE.search(b"".join([value for _, value in headers])):
         raise RuntimeError("Invalid HTTP header value.")
-    return b"".join((*head, b"\r\n", body))
+    return b"%b%b\r\n%b" % (STATUS_LINE[status], b"".join([b"%b: %b\r\n" % header for header in headers]), body)

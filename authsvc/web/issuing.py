@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from authsvc.flows.caller.authenticate_client import authenticate_client
@@ -17,9 +17,9 @@ from authsvc.web.http.dpop_header import offer_nonce, shown_proof
 from authsvc.web.http.request import Request
 
 
-async def issued(
+def issued(
     request: Request, grant: Issuance[Asked, Given], asked: Asked | Refused, credentials: Credentials
-) -> tuple[Given, Tokens]:
+) -> Awaitable[tuple[Given, Tokens]]:
     """What was granted, and the tokens. Raises Rejected, TooMany, Unavailable, StoreUnavailable."""
     request.grant_type = grant.name
     shown = shown_proof(request)
@@ -29,7 +29,7 @@ async def issued(
         if shown is None and client.tokens.dpop_bound_access_tokens:  # it will be asked for a proof
             offer_nonce(request)
 
-    return await issue_tokens(request.runtime, grant, asked, Sent(credentials, request.network, shown, authenticated))
+    return issue_tokens(request.runtime, grant, asked, Sent(credentials, request.network, shown, authenticated))
 
 
 async def client_of(request: Request, form: Mapping[str, str]) -> Client:

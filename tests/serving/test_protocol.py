@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import gc
 import ipaddress
 import json
 import resource
@@ -26,6 +27,7 @@ from cryptography.x509.oid import NameOID
 from authsvc.serving import head
 from authsvc.serving.head import judge_head
 from authsvc.serving.protocol import DeadlineProtocol
+from authsvc.web.http.reply import ANSWER, Reply
 from tests.support.busy import again_when_busy, prompt
 
 HOST = b"Host: localhost\r\n"
@@ -76,6 +78,9 @@ class App:
         """Answers after a while, whatever became of the body."""
         await asyncio.sleep(0.15)
         await self.answer(send, {"path": scope["path"]})
+
+    async def whole(self, scope: Any, receive: Any, send: Any) -> None:
+        assert scope[ANSWER](Reply(200, b"{}", [(b"content-length", b"2")]))
 
     async def early(self, scope: Any, receive: Any, send: Any) -> None:
         await self.answer(send, {"path": scope["path"]})
@@ -246,6 +251,20 @@ def test_keep_alive_works_and_a_connection_serves_many_requests(server: Running)
             status, body = one_response(client)
             assert status == 200
             assert json.loads(body)["path"] == f"/{number}"
+
+
+def test_an_answered_request_leaves_nothing_to_the_garbage_collector(server: Running) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        with server.connect() as client:
+            for _ in range(300):
+                client.sendall(b"GET /whole HTTP/1.1\r\n%s\r\n" % HOST)
+                assert one_response(client) == (200, b"{}")
+            left = gc.collect()
+    finally:
+        gc.enable()
+    assert left < 300
 
 
 def test_a_keep_alive_connection_may_pause_longer_than_a_head_may_take(server: Running) -> None:

@@ -59,7 +59,7 @@ async def authenticate_client(runtime: Runtime, sent: Credentials, *, network: s
 def _remembered_client(runtime: Runtime, sent: Credentials) -> Client | None:
     """The client of an Authorization header that was right before, if it still is: nothing else was sent, nobody is
     blocked, and the client is the very record whose secret this was."""
-    if sent.authorization is None or _blocked_until.of(runtime) or sent != Credentials(sent.authorization):
+    if sent.authorization is None or not sent.in_header_only or _blocked_until.of(runtime):
         return None
     known = _authenticated_headers.of(runtime).get(digest_of(sent.authorization))
     return known if known and runtime.clients.remembered(known.id) is known else None

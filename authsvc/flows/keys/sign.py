@@ -25,13 +25,11 @@ def require_keys(runtime: Runtime, client: Client, *, id_token: bool = False) ->
     Raises Unavailable. No other algorithm takes the place of the client's: who counts on ES256 accepts nothing else.
     """
     now = runtime.clock.now()
-    wanted = [
-        client.tokens.access_token_signed_response_alg,
-        *([client.tokens.id_token_signed_response_alg] if id_token else ()),
-    ]
-    for alg in wanted:
-        if runtime.keyring.signing_kid(now, alg) is None:
-            raise _no_signing_key()
+    ready = runtime.keyring.signing_kid(now, client.tokens.access_token_signed_response_alg)
+    if ready and id_token:
+        ready = runtime.keyring.signing_kid(now, client.tokens.id_token_signed_response_alg)
+    if ready is None:
+        raise _no_signing_key()
 
 
 def _no_signing_key() -> Unavailable:

@@ -42,7 +42,7 @@ async def issue(runtime: Runtime, caller: Caller, grant_type: str, granted: Gran
     lifetime = max(1, min(lifetime, left))
     sub = subject_for(runtime, client, granted.subject.user_id) if isinstance(granted.subject, Login) else client.id
     access_token = await _access_token(runtime, caller, granted, sub, lifetime)
-    metrics.tokens_issued.labels(grant_type).inc()
+    metrics.tokens_issued_by(grant_type).inc()
     return Tokens(
         access_token=access_token,
         token_type=caller.confirmation.token_type,

@@ -22,11 +22,18 @@ class Credentials:
     client_assertion: str | None = field(repr=False, default=None)
     client_assertion_type: str | None = None
 
+    @property
+    def in_header_only(self) -> bool:
+        """Whether nothing in the body names or proves a client."""
+        return self.client_id is self.client_secret is self.client_assertion is self.client_assertion_type is None
+
 
 def credentials_in(authorization: str | None, form: Mapping[str, str]) -> Credentials:
     """`authorization`: the header's value; `form`: the parameters of the body."""
-    names = ("client_id", "client_secret", "client_assertion", "client_assertion_type")
-    return Credentials(authorization, *(form.get(name) for name in names))
+    sent = form.get
+    return Credentials(
+        authorization, sent("client_id"), sent("client_secret"), sent("client_assertion"), sent("client_assertion_type")
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from authsvc.web.http.request import Request
 
 def shown_proof(request: Request) -> Shown | None:
     """The proof as it was sent; the answer will carry a fresh nonce (section 8.2). Raises Rejected for two of them."""
-    proofs = [value for name, value in request.scope["headers"] if name == b"dpop"]
+    proofs = request.header_values(b"dpop")
     if not proofs:
         return None
     offer_nonce(request)

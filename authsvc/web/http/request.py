@@ -42,6 +42,7 @@ class Request(starlette.requests.Request):
         super().__init__(scope, receive)
         self.runtime = runtime
         self.id = request_id
+        self._headers_by_name: dict[bytes, bytes] = dict(scope["headers"])  # the last of each name
 
     def answer_with(self, *headers: tuple[bytes, bytes]) -> None:
         """Let the answer carry these headers, whatever it will be: also an error."""
@@ -49,22 +50,26 @@ class Request(starlette.requests.Request):
 
     def header(self, name: bytes) -> str | None:
         """A header's value, None where absent. Raises Rejected where it was sent twice."""
-        found = [value for key, value in self.scope["headers"] if key == name]
-        if len(found) > 1:
+        value = self._headers_by_name.get(name)
+        if value is None:
+            return None
+        if len(self._headers_by_name) < len(self.scope["headers"]) and len(self.header_values(name)) > 1:
             raise malformed("A header was sent twice.", "header_duplicate")
-        return found[0].decode("latin-1") if found else None
+        return value.decode("latin-1")
+
+    def header_values(self, name: bytes) -> list[bytes]:
+        """A header's values, in the order they were sent."""
+        if name not in self._headers_by_name:
+            return []
+        return [value for key, value in self.scope["headers"] if key == name]
 
     def header_list(self, name: bytes) -> str:
         """A list header's values, joined (RFC 9110 section 5.3): for those that may be sent more than once."""
-        found = [value for key, value in self.scope["headers"] if key == name]
-        return b",".join(found).decode("latin-1")
+        return b",".join(self.header_values(name)).decode("latin-1")
 
     def has(self, etag: bytes) -> bool:
         """Whether If-None-Match names this ETag: the caller has what we would send."""
-        for name, value in self.scope["headers"]:
-            if name == b"if-none-match" and (etag in value or value.strip() == b"*"):
-                return True
-        return False
+        return any(etag in value or value.strip() == b"*" for value in self.header_values(b"if-none-match"))
 
     def cookie(self, name: str) -> str | None:
         """A cookie's value; None where it is absent, or there more than once (who put the second one there?)."""
@@ -78,7 +83,7 @@ class Request(starlette.requests.Request):
         if self._address is None:
             peer = self.scope.get("client")
             trusted = self.runtime.settings.trusted_proxies
-            forwarded = [value for key, value in self.scope["headers"] if key == b"x-forwarded-for"] if trusted else ()
+            forwarded = self.header_values(b"x-forwarded-for") if trusted else ()
             self._address = client_address(peer[0] if peer else None, forwarded, trusted)
         return self._address
 
