@@ -121,14 +121,14 @@ class App:
             lifespan=lambda _app: lifespan(runtime),
         )
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app: ASGIApp = self._router
         if scope["type"] == "http":
             if self.runtime.settings.allowed_hosts and not self._known_host(scope):
                 app = self._wrong_host
             else:
                 app = self._fixed.get(scope["path"], app)
-        return app(scope, receive, send)
+        await app(scope, receive, send)
 
     def _known_host(self, scope: Scope) -> bool:
         hosts = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"]

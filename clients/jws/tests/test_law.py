@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "authsvc_jws"
-PURE = {"__future__", "base64", "collections", "dataclasses", "hashlib", "json", "typing", "urllib"}
+PURE = {"__future__", "base64", "binascii", "collections", "dataclasses", "hashlib", "json", "typing", "urllib"}
 
 
 def test_it_imports_itself_and_what_is_pure() -> None:

@@ -76,6 +76,11 @@ def test_a_request_expires_to_the_microsecond(judges: Judges[Case], off: int, ve
     assert judges.one(Case(left=off * MICROSECOND)) == verdict
 
 
+def test_a_request_begins_a_session_for_whoever_allowed_it(judges: Judges[Case]) -> None:
+    case = Case(allowed_by=ANOTHER, allowed_in=OF_ANOTHER, required_role=None)
+    assert judges.one(case) == "redeemed"
+
+
 MUTANTS = [
     Mutant("any key will do", "d.dpop_jkt NOT IN ('', $9)", "$9 = 'none'"),
     Mutant("no key will do", "d.dpop_jkt NOT IN ('', $9)", "d.dpop_jkt NOT IN ('', $9) AND $9 <> ''"),

@@ -46,7 +46,9 @@ class Case:
         return PolledRequest(self.state, self.bound_to, self.interval, polled_at, now + self.left)
 
     def allower(self, now: datetime) -> Allower | None:
-        """Nobody but the person in the person's own session."""
+        """Nobody but a person in that person's own session; the other one is as `place` left them."""
+        if (self.allowed_by, self.allowed_in) == (ANOTHER, OF_ANOTHER):
+            return Allower(disabled=False, roles=(), session_active=True, session_expires_at=now + LIVES)
         if (self.allowed_by, self.allowed_in) != (PERSON, SESSION):
             return None
         return Allower(self.disabled, self.roles, self.session_active, now + self.session_left)
@@ -135,7 +137,7 @@ async def compare(sql: asyncpg.Connection, case: Case) -> str:
         row["polled_at"],
         row["expires_at"],
     )
-    assert row["begun_for"] == (PERSON if given else None)
+    assert row["begun_for"] == (case.allowed_by if given else None)
     assert (verdict, after) == judge_poll(
         case.request(now), case.allower(now), proved=case.proved, required_role=case.required_role, now=now
     ), case
