@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
 from typing import Generic, TypeVar
 
+from authsvc_jws.dpop import normal_url
 from authsvc_verifier.require import NOTHING, Requirement, Stale, require
 
 Application = TypeVar("Application")
@@ -13,12 +14,22 @@ AnyVerifier = TypeVar("AnyVerifier")
 Guarded = TypeVar("Guarded")
 
 
+def address(external_url: str) -> str:
+    """The address under which callers reach a service, as it stands before a path. '' for none. Raises ValueError for
+    what no proof could name."""
+    parts = normal_url(external_url) if external_url else ("https",)
+    if parts is None or parts[0] not in ("https", "http") or "?" in external_url or "#" in external_url:
+        raise ValueError("external_url is where callers reach this service, such as https://orders.example.com")
+    return external_url.rstrip("/")
+
+
 class BaseGuard(ABC, Generic[AnyVerifier, Guarded]):
-    """`external_url`: scheme and host under which callers know us, where a proxy changes them."""
+    """`external_url`: scheme and host under which callers reach this service, with the path if a proxy takes one away.
+    A DPoP proof is for an address: without our own, none is believed. Raises ValueError."""
 
     def __init__(self, verifier: AnyVerifier, *, external_url: str = "") -> None:
         self.verifier = verifier
-        self.external_url = external_url
+        self.external_url = address(external_url)
 
     def __call__(
         self,
@@ -54,4 +65,4 @@ class BaseMiddleware(Generic[Application, AnyVerifier]):
         self.need = need
         self.public = frozenset(public)
         self.optional = optional
-        self.external_url = external_url
+        self.external_url = address(external_url)

@@ -26,7 +26,7 @@ CLAIMS = "authsvc.claims"
 
 async def authenticate(verifier: Verifier, scope: Scope, need: Requirement = NOTHING, external_url: str = "") -> Claims:
     """The claims of the token of an http or websocket scope; kept in the scope. `external_url`: scheme and host under
-    which callers know us, where a proxy changes them; only DPoP proofs need it. Raises Refused, Unavailable."""
+    which callers reach this service; only DPoP proofs need it. Raises Refused, Unavailable, NotConfigured."""
     token, shown = read_request(
         _values(scope, b"authorization"), _values(scope, b"dpop"), scope.get("method", "GET"), _url(scope, external_url)
     )
@@ -74,6 +74,8 @@ def _values(scope: Scope, name: bytes) -> list[str]:
 
 
 def _url(scope: Scope, external_url: str) -> str:
+    """'' where we do not know our own address: the header `Host` is the caller's word."""
+    if not external_url:
+        return ""
     path = scope.get("raw_path") or scope["path"].encode()
-    base = external_url or f"{scope.get('scheme', 'http')}://{next(iter(_values(scope, b'host')), '')}"
-    return base.rstrip("/") + bytes(path).partition(b"?")[0].decode("latin-1")
+    return external_url.rstrip("/") + bytes(path).partition(b"?")[0].decode("latin-1")

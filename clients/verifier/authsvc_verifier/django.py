@@ -47,13 +47,12 @@ class Guard(BaseGuard[SyncVerifier, Callable[[View], View]]):
         return decorate
 
     def check(self, request: HttpRequest, need: Requirement) -> Claims:
-        """Raises Refused, Unavailable."""
-        headers = request.headers
-        base = self.external_url or f"{request.scheme}://{request.get_host()}"
+        """Raises Refused, Unavailable, NotConfigured."""
+        headers, own = request.headers, self.external_url
         token, shown = read_request(
             [headers["Authorization"]] if "Authorization" in headers else [],
             [headers["DPoP"]] if "DPoP" in headers else [],
             str(request.method),
-            base.rstrip("/") + request.get_full_path().partition("?")[0],
+            own and own + request.get_full_path().partition("?")[0],  # never get_host(): that is the caller's word
         )
         return self.verifier.verify(token, need, dpop=shown)

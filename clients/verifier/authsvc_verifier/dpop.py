@@ -24,7 +24,9 @@ _ALGORITHMS = frozenset(DPOP_ALGORITHMS)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What came with the token: the header `DPoP`, the method, and the URL as the caller wrote it."""
+    """What came with the token: the header `DPoP` and the method. `url`: where callers reach this resource, from what
+    the service knows of itself and the path of the request. Never from the header `Host`: a proof made for another
+    service would open this one. '' where the service does not know it: then no proof is believed."""
 
     proof: str = field(repr=False)
     method: str

@@ -147,6 +147,17 @@ class StepUpNeeded(Refused):
         return found
 
 
+class NotConfigured(VerifierError):
+    """A good token is bound to a key, and nobody told this service under which address callers reach it, so that no
+    proof can be judged (RFC 9449 section 4.3, check 9). Never the fault of who asked."""
+
+    status = 500
+    error = "server_error"
+
+    def __init__(self, reason: str = "external_url_missing") -> None:
+        super().__init__(reason, "This service is not set up to take DPoP proofs.")
+
+
 class Unavailable(VerifierError):
     """Not known now: the keys or the revocations could not be read. Never the fault of who asked."""
 

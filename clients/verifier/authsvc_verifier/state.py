@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from authsvc_verifier.claims import Claims
 from authsvc_verifier.dpop import Seen, Shown, judge_proof
-from authsvc_verifier.errors import BoundToken, InvalidProof, InvalidToken, Unavailable, VerifierError
+from authsvc_verifier.errors import BoundToken, InvalidProof, InvalidToken, NotConfigured, Unavailable, VerifierError
 from authsvc_verifier.feed import Feed
 from authsvc_verifier.judge import Invalid, Rules, UnknownKid, judge_token
 from authsvc_verifier.keys import KeyCache
@@ -137,6 +137,8 @@ class State:
             return BoundToken()
         if jkt is None:
             return InvalidToken("unbound_token")
+        if not shown.url:
+            return NotConfigured()
         proved = judge_proof(shown, token, jkt, now, self.rules.leeway)
         if isinstance(proved, str):
             return InvalidProof(proved)

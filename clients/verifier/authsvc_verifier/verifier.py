@@ -15,7 +15,7 @@ import httpx2
 from authsvc_verifier.claims import Claims
 from authsvc_verifier.discovery import may_ask, origin_of
 from authsvc_verifier.dpop import Shown
-from authsvc_verifier.errors import InvalidToken, VerifierError
+from authsvc_verifier.errors import InvalidToken, NotConfigured, VerifierError
 from authsvc_verifier.feed import Feed, FeedBroken, JwksChanged, read_event
 from authsvc_verifier.judge import RFC9068_REQUIRED, Rules
 from authsvc_verifier.keys import ALGORITHMS, SAFE, KeyRefused, fresh_seconds, read_jwks
@@ -127,6 +127,7 @@ class Verifier:
         self._ready = asyncio.Event()
         self._fetch: asyncio.Task[None] | None = None
         self._rekey = asyncio.Event()
+        self._told = False
         lists = self.state.lists
         self._lists = None if lists is None else ListKeeper(self.state, lists, self._wire, self._new_keys)
 
@@ -145,6 +146,9 @@ class Verifier:
     def fulfilled(self, verdict: Verdict, need: Requirement) -> Claims:
         """Raises what the verdict is, or Refused for what `need` wants beyond it."""
         if isinstance(verdict, VerifierError):
+            if isinstance(verdict, NotConfigured) and not self._told:
+                self._told = True
+                log.error("a DPoP proof cannot be judged: give the guard external_url (see README.md, DPoP)")
             raise verdict
         assert isinstance(verdict, Claims)
         if need is not NOTHING:

@@ -26,8 +26,8 @@ CLAIMS = "authsvc.claims"
 def authenticate(
     verifier: SyncVerifier, environ: Environ, need: Requirement = NOTHING, external_url: str = ""
 ) -> Claims:
-    """The claims of the request's token; kept in `environ`. `external_url`: as in `asgi`. Raises Refused,
-    Unavailable."""
+    """The claims of the request's token; kept in `environ`. `external_url`: as in `asgi`. Raises Refused, Unavailable,
+    NotConfigured."""
     token, shown = read_request(
         [environ["HTTP_AUTHORIZATION"]] if "HTTP_AUTHORIZATION" in environ else [],
         [environ["HTTP_DPOP"]] if "HTTP_DPOP" in environ else [],
@@ -62,6 +62,8 @@ def refuse(error: VerifierError, start_response: Any) -> Iterable[bytes]:
 
 
 def _url(environ: Environ, external_url: str) -> str:
-    base = external_url or f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST') or environ['SERVER_NAME']}"
+    """As in `asgi`."""
+    if not external_url:
+        return ""
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    return base.rstrip("/") + quote(path.encode("latin-1"), safe="/~!$&'()*+,;=:@")
+    return external_url.rstrip("/") + quote(path.encode("latin-1"), safe="/~!$&'()*+,;=:@")

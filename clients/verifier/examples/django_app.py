@@ -1,4 +1,4 @@
-"""python django_app.py runserver   (ISSUER, AUDIENCE, CLIENT_ID and CLIENT_SECRET in the environment)"""
+"""python django_app.py runserver   (ISSUER, AUDIENCE, CLIENT_ID, CLIENT_SECRET and EXTERNAL_URL in the environment)"""
 
 import os
 import sys
@@ -25,7 +25,8 @@ verifier = SyncVerifier(
     client_id=os.environ.get("CLIENT_ID", "backend"),
     client_secret=os.environ.get("CLIENT_SECRET", "backend-secret"),
 )
-guard = Guard(verifier)
+# Where callers find this service: only DPoP proofs need it, and the header Host is no place to learn it from.
+guard = Guard(verifier, external_url=os.environ.get("EXTERNAL_URL", ""))
 
 
 @guard()

@@ -1,4 +1,4 @@
-"""uvicorn starlette_app:app   (ISSUER, AUDIENCE, CLIENT_ID and CLIENT_SECRET in the environment)"""
+"""uvicorn starlette_app:app   (ISSUER, AUDIENCE, CLIENT_ID, CLIENT_SECRET and EXTERNAL_URL in the environment)"""
 
 import os
 
@@ -19,7 +19,9 @@ verifier = Verifier(
     client_id=os.environ.get("CLIENT_ID", "backend"),
     client_secret=os.environ.get("CLIENT_SECRET", "backend-secret"),
 )
-guard = Guard(verifier)
+# Where callers find this service: only DPoP proofs need it, and the header Host is no place to learn it from.
+external_url = os.environ.get("EXTERNAL_URL", "")
+guard = Guard(verifier, external_url=external_url)
 
 
 async def health(request: Request) -> JSONResponse:
@@ -48,5 +50,5 @@ app = Starlette(
         Route("/orders", delete, methods=["DELETE"]),
     ],
     # Every path needs a good token; routes may want more. It starts and ends the verifier, too.
-    middleware=[Middleware(BearerMiddleware, verifier=verifier, public=["/health"])],
+    middleware=[Middleware(BearerMiddleware, verifier=verifier, public=["/health"], external_url=external_url)],
 )

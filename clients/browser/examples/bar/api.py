@@ -1,6 +1,7 @@
 """The bar's API: tokens are verified by authsvc-verifier, roles by its guard; a revoked session is refused at once.
 
-By itself: ISSUER=http://localhost:8000 ORIGINS=http://localhost:5173 uvicorn bar.api:from_environment --factory
+By itself, where ISSUER=http://localhost:8000 and ORIGINS=http://localhost:5173 are in the environment:
+uvicorn --port 8001 --factory bar.api:from_environment
 """
 
 from __future__ import annotations
@@ -76,9 +77,12 @@ class Api:
         return _answer({"figures": self.bar.figures(), "sold": sold, "log": log})
 
 
-def make_api(verifier: Verifier, bar: Bar, origins: Sequence[str], clock: Callable[[], float] = time.time) -> Starlette:
-    """`origins`: whose pages may call it. The verifier follows the issuer as long as the application lives."""
-    api, guard = Api(bar, clock), Guard(verifier)
+def make_api(
+    verifier: Verifier, bar: Bar, url: str, origins: Sequence[str], clock: Callable[[], float] = time.time
+) -> Starlette:
+    """`url`: where its callers find it; `origins`: whose pages may call it. The verifier follows the issuer as long as
+    the application lives."""
+    api, guard = Api(bar, clock), Guard(verifier, external_url=url)
     customer, bartender, admin = (guard.route(role=role) for role in ("customer", "bartender", "admin"))
 
     @asynccontextmanager
@@ -113,13 +117,15 @@ def make_api(verifier: Verifier, bar: Bar, origins: Sequence[str], clock: Callab
 
 
 def from_environment() -> Starlette:
-    """ISSUER, ORIGINS (space-separated), CLIENT_ID and CLIENT_SECRET of a client with the scope `revocations`."""
+    """ISSUER, EXTERNAL_URL (where pages find this API), ORIGINS (theirs, space-separated), CLIENT_ID and CLIENT_SECRET
+    of a client with the scope `revocations`."""
     bar = Bar()
     earlier(bar, time.time())
     issuer = os.environ.get("ISSUER", "http://localhost:8000")
     client_id, secret = os.environ.get("CLIENT_ID", "backend"), os.environ.get("CLIENT_SECRET", "backend-secret")
     verifier = Verifier(issuer, audience=issuer, feed=True, client_id=client_id, client_secret=secret)
-    return make_api(verifier, bar, os.environ.get("ORIGINS", "").split())
+    url = os.environ.get("EXTERNAL_URL", "http://localhost:8001")
+    return make_api(verifier, bar, url, os.environ.get("ORIGINS", "").split())
 
 
 def _claims(request: Request) -> Claims:

@@ -115,7 +115,7 @@ def _application(issuer: str, api: str, origins: list[str], ports: list[int]) ->
     bar = Bar()
     earlier(bar, time.time())
     verifier = Verifier(issuer, audience=issuer, feed=True, client_id="backend", client_secret=BACKEND_SECRET)
-    served = make_api(verifier, bar, origins)
+    served = make_api(verifier, bar, api, origins)
     pages = [
         Pages(
             each.directory, each.page, Place(issuer, api, f"Demo account: {ACCOUNTS[each.role]}, password: {PASSWORD}")
