@@ -160,7 +160,10 @@ def test_a_revoked_token_is_refused_within_a_second(nginx: httpx2.Client, house:
     assert (refused.status_code, 'error="invalid_token"' in refused.headers["www-authenticate"]) == (401, True)
 
 
-def test_a_bound_token_needs_the_proof_for_the_address_that_the_caller_used(nginx: httpx2.Client, house: House) -> None:
+OURS = "https://orders.example.com"  # orders.conf
+
+
+def test_a_bound_token_needs_the_proof_for_our_own_address(nginx: httpx2.Client, house: House) -> None:
     holder = Holder(None)
     for _ in range(2):  # the second time with the nonce that the first was given
         answer = house.http.post(
@@ -171,14 +174,16 @@ def test_a_bound_token_needs_the_proof_for_the_address_that_the_caller_used(ngin
         )
         holder.nonce = answer.headers.get("dpop-nonce", holder.nonce)
     token = answer.json()["access_token"]
-    proof = holder.proof(method="GET", token=token, htu=f"{nginx.base_url}/orders/1".replace("//orders", "/orders"))
+    proof = holder.proof(method="GET", token=token, htu=f"{OURS}/orders/1")
     assert _ask(nginx, f"DPoP {token}", DPoP=proof).status_code == 200
     replayed = _ask(nginx, f"DPoP {token}", DPoP=proof)
     assert (replayed.status_code, 'error="invalid_dpop_proof"' in replayed.headers["www-authenticate"]) == (401, True)
     bare = _ask(nginx, f"Bearer {token}")
     assert (bare.status_code, bare.headers["www-authenticate"].partition(" ")[0]) == (401, "DPoP")
-    elsewhere = holder.proof(method="GET", token=token, htu=f"{house.issuer}/orders/1")
-    assert _ask(nginx, f"DPoP {token}", DPoP=elsewhere).status_code == 401
+    for scheme in ("http", "https"):
+        elsewhere = holder.proof(method="GET", token=token, htu=f"{scheme}://evil.example/orders/1")
+        for host in ({}, {"Host": "evil.example"}, {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}):
+            assert _ask(nginx, f"DPoP {token}", DPoP=elsewhere, **host).status_code == 401, "Host is the caller's word"
 
 
 async def test_trouble_is_never_called_a_bad_token(servers: Servers, base_env: dict[str, str], orders: int) -> None:
