@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 from authsvc_jws.base64url import base64url_decode
 from authsvc_jws.compact import is_type, json_object, segments
@@ -18,7 +19,11 @@ from authsvc_verifier.keys import Key, KeyRefused, read_key
 MAX_LENGTH = 4096
 PAST_SECONDS = 60.0
 """How old a proof may be, beside the leeway."""
-MAX_SEEN = 100_000
+MAX_SEEN = 200_000
+FEW = 100
+SUBJECT_SHARE = 3
+SLOT_SECONDS = 10
+"""Proofs are forgotten together, so that forgetting stops nobody."""
 _ALGORITHMS = frozenset(DPOP_ALGORITHMS)
 
 
@@ -90,19 +95,57 @@ def _own_key(header: Mapping[str, Any]) -> Key | None:
 
 
 @dataclass(slots=True)
-class Seen:
-    """Proofs of the last minutes, of this process. When it is full, no proof is believed until some are over."""
+class _Slot:
+    """The proofs that are over within the same seconds, and how many of them each subject and each key has."""
 
-    until: dict[bytes, float] = field(default_factory=dict)
-    swept_at: float = 0.0
+    digests: set[bytes] = field(default_factory=set)
+    held: Counter[bytes] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Seen:
+    """Proofs of the last minutes, of this process: each is taken once.
+
+    Nobody can fill it for the others. A tenth is for whoever holds less than `FEW`. Of the rest a key may hold as much
+    as it leaves free, and a subject, whatever number of keys its tokens are bound to, `SUBJECT_SHARE` times as much.
+    """
+
+    slots: dict[int, _Slot] = field(default_factory=dict)
+    held: Counter[bytes] = field(default_factory=Counter)
+    number: int = 0
     lock: Lock = field(default_factory=Lock)
 
-    def first_time(self, proved: Proved, now: float) -> bool:
+    def take(self, proved: Proved, subject: str, jkt: str, now: float) -> Literal["taken", "replayed", "crowded"]:
+        """`subject`: of the token; `jkt`: the key that it is bound to. "crowded": not taken; the same proof may come
+        again."""
+        names = _tag(subject), _tag(f"{subject}\0{jkt}")
         with self.lock:
-            if now - self.swept_at >= 10.0:
-                self.swept_at = now
-                self.until = {digest: until for digest, until in self.until.items() if until >= now}
-            if proved.digest in self.until or len(self.until) >= MAX_SEEN:
-                return False
-            self.until[proved.digest] = proved.until
-            return True
+            self._forget(now)
+            slot = self.slots.setdefault(int(proved.until // SLOT_SECONDS), _Slot())
+            if proved.digest in slot.digests:
+                return "replayed"
+            free = MAX_SEEN - self.number
+            for name, share in zip(names, (SUBJECT_SHARE, 1), strict=True):
+                most = max(FEW, share * (free - MAX_SEEN // 10))
+                if not free or self.held[name] >= most:
+                    return "crowded"
+            slot.digests.add(proved.digest)
+            self.number += 1
+            for name in names:
+                slot.held[name] += 1
+                self.held[name] += 1
+            return "taken"
+
+    def _forget(self, now: float) -> None:
+        """A slot goes when the last of its proofs is too old to be believed."""
+        for end in [number for number in self.slots if (number + 1) * SLOT_SECONDS <= now]:
+            slot = self.slots.pop(end)
+            self.number -= len(slot.digests)
+            for name, number in slot.held.items():
+                self.held[name] -= number
+                if not self.held[name]:
+                    del self.held[name]
+
+
+def _tag(name: str) -> bytes:
+    return sha256(name.encode("utf-8", "surrogatepass")).digest()[:12]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from authsvc_verifier.claims import Claims
-from authsvc_verifier.dpop import Seen, Shown, judge_proof
+from authsvc_verifier.dpop import SLOT_SECONDS, Seen, Shown, judge_proof
 from authsvc_verifier.errors import BoundToken, InvalidProof, InvalidToken, NotConfigured, Unavailable, VerifierError
 from authsvc_verifier.feed import Feed
 from authsvc_verifier.judge import Invalid, Rules, UnknownKid, judge_token
@@ -142,7 +142,13 @@ class State:
         proved = judge_proof(shown, token, jkt, now, self.rules.leeway)
         if isinstance(proved, str):
             return InvalidProof(proved)
-        return None if self.proofs.first_time(proved, now) else InvalidProof("dpop_replayed")
+        match self.proofs.take(proved, claims.sub or str(jkt), str(jkt), now):
+            case "taken":
+                return None
+            case "replayed":
+                return InvalidProof("dpop_replayed")
+            case "crowded":
+                return Unavailable("dpop_crowded", SLOT_SECONDS)
 
     def without_asking(self, verdict: Verdict, last_ask_failed: bool) -> Claims | VerifierError:
         """What a verdict is worth when nobody can be asked."""

@@ -1,14 +1,16 @@
-"""DPoP at a resource, through each adapter: whose address a proof is judged by."""
+"""DPoP at a resource, through each adapter: whose address a proof is judged by, and whose memory it fills."""
 
 from __future__ import annotations
 
 import logging
+import os
 
 import pytest
 
 from adapters import ADAPTERS, OURS, Asking, Holder
-from authsvc_verifier import NotConfigured, Shown, Verifier
+from authsvc_verifier import NotConfigured, Shown, Verifier, dpop
 from authsvc_verifier.adapter import address
+from authsvc_verifier.dpop import PAST_SECONDS, SLOT_SECONDS, Proved, Seen
 from fake_issuer import AUDIENCE, FakeIssuer
 
 
@@ -93,3 +95,86 @@ async def test_the_operator_is_told_once_what_is_missing(issuer: FakeIssuer) -> 
         log.removeHandler(kept)
     assert [line for line in told if "external_url" in line] == told[-1:]
     assert len(told) == 1
+
+
+# Whose memory
+
+NOW = 1_000_000_003.0
+PLACES = 1000
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dpop, "MAX_SEEN", PLACES)
+    monkeypatch.setattr(dpop, "FEW", 4)
+
+
+def new(until: float = NOW + 90) -> Proved:
+    return Proved(os.urandom(16), until)
+
+
+def fill(seen: Seen, subject: str, keys: int, each: int = PLACES) -> int:
+    """How many proofs one subject gets in, in turns with as many keys."""
+    return sum(seen.take(new(), subject, f"{subject}-{number % keys}", NOW) == "taken" for number in range(keys * each))
+
+
+@pytest.mark.parametrize("keys", [1, 2, 50])
+def test_one_subject_never_fills_the_memory_with_however_many_keys(keys: int, small: None) -> None:
+    seen = Seen()
+    assert fill(seen, "greedy", keys, 2 * PLACES // keys) <= PLACES * 3 // 4
+    assert {seen.take(new(), "innocent", "key", NOW) for _ in range(PLACES // 10)} == {"taken"}
+
+
+def test_another_key_of_the_same_subject_finds_room(small: None) -> None:
+    seen = Seen()
+    assert fill(seen, "person", 1) < PLACES // 2
+    assert {seen.take(new(), "person", "her telephone", NOW) for _ in range(PLACES // 10)} == {"taken"}
+
+
+def test_many_greedy_subjects_leave_room_for_everybody_else(small: None) -> None:
+    """One after the other, each while those before still hold all that they could get."""
+    seen = Seen()
+    for number in range(20):
+        fill(seen, f"greedy-{number}", 5, PLACES // 5)
+    found = [seen.take(new(), f"innocent-{number}", f"key-{number}", NOW) for number in range(20)]
+    assert set(found) == {"taken"}
+
+
+def test_who_is_crowded_out_may_come_again_with_the_same_proof_and_a_replay_stays_one(small: None) -> None:
+    seen, first, late = Seen(), new(), new()
+    assert seen.take(first, "greedy", "greedy-0", NOW) == "taken"
+    fill(seen, "greedy", 1)
+    assert seen.take(late, "greedy", "greedy-0", NOW) == "crowded"
+    assert seen.take(first, "greedy", "greedy-0", NOW) == "replayed"
+    assert seen.take(late, "greedy", "greedy-0", NOW + 89) == "crowded"
+    assert seen.take(late, "greedy", "greedy-0", NOW + 90 + SLOT_SECONDS) == "taken"
+
+
+def test_a_proof_is_remembered_as_long_as_it_is_believed() -> None:
+    for tenth in range(200):
+        until = NOW + tenth / 10
+        seen, proved = Seen(), new(until)
+        assert seen.take(proved, "subject", "key", NOW - PAST_SECONDS) == "taken"
+        assert seen.take(proved, "subject", "key", until) == "replayed"
+
+
+def test_what_is_over_leaves_nothing_behind() -> None:
+    seen = Seen()
+    for number in range(300):
+        assert seen.take(new(NOW + number), f"subject-{number % 7}", "key", NOW + number - 90) == "taken"
+    assert len(seen.slots) <= 12
+    assert seen.take(new(NOW + 1000), "last", "key", NOW + 1000) == "taken"
+    assert (seen.number, len(seen.slots), sorted(seen.held.values())) == (1, 1, [1, 1])
+
+
+def test_who_is_crowded_out_hears_when_to_come_again_and_nobody_else_does(
+    asking: Asking, issuer: FakeIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dpop, "MAX_SEEN", 10)
+    monkeypatch.setattr(dpop, "FEW", 1)
+    greedy, innocent = Holder(issuer, "greedy"), Holder(issuer, "innocent")
+    *first, crowded = asking(issuer, OURS, [greedy.sent() for _ in range(6)] + [innocent.sent(), greedy.sent()])
+    assert [answer.status for answer in first] == [200] * 5 + [503] + [200]
+    assert (crowded.status, crowded.headers["retry-after"]) == (503, str(SLOT_SECONDS))
+    assert "www-authenticate" not in crowded.headers
+    assert "replay" not in crowded.text
