@@ -22,16 +22,22 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CLAIMS = "authsvc.claims"
+JUDGED = "authsvc.judged"
+"""By which verifier: a guard behind a middleware judges the same request again."""
 
 
 async def authenticate(verifier: Verifier, scope: Scope, need: Requirement = NOTHING, external_url: str = "") -> Claims:
     """The claims of the token of an http or websocket scope; kept in the scope. `external_url`: scheme and host under
     which callers reach this service; only DPoP proofs need it. Raises Refused, Unavailable, NotConfigured."""
     token, shown = read_request(
-        _values(scope, b"authorization"), _values(scope, b"dpop"), scope.get("method", "GET"), _url(scope, external_url)
+        _values(scope, b"authorization"),
+        _values(scope, b"dpop"),
+        scope.get("method", "GET"),
+        _url(scope, external_url),
+        judged=scope.get(JUDGED) is verifier,
     )
     claims = await verifier.verify(token, need, dpop=shown)
-    scope[CLAIMS] = claims
+    scope[CLAIMS], scope[JUDGED] = claims, verifier
     scope.setdefault("state", {})["claims"] = claims
     return claims
 

@@ -16,6 +16,7 @@ from authsvc_verifier.errors import VerifierError
 from authsvc_verifier.presented import read_request
 from authsvc_verifier.require import Requirement
 from authsvc_verifier.sync import SyncVerifier
+from authsvc_verifier.wsgi import JUDGED
 
 View = Callable[..., Any]
 
@@ -54,5 +55,8 @@ class Guard(BaseGuard[SyncVerifier, Callable[[View], View]]):
             [headers["DPoP"]] if "DPoP" in headers else [],
             str(request.method),
             own and own + request.get_full_path().partition("?")[0],  # never get_host(): that is the caller's word
+            judged=request.META.get(JUDGED) is self.verifier,
         )
-        return self.verifier.verify(token, need, dpop=shown)
+        claims = self.verifier.verify(token, need, dpop=shown)
+        request.META[JUDGED] = self.verifier
+        return claims

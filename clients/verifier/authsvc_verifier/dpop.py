@@ -31,11 +31,13 @@ _ALGORITHMS = frozenset(DPOP_ALGORITHMS)
 class Shown:
     """What came with the token: the header `DPoP` and the method. `url`: where callers reach this resource, from what
     the service knows of itself and the path of the request. Never from the header `Host`: a proof made for another
-    service would open this one. '' where the service does not know it: then no proof is believed."""
+    service would open this one. '' where the service does not know it: then no proof is believed. `judged`: the same
+    verifier let this very request in with it before, so it need not be new."""
 
     proof: str = field(repr=False)
     method: str
     url: str
+    judged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,11 @@ from authsvc_verifier.errors import InvalidProof, InvalidRequest, TokenMissing
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # b64token
 
 
-def read_request(authorization: Sequence[str], dpop: Sequence[str], method: str, url: str) -> tuple[str, Shown | None]:
+def read_request(
+    authorization: Sequence[str], dpop: Sequence[str], method: str, url: str, *, judged: bool = False
+) -> tuple[str, Shown | None]:
     """Read the access token, and the proof with it, from the headers of a request. (token, proof). `authorization`,
-    `dpop`: every value of the header. Raises Refused."""
+    `dpop`: every value of the header; `url`, `judged`: as in `Shown`. Raises Refused."""
     if not authorization:
         raise TokenMissing
     if len(authorization) > 1:
@@ -31,4 +33,4 @@ def read_request(authorization: Sequence[str], dpop: Sequence[str], method: str,
         return token, None
     if len(dpop) != 1:
         raise InvalidProof("dpop_missing" if not dpop else "dpop_several")
-    return token, Shown(dpop[0], method, url)
+    return token, Shown(dpop[0], method, url, judged)

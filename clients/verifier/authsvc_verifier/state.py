@@ -142,6 +142,8 @@ class State:
         proved = judge_proof(shown, token, jkt, now, self.rules.leeway)
         if isinstance(proved, str):
             return InvalidProof(proved)
+        if shown.judged:
+            return None
         match self.proofs.take(proved, claims.sub or str(jkt), str(jkt), now):
             case "taken":
                 return None

@@ -21,6 +21,8 @@ Environ = dict[str, Any]
 App = Callable[[Environ, Any], Iterable[bytes]]
 
 CLAIMS = "authsvc.claims"
+JUDGED = "authsvc.judged"
+"""As in `asgi`."""
 
 
 def authenticate(
@@ -33,9 +35,10 @@ def authenticate(
         [environ["HTTP_DPOP"]] if "HTTP_DPOP" in environ else [],
         environ["REQUEST_METHOD"],
         _url(environ, external_url),
+        judged=environ.get(JUDGED) is verifier,
     )
     claims = verifier.verify(token, need, dpop=shown)
-    environ[CLAIMS] = claims
+    environ[CLAIMS], environ[JUDGED] = claims, verifier
     return claims
 
 

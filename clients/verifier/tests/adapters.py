@@ -107,14 +107,15 @@ def _wsgi(make: Callable[[SyncVerifier, str], Any]) -> Asking:
     return asking
 
 
-def _django(issuer: FakeIssuer, external_url: str, requests: Requests) -> list[Answer]:
+def _django(issuer: FakeIssuer, external_url: str, requests: Requests, times: int = 1) -> list[Answer]:
+    def me(request: HttpRequest) -> JsonResponse:
+        return JsonResponse({"sub": request.claims.sub})  # type: ignore[attr-defined]
+
     with SyncVerifier(issuer.url, AUDIENCE) as verifier:
-
-        @DjangoGuard(verifier, external_url=external_url)()
-        def me(request: HttpRequest) -> JsonResponse:
-            return JsonResponse({"sub": request.claims.sub})  # type: ignore[attr-defined]
-
-        found = [me(RequestFactory().get("/me", headers=each)) for each in requests]
+        guarded = me
+        for _ in range(times):
+            guarded = DjangoGuard(verifier, external_url=external_url)()(guarded)
+        found = [guarded(RequestFactory().get("/me", headers=each)) for each in requests]
         return [
             Answer(each.status_code, {name.lower(): value for name, value in each.items()}, each.content.decode())
             for each in found
@@ -164,6 +165,30 @@ def flask_route(verifier: SyncVerifier, external_url: str) -> Any:
     return app
 
 
+def starlette_behind_middleware(verifier: Verifier, external_url: str) -> Any:
+    return asgi.BearerMiddleware(starlette_route(verifier, external_url), verifier, external_url=external_url)
+
+
+def fastapi_twice(verifier: Verifier, external_url: str) -> Any:
+    """As a router wants any good token, and one of its routes more."""
+    guard, app = starlette.Guard(verifier, external_url=external_url), fastapi.FastAPI()
+    judged = fastapi.Depends(guard(scope="orders.read"))
+
+    @app.get("/me", dependencies=[fastapi.Depends(guard())])
+    async def me(claims: Claims = judged) -> dict[str, str]:
+        return {"sub": claims.sub}
+
+    return app
+
+
+def flask_behind_middleware(verifier: SyncVerifier, external_url: str) -> Any:
+    return wsgi.BearerMiddleware(flask_route(verifier, external_url), verifier, external_url=external_url)
+
+
+def _django_twice(issuer: FakeIssuer, external_url: str, requests: Requests) -> list[Answer]:
+    return _django(issuer, external_url, requests, times=2)
+
+
 ADAPTERS: dict[str, Asking] = {
     "asgi": _asgi(bare_asgi),
     "starlette": _asgi(starlette_route),
@@ -172,3 +197,11 @@ ADAPTERS: dict[str, Asking] = {
     "flask": _wsgi(flask_route),
     "django": _django,
 }
+
+TWICE: dict[str, Asking] = {
+    "starlette": _asgi(starlette_behind_middleware),
+    "fastapi": _asgi(fastapi_twice),
+    "flask": _wsgi(flask_behind_middleware),
+    "django": _django_twice,
+}
+"""Two guards of one verifier before the same route."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from adapters import OURS, Holder
 from fake_issuer import AUDIENCE, FakeIssuer, Write, entry, event
 from started import EXAMPLES, FRAMEWORKS, Example
 
@@ -15,6 +16,7 @@ from started import EXAMPLES, FRAMEWORKS, Example
 def example(request: pytest.FixtureRequest, issuer: FakeIssuer) -> Iterator[Example]:
     issuer.streams = [follow]
     who = {"ISSUER": issuer.url, "AUDIENCE": AUDIENCE, "CLIENT_ID": "orders", "CLIENT_SECRET": "secret"}
+    who["EXTERNAL_URL"] = OURS
     with Example(EXAMPLES / f"{request.param}_app.py", **who) as started:
         yield started
 
@@ -52,6 +54,12 @@ def test_an_example_lets_in_and_refuses(example: Example, issuer: FakeIssuer) ->
     assert ask("GET", "/me", "Bearer a b").status_code == 400
     bound = ask("GET", "/me", f"Bearer {issuer.token(cnf={'jkt': 'x'})}")
     assert (bound.status_code, bound.headers["www-authenticate"].partition(" ")[0]) == (401, "DPoP")
+    holder = Holder(issuer)
+    for path in ("/me", "/orders"):
+        proved = holder.sent(f"{OURS}{path}")
+        assert [example.http.get(path, headers=proved).status_code for _ in range(2)] == [200, 401], "once"
+    elsewhere = holder.sent("https://evil.example/me", Host="evil.example")
+    assert example.http.get("/me", headers=elsewhere).status_code == 401
     revoked = f"Bearer {issuer.token(jti='stolen')}"
     assert ask("GET", "/me", revoked).status_code == 200
     issuer.revoked.add("stolen")

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from adapters import ADAPTERS, OURS, Asking, Holder
+from adapters import ADAPTERS, OURS, TWICE, Asking, Holder
 from authsvc_verifier import NotConfigured, Shown, Verifier, dpop
 from authsvc_verifier.adapter import address
 from authsvc_verifier.dpop import PAST_SECONDS, SLOT_SECONDS, Proved, Seen
@@ -178,3 +178,15 @@ def test_who_is_crowded_out_hears_when_to_come_again_and_nobody_else_does(
     assert (crowded.status, crowded.headers["retry-after"]) == (503, str(SLOT_SECONDS))
     assert "www-authenticate" not in crowded.headers
     assert "replay" not in crowded.text
+
+
+# Twice
+
+
+@pytest.mark.parametrize("asking", TWICE.values(), ids=TWICE)
+def test_a_second_guard_of_a_request_does_not_call_its_proof_used(asking: Asking, issuer: FakeIssuer) -> None:
+    sent, other = Holder(issuer).sent(), Holder(issuer).sent("https://evil.example/me")
+    found = asking(issuer, OURS, [sent, sent, other])
+    assert [answer.status for answer in found] == [200, 401, 401], (
+        "a request of its own with the same proof is a replay"
+    )
