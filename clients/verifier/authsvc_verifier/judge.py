@@ -62,12 +62,15 @@ def judge_token(token: str, rules: Rules, keys: KeySet, now: float) -> Claims | 
     parts = segments(token.encode("ascii")) if token.isascii() else None
     if parts is None:
         return Invalid("malformed")
-    key = keys.named.get(parts.header) or _named_key(parts.header, rules, keys)
+    known = keys.named.get(parts.header)
+    key = known or find_key(parts.header, rules.types, rules.algorithms, keys)
     if not isinstance(key, Key):
         return key
     signature = base64url_decode(parts.signature)
     if not signature or not key.check(parts.signing_input, signature):
         return Invalid("bad_signature")
+    if known is None:
+        _remember(parts.header, key, keys)
     claims = json_object(base64url_decode(parts.payload))
     if claims is None:
         return Invalid("bad_claims")
@@ -77,12 +80,11 @@ def judge_token(token: str, rules: Rules, keys: KeySet, now: float) -> Claims | 
     return Claims(MappingProxyType(claims), key.kid, roles_of(claims, rules.roles_claim))
 
 
-def _named_key(header_text: bytes, rules: Rules, keys: KeySet) -> Key | Invalid | UnknownKid:
-    """As `find_key`, for an access token; remembered, so that each header is read once."""
-    key = find_key(header_text, rules.types, rules.algorithms, keys)
-    if isinstance(key, Key) and len(header_text) <= MAX_HEADER and len(keys.named) < MAX_NAMED:
+def _remember(header_text: bytes, key: Key, keys: KeySet) -> None:
+    """So that each header of an access token is read once. Only what the issuer signed: strangers would fill the
+    places with spellings of their own."""
+    if len(header_text) <= MAX_HEADER and len(keys.named) < MAX_NAMED:
         keys.named[header_text] = key
-    return key
 
 
 def find_key(

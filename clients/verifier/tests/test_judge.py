@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from base64 import urlsafe_b64encode
 from typing import Any
@@ -145,6 +146,18 @@ def test_none_and_hmac_with_the_public_key(issuer: FakeIssuer, rules: Rules, key
     pem = b"a key that is public"
     hmac = jwt.encode({"iss": issuer.url}, pem * 4, "HS256", headers={"kid": "one", "typ": "at+jwt"})
     assert why(judge_token(hmac, rules, keys, NOW)) == "wrong_alg"
+
+
+def test_forged_headers_take_no_place_among_those_that_are_remembered(
+    issuer: FakeIssuer, rules: Rules, keys: KeySet
+) -> None:
+    good = issuer.token()
+    for number in range(100):
+        header = json.dumps({"alg": "RS256", "typ": "at+jwt", "kid": "one", "n": number}).encode()
+        forged = urlsafe_b64encode(header).decode().rstrip("=") + good[good.index(".") :]
+        assert why(judge_token(forged, rules, keys, NOW)) == "bad_signature"
+    assert isinstance(judge_token(good, rules, keys, NOW), Claims)
+    assert list(keys.named) == [good.partition(".")[0].encode()]
 
 
 def test_names_twice_are_not_read(issuer: FakeIssuer, rules: Rules, keys: KeySet) -> None:
