@@ -149,11 +149,13 @@ class Verifier:
             if isinstance(verdict, NotConfigured) and not self._told:
                 self._told = True
                 log.error("a DPoP proof cannot be judged: give the guard external_url (see README.md, DPoP)")
+            log.debug("refused: %s", verdict.reason)
             raise verdict
         assert isinstance(verdict, Claims)
         if need is not NOTHING:
             missing = judge_requirement(verdict, need, self.state.clock.wall(), self.state.rules.leeway)
             if missing is not None:
+                log.debug("refused: %s", missing.reason)
                 raise missing
         return verdict
 

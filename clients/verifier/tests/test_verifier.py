@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from authsvc_verifier import BoundToken, InvalidToken, SyncVerifier, Unavailable, Verifier
+from authsvc_verifier import BoundToken, InsufficientScope, InvalidToken, SyncVerifier, Unavailable, Verifier, require
 from authsvc_verifier import verifier as verifier_module
 from authsvc_verifier.state import Clock
 from fake_issuer import (
@@ -158,6 +159,27 @@ def test_options_that_cannot_work(issuer_url: str, options: Any) -> None:
             kind(issuer_url, AUDIENCE, **options)
     with pytest.raises(ValueError):
         Verifier("https://auth.example", "")
+
+
+async def test_the_log_says_at_debug_why_a_token_was_refused(issuer: FakeIssuer) -> None:
+    said: list[str] = []
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(f"{record.levelname} {record.getMessage()}")
+
+    log, kept = logging.getLogger("authsvc_verifier"), Kept()
+    log.addHandler(kept)
+    log.setLevel(logging.DEBUG)
+    try:
+        async with Verifier(issuer.url, AUDIENCE) as verifier:
+            assert await reason(verifier.verify(issuer.token(aud="https://other.example"))) == "wrong_audience"
+            with pytest.raises(InsufficientScope):
+                await verifier.verify(issuer.token(), require(scope="orders.write"))
+    finally:
+        log.removeHandler(kept)
+        log.setLevel(logging.NOTSET)
+    assert said == ["DEBUG refused: wrong_audience", "DEBUG refused: insufficient_scope"]
 
 
 # The feed
