@@ -52,9 +52,9 @@ def _token(request: Request) -> str:
     if not request.runtime.settings.client_registration:
         raise NotFound
     scheme, _, token = (request.header(b"authorization") or "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    if scheme.lower() != "bearer" or not token.strip(" "):
         raise BearerRejected("bearer_missing", error=None)
-    return token.strip()
+    return token.strip(" ")
 
 
 def _information(request: Request, done: flow.Registered) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http.cookies import SimpleCookie
 from typing import Any
 from uuid import UUID, uuid4
@@ -120,6 +121,30 @@ async def test_over_https_the_cookie_is_secure_and_bound_to_the_host(
         for name, status in (("__Host-authsvc_device", 200), (COOKIE, 429)):
             planted = house.caller(headers={"Cookie": f"{name}={value}"})
             assert (await planted.post("/api/auth/login", json=LOGIN)).status_code == status
+
+
+async def test_a_sibling_hosts_cookie_with_a_byte_before_its_name_is_another_cookie(
+    servers: Servers, base_env: dict[str, str]
+) -> None:
+    """A browser holds `__Host-` to its host by the bytes of the name. 0xA0 and 0x85 are spaces to Python and no prefix
+    to a browser: with them a sibling set a cookie that was taken for ours, or put a second one beside it."""
+    env = {**base_env, "AUTHSVC_ISSUER": "https://auth.example.com", "AUTHSVC_DEV_MODE": "false"}
+    async with service(servers, env) as house:
+        jar = house.caller()
+        form = {"username": "test@example.com", "password": "password"}
+        form["csrf"] = re.findall(r'name="csrf" value="([^"]+)"', (await jar.get("/login")).text)[0]
+        assert (await jar.post("/login", data=form)).status_code == 303
+        name = "__Host-authsvc_session"
+        own = f"{name}={jar.cookies[name]}".encode()
+
+        async def status(cookies: bytes) -> int:
+            return (await house.caller().get("/account", headers=[(b"cookie", cookies)])).status_code
+
+        assert await status(own) == 200
+        assert await status(b"a=b;\t" + own + b" ") == 200
+        for byte in [bytes([code]) for code in (*range(0x0B, 0x0E), *range(0x1C, 0x20), 0x85, 0xA0)]:
+            assert await status(byte + own) == 303, byte
+            assert await status(own + b"; " + byte + name.encode() + b"=planted") == 200, byte
 
 
 async def test_two_cookies_of_one_name_are_ignored(servers: Servers, base_env: dict[str, str]) -> None:

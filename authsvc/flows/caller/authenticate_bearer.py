@@ -88,7 +88,7 @@ async def _shown_token(runtime: Runtime, authorization: str | None, shown: Shown
     if authorization is None:
         raise BearerRejected("bearer_missing", error=None)
     scheme, _, token = authorization.partition(" ")
-    scheme, token = scheme.lower(), token.strip()
+    scheme, token = scheme.lower(), token.strip(" ")
     if scheme not in ("bearer", "dpop"):
         raise BearerRejected("bearer_missing", error=None)
     claims = verify(runtime, token, audience=runtime.settings.issuer)

@@ -18,7 +18,7 @@ def prefers(accept: str, wanted: str, usual: str) -> bool:
 def weighted(header: str) -> Iterator[tuple[str, float]]:
     """The members in lower case, each with its weight; what cannot be read weighs nothing."""
     for item in header[:MAX_HEADER].split(","):
-        name, *parameters = (part.strip().lower() for part in item.split(";"))
+        name, *parameters = (part.strip(" \t").lower() for part in item.split(";"))
         try:
             weight = float(next((text[2:] for text in parameters if text.startswith("q=")), 1))
         except ValueError:

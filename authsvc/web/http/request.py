@@ -21,6 +21,8 @@ from authsvc.web.http.reply import NO_HEADERS, Headers
 
 MAX_BODY = 65_536
 MAX_FIELDS = 50
+OWS = b" \t"
+"""What may stand around a value in a header (RFC 9110 section 5.6.3), and nothing else that Python takes for space."""
 
 
 def malformed(description: str, reason: str) -> Rejected:
@@ -69,13 +71,18 @@ class Request(starlette.requests.Request):
 
     def has(self, etag: bytes) -> bool:
         """Whether If-None-Match names this ETag: the caller has what we would send."""
-        return any(etag in value or value.strip() == b"*" for value in self.header_values(b"if-none-match"))
+        return any(etag in value or value.strip(OWS) == b"*" for value in self.header_values(b"if-none-match"))
 
     def cookie(self, name: str) -> str | None:
-        """A cookie's value; None where it is absent, or there more than once (who put the second one there?)."""
-        pairs = [pair.strip().partition("=") for pair in (self.header(b"cookie") or "").split(";")]
-        values = [value for key, _, value in pairs if key == name]
-        return values[0] if len(values) == 1 else None
+        """A cookie's value; None where it is absent, or there more than once (who put the second one there?).
+
+        A name is exactly its bytes (RFC 6265bis section 5.7): a browser that sends one with another byte before it has
+        checked no prefix of it, so it is another cookie, and may come from another host of the domain."""
+        pairs = [
+            pair.strip(OWS).partition(b"=") for pair in (self.header(b"cookie") or "").encode("latin-1").split(b";")
+        ]
+        values = [value for key, _, value in pairs if key == name.encode("ascii")]
+        return values[0].decode("latin-1") if len(values) == 1 else None
 
     @property
     def address(self) -> str:
@@ -98,7 +105,7 @@ class Request(starlette.requests.Request):
         return network_of(self.address)
 
     def _media_type(self) -> str:
-        return (self.header(b"content-type") or "").partition(";")[0].strip().lower()
+        return (self.header(b"content-type") or "").partition(";")[0].strip(" \t").lower()
 
     async def body(self) -> bytes:
         """At most 64 KiB. Raises Rejected."""

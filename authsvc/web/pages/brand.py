@@ -103,7 +103,7 @@ def static_file(look: Look, name: str, if_none_match: str | None = None) -> Repl
         headers += [(b"cross-origin-resource-policy", b"cross-origin"), (b"access-control-allow-origin", b"*")]
     else:
         headers.append((b"cross-origin-resource-policy", b"same-origin"))
-    known = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
+    known = [tag.strip(" \t").removeprefix("W/") for tag in (if_none_match or "").split(",")]
     return Reply(304, b"", headers) if etag in known or "*" in known else Reply(200, found.body, headers)
 
 
