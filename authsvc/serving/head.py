@@ -19,7 +19,6 @@ HOST_MISSING: Fault = (400, "the Host header is missing")
 HOST_TWICE: Fault = (400, "more than one Host header")
 HOST_MALFORMED: Fault = (400, "the Host header is malformed")
 CODING: Fault = (400, "the only transfer coding understood is chunked, in HTTP/1.1")
-UPGRADE: Fault = (400, "a request that asks for an upgrade cannot carry a body here")
 PIPELINE: Fault = (400, "too many pipelined requests")
 HEAD_LARGE: Fault = (431, "the request head is too large")
 TRAILER_LARGE: Fault = (431, "the chunk extensions or trailers are too large")
@@ -31,31 +30,22 @@ BODY_SLOW: Fault = (408, "the request body took too long")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?").fullmatch
 
 
-def judge_head(
-    version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], upgrade: bool, body_limit: int
-) -> Fault | None:
+def judge_head(version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], body_limit: int) -> Fault | None:
     """What is wrong with a parsed head, or None. Names in `headers` are lower case, limits are bytes.
 
     llhttp has refused already: Content-Length beside Transfer-Encoding, or twice, or not a number (RFC 9112 section
     6.3), obs-fold (5.2), bare CR or LF (2.2), white space before a colon (5.1).
     """
     host: bytes | None = None
-    body = False
     for name, value in headers:
         if name == b"host":
             if host is not None:
                 return HOST_TWICE
             host = value
-        elif name == b"content-length":
-            if (length := int(value)) > body_limit:
-                return BODY_LARGE
-            body = length > 0
-        elif name == b"transfer-encoding":  # RFC 9112 section 6.1: in HTTP/1.0 the framing is to be thought faulty
-            if value.lower() != b"chunked" or version != "1.1":
-                return CODING
-            body = True
-    if upgrade and body:
-        return UPGRADE
+        elif name == b"content-length" and int(value) > body_limit:
+            return BODY_LARGE
+        elif name == b"transfer-encoding" and (value.lower() != b"chunked" or version != "1.1"):
+            return CODING  # RFC 9112 section 6.1: in HTTP/1.0 the framing is to be thought faulty
     return _judge_start(version, target, host)
 
 
@@ -67,6 +57,16 @@ def _judge_start(version: str, target: bytes, host: bytes | None) -> Fault | Non
     if host is None:  # RFC 9112 section 3.2
         return HOST_MISSING if version == "1.1" else None
     return None if _HOST(host) else HOST_MALFORMED
+
+
+def framing_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The line of a head that was judged which says how its body is delimited (RFC 9112 section 6); b"": no body."""
+    for name, value in headers:
+        if name == b"transfer-encoding":
+            return b"transfer-encoding: chunked"
+        if name == b"content-length" and int(value):
+            return b"content-length: %d" % int(value)
+    return b""
 
 
 def refusal(fault: Fault, default_headers: Sequence[tuple[bytes, bytes]] = ()) -> bytes:

@@ -33,6 +33,7 @@ from authsvc.serving.head import (
     PIPELINE,
     TRAILER_LARGE,
     Fault,
+    framing_of,
     judge_head,
     refusal,
     refusing,
@@ -45,6 +46,19 @@ CLOSE = (b"connection", b"close")
 
 class _Refused(Exception):
     """Stops the parser from inside one of its callbacks; `DeadlineProtocol._fault` says why."""
+
+
+class _BodyAfterOffer:
+    """Hears the parser that reads on where llhttp stops: a body behind a head that offers an upgrade. It is the last
+    that is read of this connection."""
+
+    def __init__(self, wire: DeadlineProtocol) -> None:
+        self._wire = wire
+        self.on_body = wire.on_body
+
+    def on_message_complete(self) -> None:
+        self._wire.end_offered_body()
+        raise _Refused
 
 
 class DeadlineProtocol(HttpToolsProtocol):
@@ -85,6 +99,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._in_body = False
         self._stretch = 0  # bytes since the parser last made progress: a head, a piece of body
         self._body_size = 0
+        self._framing = b""  # how the body is delimited that a parser would not read after an offer to upgrade
         self._fault: Fault | None = None
         self._deaf = False  # whatever else arrives is dropped
         self._running: RequestResponseCycle | None = None
@@ -146,13 +161,19 @@ class DeadlineProtocol(HttpToolsProtocol):
     def _feed(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # RFC 9110 section 7.8: an upgrade may be ignored. The request (it has no body) is answered as it stands,
-            # but bytes after it may already be of the other protocol, so it is the connection's last.
-            self.cycle.keep_alive = False
-            self._deaf = True
+        except httptools.HttpParserUpgrade as offer:
+            # RFC 9110 section 7.8: an upgrade may be ignored. The request is answered as it stands, but bytes after it
+            # may already be of the other protocol, so it is the connection's last.
+            if not self._framing:
+                self._deaf = True
+                return
+            self.parser = httptools.HttpRequestParser(_BodyAfterOffer(self))
+            self.parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % self._framing)
+            self._framing = b""
+            self._feed(data[offer.args[0] :])
         except httptools.HttpParserError:
-            self._refuse(self._fault or MALFORMED)
+            if not self._deaf:
+                self._refuse(self._fault or MALFORMED)
 
     def _drop(self, data: bytes) -> None:
         self._stretch += len(data)
@@ -163,7 +184,7 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         parser, headers = self.parser, self.headers
-        fault = judge_head(parser.get_http_version(), self.url, headers, parser.should_upgrade(), self.body_limit)
+        fault = judge_head(parser.get_http_version(), self.url, headers, self.body_limit)
         if len(headers) > self.header_count:
             fault = HEAD_LARGE
         elif len(self.pipeline) >= self.pipeline_limit:
@@ -177,6 +198,9 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._body_size = 0
         self._read_due = inf
         super().on_headers_complete()
+        if parser.should_upgrade():
+            self.cycle.keep_alive = False
+            self._framing = framing_of(headers)
         self.cycle.scope[ANSWER] = self._answered_whole  # type: ignore[literal-required]
         self.headers = []  # RFC 9110 section 6.5.1: trailers are not headers; they end up here and nowhere else
 
@@ -189,11 +213,18 @@ class DeadlineProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._framing:  # llhttp takes an upgrade for the end, and the body is still to come
+            return
         self._settled = True
         self._in_body = False
         self._stretch = 0
         self._read_due = inf
         super().on_message_complete()
+
+    def end_offered_body(self) -> None:
+        """The last request is whole: what follows may be of the other protocol."""
+        self.on_message_complete()
+        self._deaf = True
 
     def _should_upgrade(self) -> bool:
         return False

@@ -32,6 +32,8 @@ from tests.support.busy import again_when_busy, prompt
 
 HOST = b"Host: localhost\r\n"
 GET = b"GET /here HTTP/1.1\r\n" + HOST + b"\r\n"
+POST = b"POST / HTTP/1.1\r\n" + HOST
+OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
 
 
 class Wire(DeadlineProtocol):
@@ -391,6 +393,47 @@ def test_an_offer_to_upgrade_is_ignored_and_the_request_answered_as_the_last(ws:
                 assert data.count(b"HTTP/1.1") == 1
 
 
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\n" + HOST + b"\r\n"
+OFFERED_BODIES = {
+    "length": b"Content-Length: %d\r\n\r\n%b" % (len(SMUGGLED), SMUGGLED),
+    "chunked": b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\nX: y\r\n\r\n" % (len(SMUGGLED), SMUGGLED),
+}
+
+
+@pytest.mark.parametrize("piece", [1, 7, 10_000])
+@pytest.mark.parametrize("name", OFFERED_BODIES)
+def test_a_body_beside_an_offer_to_upgrade_is_read_to_its_announced_end(server: Running, name: str, piece: int) -> None:
+    """Java's HttpClient and `curl --http2` offer h2c with every first request on plain http."""
+    started = len(server.app.started)
+    request = POST + OFFER + OFFERED_BODIES[name]
+    with server.connect() as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sent = GET + request + (SMUGGLED if piece > len(request) else b"")
+        for begin in range(0, len(sent), piece):
+            client.sendall(sent[begin : begin + piece])
+        data = read_all(client)
+    first, _, last = data.partition(b"}")
+    assert first.startswith(b"HTTP/1.1 200 OK")
+    assert last.startswith(b"HTTP/1.1 200 OK")
+    assert b"connection: close" in last
+    assert b'"body": %d' % len(SMUGGLED) in last
+    assert data.count(b"HTTP/1.1") == 2
+    assert server.app.started[started:] == ["/here", "/"]
+
+
+def test_a_body_beside_an_offer_to_upgrade_has_the_limits_of_any_other(server: Running) -> None:
+    announced = server.ask(POST + OFFER + b"Content-Length: 65537\r\n\r\n")
+    assert is_refusal(announced, 413, head.BODY_LARGE[1])
+    grown = server.ask(
+        POST + OFFER + b"Transfer-Encoding: chunked\r\n\r\n" + (b"1000\r\n" + b"x" * 4096 + b"\r\n") * 17
+    )
+    assert is_refusal(grown, 413, head.BODY_LARGE[1])
+    slow = server.ask(POST + OFFER + b"Content-Length: 3\r\n\r\nab")
+    assert is_refusal(slow, 408, head.BODY_SLOW[1])
+    waited = server.ask(POST + OFFER + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\nab")
+    assert b'"body": 2' in waited
+
+
 def test_stray_line_ends_between_requests_do_no_harm(server: Running) -> None:
     with server.connect() as client:
         client.sendall(b"\r\n\r\n" + GET)
@@ -673,7 +716,6 @@ def test_only_so_many_requests_may_wait_behind_an_unanswered_one(server: Running
 
 # Malformed
 
-POST = b"POST / HTTP/1.1\r\n" + HOST
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 BROKEN = {
     "TE and CL": POST + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -719,7 +761,7 @@ BROKEN = {
     "Host with quotes": b'GET / HTTP/1.1\r\nHost: a"><x\r\n\r\n',
     "Host with bad port": b"GET / HTTP/1.1\r\nHost: a:b\r\n\r\n",
     "Host not ASCII": b"GET / HTTP/1.1\r\nHost: \xc3\xa4\r\n\r\n",
-    "upgrade with body": POST + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 3\r\n\r\nabc",
+    "chunk size after an offer": POST + OFFER + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n",
     "chunk size": CHUNKED + b"zz\r\nabc\r\n0\r\n\r\n",
     "chunk size negative": CHUNKED + b"-3\r\nabc\r\n0\r\n\r\n",
     "chunk size space": CHUNKED + b"3 \r\nabc\r\n0\r\n\r\n",
@@ -835,9 +877,9 @@ def _certificate(directory: Path) -> Path:
 
 def test_the_rule_for_heads_is_pure_and_the_first_fault_is_told() -> None:
     host = (b"host", b"a")
-    assert judge_head("1.1", b"/", [host], upgrade=False, body_limit=10) is None
-    assert judge_head("1.1", b"/", [host, (b"content-length", b"11")], upgrade=False, body_limit=10) == (
+    assert judge_head("1.1", b"/", [host], body_limit=10) is None
+    assert judge_head("1.1", b"/", [host, (b"content-length", b"11")], body_limit=10) == (
         413,
         "the request body is too large",
     )
-    assert judge_head("1.1", b"/", [host, (b"content-length", b"0")], upgrade=True, body_limit=10) is None
+    assert judge_head("1.1", b"/", [host, (b"content-length", b"10")], body_limit=10) is None
