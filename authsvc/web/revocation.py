@@ -15,6 +15,7 @@ from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.errors import Rejected
 from authsvc.rules.revocation.status_list import STATUS_LIST_TYPE
 from authsvc.runtime import Runtime
+from authsvc.web.http.cors import public_preflight
 from authsvc.web.http.dpop_header import shown_proof
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.failures import NotFound
@@ -124,4 +125,4 @@ async def status_list_get(request: Request) -> Reply:
 
 
 FEED = (Route("/revocations", {"GET": revocations}), Route("/revocations/stream", {"GET": revocations_stream}))
-STATUS_LISTS = (Route("/statuslists/{id}", {"GET": status_list_get}),)
+STATUS_LISTS = (Route("/statuslists/{id}", {"GET": status_list_get, "OPTIONS": public_preflight}),)

@@ -14,8 +14,9 @@ from authsvc.metrics import exposition
 from authsvc.rules.discovery import Described, Lines, document
 from authsvc.rules.errors import Unavailable
 from authsvc.runtime import Runtime
+from authsvc.web.http.cors import public_preflight
 from authsvc.web.http.endpoint import Route
-from authsvc.web.http.failures import NotFound
+from authsvc.web.http.failures import MethodNotAllowed, NotFound
 from authsvc.web.http.reply import Headers, Reply, json_reply
 from authsvc.web.http.request import Request
 from authsvc.web.pages.authorization_answer import see
@@ -49,7 +50,7 @@ def metadata(path: str, contributions: Sequence[Lines]) -> Route:
         body = json.dumps(document(described, contributions)).encode()
         return public(request, body, _etag(body))
 
-    return Route(path, {"GET": answer}, page_or_json_failure)
+    return Route(path, {"GET": answer, "OPTIONS": public_preflight}, page_or_json_failure)
 
 
 async def openapi(request: Request) -> Reply:
@@ -64,6 +65,13 @@ async def static(request: Request) -> Reply:
     if found is None:
         raise NotFound
     return found
+
+
+async def static_preflight(request: Request) -> Reply:
+    """Frontends of other origins import the module; the pages' own style and icon are for nobody else."""
+    if not request.path_params["name"].endswith(".js"):
+        raise MethodNotAllowed(("GET", "HEAD"))
+    return await public_preflight(request)
 
 
 async def home(request: Request) -> Reply:
@@ -135,12 +143,12 @@ def _openapi_text() -> bytes:
     return Path(__file__).parents[2].joinpath("openapi.yaml").read_bytes()
 
 
-JWKS = (Route("/.well-known/jwks.json", {"GET": jwks}, page_or_json_failure),)
+JWKS = (Route("/.well-known/jwks.json", {"GET": jwks, "OPTIONS": public_preflight}, page_or_json_failure),)
 ROUTES = (
     Route("/", {"GET": home}, page_or_json_failure),
-    Route("/static/{name}", {"GET": static}, page_or_json_failure),
+    Route("/static/{name}", {"GET": static, "OPTIONS": static_preflight}, page_or_json_failure),
     Route("/favicon.ico", {"GET": static}, page_or_json_failure),
-    Route("/openapi.yaml", {"GET": openapi}, page_or_json_failure),
+    Route("/openapi.yaml", {"GET": openapi, "OPTIONS": public_preflight}, page_or_json_failure),
     Route("/livez", {"GET": livez}, page_or_json_failure),
     Route("/readyz", {"GET": readyz}, page_or_json_failure),
     Route("/metrics", {"GET": metrics_page}, page_or_json_failure),

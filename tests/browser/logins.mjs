@@ -52,6 +52,25 @@ const scenes = {
     return { asked, hint, back, address, statuses, left, reloaded: await failed(tab), user: await tab.evaluate(() => auth.user) };
   },
 
+  /** Sentry or OpenTelemetry in the page: each request has more headers than the module gave it. */
+  async instrumented() {
+    const someone = await person();
+    await someone.context.addInitScript(() => {
+      const plain = window.fetch;
+      window.fetch = (input, init) => {
+        const request = new Request(input, init);
+        for (const name of ["baggage", "sentry-trace", "traceparent"]) request.headers.set(name, "x");
+        return plain(request);
+      };
+    });
+    const tab = await someone.open("/house/local", someone.page);
+    await leave(tab);
+    await logIn(tab, email);
+    await backAt(tab);
+    const user = await tab.evaluate(() => auth.user?.email);
+    return { wrong: await failed(tab), user, statuses: await calls([tab], 2) };
+  },
+
   /** Answers that are not for this page: each is refused, and no code is sent to the service. */
   async refusedAnswers() {
     const said = {};

@@ -27,6 +27,11 @@ async def test_login_by_redirect_with_code_pkce_state_nonce_and_iss(apps: Apps, 
     assert (said["left"], said["reloaded"]) == (0, None)
 
 
+async def test_a_page_that_is_instrumented_logs_in(played: Scenes) -> None:
+    """Its headers were in no list of ours, so that the browser let no request through."""
+    assert played["instrumented"] == {"wrong": None, "user": "test@example.com", "statuses": [200, 200]}
+
+
 async def test_an_answer_with_another_state_iss_or_nonce_is_refused(played: Scenes) -> None:
     said = played["refusedAnswers"]
     for kind, code in (("state", "state_mismatch"), ("iss", "iss_mismatch"), ("denied", "access_denied")):

@@ -74,7 +74,18 @@ PREFLIGHTS = [
     *((path, "GET, POST, DELETE", ANY_CLIENT) for path in ("/userinfo", "/api/auth/sessions/x", "/api/profile/me")),
     *((path, "", NOBODY) for path in ("/introspect", "/par", "/revocations", "/register")),
     *((path, "", NOBODY) for path in ("/login", "/account", "/authorize", "/logout", "/livez")),
+    ("/static/authsvc.css", "", NOBODY),
 ]
+PUBLIC = (
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/jwks.json",
+    "/statuslists/1795500000-0123456789abcdef-0",
+    "/static/authsvc.js",
+    "/openapi.yaml",
+)
+"""What any page may read."""
+INSTRUMENTED = "baggage,content-type,sentry-trace,traceparent,x-request-id"
 
 
 def readable_by(answer: httpx2.Response) -> str | None:
@@ -112,18 +123,58 @@ async def test_a_preflight_says_yes_to_pages_of_clients_alone(house: Service, or
             assert said == {
                 "access-control-allow-origin": origin,
                 "access-control-allow-methods": methods,
-                "access-control-allow-headers": "authorization, content-type, dpop",
+                "access-control-allow-headers": "dpop",
                 "access-control-max-age": "7200",
             }, path
         else:
             assert said == {}, path
 
 
+async def allowed_headers(house: Service, path: str, *asked: str, origin: str = FRONTEND) -> str | None:
+    headers = [("Origin", origin), ("Access-Control-Request-Method", "POST")]
+    headers += [("Access-Control-Request-Headers", line) for line in asked]
+    answer = await house.http.request("OPTIONS", path, headers=headers)
+    assert answer.status_code == 204, path
+    assert answer.headers["vary"] == "origin, access-control-request-headers"
+    said: str | None = answer.headers.get("access-control-allow-headers")
+    return said
+
+
+async def test_a_page_that_may_call_may_add_the_headers_that_it_asks_for(house: Service) -> None:
+    """Sentry, OpenTelemetry and others add theirs to every request of a page; a list of ours kept such pages out."""
+    for path, methods, callers in PREFLIGHTS:
+        if methods and callers:
+            assert await allowed_headers(house, path, INSTRUMENTED) == INSTRUMENTED
+            assert await allowed_headers(house, path, "dpop , a", "b") == "dpop , a, b"
+            assert await allowed_headers(house, path, INSTRUMENTED, origin="https://attacker.example") is None
+    usual = "authorization, content-type, dpop"
+    for odd in ("", "a b", "a,,b", "a:b", "x" * 1001, "a\xe4".encode("latin-1"), "dpop\u00a0".encode("latin-1")):
+        assert await allowed_headers(house, "/token", odd) == usual  # type: ignore[arg-type]
+    assert await allowed_headers(house, "/token") == usual
+
+
+@pytest.mark.parametrize("origin", [FRONTEND, "http://localhost:6274", "https://attacker.example", "null"])
+async def test_a_page_that_adds_a_header_may_read_what_is_public(house: Service, origin: str) -> None:
+    """MCP Inspector asks for the metadata with a header of its own, instrumented pages with headers of their own."""
+    asked = {
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "if-none-match,mcp-protocol-version",
+    }
+    for path in PUBLIC:
+        answer = await house.http.request("OPTIONS", path, headers={"Origin": origin, **asked})
+        assert answer.status_code == 204, path
+        assert readable_by(answer) == "*", path
+        assert answer.headers["access-control-allow-headers"] == asked["Access-Control-Request-Headers"]
+        assert answer.headers["access-control-allow-methods"] == "GET"
+        if not path.startswith("/statuslists"):
+            assert readable_by(await house.http.get(path, headers={"Origin": origin})) == "*", path
+
+
 async def test_a_preflight_asks_no_store(house: Service) -> None:
     asked = {"Origin": FRONTEND, "Access-Control-Request-Method": "GET"}
     await house.http.request("OPTIONS", "/token", headers=asked)
     with statements(house.runtime) as made:
-        for path, _, _ in PREFLIGHTS:
+        for path in (*PUBLIC, *(path for path, _, _ in PREFLIGHTS)):
             await house.http.request("OPTIONS", path, headers=asked)
     assert made == []
 

@@ -2,11 +2,13 @@
 
 Public documents: any. All else: exactly the origins of registered redirect URIs, and where a client names itself those
 of this client. Where an access token is the credential, those of every client: an expired one must be readable as 401,
-and whose it was is not known then.
+and whose it was is not known then. The origin alone decides: it may send whatever headers it asks for, because
+instrumentation adds its own, and because what we do not know we do not read.
 """
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from authsvc.rules.authorize.redirect import origins_of
@@ -15,9 +17,13 @@ from authsvc.web.http.reply import Headers, Reply
 from authsvc.web.http.request import Request
 
 _VARY = (b"vary", b"origin")
+_VARY_PREFLIGHT = (b"vary", b"origin, access-control-request-headers")
 # Date: a device whose own clock is wrong can make no DPoP proof without it.
 _EXPOSED = (b"access-control-expose-headers", b"www-authenticate, dpop-nonce, retry-after, date")
-_ASKED = (b"access-control-allow-headers", b"authorization, content-type, dpop")
+_USUAL = b"authorization, content-type, dpop"
+_MOST_ASKED = 1000
+_NAME = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # a token, RFC 9110 section 5.6.2
+_NAMES = re.compile(rf"{_NAME}(?:[ \t]*,[ \t]*{_NAME})*").fullmatch
 # As long as Chromium keeps it. It gives nothing away: whether an answer may be read, the answer says itself.
 _KEPT = (b"access-control-max-age", b"7200")
 
@@ -34,13 +40,32 @@ async def api_preflight(request: Request) -> Reply:
     return await _preflight(request, b"GET, POST, DELETE")
 
 
+async def public_preflight(request: Request) -> Reply:
+    """OPTIONS of what anybody may read: a page that adds a header to its GET asks first."""
+    return Reply(204, b"", [_VARY_PREFLIGHT, *_allowed(request, b"*", b"GET")])
+
+
 async def _preflight(request: Request, methods: bytes) -> Reply:
-    headers: Headers = [_VARY]
+    headers: Headers = [_VARY_PREFLIGHT]
     origin = _origin(request)
     if origin is not None and await _registered(request, origin):
-        headers += [(b"access-control-allow-origin", origin.encode("ascii")), _ASKED, _KEPT]
-        headers.append((b"access-control-allow-methods", methods))
+        headers += _allowed(request, origin.encode("ascii"), methods)
     return Reply(204, b"", headers)
+
+
+def _allowed(request: Request, origin: bytes, methods: bytes) -> Headers:
+    return [
+        (b"access-control-allow-origin", origin),
+        (b"access-control-allow-headers", _asked(request)),
+        _KEPT,
+        (b"access-control-allow-methods", methods),
+    ]
+
+
+def _asked(request: Request) -> bytes:
+    """The names of the headers that the page wants to send; the usual ones where it names none, or too much."""
+    asked = request.header_list(b"access-control-request-headers")
+    return asked.encode("ascii") if len(asked) <= _MOST_ASKED and _NAMES(asked) else _USUAL
 
 
 def origin_of_client(request: Request, client: Client) -> None:

@@ -67,7 +67,7 @@ class Request(starlette.requests.Request):
 
     def header_list(self, name: bytes) -> str:
         """A list header's values, joined (RFC 9110 section 5.3): for those that may be sent more than once."""
-        return b",".join(self.header_values(name)).decode("latin-1")
+        return b", ".join(self.header_values(name)).decode("latin-1")
 
     def has(self, etag: bytes) -> bool:
         """Whether If-None-Match names this ETag: the caller has what we would send."""
