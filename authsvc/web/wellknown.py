@@ -61,7 +61,7 @@ async def static(request: Request) -> Reply:
     """Style sheet, icon: their names carry the hash of their content. /favicon.ico is where browsers look for the icon
     before they have read a page."""
     name = request.path_params.get("name", "icon.svg")
-    found = static_file(look_of(request.runtime.settings), name, request.header(b"if-none-match"))
+    found = static_file(look_of(request.runtime.settings), name, request.header_list(b"if-none-match"))
     if found is None:
         raise NotFound
     return found

@@ -163,6 +163,35 @@ async def test_two_cookies_of_one_name_are_ignored(servers: Servers, base_env: d
             assert answer.status_code == status, header
 
 
+async def test_cookies_may_come_in_several_lines_and_two_of_one_name_are_none_all_the_same(
+    servers: Servers, base_env: dict[str, str]
+) -> None:
+    """Browsers send a line for each cookie over HTTP/2, and some proxies pass them on so: nobody logged in there."""
+    async with service(servers, base_env) as house:
+        value = SimpleCookie(cookie_of(await house.caller().post("/api/auth/login", json=LOGIN)))[COOKIE].value
+        own, other = f"{COOKIE}={value}", f"{COOKIE}=x"
+        for _ in range(10):
+            await house.caller().post("/api/auth/login", json={**LOGIN, "password": "wrong"})
+        for lines, status in (
+            (("a=b", own, "c=d"), 200),
+            ((f"a=b; {own}", "c=d"), 200),
+            ((own, own), 429),
+            ((own, "c=d", other), 429),
+        ):
+            headers = [("Cookie", line) for line in lines]
+            answer = await house.caller().post("/api/auth/login", json=LOGIN, headers=headers)
+            assert answer.status_code == status, lines
+        page = [("Cookie", "a=b"), ("Cookie", "c=d"), ("Accept-Language", "fr"), ("Accept-Language", "de;q=0.9")]
+        assert 'lang="de"' in (await house.caller().get("/login", headers=page)).text
+
+
+async def test_an_etag_may_come_in_one_of_several_lines(house: Service) -> None:
+    for path in ("/.well-known/jwks.json", "/static/authsvc.js", "/openapi.yaml"):
+        etag = (await house.http.get(path)).headers["etag"]
+        lines = [("If-None-Match", '"x"'), ("If-None-Match", f'W/"y", {etag}')]
+        assert (await house.http.get(path, headers=lines)).status_code == 304, path
+
+
 async def test_no_cookie_opens_anything(house: Service) -> None:
     """The device cookie gives no access, so that no cross-site request can use it (CSRF)."""
     http = house.caller()

@@ -76,12 +76,12 @@ class Request(starlette.requests.Request):
     def cookie(self, name: str) -> str | None:
         """A cookie's value; None where it is absent, or there more than once (who put the second one there?).
 
-        A name is exactly its bytes (RFC 6265bis section 5.7): a browser that sends one with another byte before it has
-        checked no prefix of it, so it is another cookie, and may come from another host of the domain."""
-        pairs = [
-            pair.strip(OWS).partition(b"=") for pair in (self.header(b"cookie") or "").encode("latin-1").split(b";")
-        ]
-        values = [value for key, _, value in pairs if key == name.encode("ascii")]
+        Some proxies pass on a line for each cookie, as browsers send them over HTTP/2 (RFC 9113 section 8.2.3). A name
+        is exactly its bytes (RFC 6265bis section 5.7): a browser that sends one with another byte before it has checked
+        no prefix of it, so it is another cookie, and may come from another host of the domain."""
+        sent, wanted = b";".join(self.header_values(b"cookie")), name.encode("ascii")
+        pairs = [pair.strip(OWS).partition(b"=") for pair in sent.split(b";")]
+        values = [value for key, _, value in pairs if key == wanted]
         return values[0].decode("latin-1") if len(values) == 1 else None
 
     @property

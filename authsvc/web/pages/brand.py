@@ -78,7 +78,7 @@ def _file(name: str, body: bytes) -> StaticFile:
     return StaticFile(body, _TYPES[kind], digest, f"/static/{stem}.{digest}.{kind}")
 
 
-def static_file(look: Look, name: str, if_none_match: str | None = None) -> Reply | None:
+def static_file(look: Look, name: str, if_none_match: str = "") -> Reply | None:
     """`authsvc.css` or `authsvc.HASH.css`; None: there is no such file.
 
     With the hash of what we have it may be kept for ever. With another (a page of a newer or older replica) the answer
@@ -103,7 +103,7 @@ def static_file(look: Look, name: str, if_none_match: str | None = None) -> Repl
         headers += [(b"cross-origin-resource-policy", b"cross-origin"), (b"access-control-allow-origin", b"*")]
     else:
         headers.append((b"cross-origin-resource-policy", b"same-origin"))
-    known = [tag.strip(" \t").removeprefix("W/") for tag in (if_none_match or "").split(",")]
+    known = [tag.strip(" \t").removeprefix("W/") for tag in if_none_match.split(",")]
     return Reply(304, b"", headers) if etag in known or "*" in known else Reply(200, found.body, headers)
 
 
