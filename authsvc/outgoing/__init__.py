@@ -130,7 +130,7 @@ class Outgoing:
         status, kind, body = await self._exchange("GET", url, None, limit, {"accept": "application/json"})
         if status != 200:
             raise OutgoingFailed("status", status)
-        media_type = kind.partition(";")[0].strip().lower()
+        media_type = kind.partition(";")[0].strip(" \t").lower()
         if media_type != "application/json" and not re.fullmatch(r"application/[a-z0-9.-]+\+json", media_type):
             raise OutgoingFailed("answer_malformed")
         try:

@@ -21,7 +21,7 @@ async def userinfo_post(request: Request) -> Reply:
     """The token may be in the form instead (RFC 6750 section 2.2), but not in both."""
     await any_registered_origin(request)
     authorization = request.header(b"authorization")
-    if (request.header(b"content-type") or "").startswith("application/x-www-form-urlencoded"):
+    if request.is_form:
         token = (await request.form()).get("access_token")
         if token is not None and authorization is not None:
             raise malformed("The access token was sent twice.", "bearer_duplicate")

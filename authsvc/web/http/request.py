@@ -104,7 +104,13 @@ class Request(starlette.requests.Request):
         """What the limits count: the address, or its /64."""
         return network_of(self.address)
 
+    @property
+    def is_form(self) -> bool:
+        """Whether the body is said to be application/x-www-form-urlencoded. Raises Rejected."""
+        return self._media_type() == "application/x-www-form-urlencoded"
+
     def _media_type(self) -> str:
+        """Without parameters, in lower case (RFC 9110 section 8.3.1)."""
         return (self.header(b"content-type") or "").partition(";")[0].strip(" \t").lower()
 
     async def body(self) -> bytes:
@@ -155,7 +161,7 @@ class Request(starlette.requests.Request):
         return {name: value for name, value in pairs if value}
 
     def _must_be_form(self) -> None:
-        if self._media_type() != "application/x-www-form-urlencoded":
+        if not self.is_form:
             raise malformed("The body must be application/x-www-form-urlencoded.", "content_type")
 
     async def json(self) -> dict[str, Any]:

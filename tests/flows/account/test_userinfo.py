@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx2
 import jwt
 import pytest
@@ -48,6 +50,24 @@ async def test_a_token_that_was_sent_twice_or_not_at_all(house: Service) -> None
     for bad in ("x", "x.y.z", spoilt(token), ""):
         answer = await house.http.get("/userinfo", headers=bearer(bad))
         assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("Application/X-WWW-Form-URLEncoded", 200),
+        ("application/x-www-form-urlencoded;charset=UTF-8", 200),
+        ("\tapplication/x-www-form-urlencoded ; a=b", 200),
+        ("application/x-www-form-urlencoded-not", 401),
+        ("application/x-www-form-urlencoded\xa0".encode("latin-1"), 401),
+    ],
+)
+async def test_a_form_is_a_form_however_its_media_type_is_spelt(house: Service, kind: str | bytes, status: int) -> None:
+    """RFC 9110 section 8.3.1: a media type has no case. And a longer one is another one."""
+    token = (await tokens_for(house.caller()))["access_token"]
+    headers: Any = {"Content-Type": kind}
+    answer = await house.caller().post("/userinfo", content=f"access_token={token}", headers=headers)
+    assert answer.status_code == status, answer.text
 
 
 async def test_a_clients_own_token_is_no_persons(house: Service) -> None:
