@@ -114,6 +114,7 @@ class App:
         routes = [routing.Route(one.path, Endpoint(runtime, one, page_or_json_failure)) for one in ROUTES]
         # A walk through the table is 36 µs of CPU for the JWKS, this look-up and all of `Endpoint` 6.
         self._fixed: dict[str, ASGIApp] = {route.path: route.app for route in routes if not route.param_convertors}
+        self._fixed["*"] = Endpoint(runtime, wellknown.WHOLE_SERVICE, json_failure)
         self._router = routing.Router(
             routes,
             redirect_slashes=False,

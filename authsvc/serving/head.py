@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE, STATUS_LINE
@@ -14,7 +15,7 @@ Fault = tuple[int, str]
 
 MALFORMED: Fault = (400, "malformed HTTP request")
 VERSION: Fault = (400, "only HTTP/1.1 and HTTP/1.0 are spoken here")
-TARGET: Fault = (400, "the request target must be a path beginning with /")
+TARGET: Fault = (400, "the request target must be a path beginning with /, or a URL of this service")
 HOST_MISSING: Fault = (400, "the Host header is missing")
 HOST_TWICE: Fault = (400, "more than one Host header")
 HOST_MALFORMED: Fault = (400, "the Host header is malformed")
@@ -29,9 +30,39 @@ BODY_SLOW: Fault = (408, "the request body took too long")
 # Narrower than RFC 3986's reg-name: no name in the DNS has %, quotes or other delimiters.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?").fullmatch
 
+_URL = re.compile(rb"https?://([^/?#]+)([/?][^#]*)?", re.IGNORECASE).fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A request target that is no path: the path with its query, `*` for the whole service, and what goes before the
+    Host header; b"": nothing does."""
+
+    path: bytes
+    authority: bytes = b""
+
+
+def read_target(method: bytes, target: bytes) -> Target | None:
+    """A URL, or the asterisk of OPTIONS (RFC 9112 sections 3.2.2, 3.2.4). None: anything else."""
+    if target == b"*" and method == b"OPTIONS":
+        return Target(b"*")
+    found = _URL(target)
+    if found is None or not _HOST(found[1]):
+        return None
+    rest = found[2] or (b"*" if method == b"OPTIONS" else b"/")
+    return Target(b"/" + rest if rest.startswith(b"?") else rest, found[1])
+
+
+def headers_for(target: Target, headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """With the host that the target names, whatever Host says (RFC 9112 section 3.2.2)."""
+    if not target.authority:
+        return list(headers)
+    return [*(header for header in headers if header[0] != b"host"), (b"host", target.authority)]
+
 
 def judge_head(version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], body_limit: int) -> Fault | None:
-    """What is wrong with a parsed head, or None. Names in `headers` are lower case, limits are bytes.
+    """What is wrong with a parsed head, or None. `target` in origin-form; names in `headers` are lower case, limits are
+    bytes.
 
     llhttp has refused already: Content-Length beside Transfer-Encoding, or twice, or not a number (RFC 9112 section
     6.3), obs-fold (5.2), bare CR or LF (2.2), white space before a colon (5.1).
@@ -52,7 +83,7 @@ def judge_head(version: str, target: bytes, headers: Sequence[tuple[bytes, bytes
 def _judge_start(version: str, target: bytes, host: bytes | None) -> Fault | None:
     if version not in ("1.1", "1.0"):
         return VERSION
-    if target[:1] != b"/" or b"#" in target:  # RFC 9112 section 3.2.1: origin-form only, never a proxy
+    if target[:1] != b"/" or b"#" in target:  # RFC 9112 section 3.2.1; for the other forms, `read_target`
         return TARGET
     if host is None:  # RFC 9112 section 3.2
         return HOST_MISSING if version == "1.1" else None

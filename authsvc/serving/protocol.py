@@ -34,7 +34,9 @@ from authsvc.serving.head import (
     TRAILER_LARGE,
     Fault,
     framing_of,
+    headers_for,
     judge_head,
+    read_target,
     refusal,
     refusing,
     whole_answer,
@@ -184,7 +186,8 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         parser, headers = self.parser, self.headers
-        fault = judge_head(parser.get_http_version(), self.url, headers, self.body_limit)
+        target = None if self.url[:1] == b"/" else read_target(parser.get_method(), self.url)
+        fault = judge_head(parser.get_http_version(), b"/" if target else self.url, headers, self.body_limit)
         if len(headers) > self.header_count:
             fault = HEAD_LARGE
         elif len(self.pipeline) >= self.pipeline_limit:
@@ -192,6 +195,9 @@ class DeadlineProtocol(HttpToolsProtocol):
         if fault is not None:
             self._fault = fault
             raise _Refused
+        if target:
+            self.url = target.path
+            headers[:] = headers_for(target, headers)
         self._settled = False
         self._in_body = True
         self._stretch = 0

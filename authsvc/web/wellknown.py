@@ -81,6 +81,11 @@ async def home(request: Request) -> Reply:
     return see("/account")
 
 
+async def whole_service(_request: Request) -> Reply:
+    """`OPTIONS *` (RFC 9110 section 9.3.7): that it answers is all there is to say of the service as a whole."""
+    return Reply(204)
+
+
 async def livez(_request: Request) -> Reply:
     """The process answers. No store is asked: restarting authsvc heals none of them."""
     return json_reply({"status": "ok"})
@@ -143,6 +148,7 @@ def _openapi_text() -> bytes:
     return Path(__file__).parents[2].joinpath("openapi.yaml").read_bytes()
 
 
+WHOLE_SERVICE = Route("*", {"OPTIONS": whole_service})
 JWKS = (Route("/.well-known/jwks.json", {"GET": jwks, "OPTIONS": public_preflight}, page_or_json_failure),)
 ROUTES = (
     Route("/", {"GET": home}, page_or_json_failure),

@@ -86,6 +86,20 @@ def test_no_address_given_out_ever_differs_from_the_issuer(replicas: Replicas) -
     assert b"domain=" not in answer.lower().partition(b"\r\n\r\n")[0]
 
 
+def test_with_allowed_hosts_the_host_of_a_target_counts_and_not_the_header(replicas: Replicas) -> None:
+    (replica,) = replicas.start(own_issuer=True, AUTHSVC_ALLOWED_HOSTS="localhost")
+    path = "/.well-known/jwks.json"
+    for target, host, status in (
+        (path, "localhost", 200),
+        (path, EVIL, 400),
+        (f"http://localhost{path}", EVIL, 200),
+        (f"http://{EVIL}{path}", "localhost", 400),
+    ):
+        assert exchange(replica, "GET", target, [f"Host: {host}"])[0] == status, (target, host)
+    assert exchange(replica, "OPTIONS", "*", ["Host: localhost"])[0] == 204
+    assert exchange(replica, "OPTIONS", "*", [f"Host: {EVIL}"])[0] == 400
+
+
 async def test_with_allowed_hosts_a_foreign_host_is_refused_at_every_route(env: dict[str, str]) -> None:
     env["AUTHSVC_ALLOWED_HOSTS"] = "auth.example.com internal.example"
     async with serving(env) as service:

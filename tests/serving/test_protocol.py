@@ -714,6 +714,41 @@ def test_only_so_many_requests_may_wait_behind_an_unanswered_one(server: Running
     assert is_refusal(data[data.rindex(b"HTTP/1.1") :], 400, head.PIPELINE[1])
 
 
+# Targets that are no path
+
+
+@pytest.mark.parametrize(
+    ("line", "host", "path"),
+    [
+        (b"GET http://auth.example/here?a=b", b"auth.example", "/here"),
+        (b"GET HTTPS://auth.example:8443/here", b"auth.example:8443", "/here"),
+        (b"GET http://[::1]:8000/here", b"[::1]:8000", "/here"),
+        (b"GET http://auth.example", b"auth.example", "/"),
+        (b"GET http://auth.example?a=b", b"auth.example", "/"),
+        (b"OPTIONS http://auth.example", b"auth.example", "*"),
+        (b"OPTIONS *", b"localhost", "*"),
+    ],
+)
+def test_a_target_that_is_a_url_or_an_asterisk_is_served_and_its_host_goes_before_host(
+    line: bytes, host: bytes, path: str
+) -> None:
+    """RFC 9112 section 3.2.2: a server MUST accept the absolute form, though only proxies are sent it."""
+    seen: list[dict[str, Any]] = []
+
+    class Seen(App):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            seen.append(scope)
+            await self.here(scope, receive, send)
+
+    with running(app=Seen()) as here:
+        assert b"200 OK" in here.ask(line + b" HTTP/1.1\r\n" + HOST + b"X: y\r\nConnection: close\r\n\r\n")
+    [scope] = seen
+    assert scope["path"] == path
+    assert scope["query_string"] == (b"a=b" if line.endswith(b"a=b") else b"")
+    assert [value for name, value in scope["headers"] if name == b"host"] == [host]
+    assert (b"x", b"y") in scope["headers"]
+
+
 # Malformed
 
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -747,9 +782,16 @@ BROKEN = {
     "unknown method": b"HACK / HTTP/1.1\r\n" + HOST + b"\r\n",
     "non-UTF-8 path": b"GET /\xff\xfe HTTP/1.1\r\n" + HOST + b"\r\n",
     "space in path": b"GET /a b HTTP/1.1\r\n" + HOST + b"\r\n",
-    "absolute form": b"GET http://localhost/here HTTP/1.1\r\n" + HOST + b"\r\n",
+    "absolute form, no Host": b"GET http://localhost/here HTTP/1.1\r\n\r\n",
+    "absolute form, two Hosts": b"GET http://localhost/here HTTP/1.1\r\n" + HOST + HOST + b"\r\n",
+    "absolute form, empty host": b"GET http:///here HTTP/1.1\r\n" + HOST + b"\r\n",
+    "absolute form, user": b"GET http://a@localhost/here HTTP/1.1\r\n" + HOST + b"\r\n",
+    "absolute form, bad port": b"GET http://localhost:x/here HTTP/1.1\r\n" + HOST + b"\r\n",
+    "absolute form, fragment": b"GET http://localhost/here#a HTTP/1.1\r\n" + HOST + b"\r\n",
+    "absolute form, other scheme": b"GET ftp://localhost/here HTTP/1.1\r\n" + HOST + b"\r\n",
     "authority form": b"CONNECT localhost:443 HTTP/1.1\r\n" + HOST + b"\r\n",
-    "asterisk form": b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n",
+    "asterisk form, other method": b"GET * HTTP/1.1\r\n" + HOST + b"\r\n",
+    "asterisk and more": b"OPTIONS *a HTTP/1.1\r\n" + HOST + b"\r\n",
     "fragment": b"GET /a#b HTTP/1.1\r\n" + HOST + b"\r\n",
     "no Host": b"GET / HTTP/1.1\r\n\r\n",
     "two Hosts": b"GET / HTTP/1.1\r\n" + HOST + HOST + b"\r\n",
