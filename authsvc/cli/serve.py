@@ -16,12 +16,13 @@ from authsvc.cli.console import Refused
 from authsvc.clock import monotonic
 from authsvc.serving.listening import TlsPair, check_tls, host_and_port, listen, port_of
 from authsvc.settings import Settings, load
+from authsvc.settings.kinds import words
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--host", metavar="ADDRESS", help="Address to listen on, instead of AUTHSVC_HOST.")
+@click.option("--host", metavar="ADDRESS", help="Addresses to listen on, instead of AUTHSVC_HOST.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on, instead of AUTHSVC_PORT; 0: any.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes, instead of AUTHSVC_WORKERS; one a core.")
 @click.option("--tls-cert", type=_FILE, help="PEM file with the certificate and its chain: serve https.")
@@ -39,7 +40,7 @@ def command(
     \b
     Examples:
       authsvc serve
-      authsvc serve --host 0.0.0.0 --port 8443 --workers 4 --tls-cert chain.pem --tls-key key.pem
+      authsvc serve --host :: --port 8443 --workers 4 --tls-cert chain.pem --tls-key key.pem
       AUTHSVC_METRICS=127.0.0.1:9464 authsvc serve      /metrics on a listener of its own
     """
     if (tls_cert is None) != (tls_key is None):
@@ -82,10 +83,10 @@ def announce(settings: Settings, tls: TlsPair | None) -> None:
     """The line in the log that says: it serves."""
     from authsvc import __version__, logs
 
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    hosts = [f"[{host}]" if ":" in host else host for host in words(settings.host)]
     logs.get_logger().info(
         "serving",
-        url_host=f"{'https' if tls else 'http'}://{host}:{settings.port}",
+        url_host=" ".join(f"{'https' if tls else 'http'}://{host}:{settings.port}" for host in hosts),
         workers=settings.workers,
         elapsed_ms=int((monotonic() - STARTED) * 1000),
         version=__version__,

@@ -89,6 +89,8 @@ class MetricsServer(ThreadingHTTPServer):
         super().__init__(info[4][:2], _Handler)  # type: ignore[arg-type]
 
     def server_bind(self) -> None:
+        if self.address_family == socket.AF_INET6:  # `[::]` is every address, those of IPv4 too
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         TCPServer.server_bind(self)  # HTTPServer's asks the DNS for our own name, which can take seconds
         self.server_name, self.server_port = "", int(self.server_address[1])
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from authsvc.serving import CannotServe
+from authsvc.settings.kinds import words
 
 BACKLOG = 2048
 
@@ -21,28 +22,39 @@ class TlsPair:
     key_file: Path
 
 
-def listen(host: str, port: int, hint: str = "--port") -> list[socket.socket]:
-    """Listening sockets on every address of `host`, all on one port (0: any free one). Raises CannotServe.
+def listen(hosts: str, port: int, hint: str = "--port") -> list[socket.socket]:
+    """Listening sockets on every address of `hosts` (names or addresses, separated by commas or spaces), all on one
+    port (0: any free one). `::` is every address of this machine, those of IPv4 too. Raises CannotServe.
 
     `hint` is where another port could be given.
     """
+    sockets: list[socket.socket] = []
+    found: dict[tuple[int, str], str] = {}
+    for host in words(hosts):
+        for name in ("::", "0.0.0.0") if host == "::" else (host,):  # noqa: S104 - as it was written
+            found |= {address: host for address in _addresses(name, port) if address not in found}
+    for (family, address), host in found.items():
+        try:
+            bound = _bound(family, address, port)
+        except OSError as error:
+            for opened in sockets:
+                opened.close()
+            raise CannotServe(_why(error, host, port, hint)) from None
+        if bound:
+            sockets.append(bound)
+            port = port or port_of(sockets)
+    if not sockets:
+        raise CannotServe(f"cannot listen on {hosts}: none of its addresses is one of this machine")
+    return sockets
+
+
+def _addresses(host: str, port: int) -> list[tuple[int, str]]:
+    """(family, address), each once."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:
         raise CannotServe(f"cannot listen on {host}: {error.strerror}") from None
-    sockets: list[socket.socket] = []
-    try:
-        for family, address in dict.fromkeys((info[0], info[4][:2]) for info in found):
-            if bound := _bound(family, str(address[0]), port):
-                sockets.append(bound)
-                port = port or port_of(sockets)
-    except OSError as error:
-        for opened in sockets:
-            opened.close()
-        raise CannotServe(_why(error, host, port, hint)) from None
-    if not sockets:
-        raise CannotServe(f"cannot listen on {host}: none of its addresses is one of this machine")
-    return sockets
+    return list(dict.fromkeys((int(info[0]), str(info[4][0])) for info in found))
 
 
 def port_of(sockets: list[socket.socket]) -> int:
@@ -57,7 +69,7 @@ def _bound(family: int, address: str, port: int) -> socket.socket | None:
         return None
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
+        if family == socket.AF_INET6:  # IPv4 has its own socket: where it is in use, that is then said
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind((address, port))
         made.listen(BACKLOG)

@@ -48,7 +48,7 @@ class Settings:
     # The process and its sockets
 
     issuer: str = setting(issuer, help="public URL of this service; every token and link carries it")
-    host: str = setting(str, "127.0.0.1", help="address to listen on")
+    host: str = setting(str, "127.0.0.1", help="addresses to listen on; `::` is all, those of IPv4 too")
     port: int = setting(whole(0, 65_535), 8000, help="port to listen on")
     workers: int = setting(whole(1, 64), 1, help="processes; one a core")
     metrics: str = setting(metrics_place, "127.0.0.1:9464", help="HOST:PORT of /metrics, `main` (public port) or `off`")

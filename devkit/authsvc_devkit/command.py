@@ -17,6 +17,7 @@ import click
 
 from authsvc.cli.console import CONTEXT, Refused
 from authsvc.serving.listening import TlsPair, listen, port_of
+from authsvc.settings.kinds import words
 
 if TYPE_CHECKING:
     from authsvc.settings import Settings
@@ -83,7 +84,7 @@ def _run(servers: Servers, directory: Path, host: str, sockets: list[socket.sock
     from authsvc.serving.worker import serve_here
     from authsvc.settings import load
 
-    pair, ca_file = _certificate(directory, host) if tls else (None, None)
+    pair, ca_file = _certificate(directory) if tls else (None, None)
     url = f"{'https' if tls else 'http'}://localhost:{port_of(sockets)}"
     house = House(url, directory, servers.database_url, servers.redis_url, ca_file)
     _ensure_master_key(house.master_key_file)
@@ -104,7 +105,7 @@ def _run(servers: Servers, directory: Path, host: str, sockets: list[socket.sock
 
 
 def _loopback(host: str) -> str:
-    if host not in LOOPBACK:
+    if not set(words(host)) <= set(LOOPBACK):
         raise click.UsageError(
             f"dev listens on {', '.join(LOOPBACK)} only, not on {host}: everybody knows its passwords"
         )
@@ -117,10 +118,10 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _certificate(directory: Path, host: str) -> tuple[TlsPair, Path]:
+def _certificate(directory: Path) -> tuple[TlsPair, Path]:
     from authsvc_devkit.tls import make_certificate
 
-    made = make_certificate(directory / "tls", (host,))
+    made = make_certificate(directory / "tls")
     return TlsPair(made.cert_file, made.key_file), made.ca_file
 
 

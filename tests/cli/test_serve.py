@@ -54,6 +54,23 @@ def test_any_free_port_will_do(start: Start, settings_env: dict[str, str]) -> No
     assert process.end(signal.SIGINT) == 0
 
 
+@pytest.mark.parametrize(
+    ("host", "said"), [("::", "http://[::]:{port}"), ("127.0.0.1,::1", "http://127.0.0.1:{port} http://[::1]:{port}")]
+)
+def test_it_listens_on_every_address_that_is_named(
+    start: Start, settings_env: dict[str, str], host: str, said: str
+) -> None:
+    """`::` alone was IPv6 alone: asyncio's rule, and nobody's wish."""
+    port = free_port()
+    process = start("serve", "--port", str(port), env={**settings_env, "AUTHSVC_HOST": host})
+    process.wait_for(lambda: bool(process.events("serving")))
+    assert process.events("serving")[0]["url_host"] == said.format(port=port)
+    assert get(f"http://127.0.0.1:{port}/livez")[0] == 200
+    if socket.has_ipv6 and Path("/proc/net/if_inet6").exists():
+        assert get(f"http://[::1]:{port}/livez")[0] == 200
+    assert process.end() == 0
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_an_unmigrated_database_is_refused_in_one_line_with_the_command(
     start: Start, settings_env: dict[str, str], workers: str
