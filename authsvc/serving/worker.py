@@ -18,6 +18,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import uvicorn
 import uvloop
@@ -28,6 +29,7 @@ from authsvc.runtime import Runtime, open_runtime
 from authsvc.serving.listening import TlsPair
 from authsvc.serving.protocol import CLOSE, DeadlineProtocol
 from authsvc.settings import Settings
+from authsvc.settings.kinds import LOOPBACK
 from authsvc.web.wellknown import readiness_problems
 
 GRACE_SECONDS = 10
@@ -136,6 +138,16 @@ def _orphaned(loop: asyncio.AbstractEventLoop, sentinel: int, server: Server) ->
     server.should_exit = True
 
 
+def _of_every_answer(settings: Settings) -> list[tuple[str, str]]:
+    """Strict-Transport-Security (RFC 6797) where the service is known by https, whoever ends TLS, so that no browser
+    sends a cookie or a password in the clear again. Not for subdomains, which may be somebody else's; and never for
+    `localhost`, where it would break every other program of that machine."""
+    parts = urlsplit(settings.issuer)
+    if parts.scheme != "https" or settings.dev_mode or parts.hostname in LOOPBACK:
+        return []
+    return [("strict-transport-security", "max-age=31536000")]
+
+
 def _config(runtime: Runtime, tls: TlsPair | None) -> uvicorn.Config:
     config = uvicorn.Config(
         App(runtime),
@@ -147,6 +159,7 @@ def _config(runtime: Runtime, tls: TlsPair | None) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        headers=_of_every_answer(runtime.settings),
         timeout_graceful_shutdown=GRACE_SECONDS,
         ssl_certfile=tls.cert_file if tls else None,
         ssl_keyfile=tls.key_file if tls else None,

@@ -10,6 +10,7 @@ import ssl
 import time
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -231,6 +232,30 @@ def test_an_idle_connection_over_tls_delays_no_end(start: Start, settings_env: d
     prompt(time.monotonic() - began < 5)  # GRACE_SECONDS is 10
     assert idle.sock.recv(1) == b""  # and it was told: a truncation would raise
     idle.close()
+
+
+@pytest.mark.parametrize(
+    ("issuer", "dev", "said"),
+    [
+        ("https://auth.example.com", "false", "max-age=31536000"),
+        ("https://localhost:8000", "false", None),
+        ("http://localhost:8000", "false", None),
+        ("https://localhost:8000", "true", None),
+    ],
+)
+def test_every_answer_of_a_service_known_by_https_says_that_https_is_all_there_is(
+    start: Start, settings_env: dict[str, str], issuer: str, dev: str, said: str | None
+) -> None:
+    """RFC 6797, also in what is refused before any route is known, and whoever ends TLS. Never for localhost: it would
+    hold for every port of the developer's machine."""
+    process, url = serving(start, {**settings_env, "AUTHSVC_ISSUER": issuer, "AUTHSVC_DEV_MODE": dev})
+    for path in ("/livez", "/login", "/nothing", "/static/authsvc.js", "/a b"):
+        with socket.create_connection(("127.0.0.1", urlsplit(url).port)) as connection:
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            assert answer.getheader("strict-transport-security") == said, path
+    assert process.end() == 0
 
 
 def test_tls_is_served_and_files_that_do_not_fit_are_refused(
