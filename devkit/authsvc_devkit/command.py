@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from authsvc_devkit.servers import Servers
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+HOSTS = "localhost 127.0.0.1 [::1] host.docker.internal host.containers.internal"
+"""What this machine is called here, and from containers on it. No other name is answered: a page elsewhere whose name
+is made to resolve to this machine (DNS rebinding) could read what dev tells without a token."""
 OWN = ("ISSUER", "DATABASE_URL", "REDIS_URL", "MASTER_KEY", "MASTER_KEY_FILE", "DEV_MODE", "HOST", "PORT", "WORKERS")
 """What dev decides; everything else of the user's AUTHSVC_* environment applies."""
 
@@ -136,6 +139,7 @@ def environment(user: Mapping[str, str], house: House, host: str, port: int) -> 
         "AUTHSVC_METRICS": "main",
         "AUTHSVC_LOG_FORMAT": "console",
         "AUTHSVC_CLIENT_REGISTRATION": "true",
+        "AUTHSVC_ALLOWED_HOSTS": HOSTS,
         **given,
         "AUTHSVC_ISSUER": house.url,
         "AUTHSVC_DATABASE_URL": house.database_url,

@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,16 @@ def login(url: str, trust: ssl.SSLContext | None = None) -> dict[str, Any]:
     return post(url + "/api/auth/login", {"email": "test@example.com", "password": "password"}, trust)
 
 
+def status_for_host(port: int, path: str, host: str) -> int:
+    """A name that is made to resolve here (DNS rebinding) stands in Host."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Host": host})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return int(reply.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
 def sourced(env_file: Path, command: str) -> subprocess.CompletedProcess[str]:
     script = f". {shlex.quote(str(env_file))}; {command}"
     return subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, env=clean_environment())
@@ -70,6 +81,9 @@ def test_start_log_in_use_the_tools_ctrl_c_and_once_more(start: Start, data_dir:
     with urllib.request.urlopen(request) as reply:
         assert json.load(reply)["token_type"] == "Bearer"
     assert get(url + "/metrics")[0] == 200
+    for host, status in ((f"localhost:{port}", 200), (f"127.0.0.1:{port}", 200), ("[::1]", 200), ("evil.example", 400)):
+        for path in ("/revocations", "/metrics", "/.well-known/jwks.json"):
+            assert status_for_host(port, path, host) == status, (path, host)
     for name in ("env", "master.key"):
         assert stat.S_IMODE((data_dir / name).stat().st_mode) == 0o600
     assert url in process.said
@@ -178,6 +192,7 @@ def test_the_users_settings_apply_but_never_instead_of_devs_own_stores() -> None
         "AUTHSVC_LOG_LEVEL": "debug",
         "AUTHSVC_LOG_FORMAT": "console",
         "AUTHSVC_CLIENT_REGISTRATION": "true",
+        "AUTHSVC_ALLOWED_HOSTS": "localhost 127.0.0.1 [::1] host.docker.internal host.containers.internal",
         "AUTHSVC_METRICS": "off",
     }
 
