@@ -9,13 +9,13 @@ from starlette.responses import Response
 from authsvc.flows.authorize.authorize import authorize, decide_consent
 from authsvc.flows.authorize.pending_request import begin_request, open_request
 from authsvc.flows.authorize.pushed_requests import REQUEST_SECONDS, push_request, resolve_request
-from authsvc.flows.caller.authenticate_client import authenticate_client
 from authsvc.rules.authorize.request import read_pairs
-from authsvc.rules.caller.client_authentication import credentials_in
+from authsvc.web.http.cors import token_preflight
 from authsvc.web.http.dpop_header import proved_key
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request, malformed
+from authsvc.web.issuing import client_of
 from authsvc.web.pages.authorization_answer import outcome_reply, see
 from authsvc.web.pages.cookies_and_forms import SESSION, cookie, own_form
 from authsvc.web.pages.failure_page import error_page, page_failure
@@ -68,9 +68,7 @@ async def push(request: Request) -> Reply:
     """The pushed authorization request endpoint (RFC 9126): clients authenticate as at /token. 201 with request_uri and
     expires_in (section 2.2)."""
     form = await request.form(several=("resource",))
-    credentials = credentials_in(request.header(b"authorization"), form)
-    client = await authenticate_client(request.runtime, credentials, network=request.network)
-    request.client_id = client.id
+    client = await client_of(request, form)
     request_uri = await push_request(request.runtime, client, form, confirmation=await proved_key(request))
     return json_reply({"request_uri": request_uri, "expires_in": REQUEST_SECONDS}, 201)
 
@@ -78,5 +76,5 @@ async def push(request: Request) -> Reply:
 ROUTES = (
     Route("/authorize", {"GET": authorization, "POST": authorization}, page_failure),
     Route("/consent", {"GET": consent_landing, "POST": consent}, page_failure),
-    Route("/par", {"POST": push}),
+    Route("/par", {"POST": push, "OPTIONS": token_preflight}),
 )

@@ -39,6 +39,7 @@ ANSWERS: list[tuple[str, str, dict[str, Any], int, set[str]]] = [
     ("POST", "/token", {"data": {**FORM, "grant_type": "refresh_token", "refresh_token": "x"}}, 400, OWN),
     ("POST", "/token", {"data": {"grant_type": "client_credentials"}, "auth": BACKEND}, 200, NOBODY),
     ("POST", "/revoke", {"data": FORM}, 200, OWN),
+    ("POST", "/par", {"data": {"client_id": "customer"}}, 400, OWN),
     ("POST", "/device_authorization", {"data": {"client_id": "customer"}}, 400, OWN),
     ("POST", "/device_authorization", {"data": {"client_id": "terminal"}}, 200, NOBODY),  # it has no redirect URI
     ("POST", "/api/auth/login", {"json": {**LOGIN, "client_id": "customer"}}, 200, OWN),
@@ -60,7 +61,6 @@ ANSWERS: list[tuple[str, str, dict[str, Any], int, set[str]]] = [
     ),
     # What no page has business with.
     ("POST", "/introspect", {"data": {"token": "x"}, "auth": BACKEND}, 200, NOBODY),
-    ("POST", "/par", {"data": {"client_id": "customer"}}, 400, NOBODY),
     ("GET", "/revocations", {"headers": bearer("expired")}, 401, NOBODY),
     ("POST", "/register", {"json": {}}, 401, NOBODY),
     ("GET", "/login", {}, 200, NOBODY),
@@ -69,10 +69,10 @@ ANSWERS: list[tuple[str, str, dict[str, Any], int, set[str]]] = [
     ("GET", "/nothing", {}, 404, NOBODY),
 ]
 PREFLIGHTS = [
-    *((path, "POST", ANY_CLIENT) for path in ("/token", "/revoke", "/device_authorization")),
+    *((path, "POST", ANY_CLIENT) for path in ("/token", "/revoke", "/device_authorization", "/par")),
     *((f"/api/auth/{name}", "GET, POST, DELETE", ANY_CLIENT) for name in ("login", "refresh", "logout", "sessions")),
     *((path, "GET, POST, DELETE", ANY_CLIENT) for path in ("/userinfo", "/api/auth/sessions/x", "/api/profile/me")),
-    *((path, "", NOBODY) for path in ("/introspect", "/par", "/revocations", "/register")),
+    *((path, "", NOBODY) for path in ("/introspect", "/revocations", "/register")),
     *((path, "", NOBODY) for path in ("/login", "/account", "/authorize", "/logout", "/livez")),
     ("/static/authsvc.css", "", NOBODY),
 ]
