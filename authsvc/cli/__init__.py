@@ -31,7 +31,7 @@ COMMANDS = {
     "migrate": "Bring the database up to date.",
     "keys": "Signing keys: list, plan, generate, rotate, withdraw, import, export, simulate; the master key.",
     "users": "People: add, import, disable, enable, set-password, list.",
-    "clients": "Registered clients: add, list, redirect-uris, rotate-secret, choose-alg, remove.",
+    "clients": "Registered clients: add, list, redirect-uris, origins, rotate-secret, choose-alg, remove.",
     "sessions": "Sessions: list, end.",
     "sweep": "Delete what has expired, now.",
     "settings": "Show all settings and what they resolve to.",

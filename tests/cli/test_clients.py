@@ -280,6 +280,18 @@ def test_what_is_left_away_is_what_such_a_client_needs(
     assert (row["grant_types"], row["secrets"], row["sector"]) == (grants, secrets, sector)
 
 
+def test_origins_are_given_at_the_beginning_and_changed(cli: Cli) -> None:
+    cli("clients", "add", "app", "--public", "--grant-type", "refresh_token", "--origin", "capacitor://localhost")
+    assert listed(cli, "app")["origins"] == ["capacitor://localhost"]
+    assert "pages of capacitor://localhost" in cli("clients", "list").stdout
+    words = ("--add", "https://localhost", "--remove", "capacitor://localhost", "--json")
+    assert answer(cli("clients", "origins", "app", *words)) == {"id": "app", "origins": ["https://localhost"]}
+    assert listed(cli, "app")["origins"] == ["https://localhost"]
+    assert "say what to change" in cli("clients", "origins", "app", code=2).stderr
+    assert "is not an origin" in cli("clients", "origins", "app", "--add", "https://a.example/", code=2).stderr
+    assert "has no origin" in cli("clients", "origins", "app", "--remove", "https://a.example", code=1).stderr
+
+
 async def test_redirect_uris_change_and_with_them_whose_pages_read_answers(cli: Cli, http: httpx2.AsyncClient) -> None:
     new, old = "http://localhost:5999/callback", "http://localhost:5173/callback"
 

@@ -196,6 +196,26 @@ async def test_a_client_that_was_added_is_let_in_and_one_that_was_removed_is_not
     assert await seen() is None
 
 
+async def test_a_page_whose_origin_is_no_redirect_uris_reads_answers_where_it_was_registered(house: Service) -> None:
+    """An app in a browser engine has no redirect at its origin, and a page that uses the device grant none at all."""
+    app = "capacitor://localhost"
+    asked = {"Origin": app, "Access-Control-Request-Method": "POST"}
+    form = {"grant_type": "refresh_token", "refresh_token": "x"}
+
+    async def seen(client_id: str) -> tuple[str | None, str | None]:
+        await _heard(house)
+        before = await house.http.request("OPTIONS", "/token", headers=asked)
+        answer = await house.http.post("/token", data={**form, "client_id": client_id}, headers={"Origin": app})
+        return readable_by(before), readable_by(answer)
+
+    assert await seen("customer") == (None, None)
+    await house.sql.execute("UPDATE clients SET origins = $1 WHERE id = 'customer'", [app])
+    assert await seen("customer") == (app, app)
+    assert await seen("strict") == (app, None)
+    await house.sql.execute("UPDATE clients SET origins = '{}' WHERE id = 'customer'")
+    assert await seen("customer") == (None, None)
+
+
 async def _heard(house: Service) -> None:
     """Until the worker knows the present version of the clients."""
     wanted = await house.sql.fetchval("SELECT clients_version FROM service_state")

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Registered clients: add, list, redirect-uris, rotate-secret, choose-alg, remove; registration-token lets others
-    register theirs.
+    """Registered clients: add, list, redirect-uris, origins, rotate-secret, choose-alg, remove; registration-token lets
+    others register theirs.
 
     Workers know of a change within a second.
 
@@ -95,6 +95,7 @@ def _policy(client: Client) -> list[str]:
         "DPoP only": client.tokens.dpop_bound_access_tokens,
         "status lists": client.tokens.status_list,
         f"pairwise for {client.login.sector or 'itself'}": client.login.subject_type == "pairwise",
+        f"pages of {' '.join(client.login.origins)}": client.login.origins,
         "told of logouts": client.logout.backchannel_logout_uri,
         f"role {client.login.required_role}": client.login.required_role,
         f"access {client.tokens.access_token_seconds} s": client.tokens.access_token_seconds,
@@ -204,6 +205,32 @@ def redirect_uris(client_id: str, added: tuple[str, ...], removed: tuple[str, ..
     answer(
         {"id": client_id, "redirect_uris": uris},
         f"Client {client_id} now has: {' '.join(uris) or 'no redirect URI'}",
+    )
+
+
+@command.command("origins")
+@click.argument("client_id", metavar="ID")
+@click.option("--add", "added", multiple=True, metavar="ORIGIN", help="As browsers write it; several times.")
+@click.option("--remove", "removed", multiple=True, metavar="ORIGIN", help="Exactly as listed; several times.")
+@json_option
+def origins(client_id: str, added: tuple[str, ...], removed: tuple[str, ...]) -> None:
+    """Change which pages may read our answers beside those of the redirect URIs: of an app in a browser engine, or of a
+    page that only uses the device grant. Nobody is logged out.
+
+    \b
+    Examples:
+      authsvc clients origins shop --add capacitor://localhost --add https://localhost
+      authsvc clients origins terminal --remove https://old.example.com
+    """
+    from authsvc.flows.operator import manage_clients
+
+    if not added and not removed:
+        raise click.UsageError("say what to change: --add ORIGIN, --remove ORIGIN")
+    done = operate(lambda runtime, actor: manage_clients.change_origins(runtime, actor, client_id, added, removed))
+    named = done.login.origins
+    answer(
+        {"id": client_id, "origins": named},
+        f"Client {client_id} now has: {' '.join(named) or 'no origin beside its redirect URIs'}",
     )
 
 

@@ -64,6 +64,7 @@ _OPTIONS: tuple[click.Parameter, ...] = (
     click.Option(["--confidential", "kind"], flag_value="confidential", help="A service: it has a secret or keys."),
     click.Option(["--native"], is_flag=True, help="An application on people's devices: any port on its loopback URI."),
     _several("--redirect-uri", "URI", "Exactly as used"),
+    _several("--origin", "ORIGIN", "Of its pages that no redirect URI names (capacitor://localhost)"),
     click.Option(
         ["--grant-type", "grant_types"],
         multiple=True,

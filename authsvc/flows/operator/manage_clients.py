@@ -100,6 +100,21 @@ async def change_redirect_uris(
     )
 
 
+async def change_origins(
+    runtime: Runtime, actor: str, client_id: str, added: Sequence[str], removed: Sequence[str]
+) -> Client | Refused:
+    """The client as it is now. Raises StoreUnavailable."""
+    service = _service(runtime, algorithms=())
+    return await _change(
+        runtime,
+        actor,
+        client_id,
+        lambda known: changes.change_origins(known, added, removed, service),
+        "client_origins_changed",
+        lambda client: {"origins": client.login.origins},
+    )
+
+
 async def add_secret(runtime: Runtime, actor: str, client_id: str, digest: Digest) -> Client | Refused:
     """A new secret beside the one in use. Raises StoreUnavailable."""
     return await _change(

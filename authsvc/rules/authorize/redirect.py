@@ -8,7 +8,13 @@ from collections.abc import Iterable
 from urllib.parse import SplitResult, urlsplit
 
 MAX_URI = 2000
+MAX_ORIGIN = 300
 _CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?@!$&'()+,;=%\[\]-]+").fullmatch  # RFC 3986, without the asterisk
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?").fullmatch
+_NO_ORIGIN = "is not an origin: write it as browsers do, scheme://host or scheme://host:port, in small letters"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_OPAQUE = frozenset({"file", "data", "blob", "about", "javascript", "filesystem"})
+"""Schemes whose pages call themselves `null`, as anybody's can."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -38,6 +44,26 @@ def registration_problem(uri: str) -> str | None:
     return None if parts.path.strip("/") or host else "has neither host nor path"
 
 
+def origin_problem(origin: str) -> str | None:
+    """What is wrong with an origin (RFC 6454 section 6.2), for people; None: it may be registered.
+
+    Apps in a browser engine have schemes of their own (capacitor://localhost), which need no dot: nothing is ever sent
+    there, it is only compared.
+    """
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+    except ValueError:
+        return _NO_ORIGIN
+    if not _ORIGIN(origin) or len(origin) > MAX_ORIGIN or parts.scheme in _OPAQUE:
+        return _NO_ORIGIN
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        return "is plain http: use https (http only for localhost, 127.0.0.1 and [::1])"
+    if port is not None and port == _DEFAULT_PORTS.get(parts.scheme):
+        return "names the port that its scheme has anyway: browsers leave it away"
+    return None
+
+
 def matches(registered: tuple[str, ...], native: bool, asked: str) -> bool:
     """Whether `asked` is registered, character by character; for native clients on loopback whatever its port."""
     if asked in registered:
@@ -52,8 +78,8 @@ def origins_of(uris: Iterable[str]) -> frozenset[str]:
         parts = urlsplit(uri)
         if parts.scheme in ("http", "https") and parts.hostname:
             host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-            default = {"http": 80, "https": 443}[parts.scheme]
-            found.add(f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, default) else ""))
+            port = f":{parts.port}" if parts.port not in (None, _DEFAULT_PORTS[parts.scheme]) else ""
+            found.add(f"{parts.scheme}://{host}{port}")
     return frozenset(found)
 
 

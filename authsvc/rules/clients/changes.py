@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from authsvc.rules.client_record import Client, Digest
-from authsvc.rules.clients.judge_client import Service, judge_algorithms, judge_redirect_uris
+from authsvc.rules.clients.judge_client import Service, judge_algorithms, judge_origins, judge_redirect_uris
 from authsvc.rules.clients.limits import MAX_SECRETS
 from authsvc.rules.refused import Refused
 
@@ -30,6 +30,18 @@ def change_redirect_uris(
         description = f"client {client.id} would have no redirect URI left to send a code to"
         return Refused("conflict", description, "redirect_uris_missing")
     return replace(client, login=replace(client.login, redirect_uris=uris))
+
+
+def change_origins(client: Client, added: Sequence[str], removed: Sequence[str], service: Service) -> Client | Refused:
+    """As `change_redirect_uris`; those of its redirect URIs are its pages' all the same."""
+    if refused := judge_origins(added, client, "operator", service):
+        return refused
+    unknown = [origin for origin in removed if origin not in client.login.origins]
+    if unknown:
+        description = f"client {client.id} has no origin {unknown[0]}: `authsvc clients list` shows them"
+        return Refused("conflict", description, "origin_unknown")
+    origins = tuple(one for one in dict.fromkeys([*client.login.origins, *added]) if one not in removed)
+    return replace(client, login=replace(client.login, origins=origins))
 
 
 def choose_algorithms(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from authsvc.rules.authorize.redirect import registration_problem
+from authsvc.rules.authorize.redirect import origin_problem, registration_problem
 from authsvc.rules.client_record import Client, flat_of
 from authsvc.rules.clients import limits
 from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
@@ -102,6 +102,11 @@ def judge_redirect_uris(uris: Sequence[str], client: Client, who: Who, service: 
     return next(_redirects(_Case(client, who, service, client), "redirect_uris", uris), None)
 
 
+def judge_origins(origins: Sequence[str], client: Client, who: Who, service: Service) -> Refused | None:
+    """Whether pages of these origins may be a client's."""
+    return next(_origins(_Case(client, who, service, client), origins), None)
+
+
 def judge_algorithms(client: Client, who: Who, service: Service, known: Client) -> Refused | None:
     """Whether there are, or will be, keys for a client's tokens."""
     return next(_algorithms(_Case(client, who, service, known)), None)
@@ -161,6 +166,18 @@ def _redirects(case: _Case, name: str, uris: Sequence[str]) -> Iterator[Refused]
                 f"{name}_refused",
                 operator=f"{called} {uri[:200]} {problem}",
                 error="invalid_redirect_uri" if name == "redirect_uris" else "invalid_client_metadata",
+            )
+
+
+def _pages(case: _Case) -> Iterator[Refused]:
+    return _origins(case, case.client.login.origins)
+
+
+def _origins(case: _Case, origins: Sequence[str]) -> Iterator[Refused]:
+    for origin in origins:
+        if problem := origin_problem(origin):
+            yield case.refused(
+                f"One of the origins {problem}.", "origins_refused", operator=f"the origin {origin[:200]} {problem}"
             )
 
 
@@ -290,6 +307,7 @@ def _given(client: Client) -> tuple[Any, ...]:
     return (
         client.first_party,
         client.exchange,
+        login.origins,
         (login.required_role, login.remember_me_allowed, login.session_seconds, login.remember_me_seconds),
         (tokens.audiences, tokens.access_token_seconds, tokens.refresh_grace_seconds, tokens.status_list),
     )
@@ -340,4 +358,4 @@ _EVERYBODYS: tuple[_Rule, ...] = (
     _logout_redirects,
 )
 _REGISTRANTS: tuple[_Rule, ...] = (_powers,)
-_OPERATORS: tuple[_Rule, ...] = (_login, _exchange, _audiences, _seconds)
+_OPERATORS: tuple[_Rule, ...] = (_login, _pages, _exchange, _audiences, _seconds)

@@ -90,6 +90,14 @@ async def lock(connection: Connection, client_id: str) -> Client | None:
     return _client(row) if row else None
 
 
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Where pages of clients are: their redirect URIs, and origins that no redirect URI names."""
+
+    redirect_uris: frozenset[str]
+    origins: frozenset[str]
+
+
 class ClientMemory:
     """Clients as this worker last saw them, so that authenticating one costs no round trip.
 
@@ -102,7 +110,7 @@ class ClientMemory:
         self._version = 0
         self._confirmed_at = float("-inf")
         self._entries: OrderedDict[str, tuple[int, Client]] = OrderedDict()
-        self._redirect_uris: tuple[int, frozenset[str]] | None = None
+        self._pages: tuple[int, Pages] | None = None
 
     @property
     def version(self) -> int:
@@ -136,11 +144,16 @@ class ClientMemory:
             self._entries.popitem(last=False)
         return client
 
-    async def redirect_uris(self) -> frozenset[str]:
-        """Redirect URIs of all clients. Raises StoreUnavailable as `get` does."""
-        known, version = self._redirect_uris, self._version
+    async def pages(self) -> Pages:
+        """Of all clients. Raises StoreUnavailable as `get` does."""
+        known, version = self._pages, self._version
         if known and known[0] == version and monotonic() - self._confirmed_at <= MEMORY_SECONDS:
             return known[1]
-        rows = await self._db.fetch("SELECT DISTINCT unnest(redirect_uris) AS uri FROM clients")
-        self._redirect_uris = (version, frozenset(row["uri"] for row in rows))
-        return self._redirect_uris[1]
+        rows = await self._db.fetch(
+            """SELECT true AS redirects, unnest(redirect_uris) AS address FROM clients
+               UNION SELECT false, unnest(origins) FROM clients"""
+        )
+        redirect_uris = frozenset(row["address"] for row in rows if row["redirects"])
+        pages = Pages(redirect_uris, frozenset(row["address"] for row in rows if not row["redirects"]))
+        self._pages = (version, pages)
+        return pages

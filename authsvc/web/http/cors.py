@@ -1,9 +1,10 @@
 """Which pages elsewhere may read an answer (the Fetch standard's CORS): never with cookies.
 
-Public documents: any. All else: exactly the origins of registered redirect URIs, and where a client names itself those
-of this client. Where an access token is the credential, those of every client: an expired one must be readable as 401,
-and whose it was is not known then. The origin alone decides: it may send whatever headers it asks for, because
-instrumentation adds its own, and because what we do not know we do not read.
+Public documents: any. All else: exactly the origins of registered clients, which are those of their redirect URIs and
+those that an operator named beside them; where a client names itself, those of this client. Where an access token is
+the credential, those of every client: an expired one must be readable as 401, and whose it was is not known then. The
+origin alone decides: it may send whatever headers it asks for, because instrumentation adds its own, and because what
+we do not know we do not read.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def origin_of_client(request: Request, client: Client) -> None:
     """Let a page of this client read the answer, whatever it will be."""
     origin = _origin(request)
     if origin is not None:
-        _allow(request, origin, origin in origins_of(client.login.redirect_uris))
+        login = client.login
+        _allow(request, origin, origin in login.origins or origin in origins_of(login.redirect_uris))
 
 
 async def any_registered_origin(request: Request) -> None:
@@ -89,7 +91,8 @@ def _allow(request: Request, origin: str, allowed: bool) -> None:
 
 
 async def _registered(request: Request, origin: str) -> bool:
-    return origin in _origins(await request.runtime.clients.redirect_uris())
+    pages = await request.runtime.clients.pages()
+    return origin in pages.origins or origin in _origins(pages.redirect_uris)
 
 
 @lru_cache(maxsize=2)

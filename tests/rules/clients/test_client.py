@@ -231,6 +231,28 @@ def test_redirect_uris_change(added: list[str], removed: list[str], expected: tu
     assert (found.reason if isinstance(found, Refused) else found.login.redirect_uris) == expected
 
 
+APP = "capacitor://localhost"
+
+
+@pytest.mark.parametrize(
+    ("added", "removed", "expected"),
+    [
+        ([APP], [], (APP,)),
+        ([APP, "https://localhost", APP], [], (APP, "https://localhost")),
+        ([], [APP], "origin_unknown"),
+        (["http://shop.example"], [], "origins_refused"),
+        (["null"], [], "origins_refused"),
+    ],
+)
+def test_origins_change(added: list[str], removed: list[str], expected: tuple[str, ...] | str) -> None:
+    found = changes.change_origins(PUBLIC, added, removed, SERVICE)
+    assert (found.reason if isinstance(found, Refused) else found.login.origins) == expected
+    if isinstance(found, Client):
+        assert judge_client(found, "operator", SERVICE) == found
+        assert changes.change_origins(found, [], added, SERVICE) == PUBLIC
+        assert reason(found, "registrant") == "operators_alone"
+
+
 def test_what_a_client_has_already_stands_in_no_changes_way() -> None:
     """Its algorithm was taken out of the policy, and its other redirect URI would not be taken today."""
     known = changed_client(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from authsvc.rules.authorize.redirect import registration_problem
+from authsvc.rules.authorize.redirect import origin_problem, registration_problem
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,47 @@ def test_https_loopback_and_private_schemes_may_be_registered(uri: str) -> None:
 )
 def test_what_could_leak_a_code_is_refused_with_the_reason(uri: str, why: str) -> None:
     assert why in (registration_problem(uri) or "")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://app.example.com",
+        "https://app.example.com:8443",
+        "http://localhost:5173",
+        "http://localhost",
+        "http://[::1]:8000",
+        "capacitor://localhost",
+        "ionic://localhost",
+        "tauri://localhost",
+        "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+    ],
+)
+def test_an_origin_as_a_browser_writes_it_may_be_registered(origin: str) -> None:
+    assert origin_problem(origin) is None
+
+
+@pytest.mark.parametrize(
+    ("origin", "why"),
+    [
+        ("null", "not an origin"),
+        ("*", "not an origin"),
+        ("", "not an origin"),
+        ("https://app.example.com/", "not an origin"),
+        ("https://app.example.com/path", "not an origin"),
+        ("https://*.example.com", "not an origin"),
+        ("https://App.example.com", "not an origin"),
+        ("https://user@example.com", "not an origin"),
+        ("https://example.com:99999", "not an origin"),
+        ("https://b\u00fccher.example", "not an origin"),
+        ("https://a.example https://b.example", "not an origin"),
+        ("file://localhost", "not an origin"),
+        ("data:text", "not an origin"),
+        ("https://" + "a" * 300, "not an origin"),
+        ("https://example.com:443", "leave it away"),
+        ("http://localhost:80", "leave it away"),
+        ("http://example.com", "plain http"),
+    ],
+)
+def test_what_no_browser_sends_or_anybody_can_is_no_origin(origin: str, why: str) -> None:
+    assert why in (origin_problem(origin) or "")
