@@ -8,14 +8,18 @@ from authsvc.flows.operator import register_client as flow
 from authsvc.rules.client_record import Client
 from authsvc.rules.clients.registration import metadata_of
 from authsvc.rules.errors import BearerRejected
+from authsvc.web.http.cors import any_registering_origin, management_preflight, registration_preflight
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.failures import NotFound
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request
+from authsvc.web.issuing import note_client
 
 
 async def register(request: Request) -> Reply:
     """RFC 7591 section 3: the token is judged before what is asked, and what is asked before a use is taken."""
+    _on(request)
+    await any_registering_origin(request)
     token = _token(request)
     await flow.admit(request.runtime, token, network=request.network)
     done = await flow.register_client(request.runtime, token, await request.json())
@@ -40,17 +44,32 @@ async def end(request: Request) -> Reply:
     return Reply(204)
 
 
+async def preflight(request: Request) -> Reply:
+    _on(request)
+    return await registration_preflight(request)
+
+
+async def preflight_of_one(request: Request) -> Reply:
+    _on(request)
+    return await management_preflight(request)
+
+
 async def _known(request: Request) -> tuple[Client, str]:
+    _on(request)
     token, client_id = _token(request), request.scope["path_params"]["client_id"]
     client = await flow.authenticate_registration(request.runtime, client_id, token, network=request.network)
-    request.client_id = client.id
+    note_client(request, client)
     return client, token
 
 
-def _token(request: Request) -> str:
-    """The bearer token. Raises NotFound where the operator has registration off, BearerRejected where there is none."""
+def _on(request: Request) -> None:
+    """Raises NotFound where the operator has registration off."""
     if not request.runtime.settings.client_registration:
         raise NotFound
+
+
+def _token(request: Request) -> str:
+    """The bearer token. Raises BearerRejected where there is none."""
     scheme, _, token = (request.header(b"authorization") or "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip(" "):
         raise BearerRejected("bearer_missing", error=None)
@@ -71,6 +90,6 @@ def _information(request: Request, done: flow.Registered) -> dict[str, Any]:
 
 
 ROUTES = (
-    Route("/register", {"POST": register}),
-    Route("/register/{client_id}", {"GET": read, "PUT": change, "DELETE": end}),
+    Route("/register", {"POST": register, "OPTIONS": preflight}),
+    Route("/register/{client_id}", {"GET": read, "PUT": change, "DELETE": end, "OPTIONS": preflight_of_one}),
 )

@@ -8,6 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from authsvc.flows.operator.manage_clients import add_registration_token
+from authsvc.rules.refused import Refused
 from tests.security.conftest import statements
 from tests.support.service import BACKEND, LOGIN, Service, bearer
 
@@ -72,7 +74,9 @@ PREFLIGHTS = [
     *((path, "POST", ANY_CLIENT) for path in ("/token", "/revoke", "/device_authorization", "/par")),
     *((f"/api/auth/{name}", "GET, POST, DELETE", ANY_CLIENT) for name in ("login", "refresh", "logout", "sessions")),
     *((path, "GET, POST, DELETE", ANY_CLIENT) for path in ("/userinfo", "/api/auth/sessions/x", "/api/profile/me")),
-    *((path, "", NOBODY) for path in ("/introspect", "/revocations", "/register")),
+    *((path, "", NOBODY) for path in ("/introspect", "/revocations")),
+    ("/register", "POST", NOBODY),
+    ("/register/x", "GET, PUT, DELETE", ANY_CLIENT),
     *((path, "", NOBODY) for path in ("/login", "/account", "/authorize", "/logout", "/livez")),
     ("/static/authsvc.css", "", NOBODY),
 ]
@@ -214,6 +218,43 @@ async def test_a_page_whose_origin_is_no_redirect_uris_reads_answers_where_it_wa
     assert await seen("strict") == (app, None)
     await house.sql.execute("UPDATE clients SET origins = '{}' WHERE id = 'customer'")
     assert await seen("customer") == (None, None)
+
+
+async def test_a_page_registers_a_client_where_an_initial_access_token_names_its_origin(house: Service) -> None:
+    inspector = "http://localhost:6274"
+    asked = {"Origin": inspector, "Access-Control-Request-Method": "POST"}
+
+    async def preflight(path: str = "/register") -> str | None:
+        await _heard(house)
+        return readable_by(await house.http.request("OPTIONS", path, headers=asked))
+
+    async def token(*origins: str) -> dict[str, str]:
+        made = await add_registration_token(house.runtime, "tests", uses=1, seconds=60, note="", origins=origins)
+        assert not isinstance(made, Refused)
+        return {**bearer(made[0]), "Origin": inspector}
+
+    members = {"redirect_uris": [f"{inspector}/callback"], "application_type": "native"}
+    of_no_page = await token()
+    assert await preflight() is None
+    answer = await house.http.post("/register", json=members, headers=of_no_page)
+    assert (answer.status_code, readable_by(answer)) == (201, None)
+    assert await house.sql.execute("DELETE FROM clients WHERE registration_hash IS NOT NULL") == "DELETE 1"
+
+    named = await token(inspector)
+    assert await preflight() == inspector
+    answer = await house.http.post("/register", json=members, headers=named)
+    assert (answer.status_code, readable_by(answer)) == (201, inspector), answer.text
+    client = answer.json()
+    used_up = await house.http.post("/register", json=members, headers=named)
+    assert (used_up.status_code, readable_by(used_up)) == (401, inspector)
+    one = f"/register/{client['client_id']}"
+    assert await preflight(one) == inspector
+    own = {**bearer(client["registration_access_token"]), "Origin": inspector}
+    assert readable_by(await house.http.get(one, headers=own)) == inspector
+    assert readable_by(await house.http.get(one, headers={**own, "Origin": PARTNER})) is None
+    await house.sql.execute("DELETE FROM registration_tokens")
+    await house.http.delete(one, headers=own)
+    assert await preflight() is None
 
 
 async def _heard(house: Service) -> None:

@@ -277,8 +277,11 @@ _USES, _SECONDS = click.IntRange(*REGISTRATION_TOKEN_USES), click.IntRange(*REGI
 @click.option("--uses", type=_USES, default=1, show_default=True, help="Clients it is good for.")
 @click.option("--seconds", type=_SECONDS, default=3600, show_default=True, help="How long it is good.")
 @click.option("--note", default="", help="For whom; the audit events of its clients repeat it.")
+@click.option(
+    "--origin", "origins", multiple=True, metavar="ORIGIN", help="Of a page that may use it (CORS); several times."
+)
 @json_option
-def registration_token(uses: int, seconds: int, note: str) -> None:
+def registration_token(uses: int, seconds: int, note: str, origins: tuple[str, ...]) -> None:
     """Make an initial access token for POST /register. It is printed once and not kept.
 
     Whoever has it adds clients that ask people for consent; never first-party ones. AUTHSVC_CLIENT_REGISTRATION must
@@ -287,12 +290,15 @@ def registration_token(uses: int, seconds: int, note: str) -> None:
     \b
     Examples:
       authsvc clients registration-token --uses 5 --seconds 86400 --note "partner team"
+      authsvc clients registration-token --origin http://localhost:6274 --note "MCP Inspector"
       authsvc clients registration-token --json | jq -r .registration_token
     """
     from authsvc.flows.operator import manage_clients
 
     async def work(runtime: Runtime, actor: str) -> tuple[str, datetime, bool]:
-        made = manage_clients.add_registration_token(runtime, actor, uses=uses, seconds=seconds, note=note)
+        made = manage_clients.add_registration_token(
+            runtime, actor, uses=uses, seconds=seconds, note=note, origins=tuple(dict.fromkeys(origins))
+        )
         return *granted(await made), runtime.settings.client_registration
 
     token, expires_at, on = operate(work)

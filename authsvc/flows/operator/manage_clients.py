@@ -141,18 +141,21 @@ async def remove(runtime: Runtime, actor: str, client_id: str) -> Refused | None
 
 
 async def add_registration_token(
-    runtime: Runtime, actor: str, *, uses: int, seconds: int, note: str
+    runtime: Runtime, actor: str, *, uses: int, seconds: int, note: str, origins: Sequence[str] = ()
 ) -> tuple[str, datetime] | Refused:
-    """An initial access token (RFC 7591 section 3) and when it expires; only its digest is kept."""
-    if refused := judge_registration_token(uses, seconds, note):
+    """An initial access token (RFC 7591 section 3) and when it expires; only its digest is kept. `origins`: of pages
+    that may use it."""
+    if refused := judge_registration_token(uses, seconds, note, origins):
         return refused
     token = base64url_encode(runtime.entropy(32))
     async with runtime.db.transaction(seconds=10) as connection:
         digest = digest_of(token)
         expires_at = await registration_tokens.add_token(
-            connection, digest, uses=uses, seconds=seconds, note=note, created_by=actor
+            connection, digest, uses=uses, seconds=seconds, note=note, origins=origins, created_by=actor
         )
-        await audit.record(connection, "registration_token_made", actor, uses=uses, seconds=seconds, note=note)
+        await audit.record(
+            connection, "registration_token_made", actor, uses=uses, seconds=seconds, note=note, origins=origins
+        )
     return token, expires_at
 
 

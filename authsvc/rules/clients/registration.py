@@ -6,9 +6,10 @@ Only its form is judged here; what such a client may be, `client.judge_client` s
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from authsvc.rules.authorize.redirect import origin_problem
 from authsvc.rules.client_record import DEFAULT_ALG, Authentication, Client, Digest, flat_of, from_flat
 from authsvc.rules.clients.judge_client import registrant_scopes
 from authsvc.rules.clients.limits import MAX_NOTE, MAX_URIS, REGISTRATION_TOKEN_SECONDS, REGISTRATION_TOKEN_USES
@@ -95,9 +96,9 @@ def metadata_of(client: Client) -> dict[str, Any]:
     return answer
 
 
-def judge_registration_token(uses: int, seconds: int, note: str) -> Refused | None:
+def judge_registration_token(uses: int, seconds: int, note: str, origins: Sequence[str] = ()) -> Refused | None:
     """Which initial access tokens (RFC 7591 section 3) an operator may make. `uses`: how many clients it registers;
-    `seconds`: how long it is good; `note`: repeated in audit events."""
+    `seconds`: how long it is good; `note`: repeated in audit events; `origins`: of pages that may use it."""
     for name, value, (least, most) in (
         ("uses", uses, REGISTRATION_TOKEN_USES),
         ("seconds", seconds, REGISTRATION_TOKEN_SECONDS),
@@ -110,6 +111,9 @@ def judge_registration_token(uses: int, seconds: int, note: str) -> Refused | No
         return Refused(
             "invalid_request", f"--note has at most {MAX_NOTE} printable characters", "registration_token_note"
         )
+    for origin in origins:
+        if problem := origin_problem(origin):
+            return Refused("invalid_request", f"the origin {origin[:200]} {problem}", "registration_token_origin")
     return None
 
 

@@ -92,10 +92,12 @@ async def lock(connection: Connection, client_id: str) -> Client | None:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Where pages of clients are: their redirect URIs, and origins that no redirect URI names."""
+    """Where pages of clients are: their redirect URIs, and origins that no redirect URI names. `registering`: origins
+    of pages that may register clients."""
 
     redirect_uris: frozenset[str]
     origins: frozenset[str]
+    registering: frozenset[str]
 
 
 class ClientMemory:
@@ -150,10 +152,11 @@ class ClientMemory:
         if known and known[0] == version and monotonic() - self._confirmed_at <= MEMORY_SECONDS:
             return known[1]
         rows = await self._db.fetch(
-            """SELECT true AS redirects, unnest(redirect_uris) AS address FROM clients
-               UNION SELECT false, unnest(origins) FROM clients"""
+            """SELECT 'redirect' AS kind, unnest(redirect_uris) AS address FROM clients
+               UNION SELECT 'origin', unnest(origins) FROM clients
+               UNION SELECT 'registering', unnest(origins) FROM registration_tokens"""
         )
-        redirect_uris = frozenset(row["address"] for row in rows if row["redirects"])
-        pages = Pages(redirect_uris, frozenset(row["address"] for row in rows if not row["redirects"]))
+        kinds = ("redirect", "origin", "registering")
+        pages = Pages(*(frozenset(row["address"] for row in rows if row["kind"] == kind) for kind in kinds))
         self._pages = (version, pages)
         return pages

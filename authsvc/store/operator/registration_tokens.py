@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,12 +11,20 @@ from authsvc.store.postgres import Connection, Database
 
 
 async def add_token(
-    connection: Connection, digest: Digest, *, uses: int, seconds: int, note: str, created_by: str
+    connection: Connection,
+    digest: Digest,
+    *,
+    uses: int,
+    seconds: int,
+    note: str,
+    origins: Sequence[str],
+    created_by: str,
 ) -> datetime:
-    """Insert an initial access token for `uses` registrations within `seconds`; returns when it expires."""
-    sql = """INSERT INTO registration_tokens (digest, note, uses_left, created_by, expires_at)
-             VALUES ($1, $2, $3, $4, now() + $5::int * interval '1 second') RETURNING expires_at"""
-    expires_at: datetime = await connection.fetchval(sql, digest, note, uses, created_by, seconds)
+    """Insert an initial access token for `uses` registrations within `seconds`; returns when it expires. `origins`: of
+    pages that may use it."""
+    sql = """INSERT INTO registration_tokens (digest, note, uses_left, created_by, expires_at, origins)
+             VALUES ($1, $2, $3, $4, now() + $5::int * interval '1 second', $6) RETURNING expires_at"""
+    expires_at: datetime = await connection.fetchval(sql, digest, note, uses, created_by, seconds, list(origins))
     return expires_at
 
 

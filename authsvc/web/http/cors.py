@@ -10,12 +10,15 @@ we do not know we do not read.
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
 from authsvc.rules.authorize.redirect import origins_of
 from authsvc.rules.client_record import Client
 from authsvc.web.http.reply import Headers, Reply
 from authsvc.web.http.request import Request
+
+LetsIn = Callable[[Request, str], Awaitable[bool]]
 
 _VARY = (b"vary", b"origin")
 _VARY_PREFLIGHT = (b"vary", b"origin, access-control-request-headers")
@@ -41,15 +44,25 @@ async def api_preflight(request: Request) -> Reply:
     return await _preflight(request, b"GET, POST, DELETE")
 
 
+async def registration_preflight(request: Request) -> Reply:
+    """OPTIONS of /register: for pages that an initial access token names, whichever it is. Raises StoreUnavailable."""
+    return await _preflight(request, b"POST", _registering)
+
+
+async def management_preflight(request: Request) -> Reply:
+    """OPTIONS of /register/{client_id}. Raises StoreUnavailable."""
+    return await _preflight(request, b"GET, PUT, DELETE")
+
+
 async def public_preflight(request: Request) -> Reply:
     """OPTIONS of what anybody may read: a page that adds a header to its GET asks first."""
     return Reply(204, b"", [_VARY_PREFLIGHT, *_allowed(request, b"*", b"GET")])
 
 
-async def _preflight(request: Request, methods: bytes) -> Reply:
+async def _preflight(request: Request, methods: bytes, lets_in: LetsIn | None = None) -> Reply:
     headers: Headers = [_VARY_PREFLIGHT]
     origin = _origin(request)
-    if origin is not None and await _registered(request, origin):
+    if origin is not None and await (lets_in or _registered)(request, origin):
         headers += _allowed(request, origin.encode("ascii"), methods)
     return Reply(204, b"", headers)
 
@@ -77,6 +90,14 @@ def origin_of_client(request: Request, client: Client) -> None:
         _allow(request, origin, origin in login.origins or origin in origins_of(login.redirect_uris))
 
 
+async def any_registering_origin(request: Request) -> None:
+    """Let a page that may register clients read the answer, whatever it will be: also that its token is good no more.
+    Raises StoreUnavailable."""
+    origin = _origin(request)
+    if origin is not None:
+        _allow(request, origin, await _registering(request, origin))
+
+
 async def any_registered_origin(request: Request) -> None:
     """Let a page of any client read the answer, whatever it will be. Raises StoreUnavailable."""
     origin = _origin(request)
@@ -88,6 +109,10 @@ def _allow(request: Request, origin: str, allowed: bool) -> None:
     request.answer_with(_VARY)
     if allowed:
         request.answer_with((b"access-control-allow-origin", origin.encode("ascii")), _EXPOSED)
+
+
+async def _registering(request: Request, origin: str) -> bool:
+    return origin in (await request.runtime.clients.pages()).registering
 
 
 async def _registered(request: Request, origin: str) -> bool:
