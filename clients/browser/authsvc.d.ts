@@ -76,8 +76,8 @@ export interface AxiosLike {
 export interface Client {
   /** Leaves this page for the hosted login; does not resolve. */
   login(options?: LoginOptions): Promise<never>;
-  /** On every load of the redirect URI: takes the answer of the login out of the address. Null where there is none.
-   * Rejects with AuthError; after a temporary one, `login` again. */
+  /** On every load of the redirect URI: takes the answer of the login out of the address. Null where there is none:
+   * what was not begun in this tab, or is at another path or of another issuer, is left as it is. Rejects with AuthError; after a temporary one, `login` again. */
   handleRedirect(): Promise<{ user: User; returnTo: string } | null>;
   /** For first-party clients. Rejects with AuthError: `invalid_credentials`, `too_many_attempts` (see `retryAfter`). */
   loginWithPassword(

@@ -94,7 +94,7 @@ const scenes = {
     said.code = await asked({});
     await tab.goto(`${job.app}/house/local?code=x&state=never-asked&iss=${job.issuer}`);
     await ready(tab);
-    said.unasked = await failed(tab);
+    said.unasked = [await failed(tab), await tab.evaluate(() => [auth.user, location.search.slice(0, 7)])];
     // A token endpoint's answer for another login: the nonce is not the one that was sent.
     await someone.context.addInitScript(() => {
       if (!location.search.includes("code=")) return;

@@ -122,11 +122,33 @@ test("after a log-out, or where a fresh token was refused, the next login asks f
   assert.deepEqual([client.user, await prompt(client)], [null, "login"]);
 });
 
-test("an address without an answer is left alone", async () => {
-  location.href = "https://app.example/?code=of-a-voucher";
-  assert.equal(await house.tab().handleRedirect(), null);
-  assert.equal(location.href, "https://app.example/?code=of-a-voucher");
-});
+for (const begun of [false, true]) {
+  for (const [address, always] of [
+    ["/?code=of-a-voucher", true],
+    ["/?code=ac_1&state=x&iss=https://other.example", true],
+    ["/?state=open&error=late", true],
+    ["/?state=open&iss=ISSUER", true],
+    ["/connected?code=ac_1&state=STATE&iss=ISSUER", true],
+    ["/?code=ac_1&state=x&iss=ISSUER", false],
+    ["/?error=access_denied&state=x&iss=ISSUER", false],
+  ]) {
+    if (begun && !always) continue;
+    test(`an address that is no answer to this tab is left alone: ${address}, ${begun ? "begun" : "not begun"}`, async () => {
+      const client = house.tab();
+      const asked = begun ? await left(client) : new URLSearchParams({ state: "x" });
+      const kept = sessionStorage.getItem("authsvc_login");
+      location.href = `https://app.example${address.replace("ISSUER", ISSUER).replace("STATE", asked.get("state"))}`;
+      const before = location.href;
+      assert.equal(await client.handleRedirect(), null);
+      assert.equal(location.href, before);
+      assert.equal(sessionStorage.getItem("authsvc_login"), kept);
+      assert.deepEqual(house.service.calls, []);
+      if (!begun) return;
+      back(asked); // the answer itself comes later, and is taken
+      assert.equal((await house.tab().handleRedirect()).user.name, "Zoë");
+    });
+  }
+}
 
 test("a wrong password and too many of them are told apart; a password is never sent twice", async () => {
   const client = house.tab();

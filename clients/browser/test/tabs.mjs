@@ -93,7 +93,8 @@ export function browser({ locks = true } = {}) {
   define("sessionStorage", new Storage());
   define("navigator", locks ? { locks: new Locks() } : {});
   define("location", {
-    href: "https://app.example/", get search() { return new URL(this.href).search; }, assign(url) { this.left = url; },
+    href: "https://app.example/", assign(url) { this.left = url; },
+    get search() { return new URL(this.href).search; }, get pathname() { return new URL(this.href).pathname; },
   });
   for (const name of ["addEventListener", "removeEventListener"]) define(name, () => {});
   define("setTimeout", (work, ms) => later(work, ms > 100 ? ms / 20 : ms)); // nobody waits here

@@ -359,12 +359,14 @@ export function createClient(options) {
 
   async function redeem() {
     const answer = Object.fromEntries(new URLSearchParams(location.search));
-    if (!answer.state || !(answer.code || answer.error)) return null;
-    history.replaceState(history.state, "", redirectUri);
     const kept = parsed(sessionStorage.getItem(LOGIN));
-    if (kept?.state !== answer.state) throw new AuthError("state_mismatch");
+    const [mine, ours] = [kept?.state === answer.state, answer.iss === issuer];
+    if (!kept || !(mine || ours) || !(answer.code || answer.error)) return null; // another's
+    if (location.pathname !== new URL(redirectUri).pathname) return null;
+    history.replaceState(history.state, "", redirectUri);
+    if (!mine) throw new AuthError("state_mismatch");
     sessionStorage.removeItem(LOGIN);
-    if (answer.iss !== issuer) throw new AuthError("iss_mismatch");
+    if (!ours) throw new AuthError("iss_mismatch");
     if (answer.error) throw new AuthError(answer.error, answer.error_description);
     // Not after a lost answer: a code's second use ends the session.
     const said = await persist(() => post("/token", {
