@@ -1,5 +1,5 @@
 /** What goes wrong. `code`: OAuth's `error`, or `network`, `state_mismatch`, `iss_mismatch`, `id_token_mismatch`,
- * `unexpected`. `status`: of the HTTP answer, 0 where there was none. `retryAfter`: seconds, 0 where nothing was said. */
+ * `insecure_context`, `unexpected`. `status`: of the HTTP answer, 0 where there was none. `retryAfter`: seconds, 0 where nothing was said. */
 export class AuthError extends Error {
   readonly code: string;
   readonly status: number;
@@ -74,7 +74,8 @@ export interface AxiosLike {
 }
 
 export interface Client {
-  /** Leaves this page for the hosted login; does not resolve. */
+  /** Leaves this page for the hosted login; does not resolve. Rejects on plain http other than localhost, with AuthError
+   * `insecure_context`. */
   login(options?: LoginOptions): Promise<never>;
   /** On every load of the redirect URI: takes the answer of the login out of the address. Null where there is none:
    * what was not begun in this tab, or is at another path or of another issuer, is left as it is. Rejects with AuthError; after a temporary one, `login` again. */

@@ -122,6 +122,22 @@ test("after a log-out, or where a fresh token was refused, the next login asks f
   assert.deepEqual([client.user, await prompt(client)], [null, "login"]);
 });
 
+test("on plain http other than localhost a login says why it cannot be, and begins nothing", async () => {
+  const { crypto } = globalThis;
+  const over = (value) => Object.defineProperty(globalThis, "crypto", { value, configurable: true });
+  over({ getRandomValues: (array) => crypto.getRandomValues(array) }); // a browser has no more there
+  try {
+    const why = { name: "AuthError", code: "insecure_context", status: 0, temporary: false };
+    await assert.rejects(house.tab().login(), why);
+    await assert.rejects(house.tab({ dpop: true }).loginWithPassword("a@example.com", "b"), why);
+    assert.equal(location.left, undefined);
+    assert.equal(sessionStorage.getItem("authsvc_login"), null);
+    assert.deepEqual(house.service.calls, []);
+  } finally {
+    over(crypto);
+  }
+});
+
 for (const begun of [false, true]) {
   for (const [address, always] of [
     ["/?code=of-a-voucher", true],

@@ -3,7 +3,7 @@
 const TWINS = "authsvc_twins";
 const KEYS = ["refresh_token", "access_token_times", "access_token", TWINS, "user"]; // `user` last: tabs watch it
 const LOGIN = "authsvc_login";
-const SETTLE = 50; // ms until all tabs see what one stored
+const SETTLE = 50; // ms until all tabs see it
 
 export class AuthError extends Error {
   constructor(code, message = code, status = 0, retryAfter = 0) {
@@ -32,10 +32,13 @@ const parsed = (text) => {
     return null;
   }
 };
+function secure() {
+  if (!crypto.subtle) throw new AuthError("insecure_context", "needs https or localhost");
+}
 const read = (data) => JSON.parse(new TextDecoder().decode(data));
 const claimsOf = (jwt) => read(unbase64url(jwt.split(".")[1]));
 const wrongProof = (said) => /use_dpop_nonce|invalid_dpop_proof/.test(said);
-// A challenge that wants something else than another token is the app's to read.
+// A challenge for something else than a token is the app's to read.
 const refused = ({ status, headers }) =>
   status === 401 && !/error="?(?!invalid_token|invalid_dpop_proof)\w/.test(headers.get("www-authenticate"));
 
@@ -53,7 +56,7 @@ const inMemory = (kept = {}) => ({
   removeItem: (key) => delete kept[key],
 });
 
-// Web Locks, or a lease. Two at once lose nothing: the service gives both the same. `work` throws nothing.
+// Web Locks, or a lease. Two at once get the same. `work` throws nothing.
 async function locked(name, work) {
   if (navigator.locks) {
     const signal = AbortSignal.timeout(30000);
@@ -104,11 +107,10 @@ async function keyPair(name) {
 
 function possession(name) {
   const nonces = {};
-  const pair = keyPair(name);
-  let skew = 0;
+  let pair, skew = 0;
   return {
     async proof(method, url, token) {
-      const { privateKey, publicKey } = await pair;
+      const { privateKey, publicKey } = await (pair ??= keyPair(name));
       const { crv, kty, x, y } = await crypto.subtle.exportKey("jwk", publicKey);
       const { origin, pathname } = new URL(url);
       const said = {
@@ -149,7 +151,7 @@ export function createClient(options) {
     leave("elsewhere"); // may be a session of its own
   };
   const look = () => changed("elsewhere");
-  const events = ["storage", "pageshow"]; // the second: back from a cache
+  const events = ["storage", "pageshow"]; // back from a cache
   for (const event of events) addEventListener(event, look);
 
   function changed(reason) {
@@ -183,7 +185,7 @@ export function createClient(options) {
     }
   }
 
-  // From the receipt, by our own clock. Tokens of others have none.
+  // From the receipt, by our clock. Others' tokens have none.
   const times = () => parsed(get("access_token_times")) ?? [Infinity, Infinity];
 
   function keep(said) {
@@ -193,7 +195,7 @@ export function createClient(options) {
     store.setItem("access_token", said.access_token);
   }
 
-  // For duplicates of this tab: the newest tokens, closed with a secret that only they have.
+  // For duplicates of this tab: the newest tokens, under their secret.
   async function share(way) {
     try {
       const secret = get(TWINS);
@@ -233,6 +235,7 @@ export function createClient(options) {
   async function post(path, fields) {
     const all = { client_id: clientId, ...fields };
     let answer;
+    if (dpop) secure();
     try {
       const signal = AbortSignal.timeout(8000);
       answer = await send(new Request(issuer + path, {
@@ -246,7 +249,7 @@ export function createClient(options) {
     throw await failure(answer);
   }
 
-  // A token that is not `stale`; null: the login is over. Rejects where that cannot be known now.
+  // A token that is not `stale`; null: the login is over. Rejects where nobody knows.
   async function renew(stale) {
     renewing ??= new Promise((resolve, reject) => {
       locked(name, async () => {
@@ -346,6 +349,7 @@ export function createClient(options) {
   }
 
   async function login({ returnTo = location.href, prompt = shared?.getItem(LOGIN), loginHint, ...more } = {}) {
+    secure();
     const [state, nonce, verifier] = [random(), random(), random()];
     sessionStorage.setItem(LOGIN, JSON.stringify({ state, nonce, verifier, returnTo }));
     const query = form({
@@ -368,7 +372,7 @@ export function createClient(options) {
     sessionStorage.removeItem(LOGIN);
     if (!ours) throw new AuthError("iss_mismatch");
     if (answer.error) throw new AuthError(answer.error, answer.error_description);
-    // Not after a lost answer: a code's second use ends the session.
+    // A code's second use ends the session.
     const said = await persist(() => post("/token", {
       grant_type: "authorization_code", redirect_uri: redirectUri, code: answer.code, code_verifier: kept.verifier,
     }), false);
