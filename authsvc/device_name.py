@@ -10,6 +10,7 @@ import threading
 import unicodedata
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from ua_parser import Parser
@@ -61,12 +62,22 @@ def warm() -> None:
 @lru_cache(maxsize=1024)
 def _named(user_agent: str) -> str:
     browser, system = _families(user_agent)
+    if "CFNetwork/" in user_agent:
+        browser = _app_name(browser)
     browser = _BROWSERS.get(browser, browser)
     if system == "iOS":
         system = next((name for name in ("iPad", "iPod", "iPhone") if name in user_agent), "iOS")
     system = _SYSTEMS.get(system, system)
     name = f"{browser} on {system}" if browser and system else browser or system
     return _plain(name)[:NAME_CHARS].strip() or UNKNOWN
+
+
+def _app_name(escaped: str) -> str:
+    """Apple's network library escapes the name of an app that is not plain ASCII: `B%C3%BCcher/3 CFNetwork/1490`."""
+    try:
+        return unquote(escaped, errors="strict")
+    except UnicodeDecodeError:
+        return escaped
 
 
 def _families(user_agent: str) -> tuple[str, str]:

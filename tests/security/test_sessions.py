@@ -256,6 +256,20 @@ async def test_a_hostile_device_name_is_inert(house: Service, sent: str, shown: 
 
 
 @pytest.mark.parametrize(
+    ("agent", "shown"),
+    [
+        ("B\u00fccher/3 (iPhone; \u6d4b\u8bd5)".encode(), "B\u00fccher/3 (iPhone; \u6d4b\u8bd5)"),
+        ("B\u00fccher/3".encode("latin-1"), "Bcher/3"),
+        (b"x" * 511 + "\u00fc".encode(), "x" * 511),
+    ],
+)
+async def test_a_user_agent_is_utf_8_or_ascii_and_never_latin_1(house: Service, agent: bytes, shown: str) -> None:
+    answer = await house.caller().post("/api/auth/login", json=LOGIN, headers=[(b"user-agent", agent)])
+    listed = await house.http.get("/api/auth/sessions", headers=bearer(answer.json()["access_token"]))
+    assert [one["user_agent"] for one in listed.json()["sessions"] if one["current"]] == [shown]
+
+
+@pytest.mark.parametrize(
     "agent", [b"<b>\x1b[31m\xe2\x80\xae", b"\x00\x01\xff" * 900, b"Mozilla/5.0 (\r\n) Firefox/1", b"x" * 9000]
 )
 async def test_a_hostile_user_agent_is_inert(house: Service, agent: bytes) -> None:

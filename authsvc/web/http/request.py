@@ -96,8 +96,10 @@ class Request(starlette.requests.Request):
 
     @property
     def user_agent(self) -> str | None:
-        """What the browser says it is, as far as it is readable; None: nothing."""
-        return printable((self.header(b"user-agent") or "")[:MAX_USER_AGENT])
+        """What the browser says it is, as far as it is readable; None: nothing. Bytes beyond ASCII are UTF-8, as apps
+        write their names, or left away: RFC 9110 section 5.5 gives them no meaning."""
+        sent = (self.header(b"user-agent") or "").encode("latin-1")[:MAX_USER_AGENT]
+        return printable(sent.decode("utf-8", "ignore"))
 
     @property
     def network(self) -> str:
