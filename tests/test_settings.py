@@ -97,3 +97,44 @@ def test_no_secret_is_shown() -> None:
 def test_every_setting_says_what_it_means() -> None:
     assert all(meaning for _, _, meaning in load(GOOD).table())
     assert len(load(GOOD).table()) == len(Settings.__dataclass_fields__)
+
+
+KUBERNETES = {
+    "AUTHSVC_SERVICE_HOST": "10.96.12.7",
+    "AUTHSVC_SERVICE_PORT": "8000",
+    "AUTHSVC_SERVICE_PORT_HTTP": "8000",
+    "AUTHSVC_PORT": "tcp://10.96.12.7:8000",
+    "AUTHSVC_PORT_8000_TCP": "tcp://10.96.12.7:8000",
+    "AUTHSVC_PORT_8000_TCP_PROTO": "tcp",
+    "AUTHSVC_PORT_8000_TCP_PORT": "8000",
+    "AUTHSVC_PORT_8000_TCP_ADDR": "10.96.12.7",
+    "AUTHSVC_PORT_53_UDP": "udp://10.96.12.7:53",
+    "AUTHSVC_PORT_9_SCTP_PROTO": "sctp",
+    "AUTHSVC_REDIS_SERVICE_HOST": "fd00::7",
+    "AUTHSVC_REDIS_SERVICE_PORT": "6379",
+    "AUTHSVC_REDIS_PORT": "tcp://[fd00::7]:6379",
+    "AUTHSVC_REDIS_PORT_6379_TCP_ADDR": "fd00::7",
+}
+
+
+def test_a_service_of_kubernetes_that_is_called_authsvc_keeps_nothing_from_starting() -> None:
+    assert load({**GOOD, **KUBERNETES}) == load(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AUTHSVC_PORT", "tcp:/10.96.12.7:8000"),
+        ("AUTHSVC_PORT", "http://10.96.12.7:8000"),
+        ("AUTHSVC_PORT", "tcp://authsvc:8000"),
+        ("AUTHSVC_METRICS_PORT", "9464"),
+        ("AUTHSVC_SERVICE_HOST", "0.0.0.0"),
+        ("AUTHSVC_SERVICE_PORT", "8000"),
+        ("AUTHSVC_PORT_8000_TCP", "8000"),
+        ("AUTHSVC_PORT_8000_TCP_ADDR", "db"),
+        ("AUTHSVC_PORTS", "tcp://10.96.12.7:8000"),
+    ],
+)
+def test_what_only_looks_like_a_link_of_kubernetes_stays_refused(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        load({**GOOD, name: value})

@@ -31,7 +31,8 @@ def command() -> None:
     """Show all settings and what they resolve to, secrets masked.
 
     Exit code 2 when they cannot be served, with every problem at once. A secret may come from a file:
-    AUTHSVC_DATABASE_URL_FILE instead of AUTHSVC_DATABASE_URL. Names that nobody knows are refused.
+    AUTHSVC_DATABASE_URL_FILE instead of AUTHSVC_DATABASE_URL. Names that nobody knows are refused, but for
+    those that Kubernetes and Docker set for a Service or container called authsvc (AUTHSVC_SERVICE_HOST and the like).
 
     \b
     Examples:

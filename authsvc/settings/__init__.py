@@ -29,6 +29,7 @@ from authsvc.settings.kinds import (
     whole,
     words,
 )
+from authsvc.settings.links import without_links
 
 PREFIX = "AUTHSVC_"
 
@@ -167,7 +168,9 @@ def _shown(item: Field[Any], value: Any) -> str:
 
 
 def load(environ: Mapping[str, str]) -> Settings:
-    """Read `AUTHSVC_*`; raise SettingsError with every problem at once."""
+    """Read `AUTHSVC_*`; raise SettingsError with every problem at once. What Kubernetes and Docker set for a Service of
+    our name counts as absent."""
+    environ = without_links(environ)
     problems: list[str] = []
     values: dict[str, Any] = {}
     known: set[str] = set()

@@ -18,6 +18,7 @@ import click
 from authsvc.cli.console import CONTEXT, Refused
 from authsvc.serving.listening import TlsPair, listen, port_of
 from authsvc.settings.kinds import words
+from authsvc.settings.links import without_links
 
 if TYPE_CHECKING:
     from authsvc.settings import Settings
@@ -71,8 +72,9 @@ def command(host: str | None, port: int | None, data_dir: Path | None, tls: bool
     """
     from authsvc_devkit.servers import AlreadyRunning, ServerFailed, Servers, default_data_dir
 
-    address = _loopback(host or os.environ.get("AUTHSVC_HOST") or "127.0.0.1")
-    wanted = port if port is not None else _port(os.environ.get("AUTHSVC_PORT") or "8000")
+    given = without_links(os.environ)
+    address = _loopback(host or given.get("AUTHSVC_HOST") or "127.0.0.1")
+    wanted = port if port is not None else _port(given.get("AUTHSVC_PORT") or "8000")
     try:
         directory = (data_dir or default_data_dir(Path.cwd())).resolve()
         with Servers(directory, redis_port=True) as servers:
@@ -133,7 +135,8 @@ def environment(user: Mapping[str, str], house: House, host: str, port: int) -> 
     files are made absolute: commands find them from any directory."""
     own = {f"AUTHSVC_{name}" for name in OWN}
     own |= {"AUTHSVC_DATABASE_URL_FILE", "AUTHSVC_REDIS_URL_FILE"}
-    given = {name: value for name, value in user.items() if name.startswith("AUTHSVC_") and name not in own}
+    ours = {name: value for name, value in without_links(user).items() if name.startswith("AUTHSVC_")}
+    given = {name: value for name, value in ours.items() if name not in own}
     given |= {name: str(Path(value).absolute()) for name, value in given.items() if name.endswith("_FILE") and value}
     return {
         "AUTHSVC_METRICS": "main",

@@ -179,6 +179,8 @@ def test_the_users_settings_apply_but_never_instead_of_devs_own_stores() -> None
         "AUTHSVC_MASTER_KEY": "production",
         "AUTHSVC_LOG_LEVEL": "debug",
         "AUTHSVC_METRICS": "off",
+        "AUTHSVC_PORT": "tcp://10.96.12.7:8000",
+        "AUTHSVC_REDIS_PORT_6379_TCP_ADDR": "10.96.12.8",
         "PATH": os.environ["PATH"],
     }
     assert environment(user, house, "127.0.0.1", 8000) == {

@@ -330,8 +330,10 @@ PAGES: dict[str, tuple[str, Callable[[Kept], str]]] = {
         """# Settings
 
 Variables of the environment, read once at start. A name that nobody knows is refused, and every problem is reported at
-once. A secret may come from a file: `AUTHSVC_DATABASE_URL_FILE`, `AUTHSVC_REDIS_URL_FILE`, `AUTHSVC_MASTER_KEY_FILE`.
-`authsvc settings` shows what an environment resolves to.
+once. What Kubernetes (`enableServiceLinks`) and Docker set for a Service or container called authsvc counts as absent:
+`AUTHSVC_SERVICE_HOST`, `AUTHSVC_PORT=tcp://10.96.12.7:8000` and the like. A secret may come from a file:
+`AUTHSVC_DATABASE_URL_FILE`, `AUTHSVC_REDIS_URL_FILE`, `AUTHSVC_MASTER_KEY_FILE`. `authsvc settings` shows what an
+environment resolves to.
 """,
         settings,
     ),
