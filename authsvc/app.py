@@ -178,7 +178,9 @@ async def start(runtime: Runtime) -> None:
                 raise CannotStart(unfit)
         await follow_changes.follow_once(runtime)
         await served_settings.record_at_start(runtime)
-    except StoreUnavailable:
+    except StoreUnavailable as error:
+        if error.kind == "refused":  # time does not mend that
+            raise
         load_snapshot(runtime)
     except (MigrationError, SealError) as error:
         raise CannotStart(str(error)) from error

@@ -20,7 +20,7 @@ def failure_text(error: Exception) -> tuple[list[str], int]:
     if isinstance(error, SettingsError):
         return [*error.problems], 2
     if isinstance(error, StoreUnavailable):
-        return [unavailable(error)], 3
+        return [unavailable(error)], 1 if error.kind == "refused" else 3
     if isinstance(error, MasterKeyError):
         return [f"AUTHSVC_MASTER_KEY_FILE: {error}"], 2
     if isinstance(error, SealError):
@@ -35,6 +35,8 @@ def failure_text(error: Exception) -> tuple[list[str], int]:
 def unavailable(error: StoreUnavailable) -> str:
     """One line: which store, why as far as it is known, and where to look."""
     name, variable = _STORES.get(error.store, (error.store, "its URL"))
+    if error.kind == "refused":
+        return f"{name} refuses: {health.cause(error)}; correct {variable}, or ask `authsvc doctor` for missing rights"
     return (
         f"{name} is unavailable ({health.cause(error)}): start it, or correct {variable}; `authsvc doctor` looks closer"
     )

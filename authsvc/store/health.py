@@ -9,8 +9,9 @@ from datetime import datetime
 import asyncpg
 from redis.exceptions import RedisError
 
+from authsvc.store import migrate
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.postgres import Database
+from authsvc.store.postgres import Database, record_of
 from authsvc.store.redis import RedisStore
 
 
@@ -23,6 +24,17 @@ class PostgresHealth:
     read_only: bool
     connections: int
     max_connections: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What the role of AUTHSVC_DATABASE_URL may do. `owner`: of our tables; `missing`: what serving needs and the role
+    lacks, each as in a GRANT (`DELETE on users`)."""
+
+    role: str
+    superuser: bool
+    owner: bool
+    missing: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +64,46 @@ async def postgres(db: Database) -> PostgresHealth:
                   current_setting('max_connections')::int AS max_connections"""
     )
     return PostgresHealth(**row)
+
+
+# By name, for another's tables may stand in the same schema; the role may not even see that schema.
+_RIGHTS = """
+WITH ours AS (
+    SELECT relnamespace AS schema, relowner AS owner FROM pg_class
+    WHERE relname = 'service_state' AND relkind = 'r' ORDER BY pg_table_is_visible(oid) DESC LIMIT 1
+), lacking AS (
+    SELECT 'USAGE on schema ' || n.nspname AS lacks FROM ours JOIN pg_namespace n ON n.oid = ours.schema
+    WHERE NOT has_schema_privilege(n.oid, 'USAGE')
+    UNION ALL
+    SELECT wanted || ' on ' || c.relname
+    FROM ours JOIN pg_class c ON c.relnamespace = ours.schema AND c.relkind = 'r' AND c.relname = ANY($1::text[]),
+         unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS wanted
+    WHERE NOT has_table_privilege(c.oid, wanted)
+    UNION ALL
+    SELECT 'SELECT on ' || c.relname
+    FROM ours JOIN pg_class c ON c.relnamespace = ours.schema AND c.relname = 'schema_migrations'
+    WHERE NOT has_table_privilege(c.oid, 'SELECT')
+    UNION ALL
+    SELECT 'EXECUTE on function ' || p.proname
+    FROM ours JOIN pg_proc p ON p.pronamespace = ours.schema AND p.proname = ANY($2::text[])
+    WHERE p.prorettype <> 'trigger'::regtype AND NOT has_function_privilege(p.oid, 'EXECUTE')
+)
+SELECT current_user::text AS role, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser,
+       coalesce((SELECT pg_has_role(owner, 'USAGE') FROM ours), false) AS owner,
+       ARRAY(SELECT lacks FROM lacking ORDER BY 1) AS missing
+"""
+
+
+async def rights(db: Database) -> Rights:
+    """What our role may do with what migrations made, as far as they were applied. Raises StoreUnavailable."""
+    return record_of(Rights, await db.fetchrow(_RIGHTS, migrate.made("TABLE"), migrate.made("FUNCTION")))
+
+
+async def knows_cluster(db: Database) -> bool:
+    """Whether PostgreSQL tells its cluster and timeline; else the time of its start stands for both.
+    Raises StoreUnavailable."""
+    known: bool = await db.fetchval("SELECT feed_database() NOT LIKE 'started.%'")
+    return known
 
 
 async def redis(store: RedisStore) -> RedisHealth:

@@ -6,6 +6,7 @@ An applied file that was edited afterwards is refused: what runs in production m
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
@@ -43,6 +44,13 @@ def available() -> list[Migration]:
         if file.name.endswith(".sql") and number.isdigit():
             found.append(Migration(int(number), rest.removesuffix(".sql"), file.read_text("utf-8")))
     return sorted(found, key=lambda migration: migration.version)
+
+
+def made(kind: str) -> list[str]:
+    """The names of all that migrations made of this kind: `TABLE` or `FUNCTION`."""
+    text = "\n".join(migration.sql for migration in available())
+    pattern = rf"^CREATE (?:OR REPLACE |UNLOGGED )?{kind} (?:IF NOT EXISTS )?(\w+)"
+    return sorted(set(re.findall(pattern, text, re.MULTILINE)))
 
 
 async def _applied(connection: Connection | Database) -> dict[int, str]:

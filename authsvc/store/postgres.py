@@ -60,6 +60,10 @@ _GONE = (
 )
 
 
+_REFUSED = (asyncpg.InsufficientPrivilegeError,)
+"""It is there, and does not let this role do what we must do: an operator's trouble, nobody else's fault."""
+
+
 def record_of(kind: type[_Record], row: Any, **others: Any) -> _Record:
     """A record (frozen, with slots) from those columns of a row that are called as its fields; arrays become tuples.
     `others`: the fields that no column is, as it stands."""
@@ -102,7 +106,7 @@ class Database:
         pool = await self._opened()
         try:
             connection = await pool.acquire(timeout=self._deadlines.statement)
-        except (*_GONE, *_BUSY, TimeoutError) as error:
+        except (*_GONE, *_BUSY, *_REFUSED, TimeoutError) as error:
             raise self._unavailable(error) from error
         await self._release(connection)
 
@@ -170,7 +174,7 @@ class Database:
             self._discard(connection)
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise asyncio.CancelledError from error  # a rollback that failed had taken its place
-            if isinstance(error, (*_GONE, *_BUSY, *_RETRYABLE, TimeoutError)):
+            if isinstance(error, (*_GONE, *_BUSY, *_RETRYABLE, *_REFUSED, TimeoutError)):
                 raise self._unavailable(error) from error
             raise
         else:
@@ -188,7 +192,7 @@ class Database:
                 if attempt == RETRIES:
                     raise self._unavailable(error) from error
                 await asyncio.sleep(0.005 * 4**attempt)
-            except _BUSY as error:
+            except (*_BUSY, *_REFUSED) as error:
                 await self._release(connection)
                 raise self._unavailable(error) from error
             except (*_GONE, TimeoutError) as error:
@@ -224,7 +228,7 @@ class Database:
             # A wait while others are served is our own load, not PostgreSQL's fault: it does not open the breaker.
             busy = monotonic() - self._heard_at < self._deadlines.statement
             raise self._unavailable(error, "pool_exhausted" if busy else None) from error
-        except (*_GONE, *_BUSY) as error:
+        except (*_GONE, *_BUSY, *_REFUSED) as error:
             raise self._unavailable(error) from error
         finally:
             self._waiting -= 1
@@ -285,4 +289,6 @@ def _kind_of(error: BaseException) -> str:
         return "deadlock"
     if isinstance(error, _BUSY):
         return "busy"
+    if isinstance(error, _REFUSED):
+        return "refused"
     return "gone"

@@ -15,6 +15,7 @@ from authsvc.keys.master import MasterKeys
 from authsvc_devkit.servers import Servers
 from tests.cli.conftest import Cli, answer, terminal
 from tests.conftest import with_database
+from tests.support.roles import CONTROL_FUNCTIONS, as_role, give_tables, let_serve, role
 
 _numbers = count(1)
 
@@ -178,3 +179,42 @@ async def test_the_doctor_sees_tokens_that_live_too_long_for_the_key_policy(
     assert state(findings, "JWKS") == "warn"
     said = next(finding["found"] for finding in findings if finding["check"] == "JWKS")
     assert said.startswith("tokens of a client live 1 d: 78 keys will be in it, more than 60")
+
+
+async def test_the_doctor_names_missing_rights_before_serve_meets_them(
+    settings_env: dict[str, str], database_url: str, sql: asyncpg.Connection
+) -> None:
+    async with role(database_url, "serve") as name:
+        cli = terminal({**settings_env, "AUTHSVC_DATABASE_URL": as_role(database_url, name)})
+
+        async def found(code: int) -> dict[str, dict[str, str]]:
+            findings = answer(await asyncio.to_thread(cli, "doctor", "--json", code=code))
+            return {finding["check"]: finding for finding in findings}
+
+        nothing = (await found(1))["rights"]
+        assert nothing["state"] == "FAIL"
+        assert nothing["found"].startswith(f"{name} lacks DELETE on audit_events, ")
+        assert "deploy/serve-role.sql" in nothing["do"]
+        assert "PostgreSQL refuses: permission denied" in (await asyncio.to_thread(cli, "users", "list", code=1)).stderr
+        await let_serve(sql, name)
+        assert (await found(0))["rights"]["state"] == "ok"
+        await sql.execute(f"REVOKE UPDATE ON grants FROM {name}")
+        await sql.execute("REVOKE EXECUTE ON FUNCTION read_feed FROM PUBLIC")
+        assert f"{name} lacks EXECUTE on function read_feed, UPDATE on grants" in (await found(1))["rights"]["found"]
+        await sql.execute("REVOKE USAGE ON SCHEMA public FROM PUBLIC")
+        await sql.execute(f"REVOKE USAGE ON SCHEMA public FROM {name}")
+        assert "USAGE on schema public" in (await found(1))["rights"]["found"]
+
+
+async def test_the_doctor_says_which_right_tells_the_cluster(
+    settings_env: dict[str, str], database_url: str, sql: asyncpg.Connection
+) -> None:
+    cli = terminal(settings_env)
+    assert state(answer(await asyncio.to_thread(cli, "doctor", "--json")), "cluster") == "ok"
+    await sql.execute(f"REVOKE EXECUTE ON FUNCTION {CONTROL_FUNCTIONS} FROM PUBLIC")
+    async with role(database_url, "owner") as owner:
+        await give_tables(sql, owner)
+        findings = answer(await asyncio.to_thread(cli, "doctor", "--json"))
+        assert state(findings, "cluster") == "warn"
+        [said] = [finding["do"] for finding in findings if finding["check"] == "cluster"]
+        assert CONTROL_FUNCTIONS in said

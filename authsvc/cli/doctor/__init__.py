@@ -106,6 +106,7 @@ def _master_key_file(environ: Mapping[str, str]) -> Finding:
 
 async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
     from authsvc.cli.doctor.keys import examine_keys
+    from authsvc.cli.doctor.rights import judge_identity, judge_rights
     from authsvc.store import health, migrate
 
     try:
@@ -114,6 +115,9 @@ async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
         yield _judge_postgres(found)
         yield _judge_connections(found, runtime)
         yield _judge_clock(runtime)
+        yield (rights := judge_rights(await health.rights(runtime.db)))
+        if rights.state == "FAIL":
+            return
         try:
             behind = await migrate.check(runtime.db)
         except migrate.MigrationError as error:
@@ -123,6 +127,7 @@ async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
             yield Finding("schema", "FAIL", f"{len(behind)} migrations behind", "authsvc migrate")
             return
         yield Finding("schema", "ok", "current")
+        yield judge_identity(await health.knows_cluster(runtime.db))
         for finding in await examine_keys(runtime, runtime.clock.now()):
             yield finding
     except StoreUnavailable as error:
