@@ -19,9 +19,11 @@ from authsvc.flows.revocation import status_indices
 from authsvc.flows.revocation.feed import end_streams
 from authsvc.flows.upkeep import follow_changes, sweep
 from authsvc.keys.seal import SealError
+from authsvc.logs import get_logger
 from authsvc.rules import discovery
 from authsvc.rules.discovery import Lines, no_lines
 from authsvc.runtime import Runtime
+from authsvc.store.database_url import left_out
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.migrate import MigrationError
 from authsvc.tasks import end_tasks
@@ -42,6 +44,8 @@ from authsvc.web.http.endpoint import Endpoint, Route
 from authsvc.web.http.failures import json_failure
 from authsvc.web.http.request import malformed
 from authsvc.web.pages.failure_page import page_or_json_failure
+
+log = get_logger()
 
 
 class CannotStart(Exception):
@@ -169,6 +173,8 @@ def drain(runtime: Runtime) -> None:
 
 async def start(runtime: Runtime) -> None:
     """Read everything once. PostgreSQL being away is no reason not to start: the JWKS must be served all the same."""
+    if names := left_out(runtime.settings.database_url):
+        log.warning("database_url_parameters_left_out", reason=" ".join(names))
     try:
         await runtime.db.connect()
         if not await follow_changes.prepare(runtime):

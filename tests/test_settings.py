@@ -138,3 +138,78 @@ def test_a_service_of_kubernetes_that_is_called_authsvc_keeps_nothing_from_start
 def test_what_only_looks_like_a_link_of_kubernetes_stays_refused(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         load({**GOOD, name: value})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://x",
+        "postgres://ann:s3cret@ep-cool-123.eu.neon.tech/app?sslmode=require&channel_binding=require",
+        "postgresql://a:1,b:2,[::1]:5432/app?target_session_attrs=read-write",
+        "postgresql://ann:s3cret@/app?host=/run/postgresql,/tmp&port=5432",
+        "postgresql://%2Frun%2Fpostgresql/app",
+        "postgresql://ann:a%40b%2Fc%23@db/app?sslmode=verify-full&sslrootcert=system&connect_timeout=10",
+    ],
+)
+def test_database_urls_are_taken_as_hosters_print_them(url: str) -> None:
+    assert load({**GOOD, "AUTHSVC_DATABASE_URL": url}).database_url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("postgresql+asyncpg://ann:s3cret@db/app", "leave out the name of the driver"),
+        ("mysql://ann:s3cret@db/app", "begins with postgresql://"),
+        ("host=db password=s3cret", "begins with postgresql://"),
+        ("\ufeffpostgresql://ann:s3cret@db/app", "byte order mark"),
+        ("postgresql://ann:s3cret/x@db/app", "%2F"),
+        ("postgresql://ann:s3cret#x@db/app", "%23"),
+        ("postgresql://ann:s3cret@x@db/app", "%40"),
+        ("postgresql://ann:x?s3cret@db/app", "%3F"),
+        ("postgresql://db:s3cret/app", "a port"),
+        ("postgresql://db/app?port=s3cret", "a port"),
+        ("postgresql://db/app?sslmode=s3cret", "sslmode must be one of disable, allow"),
+        ("postgresql://db/app?target_session_attrs=s3cret", "target_session_attrs must be one of any, read-write"),
+        ("postgresql://db/app?sslmode=verify-full&sslrootcert=/s3cret/ca.pem", "sslrootcert names no file"),
+        ("postgresql://db/app?s3cret", "name=value"),
+        ("postgresql://fe80::1/app?x=s3cret", "brackets"),
+        ("postgresql://[fe80::1/app?x=s3cret", "no URL"),
+    ],
+)
+def test_a_database_url_that_nobody_could_use_is_an_error_of_the_setting(url: str, why: str) -> None:
+    [said] = problems(database_url=url)
+    assert said.startswith("AUTHSVC_DATABASE_URL: ")
+    assert why in said
+    assert "s3cret" not in said
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://s3cret@redis", "begins with redis://"),
+        ("redis+sentinel://:s3cret@redis", "driver"),
+        ("redis://:s3cret/x@redis", "%2F"),
+        ("redis://redis/s3cret", "number of a database"),
+        ("redis://:x#s3cret@redis", "%23"),
+    ],
+)
+def test_a_redis_url_that_nobody_could_use_is_an_error_of_the_setting(url: str, why: str) -> None:
+    [said] = problems(redis_url=url)
+    assert said.startswith("AUTHSVC_REDIS_URL: ")
+    assert why in said
+    assert "s3cret" not in said
+
+
+@pytest.mark.parametrize("name", ["AUTHSVC_DATABASE_URL", "AUTHSVC_REDIS_URL", "AUTHSVC_MASTER_KEY"])
+def test_a_file_with_a_byte_order_mark_is_an_error_of_the_setting(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text(GOOD[name], encoding="utf-8-sig")
+    env = {key: value for key, value in GOOD.items() if key != name}
+    with pytest.raises(SettingsError, match="byte order mark") as caught:
+        load({**env, f"{name}_FILE": str(file)})
+    assert "s3cret" not in str(caught.value)
+
+
+def test_secrets_in_the_query_of_a_url_are_not_shown() -> None:
+    url = "postgresql://db/app?scram_client_key=s3cret"
+    assert "s3cret" not in str(load({**GOOD, "AUTHSVC_DATABASE_URL": url}).table())

@@ -30,6 +30,7 @@ from authsvc.settings.kinds import (
     words,
 )
 from authsvc.settings.links import without_links
+from authsvc.settings.store_urls import database_url, redis_url
 
 PREFIX = "AUTHSVC_"
 
@@ -65,8 +66,10 @@ class Settings:
 
     # PostgreSQL, Redis, and what is done to them in the background
 
-    database_url: str = setting(str, secret=True, help="postgresql:// URL; several hosts and target_session_attrs work")
-    redis_url: str = setting(str, secret=True, help="redis://, rediss:// or unix:// URL")
+    database_url: str = setting(
+        database_url, secret=True, help="postgresql:// URL; several hosts and target_session_attrs work"
+    )
+    redis_url: str = setting(redis_url, secret=True, help="redis://, rediss:// or unix:// URL")
     db_pool_size: int = setting(whole(1, 500), 10, help="PostgreSQL connections a worker")
     db_statement_cache_size: int = setting(whole(0, 10_000), 100, help="0 behind PgBouncer in transaction mode")
     redis_prefix: str = setting(str, "authsvc", help="first word of every Redis key")
@@ -159,7 +162,7 @@ def _shown(item: Field[Any], value: Any) -> str:
         parts = urlsplit(value)
         credentials, at, host = parts.netloc.rpartition("@")
         user = credentials.partition(":")[0]
-        query = "…" if "password" in parts.query else parts.query
+        query = "…" if any(word in parts.query for word in ("password", "secret", "_key")) else parts.query
         masked = f"{user}:***" if ":" in credentials else user
         return str(urlunsplit(parts._replace(netloc=masked + at + host, query=query)))
     if item.metadata["secret"]:
@@ -201,9 +204,12 @@ def load(environ: Mapping[str, str]) -> Settings:
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
+    if text.startswith("\N{ZERO WIDTH NO-BREAK SPACE}"):
+        raise ValueError(f"{path} begins with a byte order mark: save it as UTF-8 without one")
+    return text
 
 
 def _contradictions(s: Settings) -> list[str]:

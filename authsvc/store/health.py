@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -127,10 +128,13 @@ def cause(error: StoreUnavailable) -> str:
     below = error.__cause__
     while below is not None and below.__cause__ is not None:
         below = below.__cause__
+    if isinstance(below, ssl.SSLError):
+        return f"TLS failed: {getattr(below, 'verify_message', '') or below.reason}"
     if isinstance(below, OSError) and below.errno is not None and below.errno > 0:
         return os.strerror(below.errno)
-    if isinstance(below, asyncpg.PostgresError | RedisError) and "://" not in str(below):
-        return str(below).partition("\n")[0]
+    said = str(below).partition("\n")[0]
+    if isinstance(below, asyncpg.PostgresError | asyncpg.ClientConfigurationError | RedisError) and "://" not in said:
+        return said
     return error.kind.replace("_", " ")
 
 

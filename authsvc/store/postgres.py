@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import asyncpg
 
 from authsvc.clock import monotonic
+from authsvc.store.database_url import connect_options
 from authsvc.store.errors import StoreUnavailable
 
 
@@ -62,6 +63,14 @@ _GONE = (
 
 _REFUSED = (asyncpg.InsufficientPrivilegeError,)
 """It is there, and does not let this role do what we must do: an operator's trouble, nobody else's fault."""
+_REFUSED_URL = (
+    *_REFUSED,
+    asyncpg.ClientConfigurationError,
+    asyncpg.UndefinedObjectError,
+    asyncpg.InvalidParameterValueError,
+    asyncpg.CantChangeRuntimeParamError,
+)
+"""When a connection is made: asyncpg or the server does not understand the URL, and waiting mends nothing."""
 
 
 def record_of(kind: type[_Record], row: Any, **others: Any) -> _Record:
@@ -106,7 +115,7 @@ class Database:
         pool = await self._opened()
         try:
             connection = await pool.acquire(timeout=self._deadlines.statement)
-        except (*_GONE, *_BUSY, *_REFUSED, TimeoutError) as error:
+        except (*_GONE, *_BUSY, *_REFUSED_URL, TimeoutError) as error:
             raise self._unavailable(error) from error
         await self._release(connection)
 
@@ -115,7 +124,7 @@ class Database:
         # does not answer. Retiring a connection after so many queries would wait for the server to say goodbye.
         if self._pool is None:
             self._pool = await asyncpg.create_pool(
-                self._url,
+                **connect_options(self._url, self._server_settings()),
                 min_size=0,
                 max_size=self._size,
                 max_queries=2**62,
@@ -124,15 +133,17 @@ class Database:
                 command_timeout=self._deadlines.statement,
                 statement_cache_size=self._statement_cache_size,
                 reset=_keep_session,
-                server_settings={
-                    "application_name": "authsvc",
-                    "lock_timeout": f"{self._deadlines.lock}s",
-                    "idle_in_transaction_session_timeout": "5s",
-                    "statement_timeout": "30s",
-                    "jit": "off",
-                },
             )
         return self._pool
+
+    def _server_settings(self) -> dict[str, str]:
+        return {
+            "application_name": "authsvc",
+            "lock_timeout": f"{self._deadlines.lock}s",
+            "idle_in_transaction_session_timeout": "5s",
+            "statement_timeout": "30s",
+            "jit": "off",
+        }
 
     async def close(self) -> None:
         """Close the pool; connections that do not end within 2 s are cut."""
@@ -228,7 +239,7 @@ class Database:
             # A wait while others are served is our own load, not PostgreSQL's fault: it does not open the breaker.
             busy = monotonic() - self._heard_at < self._deadlines.statement
             raise self._unavailable(error, "pool_exhausted" if busy else None) from error
-        except (*_GONE, *_BUSY, *_REFUSED) as error:
+        except (*_GONE, *_BUSY, *_REFUSED_URL) as error:
             raise self._unavailable(error) from error
         finally:
             self._waiting -= 1
@@ -289,6 +300,6 @@ def _kind_of(error: BaseException) -> str:
         return "deadlock"
     if isinstance(error, _BUSY):
         return "busy"
-    if isinstance(error, _REFUSED):
+    if isinstance(error, _REFUSED_URL):
         return "refused"
     return "gone"

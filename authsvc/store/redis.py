@@ -26,12 +26,19 @@ MAX_CONNECTIONS = 16  # more only means more greetings at once when a burst come
 
 
 class RedisStore:
-    """redis-py with our deadlines. `on_error(kind)` is told of each failure, for the metrics."""
+    """redis-py with our deadlines. `on_error(kind)` is told of each failure, for the metrics.
+
+    Raises ValueError for a URL that redis-py does not understand.
+    """
 
     def __init__(self, url: str, *, prefix: str, on_error: Callable[[str], None] = lambda kind: None) -> None:
         self.prefix = prefix
         self._url = url
         self._redis = self._opened(MAX_CONNECTIONS)
+        try:
+            self._redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]  # opens nothing yet
+        except TypeError:
+            raise ValueError("a parameter in its query is none of a connection") from None
         # redis-py fails a call for which no connection is left; a burst of our own must not look like an outage.
         self._connections = asyncio.Semaphore(MAX_CONNECTIONS)
         self._on_error = on_error

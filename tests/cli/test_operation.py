@@ -218,3 +218,17 @@ async def test_the_doctor_says_which_right_tells_the_cluster(
         assert state(findings, "cluster") == "warn"
         [said] = [finding["do"] for finding in findings if finding["check"] == "cluster"]
         assert CONTROL_FUNCTIONS in said
+
+
+def test_the_doctor_names_what_is_left_out_of_the_database_url(settings_env: dict[str, str]) -> None:
+    url = settings_env["AUTHSVC_DATABASE_URL"]
+    url += f"{'&' if '?' in url else '?'}channel_binding=require&connect_timeout=10"
+    findings = answer(terminal({**settings_env, "AUTHSVC_DATABASE_URL": url})("doctor", "--json"))
+    [said] = [finding for finding in findings if finding["check"] == "database URL"]
+    assert (said["state"], said["found"].split(",")[0]) == ("warn", "left out: channel_binding connect_timeout")
+    refused = terminal({**settings_env, "AUTHSVC_DATABASE_URL": f"{url}&pgbouncer=true"})
+    findings = answer(refused("doctor", "--json", code=1))
+    [said] = [finding for finding in findings if finding["check"] == "PostgreSQL"]
+    assert said["found"] == 'unrecognized configuration parameter "pgbouncer"'
+    assert said["do"].startswith("correct AUTHSVC_DATABASE_URL")
+    assert "correct AUTHSVC_DATABASE_URL" in refused("users", "list", code=1).stderr

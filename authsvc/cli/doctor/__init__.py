@@ -80,6 +80,7 @@ async def _examine(environ: Mapping[str, str]) -> list[Finding]:
         return [Finding("settings", "ok", "all understood"), Finding("master key", "FAIL", str(error), do)]
     try:
         findings = [Finding("settings", "ok", f"issuer {runtime.settings.issuer}"), _master_key_file(environ)]
+        findings.extend(_database_url(runtime))
         findings.extend([finding async for finding in _postgres(runtime)])
         findings.extend([finding async for finding in _redis(runtime)])
         return findings
@@ -102,6 +103,14 @@ def _master_key_file(environ: Mapping[str, str]) -> Finding:
     if status.st_uid != os.geteuid():
         return Finding(check, "warn", f"it belongs to uid {status.st_uid}, not to us", "chown it")
     return Finding(check, "ok", f"mode {mode:04o}")
+
+
+def _database_url(runtime: Runtime) -> Iterator[Finding]:
+    from authsvc.store.database_url import left_out
+
+    if names := left_out(runtime.settings.database_url):
+        found = f"left out: {' '.join(names)}, which asyncpg, the client here, does not know"
+        yield Finding("database URL", "warn", found, "take them out of AUTHSVC_DATABASE_URL: they do nothing here")
 
 
 async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
@@ -131,7 +140,10 @@ async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
         for finding in await examine_keys(runtime, runtime.clock.now()):
             yield finding
     except StoreUnavailable as error:
-        yield Finding("PostgreSQL", "FAIL", health.cause(error), "start it, or correct AUTHSVC_DATABASE_URL")
+        do = "start it, or correct AUTHSVC_DATABASE_URL"
+        if error.kind == "refused":
+            do = "correct AUTHSVC_DATABASE_URL, or give its role the right"
+        yield Finding("PostgreSQL", "FAIL", health.cause(error), do)
 
 
 def _judge_postgres(found: PostgresHealth) -> Finding:
