@@ -232,3 +232,20 @@ def test_the_doctor_names_what_is_left_out_of_the_database_url(settings_env: dic
     assert said["found"] == 'unrecognized configuration parameter "pgbouncer"'
     assert said["do"].startswith("correct AUTHSVC_DATABASE_URL")
     assert "correct AUTHSVC_DATABASE_URL" in refused("users", "list", code=1).stderr
+
+
+async def test_the_doctor_says_when_it_is_run_as_owner_or_superuser(
+    settings_env: dict[str, str], database_url: str, sql: asyncpg.Connection
+) -> None:
+    async def found(url: str) -> tuple[str, str]:
+        env = {**settings_env, "AUTHSVC_DATABASE_URL": url, "AUTHSVC_DEV_MODE": "false"}
+        findings = answer(await asyncio.to_thread(terminal(env), "doctor", "--json"))
+        [said] = [finding for finding in findings if finding["check"] == "database role"]
+        return said["state"], said["found"]
+
+    assert await found(database_url) == ("warn", "authsvc, a superuser")
+    async with role(database_url, "owner") as owner, role(database_url, "serve") as serve:
+        await give_tables(sql, owner)
+        assert await found(as_role(database_url, owner)) == ("warn", f"{owner}, the owner of the tables")
+        await let_serve(sql, serve)
+        assert await found(as_role(database_url, serve)) == ("ok", serve)

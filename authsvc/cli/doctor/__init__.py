@@ -115,7 +115,7 @@ def _database_url(runtime: Runtime) -> Iterator[Finding]:
 
 async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
     from authsvc.cli.doctor.keys import examine_keys
-    from authsvc.cli.doctor.rights import judge_identity, judge_rights
+    from authsvc.cli.doctor.rights import judge_identity, judge_rights, judge_role
     from authsvc.store import health, migrate
 
     try:
@@ -124,8 +124,10 @@ async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
         yield _judge_postgres(found)
         yield _judge_connections(found, runtime)
         yield _judge_clock(runtime)
-        yield (rights := judge_rights(await health.rights(runtime.db)))
-        if rights.state == "FAIL":
+        found_rights = await health.rights(runtime.db)
+        yield judge_role(found_rights, dev_mode=runtime.settings.dev_mode)
+        yield judge_rights(found_rights)
+        if found_rights.missing:
             return
         try:
             behind = await migrate.check(runtime.db)
@@ -133,7 +135,9 @@ async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
             yield Finding("schema", "FAIL", str(error), "restore the migration files of this release")
             return
         if behind:
-            yield Finding("schema", "FAIL", f"{len(behind)} migrations behind", "authsvc migrate")
+            yield Finding(
+                "schema", "FAIL", f"{len(behind)} migrations behind", "authsvc migrate, as the owner of the tables"
+            )
             return
         yield Finding("schema", "ok", "current")
         yield judge_identity(await health.knows_cluster(runtime.db))

@@ -18,6 +18,15 @@ def judge_rights(found: Rights) -> Finding:
     return Finding("rights", "FAIL", f"{found.role} lacks {shown}{more}", do)
 
 
+def judge_role(found: Rights, *, dev_mode: bool) -> Finding:
+    """Whoever breaks into a replica has what its role has."""
+    what = ", a superuser" if found.superuser else ", the owner of the tables" if found.owner else ""
+    if not what or dev_mode:
+        return Finding("database role", "ok", found.role + what)
+    do = "serve as a role with rights to rows alone (deploy/serve-role.sql), and keep this one for `authsvc migrate`"
+    return Finding("database role", "warn", found.role + what, do)
+
+
 def judge_identity(knows_cluster: bool) -> Finding:
     """How a restored or promoted database is noticed."""
     if knows_cluster:
