@@ -72,10 +72,11 @@ def add(email: str, name: str, roles: tuple[str, ...], password_stdin: bool, no_
 @click.option("--skip-existing", is_flag=True, help="Leave people whose address is taken as they are.")
 @json_option
 def import_people(file: BinaryIO, dry_run: bool, skip_existing: bool) -> None:
-    """Add many people from a CSV or JSON lines file, all or none. `-` reads standard input.
+    """Add many people from a file, all or none. `-` reads standard input.
 
-    Columns: email, name, roles (words between spaces), password_hash (bcrypt $2a$, $2b$, $2y$, or argon2id; may be
-    empty). CSV has a head line. Bcrypt hashes are upgraded to argon2id at the first login. Every bad line is reported.
+    CSV with a head line, a JSON list of objects, or one JSON object a line. Columns: email, name, roles (words between
+    spaces), password_hash (bcrypt $2a$, $2b$, $2y$, or argon2id; may be empty). Bcrypt hashes are upgraded to argon2id
+    at the first login. Everything that is wrong is reported.
 
     \b
     Examples:
@@ -100,7 +101,7 @@ def import_people(file: BinaryIO, dry_run: bool, skip_existing: bool) -> None:
             )
         if isinstance(done, manage_users.Imported):
             return done
-        problems = [f"line {line}: {refused.description}" for line, refused in done.refused.items()]
+        problems = [f"{rows[0].unit} {line}: {refused.description}" for line, refused in done.refused.items()]
         if any(refused.error == "conflict" for refused in done.refused.values()):
             problems.append("--skip-existing leaves them as they are and adds the others")
         raise _refused(problems)

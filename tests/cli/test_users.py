@@ -238,10 +238,36 @@ def test_a_taken_address_stops_an_import_unless_it_is_to_be_skipped(cli: Cli) ->
         (b"email,name\na@example.com,Ann,extra\n", "unknown column"),
         (b'email\n"a@example.com\n', "line 2"),
         (b"email\na@example.com\n\xff@example.com\n", "line 3: not UTF-8"),
+        (b'"email" ,name\n', "line 1: ',' expected after"),
+        (b'"email\n', "line 1: "),
+        (b"x" * 140_000, "line 1: field larger"),
+        (b"email;name\na@example.com;Ann\n", "between commas"),
+        ("email\na@example.com\n".encode("utf-16"), "line 1: not UTF-8"),
+        (b"[]", "holds nobody"),
+        (b'[{"email": "a@example.com"}', "line 1: the JSON list is damaged"),
+        (b'[\n{"email": "a@example.com"},\n]\n', "line 3: the JSON list is damaged"),
+        (b"[" * 100_000, "line 1: "),
+        (b"[" + b"9" * 5000 + b"]", "line 1: "),
+        (b'{"users": [{"email": "a@example.com"}]}', "line 1: one JSON object around everything"),
+        (b'{\n"email": "a@example.com"\n}', "line 1: one JSON object around everything"),
     ],
 )
 def test_a_file_of_another_form_is_refused_with_its_line(cli: Cli, data: bytes, why: str) -> None:
-    assert why in cli("users", "import", "-", input=data, code=1).stderr
+    said = cli("users", "import", "-", input=data, code=1).stderr
+    assert why in said
+    first, last = said.splitlines()
+    assert "CSV in UTF-8 with a head line" in first or "unknown column" in first
+    assert last == "authsvc: nothing was imported"
+
+
+def test_a_json_list_is_read_as_other_systems_export_it(cli: Cli) -> None:
+    people = [{"email": f"{name}@example.com", "roles": ["customer"]} for name in ("ann", "bob")]
+    assert answer(cli("users", "import", "-", "--json", input=json.dumps(people)))["added"] == 2
+    people = [{"email": "cat@example.com"}, "dan@example.com", {"email": "eve"}, {"email": "CAT@example.com"}]
+    said = cli("users", "import", "-", input=json.dumps(people, indent=2), code=1).stderr.splitlines()
+    assert [line.partition(": ")[2].partition(":")[0] for line in said[:-1]] == ["entry 2", "entry 3", "entry 4"]
+    assert "not a JSON object" in said[0]
+    assert "cat@example.com stands in entry 1 already" in said[2]
 
 
 @again_when_busy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from argon2 import Type, extract_parameters
 from argon2.exceptions import InvalidHashError
@@ -18,23 +19,30 @@ MOST_ARGON2_PASSES = 20
 _BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}").fullmatch
 
 
+Unit = Literal["line", "entry"]
+"""How the rows of a file are counted: the entries of a JSON list may share a line."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImportRow:
-    """One line of a file, as it was read. `password_hash`: '' for a person without a password."""
+    """One person of a file, as they were read: in its line `line`, or as its entry of this number. `password_hash`: ''
+    for a person without a password."""
 
     line: int
     email: str
     name: str = ""
     roles: tuple[str, ...] = ()
     password_hash: str = field(repr=False, default="")
+    unit: Unit = "line"
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A line that is no row; `problem` is for people."""
+    """A line or an entry that is no row; `problem` is for people."""
 
     line: int
     problem: str
+    unit: Unit = "line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,7 @@ def judge_rows(rows: Iterable[ImportRow | Unreadable]) -> JudgedRows:
     for row in rows:
         person = _judge_row(row)
         if isinstance(person, Person) and (first := first_line.setdefault(person.email, row.line)) != row.line:
-            person = Refused("invalid_person", f"{person.email} stands in line {first} already", "email_repeated")
+            person = Refused("invalid_person", f"{person.email} stands in {row.unit} {first} already", "email_repeated")
         if isinstance(person, Person):
             judged.people[row.line] = person
         else:
