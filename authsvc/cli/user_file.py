@@ -12,7 +12,8 @@ from typing import Any
 
 from authsvc.rules.people.import_rows import ImportRow, Unit, Unreadable
 
-COLUMNS = ("email", "name", "roles", "password_hash")
+COLUMNS = ("email", "name", "roles", "password_hash", "email_verified", "id")
+_TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
 WANTED = (
     f"wanted is CSV in UTF-8 with a head line ({','.join(COLUMNS)}; email alone will do), a JSON list of such objects, "
     "or one of them a line"
@@ -53,8 +54,16 @@ def _row(line: int, value: Any, unit: Unit) -> ImportRow | Unreadable:
     if unknown:
         return Unreadable(line, f"unknown column {unknown[0][:80]!r}: the columns are {', '.join(COLUMNS)}", unit)
     try:
-        email, name, password_hash = (_text(value, key) for key in ("email", "name", "password_hash"))
-        return ImportRow(line, email, name, _roles(value.get("roles")), password_hash, unit)
+        return ImportRow(
+            line,
+            _text(value, "email"),
+            _text(value, "name"),
+            _roles(value.get("roles")),
+            _text(value, "password_hash"),
+            _truth(value.get("email_verified")),
+            _text(value, "id"),
+            unit,
+        )
     except ValueError as error:
         return Unreadable(line, str(error), unit)
 
@@ -66,6 +75,14 @@ def _text(fields: dict[str, Any], key: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{key} is not text")
     return value
+
+
+def _truth(value: Any) -> bool:
+    if isinstance(value, bool) or value is None:
+        return bool(value)
+    if isinstance(value, str) and (word := value.strip().lower()) in _TRUTHS:
+        return _TRUTHS[word]
+    raise ValueError("email_verified is neither true nor false")
 
 
 def _roles(value: Any) -> tuple[str, ...]:

@@ -42,15 +42,16 @@ def command() -> None:
 @click.argument("email")
 @click.option("--name", default="", help="The person's name.")
 @click.option("--role", "roles", multiple=True, metavar="ROLE", help="A role; may be given several times.")
+@click.option("--verified", is_flag=True, help="The address is known to be theirs (email_verified).")
 @password_stdin
 @click.option("--no-password", is_flag=True, help="Without a password: nobody can log in until set-password.")
 @json_option
-def add(email: str, name: str, roles: tuple[str, ...], password_stdin: bool, no_password: bool) -> None:
+def add(email: str, name: str, roles: tuple[str, ...], verified: bool, password_stdin: bool, no_password: bool) -> None:
     """Add a person. The password has 8 to 1024 bytes.
 
     \b
     Examples:
-      authsvc users add ann@example.com --name "Ann Ash" --role customer --role staff
+      authsvc users add ann@example.com --name "Ann Ash" --role customer --role staff --verified
       pass show ann | authsvc users add ann@example.com --password-stdin
     """
     from authsvc.flows.operator import manage_users
@@ -61,9 +62,12 @@ def add(email: str, name: str, roles: tuple[str, ...], password_stdin: bool, no_
     password = None if no_password else ask_password(from_stdin=password_stdin)
 
     user_id, person = operate(
-        lambda runtime, actor: manage_users.add(runtime, actor, email=email, name=name, roles=roles, password=password)
+        lambda runtime, actor: manage_users.add(
+            runtime, actor, email=email, name=name, roles=roles, password=password, verified=verified
+        )
     )
-    answer({"id": user_id, "email": person.email, "roles": roles}, f"Added {person.email}, id {user_id}.")
+    added = {"id": user_id, "email": person.email, "roles": roles, "email_verified": person.email_verified}
+    answer(added, f"Added {person.email}, id {user_id}.")
 
 
 @command.command("import")
@@ -75,8 +79,9 @@ def import_people(file: BinaryIO, dry_run: bool, skip_existing: bool) -> None:
     """Add many people from a file, all or none. `-` reads standard input.
 
     CSV with a head line, a JSON list of objects, or one JSON object a line. Columns: email, name, roles (words between
-    spaces), password_hash (bcrypt $2a$, $2b$, $2y$, or argon2id; may be empty). Bcrypt hashes are upgraded to argon2id
-    at the first login. Everything that is wrong is reported.
+    spaces), password_hash (bcrypt $2a$, $2b$, $2y$, or argon2id; may be empty), email_verified (true or false), id (the
+    UUID that other tables know the person by; else a new one). Bcrypt hashes are upgraded to argon2id at the first
+    login. Everything that is wrong is reported.
 
     \b
     Examples:
@@ -102,7 +107,7 @@ def import_people(file: BinaryIO, dry_run: bool, skip_existing: bool) -> None:
         if isinstance(done, manage_users.Imported):
             return done
         problems = [f"{rows[0].unit} {line}: {refused.description}" for line, refused in done.refused.items()]
-        if any(refused.error == "conflict" for refused in done.refused.values()):
+        if any(refused.reason == "email_taken" for refused in done.refused.values()):
             problems.append("--skip-existing leaves them as they are and adds the others")
         raise _refused(problems)
 
@@ -194,7 +199,7 @@ def list_users(search: str, limit: int) -> None:
     answer(
         [dict(row) for row in rows],
         table(
-            ("EMAIL", "NAME", "ROLES", "PASSWORD", "SESSIONS", "ADDED", "STATE"),
+            ("EMAIL", "VERIFIED", "NAME", "ROLES", "PASSWORD", "SESSIONS", "ADDED", "STATE"),
             map(_cells, rows),
             empty="Nobody matches." if search else "There is nobody yet: `authsvc users add EMAIL`.",
         ),
@@ -206,4 +211,5 @@ def _cells(row: Any) -> tuple[object, ...]:
     scheme = row["scheme"] or "none"
     password = "bcrypt" if scheme.startswith("2") else scheme
     added, state = f"{row['created_at']:%Y-%m-%d}", "disabled" if row["disabled_at"] else "active"
-    return row["email"], row["name"], " ".join(row["roles"]), password, row["sessions"], added, state
+    verified = "yes" if row["email_verified"] else "no"
+    return row["email"], verified, row["name"], " ".join(row["roles"]), password, row["sessions"], added, state

@@ -182,6 +182,55 @@ async def test_imported_people_log_in_with_their_old_passwords(
     assert (await login(http, "cat@example.com", "")).status_code != 200
 
 
+async def test_an_address_that_an_operator_vouches_for_is_verified(
+    cli: Cli, http: httpx2.AsyncClient, sql: asyncpg.Connection
+) -> None:
+    """oauth2-proxy and others let nobody in whose email_verified is false, and only SQL could change it."""
+    words = ("users", "add", "ann@example.com", "--verified", "--password-stdin", "--json")
+    assert json.loads(await run(cli, *words, input="correct horse battery"))["email_verified"] is True
+    tokens = (await login(http, "ann@example.com", "correct horse battery", scope="openid email")).json()
+    userinfo = await http.get("/userinfo", headers={"Authorization": f"Bearer {tokens['access_token']}"})
+    assert userinfo.json().get("email_verified") is True, userinfo.text
+    await run(cli, "users", "add", "bob@example.com", "--no-password")
+    people = {row["email"]: row for row in json.loads(await run(cli, "users", "list", "--json"))}
+    assert (people["ann@example.com"]["email_verified"], people["bob@example.com"]["email_verified"]) == (True, False)
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_an_import_keeps_ids_and_verified_addresses(cli: Cli, form: str) -> None:
+    ids = ["3f0c5f6e-9d0b-4a7b-8f0e-2f6f5d9d1c11", "3F0C5F6E-9D0B-4A7B-8F0E-2F6F5D9D1C12", ""]
+    verified = ["true", "No", ""]
+    names = ["ann@example.com", "bob@example.com", "cat@example.com"]
+    rows = [
+        {"email": name, "id": one, "email_verified": word} for name, one, word in zip(names, ids, verified, strict=True)
+    ]
+    if form == "csv":
+        text = "email,id,email_verified\n" + "".join(f"{','.join(row.values())}\n" for row in rows)
+    else:
+        truths: list[object] = [True, False, None]
+        text = json.dumps([{**row, "email_verified": truth} for row, truth in zip(rows, truths, strict=True)])
+    cli("users", "import", "-", input=text)
+    found = {row["email"]: row for row in answer(cli("users", "list", "--json"))}
+    assert [found[name]["id"] for name in names[:2]] == [one.lower() for one in ids[:2]]
+    assert [found[name]["email_verified"] for name in names] == [True, False, False]
+    assert answer(cli("users", "import", "-", "--skip-existing", "--json", input=text))["skipped"] == 3
+
+
+def test_an_id_of_somebody_else_stops_an_import(cli: Cli) -> None:
+    one, other = "3f0c5f6e-9d0b-4a7b-8f0e-2f6f5d9d1c11", "3f0c5f6e-9d0b-4a7b-8f0e-2f6f5d9d1c12"
+    cli("users", "import", "-", input=f"email,id\nann@example.com,{one}\n")
+    said = cli("users", "import", "-", "--skip-existing", input=f"email,id\nbob@example.com,{one}\n", code=1).stderr
+    assert said.splitlines() == [
+        f"authsvc: line 2: the id {one} is somebody else's here",
+        "authsvc: nothing was imported",
+    ]
+    bad = f"email,id,email_verified\nb@x.example,{other},\nc@x.example,{other},\nd@x.example,17,\ne@x.example,,maybe\n"
+    said = cli("users", "import", "-", input=bad, code=1).stderr
+    assert f"line 3: the id {other} stands in line 2 already" in said
+    assert "line 4: '17' is not a UUID" in said
+    assert "line 5: email_verified is neither true nor false" in said
+
+
 def test_json_lines_are_read_too(cli: Cli) -> None:
     people = [
         {"email": "ann@example.com", "name": "Ann", "roles": ["customer"], "password_hash": ARGON2ID},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from authsvc.flows.session.publish_revocation import publish_revocation
@@ -24,6 +24,7 @@ from authsvc.store.session import sessions
 BATCH = 2000
 IMPORT_SECONDS = 1800.0
 ENDED_BY_OPERATOR = "operator"
+_COLUMNS = ("email", "name", "roles", "password_hash", "email_verified", "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +48,32 @@ class _Undo(Exception):
 
 
 async def add(
-    runtime: Runtime, actor: str, *, email: str, name: str = "", roles: Sequence[str] = (), password: str | None
+    runtime: Runtime,
+    actor: str,
+    *,
+    email: str,
+    name: str = "",
+    roles: Sequence[str] = (),
+    password: str | None,
+    verified: bool = False,
 ) -> tuple[UUID, Person] | Refused:
-    """A new person and their id. `password` None: nobody logs in until there is one. Raises Unavailable where the
-    queue for hashing is full, StoreUnavailable."""
+    """A new person and their id. `password` None: nobody logs in until there is one; `verified`: the address is known
+    to be theirs. Raises Unavailable where the queue for hashing is full, StoreUnavailable."""
     person = judge_person(email, name, roles)
     if isinstance(person, Refused):
         return person
+    person = replace(person, email_verified=verified)
     if password is not None and (refused := judge_given_password(password)):
         return refused
     password_hash = None if password is None else await runtime.passwords.hash(password)
     async with runtime.db.transaction(seconds=10) as connection:
-        added = await users.add(connection, person.email, person.name, list(person.roles), password_hash)
+        added = await users.add(
+            connection, person.email, person.name, list(person.roles), password_hash, email_verified=verified
+        )
         if added is None:
             return Refused("conflict", f"somebody has the address {person.email} already", "email_taken")
-        await audit.record(connection, "user_added", actor, user_id=added, roles=list(person.roles))
+        roles = list(person.roles)
+        await audit.record(connection, "user_added", actor, user_id=added, roles=roles, email_verified=verified)
     return added, person
 
 
@@ -94,9 +106,18 @@ async def take_over(
                     }
                 )
             fresh = [person for person in judged.people.values() if person.email not in taken]
+            ids = await users.taken_ids(connection, [person.id for person in fresh if person.id])
+            if ids:
+                return NotImported(
+                    {
+                        line: Refused("conflict", f"the id {person.id} is somebody else's here", "id_taken")
+                        for line, person in judged.people.items()
+                        if person.id in ids and person.email not in taken
+                    }
+                )
             for batch in _batches(fresh):
                 added += await users.add_many(
-                    connection, [(one.email, one.name, list(one.roles), one.password_hash) for one in batch]
+                    connection, [{name: getattr(one, name) for name in _COLUMNS} for one in batch]
                 )
                 progress(len(batch))
             if rehearse:

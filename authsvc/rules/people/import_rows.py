@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
+from uuid import UUID
 
 from argon2 import Type, extract_parameters
 from argon2.exceptions import InvalidHashError
@@ -16,6 +17,8 @@ from authsvc.rules.refused import Refused
 BCRYPT_COSTS = range(4, 16)
 MOST_ARGON2_KIB = 1_048_576
 MOST_ARGON2_PASSES = 20
+EXAMPLE_ID = "3f0c5f6e-9d0b-4a7b-8f0e-2f6f5d9d1c11"
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
 _BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}").fullmatch
 
 
@@ -26,13 +29,15 @@ Unit = Literal["line", "entry"]
 @dataclass(frozen=True, slots=True)
 class ImportRow:
     """One person of a file, as they were read: in its line `line`, or as its entry of this number. `password_hash`: ''
-    for a person without a password."""
+    for a person without a password; `id`: '' for a new one."""
 
     line: int
     email: str
     name: str = ""
     roles: tuple[str, ...] = ()
     password_hash: str = field(repr=False, default="")
+    email_verified: bool = False
+    id: str = ""
     unit: Unit = "line"
 
 
@@ -56,11 +61,19 @@ class JudgedRows:
 def judge_rows(rows: Iterable[ImportRow | Unreadable]) -> JudgedRows:
     """Every row is judged, so that one reading tells everything that is wrong with a file."""
     judged = JudgedRows({}, {})
-    first_line: dict[str, int] = {}
+    first_line: dict[str | UUID, int] = {}
     for row in rows:
         person = _judge_row(row)
         if isinstance(person, Person) and (first := first_line.setdefault(person.email, row.line)) != row.line:
             person = Refused("invalid_person", f"{person.email} stands in {row.unit} {first} already", "email_repeated")
+        elif (
+            isinstance(person, Person)
+            and person.id
+            and ((first := first_line.setdefault(person.id, row.line)) != row.line)
+        ):
+            person = Refused(
+                "invalid_person", f"the id {person.id} stands in {row.unit} {first} already", "id_repeated"
+            )
         if isinstance(person, Person):
             judged.people[row.line] = person
         else:
@@ -72,8 +85,15 @@ def _judge_row(row: ImportRow | Unreadable) -> Person | Refused:
     if isinstance(row, Unreadable):
         return Refused("invalid_person", row.problem, "unreadable")
     person = judge_person(row.email, row.name, row.roles)
+    if isinstance(person, Refused):
+        return person
+    person = replace(person, email_verified=row.email_verified)
+    if given := row.id.strip():
+        if not _UUID(given) or not int(given.replace("-", ""), 16):
+            return Refused("invalid_person", f"{given[:80]!r} is not a UUID such as {EXAMPLE_ID}", "id")
+        person = replace(person, id=UUID(given))
     password_hash = row.password_hash.strip()
-    if isinstance(person, Refused) or not password_hash:
+    if not password_hash:
         return person
     if problem := _hash_problem(password_hash):
         return Refused("invalid_person", problem, "password_hash")

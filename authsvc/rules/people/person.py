@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from authsvc.rules.refused import Refused
 
@@ -17,12 +18,15 @@ _ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}").fullmatch
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who may be added. `email` in its normal form; `password_hash`: argon2id or bcrypt, None: no password."""
+    """Somebody who may be added. `email` in its normal form; `password_hash`: argon2id or bcrypt, None: no password;
+    `id`: the one that they had in another system, None: they get a new one."""
 
     email: str
     name: str
     roles: tuple[str, ...]
     password_hash: str | None = field(repr=False, default=None)
+    email_verified: bool = False
+    id: UUID | None = None
 
 
 def normal_email(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -56,23 +56,30 @@ async def upgrade_hash(db: Database, user_id: UUID, old: str, new: str) -> bool:
 
 
 async def add(
-    connection: Connection, email: str, name: str, roles: list[str], password_hash: str | None
+    connection: Connection,
+    email: str,
+    name: str,
+    roles: list[str],
+    password_hash: str | None,
+    *,
+    email_verified: bool = False,
 ) -> UUID | None:
     """A new person; None where the address is taken."""
-    sql = """INSERT INTO users (email, name, roles, password_hash) VALUES ($1, $2, $3, $4)
+    sql = """INSERT INTO users (email, name, roles, password_hash, email_verified) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (email) DO NOTHING RETURNING id"""
-    found: UUID | None = await connection.fetchval(sql, email, name, roles, password_hash)
+    found: UUID | None = await connection.fetchval(sql, email, name, roles, password_hash, email_verified)
     return found
 
 
-async def add_many(connection: Connection, people: Sequence[tuple[str, str, list[str], str | None]]) -> int:
-    """Many new people in one statement: (email, name, roles, password hash). Those whose address is taken are left out;
-    returns how many were added."""
-    rows = json.dumps([dict(zip(("email", "name", "roles", "password_hash"), one, strict=True)) for one in people])
-    sql = """INSERT INTO users (email, name, roles, password_hash)
-             SELECT email, name, roles, password_hash
-             FROM jsonb_to_recordset($1::jsonb) AS r (email text, name text, roles text[], password_hash text)
+async def add_many(connection: Connection, people: Sequence[Mapping[str, Any]]) -> int:
+    """Many new people in one statement: `email`, `name`, `roles`, `password_hash`, `email_verified`, `id` (None: a new
+    one). Those whose address is taken are left out; returns how many were added."""
+    sql = """INSERT INTO users (id, email, name, roles, password_hash, email_verified)
+             SELECT coalesce(id, gen_random_uuid()), email, name, roles, password_hash, email_verified
+             FROM jsonb_to_recordset($1::jsonb)
+                  AS r (id uuid, email text, name text, roles text[], password_hash text, email_verified boolean)
              ON CONFLICT (email) DO NOTHING"""
+    rows = json.dumps(list(people), default=str)
     status: str = await connection.execute(sql, rows, timeout=60)
     return int(status.rpartition(" ")[2])
 
@@ -81,6 +88,12 @@ async def taken(connection: Connection, emails: Sequence[str]) -> set[str]:
     """Which of these addresses (in their normal form) are somebody's."""
     rows = await connection.fetch("SELECT email FROM users WHERE email = ANY($1::text[])", list(emails), timeout=60)
     return {row["email"] for row in rows}
+
+
+async def taken_ids(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these ids are somebody's."""
+    rows = await connection.fetch("SELECT id FROM users WHERE id = ANY($1::uuid[])", list(ids), timeout=60)
+    return {row["id"] for row in rows}
 
 
 async def lock(connection: Connection, email: str) -> User | None:
@@ -104,7 +117,7 @@ async def set_disabled(connection: Connection, user_id: UUID, disabled: bool) ->
 
 async def search(db: Database, *, text: str, limit: int) -> list[Any]:
     """For the operator's list, by address: no hashes, but the scheme of each. `text`: a part of the address or name."""
-    sql = """SELECT u.id, u.email, u.name, u.roles, u.created_at, u.disabled_at,
+    sql = """SELECT u.id, u.email, u.email_verified, u.name, u.roles, u.created_at, u.disabled_at,
                     split_part(u.password_hash, '$', 2) AS scheme,
                     (SELECT count(*) FROM user_sessions s
                      WHERE s.user_id = u.id AND s.is_active AND s.expires_at > now()) AS sessions

@@ -15,6 +15,7 @@ from authsvc.rules.people.person import MAX_ROLES, Person, judge_person, normal_
 from authsvc.rules.refused import Refused
 
 BCRYPT = bcrypt.hashpw(b"old password", bcrypt.gensalt(4)).decode()
+NIL = "00000000-0000-0000-0000-000000000000"
 ARGON2ID = "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHRzYWx0$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
 
 
@@ -108,6 +109,14 @@ def test_which_hashes_no_login_could_check(password_hash: str, why: str) -> None
     assert judged.people == {}
     assert why in judged.refused[7].description
     assert password_hash not in judged.refused[7].description
+
+
+@pytest.mark.parametrize(
+    "given", ["17", "{3f0c5f6e-9d0b-4a7b-8f0e-2f6f5d9d1c11}", "3f0c5f6e9d0b4a7b8f0e2f6f5d9d1c11", NIL]
+)
+def test_an_id_is_a_uuid_as_everybody_writes_it(given: str) -> None:
+    judged = judge_rows([ImportRow(2, "ann@example.com", id=given)])
+    assert judged.refused[2].reason == "id"
 
 
 def test_every_row_is_judged_and_an_address_stands_once() -> None:
