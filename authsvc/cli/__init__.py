@@ -30,7 +30,7 @@ COMMANDS = {
     "dev": "Run it with a private PostgreSQL and Redis, and demo data.",
     "migrate": "Bring the database up to date.",
     "keys": "Signing keys: list, plan, generate, rotate, withdraw, import, export, simulate; the master key.",
-    "users": "People: add, import, disable, enable, set-password, list.",
+    "users": "People: add, import, list, change, set-password, disable, enable, remove.",
     "clients": "Registered clients: add, list, redirect-uris, origins, rotate-secret, choose-alg, remove.",
     "sessions": "Sessions: list, end.",
     "sweep": "Delete what has expired, now.",

@@ -11,6 +11,7 @@ import click
 from authsvc.cli.command_runtime import granted, operate
 from authsvc.cli.console import Refused, answer, complain, json_option, plural, table
 from authsvc.cli.secret_input import ask_password
+from authsvc.cli.user_changes import COMMANDS
 from authsvc.rules.people.person import judge_person
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ password_stdin = click.option(
 
 @click.group()
 def command() -> None:
-    """People: add, import, disable, enable, set-password, list.
+    """People: add, import, list; change-address, rename, roles, verify, set-password; disable, enable, remove.
 
     Passwords are asked for, or read with --password-stdin; they are never given on the command line.
 
@@ -34,8 +35,13 @@ def command() -> None:
     Examples:
       authsvc users add ann@example.com --name "Ann Ash" --role customer
       authsvc users import people.csv --dry-run
+      authsvc users roles ann@example.com --add staff
       authsvc users disable ann@example.com
     """
+
+
+for change in COMMANDS:
+    command.add_command(change)
 
 
 @command.command()

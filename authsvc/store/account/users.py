@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
 from authsvc.rules.person_record import User
 from authsvc.store.postgres import Connection, Database, record_of
 
@@ -113,6 +115,37 @@ async def set_disabled(connection: Connection, user_id: UUID, disabled: bool) ->
     sql = """UPDATE users SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, now()) END, updated_at = now()
              WHERE id = $1"""
     await connection.execute(sql, user_id, disabled)
+
+
+async def set_name(connection: Connection, user_id: UUID, name: str) -> None:
+    """Store a new name."""
+    await connection.execute("UPDATE users SET name = $2, updated_at = now() WHERE id = $1", user_id, name)
+
+
+async def set_email(connection: Connection, user_id: UUID, email: str, *, verified: bool) -> bool:
+    """Store a new address, in its normal form. False: it is somebody else's."""
+    sql = "UPDATE users SET email = $2, email_verified = $3, updated_at = now() WHERE id = $1"
+    try:
+        async with connection.transaction():  # a savepoint: the caller's goes on
+            await connection.execute(sql, user_id, email, verified)
+    except asyncpg.UniqueViolationError:
+        return False
+    return True
+
+
+async def set_verified(connection: Connection, user_id: UUID) -> None:
+    """Store that the address is known to be theirs."""
+    await connection.execute("UPDATE users SET email_verified = true, updated_at = now() WHERE id = $1", user_id)
+
+
+async def set_roles(connection: Connection, user_id: UUID, roles: Sequence[str]) -> None:
+    """Store all roles that they have from now on."""
+    await connection.execute("UPDATE users SET roles = $2, updated_at = now() WHERE id = $1", user_id, list(roles))
+
+
+async def remove(connection: Connection, user_id: UUID) -> None:
+    """Delete a person, and with them their sessions, grants, consents and device requests."""
+    await connection.execute("DELETE FROM users WHERE id = $1", user_id)
 
 
 async def search(db: Database, *, text: str, limit: int) -> list[Any]:

@@ -1,0 +1,129 @@
+"""`authsvc users`: change somebody's name, address or roles, and remove them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from authsvc.cli.command_runtime import operate
+from authsvc.cli.console import answer, confirm, json_option, plural, table, yes_option
+from authsvc.cli.sessions import person
+
+if TYPE_CHECKING:
+    from authsvc.flows.operator.change_users import Changed
+
+
+def _tell(changed: Changed, text: str) -> None:
+    ended = f"; {plural(changed.sessions_ended, 'session')} ended" if changed.sessions_ended else ""
+    answer(changed, f"{text}{ended}.")
+
+
+@click.command("change-address")
+@click.argument("email")
+@click.argument("new")
+@click.option("--verified", is_flag=True, help="The new address is known to be theirs; else email_verified is false.")
+@json_option
+def change_address(email: str, new: str, verified: bool) -> None:
+    """Give a person another address to log in with, and end all sessions. Id, password and roles stay.
+
+    \b
+    Examples:
+      authsvc users change-address ann@example.com ann.ash@example.com --verified
+    """
+    from authsvc.flows.operator import change_users
+
+    done = operate(
+        lambda runtime, actor: change_users.change_address(runtime, actor, email, new, verified=verified),
+        warm_redis=True,
+    )
+    _tell(done, f"{email} is {done.email} now, {'' if done.email_verified else 'not '}verified")
+
+
+@click.command()
+@click.argument("email")
+@click.argument("name")
+@json_option
+def rename(email: str, name: str) -> None:
+    """Give a person another name. Nobody is logged out; the next token has it.
+
+    \b
+    Examples:
+      authsvc users rename ann@example.com "Ann Ash-Oak"
+      authsvc users rename ann@example.com ""
+    """
+    from authsvc.flows.operator import change_users
+
+    done = operate(lambda runtime, actor: change_users.rename(runtime, actor, email, name))
+    _tell(done, f"{done.email} is called {done.name} now" if done.name else f"{done.email} has no name now")
+
+
+@click.command()
+@click.argument("email")
+@click.option("--add", "added", multiple=True, metavar="ROLE", help="A role to give; several times.")
+@click.option("--remove", "removed", multiple=True, metavar="ROLE", help="A role to take; several times.")
+@json_option
+def roles(email: str, added: tuple[str, ...], removed: tuple[str, ...]) -> None:
+    """Show a person's roles, or change them. Where one is taken, all sessions end, and so do the tokens that carry it;
+    a new one is in the next token.
+
+    What they have already is added without complaint, and what they lack is removed likewise.
+
+    \b
+    Examples:
+      authsvc users roles ann@example.com
+      authsvc users roles ann@example.com --add staff --remove customer
+    """
+    from authsvc.flows.operator import change_users
+
+    if both := set(added) & set(removed):
+        raise click.UsageError(f"give {min(both)} to --add or to --remove, not to both")
+    if not added and not removed:
+        found = operate(lambda runtime, _actor: person(runtime, email))
+        shown = {"id": found.id, "email": found.email, "roles": found.roles}
+        answer(shown, table(("ROLE",), [(role,) for role in found.roles], empty=f"{found.email} has no role."))
+        return
+    done = operate(
+        lambda runtime, actor: change_users.change_roles(runtime, actor, email, added, removed), warm_redis=True
+    )
+    _tell(done, f"{done.email} has {'the roles ' + ' '.join(done.roles) if done.roles else 'no role'} now")
+
+
+@click.command()
+@click.argument("email")
+@json_option
+def verify(email: str) -> None:
+    """Say that a person's address is known to be theirs (email_verified).
+
+    \b
+    Examples:
+      authsvc users verify ann@example.com
+    """
+    from authsvc.flows.operator import change_users
+
+    done = operate(lambda runtime, actor: change_users.verify(runtime, actor, email))
+    _tell(done, f"{done.email} is verified")
+
+
+@click.command()
+@click.argument("email")
+@yes_option
+@json_option
+def remove(email: str, yes: bool) -> None:
+    """Remove a person for ever: sessions, tokens, consents, name, address and password. Audit events keep the id.
+
+    `authsvc users disable` locks somebody out and can be undone.
+
+    \b
+    Examples:
+      authsvc users remove ann@example.com
+      authsvc users remove ann@example.com --yes --json
+    """
+    from authsvc.flows.operator import change_users
+
+    confirm(f"Everything that {email} has here is deleted, sessions and tokens end. Remove them?", yes=yes)
+    done = operate(lambda runtime, actor: change_users.remove(runtime, actor, email), warm_redis=True)
+    _tell(done, f"{done.email} is removed, id {done.id}")
+
+
+COMMANDS = (change_address, rename, roles, verify, remove)
