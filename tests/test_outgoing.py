@@ -7,6 +7,7 @@ import json
 import ssl
 import threading
 from collections.abc import AsyncIterator
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from time import monotonic
 
@@ -128,17 +129,37 @@ INSIDE = [
     "240.0.0.1",
     "255.255.255.255",
     "192.0.0.1",
+    "192.0.0.8",
+    "192.0.0.192",
+    "::ffff:192.0.0.8",
+    "192.88.99.1",
+    "64:ff9b::c058:6301",
+    "100.100.100.200",
+    "3fff::1",
+    "5f00::1",
     "192.0.2.1",
     "198.18.0.1",
     "2001:db8::1",
     "no address",
     "",
 ]
-METADATA = ("169.254.169.254", "::ffff:169.254.169.254", "fd00:ec2::254", "fe80::1", "0.0.0.0", "::", "224.0.0.1")
+METADATA = (
+    *("169.254.169.254", "::ffff:169.254.169.254", "fd00:ec2::254", "fe80::1", "0.0.0.0", "::", "224.0.0.1"),
+    *("192.0.0.192", "100.100.100.200"),
+)
 
 
 @pytest.mark.parametrize("address", INSIDE)
 def test_an_address_that_is_not_public_is_refused(address: str) -> None:
+    assert judge_address(address) is None
+
+
+@pytest.mark.parametrize("address", ["192.0.0.8", "192.88.99.1", "::ffff:192.0.0.8", "3fff::1", "5f00::1"])
+def test_what_some_pythons_take_for_public_is_refused_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    for kind in (IPv4Address, IPv6Address):
+        monkeypatch.setattr(kind, "is_global", True)
     assert judge_address(address) is None
 
 

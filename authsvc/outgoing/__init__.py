@@ -14,7 +14,7 @@ import re
 import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
@@ -31,8 +31,16 @@ _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 # IPv4 addresses inside IPv6 ones: mapped, compatible, NAT64 (RFC 6052, RFC 8215). What the network makes of them is an
 # IPv4 connection, so the inner address is the one that counts.
 _EMBEDDING = tuple(IPv6Network(network) for network in ("::ffff:0:0/96", "::/96", "64:ff9b::/96", "::ffff:0:0:0/96"))
+# By hand, whatever `is_global` of this Python says: it was wrong for 192.0.0.0/24 before 3.11.10 and 3.12.4, knows no
+# 192.88.99.0/24 (relays of 6to4, RFC 7526), 3fff::/20 (documentation, RFC 9637) and 5f00::/16 (RFC 9602), and takes the
+# metadata server of a cloud at 100.100.100.200 for any private address.
+_NEVER_V4 = tuple(IPv4Network(network) for network in ("192.0.0.0/24", "192.88.99.0/24", "100.100.100.200/32"))
 _NEVER_V6 = tuple(
-    IPv6Network(network) for network in ("64:ff9b:1::/48", "2002::/16", "2001::/32", "fec0::/10", "fd00:ec2::/32")
+    IPv6Network(network)
+    for network in (
+        *("64:ff9b:1::/48", "2002::/16", "2001::/32", "fec0::/10", "fd00:ec2::/32"),
+        *("3fff::/20", "5f00::/16"),
+    )
 )
 
 
@@ -86,7 +94,7 @@ def judge_address(text: str, *, private: bool = False, loopback: bool = False) -
         or inner.is_unspecified
         or inner.is_link_local
         or inner.is_reserved
-        or (isinstance(inner, IPv6Address) and any(inner in network for network in _NEVER_V6))
+        or any(inner in network for network in (_NEVER_V6 if isinstance(inner, IPv6Address) else _NEVER_V4))
     ):
         return None
     return address if inner.is_global or private else None
