@@ -21,6 +21,7 @@ import click
 from authsvc import __version__
 from authsvc.cli.console import CONTEXT, Refused, complain
 from authsvc.serving import CannotServe
+from authsvc.serving.core_dumps import forbid_core_dumps
 
 STARTED = monotonic()
 """When this process began, as near as it can tell."""
@@ -51,6 +52,7 @@ class Root(click.Group):
             return None
         if cmd_name == "dev":
             return _dev()
+        forbid_core_dumps()  # from here on there may be secrets
         found: click.Command = import_module(f"authsvc.cli.{cmd_name}").command
         return found
 

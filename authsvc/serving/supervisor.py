@@ -23,6 +23,7 @@ from authsvc import logs
 from authsvc.clock import monotonic
 from authsvc.metrics import exposition
 from authsvc.serving import CannotServe
+from authsvc.serving.core_dumps import forbid_core_dumps
 from authsvc.serving.listening import TlsPair
 from authsvc.settings import Settings
 
@@ -200,6 +201,7 @@ def run_worker(settings: Settings, sockets: list[socket.socket], tls: TlsPair | 
 
     It stands here, and not in `worker`, so that the parent need not import what the workers are waiting for.
     """
+    forbid_core_dumps()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group, and the parent passes it on
     from authsvc.serving.failure_text import failure_text
     from authsvc.serving.worker import serve_here
