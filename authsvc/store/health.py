@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from authsvc.store import migrate
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Database, record_of
-from authsvc.store.redis import RedisStore
+from authsvc.store.redis import RedisStore, Script
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +108,13 @@ async def knows_cluster(db: Database) -> bool:
 
 
 async def redis(store: RedisStore) -> RedisHealth:
-    """Version and memory policy of Redis. Raises StoreUnavailable."""
-    server = await store.command("INFO", "server")
-    memory = await store.command("INFO", "memory")
-    stats = await store.command("INFO", "stats")
+    """Version and memory policy of Redis; what a managed one keeps to itself is `?`. Raises StoreUnavailable."""
+    try:
+        server, memory, stats = [await store.command("INFO", section) for section in ("server", "memory", "stats")]
+    except StoreUnavailable as error:
+        if error.kind != "refused":
+            raise
+        return RedisHealth("Redis", "?", "?", 0, 0)
     name = "valkey" if "valkey_version" in server else "redis"
     return RedisHealth(
         name=name,
@@ -120,6 +123,41 @@ async def redis(store: RedisStore) -> RedisHealth:
         maxmemory=int(memory.get("maxmemory", 0)),
         evicted=int(stats.get("evicted_keys", 0)),
     )
+
+
+# Every command that we use, on two keys of its own that are gone in a second; the names of those that are refused.
+_PROBE = Script("""
+local refused = {}
+local function try(...)
+  local answer = redis.pcall(...)
+  if type(answer) == 'table' and answer.err then table.insert(refused, (...)) end
+end
+try('SET', KEYS[1], '1', 'PX', 1000)
+try('GET', KEYS[1])
+try('MGET', KEYS[1])
+try('PEXPIRE', KEYS[1], 1000)
+try('PTTL', KEYS[1])
+try('GETDEL', KEYS[1])
+try('TIME')
+try('ZADD', KEYS[2], 1, 'x')
+try('ZCARD', KEYS[2])
+try('ZRANGE', KEYS[2], 0, 0)
+try('ZREMRANGEBYSCORE', KEYS[2], 0, 0)
+try('ZREM', KEYS[2], 'x')
+try('DEL', KEYS[2])
+return refused
+""")
+
+
+async def redis_lacks(store: RedisStore) -> tuple[str, ...]:
+    """Names of the commands that our user of Redis may not run on our keys. Raises StoreUnavailable."""
+    try:
+        keys = [store.key("doctor", "value"), store.key("doctor", "set")]
+        return tuple(await store.script(_PROBE, keys, []))
+    except StoreUnavailable as error:
+        if error.kind == "refused":
+            return ("EVALSHA", "EVAL")
+        raise
 
 
 def cause(error: StoreUnavailable) -> str:

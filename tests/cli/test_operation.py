@@ -10,6 +10,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+import redis.asyncio
 
 from authsvc.keys.master import MasterKeys
 from authsvc_devkit.servers import Servers
@@ -249,3 +250,25 @@ async def test_the_doctor_says_when_it_is_run_as_owner_or_superuser(
         assert await found(as_role(database_url, owner)) == ("warn", f"{owner}, the owner of the tables")
         await let_serve(sql, serve)
         assert await found(as_role(database_url, serve)) == ("ok", serve)
+
+
+async def test_the_doctor_names_what_the_user_of_redis_may_not_do(
+    settings_env: dict[str, str], servers: Servers
+) -> None:
+    name, prefix = f"limited{os.getpid()}", settings_env["AUTHSVC_REDIS_PREFIX"]
+    admin = redis.asyncio.Redis.from_url(servers.redis_url, decode_responses=True)
+    env = {**settings_env, "AUTHSVC_REDIS_URL": f"unix://{name}:secret@{servers.redis.socket_path}?db=0"}
+
+    async def findings(code: int, *rights: str) -> list[dict[str, str]]:
+        await admin.execute_command("ACL", "SETUSER", name, "reset", "on", ">secret", *rights)
+        found: list[dict[str, str]] = answer(await asyncio.to_thread(terminal(env), "doctor", "--json", code=code))
+        return found
+
+    enough = (f"~{prefix}:*", "+@all", "-config")
+    assert "Redis rights" not in {finding["check"] for finding in await findings(0, *enough)}
+    assert "it does not say" in str(await findings(0, *enough, "-info"))
+    assert "its user may not run ZADD ZCARD" in str(await findings(1, *enough, "-zadd", "-zcard"))
+    assert "its user may not run SET GET" in str(await findings(1, "~other:*", "+@all"))
+    assert "its user may not run EVALSHA EVAL" in str(await findings(1, *enough, "-@scripting"))
+    await admin.execute_command("ACL", "DELUSER", name)
+    await admin.aclose()

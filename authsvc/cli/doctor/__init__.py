@@ -182,7 +182,7 @@ async def _redis(runtime: Runtime) -> AsyncIterator[Finding]:
     from authsvc.store import health
 
     try:
-        found = await health.redis(runtime.redis)
+        found, lacks = await health.redis(runtime.redis), await health.redis_lacks(runtime.redis)
     except StoreUnavailable as error:
         do = "start it, or correct AUTHSVC_REDIS_URL; until then authsvc serves from PostgreSQL alone"
         yield Finding("Redis", "FAIL", health.cause(error), do)
@@ -190,7 +190,12 @@ async def _redis(runtime: Runtime) -> AsyncIterator[Finding]:
     old = found.name == "redis" and int(found.version.partition(".")[0] or 0) < OLDEST_REDIS
     do = f"upgrade it to {OLDEST_REDIS} or newer" if old else ""
     yield Finding("Redis", "FAIL" if old else "ok", f"{found.name} {found.version}", do)
-    if found.policy != "noeviction":
+    if lacks:
+        do = f"let its user run them on {runtime.settings.redis_prefix}:* (ACL SETUSER)"
+        yield Finding("Redis rights", "FAIL", f"its user may not run {' '.join(lacks)}", do)
+    if found.policy == "?":
+        yield Finding("Redis eviction", "ok", "it does not say; a managed server's is its hoster's word")
+    elif found.policy != "noeviction":
         text = f"maxmemory-policy is {found.policy}: evicted revocations come back to life"
         do = "set maxmemory-policy noeviction; authsvc does not start before"
         yield Finding("Redis eviction", "FAIL", text, do)
