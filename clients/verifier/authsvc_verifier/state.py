@@ -110,7 +110,11 @@ class State:
             return AskList(claims, place.uri)
         if held is None or monotonic >= held.until:
             return self._unsure(claims, stale, "status_list_stale")
-        return claims if status == VALID else InvalidToken("status_out_of_bounds")  # section 8.3, step 6
+        if status == VALID:
+            return claims
+        if not asked or (entry is not None and entry.failures):  # it may have grown, and we did not see it since
+            return Unavailable("status_list_short")
+        return InvalidToken("status_out_of_bounds")  # section 8.3, step 6
 
     def _unsure(self, claims: Claims, stale: Stale | None, reason: str) -> Verdict:
         """The policy for a good token while what we know of its end is too old."""
