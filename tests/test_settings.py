@@ -28,6 +28,7 @@ def test_the_defaults_are_the_promised_ones() -> None:
     assert settings.session_seconds == 7 * 86_400
     assert settings.remember_me_seconds == 30 * 86_400
     assert settings.refresh_grace_seconds == 30
+    assert settings.refresh_lost_answer_seconds == 72 * 3600
     assert settings.jwks_max_age == 300
     assert (settings.argon2_memory_kib, settings.argon2_time_cost, settings.argon2_parallelism) == (19_456, 2, 1)
     assert settings.dev_mode is False

@@ -54,6 +54,7 @@ class Tokens:
     audiences: tuple[str, ...] = ()
     access_token_seconds: int | None = None
     refresh_grace_seconds: int | None = None
+    refresh_lost_answer_seconds: int | None = None
     id_token_signed_response_alg: str = DEFAULT_ALG
     access_token_signed_response_alg: str = DEFAULT_ALG
     dpop_bound_access_tokens: bool = False

@@ -96,6 +96,11 @@ class Settings:
     session_seconds: int = setting(whole(60, 3650 * DAY), 7 * DAY, help="life of a session, fixed at login")
     remember_me_seconds: int = setting(whole(60, 3650 * DAY), 30 * DAY, help="life with remember me")
     refresh_grace_seconds: int = setting(whole(0, 300), 30, help="repeat window of a used refresh token; 0: strict")
+    refresh_lost_answer_seconds: int = setting(
+        whole(0, 3650 * DAY),
+        3 * DAY,
+        help="how long a used refresh token serves whoever did not hear of the next one; then it is taken for stolen",
+    )
     dpop_nonce_required: bool = setting(
         boolean, True, help="a DPoP proof must repeat a nonce of ours, so that none can be made in advance"
     )

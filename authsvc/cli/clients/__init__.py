@@ -101,6 +101,8 @@ def _policy(client: Client) -> list[str]:
         f"access {client.tokens.access_token_seconds} s": client.tokens.access_token_seconds,
         f"session {client.login.session_seconds} s": client.login.session_seconds,
         f"remembered {client.login.remember_me_seconds} s": client.login.remember_me_seconds,
+        f"lost answers {client.tokens.refresh_lost_answer_seconds} s": client.tokens.refresh_lost_answer_seconds
+        is not None,
         f"ID tokens {id_tokens}": id_tokens != DEFAULT_ALG,
         f"access tokens {access_tokens}": access_tokens != DEFAULT_ALG,
         f"audience {' '.join(client.tokens.audiences)}": client.tokens.audiences,

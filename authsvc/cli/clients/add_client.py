@@ -14,7 +14,7 @@ from authsvc.cli.command_runtime import operate
 from authsvc.cli.console import answer, json_option
 from authsvc.cli.secret_input import read_secret
 from authsvc.jose.names import ALGORITHM_NAMES, DEFAULT_ALG
-from authsvc.rules.clients.limits import ACCESS_TOKEN_SECONDS, SESSION_SECONDS
+from authsvc.rules.clients.limits import ACCESS_TOKEN_SECONDS, REFRESH_LOST_ANSWER_SECONDS, SESSION_SECONDS
 from authsvc.rules.secret_digest import digest_of
 
 if TYPE_CHECKING:
@@ -106,6 +106,11 @@ _OPTIONS: tuple[click.Parameter, ...] = (
     click.Option(["--access-token-seconds"], type=_TOKEN_SECONDS, help="Life of its access tokens."),
     click.Option(["--session-seconds"], type=_SESSION_SECONDS, help="Life of its sessions."),
     click.Option(["--remember-me-seconds"], type=_SESSION_SECONDS, help="Life with remember me."),
+    click.Option(
+        ["--lost-answer-seconds", "refresh_lost_answer_seconds"],
+        type=click.IntRange(*REFRESH_LOST_ANSWER_SECONDS),
+        help="How long a used refresh token serves whoever did not hear of the next one; never with --strict.",
+    ),
     click.Option(["--strict"], is_flag=True, help="A used refresh token is never answered again, not even in a retry."),
     click.Option(
         ["--id-token-alg", "id_token_signed_response_alg"], help="Signs its ID tokens and logout tokens.", **_ALG

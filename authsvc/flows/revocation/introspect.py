@@ -12,7 +12,7 @@ from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import confirmation_in
 from authsvc.rules.errors import Rejected
-from authsvc.rules.token.refresh_rotation import ACCEPTED, judge_refresh
+from authsvc.rules.token.refresh_rotation import ACCEPTED, STRICT, judge_refresh
 from authsvc.rules.token.refresh_token import LENGTH, decode
 from authsvc.runtime import Runtime
 from authsvc.store.token import grants
@@ -59,7 +59,7 @@ async def _introspect_refresh_token(runtime: Runtime, client: Client, token: str
     if not presented or not seen:
         return INACTIVE
     grant = seen.grant
-    verdict, _ = judge_refresh(grant, presented.generation, grace_seconds=0, scope=(), now=seen.now)
+    verdict, _ = judge_refresh(grant, presented.generation, patience=STRICT, scope=(), now=seen.now)
     if verdict not in ACCEPTED:
         return INACTIVE
     return {

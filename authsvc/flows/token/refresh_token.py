@@ -20,7 +20,7 @@ from authsvc.rules.errors import Rejected, Unavailable
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import narrow, parse_scope
 from authsvc.rules.token.granted import Granted
-from authsvc.rules.token.refresh_rotation import ACCEPTED, RefreshVerdict
+from authsvc.rules.token.refresh_rotation import ACCEPTED, Patience, RefreshVerdict
 from authsvc.rules.token.refresh_token import RefreshToken, decode
 from authsvc.runtime import Memory, Runtime
 from authsvc.store import audit
@@ -57,7 +57,6 @@ async def refresh(runtime: Runtime, caller: Caller, asked: RefreshRequest) -> Gr
         raise Rejected("invalid_grant", _WORN, RefreshVerdict.FORGED.reason)
     if asked.resource:
         await _check_resource(runtime, caller.client, presented, asked.resource)
-    grace_seconds = caller.client.tokens.refresh_grace_seconds
     statement = partial(
         grants.refresh,
         runtime.db,
@@ -65,7 +64,7 @@ async def refresh(runtime: Runtime, caller: Caller, asked: RefreshRequest) -> Gr
         presented.secret_hash,
         presented.generation,
         client_id=caller.client.id,
-        grace_seconds=runtime.settings.refresh_grace_seconds if grace_seconds is None else grace_seconds,
+        patience=_patience(runtime, caller.client),
         scope=asked.scope,
         proved=caller.confirmation,
     )
@@ -79,6 +78,14 @@ async def refresh(runtime: Runtime, caller: Caller, asked: RefreshRequest) -> Gr
     if done is None or verdict not in ACCEPTED:
         await _refuse(runtime, caller.client, done, verdict)
     return _granted(asked, presented, done)
+
+
+def _patience(runtime: Runtime, client: Client) -> Patience:
+    grace, lost_answer = client.tokens.refresh_grace_seconds, client.tokens.refresh_lost_answer_seconds
+    return Patience(
+        runtime.settings.refresh_grace_seconds if grace is None else grace,
+        runtime.settings.refresh_lost_answer_seconds if lost_answer is None else lost_answer,
+    )
 
 
 def _granted(asked: RefreshRequest, presented: RefreshToken, done: grants.Refreshed) -> Granted:

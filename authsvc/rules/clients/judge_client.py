@@ -40,6 +40,7 @@ _SECONDS = {
     "session_seconds": limits.SESSION_SECONDS,
     "remember_me_seconds": limits.SESSION_SECONDS,
     "refresh_grace_seconds": limits.REFRESH_GRACE_SECONDS,
+    "refresh_lost_answer_seconds": limits.REFRESH_LOST_ANSWER_SECONDS,
 }
 _SPOOFED = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE")
 
@@ -309,7 +310,8 @@ def _given(client: Client) -> tuple[Any, ...]:
         client.exchange,
         login.origins,
         (login.required_role, login.remember_me_allowed, login.session_seconds, login.remember_me_seconds),
-        (tokens.audiences, tokens.access_token_seconds, tokens.refresh_grace_seconds, tokens.status_list),
+        (tokens.audiences, tokens.access_token_seconds, tokens.status_list),
+        (tokens.refresh_grace_seconds, tokens.refresh_lost_answer_seconds),
     )
 
 

@@ -8,7 +8,8 @@ its readable twin: a property test holds both to the same verdict and the same r
     n = generation + 1                recover      rotate: only we can have made it, PostgreSQL lost its last commit
     n = parent, within the grace      repeat       the same successor again: lost answer, second tab, parallel calls
     the same, more than 256 times     crowded      a client in a loop: nothing given, nothing ended
-    n = parent, later                 supersede    its successor was never used: void it, give generation + 1
+    n = parent, later, a lost answer  supersede    its successor was never used: void it, give generation + 1
+    n = parent, later than that       reuse        the session ends
     n = parent, strict client         reuse        the session ends
     two or three older, within 30 s   late         nothing given, nothing ended: come back in a second
     older                             reuse        the session ends
@@ -81,21 +82,33 @@ class Grant:
     scope: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long after the last rotation, in seconds, the parent is still answered: with the same successor (`grace`, 0
+    for strict clients), then with a new one (`lost_answer`), because whoever shows it may not have heard of the old."""
+
+    grace: int
+    lost_answer: int
+
+
+STRICT = Patience(grace=0, lost_answer=0)
+
+
 def judge_refresh(
-    grant: Grant, presented: int, *, grace_seconds: int, scope: tuple[str, ...], now: datetime
+    grant: Grant, presented: int, *, patience: Patience, scope: tuple[str, ...], now: datetime
 ) -> tuple[RefreshVerdict, Grant]:
     """Judge a genuine token of generation `presented`: the verdict, and the grant's row afterwards.
 
     `scope` is what was asked; () asks for all that was granted.
     """
-    verdict = _judge_generation(grant, presented, grace_seconds, now)
+    verdict = _judge_generation(grant, presented, patience, now)
     # RFC 6749 section 6: a narrower scope may be asked, never a wider one. Asking too much spends nothing.
     if verdict in ACCEPTED and not set(scope) <= set(grant.scope):
         verdict = RefreshVerdict.WIDER_SCOPE
     return verdict, _after(grant, verdict, presented, now)
 
 
-def _judge_generation(grant: Grant, presented: int, grace_seconds: int, now: datetime) -> RefreshVerdict:
+def _judge_generation(grant: Grant, presented: int, patience: Patience, now: datetime) -> RefreshVerdict:
     if grant.ended:
         return RefreshVerdict.ENDED
     if grant.expires_at <= now:
@@ -108,9 +121,10 @@ def _judge_generation(grant: Grant, presented: int, grace_seconds: int, now: dat
         return RefreshVerdict.RECOVER if behind else RefreshVerdict.ROTATE
     if presented == grant.parent:
         # A waiter that started before the winner sees a negative age: strict needs the explicit `> 0`.
-        if grace_seconds > 0 and age <= timedelta(seconds=grace_seconds):
+        if patience.grace > 0 and age <= timedelta(seconds=patience.grace):
             return RefreshVerdict.REPEAT if grant.repeats < MAX_REPEATS else RefreshVerdict.CROWDED
-        return RefreshVerdict.SUPERSEDE if grace_seconds > 0 else RefreshVerdict.REUSE
+        lost = patience.grace > 0 and age <= timedelta(seconds=patience.lost_answer)
+        return RefreshVerdict.SUPERSEDE if lost else RefreshVerdict.REUSE
     # Never the parent: a late branch that covered it would stretch the grace and defeat strict clients.
     if behind in LATE_GENERATIONS and age <= LATE_WINDOW:
         return RefreshVerdict.LATE

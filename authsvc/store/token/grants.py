@@ -13,7 +13,14 @@ from weakref import WeakValueDictionary
 from authsvc.rules.client_record import Digest
 from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
 from authsvc.rules.person_record import Login
-from authsvc.rules.token.refresh_rotation import LATE_GENERATIONS, LATE_WINDOW, MAX_REPEATS, Grant, RefreshVerdict
+from authsvc.rules.token.refresh_rotation import (
+    LATE_GENERATIONS,
+    LATE_WINDOW,
+    MAX_REPEATS,
+    Grant,
+    Patience,
+    RefreshVerdict,
+)
 from authsvc.rules.token.refresh_token import MAX_GENERATION
 from authsvc.store.audit import LONG_SECONDS
 from authsvc.store.errors import StoreUnavailable
@@ -56,7 +63,7 @@ WITH judged AS (
                 WHEN $3::bigint = g.parent THEN CASE
                     WHEN $5::int > 0 AND now() - g.rotated_at <= $5::int * interval '1 second' THEN
                         CASE WHEN g.repeats < {MAX_REPEATS} THEN 'repeat' ELSE 'crowded' END
-                    WHEN $5::int > 0 THEN 'supersede'
+                    WHEN $5::int > 0 AND now() - g.rotated_at <= $8::int * interval '1 second' THEN 'supersede'
                     ELSE 'reuse' END
                 WHEN g.generation - $3::bigint IN {LATE_GENERATIONS}
                      AND now() - g.rotated_at <= interval '{LATE_WINDOW}' THEN 'late'
@@ -134,7 +141,7 @@ async def refresh(
     presented: int,
     *,
     client_id: str,
-    grace_seconds: int,
+    patience: Patience,
     scope: tuple[str, ...],
     proved: Confirmation = UNBOUND,
 ) -> Refreshed | None:
@@ -143,7 +150,7 @@ async def refresh(
 
     Running it again is safe: a rotation that was committed but not heard of is repeated, not done twice.
     """
-    asked = (presented, client_id, grace_seconds, scope, proved.thumbprint)
+    asked = (presented, client_id, patience.grace, scope, proved.thumbprint, patience.lost_answer)
     row = await db.fetchrow(REFRESH, grant_id, secret_hash, *asked)
     if row is None:
         return None

@@ -132,6 +132,7 @@ OPERATORS_ALONE = [
             {"session_seconds": 60},
             {"remember_me_seconds": 60},
             {"refresh_grace_seconds": 0},
+            {"refresh_lost_answer_seconds": 60},
         )
     ),
 ]
@@ -177,6 +178,7 @@ def test_a_registrant_keeps_what_an_operator_gave_and_takes_no_more() -> None:
                 ("session_seconds", (59, 315_360_001)),
                 ("remember_me_seconds", (59, 315_360_001)),
                 ("refresh_grace_seconds", (-1, 301)),
+                ("refresh_lost_answer_seconds", (-1, 315_360_001)),
             )
             for seconds in wrong
         ),

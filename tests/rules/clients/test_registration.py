@@ -117,6 +117,7 @@ POWERS = {
     "session_seconds": 10**6,
     "remember_me_seconds": 10**6,
     "refresh_grace_seconds": 300,
+    "refresh_lost_answer_seconds": 300,
     "id": "customer",
     "client_id": "customer",
     "kind": "confidential",
@@ -411,6 +412,7 @@ def test_a_change_leaves_what_an_operator_gave() -> None:
         "introspection": True,
         "audiences": ("https://api.example",),
         "refresh_grace_seconds": 0,
+        "refresh_lost_answer_seconds": 60,
         "exchange_audiences": ("https://api.example",),
         "remember_me_allowed": False,
     }

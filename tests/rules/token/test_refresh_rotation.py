@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from authsvc.rules.token.refresh_rotation import ACCEPTED, Grant, judge_refresh
+from authsvc.rules.token.refresh_rotation import ACCEPTED, Grant, Patience, judge_refresh
 from authsvc.rules.token.refresh_token import MAX_GENERATION
 
+THREE_DAYS = 259_200
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 GRANT = Grant(
     generation=7,
@@ -23,11 +24,17 @@ GRANT = Grant(
 
 
 def judge(
-    presented: int, *, after: float = 1, grace: int = 30, scope: tuple[str, ...] = (), grant: Grant = GRANT
+    presented: int,
+    *,
+    after: float = 1,
+    grace: int = 30,
+    lost_answer: int = THREE_DAYS,
+    scope: tuple[str, ...] = (),
+    grant: Grant = GRANT,
 ) -> str:
     """The verdict, with the generation that is given where one is: "rotate 8"."""
     now = T0 + timedelta(seconds=after)
-    verdict, row = judge_refresh(grant, presented, grace_seconds=grace, scope=scope, now=now)
+    verdict, row = judge_refresh(grant, presented, patience=Patience(grace, lost_answer), scope=scope, now=now)
     return f"{verdict} {row.generation}" if verdict in ACCEPTED else verdict
 
 
@@ -45,9 +52,21 @@ def test_the_parent_within_the_grace_is_given_the_same_successor_again(after: fl
     assert judge(6, after=after) == "repeat 7"
 
 
-@pytest.mark.parametrize("after", [30.001, 60, 86_400])
+@pytest.mark.parametrize("after", [30.001, 60, 86_400, THREE_DAYS])
 def test_the_parent_after_the_grace_supersedes_its_unused_successor(after: float) -> None:
     assert judge(6, after=after) == "supersede 8"
+
+
+@pytest.mark.parametrize("after", [THREE_DAYS + 0.001, 5 * 86_400])
+def test_the_parent_that_comes_later_than_a_lost_answer_may_is_reuse(after: float) -> None:
+    assert judge(6, after=after) == "reuse"
+    assert judge(7, after=after) == "rotate 8"
+
+
+@pytest.mark.parametrize("grace", [1, 30, 300])
+def test_how_long_a_lost_answer_is_believed_does_not_shorten_the_grace(grace: int) -> None:
+    assert judge(6, after=grace, grace=grace, lost_answer=0) == "repeat 7"
+    assert judge(6, after=grace + 0.001, grace=grace, lost_answer=0) == "reuse"
 
 
 @pytest.mark.parametrize("after", [-0.5, 0, 1, 31, 86_400])

@@ -12,13 +12,15 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from authsvc.rules.confirmation import dpop_key
-from authsvc.rules.token.refresh_rotation import ACCEPTED
+from authsvc.rules.token.refresh_rotation import ACCEPTED, Patience
 from authsvc.store.postgres import Database
 from authsvc.store.token import grants
 from authsvc.store.token.grants import Refreshed
 
 SCOPE = ("openid", "profile", "email")
 GRACE = 30
+LOST_ANSWER = 259_200
+PATIENCE = Patience(GRACE, LOST_ANSWER)
 LIVE = 7
 """The generation that `place` makes the live one, unless told otherwise."""
 
@@ -82,6 +84,7 @@ class Bench:
         presented: int,
         *,
         grace: int = GRACE,
+        lost_answer: int = LOST_ANSWER,
         scope: tuple[str, ...] = (),
         client_id: str = "customer",
         secret_hash: bytes | None = None,
@@ -93,7 +96,7 @@ class Bench:
             secret_hash or self.secret_hash,
             presented,
             client_id=client_id,
-            grace_seconds=grace,
+            patience=Patience(grace, lost_answer),
             scope=scope,
             proved=dpop_key(proved),
         )

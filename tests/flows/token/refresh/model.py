@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 DEFAULT_GRACE = 30
+DEFAULT_LOST_ANSWER = 259_200
 SESSION_SECONDS = 7 * 86_400
 SCOPES = frozenset({"openid", "profile", "email"})
 REFUSED, CROWDED, WIDER, UNAVAILABLE = "invalid_grant", "temporarily_unavailable", "invalid_scope", "unavailable"
@@ -45,6 +46,7 @@ class Model:
     down: bool = False
     disabled: bool = False
     grace: dict[str, int] = field(default_factory=dict)
+    lost_answer: dict[str, int] = field(default_factory=dict)
     rows: dict[int, Row] = field(default_factory=dict)
     """By the test's number of the session; each has one grant."""
     before: dict[int, Row] = field(default_factory=dict)
@@ -77,7 +79,7 @@ class Model:
             if row.repeats >= 256:
                 return CROWDED
             change = {"repeats": row.repeats + 1}
-        elif is_parent and grace:
+        elif is_parent and grace and age <= self.lost_answer[row.client]:
             change = {"generation": row.generation + 1, "rotated": self.now, "repeats": 0}
         elif not is_parent and row.generation - presented in (2, 3) and age <= 30:
             return CROWDED

@@ -10,7 +10,7 @@ import asyncpg
 
 from authsvc.store.session import sessions
 from authsvc.store.token import grants
-from tests.flows.token.refresh.bench import SCOPE, Bench
+from tests.flows.token.refresh.bench import LOST_ANSWER, SCOPE, Bench
 from tests.flows.token.refresh.twin import GRID, agree
 
 Promise = Callable[[Bench], Awaitable[None]]
@@ -52,6 +52,17 @@ async def the_grace_is_as_long_as_the_client_was_given_and_no_longer(bench: Benc
 
 
 @promise
+async def a_lost_answer_is_believed_as_long_as_the_client_was_given_and_no_longer(bench: Bench) -> None:
+    for given in (60, LOST_ANSWER):
+        await bench.place(7, age=given - 5)
+        assert await bench.refresh(6, lost_answer=given) == "supersede 8"
+        await bench.place(7, age=given + 5)
+        assert await bench.refresh(6, lost_answer=given) == "reuse"
+        await bench.place(7, age=given + 5)
+        assert await bench.refresh(7, lost_answer=given) == "rotate 8"  # the live one serves as long as the session
+
+
+@promise
 async def repeating_does_not_prolong_the_grace(bench: Bench) -> None:
     await bench.place(7, age=20)
     before = (await bench.row())["rotated_at"]
@@ -61,7 +72,7 @@ async def repeating_does_not_prolong_the_grace(bench: Bench) -> None:
 
 @promise
 async def a_strict_client_has_no_grace_not_even_before_the_rotation(bench: Bench) -> None:
-    for age in (-0.5, 0, 1, 31):
+    for age in (-0.5, 0, 1, 31, LOST_ANSWER + 1):
         await bench.place(7, age=age)
         assert await bench.refresh(6, grace=0) == "reuse"
 

@@ -15,6 +15,7 @@ import pytest
 
 from authsvc import metrics
 from authsvc.app import App, start
+from authsvc.flows.upkeep.follow_changes import follow_once
 from authsvc.rules.token.refresh_token import RefreshToken, decode
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
@@ -28,6 +29,7 @@ from tests.support.replicas import Replica, Replicas
 CHAINS = 24
 KILLS = 3
 GRACE = 30
+LOST_ANSWER = 259_200
 REUSE = (400, "invalid_grant")
 
 
@@ -180,7 +182,7 @@ async def test_a_client_that_never_got_its_answer_is_given_it_again_within_the_g
     assert (await refresh(http, lost)).status_code == 200
 
 
-@pytest.mark.parametrize("after", [GRACE + 1, 86_400])
+@pytest.mark.parametrize("after", [GRACE + 1, 86_400, LOST_ANSWER - 5])
 async def test_a_client_that_comes_back_later_gets_a_new_successor_and_the_unused_one_is_void(
     http: httpx2.AsyncClient, sql: asyncpg.Connection, runtime: Runtime, after: int
 ) -> None:
@@ -199,6 +201,39 @@ async def test_a_client_that_comes_back_later_gets_a_new_successor_and_the_unuse
         assert (ended.status_code, ended.json()["error"]) == REUSE
     assert await sql.fetchval("SELECT end_reason FROM user_sessions") == "refresh_token_reuse"
     assert await sql.fetchval("SELECT count(*) FROM audit_events WHERE event = 'refresh_token_reuse'") == 1
+
+
+async def test_a_used_token_that_comes_after_three_days_is_taken_for_stolen_and_ends_the_session(
+    http: httpx2.AsyncClient, sql: asyncpg.Connection
+) -> None:
+    first = (await login(http))["refresh_token"]
+    unused = (await refresh(http, first)).json()["refresh_token"]
+    await pass_time(sql, LOST_ANSWER + 1)
+    found = await refresh(http, first)
+    assert (found.status_code, found.json()["error"]) == REUSE
+    assert await sql.fetchval("SELECT end_reason FROM user_sessions") == "refresh_token_reuse"
+    assert (await refresh(http, unused)).status_code == 400
+
+
+async def test_the_live_token_serves_however_long_nobody_came(
+    http: httpx2.AsyncClient, sql: asyncpg.Connection
+) -> None:
+    first = (await login(http))["refresh_token"]
+    live = (await refresh(http, first)).json()["refresh_token"]
+    await pass_time(sql, LOST_ANSWER + 1)
+    assert (await refresh(http, live)).status_code == 200
+
+
+async def test_a_client_may_be_given_another_time_for_lost_answers(
+    http: httpx2.AsyncClient, sql: asyncpg.Connection, runtime: Runtime
+) -> None:
+    for seconds, after, status in ((3600, 3601, 400), (604_800, LOST_ANSWER + 1, 200), (0, GRACE + 1, 400)):
+        await sql.execute("UPDATE clients SET refresh_lost_answer_seconds = $1 WHERE id = 'customer'", seconds)
+        await follow_once(runtime)
+        first = (await login(http))["refresh_token"]
+        await refresh(http, first)
+        await pass_time(sql, after)
+        assert (await refresh(http, first)).status_code == status, seconds
 
 
 async def test_a_successor_that_was_used_cannot_be_superseded(

@@ -11,7 +11,7 @@ import pytest
 
 from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.person_record import Login
-from authsvc.rules.token.refresh_rotation import judge_refresh
+from authsvc.rules.token.refresh_rotation import Patience, judge_refresh
 from authsvc.store import migrate
 from authsvc.store.postgres import Database
 from authsvc.store.token import grants
@@ -24,6 +24,7 @@ REAL = grants.REFRESH
 
 
 _PARENT = "WHEN $3::bigint = g.parent THEN CASE"
+_LOST = "WHEN $5::int > 0 AND now() - g.rotated_at <= $8::int * interval '1 second' THEN 'supersede'"
 _REUSE = "ELSE 'reuse' END AS verdict) v)"
 _MOVED = "WHEN s.verdict IN ('rotate', 'recover', 'supersede') THEN greatest(now(), g.rotated_at)"
 
@@ -43,17 +44,39 @@ STATEMENT = [
     ),
     Mutant(
         "the late branch covers the parent and defeats strict",
-        "WHEN $5::int > 0 THEN 'supersede'\n                    ELSE 'reuse' END",
-        "WHEN $5::int > 0 THEN 'supersede'\n"
-        "                    WHEN now() - g.rotated_at <= interval '30 seconds' THEN 'late' ELSE 'reuse' END",
+        f"{_LOST}\n                    ELSE 'reuse' END",
+        f"{_LOST}\n                    WHEN now() - g.rotated_at <= interval '30 seconds' THEN 'late' ELSE 'reuse' END",
         "a_strict_client_has_no_grace_not_even_before_the_rotation",
     ),
     Mutant(
         "the late branch covers the parent and stretches the grace",
-        "WHEN $5::int > 0 THEN 'supersede'\n",
-        "WHEN $5::int > 0 AND now() - g.rotated_at > interval '30 seconds' THEN 'supersede'\n"
-        "                    WHEN $5::int > 0 THEN 'late'\n",
+        _LOST,
+        f"WHEN $5::int > 0 AND now() - g.rotated_at <= interval '30 seconds' THEN 'late'\n                    {_LOST}",
         "the_grace_is_as_long_as_the_client_was_given_and_no_longer",
+    ),
+    Mutant(
+        "a lost answer is believed for ever",
+        _LOST,
+        "WHEN $5::int > 0 AND $8::int >= 0 THEN 'supersede'",
+        "a_lost_answer_is_believed_as_long_as_the_client_was_given_and_no_longer",
+    ),
+    Mutant(
+        "every client is given the usual three days",
+        _LOST,
+        _LOST.replace("$8::int", "greatest($8::int, 259200)"),
+        "a_lost_answer_is_believed_as_long_as_the_client_was_given_and_no_longer",
+    ),
+    Mutant(
+        "no answer is ever lost",
+        _LOST,
+        "WHEN $5::int < 0 AND $8::int < 0 THEN 'supersede'",
+        "a_lost_answer_is_believed_as_long_as_the_client_was_given_and_no_longer",
+    ),
+    Mutant(
+        "a lost answer defeats strict",
+        _LOST,
+        _LOST.replace("$5::int > 0 AND ", ""),
+        "a_strict_client_has_no_grace_not_even_before_the_rotation",
     ),
     Mutant(
         "every client is given thirty seconds at least",
@@ -266,7 +289,7 @@ async def read_then_write(
     presented: int,
     *,
     client_id: str,
-    grace_seconds: int,
+    patience: Patience,
     scope: tuple[str, ...],
     proved: Confirmation = UNBOUND,
 ) -> Refreshed | None:
@@ -275,7 +298,7 @@ async def read_then_write(
     if seen is None or not proved.satisfies(seen.bound_to):
         return None
     grant = seen.grant
-    verdict, after = judge_refresh(grant, presented, grace_seconds=grace_seconds, scope=scope, now=seen.now)
+    verdict, after = judge_refresh(grant, presented, patience=patience, scope=scope, now=seen.now)
     await db.fetchrow(
         "UPDATE grants SET generation = $2, parent = $3, rotated_at = $4, repeats = $5 WHERE id = $1",
         grant_id,

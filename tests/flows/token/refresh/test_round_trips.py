@@ -14,7 +14,7 @@ from authsvc.rules.confirmation import UNBOUND
 from authsvc.rules.errors import Rejected
 from authsvc.store import postgres
 from authsvc.store.token import grants
-from tests.flows.token.refresh.bench import Bench
+from tests.flows.token.refresh.bench import PATIENCE, Bench
 from tests.flows.token.refresh.wire import Wire, service_behind
 from tests.support.calls import login
 from tests.support.calls import refresh as post_refresh
@@ -97,7 +97,7 @@ async def test_ten_thousand_refreshes_of_a_grant_are_hot_updates_and_the_table_d
     size = "SELECT pg_relation_size('grants') / 8192 AS grants, pg_relation_size('user_sessions') / 8192 AS sessions"
     for generation in range(REFRESHES):
         done = await grants.refresh(
-            bench.db, bench.grant_id, bench.secret_hash, generation, client_id="customer", grace_seconds=30, scope=()
+            bench.db, bench.grant_id, bench.secret_hash, generation, client_id="customer", patience=PATIENCE, scope=()
         )
         assert done is not None
         assert (done.verdict, done.generation) == ("rotate", generation + 1)

@@ -10,10 +10,10 @@ from functools import partial
 import pytest
 from hypothesis import strategies as st
 
-from authsvc.rules.token.refresh_rotation import LATE_WINDOW, MAX_REPEATS, RefreshVerdict
+from authsvc.rules.token.refresh_rotation import LATE_WINDOW, MAX_REPEATS, Patience, RefreshVerdict
 from authsvc.rules.token.refresh_token import MAX_GENERATION
 from authsvc.store.postgres import Database
-from tests.flows.token.refresh.bench import SCOPE, Bench
+from tests.flows.token.refresh.bench import LOST_ANSWER, SCOPE, Bench
 from tests.flows.token.refresh.twin import GRID, Case, agree
 from tests.support.twins import MICROSECOND, WITHOUT_A_ROW, Judges, around, connected
 
@@ -35,8 +35,9 @@ def cases(draw: st.DrawFn) -> Case:
     near = st.integers(-6, 4)
     generation = draw(st.one_of(st.integers(0, 12), st.integers(0, MAX_GENERATION - 2)))
     grace = draw(st.sampled_from((0, 1, 5, 30, 300)))
+    lost_answer = draw(st.sampled_from((0, 20, 600, LOST_ANSWER)))
     ages = st.one_of(
-        around(timedelta(0), timedelta(seconds=grace), LATE_WINDOW),
+        around(timedelta(0), timedelta(seconds=grace), timedelta(seconds=lost_answer), LATE_WINDOW),
         st.timedeltas(timedelta(seconds=-40), timedelta(seconds=340)),
         st.timedeltas(timedelta(0), timedelta(days=400)),
     )
@@ -56,7 +57,7 @@ def cases(draw: st.DrawFn) -> Case:
         left=draw(lives),
         repeats=draw(st.sampled_from((0, 1, MAX_REPEATS - 1, MAX_REPEATS, MAX_REPEATS + 1))),
         ended=draw(st.sampled_from((False,) * 7 + (True,))),
-        grace=grace,
+        patience=Patience(grace, lost_answer),
         granted=draw(words),
         asked=draw(st.one_of(st.just(()), words)),
     )
@@ -74,7 +75,17 @@ def test_the_net_for_the_mutants_meets_every_verdict_of_a_living_grant(judges: J
 @pytest.mark.parametrize("grace", [1, 30, 300])
 @pytest.mark.parametrize(("off", "verdict"), [(-1, "repeat"), (0, "repeat"), (1, "supersede")])
 def test_the_grace_ends_to_the_microsecond(judges: Judges[Case], grace: int, off: int, verdict: str) -> None:
-    assert judges.one(Case(6, age=timedelta(seconds=grace) + off * MICROSECOND, grace=grace)) == verdict
+    case = Case(6, age=timedelta(seconds=grace) + off * MICROSECOND, patience=Patience(grace, LOST_ANSWER))
+    assert judges.one(case) == verdict
+
+
+@pytest.mark.parametrize("seconds", [31, 600, LOST_ANSWER])
+@pytest.mark.parametrize(("off", "verdict"), [(-1, "supersede"), (0, "supersede"), (1, "reuse")])
+def test_a_lost_answer_is_believed_to_the_microsecond(
+    judges: Judges[Case], seconds: int, off: int, verdict: str
+) -> None:
+    case = Case(6, age=timedelta(seconds=seconds) + off * MICROSECOND, patience=Patience(30, seconds))
+    assert judges.one(case) == verdict
 
 
 @pytest.mark.parametrize(("off", "verdict"), [(-1, "late"), (0, "late"), (1, "reuse")])

@@ -44,14 +44,22 @@ from authsvc.store.errors import StoreUnavailable
 from authsvc.store.token import grants
 from authsvc_devkit.servers import Servers
 from tests.conftest import ISSUER
-from tests.flows.token.refresh.model import DEFAULT_GRACE, REFUSED, UNAVAILABLE, Expected, Given, Model
+from tests.flows.token.refresh.model import (
+    DEFAULT_GRACE,
+    DEFAULT_LOST_ANSWER,
+    REFUSED,
+    UNAVAILABLE,
+    Expected,
+    Given,
+    Model,
+)
 from tests.support.calls import LOGIN, bearer, refresh
 
 EXAMPLES = int(os.environ.get("REFRESH_MACHINE_EXAMPLES", "120"))
 STEPS = int(os.environ.get("REFRESH_MACHINE_STEPS", "35"))
 SHRINK = bool(os.environ.get("REFRESH_MACHINE_SHRINK"))
 """Minutes, with servers to be restarted in each attempt; without it a failure shows the history as it happened."""
-TICKS = (11, 31, 301, 3 * 86_400)
+TICKS = (11, 31, 301, 2 * 86_400)
 """Sums of these keep seconds away from every bound of the rule."""
 SLACK = 60
 """How many real seconds an example may take before `refresh_token_expires_in` is thought wrong."""
@@ -150,8 +158,8 @@ class Histories(RuleBasedStateMachine):
     def begin(self, may_crash: bool, client: str) -> Any:
         self.may_crash = may_crash
         self.world.run(self.world.sql.execute("UPDATE users SET disabled_at = NULL WHERE disabled_at IS NOT NULL"))
-        self._set_grace("customer", None)
-        self._set_grace("strict", 0)
+        self._set_patience("customer", None, None)
+        self._set_patience("strict", 0, None)
         return self._login(client, 0)
 
     @rule(targets=(sessions, tokens), client=clients, replica=replicas)
@@ -272,9 +280,9 @@ class Histories(RuleBasedStateMachine):
         self.since_move = 0
 
     @precondition(lambda self: self.since_move)
-    @rule(client=clients, seconds=st.sampled_from((None, 0, 300)))
-    def change_strictness(self, client: str, seconds: int | None) -> None:
-        self._set_grace(client, seconds)
+    @rule(client=clients, grace=st.sampled_from((None, 0, 300)), lost_answer=st.sampled_from((None, None, 0, 600)))
+    def change_patience(self, client: str, grace: int | None, lost_answer: int | None) -> None:
+        self._set_patience(client, grace, lost_answer)
         self.since_move = 0
 
     @precondition(lambda self: self.model.before)
@@ -390,9 +398,15 @@ class Histories(RuleBasedStateMachine):
     def _sql(self, statement: str, *args: object) -> None:
         self.world.run(self.world.sql.execute(statement, *args))
 
-    def _set_grace(self, client: str, seconds: int | None) -> None:
-        self._sql("UPDATE clients SET refresh_grace_seconds = $2 WHERE id = $1", client, seconds)
-        self.model.grace[client] = DEFAULT_GRACE if seconds is None else seconds
+    def _set_patience(self, client: str, grace: int | None, lost_answer: int | None) -> None:
+        self._sql(
+            "UPDATE clients SET refresh_grace_seconds = $2, refresh_lost_answer_seconds = $3 WHERE id = $1",
+            client,
+            grace,
+            lost_answer,
+        )
+        self.model.grace[client] = DEFAULT_GRACE if grace is None else grace
+        self.model.lost_answer[client] = DEFAULT_LOST_ANSWER if lost_answer is None else lost_answer
         self.world.run(self.world.follow())
 
 

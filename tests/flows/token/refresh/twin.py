@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
 
-from authsvc.rules.token.refresh_rotation import Grant, judge_refresh
+from authsvc.rules.token.refresh_rotation import Grant, Patience, judge_refresh
 from authsvc.store.token import grants
-from tests.flows.token.refresh.bench import SCOPE, Bench
+from tests.flows.token.refresh.bench import LOST_ANSWER, PATIENCE, SCOPE, Bench
 from tests.support.twins import undone
 
 
@@ -24,7 +24,7 @@ class Case:
     left: timedelta = timedelta(days=7)
     repeats: int = 0
     ended: bool = False
-    grace: int = 30
+    patience: Patience = PATIENCE
     granted: tuple[str, ...] = SCOPE
     asked: tuple[str, ...] = ()
 
@@ -45,7 +45,7 @@ Outcome = tuple[str, Grant]
 
 
 def by_function(case: Case, now: datetime) -> Outcome:
-    return judge_refresh(case.grant(now), case.presented, grace_seconds=case.grace, scope=case.asked, now=now)
+    return judge_refresh(case.grant(now), case.presented, patience=case.patience, scope=case.asked, now=now)
 
 
 async def by_statement(bench: Bench, case: Case) -> tuple[Outcome, datetime]:
@@ -68,7 +68,7 @@ async def by_statement(bench: Bench, case: Case) -> tuple[Outcome, datetime]:
             bench.secret_hash,
             case.presented,
             client_id="customer",
-            grace_seconds=case.grace,
+            patience=case.patience,
             scope=case.asked,
         )
         assert done is not None
@@ -86,12 +86,19 @@ async def agree(bench: Bench, case: Case) -> str:
 
 
 GRID = tuple(
-    Case(presented, parent=parent, age=timedelta(microseconds=age), repeats=repeats, grace=grace, asked=asked)
-    for presented, parent, age, (repeats, grace), asked in product(
+    Case(
+        presented,
+        parent=parent,
+        age=timedelta(microseconds=age),
+        repeats=repeats,
+        patience=Patience(grace, lost_answer),
+        asked=asked,
+    )
+    for presented, parent, age, (repeats, grace, lost_answer), asked in product(
         (2, 3, 4, 5, 6, 7, 8, 9),
         (6, 5),
-        (-500_000, 0, 1, 10_000_000, 30_000_000, 30_000_001),
-        ((0, 30), (256, 30), (3, 0), (3, 5)),
+        (-500_000, 0, 1, 10_000_000, 30_000_000, 30_000_001, LOST_ANSWER * 1_000_000, LOST_ANSWER * 1_000_000 + 1),
+        ((0, 30, LOST_ANSWER), (256, 30, LOST_ANSWER), (3, 0, LOST_ANSWER), (3, 5, 20), (0, 30, 0)),
         ((), ("admin",)),
     )
     if not (asked and age not in (0, 30_000_001))
