@@ -11,8 +11,9 @@ import asyncpg
 import httpx2
 import pytest
 
+from authsvc_devkit.servers import Servers
 from tests.support.replicas import Replicas
-from tests.support.service import BACKEND
+from tests.support.service import BACKEND, service
 
 GRANT = {"grant_type": "client_credentials"}
 
@@ -72,6 +73,34 @@ async def test_what_is_not_the_same_request_is_judged_anew(wire: httpx2.AsyncCli
     for more, status in OTHERS:
         assert await _status(wire, **more) == status, more
         assert await _status(wire) == 200
+
+
+async def test_what_was_remembered_counts_no_more_when_a_restored_database_came_by_the_same_number(
+    servers: Servers, base_env: dict[str, str]
+) -> None:
+    """What a failover or a restore took back, or brought: another secret, no redirect URI, no such client."""
+    page = {"Origin": "https://partner.example", "Access-Control-Request-Method": "POST"}
+    code = {"grant_type": "authorization_code", "code": "x", "redirect_uri": "x", "code_verifier": "v" * 43}
+    async with service(servers, base_env) as house:
+        for _ in range(2):
+            assert await _status(house.http) == 200
+            assert (await house.http.post("/token", data={**code, "client_id": "customer"})).status_code == 400
+            assert "access-control-allow-origin" in (await house.http.options("/token", headers=page)).headers
+        async with house.sql.transaction():
+            version = await house.sql.fetchval("SELECT clients_version FROM service_state")
+            await house.sql.execute("UPDATE clients SET secret_hashes = '{}' WHERE id = 'backend'")
+            await house.sql.execute("UPDATE clients SET redirect_uris = '{}' WHERE id = 'partner'")
+            await house.sql.execute("DELETE FROM clients WHERE id = 'customer'")
+            await house.sql.execute(
+                "UPDATE service_state SET clients_version = $1, instance = gen_random_uuid()", version
+            )
+            epoch = await house.sql.fetchval("SELECT instance::text FROM service_state")
+        async with asyncio.timeout(5):
+            while not house.runtime.following.keys_epoch.startswith(epoch):
+                await asyncio.sleep(0.02)
+        assert await _status(house.http) == 401
+        assert (await house.http.post("/token", data={**code, "client_id": "customer"})).status_code == 401
+        assert "access-control-allow-origin" not in (await house.http.options("/token", headers=page)).headers
 
 
 async def test_two_authorization_headers_are_refused(wire: httpx2.AsyncClient) -> None:

@@ -64,8 +64,8 @@ async def follow_once(runtime: Runtime) -> None:
     asked_at = monotonic()
     state = await revocations.read_state(runtime.db, mark_in_redis)
     runtime.clock.align(state.now, asked_at, monotonic())
-    runtime.clients.confirm(state.clients_version, asked_at)
     # A restored database counts its versions anew and may come by a number that was seen: its epoch is another.
+    runtime.clients.confirm(state.clients_version, state.epoch, asked_at)
     if (state.keys_version, state.epoch) != (runtime.following.keys_version, runtime.following.keys_epoch):
         await load_keys(runtime)
         runtime.following.keys_version, runtime.following.keys_epoch = state.keys_version, state.epoch

@@ -103,31 +103,32 @@ class Pages:
 class ClientMemory:
     """Clients as this worker last saw them, so that authenticating one costs no round trip.
 
-    `confirm(version)` is called with `service_state.clients_version` by the worker's sync: entries of another version
-    are read again. When PostgreSQL is away, entries serve for MEMORY_SECONDS after the last confirmation.
+    `confirm` is called with `service_state.clients_version` and the epoch by the worker's sync: entries of another
+    version or epoch are read again. A restored database counts its versions anew and may come by a number that was
+    seen; its epoch is another. When PostgreSQL is away, entries serve for MEMORY_SECONDS after the last confirmation.
     """
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._version = 0
+        self._confirmed = (0, "")
         self._confirmed_at = float("-inf")
-        self._entries: OrderedDict[str, tuple[int, Client]] = OrderedDict()
-        self._pages: tuple[int, Pages] | None = None
+        self._entries: OrderedDict[str, tuple[tuple[int, str], Client]] = OrderedDict()
+        self._pages: tuple[tuple[int, str], Pages] | None = None
 
     @property
     def version(self) -> int:
         """`service_state.clients_version` as it was last heard."""
-        return self._version
+        return self._confirmed[0]
 
-    def confirm(self, version: int, at: float) -> None:
-        """`at` is the monotonic time before the version was asked for."""
-        self._version = version
+    def confirm(self, version: int, epoch: str, at: float) -> None:
+        """`at` is the monotonic time before both were asked for."""
+        self._confirmed = version, epoch
         self._confirmed_at = at
 
     def remembered(self, client_id: str) -> Client | None:
         """The client, where memory can tell."""
         entry = self._entries.get(client_id)
-        if entry and entry[0] == self._version and monotonic() - self._confirmed_at <= MEMORY_SECONDS:
+        if entry and entry[0] == self._confirmed and monotonic() - self._confirmed_at <= MEMORY_SECONDS:
             return entry[1]
         return None
 
@@ -135,12 +136,12 @@ class ClientMemory:
         """The client, or None where there is none. Raises StoreUnavailable when neither memory nor store can tell."""
         if known := self.remembered(client_id):
             return known
-        version = self._version
+        confirmed = self._confirmed
         client = await by_id(self._db, client_id) if len(client_id) <= 128 else None
         if client is None:
             self._entries.pop(client_id, None)
             return None
-        self._entries[client_id] = (version, client)
+        self._entries[client_id] = (confirmed, client)
         self._entries.move_to_end(client_id)
         if len(self._entries) > MEMORY_CLIENTS:
             self._entries.popitem(last=False)
@@ -148,8 +149,8 @@ class ClientMemory:
 
     async def pages(self) -> Pages:
         """Of all clients. Raises StoreUnavailable as `get` does."""
-        known, version = self._pages, self._version
-        if known and known[0] == version and monotonic() - self._confirmed_at <= MEMORY_SECONDS:
+        known, confirmed = self._pages, self._confirmed
+        if known and known[0] == confirmed and monotonic() - self._confirmed_at <= MEMORY_SECONDS:
             return known[1]
         rows = await self._db.fetch(
             """SELECT 'redirect' AS kind, unnest(redirect_uris) AS address FROM clients
@@ -158,5 +159,5 @@ class ClientMemory:
         )
         kinds = ("redirect", "origin", "registering")
         pages = Pages(*(frozenset(row["address"] for row in rows if row["kind"] == kind) for kind in kinds))
-        self._pages = (version, pages)
+        self._pages = (confirmed, pages)
         return pages
