@@ -1,4 +1,4 @@
-"""The store's one way to fail."""
+"""The store's ways to fail."""
 
 from __future__ import annotations
 
@@ -11,3 +11,7 @@ class StoreUnavailable(Exception):
         super().__init__(f"{store}: {kind}")
         self.store = store
         self.kind = kind
+
+
+class ClientRemoved(Exception):
+    """A row was to name a client that is no more: it was removed since this worker read it. Nothing was written."""

@@ -1,5 +1,6 @@
 """The way to PostgreSQL: a bounded pool, short deadlines, a breaker. Every failure of the infrastructure comes out as
-`StoreUnavailable`; what PostgreSQL says about data (a broken constraint) comes out as asyncpg's own error.
+`StoreUnavailable`; what PostgreSQL says about data (a broken constraint) comes out as asyncpg's own error, and as
+`ClientRemoved` where a client has gone that a row was to name.
 
 One call here is one round trip: asyncpg's reset query at each release is switched off, and nothing that we run leaves
 state in a session. A connection whose call was cut short, by a timeout or a cancelled request, is thrown away, never
@@ -17,7 +18,7 @@ import asyncpg
 
 from authsvc.clock import monotonic
 from authsvc.store.database_url import connect_options
-from authsvc.store.errors import StoreUnavailable
+from authsvc.store.errors import ClientRemoved, StoreUnavailable
 
 
 class Deadlines(NamedTuple):
@@ -209,8 +210,10 @@ class Database:
             except (*_GONE, TimeoutError) as error:
                 self._discard(connection)
                 raise self._unavailable(error) from error
-            except asyncpg.PostgresError:
+            except asyncpg.PostgresError as error:
                 await self._release(connection)
+                if str(getattr(error, "constraint_name", "")).endswith("_client_id_fkey"):
+                    raise ClientRemoved from error
                 raise
             except BaseException:
                 self._discard(connection)

@@ -21,6 +21,7 @@ from authsvc.rules.refused import Refused
 from authsvc.rules.token.access_token import audience_of
 from authsvc.runtime import Runtime
 from authsvc.store.authorize import codes, consents
+from authsvc.store.errors import ClientRemoved
 from authsvc.store.session.browser_sessions import BrowserSession
 
 
@@ -81,7 +82,10 @@ async def authorize(runtime: Runtime, pending: PendingRequest, *, cookie: str | 
     if step is not Step.GIVE_CODE or session is None:
         account = session.user.email if session else None
         return ShowPage(step, seal_request(runtime, pending), client, request, account)
-    code = await _issue(runtime, understood, session)
+    try:
+        code = await _issue(runtime, understood, session)
+    except ClientRemoved:
+        return Unproved("client_unknown")
     if code is None:  # the session ended, or the consent was taken back, between two statements
         if not again:
             return await authorize(runtime, replace(pending, allowed=False), cookie=cookie, again=True)
@@ -123,7 +127,10 @@ async def decide_consent(runtime: Runtime, pending: PendingRequest, *, cookie: s
     session = await browser_session(runtime, cookie)
     if session is not None and str(session.id) == pending.shown_to:
         scope = understood.request.shown_scope
-        await consents.allow(runtime.db, session.user.id, understood.client.id, scope)
+        try:
+            await consents.allow(runtime.db, session.user.id, understood.client.id, scope)
+        except ClientRemoved:
+            return Unproved("client_unknown")
         pending = replace(pending, allowed=True)
     return await authorize(runtime, pending, cookie=cookie)
 

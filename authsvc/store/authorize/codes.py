@@ -106,7 +106,7 @@ async def issue(
 ) -> bool:
     """False: the session has ended meanwhile, or the consent was taken back. `consent`: the scope that the person must
     have allowed, None where nobody is asked; `lifetime_seconds`: how long the grant may live after the login;
-    `bound_to`: what must be proved at redemption."""
+    `bound_to`: what must be proved at redemption. Raises ClientRemoved, StoreUnavailable."""
     row = await db.fetchrow(
         _ISSUE, grant_id, session_id, client_id, scope, audience, code_hash, redirect_uri, code_challenge,
         nonce, CODE_SECONDS, lifetime_seconds, json.dumps(claims) if claims else None, bound_to.thumbprint,

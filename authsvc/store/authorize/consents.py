@@ -15,8 +15,9 @@ async def allowed_scope(db: Database, user_id: UUID, client_id: str) -> tuple[st
 
 
 async def allow(db: Database, user_id: UUID, client_id: str, scope: Sequence[str]) -> None:
-    """Remember a consent; earlier scope stays allowed."""
-    sql = """INSERT INTO consents (user_id, client_id, scope) VALUES ($1, $2, $3)
+    """Remember a consent; earlier scope stays allowed. Of a person who has been deleted meanwhile nothing is kept.
+    Raises ClientRemoved, StoreUnavailable."""
+    sql = """INSERT INTO consents (user_id, client_id, scope) SELECT id, $2, $3 FROM users WHERE id = $1 FOR KEY SHARE
              ON CONFLICT (user_id, client_id) DO UPDATE SET granted_at = now(), scope = ARRAY(
                  SELECT DISTINCT unnest(consents.scope || excluded.scope) ORDER BY 1)"""
     await db.execute(sql, user_id, client_id, list(scope))

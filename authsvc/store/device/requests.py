@@ -70,9 +70,10 @@ async def decide(
 
     Whoever decides a second time changes nothing and learns what was decided, if it was in the same session.
     """
-    sql = """UPDATE device_requests SET state = CASE WHEN $2 THEN 'allowed' ELSE 'denied' END, user_id = $3,
-                                        allowed_in = $4
-             WHERE id = $1 AND state = 'pending' AND expires_at > now() RETURNING state"""
+    sql = """WITH person AS (SELECT id FROM users WHERE id = $3 FOR KEY SHARE)
+             UPDATE device_requests d SET state = CASE WHEN $2 THEN 'allowed' ELSE 'denied' END, user_id = person.id,
+                                          allowed_in = $4
+             FROM person WHERE d.id = $1 AND d.state = 'pending' AND d.expires_at > now() RETURNING d.state"""
     state = await db.fetchval(sql, request_id, allow, user_id, session_id)
     if state is None:
         sql = "SELECT state FROM device_requests WHERE id = $1 AND allowed_in = $2 AND state <> 'pending'"

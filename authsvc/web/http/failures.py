@@ -16,10 +16,11 @@ from typing import Any
 from authsvc.logs import get_logger
 from authsvc.rules.caller.dpop import ALGORITHMS
 from authsvc.rules.errors import BearerRejected, Rejected, TooMany, Unavailable
-from authsvc.store.errors import StoreUnavailable
+from authsvc.store.errors import ClientRemoved, StoreUnavailable
 from authsvc.web.http.reply import Headers, Reply, json_reply
 from authsvc.web.http.request import Request
 
+_BASIC = 'Basic realm="authsvc"'
 _NEEDED = {"scope_openid_missing": "openid", "scope_revocations_missing": "revocations"}
 
 log = get_logger()
@@ -92,6 +93,10 @@ MAP: dict[type[Exception], Callable[[Any], Failure]] = {
         "Try again in a moment.",
         f"{error.store}_{error.kind}",
         random.randint(1, 5),  # noqa: S311
+    ),
+    # As where the client is unknown (flows/caller/authenticate_client): half a second later it will be.
+    ClientRemoved: lambda _: _rejected(
+        Rejected("invalid_client", "Client authentication failed.", "client_unknown", status=401, challenge=_BASIC)
     ),
     NotFound: lambda _: Failure(404, "not_found", "There is nothing at this address."),
     MethodNotAllowed: lambda error: Failure(
