@@ -127,6 +127,9 @@ class Settings:
     device_network_requests: int = setting(
         whole(1, 1_000_000), 300, help="devices of a network that ask for codes in the window"
     )
+    push_network_requests: int = setting(
+        whole(1, 1_000_000), 1000, help="requests that public clients of a network push to /par in the window"
+    )
     failure_window_seconds: int = setting(whole(1, DAY), 900, help="the window of the limits above")
     replicas: int = setting(whole(1, 1000), 1, help="processes that share the limits while Redis is away")
 

@@ -11,7 +11,7 @@ from authsvc.flows.authorize.pending_request import begin_request, open_request
 from authsvc.flows.authorize.pushed_requests import REQUEST_SECONDS, push_request, resolve_request
 from authsvc.rules.authorize.request import read_pairs
 from authsvc.web.http.cors import token_preflight
-from authsvc.web.http.dpop_header import proved_key
+from authsvc.web.http.dpop_header import checked_proof
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request, malformed
@@ -69,7 +69,8 @@ async def push(request: Request) -> Reply:
     expires_in (section 2.2)."""
     form = await request.form(several=("resource",))
     client = await client_of(request, form)
-    request_uri = await push_request(request.runtime, client, form, confirmation=await proved_key(request))
+    proof = checked_proof(request)
+    request_uri = await push_request(request.runtime, client, form, network=request.network, proof=proof)
     return json_reply({"request_uri": request_uri, "expires_in": REQUEST_SECONDS}, 201)
 
 

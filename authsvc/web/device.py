@@ -14,7 +14,7 @@ from authsvc.rules.device.codes import MAX_TYPED, normal_user_code, shown_user_c
 from authsvc.rules.errors import TooMany
 from authsvc.store.errors import StoreUnavailable
 from authsvc.web.http.cors import token_preflight
-from authsvc.web.http.dpop_header import proved_key
+from authsvc.web.http.dpop_header import checked_proof
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.failures import failure_of
 from authsvc.web.http.reply import Reply, json_reply
@@ -41,7 +41,7 @@ async def device_authorization(request: Request) -> Reply:
         user_agent=request.user_agent or "",
         address=request.address,
         network=request.network,
-        confirmation=await proved_key(request),
+        proof=checked_proof(request),
     )
     page = f"{runtime.settings.issuer}{PATH}"
     return json_reply(

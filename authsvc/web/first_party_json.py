@@ -20,7 +20,7 @@ from authsvc.rules.people.new_password import MOST_BYTES
 from authsvc.rules.person_record import Session, User
 from authsvc.rules.refused import Refused
 from authsvc.web.http.cors import any_registered_origin, api_preflight
-from authsvc.web.http.dpop_header import proved_key
+from authsvc.web.http.dpop_header import checked_proof
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request, flag, malformed, printable, text
@@ -78,10 +78,8 @@ async def api_logout(request: Request) -> Reply:
     refresh_token = text(members, "refresh_token", limit=4096)
     if refresh_token is not None:
         client = await authenticated_client(request, _credentials(request, members))
-        confirmation = await proved_key(request)
-        request.reason = await logout_by_refresh_token(
-            request.runtime, client, refresh_token, confirmation=confirmation
-        )
+        proof = checked_proof(request)
+        request.reason = await logout_by_refresh_token(request.runtime, client, refresh_token, proof=proof)
     else:
         request.reason = await logout_by_access_token(request.runtime, await _person(request))
     return Reply(204)

@@ -9,7 +9,7 @@ from authsvc.rules.caller.client_authentication import credentials_in
 from authsvc.rules.errors import Rejected
 from authsvc.web.http.accept import prefers
 from authsvc.web.http.cors import token_preflight
-from authsvc.web.http.dpop_header import proved_key
+from authsvc.web.http.dpop_header import checked_proof
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.reply import NO_STORE, Reply, json_reply
 from authsvc.web.http.request import Request, malformed
@@ -37,8 +37,8 @@ async def revoke_token(request: Request) -> Reply:
     """RFC 7009."""
     form = await request.form()
     client = await client_of(request, form)
-    confirmation = await proved_key(request)
-    request.reason = await revoke(request.runtime, client, token=form.get("token"), confirmation=confirmation)
+    proof = checked_proof(request)
+    request.reason = await revoke(request.runtime, client, token=form.get("token"), proof=proof)
     return json_reply({})
 
 

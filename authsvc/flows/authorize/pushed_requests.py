@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from authsvc import metrics
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
+from authsvc.flows.caller.prove_possession import Proof, spend_proof
 from authsvc.jose.client_signatures import verify_request_object
 from authsvc.jose.verify import Invalid
 from authsvc.rules.authorize.request import REQUEST_URI, Asked, Proved, judge, prove, read_pairs, reference_in
 from authsvc.rules.authorize.request_object import Use, invalid_object, read_request_object, use_of
 from authsvc.rules.client_record import Client
-from authsvc.rules.confirmation import UNBOUND, Confirmation
-from authsvc.rules.errors import Rejected, rejected
+from authsvc.rules.errors import Rejected, TooMany, rejected
 from authsvc.rules.refused import Refused
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store.authorize import pushed_requests
+from authsvc.store.caller.attempts import Bucket
 from authsvc.store.caller.replay import spend
 from authsvc_jws.base64url import base64url_encode
 from authsvc_jws.compact import unverified_kid
@@ -24,22 +26,29 @@ from authsvc_jws.compact import unverified_kid
 REQUEST_SECONDS = 60
 
 
-async def push_request(runtime: Runtime, client: Client, form: Mapping[str, str], *, confirmation: Confirmation) -> str:
+async def push_request(
+    runtime: Runtime, client: Client, form: Mapping[str, str], *, network: str, proof: Proof | None
+) -> str:
     """Judge a request as /authorize would, and keep it for REQUEST_SECONDS: its request_uri (RFC 9126 section 2.2).
-    `confirmation`: what the client proved; the code will be bound to it (RFC 9449 section 10.1). Raises Rejected,
-    StoreUnavailable."""
+    `proof`: of the key that the client holds; the code will be bound to it (RFC 9449 section 10.1). Raises Rejected,
+    TooMany, StoreUnavailable."""
     asked, use = await _asked(runtime, client, form)
     asked = replace(asked, pushed=True)
-    if confirmation != UNBOUND:
-        if asked.parameters.get("dpop_jkt", confirmation.thumbprint) != confirmation.thumbprint:
+    if proof is not None:
+        key = proof.confirmation.thumbprint
+        if asked.parameters.get("dpop_jkt", key) != key:
             raise Rejected("invalid_dpop_proof", "The dpop_jkt is not the key of the proof.", "dpop_other_key")
-        asked = replace(asked, parameters={**asked.parameters, "dpop_jkt": confirmation.thumbprint})
+        asked = replace(asked, parameters={**asked.parameters, "dpop_jkt": key})
     proved = prove(asked.parameters, client)
     if not isinstance(proved, Proved):
         raise Rejected("invalid_request", "The redirect_uri or state cannot be used.", proved.reason)
     request = judge(asked, client, proved, issuer=runtime.settings.issuer)
     if isinstance(request, Refused):
         raise rejected(request)
+    if not client.confidential:
+        await _limit(runtime, network)
+    if proof is not None:
+        await spend_proof(runtime, proof)
     reference = base64url_encode(runtime.entropy(32))
     digest = digest_of(reference)
     await pushed_requests.push(runtime.db, digest, client.id, asked.parameters, REQUEST_SECONDS)
@@ -47,6 +56,15 @@ async def push_request(runtime: Runtime, client: Client, form: Mapping[str, str]
     if use and not await spend(runtime.redis, runtime.db, use.digest, use.seconds):
         raise rejected(invalid_object("request_object_replayed"))
     return REQUEST_URI + reference
+
+
+async def _limit(runtime: Runtime, network: str) -> None:
+    """Anybody may push in a public client's name, and each request is a row: so many a network, and no more."""
+    bucket = Bucket(f"pushed-request:{network}", runtime.settings.push_network_requests)
+    wait = await runtime.attempts.take([bucket], runtime.entropy(8).hex())
+    if wait:
+        metrics.rate_limited.labels("pushed_request").inc()
+        raise TooMany("pushed_requests", retry_after=wait)
 
 
 async def _asked(runtime: Runtime, client: Client, form: Mapping[str, str]) -> tuple[Asked, Use | None]:

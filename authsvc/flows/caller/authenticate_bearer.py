@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from authsvc.flows.caller.check_revoked import is_revoked
-from authsvc.flows.caller.prove_possession import Shown, prove_possession
+from authsvc.flows.caller.prove_possession import Shown, check_proof, spend_proof
 from authsvc.jose.verify import Invalid, VerifiedClaims
 from authsvc.rules.confirmation import UNBOUND, Confirmation, confirmation_in
 from authsvc.rules.errors import BearerRejected, Rejected, Unavailable
@@ -115,13 +115,14 @@ async def _check_binding(
     if shown is None:
         raise BearerRejected("dpop_missing", error="invalid_dpop_proof", description=_BOUND, scheme="DPoP")
     try:
-        proved = await prove_possession(runtime, shown, access_token=token)
+        proof = check_proof(runtime, shown, access_token=token)
+        if not proof.confirmation.satisfies(bound_to):
+            raise invalid_token("dpop_other_key", scheme="DPoP")
+        await spend_proof(runtime, proof)
     except Rejected as error:
         raise BearerRejected(
             error.reason, error=error.error.error, description=error.error.description or "", scheme="DPoP"
         ) from None
-    if not proved.satisfies(bound_to):
-        raise invalid_token("dpop_other_key", scheme="DPoP")
 
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch

@@ -1,4 +1,8 @@
-"""Whoever calls holds a key (DPoP, RFC 9449): the proof is genuine, fresh, for this request, and new."""
+"""Whoever calls holds a key (DPoP, RFC 9449): the proof is genuine, fresh, for this request, and new.
+
+That it is new costs a row: anybody can make a key and sign a proof. So it is spent last, after all that is free to
+check, and strangers cannot fill the store with proofs that come with something forged.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from dataclasses import dataclass, field
 from authsvc.jose.proof import verify_proof
 from authsvc.jose.verify import Invalid
 from authsvc.rules.caller.dpop import Genuine, NonceNeeded, Wanted, judge_proof, make_nonce
-from authsvc.rules.client_record import Client
+from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
 from authsvc.rules.errors import Rejected
 from authsvc.runtime import Runtime
@@ -25,11 +29,21 @@ class Shown:
     path: str
 
 
-async def prove_possession(runtime: Runtime, shown: Shown, *, access_token: str | None = None) -> Confirmation:
-    """The key that the caller holds. `access_token`: what is used with the proof at a resource.
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A proof that is good if it is the first time: the key it proves, its digest in the replay cache, and for how many
+    seconds it must be remembered."""
 
-    Raises Rejected (invalid_dpop_proof, use_dpop_nonce), StoreUnavailable. The address is our own, from the settings:
-    a Host header says where the caller believes to be, not where it is.
+    confirmation: Confirmation
+    digest: Digest
+    seconds: int
+
+
+def check_proof(runtime: Runtime, shown: Shown, *, access_token: str | None = None) -> Proof:
+    """What a proof says, without asking a store. `access_token`: what is used with the proof at a resource.
+
+    Raises Rejected (invalid_dpop_proof, use_dpop_nonce). The address is our own, from the settings: a Host header says
+    where the caller believes to be, not where it is.
     """
     signed = verify_proof(shown.proof)
     if isinstance(signed, Invalid):
@@ -47,21 +61,28 @@ async def prove_possession(runtime: Runtime, shown: Shown, *, access_token: str 
         raise Rejected("use_dpop_nonce", "Repeat the nonce of the DPoP-Nonce header in the proof.", verdict.reason)
     if not isinstance(verdict, Genuine):
         raise Rejected("invalid_dpop_proof", _WRONG, verdict.reason)
-    if not await spend(runtime.redis, runtime.db, verdict.digest, verdict.seconds):
-        raise Rejected("invalid_dpop_proof", "The DPoP proof was used before.", "dpop_replayed")
-    return dpop_key(signed.jkt)
+    return Proof(dpop_key(signed.jkt), verdict.digest, verdict.seconds)
 
 
-async def prove_for_tokens(runtime: Runtime, client: Client, shown: Shown | None) -> Confirmation:
-    """What a client that asks for tokens holds: UNBOUND where it showed no proof and need not (section 5.2).
-
-    Raises Rejected, StoreUnavailable.
-    """
+def check_proof_for_tokens(runtime: Runtime, client: Client, shown: Shown | None) -> Proof | None:
+    """As `check_proof`, for a client that asks for tokens; None where it showed no proof and need not (section 5.2).
+    Raises Rejected."""
     if shown is not None:
-        return await prove_possession(runtime, shown)
+        return check_proof(runtime, shown)
     if client.tokens.dpop_bound_access_tokens:
         raise Rejected("invalid_dpop_proof", "This client must send a DPoP proof.", "dpop_missing")
-    return UNBOUND
+    return None
+
+
+def key_of(proof: Proof | None) -> Confirmation:
+    """The key that a proof proves, once it is spent; UNBOUND where there is none."""
+    return UNBOUND if proof is None else proof.confirmation
+
+
+async def spend_proof(runtime: Runtime, proof: Proof) -> None:
+    """Take the proof; it is good once (section 11.1). Raises Rejected, StoreUnavailable."""
+    if not await spend(runtime.redis, runtime.db, proof.digest, proof.seconds):
+        raise Rejected("invalid_dpop_proof", "The DPoP proof was used before.", "dpop_replayed")
 
 
 def nonce(runtime: Runtime) -> str:

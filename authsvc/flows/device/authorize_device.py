@@ -7,9 +7,9 @@ from uuid import UUID
 
 from authsvc import metrics
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, UNKNOWN, device_name
+from authsvc.flows.caller.prove_possession import Proof, key_of, spend_proof
 from authsvc.rules.authorize.request import read_resources
 from authsvc.rules.client_record import Client
-from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.device.codes import GRANT_TYPE, USER_CODE_KEY, encode, shown_user_code, user_code, user_code_digest
 from authsvc.rules.device.polling import CODE_SECONDS, INTERVAL_SECONDS
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
@@ -42,10 +42,10 @@ async def authorize_device(
     user_agent: str,
     address: str,
     network: str,
-    confirmation: Confirmation,
+    proof: Proof | None,
 ) -> Asked:
-    """A request that waits for a person. `resource`: space-separated. `confirmation`: what the
-    code is bound to. Raises Rejected, TooMany, StoreUnavailable."""
+    """A request that waits for a person. `resource`: space-separated. `proof`: of the key that
+    the code is bound to. Raises Rejected, TooMany, StoreUnavailable."""
     if GRANT_TYPE not in client.grant_types:
         raise Rejected("unauthorized_client", "This client may not use device codes.", "grant_type_not_allowed")
     asked = parse_scope(scope)
@@ -59,6 +59,8 @@ async def authorize_device(
     if not set(audience) <= set(everywhere):
         raise Rejected("invalid_target", "The resource is not known for this client.", "resource_not_allowed")
     await _limit(runtime, network)
+    if proof is not None:
+        await spend_proof(runtime, proof)
     for _ in range(_TRIES):
         code = Code(runtime.master.current_id, UUID(bytes=runtime.entropy(16)), runtime.entropy(16))
         shown = user_code(runtime.entropy(16))
@@ -73,7 +75,7 @@ async def authorize_device(
             device_info=_readable(client, user_agent),
             ip_address=address,
             user_agent=user_agent[:MAX_USER_AGENT] or None,
-            bound_to=confirmation,
+            bound_to=key_of(proof),
         ):
             device_code = encode(code, runtime.device_mac_key, client.id)
             return Asked(device_code, shown_user_code(shown), CODE_SECONDS, INTERVAL_SECONDS)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from uuid import UUID
 
 from authsvc.flows.caller.authenticate_bearer import person_id
-from authsvc.flows.ending.revoke import check_key, revoke
+from authsvc.flows.caller.prove_possession import Proof
+from authsvc.flows.ending.revoke import revoke, take_proof
 from authsvc.flows.session.publish_revocation import end_session, publish_revocation
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.client_record import Client
-from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.errors import Rejected
 from authsvc.rules.person_record import Session
 from authsvc.rules.token.refresh_token import decode
@@ -22,19 +22,19 @@ from authsvc.store.token import grants
 
 
 async def logout_by_refresh_token(
-    runtime: Runtime, client: Client, refresh_token: str, *, confirmation: Confirmation = UNBOUND
+    runtime: Runtime, client: Client, refresh_token: str, *, proof: Proof | None = None
 ) -> str:
     """End the session that a refresh token belongs to, or what a client that is not first-party has from it
     (docs/decisions/revocation.md). Unknown tokens are no error; a key that is not the token's is.
 
     Raises Rejected, StoreUnavailable."""
     if not client.first_party:
-        return await revoke(runtime, client, token=refresh_token, confirmation=confirmation)
+        return await revoke(runtime, client, token=refresh_token, proof=proof)
     presented = decode(refresh_token, runtime.refresh_mac_key, client.id)
     seen = presented and await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
     if not seen:
         return "token_unknown"
-    check_key(seen.bound_to, confirmation)
+    await take_proof(runtime, proof, seen.bound_to)
     return await _end(runtime, seen.session_id, None)
 
 

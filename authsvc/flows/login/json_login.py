@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from authsvc import metrics
+from authsvc.flows.caller.prove_possession import spend_proof
 from authsvc.flows.login.authenticate_person import AMR, Attempt, authenticate_person, new_session, refused
 from authsvc.flows.token.grant_type import Caller, Issuance
 from authsvc.rules.caller.dpop import refresh_binding
@@ -33,6 +34,8 @@ async def login(runtime: Runtime, caller: Caller, attempt: Attempt) -> LoggedIn:
     """Begin a session and its grant. Raises Rejected (invalid_credentials, access_denied), TooMany, Unavailable."""
     client = caller.client
     person = await authenticate_person(runtime, attempt, required_role=client.login.required_role)
+    if caller.proof is not None:  # a wrong password is anybody's, and leaves no row behind
+        await spend_proof(runtime, caller.proof)
     new = new_session(runtime, client, attempt, person)
     first = RefreshToken(runtime.master.current_id, UUID(bytes=runtime.entropy(16)), 0, runtime.entropy(16))
     audience = audience_of(client, runtime.settings.issuer)
@@ -69,4 +72,4 @@ def _may_log_in(client: Client, _name: str) -> Refused | None:
     return Refused("unauthorized_client", "This client may not log people in by password.", "client_not_first_party")
 
 
-PASSWORD_LOGIN = Issuance(name="password_login", run=login, permit=_may_log_in)
+PASSWORD_LOGIN = Issuance(name="password_login", run=login, permit=_may_log_in, spends_proof=True)

@@ -61,9 +61,7 @@ def parse(form: Mapping[str, str]) -> CodeRequest | Refused:
 
 async def redeem_code(runtime: Runtime, caller: Caller, asked: CodeRequest) -> Granted:
     """What a code gives. Raises Rejected, StoreUnavailable, Unavailable."""
-    code = decode(asked.code, runtime.code_mac_key)
-    if code is None:
-        raise Rejected("invalid_grant", _WORN, RedemptionVerdict.FORGED.reason)
+    code = _recognize(runtime, caller.client, asked)
     unheard = _unheard(runtime, code)
     first = RefreshToken(runtime.master.current_id, code.id, 0, unheard or runtime.entropy(16))
     use = Use(
@@ -89,6 +87,14 @@ async def redeem_code(runtime: Runtime, caller: Caller, asked: CodeRequest) -> G
     if unheard:
         await _take_noted(runtime, code)
     return _granted(caller.client, asked, done, first)
+
+
+def _recognize(runtime: Runtime, _client: Client, asked: CodeRequest) -> Code:
+    """The code that we made, or Rejected. Raises StoreUnavailable: the master key is not held."""
+    code = decode(asked.code, runtime.code_mac_key)
+    if code is None:
+        raise Rejected("invalid_grant", _WORN, RedemptionVerdict.FORGED.reason)
+    return code
 
 
 def _granted(client: Client, asked: CodeRequest, done: codes.Redeemed, first: RefreshToken) -> Granted:
@@ -161,4 +167,6 @@ async def _refuse(runtime: Runtime, client: Client, code: Code, done: codes.Rede
     raise Rejected("invalid_grant", _WORN, verdict.reason)
 
 
-AUTHORIZATION_CODE = GrantType(name="authorization_code", parse=parse, run=redeem_code, identifies=True)
+AUTHORIZATION_CODE = GrantType(
+    name="authorization_code", parse=parse, run=redeem_code, identifies=True, recognize=_recognize
+)

@@ -18,6 +18,7 @@ from authsvc.rules.client_record import Client
 from authsvc.rules.device.codes import GRANT_TYPE, decode
 from authsvc.rules.device.polling import PollVerdict
 from authsvc.rules.errors import Rejected
+from authsvc.rules.mac_token import Code
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.granted import Granted, Identified
 from authsvc.rules.token.refresh_token import RefreshToken, gets_refresh_token
@@ -56,9 +57,7 @@ def parse(form: Mapping[str, str]) -> DeviceCodeRequest | Refused:
 async def redeem_device_code(runtime: Runtime, caller: Caller, asked: DeviceCodeRequest) -> Granted:
     """What a person has allowed the device, once they have. Raises Rejected, Unavailable, StoreUnavailable."""
     client = caller.client
-    code = decode(asked.device_code, runtime.device_mac_key, client.id)
-    if code is None:
-        raise _refusal(PollVerdict.FORGED)
+    code = _recognize(runtime, client, asked)
     session_id, grant_id = UUID(bytes=runtime.entropy(16)), UUID(bytes=runtime.entropy(16))
     first = RefreshToken(runtime.master.current_id, grant_id, 0, runtime.entropy(16))
     # One poll of a request at a time in a worker: a burst must not hold every connection while it waits for the row.
@@ -82,6 +81,14 @@ async def redeem_device_code(runtime: Runtime, caller: Caller, asked: DeviceCode
     raise _refusal(done)
 
 
+def _recognize(runtime: Runtime, client: Client, asked: DeviceCodeRequest) -> Code:
+    """The code that we made for this client, or Rejected. Raises StoreUnavailable: the master key is not held."""
+    code = decode(asked.device_code, runtime.device_mac_key, client.id)
+    if code is None:
+        raise _refusal(PollVerdict.FORGED)
+    return code
+
+
 def _refusal(verdict: PollVerdict) -> Rejected:
     error, description = _REFUSALS[verdict]
     return Rejected(error, description, verdict.reason)
@@ -100,4 +107,4 @@ def _granted(client: Client, done: requests.Begun, first: RefreshToken) -> Grant
     )
 
 
-DEVICE_CODE = GrantType(name=GRANT_TYPE, parse=parse, run=redeem_device_code, identifies=True)
+DEVICE_CODE = GrantType(name=GRANT_TYPE, parse=parse, run=redeem_device_code, identifies=True, recognize=_recognize)

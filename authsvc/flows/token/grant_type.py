@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from authsvc.flows.caller.prove_possession import Proof, key_of
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.refused import Refused
@@ -18,10 +19,15 @@ Given = TypeVar("Given", bound=Granted, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The client that asks for tokens, authenticated, and what it proved to hold."""
+    """The client that asks for tokens, authenticated, and the proof of what it holds (None: it showed none)."""
 
     client: Client
-    confirmation: Confirmation
+    proof: Proof | None = None
+
+    @property
+    def confirmation(self) -> Confirmation:
+        """The key that it holds. Whatever is bound to it, or opened by it, waits for the proof to be spent."""
+        return key_of(self.proof)
 
 
 NOT_ALLOWED = Refused("unauthorized_client", "This client may not use this grant type.", "grant_type_not_allowed")
@@ -40,12 +46,17 @@ def confidential_may_use(client: Client, grant_type: str) -> Refused | None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuance(Generic[Asked, Given]):
     """One way to get tokens. `run`: load, judge, apply, commit; it signs nothing, and raises Rejected, Unavailable,
-    StoreUnavailable. `permit`: why a client may not use it. `identifies`: it may give an ID token, too."""
+    StoreUnavailable. `permit`: why a client may not use it. `identifies`: it may give an ID token, too.
+
+    `recognize`: refuses what cannot be ours, without a store; raises Rejected. `spends_proof`: `run` does so itself,
+    because it knows no sooner whether a stranger asks."""
 
     name: str
     run: Callable[[Runtime, Caller, Asked], Awaitable[Given]]
     permit: Callable[[Client, str], Refused | None] = may_use
     identifies: bool = False
+    recognize: Callable[[Runtime, Client, Asked], object] | None = None
+    spends_proof: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,14 +3,17 @@
     1  parse       the request, once, into a typed one                       `GrantType.parse`; called by web
     2  client      who is calling                                            flows/caller/authenticate_client
     3  permission  may this client use this grant                            `Issuance.permit`
-    4  proof       what does the caller hold                                 flows/caller/prove_possession
+    4  proof       what does the caller hold: checked, and not spent yet     flows/caller/prove_possession
     5  keys        can the tokens be signed: asked before anything is spent  flows/keys/sign
-    6  index       room in a status list, where the tokens need it           flows/revocation/status_indices
-    7  grant       load, judge, apply, commit                                `Issuance.run`
-    8  issue       sign what was committed                                   flows/token/tokens
-    9  answer      is written by web                                         web/issuing
+    6  recognize   can it be ours at all: a MAC, and no store is asked       `Issuance.recognize`
+    7  spend       the proof is good once                                    flows/caller/prove_possession
+    8  index       room in a status list, where the tokens need it           flows/revocation/status_indices
+    9  grant       load, judge, apply, commit                                `Issuance.run`
+    10 issue       sign what was committed                                   flows/token/tokens
+    11 answer      is written by web                                         web/issuing
 
-What was malformed at step 1 is refused after step 4: who is not known is told nothing of it.
+What was malformed at step 1 is refused after step 4: who is not known is told nothing of it. Steps 6 and 7 are for who
+showed a proof: without one nothing is written for a forgery, and `run` finds it first thing.
 
 To add a grant type here: write one file beside this one with its request, `parse`, `run` and `GrantType`, and list it
 in `GRANT_TYPES`. What else names grant types is listed in docs/architecture.md.
@@ -23,7 +26,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from authsvc.flows.caller.authenticate_client import authenticate_client
-from authsvc.flows.caller.prove_possession import Shown, prove_for_tokens
+from authsvc.flows.caller.prove_possession import Shown, check_proof_for_tokens, spend_proof
 from authsvc.flows.keys.sign import require_keys
 from authsvc.flows.revocation.status_indices import IndexAtHand
 from authsvc.flows.token.authorization_code import AUTHORIZATION_CODE
@@ -60,7 +63,7 @@ class Sent:
 async def issue_tokens(
     runtime: Runtime, grant: Issuance[Asked, Given], asked: Asked | Refused, sent: Sent
 ) -> tuple[Given, Tokens]:
-    """Steps 2 to 8: what was granted, and the tokens. Raises Rejected, TooMany, Unavailable, StoreUnavailable."""
+    """Steps 2 to 10: what was granted, and the tokens. Raises Rejected, TooMany, Unavailable, StoreUnavailable."""
     # 2 client
     client = await authenticate_client(runtime, sent.credentials, network=sent.network)
     sent.authenticated(client)
@@ -68,14 +71,22 @@ async def issue_tokens(
     if refused := grant.permit(client, grant.name):
         raise rejected(refused)
     # 4 proof
-    caller = Caller(client, await prove_for_tokens(runtime, client, sent.shown))
+    proof = check_proof_for_tokens(runtime, client, sent.shown)
+    caller = Caller(client, proof)
     if isinstance(asked, Refused):
         raise rejected(asked)
     # 5 keys
     require_keys(runtime, client, id_token=grant.identifies and "openid" in client.tokens.scopes)
-    # 6 index
+    if proof is not None:
+        # 6 recognize
+        if grant.recognize is not None:
+            grant.recognize(runtime, client, asked)
+        # 7 spend
+        if not grant.spends_proof:
+            await spend_proof(runtime, proof)
+    # 8 index
     async with IndexAtHand(runtime, client):
-        # 7 grant
+        # 9 grant
         granted = await grant.run(runtime, caller, asked)
-        # 8 issue
+        # 10 issue
         return granted, await issue(runtime, caller, grant.name, granted)

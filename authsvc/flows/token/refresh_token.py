@@ -51,10 +51,7 @@ def parse(form: Mapping[str, str]) -> RefreshRequest | Refused:
 
 async def refresh(runtime: Runtime, caller: Caller, asked: RefreshRequest) -> Granted:
     """New tokens for a refresh token. Raises Rejected, Unavailable, StoreUnavailable."""
-    presented = decode(asked.refresh_token, runtime.refresh_mac_key, caller.client.id)
-    if presented is None:
-        metrics.refresh.labels(RefreshVerdict.FORGED).inc()
-        raise Rejected("invalid_grant", _WORN, RefreshVerdict.FORGED.reason)
+    presented = _recognize(runtime, caller.client, asked)
     if asked.resource:
         await _check_resource(runtime, caller.client, presented, asked.resource)
     statement = partial(
@@ -78,6 +75,15 @@ async def refresh(runtime: Runtime, caller: Caller, asked: RefreshRequest) -> Gr
     if done is None or verdict not in ACCEPTED:
         await _refuse(runtime, caller.client, done, verdict)
     return _granted(asked, presented, done)
+
+
+def _recognize(runtime: Runtime, client: Client, asked: RefreshRequest) -> RefreshToken:
+    """The token that we made for this client, or Rejected. Raises StoreUnavailable: the master key is not held."""
+    presented = decode(asked.refresh_token, runtime.refresh_mac_key, client.id)
+    if presented is None:
+        metrics.refresh.labels(RefreshVerdict.FORGED).inc()
+        raise Rejected("invalid_grant", _WORN, RefreshVerdict.FORGED.reason)
+    return presented
 
 
 def _patience(runtime: Runtime, client: Client) -> Patience:
@@ -141,4 +147,4 @@ async def _refuse(runtime: Runtime, client: Client, done: grants.Refreshed | Non
     raise Rejected("invalid_grant", _WORN, verdict.reason)
 
 
-REFRESH_TOKEN = GrantType(name="refresh_token", parse=parse, run=refresh)
+REFRESH_TOKEN = GrantType(name="refresh_token", parse=parse, run=refresh, recognize=_recognize)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from authsvc.flows.caller.prove_possession import Shown, nonce, prove_possession
-from authsvc.rules.confirmation import UNBOUND, Confirmation
+from authsvc.flows.caller.prove_possession import Proof, Shown, check_proof, nonce
 from authsvc.rules.errors import Rejected
 from authsvc.web.http.request import Request
 
@@ -19,10 +18,10 @@ def shown_proof(request: Request) -> Shown | None:
     return Shown(proofs[0].decode("latin-1"), request.scope["method"], request.scope["path"])
 
 
-async def proved_key(request: Request) -> Confirmation:
-    """The key that the caller holds, UNBOUND where no proof was sent. Raises Rejected, StoreUnavailable."""
+def checked_proof(request: Request) -> Proof | None:
+    """The proof that was sent, good but not spent yet; None where there is none. Raises Rejected."""
     shown = shown_proof(request)
-    return UNBOUND if shown is None else await prove_possession(request.runtime, shown)
+    return None if shown is None else check_proof(request.runtime, shown)
 
 
 def offer_nonce(request: Request) -> None:

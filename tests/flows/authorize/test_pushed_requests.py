@@ -389,3 +389,25 @@ async def test_the_parameters_are_kept_byte_for_byte(house: Service) -> None:
     state = "\u00e4 \U0001f37a \\ \" ' <>&%20+"
     got = await log_in(house.caller(), pushed_url(await pushed(house, state=state)))
     assert got["state"] == state
+
+
+async def test_strangers_push_so_many_requests_a_network_and_no_more(
+    servers: Servers, base_env: dict[str, str]
+) -> None:
+    """Anybody is a public client, and each pushed request is a row. Confidential clients have proved themselves."""
+    async with service(servers, base_env, push_network_requests=3) as house:
+
+        async def status(http: httpx2.AsyncClient, auth: Any = None, **changed: str | None) -> int:
+            form = authorize_parameters(Pkce(), **changed)
+            return (await http.post("/par", data=form, auth=auth)).status_code
+
+        here, there = house.caller("198.51.100.20"), house.caller("203.0.113.9")
+        assert await status(here, response_type="token") == 400  # what leaves no row takes no place
+        assert [await status(here) for _ in range(4)] == [201, 201, 201, 429]
+        assert await house.sql.fetchval("SELECT count(*) FROM pushed_requests") == 3
+        assert await status(here, response_type="token") == 400
+        answer = await here.post("/par", data=authorize_parameters(Pkce()))
+        assert (answer.json()["error"], int(answer.headers["retry-after"]) > 0) == ("too_many_attempts", True)
+        assert await status(there) == 201
+        partner = {"client_id": None, "redirect_uri": PARTNER_CALLBACK}
+        assert await status(here, auth=PARTNER, **partner) == 201

@@ -19,9 +19,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
+from tests.security.conftest import statements
 from tests.support.busy import again_when_busy, prompt
+from tests.support.calls import refused
 from tests.support.clients import flat_client
-from tests.support.login_steps import CALLBACK, Pkce, code_for
+from tests.support.login_steps import CALLBACK, Pkce, authorize_parameters, code_for
 from tests.support.proofs import CLIENT, Holder, ath, refused_proof
 from tests.support.service import BACKEND, ISSUER, LOGIN, Service, bearer, service
 from tests.support.until_answered import until_answered
@@ -571,6 +573,111 @@ async def test_a_bound_token_of_an_ended_session_is_refused(holder: Holder) -> N
     await holder.post("/api/auth/logout", json={"refresh_token": tokens["refresh_token"]})
     answer = await holder.send("GET", "/api/profile/me", token=tokens["access_token"])
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_token")
+
+
+# Anybody can make a key: a proof is spent when all that is free to check is checked
+
+
+PUSH = {**authorize_parameters(Pkce()), "client_id": "customer"}
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+STRANGERS: dict[str, tuple[str, dict[str, Any], int]] = {
+    "a forged refresh token": (
+        "/token",
+        {"data": {"grant_type": "refresh_token", "client_id": "customer", "refresh_token": "A" * 72}},
+        400,
+    ),
+    "one in JSON": ("/api/auth/refresh", {"json": {"refresh_token": "A" * 72}}, 400),
+    "a forged code": (
+        "/token",
+        {
+            "data": {
+                "grant_type": "authorization_code",
+                "client_id": "customer",
+                "code": "A" * 67,
+                "redirect_uri": CALLBACK,
+                "code_verifier": "v" * 43,
+            }
+        },
+        400,
+    ),
+    "a forged device code": (
+        "/token",
+        {"data": {"grant_type": DEVICE_GRANT, "client_id": "terminal", "device_code": "A" * 67}},
+        400,
+    ),
+    "a grant that is not the client's": (
+        "/token",
+        {"data": {"grant_type": DEVICE_GRANT, "client_id": "customer", "device_code": "A" * 67}},
+        400,
+    ),
+    "a wrong password": ("/api/auth/login", {"json": {**LOGIN, "password": "wrong"}}, 401),
+    "an unknown refresh token to revoke": ("/revoke", {"data": {"client_id": "customer", "token": "A" * 72}}, 200),
+    "an unknown access token to revoke": ("/revoke", {"data": {"client_id": "customer", "token": "a.b.c"}}, 200),
+    "an unknown refresh token to log out": ("/api/auth/logout", {"json": {"refresh_token": "A" * 72}}, 204),
+    "a pushed request that is none": ("/par", {"data": {**PUSH, "response_type": "token"}}, 400),
+    "a device with a scope that is not the client's": (
+        "/device_authorization",
+        {"data": {"client_id": "terminal", "scope": "admin"}},
+        400,
+    ),
+}
+
+
+async def remembered(house: Service) -> tuple[int, int]:
+    """How many proofs PostgreSQL and Redis remember."""
+    return await house.sql.fetchval("SELECT count(*) FROM spent_assertions"), len(await house.redis_keys("{jti}*"))
+
+
+@pytest.mark.parametrize("what", STRANGERS)
+async def test_a_stranger_s_proof_beside_something_that_is_not_ours_leaves_no_row(holder: Holder, what: str) -> None:
+    path, request, status = STRANGERS[what]
+    before = await remembered(holder.house)
+    for _ in range(3):
+        answer = await holder.post(path, **request)
+        assert answer.status_code == status, answer.text
+    assert await remembered(holder.house) == before
+
+
+async def test_a_forged_refresh_token_costs_no_statement_with_a_proof_either(holder: Holder) -> None:
+    form = {"grant_type": "refresh_token", "client_id": "customer", "refresh_token": "A" * 72}
+    await holder.post("/token", data=form)
+    with statements(holder.house.runtime) as asked:
+        assert refused(await holder.post("/token", data=form), "invalid_grant")
+    assert asked == []
+
+
+async def test_another_key_at_a_resource_leaves_no_row(holder: Holder) -> None:
+    token = (await holder.login())["access_token"]
+    thief = Holder(holder.house, nonce=holder.nonce)
+    before = await remembered(holder.house)
+    assert challenged(await thief.send("GET", "/api/profile/me", token=token), "invalid_token")
+    assert await remembered(holder.house) == before
+
+
+@pytest.mark.parametrize("path", ["/revoke", "/api/auth/logout", "/par", "/device_authorization"])
+async def test_a_proof_is_good_once_wherever_it_is_taken(holder: Holder, path: str) -> None:
+    async def request() -> dict[str, Any]:
+        if path == "/par":
+            return {"data": PUSH}
+        if path == "/device_authorization":
+            return {"data": {"client_id": "terminal"}}
+        token = (await holder.login())["refresh_token"]
+        if path == "/revoke":
+            return {"data": {"client_id": "customer", "token": token}}
+        return {"json": {"refresh_token": token}}
+
+    proof = holder.proof(path)
+    assert (await holder.post(path, proof, **await request())).status_code in (200, 201, 204)
+    assert refused_proof(await holder.post(path, proof, **await request()))
+
+
+async def test_a_login_takes_a_proof_once(holder: Holder) -> None:
+    proof = holder.proof("/api/auth/login")
+    assert (await holder.post("/api/auth/login", proof, json={**LOGIN, "password": "wrong"})).status_code == 401
+    assert (await holder.post("/api/auth/login", proof, json=LOGIN)).status_code == 200
+    sessions = await holder.house.sql.fetchval("SELECT count(*) FROM user_sessions")
+    assert refused_proof(await holder.post("/api/auth/login", proof, json=LOGIN))
+    assert await holder.house.sql.fetchval("SELECT count(*) FROM user_sessions") == sessions
 
 
 # For pages elsewhere

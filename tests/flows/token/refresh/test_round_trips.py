@@ -10,7 +10,6 @@ import pytest
 
 from authsvc.flows.token.grant_type import Caller
 from authsvc.flows.token.refresh_token import RefreshRequest, refresh
-from authsvc.rules.confirmation import UNBOUND
 from authsvc.rules.errors import Rejected
 from authsvc.store import postgres
 from authsvc.store.token import grants
@@ -68,7 +67,7 @@ async def test_ten_thousand_forged_tokens_cost_no_statement(settings_env: dict[s
             other = "AB"[genuine[place] == "A"]
             forged = genuine[:place] + other + genuine[place + 1 :] if number % 3 else os.urandom(54).hex()[:72]
             with pytest.raises(Rejected, match="refresh_token_forged_or_foreign"):
-                await refresh(runtime, Caller(client, UNBOUND), RefreshRequest(forged))
+                await refresh(runtime, Caller(client), RefreshRequest(forged))
         for forged in (genuine[:-1], genuine + "A", genuine[::-1], "x", "%00" * 24):
             answer = await post_refresh(http, forged)
             assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
