@@ -45,6 +45,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "store.authorize.codes": {"rules.authorize.redemption"},
     "store.device.requests": {"rules.device.polling"},
+    "store.revocation.revocations": {"rules.revocation.token_entries"},
     "store.token.grants": {"rules.token.refresh_rotation", "rules.token.refresh_token"},
     "passwords": {"rules.errors"},
     "clock": set(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from authsvc.flows.caller.authenticate_bearer import verify
+from authsvc.flows.caller.authenticate_bearer import bearer_in, verify
 from authsvc.flows.caller.prove_possession import Proof, key_of, spend_proof
 from authsvc.flows.session.publish_revocation import publish_revocation, publish_rows
 from authsvc.jose.verify import VerifiedClaims
@@ -29,8 +29,8 @@ async def revoke(runtime: Runtime, client: Client, *, token: str | None, proof: 
         return "token_unknown"
     await take_proof(runtime, proof, confirmation_in(claims.raw))
     keep = claims.exp - runtime.clock.seconds() + runtime.settings.clock_skew_seconds
-    epoch = await revocations.revoke_token(runtime.db, claims.jti, keep)
-    await publish_rows(runtime, [revocations.Revocation("token", claims.jti, claims.iat, keep)], epoch)
+    entry, epoch = await revocations.revoke_token(runtime.db, bearer_in(claims.raw), keep)
+    await publish_rows(runtime, [entry], epoch)
     return "access_token_revoked"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from authsvc.rules.revocation.token_entries import MOST_TOKEN_ENTRIES
 from authsvc.store.postgres import Database, record_of
 
 
@@ -108,17 +109,40 @@ async def is_revoked(db: Database, token: Bearer) -> bool:
     return found
 
 
-async def revoke_token(db: Database, jti: str, keep_seconds: float) -> int:
-    """Void one access token until `keep_seconds` from now; the revocation epoch that the statement saw. Doing it twice
-    is the same as once."""
-    sql = """WITH told AS (
-                 INSERT INTO revocations (kind, subject, expires_at, reason)
-                 SELECT 'token', $1, now() + $2::float8 * interval '1 second', 'revoked'
-                 WHERE NOT EXISTS (SELECT FROM revocations WHERE kind = 'token' AND subject = $1)
-                 RETURNING 1)
-             SELECT revocation_epoch FROM service_state"""
-    epoch: int = await db.fetchval(sql, jti, keep_seconds)
-    return epoch
+# not_before of an entry `grant` is never before the token that it shall void, whichever clock gave that its time.
+_REVOKE_TOKEN = f"""
+WITH known AS (
+    SELECT kind, subject, not_before, expires_at FROM revocations
+    WHERE expires_at > now() AND ((kind = 'token' AND subject = $1)
+                                  OR (kind = 'grant' AND subject = $3 AND not_before >= to_timestamp($4::bigint)))
+    LIMIT 1
+), own AS (
+    SELECT count(*) = {MOST_TOKEN_ENTRIES} AS many FROM (
+        SELECT FROM revocations WHERE holder = $3 AND expires_at > now() LIMIT {MOST_TOKEN_ENTRIES}) AS living
+), told AS (
+    INSERT INTO revocations (kind, subject, holder, not_before, expires_at, reason)
+    SELECT CASE WHEN own.many THEN 'grant' ELSE 'token' END,
+           CASE WHEN own.many THEN $3 ELSE $1 END,
+           CASE WHEN own.many THEN NULL ELSE $3 END,
+           CASE WHEN own.many THEN greatest(now(), to_timestamp($4::bigint)) ELSE now() END,
+           now() + CASE WHEN own.many THEN s.longest_access_token ELSE $2::float8 * interval '1 second' END,
+           'revoked'
+    FROM own, service_state s WHERE NOT EXISTS (SELECT FROM known)
+    RETURNING kind, subject, not_before, expires_at
+)
+SELECT entry.kind, entry.subject, floor(extract(epoch FROM entry.not_before))::bigint AS not_before,
+       extract(epoch FROM entry.expires_at - now())::float8 AS keep_seconds, s.revocation_epoch AS epoch
+FROM service_state s, (SELECT * FROM known UNION ALL SELECT * FROM told) AS entry
+"""  # noqa: S608 - a constant
+
+
+async def revoke_token(db: Database, token: Bearer, keep_seconds: float) -> tuple[Revocation, int]:
+    """Void one access token until `keep_seconds` from now, or all that its client has of its session so far
+    (`rules/revocation/token_entries`): the entry that voids it, and the revocation epoch that the statement saw. Doing
+    it twice is the same as once."""
+    holder = f"{token.session_id}:{token.client_id}" if token.session_id else None
+    row = await db.fetchrow(_REVOKE_TOKEN, token.jti, keep_seconds, holder, token.issued_at)
+    return record_of(Revocation, row), row["epoch"]
 
 
 async def keep_at_least(db: Database, seconds: int) -> None:
