@@ -30,7 +30,7 @@ from authsvc_devkit.servers import Servers
 from bench.browser import AUTHORIZE, Browser, add_sessions
 from bench.load import request
 from bench.pairs import compare
-from bench.service import LOAD_CORE, LOGIN, ROOT, SERVICE_CORE, Scenario, Service, authsvc, send
+from bench.service import CHAINS, LOAD_CORE, LOGIN, ROOT, SERVICE_CORE, Scenario, Service, authsvc, send
 from bench.yardstick import hashes, on_core, signatures
 
 BASIC = "Authorization: Basic YmFja2VuZDpiYWNrZW5kLXNlY3JldA==\r\n"
@@ -63,7 +63,7 @@ def _quantile(ordered: list[float], share: float) -> float:
 def measure(service: Service, scenario: Scenario, rounds: int, seconds: float) -> Result:
     """Rounds of yardstick, load, yardstick; then latencies at half of the median throughput."""
     yardstick = signatures if scenario.yardstick == "signatures" else hashes
-    chains = service.refresh_tokens(16) if scenario.chains else []
+    chains = service.refresh_tokens(CHAINS) if scenario.chains else []
     warm = send(service, scenario, 0.5, None, chains, likely=400)
     likely = 1.5 * warm["answers"] / warm["seconds"]
     rates, ratios, cpu, errors = [], [], [], 0
@@ -93,7 +93,7 @@ def sweep_under_load(service: Service, admin_url: str, sessions: int) -> tuple[f
     """Median p99 of paced refreshes while a sweep of `sessions` expired sessions is paused, and while it runs, in
     turns: a shared machine is never the same for minutes. Then the seconds that the sweep ran, and errors."""
     scenario = Scenario("refresh", 0, chains=True)
-    chains = service.refresh_tokens(16)
+    chains = service.refresh_tokens(CHAINS)
     asyncio.run(_expire(service.env, admin_url, sessions))
     send(service, scenario, 1, 300, chains, 0)
     sweeper = subprocess.Popen(

@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -122,15 +123,18 @@ def request(method: str, path: str, body: str = "", headers: str = "", kind: str
     return f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}{content}\r\n{body}".encode()
 
 
-def refresh_chain(refresh_token: str) -> Source:
-    """Each answer's refresh token makes the next request."""
+def refresh_chain(refresh_token: str, waiting: deque[str] | None = None) -> Source:
+    """Each answer's refresh token makes a request, when those that are `waiting` had their turn: a single chain, at
+    this speed, would be taken for a client in a loop."""
+    waiting = deque() if waiting is None else waiting
 
     def build(token: str) -> bytes:
         return request("POST", "/token", f"grant_type=refresh_token&client_id=customer&refresh_token={token}")
 
     def follow(answer: bytes) -> bytes:
         at = answer.index(b'"refresh_token":"') + 17
-        return build(answer[at : at + 72].decode())
+        waiting.append(answer[at : at + 72].decode())
+        return build(waiting.popleft())
 
     return Source(build(refresh_token), follow)
 
@@ -145,14 +149,19 @@ def main() -> None:
     """Child process: reads one JSON job from stdin, prints one JSON result."""
     job: dict[str, Any] = json.load(sys.stdin)
     if job["chains"]:
-        sources = [refresh_chain(token) for token in job["chains"]]
+        turns = [deque(job["chains"][number :: job["connections"]]) for number in range(job["connections"])]
+        sources = [refresh_chain(waiting.popleft(), waiting) for waiting in turns]
     elif job["once"]:
         sources = spend([text.encode("latin-1") for text in job["once"]], job["connections"])
     else:
         requests = [text.encode("latin-1") for text in job["requests"]]
         sources = [Source(requests[number % len(requests)]) for number in range(job["connections"])]
     stats, seconds = uvloop.run(run(job["url"], sources, job["seconds"], job["rate"]))
-    last = [source.request.rpartition(b"=")[2].decode() for source in sources] if job["chains"] else []
+    last = []
+    if job["chains"]:
+        last = [source.request.rpartition(b"=")[2].decode() for source in sources] + [
+            one for all in turns for one in all
+        ]
     json.dump(
         {
             "seconds": seconds,

@@ -10,7 +10,7 @@ import statistics
 import sys
 from collections.abc import Sequence
 
-from bench.service import Scenario, Service, send
+from bench.service import CHAINS, Scenario, Service, send
 
 
 def compare(
@@ -38,7 +38,7 @@ class _Side:
         self.service = service
         self.scenario = scenario
         self.cpu: list[float] = []
-        self._chains = service.refresh_tokens(16) if scenario.chains else []
+        self._chains = service.refresh_tokens(CHAINS) if scenario.chains else []
         warm = send(service, scenario, 0.5, None, self._chains, likely=400)
         self._likely = 1.5 * warm["answers"] / warm["seconds"]
 

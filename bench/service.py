@@ -31,6 +31,10 @@ def authsvc(root: Path) -> list[str]:
     return [str(root / ".venv-image/bin/python"), "-m", "authsvc"]
 
 
+CHAINS = 256
+"""Sessions whose refreshes make up a load: so many that none of them is refreshed as only a client in a loop would."""
+
+
 @dataclass(frozen=True)
 class Scenario:
     """`goal`: the least ratio to the yardstick, or None; `goal_p99`: the most seconds at half load, or None. `codes`:

@@ -8,6 +8,7 @@ its readable twin: a property test holds both to the same verdict and the same r
     n = generation + 1                recover      rotate: only we can have made it, PostgreSQL lost its last commit
     n = parent, within the grace      repeat       the same successor again: lost answer, second tab, parallel calls
     the same, more than 256 times     crowded      a client in a loop: nothing given, nothing ended
+    over 600 rotations in a minute    crowded      likewise, whichever would have been the next
     n = parent, later, a lost answer  supersede    its successor was never used: void it, give generation + 1
     n = parent, later than that       reuse        the session ends
     n = parent, strict client         reuse        the session ends
@@ -31,6 +32,11 @@ from authsvc.rules.token.refresh_token import MAX_GENERATION
 
 MAX_REPEATS = 256
 """Answers that repeat one generation. More is a client in a loop: 503, never the end of an honest session."""
+
+ROTATION_PACE = timedelta(milliseconds=100)
+"""How long each rotation takes at the pace that a grant may keep up, 600 a minute."""
+ROTATION_LEAD = timedelta(minutes=1)
+"""How far rotations may run ahead of that pace. Further is a client in a loop, too."""
 
 LATE_WINDOW = timedelta(seconds=30)
 LATE_GENERATIONS = (2, 3)
@@ -67,11 +73,13 @@ _REASONS = {
 
 ACCEPTED = frozenset((RefreshVerdict.ROTATE, RefreshVerdict.RECOVER, RefreshVerdict.REPEAT, RefreshVerdict.SUPERSEDE))
 """The verdicts that give tokens."""
+_MOVING = ACCEPTED - {RefreshVerdict.REPEAT}
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The refresh state of what a session gave to one client; `generation` is the live one."""
+    """The refresh state of what a session gave to one client; `generation` is the live one. `paced_until`: when its
+    rotations so far would be over at their pace."""
 
     generation: int
     parent: int
@@ -80,6 +88,7 @@ class Grant:
     expires_at: datetime
     ended: bool
     scope: tuple[str, ...]
+    paced_until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +114,8 @@ def judge_refresh(
     # RFC 6749 section 6: a narrower scope may be asked, never a wider one. Asking too much spends nothing.
     if verdict in ACCEPTED and not set(scope) <= set(grant.scope):
         verdict = RefreshVerdict.WIDER_SCOPE
+    if verdict in _MOVING and grant.paced_until > now + ROTATION_LEAD:
+        verdict = RefreshVerdict.CROWDED
     return verdict, _after(grant, verdict, presented, now)
 
 
@@ -136,7 +147,8 @@ def _after(grant: Grant, verdict: RefreshVerdict, presented: int, now: datetime)
         return replace(grant, repeats=grant.repeats + 1)
     if verdict not in ACCEPTED:
         return grant
-    moved = replace(grant, rotated_at=max(now, grant.rotated_at), repeats=0)
+    paced_until = max(now, grant.paced_until) + ROTATION_PACE
+    moved = replace(grant, rotated_at=max(now, grant.rotated_at), repeats=0, paced_until=paced_until)
     if verdict is RefreshVerdict.SUPERSEDE:
         return replace(moved, generation=grant.generation + 1)
     return replace(moved, generation=presented + 1, parent=presented)

@@ -17,6 +17,8 @@ from authsvc.rules.token.refresh_rotation import (
     LATE_GENERATIONS,
     LATE_WINDOW,
     MAX_REPEATS,
+    ROTATION_LEAD,
+    ROTATION_PACE,
     Grant,
     Patience,
     RefreshVerdict,
@@ -40,7 +42,7 @@ from authsvc.store.session.sessions import Ended
 REFRESH = f"""
 WITH judged AS (
     UPDATE grants AS g
-    SET (verdict, generation, parent, rotated_at, repeats) = (
+    SET (verdict, generation, parent, rotated_at, repeats, paced_until) = (
         SELECT s.verdict,
                CASE WHEN s.verdict IN ('rotate', 'recover') THEN $3::bigint + 1
                     WHEN s.verdict = 'supersede' THEN g.generation + 1
@@ -50,10 +52,16 @@ WITH judged AS (
                     ELSE g.rotated_at END,
                CASE WHEN s.verdict IN ('rotate', 'recover', 'supersede') THEN 0
                     WHEN s.verdict = 'repeat' THEN g.repeats + 1
-                    ELSE g.repeats END
+                    ELSE g.repeats END,
+               CASE WHEN s.verdict IN ('rotate', 'recover', 'supersede')
+                    THEN greatest(now(), g.paced_until) + interval '{ROTATION_PACE}'
+                    ELSE g.paced_until END
         FROM (SELECT CASE
                 WHEN v.verdict IN ('rotate', 'recover', 'repeat', 'supersede') AND NOT ($6::text[] <@ g.scope)
-                THEN 'wider_scope' ELSE v.verdict END AS verdict
+                THEN 'wider_scope'
+                WHEN v.verdict IN ('rotate', 'recover', 'supersede')
+                     AND g.paced_until > now() + interval '{ROTATION_LEAD}' THEN 'crowded'
+                ELSE v.verdict END AS verdict
               FROM (SELECT CASE
                 WHEN g.ended THEN 'ended'
                 WHEN g.expires_at <= now() THEN 'expired'
@@ -204,8 +212,8 @@ async def revoke(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id
 
 async def look(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id: str) -> GrantSeen | None:
     """A grant and whose it is; None: no such grant. Changes nothing."""
-    sql = """SELECT g.generation, g.parent, g.rotated_at, g.repeats, g.expires_at, g.ended, g.scope, g.session_id,
-                    g.audience, g.dpop_jkt, s.user_id, now() AS now
+    sql = """SELECT g.generation, g.parent, g.rotated_at, g.repeats, g.expires_at, g.ended, g.scope, g.paced_until,
+                    g.session_id, g.audience, g.dpop_jkt, s.user_id, now() AS now
              FROM grants g JOIN user_sessions s ON s.id = g.session_id
              WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $3"""
     row = await db.fetchrow(sql, grant_id, secret_hash, client_id)

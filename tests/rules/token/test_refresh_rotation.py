@@ -20,6 +20,7 @@ GRANT = Grant(
     expires_at=T0 + timedelta(days=7),
     ended=False,
     scope=("openid", "profile"),
+    paced_until=T0,
 )
 
 
@@ -116,6 +117,40 @@ def test_the_257th_repeat_is_a_client_in_a_loop_not_a_thief() -> None:
     assert judge(6, grant=replace(GRANT, repeats=255)) == "repeat 7"
     assert judge(6, grant=replace(GRANT, repeats=256)) == "crowded"
     assert judge(6, after=31, grant=replace(GRANT, repeats=256)) == "supersede 8"
+
+
+@pytest.mark.parametrize("presented", [7, 8, 6])
+def test_rotations_further_ahead_of_their_pace_than_a_minute_are_a_loop(presented: int) -> None:
+    at, after = T0 + timedelta(seconds=91), 31
+    allowed = replace(GRANT, paced_until=at)
+    assert judge(presented, after=after, grant=allowed) in ("rotate 8", "recover 9", "supersede 8")
+    assert judge(presented, after=after, grant=replace(GRANT, paced_until=at + timedelta(microseconds=1))) == "crowded"
+
+
+def test_a_loop_may_have_its_answer_again_and_a_wider_scope_is_said_first() -> None:
+    running = replace(GRANT, paced_until=T0 + timedelta(hours=1))
+    assert judge(6, grant=running) == "repeat 7"
+    assert judge(7, grant=running, scope=("admin",)) == "wider_scope"
+    assert judge(3, grant=running) == "reuse"
+
+
+def test_six_hundred_rotations_a_minute_go_on_for_ever_and_a_quiet_hour_saves_nothing_up() -> None:
+    now, grant, given = T0 + timedelta(hours=1), GRANT, 0
+    for number in range(2000):
+        verdict, grant = judge_refresh(
+            grant, grant.generation, patience=Patience(30, THREE_DAYS), scope=(), now=now + number * timedelta(0)
+        )
+        given += verdict == "rotate"
+    assert given == 601
+    for number in range(1, 1000):
+        verdict, grant = judge_refresh(
+            grant,
+            grant.generation,
+            patience=Patience(30, THREE_DAYS),
+            scope=(),
+            now=now + number * timedelta(milliseconds=100),
+        )
+        assert verdict == "rotate", number
 
 
 def test_a_narrower_scope_may_be_asked_and_a_wider_one_spends_nothing() -> None:

@@ -44,9 +44,10 @@ class Bench:
         age: float = 1,
         repeats: int = 0,
         lifetime: float = 604_800,
+        ahead: float = 0,
         client_id: str = "customer",
     ) -> None:
-        """A new session with one grant, last rotated `age` seconds ago."""
+        """A new session with one grant, last rotated `age` seconds ago, and `ahead` seconds ahead of its pace."""
         self.session_id = uuid4()
         await self.sql.execute(
             """INSERT INTO user_sessions (id, user_id, expires_at)
@@ -57,12 +58,14 @@ class Bench:
         self.grant_id, self.secret_hash = await self.add_grant(client_id)
         await self.sql.execute(
             """UPDATE grants SET generation = $2, parent = $3, repeats = $4,
-                   rotated_at = now() - $5::float8 * interval '1 second' WHERE id = $1""",
+                   rotated_at = now() - $5::float8 * interval '1 second',
+                   paced_until = now() + $6::float8 * interval '1 second' WHERE id = $1""",
             self.grant_id,
             generation,
             generation - 1 if parent is None else parent,
             repeats,
             age,
+            ahead,
         )
 
     async def add_grant(self, client_id: str, secret: bytes | None = None) -> tuple[UUID, bytes]:
@@ -111,7 +114,8 @@ class Bench:
     async def row(self) -> dict[str, Any]:
         """The state that the rule reads, as it is stored."""
         found = await self.sql.fetchrow(
-            "SELECT generation, parent, rotated_at, repeats, ended, expires_at, scope FROM grants WHERE id = $1",
+            """SELECT generation, parent, rotated_at, repeats, ended, expires_at, scope, paced_until FROM grants
+               WHERE id = $1""",
             self.grant_id,
         )
         return dict(found)

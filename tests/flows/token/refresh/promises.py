@@ -116,6 +116,24 @@ async def the_257th_repeat_is_a_loop_and_ends_nothing(bench: Bench) -> None:
 
 
 @promise
+async def rotations_that_run_ahead_of_their_pace_are_a_loop_and_spend_nothing(bench: Bench) -> None:
+    await bench.place(7, age=31, ahead=61)
+    before = await bench.row()
+    for presented in (7, 8, 6):
+        assert await bench.refresh(presented) == "crowded"
+    assert await bench.row() == before
+    await bench.place(7, ahead=59)
+    assert await bench.refresh(7) == "rotate 8"
+    assert await bench.refresh(7) == "repeat 8"
+    after = (await bench.row())["paced_until"]
+    assert await bench.refresh(8) == "rotate 9"
+    assert (await bench.row())["paced_until"] > after
+    await bench.place(7, ahead=-86_400)  # what was not used up is not saved up
+    assert await bench.refresh(7) == "rotate 8"
+    assert (await bench.row())["paced_until"] > (await bench.row())["rotated_at"]
+
+
+@promise
 async def a_wider_scope_spends_nothing(bench: Bench) -> None:
     await bench.place(7)
     before = await bench.row()
@@ -183,6 +201,7 @@ async def nothing_that_the_rule_reads_can_be_null(bench: Bench) -> None:
         "scope",
         "secret_hash",
         "dpop_jkt",
+        "paced_until",
     ):
         try:
             await bench.sql.execute(f"UPDATE grants SET {column} = NULL WHERE id = $1", bench.grant_id)

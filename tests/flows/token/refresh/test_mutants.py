@@ -103,6 +103,30 @@ STATEMENT = [
         "the_257th_repeat_is_a_loop_and_ends_nothing",
     ),
     Mutant(
+        "rotations are not counted",
+        "THEN greatest(now(), g.paced_until) + interval '0:00:00.100000'",
+        "THEN g.paced_until",
+        "rotations_that_run_ahead_of_their_pace_are_a_loop_and_spend_nothing",
+    ),
+    Mutant(
+        "what was not used up is saved up",
+        "greatest(now(), g.paced_until)",
+        "g.paced_until",
+        "rotations_that_run_ahead_of_their_pace_are_a_loop_and_spend_nothing",
+    ),
+    Mutant(
+        "a loop of rotations ends the session",
+        "interval '0:01:00' THEN 'crowded'",
+        "interval '0:01:00' THEN 'reuse'",
+        "rotations_that_run_ahead_of_their_pace_are_a_loop_and_spend_nothing",
+    ),
+    Mutant(
+        "a loop may go on by lost answers",
+        "WHEN v.verdict IN ('rotate', 'recover', 'supersede')",
+        "WHEN v.verdict IN ('rotate', 'recover')",
+        "rotations_that_run_ahead_of_their_pace_are_a_loop_and_spend_nothing",
+    ),
+    Mutant(
         "the joined session decides, not the row that is locked",
         "WHEN g.ended THEN 'ended'",
         "WHEN NOT (SELECT s.is_active FROM user_sessions s WHERE s.id = g.session_id) THEN 'ended'",
@@ -300,12 +324,13 @@ async def read_then_write(
     grant = seen.grant
     verdict, after = judge_refresh(grant, presented, patience=patience, scope=scope, now=seen.now)
     await db.fetchrow(
-        "UPDATE grants SET generation = $2, parent = $3, rotated_at = $4, repeats = $5 WHERE id = $1",
+        "UPDATE grants SET generation = $2, parent = $3, rotated_at = $4, repeats = $5, paced_until = $6 WHERE id = $1",
         grant_id,
         after.generation,
         after.parent,
         after.rotated_at,
         after.repeats,
+        after.paced_until,
     )
     return Refreshed(
         verdict,
@@ -340,7 +365,8 @@ async def test_a_broken_trigger_is_caught(bench: Bench, mutant: Mutant) -> None:
 
 
 @pytest.mark.parametrize(
-    "column", ["generation", "parent", "rotated_at", "repeats", "ended", "expires_at", "scope", "dpop_jkt"]
+    "column",
+    ["generation", "parent", "rotated_at", "repeats", "ended", "expires_at", "scope", "dpop_jkt", "paced_until"],
 )
 async def test_a_column_that_may_be_null_is_caught(bench: Bench, column: str) -> None:
     await bench.sql.execute(f"ALTER TABLE grants ALTER {column} DROP NOT NULL")

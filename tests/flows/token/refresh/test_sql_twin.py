@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 from hypothesis import strategies as st
 
-from authsvc.rules.token.refresh_rotation import LATE_WINDOW, MAX_REPEATS, Patience, RefreshVerdict
+from authsvc.rules.token.refresh_rotation import LATE_WINDOW, MAX_REPEATS, ROTATION_LEAD, Patience, RefreshVerdict
 from authsvc.rules.token.refresh_token import MAX_GENERATION
 from authsvc.store.postgres import Database
 from tests.flows.token.refresh.bench import LOST_ANSWER, SCOPE, Bench
@@ -55,6 +55,7 @@ def cases(draw: st.DrawFn) -> Case:
         parent=parent,
         age=draw(ages),
         left=draw(lives),
+        ahead=draw(st.one_of(st.just(timedelta(0)), around(timedelta(0), ROTATION_LEAD))),
         repeats=draw(st.sampled_from((0, 1, MAX_REPEATS - 1, MAX_REPEATS, MAX_REPEATS + 1))),
         ended=draw(st.sampled_from((False,) * 7 + (True,))),
         patience=Patience(grace, lost_answer),
@@ -91,6 +92,11 @@ def test_a_lost_answer_is_believed_to_the_microsecond(
 @pytest.mark.parametrize(("off", "verdict"), [(-1, "late"), (0, "late"), (1, "reuse")])
 def test_the_late_window_ends_to_the_microsecond(judges: Judges[Case], off: int, verdict: str) -> None:
     assert judges.one(Case(5, age=timedelta(seconds=30) + off * MICROSECOND)) == verdict
+
+
+@pytest.mark.parametrize(("off", "verdict"), [(-1, "rotate"), (0, "rotate"), (1, "crowded")])
+def test_the_lead_of_the_rotations_ends_to_the_microsecond(judges: Judges[Case], off: int, verdict: str) -> None:
+    assert judges.one(Case(7, ahead=ROTATION_LEAD + off * MICROSECOND)) == verdict
 
 
 @pytest.mark.parametrize(("off", "verdict"), [(-1, "expired"), (0, "expired"), (1, "rotate")])

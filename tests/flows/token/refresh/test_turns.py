@@ -29,6 +29,21 @@ async def test_a_burst_on_one_grant_leaves_the_pool_to_the_others(
     assert len({answer.json()["refresh_token"] for answer in answers}) == 1
 
 
+async def test_a_client_that_rotates_in_a_loop_is_told_to_wait_and_loses_nothing(
+    http: httpx2.AsyncClient, sql: asyncpg.Connection
+) -> None:
+    token, other = (await login(http))["refresh_token"], (await login(http))["refresh_token"]
+    await sql.execute("UPDATE grants SET paced_until = now() + interval '59 seconds'")
+    token = (await refresh(http, token)).json()["refresh_token"]
+    await sql.execute("UPDATE grants SET paced_until = paced_until + interval '10 seconds' WHERE generation = 1")
+    answer = await refresh(http, token)
+    assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+    assert answer.headers["retry-after"] == "1"
+    assert (await refresh(http, other)).status_code == 200
+    await sql.execute("UPDATE grants SET paced_until = now() + interval '50 seconds'")
+    assert (await refresh(http, token)).status_code == 200
+
+
 @again_when_busy
 async def test_a_grant_that_is_locked_for_long_is_a_503_within_two_seconds_and_nothing_is_spent(
     http: httpx2.AsyncClient, sql: asyncpg.Connection

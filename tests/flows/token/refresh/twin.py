@@ -23,6 +23,7 @@ class Case:
     age: timedelta = timedelta(seconds=1)
     left: timedelta = timedelta(days=7)
     repeats: int = 0
+    ahead: timedelta = timedelta(0)
     ended: bool = False
     patience: Patience = PATIENCE
     granted: tuple[str, ...] = SCOPE
@@ -37,6 +38,7 @@ class Case:
             expires_at=now + self.left,
             ended=self.ended,
             scope=self.granted,
+            paced_until=now + self.ahead,
         )
 
 
@@ -52,7 +54,8 @@ async def by_statement(bench: Bench, case: Case) -> tuple[Outcome, datetime]:
     async with undone(bench.sql):
         await bench.sql.execute(
             """UPDATE grants SET generation = $2, parent = $3, rotated_at = now() - $4::interval, repeats = $5,
-                   expires_at = now() + $6::interval, ended = $7, scope = $8 WHERE id = $1""",
+                   expires_at = now() + $6::interval, ended = $7, scope = $8, paced_until = now() + $9::interval
+               WHERE id = $1""",
             bench.grant_id,
             case.generation,
             case.parent,
@@ -61,6 +64,7 @@ async def by_statement(bench: Bench, case: Case) -> tuple[Outcome, datetime]:
             case.left,
             case.ended,
             list(case.granted),
+            case.ahead,
         )
         done = await grants.refresh(
             bench.sql,  # a connection serves where the pool does: one statement either way
@@ -85,22 +89,36 @@ async def agree(bench: Bench, case: Case) -> str:
     return said[0]
 
 
-GRID = tuple(
-    Case(
-        presented,
-        parent=parent,
-        age=timedelta(microseconds=age),
-        repeats=repeats,
-        patience=Patience(grace, lost_answer),
-        asked=asked,
+GRID = (
+    tuple(
+        Case(
+            presented,
+            parent=parent,
+            age=timedelta(microseconds=age),
+            repeats=repeats,
+            patience=Patience(grace, LOST_ANSWER),
+            asked=asked,
+        )
+        for presented, parent, age, (repeats, grace), asked in product(
+            (2, 3, 4, 5, 6, 7, 8, 9),
+            (6, 5),
+            (-500_000, 0, 1, 10_000_000, 30_000_000, 30_000_001),
+            ((0, 30), (256, 30), (3, 0), (3, 5)),
+            ((), ("admin",)),
+        )
+        if not (asked and age not in (0, 30_000_001))
     )
-    for presented, parent, age, (repeats, grace, lost_answer), asked in product(
-        (2, 3, 4, 5, 6, 7, 8, 9),
-        (6, 5),
-        (-500_000, 0, 1, 10_000_000, 30_000_000, 30_000_001, LOST_ANSWER * 1_000_000, LOST_ANSWER * 1_000_000 + 1),
-        ((0, 30, LOST_ANSWER), (256, 30, LOST_ANSWER), (3, 0, LOST_ANSWER), (3, 5, 20), (0, 30, 0)),
-        ((), ("admin",)),
+    + tuple(
+        Case(presented, age=timedelta(seconds=lost_answer) + off, patience=Patience(grace, lost_answer))
+        for presented, lost_answer, off, grace in product(
+            (5, 6, 7), (0, 31, LOST_ANSWER), (timedelta(0), timedelta(microseconds=1)), (0, 30)
+        )
     )
-    if not (asked and age not in (0, 30_000_001))
+    + tuple(
+        Case(presented, ahead=ahead, age=timedelta(seconds=age))
+        for presented, ahead, age in product(
+            (6, 7, 8), (-timedelta(days=1), timedelta(minutes=1), timedelta(minutes=1, microseconds=1)), (1, 31)
+        )
+    )
 )
 """A fixed net over the table, for the mutants."""
