@@ -7,7 +7,6 @@ just heard; verifiers measure by it how much they may believe what they hold.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import suppress
 
 from authsvc import metrics
@@ -23,7 +22,7 @@ from authsvc.store.revocation import feed as store
 from authsvc.store.revocation import revocations
 from authsvc.store.revocation.feed import Feed, Reading
 from authsvc.store.revocation.feed import Subscriber as Subscriber
-from authsvc.store.revocation.feed_log import Log, document, entry, event, heartbeat, judge_resume, snapshot_event
+from authsvc.store.revocation.feed_log import Log, document, entry, event, heartbeat, judge_resume, snapshot_events
 from authsvc.tasks import end_tasks
 
 LEAST_PAUSE_SECONDS = 0.02
@@ -99,7 +98,7 @@ async def know(runtime: Runtime) -> Log:
 
 def snapshot(runtime: Runtime, known: Log) -> bytes:
     """The JSON document of GET /revocations: every revocation of consequence."""
-    return b"".join(_document(runtime, known))
+    return b"".join(document(*_told(runtime, known)))
 
 
 def next_events(runtime: Runtime, subscriber: Subscriber) -> bytes:
@@ -115,7 +114,7 @@ def next_events(runtime: Runtime, subscriber: Subscriber) -> bytes:
     after = judge_resume(subscriber.cursor, known.floor, known.newest)
     if after is None:
         subscriber.cursor = known.newest
-        subscriber.pieces = snapshot_event(known.newest, _document(runtime, known))
+        subscriber.pieces = snapshot_events(*_told(runtime, known))
         metrics.feed_events.labels("snapshot").inc()
         return next(subscriber.pieces)
     if found := known.after(after, EVENTS):
@@ -126,9 +125,10 @@ def next_events(runtime: Runtime, subscriber: Subscriber) -> bytes:
     return _news_of_keys(feed, subscriber) + _beat(runtime, subscriber)
 
 
-def _document(runtime: Runtime, known: Log) -> Iterator[bytes]:
+def _told(runtime: Runtime, known: Log) -> tuple[str, int, int, list[bytes]]:
+    """What a snapshot is made of."""
     seconds = max(1, int(revocation_feed.of(runtime).heartbeat_seconds))
-    return document(runtime.settings.issuer, known.newest, seconds, known.live(runtime.clock.seconds()))
+    return runtime.settings.issuer, known.newest, seconds, known.live(runtime.clock.seconds())
 
 
 def _news_of_keys(feed: Feed, subscriber: Subscriber) -> bytes:

@@ -16,6 +16,8 @@ TIMED = frozenset({"grant", "user", "client"})
 """Kinds that void only what was issued at or before `not_before`."""
 PIECE = 200
 """Revocations in one piece of a snapshot: some 30 KB."""
+MOST_IN_EVENT = 200_000
+"""Revocations in one event: some 32 MB, half of what a verifier takes."""
 
 _dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
@@ -94,10 +96,12 @@ class Log:
         return over
 
 
-def document(issuer: str, sequence: int, heartbeat_seconds: int, entries: Sequence[bytes]) -> Iterator[bytes]:
+def document(
+    issuer: str, sequence: int, heartbeat_seconds: int, entries: Sequence[bytes], **members: object
+) -> Iterator[bytes]:
     """The snapshot, in pieces: `entries` is everything of consequence up to and including `sequence`."""
-    head = {"issuer": issuer, "sequence": sequence, "heartbeat_seconds": heartbeat_seconds, "revocations": []}
-    yield _dumps(head).encode("ascii").removesuffix(b"]}")
+    head = {"issuer": issuer, "sequence": sequence, "heartbeat_seconds": heartbeat_seconds, **members}
+    yield _dumps({**head, "revocations": []}).encode("ascii").removesuffix(b"]}")
     rest = iter(entries)
     comma = b""
     while piece := list(islice(rest, PIECE)):
@@ -106,8 +110,21 @@ def document(issuer: str, sequence: int, heartbeat_seconds: int, entries: Sequen
     yield b"]}"
 
 
-def snapshot_event(sequence: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The snapshot as an event, in pieces."""
-    yield b"id: %d\nevent: snapshot\ndata: " % sequence
-    yield from pieces
-    yield b"\n\n"
+def snapshot_events(
+    issuer: str, sequence: int, heartbeat_seconds: int, entries: Sequence[bytes], most: int = MOST_IN_EVENT
+) -> Iterator[bytes]:
+    """The snapshot as an event, in pieces; one that is too large for that as several `snapshot_part`.
+
+    Only the last of them has an id: who was cut off before it begins anew. Who does not know them takes none of them
+    for all there is.
+    """
+    if len(entries) <= most:
+        yield b"id: %d\nevent: snapshot\ndata: " % sequence
+        yield from document(issuer, sequence, heartbeat_seconds, entries)
+        yield b"\n\n"
+        return
+    for start in range(0, len(entries), most):
+        more = start + most < len(entries)
+        yield b"event: snapshot_part\ndata: " if more else b"id: %d\nevent: snapshot_part\ndata: " % sequence
+        yield from document(issuer, sequence, heartbeat_seconds, entries[start : start + most], more=more)
+        yield b"\n\n"

@@ -1,6 +1,6 @@
 """The revocation feed as a state machine: events in, memory changed. Pure; `heard_at` is in monotonic seconds.
 
-    GET stream --> snapshot --> revocation, jwks, heartbeat ... --> cut --> the same with Last-Event-ID
+    GET stream --> snapshot, or its parts --> revocation, jwks, heartbeat ... --> cut --> the same with Last-Event-ID
 
 A heartbeat (or a snapshot) is the only proof that nothing is missing: staleness is its age, and where we go on after a
 cut is its sequence. So whatever came between two of them comes again, in any order, and changes nothing.
@@ -37,6 +37,14 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotPart:
+    """One event of a snapshot that is too large for one. `gathered`: all of it so far; `more`: there is another."""
+
+    gathered: Snapshot
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class JwksChanged:
     """The issuer's keys have changed: its JWKS is to be read again."""
 
@@ -51,11 +59,12 @@ class Heartbeat:
     time: int | None = None
 
 
-Event = Snapshot | Revocation | JwksChanged | Heartbeat
+Event = Snapshot | SnapshotPart | Revocation | JwksChanged | Heartbeat
 
 
-def read_event(name: str, data: str, issuer: str) -> Event | None:
-    """None: an event, or a kind of revocation, that this version does not know. Raises FeedBroken.
+def read_event(name: str, data: str, issuer: str, gathered: Snapshot | None = None) -> Event | None:
+    """None: an event, or a kind of revocation, that this version does not know. `gathered`: the parts of a snapshot
+    that came before. Raises FeedBroken.
 
     A large snapshot takes a while: it is made ready here, so that taking it is one assignment.
     """
@@ -71,11 +80,19 @@ def read_event(name: str, data: str, issuer: str) -> Event | None:
         etag = _parsed(data).get("etag", "")
         return JwksChanged(etag if isinstance(etag, str) else "")
     if name == "snapshot":
-        return read_snapshot(data, issuer)
+        return _snapshot(_snapshot_document(data, issuer))
+    if name == "snapshot_part":
+        document = _snapshot_document(data, issuer)
+        return SnapshotPart(_snapshot(document, gathered), document.get("more") is not False)
     return None
 
 
 def read_snapshot(data: str, issuer: str) -> Snapshot:
+    """The document of GET /revocations."""
+    return _snapshot(_snapshot_document(data, issuer))
+
+
+def _snapshot_document(data: str, issuer: str) -> dict[str, Any]:
     """Entries become small as they are read: a large snapshot is never held as dicts."""
     try:
         value = json.loads(data, object_hook=_compact)
@@ -86,8 +103,16 @@ def read_snapshot(data: str, issuer: str) -> Snapshot:
     entries = value.get("revocations")
     if not isinstance(entries, list) or not all(isinstance(entry, Revocation | _Unknown) for entry in entries):
         raise FeedBroken("bad_snapshot")
-    revocations, unknown = Revocations(), 0
-    for entry in entries:
+    return value
+
+
+def _snapshot(value: Mapping[str, Any], gathered: Snapshot | None = None) -> Snapshot:
+    """A part of another snapshot than the one that is `gathered` begins anew."""
+    sequence = _whole(value, "sequence")
+    if gathered is not None and gathered.sequence != sequence:
+        gathered = None
+    revocations, unknown = (gathered.revocations, gathered.unknown) if gathered else (Revocations(), 0)
+    for entry in value["revocations"]:
         if isinstance(entry, Revocation):
             revocations.add(entry)
         else:
@@ -95,7 +120,7 @@ def read_snapshot(data: str, issuer: str) -> Snapshot:
     beat = value.get("heartbeat_seconds", HEARTBEAT_SECONDS)
     if type(beat) not in (int, float) or not 0 < beat <= 300:
         raise FeedBroken("bad_snapshot")
-    return Snapshot(_whole(value, "sequence"), float(beat), revocations, unknown)
+    return Snapshot(sequence, float(beat), revocations, unknown)
 
 
 class _Unknown:
@@ -143,11 +168,18 @@ class Feed:
     heard_at: float = -math.inf
     ahead: float = math.inf
     """Least difference of our monotonic clock to the issuer's clock, as heartbeats of this connection showed it."""
+    gathered: Snapshot | None = None
+    """The parts of a snapshot that came so far: nobody reads in it."""
     unknown: int = 0
     """Revocations, or events, that this version does not know: update it."""
 
     def take(self, event: Event | None, monotonic: float) -> None:
         """Raises FeedBroken; what was known before stays."""
+        if isinstance(event, SnapshotPart):
+            self.gathered = event.gathered if event.more else None
+            if event.more:
+                return
+            event = event.gathered
         if isinstance(event, Revocation):
             if self.confirmed is None:
                 raise FeedBroken("no_snapshot")
@@ -180,6 +212,7 @@ class Feed:
     def opened(self) -> None:
         """A new connection: nothing of it was heard yet."""
         self.ahead = math.inf
+        self.gathered = None
 
     def staleness(self, monotonic: float) -> float:
         """Seconds since we last knew that nothing is missing; infinite before that."""

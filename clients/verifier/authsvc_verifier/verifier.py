@@ -313,9 +313,9 @@ class Verifier:
             async for event in events:
                 if len(event.data) > LARGE_EVENT:
                     watchdog.reschedule(None)
-                    read = await asyncio.to_thread(read_event, event.event, event.data, issuer)
+                    read = await asyncio.to_thread(read_event, event.event, event.data, issuer, feed.gathered)
                 elif event.data:
-                    read = read_event(event.event, event.data, issuer)
+                    read = read_event(event.event, event.data, issuer, feed.gathered)
                 else:
                     continue  # `retry` alone
                 heard_at = feed.heard_at

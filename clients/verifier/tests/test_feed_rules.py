@@ -153,6 +153,38 @@ def test_a_heartbeat_that_lay_in_a_buffer_is_as_old_as_it_is() -> None:
     assert feed.staleness(160) == 0
 
 
+def part(sequence: int, subjects: list[str], *, more: bool) -> str:
+    entries = [{"kind": "session", "subject": subject, "expires_at": 9} for subject in subjects]
+    return snapshot(sequence, revocations=entries, more=more)
+
+
+def test_a_snapshot_in_parts_counts_when_the_last_has_come() -> None:
+    feed = Feed()
+    feed.take(read_event("snapshot", snapshot(5), ISSUER), 100)
+
+    def take(text: str, at: float) -> None:
+        feed.take(read_event("snapshot_part", text, ISSUER, feed.gathered), at)
+
+    take(part(50, ["a", "b"], more=True), 101)
+    assert (len(feed.revocations), feed.confirmed, feed.staleness(101)) == (0, 5, 1)
+    take(part(50, ["c"], more=True), 102)
+    take(part(50, ["d"], more=False), 103)
+    assert (len(feed.revocations), feed.confirmed, feed.staleness(103)) == (4, 50, 0)
+    assert feed.gathered is None
+
+
+def test_parts_of_a_connection_that_was_cut_are_not_mixed_with_others() -> None:
+    feed = Feed()
+    feed.take(read_event("snapshot_part", part(50, ["a"], more=True), ISSUER, feed.gathered), 101)
+    feed.opened()
+    assert feed.gathered is None
+    for text in (part(60, ["b"], more=True), part(70, ["c"], more=True), part(70, ["d"], more=False)):
+        feed.take(read_event("snapshot_part", text, ISSUER, feed.gathered), 102)
+    assert (len(feed.revocations), feed.confirmed) == (2, 70)
+    with pytest.raises(FeedBroken):
+        read_event("snapshot_part", part(1, [], more=False).replace(ISSUER, "https://evil.example"), ISSUER)
+
+
 def test_a_service_that_went_back_is_asked_for_everything() -> None:
     feed = Feed()
     feed.take(

@@ -14,7 +14,7 @@ from authsvc.store.revocation.feed_log import (
     event,
     heartbeat,
     judge_resume,
-    snapshot_event,
+    snapshot_events,
 )
 
 
@@ -115,7 +115,26 @@ def test_a_snapshot_is_the_same_whole_and_in_pieces(size: int) -> None:
     found = json.loads(b"".join(pieces))
     assert [item["sequence"] for item in found.pop("revocations")] == list(range(101, 101 + size))
     assert found == {"issuer": "https://issuer.example", "sequence": 500, "heartbeat_seconds": 5}
-    whole = b"".join(snapshot_event(500, iter(pieces)))
+    whole = b"".join(snapshot_events("https://issuer.example", 500, 5, entries))
     assert whole.startswith(b"id: 500\nevent: snapshot\ndata: {")
     assert whole.endswith(b"]}\n\n")
     assert whole.count(b"\n") == 4
+
+
+@pytest.mark.parametrize(("size", "parts"), [(5, [5]), (6, [5, 1]), (10, [5, 5]), (11, [5, 5, 1])])
+def test_a_snapshot_too_large_for_one_event_comes_in_several(size: int, parts: list[int]) -> None:
+    entries = [entry(number, "session", f"s{number}", 0, 9) for number in range(101, 101 + size)]
+    text = b"".join(snapshot_events("https://issuer.example", 500, 5, entries, most=5)).decode()
+    events = [dict(line.split(": ", 1) for line in one.splitlines()) for one in text.split("\n\n") if one]
+    found = [json.loads(one["data"]) for one in events]
+    assert [len(one["revocations"]) for one in found] == parts
+    assert [entry["sequence"] for one in found for entry in one["revocations"]] == list(range(101, 101 + size))
+    if len(parts) == 1:
+        assert (events[0]["event"], events[0]["id"], "more" in found[0]) == ("snapshot", "500", False)
+        return
+    assert {one["event"] for one in events} == {"snapshot_part"}
+    assert [one.get("id") for one in events] == [None] * (len(parts) - 1) + ["500"]
+    assert [one["more"] for one in found] == [True] * (len(parts) - 1) + [False]
+    assert {(one["issuer"], one["sequence"], one["heartbeat_seconds"]) for one in found} == {
+        ("https://issuer.example", 500, 5)
+    }
