@@ -13,6 +13,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
+from authsvc.flows.caller import authenticate_client
 from authsvc_devkit.servers import Servers
 from tests.security.conftest import statements
 from tests.support.busy import again_when_busy, none_turned_away, prompt
@@ -303,6 +304,21 @@ async def test_wrong_client_secrets_are_counted_at_every_endpoint(house: Service
     # The honest client of that name, elsewhere; and another client here.
     assert (await knock(house, "/token", "198.51.100.1", "backend-secret")).status_code == 200
     await house.login(client_id="customer")
+
+
+async def test_one_blocked_pair_leaves_the_quick_path_to_everybody_else(
+    house: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And to the client whose neighbour it is."""
+    await knock(house, "/token", secret="backend-secret")
+    for address in (HERE, "198.51.100.1"):
+        for _ in range(31):
+            await knock(house, "/token", address)
+    read = []
+    monkeypatch.setattr(authenticate_client, "read_credentials", lambda *a, **k: read.append(1))
+    for _ in range(3):
+        assert (await knock(house, "/token", secret="backend-secret")).status_code == 200
+    assert read == []
 
 
 async def test_a_flood_of_wrong_secrets_soon_asks_no_store(house: Service) -> None:

@@ -1,39 +1,32 @@
 """Which client is calling (RFC 6749 section 3.2.1). Costs no round trip for a client that is remembered and right.
 
-Failures are counted a client and network, and a network; successes are not. A blocked pair is remembered here, so
-that a flood of wrong secrets does not even reach Redis.
+Guesses are limited (`client_failures`).
 """
 
 from __future__ import annotations
 
-from authsvc import metrics
-from authsvc.clock import monotonic
+from authsvc.flows.caller.client_failures import count_failure, refuse_blocked
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.jose.client_signatures import judge_assertion, unverified_subject
 from authsvc.jose.verify import Invalid
 from authsvc.rules.caller.client_authentication import Credentials, Presented, read_credentials
 from authsvc.rules.client_record import Client
-from authsvc.rules.errors import Rejected, TooMany, rejected
+from authsvc.rules.errors import Rejected, rejected
 from authsvc.rules.refused import Refused
 from authsvc.rules.secret_digest import digest_of, is_one_of
 from authsvc.runtime import Memory, Runtime
-from authsvc.store.caller.attempts import Bucket
 from authsvc.store.caller.replay import spend
 from authsvc_jws.compact import unverified_kid
 
-_NETWORK_FACTOR = 10
-_BLOCKED_PAIRS = 100_000
-_AUTHENTICATED_HEADERS = 10_000
+_MOST_PROVED = 10_000
 
-_blocked_until = Memory(dict[str, float])
-"""Until when (monotonic s) a pair of client and network is refused, by `count_failure`'s name for it."""
-_authenticated_headers = Memory(dict[bytes, Client])
-"""Cache: SHA-256 of an Authorization header -> the client that it authenticated."""
+_proved = Memory(dict[tuple[bytes, str], Client])
+"""Cache: SHA-256 of an Authorization header, and the network that it came from -> the client that it authenticated."""
 
 
 async def authenticate_client(runtime: Runtime, sent: Credentials, *, network: str) -> Client:
     """The client, proved where it is confidential. Raises Rejected (invalid_client), TooMany, StoreUnavailable."""
-    if known := _remembered_client(runtime, sent):
+    if known := _remembered_client(runtime, sent, network):
         return known
     assertion = sent.client_assertion
     presented = read_credentials(sent, assertion_subject=unverified_subject(assertion) if assertion else None)
@@ -49,19 +42,19 @@ async def authenticate_client(runtime: Runtime, sent: Credentials, *, network: s
     if problem is None:  # blocked or not: a public client has no secret that a neighbour could have been guessing
         assert client is not None
         if presented.method == "client_secret_basic":
-            _remember(runtime, sent.authorization or "", client)
+            _remember(runtime, (digest_of(sent.authorization or ""), network), client)
         return client
     refuse_blocked(runtime, pair)
     await count_failure(runtime, pair, network)
     raise _not_authenticated(problem, "Client authentication failed.")
 
 
-def _remembered_client(runtime: Runtime, sent: Credentials) -> Client | None:
-    """The client of an Authorization header that was right before, if it still is: nothing else was sent, nobody is
-    blocked, and the client is the very record whose secret this was."""
-    if sent.authorization is None or not sent.in_header_only or _blocked_until.of(runtime):
+def _remembered_client(runtime: Runtime, sent: Credentials, network: str) -> Client | None:
+    """The client of an Authorization header that was right before, if it still is: nothing else was sent, and the
+    client is the very record whose secret this was."""
+    if sent.authorization is None or not sent.in_header_only:
         return None
-    known = _authenticated_headers.of(runtime).get(digest_of(sent.authorization))
+    known = _proved.of(runtime).get((digest_of(sent.authorization), network))
     return known if known and runtime.clients.remembered(known.id) is known else None
 
 
@@ -101,37 +94,12 @@ async def _assertion_problem(runtime: Runtime, client: Client, assertion: str) -
     return None if await spend(runtime.redis, runtime.db, verdict.digest, verdict.seconds) else "assertion_replayed"
 
 
-def _remember(runtime: Runtime, authorization: str, client: Client) -> None:
-    headers = _authenticated_headers.of(runtime)
-    if len(headers) >= _AUTHENTICATED_HEADERS:
-        headers.clear()
-    headers[digest_of(authorization)] = client
-
-
-def refuse_blocked(runtime: Runtime, pair: str) -> None:
-    """Whether too many failures of this pair were counted before. Raises TooMany."""
-    blocked_until = _blocked_until.of(runtime)
-    wait = blocked_until.get(pair, 0) - monotonic() if blocked_until else 0
-    if wait > 0:
-        raise _too_many(int(wait) + 1)
-
-
-async def count_failure(runtime: Runtime, pair: str, network: str) -> None:
-    """`pair`: who failed, a space, and the network that it came from. Raises TooMany where that was one too many."""
-    limit = runtime.settings.client_failures
-    buckets = [Bucket(f"client:{pair}", limit), Bucket(f"client-network:{network}", limit * _NETWORK_FACTOR)]
-    wait = await runtime.attempts.take(buckets, runtime.entropy(8).hex())
-    if wait:
-        blocked_until = _blocked_until.of(runtime)
-        if len(blocked_until) >= _BLOCKED_PAIRS:
-            blocked_until.clear()
-        blocked_until[pair] = monotonic() + wait
-        raise _too_many(wait)
-
-
-def _too_many(wait: int) -> TooMany:
-    metrics.rate_limited.labels("client").inc()
-    return TooMany("client_failures", retry_after=wait)
+def _remember(runtime: Runtime, proof: tuple[bytes, str], client: Client) -> None:
+    proved = _proved.of(runtime)
+    proved.pop(proof, None)
+    if len(proved) >= _MOST_PROVED:
+        del proved[next(iter(proved))]
+    proved[proof] = client
 
 
 def _not_authenticated(reason: str, description: str) -> Rejected:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from authsvc.flows.caller.authenticate_client import count_failure, refuse_blocked
+from authsvc.flows.caller.client_failures import count_failure, refuse_blocked
 from authsvc.flows.operator import manage_clients
 from authsvc.rules.client_record import Client
 from authsvc.rules.clients.registration import SECRET_METHODS, judge_change, new_client, read_metadata
