@@ -11,7 +11,7 @@ from hmac import compare_digest
 from string import ascii_letters, digits
 
 from authsvc.rules.client_record import Digest
-from authsvc.rules.clients.limits import SECRET_CHARACTERS
+from authsvc.rules.clients.limits import SECRET_CHARACTERS, UNGUESSABLE_CHARACTERS
 from authsvc.rules.refused import Refused
 
 _BASE64URL = frozenset(ascii_letters + digits + "-_")
@@ -21,6 +21,11 @@ def is_base64url_of_32(text: str) -> bool:
     """Whether a text can be 32 bytes in base64url: a SHA-256 (code_challenge, dpop_jkt), or what we made of 256 random
     bits."""
     return len(text) == 43 and _BASE64URL.issuperset(text)
+
+
+def can_be_guessed(secret: str) -> bool:
+    """Whether a right secret may have been found by trying: what is as long as generated ones are was not."""
+    return len(secret) < UNGUESSABLE_CHARACTERS
 
 
 def digest_of(secret: str) -> Digest:

@@ -5,20 +5,29 @@ from __future__ import annotations
 import asyncio
 import statistics
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
 
 import httpx2
+import jwt
 import pytest
 import pytest_asyncio
 
-from authsvc.flows.caller import authenticate_client
+from authsvc.flows.caller import authenticate_client, client_failures
+from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
+from authsvc.rules.client_record import Authentication
+from authsvc.rules.secret_digest import digest_of
+from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.security.conftest import statements
 from tests.support.busy import again_when_busy, none_turned_away, prompt
+from tests.support.clients import flat_client
 from tests.support.faultproxy import FaultProxy
-from tests.support.service import BACKEND, HERE, LOGIN, Service, service
+from tests.support.service import BACKEND, HERE, ISSUER, LOGIN, Service, service
+from tests.support.signers import FOREIGN, JWKS, KEYS, SIGNER
 from tests.support.spoilt import spoilt
 
 WRONG = {"email": "test@example.com", "password": "wrong"}
@@ -300,10 +309,100 @@ async def test_wrong_client_secrets_are_counted_at_every_endpoint(house: Service
     assert statuses == [401] * 30
     for other in ENDPOINTS:
         assert is_limited(await knock(house, other))
-    assert is_limited(await knock(house, path, secret="backend-secret"))
     # The honest client of that name, elsewhere; and another client here.
     assert (await knock(house, "/token", "198.51.100.1", "backend-secret")).status_code == 200
     await house.login(client_id="customer")
+    # What was right elsewhere may be a guess here, and is not told from one.
+    assert is_limited(await knock(house, path, secret="backend-secret"))
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+async def test_a_client_that_was_let_in_before_is_not_locked_out_by_guesses_beside_it(
+    house: Service, path: str
+) -> None:
+    """One forgotten pod with the old secret fails behind the same address."""
+    before = await knock(house, path, secret="backend-secret")
+    assert "invalid_client" not in before.text
+    for _ in range(31):
+        await knock(house, path)
+    for _ in range(2):
+        assert is_limited(await knock(house, path))
+        after = await knock(house, path, secret="backend-secret")
+        assert after.status_code == before.status_code
+        assert "invalid_client" not in after.text
+    # Also when some client changed since, so that the record is another one.
+    await house.sql.execute("UPDATE clients SET name = 'Other' WHERE id = 'customer'")
+    await asyncio.sleep(1.0)
+    assert (await knock(house, path, secret="backend-secret")).status_code == before.status_code
+    # What was right is wrong now.
+    await house.sql.execute("UPDATE clients SET secret_hashes = ARRAY[$1::bytea] WHERE id = 'backend'", b"x" * 32)
+    await asyncio.sleep(1.0)
+    assert is_limited(await knock(house, path, secret="backend-secret"))
+
+
+async def test_a_secret_that_nobody_can_guess_is_let_in_at_its_first_use_beside_guesses(house: Service) -> None:
+    secret = "0123456789abcdef" * 2
+    strong = replace(
+        flat_client(id="strong", name="S", kind="confidential", grant_types=frozenset({"client_credentials"})),
+        authentication=Authentication(secret_hashes=(digest_of(secret),)),
+    )
+    async with house.runtime.db.transaction() as connection:
+        await clients.add(connection, strong)
+    for _ in range(31):
+        await knock(house, "/token", name="strong")
+    assert is_limited(await knock(house, "/token", name="strong", secret=secret[1:]))
+    assert is_limited(await knock(house, "/token", name="strong", secret=secret[1:] + "x"))
+    assert (await knock(house, "/token", name="strong", secret=secret)).status_code == 200
+
+
+async def _sign(house: Service, key: Any, *, times: int = 1) -> list[httpx2.Response]:
+    answers = []
+    for _ in range(times):
+        now = int(house.runtime.clock.seconds())
+        claims = {"iss": "signer", "sub": "signer", "aud": ISSUER, "exp": now + 60, "jti": str(uuid4())}
+        signed = jwt.encode(claims, key, "RS256", headers={"kid": JWKS[0]["kid"]})
+        form = {"grant_type": "client_credentials", "client_assertion_type": ASSERTION_TYPE}
+        answers.append(await house.http.post("/token", data={**form, "client_assertion": signed}))
+    return answers
+
+
+async def test_a_right_assertion_is_let_in_beside_forged_ones(house: Service) -> None:
+    async with house.runtime.db.transaction() as connection:
+        await clients.add(connection, SIGNER)
+    forged = await _sign(house, FOREIGN, times=33)
+    assert [answer.status_code for answer in forged] == [401] * 30 + [429] * 3
+    assert [answer.status_code for answer in await _sign(house, KEYS["RS256"], times=2)] == [200, 200]
+
+
+async def test_a_flood_of_forged_assertions_has_few_signatures_checked(
+    house: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house.runtime.db.transaction() as connection:
+        await clients.add(connection, SIGNER)
+    await _sign(house, FOREIGN, times=31)
+    checked = []
+    judge = authenticate_client.judge_assertion
+    monkeypatch.setattr(authenticate_client, "judge_assertion", lambda *a, **k: checked.append(1) or judge(*a, **k))
+    now = client_failures.monotonic()
+    monkeypatch.setattr(client_failures, "monotonic", lambda: now)
+    with statements(house.runtime) as asked:
+        answers = await _sign(house, FOREIGN, times=60)
+    assert all(is_limited(answer) for answer in answers)
+    assert len(checked) == client_failures.LOOKS_A_SECOND
+    assert asked == []
+    now += 1
+    assert (await _sign(house, KEYS["RS256"]))[0].status_code == 200
+
+
+@pytest.mark.parametrize("auth", [{"auth": ("nobody", "x")}, {"data": {"client_id": "nobody"}}], ids=["secret", "id"])
+async def test_a_flood_in_the_name_of_no_client_soon_asks_no_store(house: Service, auth: dict[str, Any]) -> None:
+    form = {"token": "x", **auth.get("data", {})}
+    for _ in range(31):
+        await house.http.post("/introspect", **{**auth, "data": form})
+    with statements(house.runtime) as asked:
+        for _ in range(50):
+            assert is_limited(await house.http.post("/introspect", **{**auth, "data": form}))
+    assert asked == []
 
 
 async def test_one_blocked_pair_leaves_the_quick_path_to_everybody_else(

@@ -1,11 +1,14 @@
 """Which client is calling (RFC 6749 section 3.2.1). Costs no round trip for a client that is remembered and right.
 
-Guesses are limited (`client_failures`).
+Guesses are limited (`client_failures`), and only guesses: what was right from this network before, and what nobody can
+guess, is let in beside a neighbour who fails.
 """
 
 from __future__ import annotations
 
-from authsvc.flows.caller.client_failures import count_failure, refuse_blocked
+from collections import OrderedDict
+
+from authsvc.flows.caller.client_failures import count_failure, is_blocked, refuse_blocked, refuse_flood
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.jose.client_signatures import judge_assertion, unverified_subject
 from authsvc.jose.verify import Invalid
@@ -13,15 +16,16 @@ from authsvc.rules.caller.client_authentication import Credentials, Presented, r
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected, rejected
 from authsvc.rules.refused import Refused
-from authsvc.rules.secret_digest import digest_of, is_one_of
+from authsvc.rules.secret_digest import can_be_guessed, digest_of, is_one_of
 from authsvc.runtime import Memory, Runtime
 from authsvc.store.caller.replay import spend
 from authsvc_jws.compact import unverified_kid
 
 _MOST_PROVED = 10_000
 
-_proved = Memory(dict[tuple[bytes, str], Client])
-"""Cache: SHA-256 of an Authorization header, and the network that it came from -> the client that it authenticated."""
+_proved = Memory(OrderedDict[tuple[bytes, str], Client])
+"""Cache: what was right, as its SHA-256, and the network that it came from -> the client that it authenticated. Of an
+Authorization header it is the header's; of a secret in the body, that of client and secret."""
 
 
 async def authenticate_client(runtime: Runtime, sent: Credentials, *, network: str) -> Client:
@@ -35,14 +39,17 @@ async def authenticate_client(runtime: Runtime, sent: Credentials, *, network: s
             raise _not_authenticated(presented.reason, presented.description)
         raise rejected(presented)
     pair = f"{presented.client_id[:128]} {network}"
-    if presented.method != "none":
-        refuse_blocked(runtime, pair)
+    if is_blocked(runtime, pair):
+        _keep_cheap(runtime, pair, presented)
     client = await runtime.clients.get(presented.client_id)
     problem = await _problem(runtime, client, presented)
-    if problem is None:  # blocked or not: a public client has no secret that a neighbour could have been guessing
+    if problem is None:  # a public client has no secret that a neighbour could have been guessing
         assert client is not None
-        if presented.method == "client_secret_basic":
-            _remember(runtime, (digest_of(sent.authorization or ""), network), client)
+        if presented.secrets:
+            proof = _proof(sent, presented), network
+            if can_be_guessed(presented.secrets[0]) and proof not in _proved.of(runtime):
+                refuse_blocked(runtime, pair)
+            _remember(runtime, proof, client)
         return client
     refuse_blocked(runtime, pair)
     await count_failure(runtime, pair, network)
@@ -56,6 +63,15 @@ def _remembered_client(runtime: Runtime, sent: Credentials, network: str) -> Cli
         return None
     known = _proved.of(runtime).get((digest_of(sent.authorization), network))
     return known if known and runtime.clients.remembered(known.id) is known else None
+
+
+def _keep_cheap(runtime: Runtime, pair: str, presented: Presented) -> None:
+    """A flood of guesses asks no store for clients that nobody has seen, and has few signatures checked. Raises
+    TooMany."""
+    if not runtime.clients.has_seen(presented.client_id):
+        refuse_blocked(runtime, pair)
+    if presented.assertion is not None:
+        refuse_flood(runtime, pair)
 
 
 async def _problem(runtime: Runtime, client: Client | None, presented: Presented) -> str | None:
@@ -94,12 +110,16 @@ async def _assertion_problem(runtime: Runtime, client: Client, assertion: str) -
     return None if await spend(runtime.redis, runtime.db, verdict.digest, verdict.seconds) else "assertion_replayed"
 
 
+def _proof(sent: Credentials, presented: Presented) -> bytes:
+    return digest_of(sent.authorization or f"{presented.client_id}\0{presented.secrets[0]}")
+
+
 def _remember(runtime: Runtime, proof: tuple[bytes, str], client: Client) -> None:
     proved = _proved.of(runtime)
-    proved.pop(proof, None)
-    if len(proved) >= _MOST_PROVED:
-        del proved[next(iter(proved))]
     proved[proof] = client
+    proved.move_to_end(proof)
+    if len(proved) > _MOST_PROVED:
+        proved.popitem(last=False)
 
 
 def _not_authenticated(reason: str, description: str) -> Rejected:

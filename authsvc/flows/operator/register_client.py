@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from authsvc.flows.caller.client_failures import count_failure, refuse_blocked
+from authsvc.flows.caller.client_failures import count_failure, refuse_blocked, refuse_flood
 from authsvc.flows.operator import manage_clients
 from authsvc.rules.client_record import Client
 from authsvc.rules.clients.registration import SECRET_METHODS, judge_change, new_client, read_metadata
 from authsvc.rules.errors import BearerRejected, rejected
 from authsvc.rules.refused import Refused
-from authsvc.rules.secret_digest import digest_of, is_one_of
+from authsvc.rules.secret_digest import digest_of, is_base64url_of_32, is_one_of
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.caller import clients
@@ -37,10 +37,13 @@ class Registered:
 async def admit(runtime: Runtime, token: str, *, network: str) -> None:
     """Whether an initial access token is one. Raises BearerRejected, TooMany, StoreUnavailable."""
     pair = f"/register {network}"
+    if is_base64url_of_32(token):
+        refuse_flood(runtime, pair)
+        if await registration_tokens.is_good(runtime.db, digest_of(token)):
+            return
     refuse_blocked(runtime, pair)
-    if not await registration_tokens.is_good(runtime.db, digest_of(token)):
-        await count_failure(runtime, pair, network)
-        raise _not_admitted("initial_access_token_unknown")
+    await count_failure(runtime, pair, network)
+    raise _not_admitted("initial_access_token_unknown")
 
 
 async def register_client(runtime: Runtime, token: str, members: Mapping[str, Any]) -> Registered:
@@ -68,13 +71,14 @@ async def register_client(runtime: Runtime, token: str, members: Mapping[str, An
 async def authenticate_registration(runtime: Runtime, client_id: str, token: str, *, network: str) -> Client:
     """The client whose registration this token is for. Raises BearerRejected, TooMany, StoreUnavailable."""
     pair = f"/register/{client_id[:128]} {network}"
+    if len(client_id) <= 128 and "\0" not in client_id and is_base64url_of_32(token):
+        refuse_flood(runtime, pair)
+        client = await clients.by_id(runtime.db, client_id)
+        if client is not None and _is_its_token(client, token):
+            return client
     refuse_blocked(runtime, pair)
-    client = await clients.by_id(runtime.db, client_id) if len(client_id) <= 128 and "\0" not in client_id else None
-    if not _is_its_token(client, token):
-        await count_failure(runtime, pair, network)
-        raise _not_admitted("registration_access_token_wrong")
-    assert client is not None
-    return client
+    await count_failure(runtime, pair, network)
+    raise _not_admitted("registration_access_token_wrong")
 
 
 async def read_registration(runtime: Runtime, client: Client, token: str) -> Registered:

@@ -10,6 +10,8 @@ MAX_URIS = 20
 MAX_SECRETS = 2
 """The newest and the one that it follows."""
 SECRET_CHARACTERS = (16, 1024)
+UNGUESSABLE_CHARACTERS = 32
+"""128 random bits in hexadecimal: the least that generators of secrets make. Ours have 43 characters."""
 ACCESS_TOKEN_SECONDS = (10, 86_400)
 SESSION_SECONDS = (60, 315_360_000)
 REFRESH_GRACE_SECONDS = (0, 300)

@@ -132,6 +132,10 @@ class ClientMemory:
             return entry[1]
         return None
 
+    def has_seen(self, client_id: str) -> bool:
+        """Whether there was such a client when it was last asked for, whatever has become of it."""
+        return client_id in self._entries
+
     async def get(self, client_id: str) -> Client | None:
         """The client, or None where there is none. Raises StoreUnavailable when neither memory nor store can tell."""
         if known := self.remembered(client_id):

@@ -15,8 +15,10 @@ import jwt
 import pytest
 import pytest_asyncio
 
+from authsvc.flows.caller import client_failures
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc_devkit.servers import Servers
+from tests.security.conftest import statements
 from tests.support.login_steps import Pkce, authorize_url, enter, is_page, redirected, submit
 from tests.support.receiver import answer as said
 from tests.support.receiver import receiver
@@ -377,17 +379,37 @@ async def test_guessing_is_limited_as_for_client_secrets(servers: Servers, base_
     async with service(servers, base_env, client_failures=3) as few:
         client = await registered(few)
         where, headers = at(client)
-        token = await initial(few)
+        token = await initial(few, uses=2)
         guesser = few.caller("203.0.113.9")
         answers = [await guesser.post("/register", json=SHOP, headers=bearer(f"x{number}")) for number in range(5)]
         assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429]
         assert int(answers[-1].headers["retry-after"]) > 0
-        assert (await guesser.post("/register", json=SHOP, headers=bearer(token))).status_code == 429
         answers = [await guesser.delete(where, headers=bearer(f"x{number}")) for number in range(4)]
         assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
+        # What is right was not guessed: 256 random bits.
+        assert (await guesser.post("/register", json=SHOP, headers=bearer(token))).status_code == 201
+        assert (await guesser.get(where, headers=headers)).status_code == 200
         # Others go on, and so does whoever sends no token at all.
         assert (await few.http.get(where, headers=headers)).status_code == 200
         assert (await register(few, token)).status_code == 201
+
+
+async def test_a_flood_of_forged_registration_tokens_asks_postgresql_little(
+    servers: Servers, base_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with service(servers, base_env, client_failures=3) as few:
+        where, _ = at(await registered(few))
+        forged = [few.runtime.entropy(32).hex()[:43] for _ in range(64)]
+        for token in forged[:4]:
+            await few.http.get(where, headers=bearer(token))
+            await few.http.post("/register", json=SHOP, headers=bearer(token))
+        now = client_failures.monotonic()
+        monkeypatch.setattr(client_failures, "monotonic", lambda: now)
+        with statements(few.runtime) as asked:
+            for token in forged[4:]:
+                is_error(await few.http.get(where, headers=bearer(token)), 429, "too_many_attempts")
+                is_error(await few.http.post("/register", json=SHOP, headers=bearer(token)), 429, "too_many_attempts")
+        assert len(asked) == 2 * client_failures.LOOKS_A_SECOND
 
 
 async def test_it_is_off_until_it_is_turned_on(servers: Servers, base_env: dict[str, str]) -> None:
