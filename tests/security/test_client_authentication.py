@@ -310,10 +310,28 @@ async def test_a_public_client_with_a_secret_is_refused(house: Service) -> None:
     for secret in ("x", "backend-secret"):
         assert refused(await house.http.post("/token", data={**form, "client_id": "customer", "client_secret": secret}))
         assert refused(await house.http.post("/token", data=form, auth=("customer", secret)))
-    assert refused(await house.http.post("/token", data=form, auth=("customer", "")))
     signed = assertion(house, iss="customer", sub="customer")
     assert refused(await present(house, signed, **form))
     assert (await house.refresh(tokens["refresh_token"])).status_code == 200
+
+
+async def test_an_empty_secret_in_the_header_is_none_as_it_is_in_the_form(
+    servers: Servers, base_env: dict[str, str]
+) -> None:
+    """RFC 6749 section 2.3.1. Libraries of public clients send it unless told otherwise; it is no failed attempt."""
+    async with service(servers, base_env, client_failures=2) as few:
+        token = (await few.login())["refresh_token"]
+        for named in ({}, {"client_id": "customer"}, {}, {}):
+            form = {"grant_type": "refresh_token", "refresh_token": token, **named}
+            answer = await few.http.post("/token", data=form, auth=("customer", ""))
+            assert answer.status_code == 200, answer.text
+            token = answer.json()["refresh_token"]
+        assert not await few.redis_keys("{fail}*client*")
+        form = {"grant_type": "refresh_token", "refresh_token": token, "client_secret": "x"}
+        assert (await few.http.post("/token", data=form, auth=("customer", ""))).status_code == 400
+        for statuses in (401, 401, 429):
+            answer = await few.http.post("/introspect", data={"token": "x"}, auth=("backend", ""))
+            assert answer.status_code == statuses
 
 
 async def test_a_confidential_client_without_its_secret_is_refused(house: Service) -> None:

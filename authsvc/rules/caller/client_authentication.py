@@ -85,4 +85,6 @@ def _read_basic(authorization: str, client_id: str | None) -> Presented | Refuse
         return malformed
     if client_id is not None and client_id != name:
         return Refused("invalid_request", "The client_id contradicts the Authorization header.", "client_id_mismatch")
+    if not secret:  # section 2.3.1: a secret that is empty may as well be omitted, as public clients' libraries do
+        return Presented(name, "none")
     return Presented(name, "client_secret_basic", (secret,) if secret == sent else (secret, sent))
