@@ -8,11 +8,10 @@ guesses; a success gives the place back.
 from __future__ import annotations
 
 import math
-from collections import OrderedDict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from authsvc.clock import monotonic
+from authsvc.store.caller.attempt_memory import AttemptMemory, Bucket
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.redis import RedisStore, Script
 
@@ -36,15 +35,6 @@ end
 return 0
 """)
 _GIVE_BACK = Script("for _, key in ipairs(KEYS) do redis.call('ZREM', key, ARGV[1]) end return 0")
-_MEMORY_BUCKETS = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """`name` must not contain a person's address: callers pass a keyed digest of it."""
-
-    name: str
-    limit: int
 
 
 class Attempts:
@@ -54,7 +44,7 @@ class Attempts:
         self._redis = redis
         self._window = window_seconds
         self._replicas = replicas
-        self._memory: OrderedDict[str, deque[tuple[float, str]]] = OrderedDict()
+        self._memory = AttemptMemory(window_seconds)
 
     async def take(self, buckets: Sequence[Bucket], attempt: str) -> int:
         """0, and a place is taken in every bucket; or the seconds until there is one again. `attempt` is unique."""
@@ -70,11 +60,7 @@ class Attempts:
 
     async def give_back(self, buckets: Sequence[Bucket], attempt: str) -> None:
         """The attempt was a success: it does not count."""
-        for bucket in buckets:
-            log = self._memory.get(bucket.name)
-            if log:
-                kept = [item for item in log if item[1] != attempt]
-                self._memory[bucket.name] = deque(kept, maxlen=bucket.limit)
+        self._memory.give_back(buckets, attempt)
         try:
             await self._redis.script(
                 _GIVE_BACK, [self._redis.key("fail", bucket.name) for bucket in buckets], [attempt]
@@ -82,21 +68,8 @@ class Attempts:
         except StoreUnavailable:
             return
 
-    def _take_in_memory(self, buckets: Sequence[Bucket], attempt: str, replicas: int) -> int:
-        now = monotonic()
-        wait = 0.0
-        for bucket in buckets:
-            log = self._memory.get(bucket.name) or deque[tuple[float, str]]()
-            while log and log[0][0] <= now - self._window:
-                log.popleft()
-            if len(log) >= max(1, bucket.limit // replicas):
-                wait = max(wait, log[0][0] + self._window - now)
-        if wait > 0:
-            return max(1, math.ceil(wait))
-        for bucket in buckets:
-            log = self._memory.setdefault(bucket.name, deque(maxlen=bucket.limit))
-            self._memory.move_to_end(bucket.name)
-            log.append((now, attempt))
-        while len(self._memory) > _MEMORY_BUCKETS:
-            self._memory.popitem(last=False)
-        return 0
+    def _take_in_memory(self, buckets: Sequence[Bucket], attempt: str, share: int) -> int:
+        return math.ceil(self._memory.take(buckets, attempt, share=share, now=monotonic()))
+
+
+__all__ = ["Attempts", "Bucket"]
