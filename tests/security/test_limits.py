@@ -186,6 +186,39 @@ async def test_addresses_of_one_ipv6_64_are_one_network(house: Service) -> None:
     assert await guess(house, 1, "192.0.2.200") == [401]
 
 
+async def _fails_to_log_in(house: Service, address: str, number: int) -> httpx2.Response:
+    return await attempt(house.caller(address), email=f"person{number}@example.com")
+
+
+async def _names_no_client(house: Service, address: str, number: int) -> httpx2.Response:
+    return await knock(house, "/token", address, name=f"client{number}")
+
+
+async def _asks_for_a_device_code(house: Service, address: str, _number: int) -> httpx2.Response:
+    return await house.caller(address).post("/device_authorization", data={"client_id": "terminal"})
+
+
+@pytest.mark.parametrize(
+    ("settings", "knocks", "each"),
+    [
+        ({"login_network_failures": 2}, _fails_to_log_in, 2),
+        ({"client_failures": 1}, _names_no_client, 10),
+        ({"device_network_requests": 2}, _asks_for_a_device_code, 2),
+    ],
+    ids=["logins", "clients", "devices"],
+)
+async def test_an_ipv6_48_is_one_network_with_ten_times_the_limit(
+    servers: Servers, base_env: dict[str, str], settings: dict[str, int], knocks: Any, each: int
+) -> None:
+    async with service(servers, base_env, **settings) as house:
+        for number in range(10 * each):
+            answer = await knocks(house, f"2001:db8:1:{number // each:x}::1", number)
+            assert answer.status_code in (200, 401), number
+        assert is_limited(await knocks(house, "2001:db8:1:ffff::1", 1000))
+        assert (await knocks(house, "2001:db8:2:1::1", 1001)).status_code in (200, 401)
+        assert (await knocks(house, "192.0.2.200", 1002)).status_code in (200, 401)
+
+
 async def test_a_forged_x_forwarded_for_is_no_other_network(house: Service) -> None:
     statuses = []
     for n in range(102):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from authsvc import metrics
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
+from authsvc.flows.caller.network_limit import network_buckets
 from authsvc.flows.caller.prove_possession import Proof, spend_proof
 from authsvc.jose.client_signatures import verify_request_object
 from authsvc.jose.verify import Invalid
@@ -18,7 +19,6 @@ from authsvc.rules.refused import Refused
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store.authorize import pushed_requests
-from authsvc.store.caller.attempts import Bucket
 from authsvc.store.caller.replay import spend
 from authsvc_jws.base64url import base64url_encode
 from authsvc_jws.compact import unverified_kid
@@ -60,8 +60,8 @@ async def push_request(
 
 async def _limit(runtime: Runtime, network: str) -> None:
     """Anybody may push in a public client's name, and each request is a row: so many a network, and no more."""
-    bucket = Bucket(f"pushed-request:{network}", runtime.settings.push_network_requests)
-    wait = await runtime.attempts.take([bucket], runtime.entropy(8).hex())
+    buckets = network_buckets("pushed-request", network, runtime.settings.push_network_requests)
+    wait = await runtime.attempts.take(buckets, runtime.entropy(8).hex())
     if wait:
         metrics.rate_limited.labels("pushed_request").inc()
         raise TooMany("pushed_requests", retry_after=wait)

@@ -12,6 +12,7 @@ from itertools import islice
 
 from authsvc import metrics
 from authsvc.clock import monotonic
+from authsvc.flows.caller.network_limit import network_buckets
 from authsvc.rules.errors import TooMany
 from authsvc.runtime import Memory, Runtime
 from authsvc.store.caller.attempts import Bucket
@@ -94,7 +95,10 @@ def refuse_flood(runtime: Runtime, pair: str) -> None:
 async def count_failure(runtime: Runtime, pair: str, network: str) -> None:
     """`pair`: who failed, a space, and the network that it came from. Raises TooMany where that was one too many."""
     limit = runtime.settings.client_failures
-    buckets = [Bucket(f"client:{pair}", limit), Bucket(f"client-network:{network}", limit * _NETWORK_FACTOR)]
+    buckets = [
+        Bucket(f"client:{pair}", limit),
+        *network_buckets("client-network", network, limit * _NETWORK_FACTOR),
+    ]
     wait = await runtime.attempts.take(buckets, runtime.entropy(8).hex())
     if wait:
         _blocks.of(runtime).add(pair, wait, monotonic())

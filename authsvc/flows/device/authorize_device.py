@@ -7,6 +7,7 @@ from uuid import UUID
 
 from authsvc import metrics
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, UNKNOWN, device_name
+from authsvc.flows.caller.network_limit import network_buckets
 from authsvc.flows.caller.prove_possession import Proof, key_of, spend_proof
 from authsvc.rules.authorize.request import read_resources
 from authsvc.rules.client_record import Client
@@ -17,7 +18,6 @@ from authsvc.rules.mac_token import Code
 from authsvc.rules.scope import narrow, parse_scope
 from authsvc.rules.token.access_token import audience_of
 from authsvc.runtime import Runtime
-from authsvc.store.caller.attempts import Bucket
 from authsvc.store.device import requests
 
 _TRIES = 5
@@ -84,8 +84,8 @@ async def authorize_device(
 
 async def _limit(runtime: Runtime, network: str) -> None:
     """Anybody may ask in a public client's name, and each request is a row: so many a network, and no more."""
-    bucket = Bucket(f"device-request:{network}", runtime.settings.device_network_requests)
-    wait = await runtime.attempts.take([bucket], runtime.entropy(8).hex())
+    buckets = network_buckets("device-request", network, runtime.settings.device_network_requests)
+    wait = await runtime.attempts.take(buckets, runtime.entropy(8).hex())
     if wait:
         metrics.rate_limited.labels("device_request").inc()
         raise TooMany("device_requests", retry_after=wait)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from authsvc import metrics
+from authsvc.flows.caller.network_limit import network_buckets
 from authsvc.keys.seal import open_value, seal_value
 from authsvc.rules.client_record import Client
 from authsvc.rules.device.codes import USER_CODE_KEY, normal_user_code, shown_user_code, user_code_digest
@@ -50,7 +51,7 @@ async def find(runtime: Runtime, session: BrowserSession, typed: str, *, network
         return None
     buckets = [
         Bucket(f"user-code:{session.user.id}", runtime.settings.user_code_failures),
-        Bucket(f"user-code-network:{network}", runtime.settings.user_code_failures * NETWORK_FACTOR),
+        *network_buckets("user-code-network", network, runtime.settings.user_code_failures * NETWORK_FACTOR),
     ]
     attempt = runtime.entropy(8).hex()
     wait = await runtime.attempts.take(buckets, attempt)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from authsvc import metrics
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, device_name
+from authsvc.flows.caller.network_limit import network_buckets
 from authsvc.flows.session.client_policy import lifetime
 from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.errors import Rejected, TooMany, plain
@@ -117,7 +118,7 @@ def _buckets(runtime: Runtime, account: bytes, device: str | None, network: str)
         return [Bucket(f"login-device:{account.hex()}:{device}", settings.login_account_failures)]
     return [
         Bucket(f"login-account:{account.hex()}", settings.login_account_failures),
-        Bucket(f"login-network:{network}", settings.login_network_failures),
+        *network_buckets("login-network", network, settings.login_network_failures),
     ]
 
 
