@@ -89,7 +89,8 @@ class Links:
 @dataclass(frozen=True, slots=True)
 class Client:
     """A registered client (RFC 7591 section 2) and what it may do. `kind`: public or confidential. `introspection`: it
-    may ask about tokens. `None` seconds, anywhere in it, mean the service's default."""
+    may ask about tokens that are meant for it, with `introspection_all` about all. `None` seconds, anywhere in it, mean
+    the service's default."""
 
     id: str
     name: str
@@ -97,6 +98,7 @@ class Client:
     grant_types: frozenset[str] = frozenset()
     first_party: bool = False
     introspection: bool = False
+    introspection_all: bool = False
     authentication: Authentication = Authentication()
     login: Login = Login()
     tokens: Tokens = Tokens()

@@ -110,7 +110,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "--exchange-subject",
         "https://bank.example",
         "--first-party",
-        "--introspection",
+        "--introspection-all",
         "--required-role",
         "customer",
         "--no-remember-me",
@@ -159,6 +159,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "exchange_subjects": ["https://bank.example"],
         "first_party": True,
         "introspection": True,
+        "introspection_all": True,
         "required_role": "customer",
         "remember_me_allowed": False,
         "refresh_grace_seconds": 0,
@@ -187,6 +188,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "pairwise for bank.example",
         "told of logouts",
         "exchange for https://orders.example",
+        "introspection of all",
         "ID tokens ES256, access tokens EdDSA",
     ):
         assert words in line
@@ -293,6 +295,18 @@ def test_origins_are_given_at_the_beginning_and_changed(cli: Cli) -> None:
     assert "say what to change" in cli("clients", "origins", "app", code=2).stderr
     assert "is not an origin" in cli("clients", "origins", "app", "--add", "https://a.example/", code=2).stderr
     assert "has no origin" in cli("clients", "origins", "app", "--remove", "https://a.example", code=1).stderr
+
+
+def test_what_a_client_may_ask_about_is_chosen(cli: Cli) -> None:
+    cli("clients", "add", "rs", "--confidential", "--introspection")
+    for about, flags in (("own", (True, False)), ("all", (True, True)), ("none", (False, False))):
+        said = answer(cli("clients", "introspection", "rs", about, "--json"))
+        assert said == {"id": "rs", "introspection": about}
+        row = listed(cli, "rs")
+        assert (row["introspection"], row["introspection_all"]) == flags
+    assert "is public" in cli("clients", "introspection", "customer", "own", code=1).stderr
+    assert "there is no client" in cli("clients", "introspection", "nobody", "own", code=1).stderr
+    assert "Client rs may ask about no tokens." in cli("clients", "introspection", "rs", "none").stdout
 
 
 async def test_redirect_uris_change_and_with_them_whose_pages_read_answers(cli: Cli, http: httpx2.AsyncClient) -> None:

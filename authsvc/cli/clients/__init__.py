@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Registered clients: add, list, redirect-uris, origins, rotate-secret, choose-alg, remove; registration-token lets
-    others register theirs.
+    """Registered clients: add, list, redirect-uris, origins, introspection, rotate-secret, choose-alg, remove;
+    registration-token lets others register theirs.
 
     Workers know of a change within a second.
 
@@ -88,7 +88,8 @@ def _policy(client: Client) -> list[str]:
         "registered itself": client.authentication.registration_hash is not None,
         "native": client.login.application_type == "native",
         "first party": client.first_party,
-        "introspection": client.introspection,
+        "introspection": client.introspection and not client.introspection_all,
+        "introspection of all": client.introspection_all,
         "no remember me": not client.login.remember_me_allowed,
         "strict": client.tokens.refresh_grace_seconds == 0,
         "pushed requests only": client.login.require_pushed_authorization_requests,
@@ -234,6 +235,27 @@ def origins(client_id: str, added: tuple[str, ...], removed: tuple[str, ...]) ->
         {"id": client_id, "origins": named},
         f"Client {client_id} now has: {' '.join(named) or 'no origin beside its redirect URIs'}",
     )
+
+
+@command.command()
+@click.argument("client_id", metavar="ID")
+@click.argument("about", metavar="none|own|all", type=click.Choice(("none", "own", "all")))
+@json_option
+def introspection(client_id: str, about: str) -> None:
+    """Choose which tokens a client may ask about at /introspect: none, its own, or all.
+
+    Its own are those whose audience holds its id or one of its audiences; the issuer, where it has no audience.
+
+    \b
+    Examples:
+      authsvc clients introspection orders own
+      authsvc clients introspection gateway all
+    """
+    from authsvc.flows.operator import manage_clients
+
+    operate(lambda runtime, actor: manage_clients.choose_introspection(runtime, actor, client_id, about))
+    told = {"none": "no tokens", "own": "tokens that are meant for it", "all": "tokens of every audience"}[about]
+    answer({"id": client_id, "introspection": about}, f"Client {client_id} may ask about {told}.")
 
 
 @command.command("choose-alg")

@@ -77,7 +77,8 @@ _OPTIONS: tuple[click.Parameter, ...] = (
     click.Option(["--first-party"], is_flag=True, help="One of our own: no consent, may log people in by password."),
     click.Option(["--required-role"], metavar="ROLE", help="Only people with this role log in here."),
     click.Option(["--no-remember-me"], is_flag=True, help="Its sessions are never the long ones."),
-    click.Option(["--introspection"], is_flag=True, help="May ask about tokens at /introspect."),
+    click.Option(["--introspection"], is_flag=True, help="May ask at /introspect about tokens that are meant for it."),
+    click.Option(["--introspection-all"], is_flag=True, help="May ask there about tokens of every audience."),
     click.Option(["--jwks"], type=click.File("rb"), metavar="FILE", help="Public keys for private_key_jwt, no secret."),
     click.Option(["--jwks-uri"], metavar="URI", help="Where it publishes them, instead."),
     click.Option(
@@ -189,6 +190,7 @@ def _client(client_id: str, said: dict[str, Any], secret: str | None) -> Client:
         "secret_hashes": (digest_of(secret),) if secret else (),
         "registration_hash": None,
         "jwks": _read_jwks(said["jwks"]) if said["jwks"] else None,
+        "introspection": said["introspection"] or said["introspection_all"],
         "application_type": "native" if said["native"] else "web",
         "subject_type": "pairwise" if said["pairwise"] else "public",
         "remember_me_allowed": not said["no_remember_me"],

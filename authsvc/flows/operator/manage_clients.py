@@ -115,6 +115,18 @@ async def change_origins(
     )
 
 
+async def choose_introspection(runtime: Runtime, actor: str, client_id: str, about: str) -> Client | Refused:
+    """`about`: none, own, all. Raises StoreUnavailable."""
+    return await _change(
+        runtime,
+        actor,
+        client_id,
+        lambda known: changes.choose_introspection(known, about),
+        "client_introspection_chosen",
+        lambda client: {"about": about},
+    )
+
+
 async def add_secret(runtime: Runtime, actor: str, client_id: str, digest: Digest) -> Client | Refused:
     """A new secret beside the one in use. Raises StoreUnavailable."""
     return await _change(

@@ -1,4 +1,5 @@
-"""Token introspection (RFC 7662, RFC 9701): for callers that may, and only while the truth is known."""
+"""Token introspection (RFC 7662, RFC 9701): for callers that may, of tokens that are meant for them, and only while the
+truth is known."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import confirmation_in
 from authsvc.rules.errors import Rejected
+from authsvc.rules.token.introspection import is_meant_for
 from authsvc.rules.token.refresh_rotation import ACCEPTED, STRICT, judge_refresh
 from authsvc.rules.token.refresh_token import LENGTH, decode
 from authsvc.runtime import Runtime
@@ -31,7 +33,9 @@ async def introspect(runtime: Runtime, client: Client, *, token: str | None) -> 
     if len(token) == LENGTH and "." not in token:
         return await _introspect_refresh_token(runtime, client, token)
     claims = verify(runtime, token, audience=None)
-    if not isinstance(claims, VerifiedClaims) or await is_revoked(runtime, bearer_in(claims.raw)):
+    if not isinstance(claims, VerifiedClaims) or not is_meant_for(client, claims.aud, runtime.settings.issuer):
+        return INACTIVE
+    if await is_revoked(runtime, bearer_in(claims.raw)):
         return INACTIVE
     return {"active": True, "token_type": confirmation_in(claims.raw).token_type, **claims.raw}
 

@@ -57,6 +57,14 @@ def choose_algorithms(
     return judge_algorithms(changed, "operator", service, client) or changed
 
 
+def choose_introspection(client: Client, about: str) -> Client | Refused:
+    """`about`: which tokens it may ask about: none, own (those meant for it), all."""
+    if about != "none" and not client.confidential:
+        description = f"client {client.id} is public: anybody could ask in its name"
+        return Refused("conflict", description, "introspection")
+    return replace(client, introspection=about != "none", introspection_all=about == "all")
+
+
 def add_secret(client: Client, digest: Digest) -> Client | Refused:
     """A new secret beside the one in use, so that the client can change over in its own time."""
     if not client.confidential:

@@ -299,8 +299,13 @@ def _sector(case: _Case) -> Iterator[Refused]:
 
 def _powers(case: _Case) -> Iterator[Refused]:
     """Neither does a registrant give themselves a right, nor shake off a restriction."""
-    if _given(case.client) != _given(case.had) or case.client.introspection > case.had.introspection:
+    if _given(case.client) != _given(case.had) or _asks(case.client) > _asks(case.had):
         yield case.refused("That is for the operator to give.", "operators_alone")
+
+
+def _asks(client: Client) -> int:
+    """About how many tokens: none, those that are meant for it, all."""
+    return client.introspection + (client.introspection and client.introspection_all)
 
 
 def _given(client: Client) -> tuple[Any, ...]:
@@ -323,6 +328,11 @@ def _exchange(case: _Case) -> Iterator[Refused]:
         yield case.refused(
             "exchange_audiences and exchange_subjects are for the grant type token_exchange.", "exchange"
         )
+
+
+def _introspection(case: _Case) -> Iterator[Refused]:
+    if case.client.introspection_all and not case.client.introspection:
+        yield case.refused("The introspection_all is for clients with introspection.", "introspection_all")
 
 
 def _audiences(case: _Case) -> Iterator[Refused]:
@@ -360,4 +370,4 @@ _EVERYBODYS: tuple[_Rule, ...] = (
     _logout_redirects,
 )
 _REGISTRANTS: tuple[_Rule, ...] = (_powers,)
-_OPERATORS: tuple[_Rule, ...] = (_login, _pages, _exchange, _audiences, _seconds)
+_OPERATORS: tuple[_Rule, ...] = (_login, _pages, _exchange, _introspection, _audiences, _seconds)

@@ -136,6 +136,7 @@ def _read(said: Mapping[str, Any], known: Client) -> Client:
         "kind": "public" if public else "confidential",
         "grant_types": grant_types,
         "introspection": known.introspection and not public,
+        "introspection_all": known.introspection_all and not public,
         "secret_hashes": known.authentication.secret_hashes if method in SECRET_METHODS else (),
         "jwks": said.get("jwks"),
         "token_endpoint_auth_method": method,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,8 +12,13 @@ import pytest
 import pytest_asyncio
 
 from authsvc.flows.caller.check_revoked import asked_postgres
+from authsvc.flows.operator.manage_clients import choose_introspection
+from authsvc.rules.client_record import Client
+from authsvc.rules.secret_digest import digest_of
+from authsvc.store.caller import clients
 from authsvc.web.http.accept import prefers
 from authsvc_devkit.servers import Servers
+from tests.support.clients import flat_client
 from tests.support.service import BACKEND, ISSUER, Service, bearer, service
 
 JWT = "application/token-introspection+jwt"
@@ -130,3 +136,40 @@ async def test_with_no_store_the_answer_is_later_and_never_inactive(house: Servi
         assert "retry-after" in answer.headers
     finally:
         house.runtime.db._open_until = house.runtime.redis._open_until = 0.0
+
+
+async def test_a_token_for_others_is_inactive_and_nothing_more(house: Service) -> None:
+    """RFC 9701 section 5. By an operator's leave, a gateway sees all of them."""
+    server = flat_client(
+        id="rs-a",
+        name="A",
+        kind="confidential",
+        secret_hashes=(digest_of("rs-a-secret"),),
+        grant_types=frozenset({"client_credentials"}),
+        introspection=True,
+        audiences=("https://a.example",),
+    )
+    async with house.runtime.db.transaction() as connection:
+        assert await clients.add(connection, server)
+    auth = ("rs-a", "rs-a-secret")
+    of_person = (await house.login())["access_token"]
+    its_own = (await house.http.post("/token", data={"grant_type": "client_credentials"}, auth=auth)).json()
+
+    async def told(token: str, auth: tuple[str, str]) -> Any:
+        form = {"token": token}
+        plain = (await house.http.post("/introspect", data=form, auth=auth)).json()
+        answer = await house.http.post("/introspect", data=form, auth=auth, headers={"Accept": JWT})
+        assert (await proved(house, answer, auth[0]))["token_introspection"] == plain
+        return plain
+
+    assert await told(of_person, auth) == {"active": False}
+    assert (await told(its_own["access_token"], auth))["active"] is True
+    assert await told(its_own["access_token"], BACKEND) == {"active": False}
+    assert (await told(of_person, BACKEND))["active"] is True
+    for about, active in (("all", True), ("own", False)):
+        assert isinstance(await choose_introspection(house.runtime, "cli:tests", "rs-a", about), Client)
+        await asyncio.sleep(1.0)
+        assert (await told(of_person, auth))["active"] is active
+    await choose_introspection(house.runtime, "cli:tests", "rs-a", "none")
+    await asyncio.sleep(1.0)
+    assert (await house.http.post("/introspect", data={"token": of_person}, auth=auth)).status_code == 403

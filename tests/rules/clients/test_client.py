@@ -120,6 +120,7 @@ OPERATORS_ALONE = [
     (PUBLIC, {"name": "<b>Shop</b>"}, "client_name"),
     (PUBLIC, {"name": "P\u0430yPal"}, "client_name_scripts"),
     (SECRET, {"introspection": True}, "operators_alone"),
+    (SECRET, {"introspection": True, "introspection_all": True}, "operators_alone"),
     *(
         (PUBLIC, changed, "operators_alone")
         for changed in (
@@ -164,6 +165,7 @@ def test_a_registrant_keeps_what_an_operator_gave_and_takes_no_more() -> None:
     ("base", "changed", "expected"),
     [
         (PUBLIC, {"introspection": True}, "introspection"),
+        (SECRET, {"introspection_all": True}, "introspection_all"),
         (PUBLIC, {"grant_types": frozenset({"client_credentials"})}, "grant_types_of_public_client"),
         (PUBLIC, {"grant_types": frozenset({TOKEN_EXCHANGE})}, "grant_types_of_public_client"),
         (SECRET, {"grant_types": frozenset({TOKEN_EXCHANGE})}, "exchange"),
