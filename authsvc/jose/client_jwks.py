@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -32,24 +31,20 @@ MAX_SETS: Final = 1000
 
 
 def read_client_jwks(value: object) -> dict[str, Any]:
-    """{"keys": [...]} of 1 to 10 public keys that all can verify signatures. Raises `KeyRefused`, to be shown."""
-    keys = _members(value)
-    if not 1 <= len(keys) <= MAX_KEYS:
-        raise KeyRefused("not a JWKS of 1 to 10 keys")
-    return {"keys": [_usable(key, place) for place, key in enumerate(keys, start=1)]}
-
-
-def usable_client_jwks(value: object) -> dict[str, Any]:
-    """As `read_client_jwks`, of a set that is published for others too: keys that are not for us (other kinds, for
-    encryption) are left out, as section 5 says. A private or symmetric key still refuses the whole."""
-    keys = _members(value)
-    found = []
-    for place, key in enumerate(keys, start=1):
+    """{"keys": [...]} of the 1 to 10 keys of a set that can verify signatures; those that are not for us (other kinds,
+    for encryption, damaged) are left out, as RFC 7517 section 5 says. Raises KeyRefused, to be shown: a private or
+    symmetric key refuses the whole; where no key is left, it says what is wrong with the first."""
+    found, wrong = [], None
+    for place, key in enumerate(_members(value), start=1):
         _refuse_private(key, place)
-        with suppress(KeyRefused):
+        try:
             found.append(_usable(key, place))
+        except KeyRefused as refused:
+            wrong = wrong or refused
+    if wrong and not found:
+        raise wrong
     if not 1 <= len(found) <= MAX_KEYS:
-        raise KeyRefused("not a JWKS with 1 to 10 usable keys")
+        raise KeyRefused("not a JWKS of 1 to 10 keys")
     return {"keys": found}
 
 
@@ -66,12 +61,13 @@ def _refuse_private(key: Mapping[str, Any], place: int) -> None:
 
 
 def _usable(key: Mapping[str, Any], place: int) -> dict[str, Any]:
-    _refuse_private(key, place)
     kid, kind = key.get("kid", ""), key.get("kty")
     if not isinstance(kid, str) or len(kid) > MAX_KID or not is_plain(kid):
         raise KeyRefused(f"key {place} has a kid that is none")
     alg = key.get("alg") or (_ALGORITHM_OF.get(kind) if isinstance(kind, str) else None)
-    if not isinstance(alg, str) or alg not in ALGORITHMS or key.get("use", "sig") != "sig":
+    uses = key.get("key_ops", ["verify"])  # RFC 7517 section 4.3
+    verifies = isinstance(uses, list) and "verify" in uses and key.get("use", "sig") == "sig"
+    if not isinstance(alg, str) or alg not in ALGORITHMS or not verifies:
         raise KeyRefused(f"key {place} must be for signatures by one of {', '.join(ALGORITHMS)}")
     kept = {name: key[name] for name in _KEPT if name in key}
     try:

@@ -32,8 +32,8 @@ from authsvc.jose.algorithms import (
 )
 from authsvc_jws import thumbprint as rfc7638
 
-PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-"""RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1: what a published key must never have."""
+PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
+"""RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1, and AKP (ML-DSA): what a published key must never have."""
 _MAX_EXPONENT: Final = 1 << 32
 
 

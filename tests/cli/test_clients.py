@@ -492,7 +492,12 @@ def test_keys_of_a_client_are_public_ones(cli: Cli, tmp_path: Path) -> None:
     file.write_text(json.dumps({"keys": [public]}))
     made = cli("clients", "add", "signer", "--confidential", "--jwks", str(file))
     assert "secret" not in made.stdout
+    assert made.stderr == ""
     assert listed(cli, "signer")["secrets"] == 0
+    file.write_text(json.dumps({"keys": [{**public, "use": "enc"}, public, {"kty": "AKP", "pub": "x"}]}))
+    made = cli("clients", "add", "publisher", "--confidential", "--jwks", str(file))
+    assert made.stderr == "Of 3 keys, 1 can verify signatures; the others were left out.\n"
+    assert listed(cli, "publisher")["jwks"] == {"keys": [public]}
     for keys, why in (
         ([{**public, "d": "AAAA"}], "private"),
         ([{"kty": "oct", "k": "c2VjcmV0"}], "symmetric"),

@@ -19,7 +19,6 @@ from authsvc.jose.client_jwks import (
     KeySet,
     RemoteKeys,
     read_client_jwks,
-    usable_client_jwks,
 )
 from authsvc_jws.compact import unverified_kid
 from tests.support.jose import public
@@ -43,6 +42,8 @@ def of(key: Any, alg: str) -> dict[str, Any]:
 # What is no key of a client, alone or beside good ones.
 UNUSABLE: dict[str, dict[str, Any]] = {
     "for encryption": {**EC, "use": "enc"},
+    "for encryption, by its operations": {**{k: v for k, v in RSA.items() if k != "use"}, "key_ops": ["encrypt"]},
+    "post-quantum": {"kty": "AKP", "alg": "ML-DSA-44", "pub": "x"},
     "another algorithm": {**RSA, "alg": "RS512"},
     "an algorithm of another type": {**RSA, "alg": "ES256"},
     "alg is no text": {**RSA, "alg": ["RS256"]},
@@ -64,6 +65,7 @@ PRIVATE: dict[str, dict[str, Any]] = {
     "RSA": {**RSA, "d": "AQAB"},
     "EC": {**EC, "d": "AQAB"},
     "a prime": {**RSA, "p": "AQAB"},
+    "post-quantum": {"kty": "AKP", "alg": "ML-DSA-44", "pub": "x", "priv": "x"},
     "symmetric": {"kty": "oct", "k": "c2VjcmV0"},
     "symmetric, without its value": {"kty": "oct"},
 }
@@ -76,19 +78,18 @@ def test_every_kind_of_key_in_use_is_taken_and_nothing_but_what_a_key_needs_is_k
 
 
 @pytest.mark.parametrize("key", UNUSABLE.values(), ids=UNUSABLE)
-def test_a_key_that_cannot_be_used_refuses_a_registered_set_and_is_left_out_of_a_published_one(key: Any) -> None:
-    with pytest.raises(KeyRefused):
-        read_client_jwks({"keys": [RSA, key]})
-    assert usable_client_jwks({"keys": [key, RSA]}) == {"keys": [RSA]}
-    with pytest.raises(KeyRefused):
-        usable_client_jwks({"keys": [key]})
+def test_a_key_that_is_not_for_us_is_left_out_and_alone_refuses_the_set(key: Any) -> None:
+    for keys in ([RSA, key], [key, RSA], [key, RSA, key]):
+        assert read_client_jwks({"keys": keys}) == {"keys": [RSA]}
+    with pytest.raises(KeyRefused, match=r"^key 1 "):
+        read_client_jwks({"keys": [key]})
 
 
 @pytest.mark.parametrize("key", PRIVATE.values(), ids=PRIVATE)
 def test_a_private_key_refuses_the_whole_set(key: Any) -> None:
-    for read in (read_client_jwks, usable_client_jwks):
+    for keys in ([RSA, key], [key, RSA], [UNUSABLE["for encryption"], key]):
         with pytest.raises(KeyRefused, match="private or symmetric"):
-            read({"keys": [RSA, key]})
+            read_client_jwks({"keys": keys})
 
 
 @pytest.mark.parametrize(
@@ -111,15 +112,14 @@ def test_a_private_key_refuses_the_whole_set(key: Any) -> None:
     ids=range(13),
 )
 def test_what_is_no_set_of_1_to_10_keys_is_refused(value: Any) -> None:
-    for read in (read_client_jwks, usable_client_jwks):
-        with pytest.raises(KeyRefused):
-            read(value)
+    with pytest.raises(KeyRefused):
+        read_client_jwks(value)
 
 
 def test_ten_keys_are_taken() -> None:
     assert len(read_client_jwks({"keys": [RSA] * 10})["keys"]) == 10
     foreign = [{"kty": "AKP", "alg": "ML-DSA-44", "pub": "x"}] * 50
-    assert len(usable_client_jwks({"keys": [*foreign, *[RSA] * 10]})["keys"]) == 10
+    assert len(read_client_jwks({"keys": [*foreign, *[RSA] * 10]})["keys"]) == 10
 
 
 def test_a_refusal_can_be_said_to_anybody() -> None:

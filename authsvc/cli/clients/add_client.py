@@ -155,8 +155,14 @@ def add(client_id: str, secret_stdin: bool, **said: Any) -> None:
     answer(
         {"id": client.id, "kind": client.kind, **({"client_secret": made} if made else {})},
         [f"Added the {client.kind} client {client.id}.", *shown_once(made)],
-        notes=warnings(stored.without_key),
+        notes=[*_left_out(client, stored.client), *warnings(stored.without_key)],
     )
+
+
+def _left_out(client: Client, stored: Client) -> list[str]:
+    """What is said of keys that were given and are not for signatures."""
+    given, kept = (len(it.authentication.jwks["keys"]) if it.authentication.jwks else 0 for it in (client, stored))
+    return [f"Of {given} keys, {kept} can verify signatures; the others were left out."] if kept < given else []
 
 
 def shown_once(secret: str | None) -> list[str]:

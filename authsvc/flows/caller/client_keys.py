@@ -13,7 +13,7 @@ from typing import Any
 from authsvc import metrics
 from authsvc.clock import monotonic
 from authsvc.jose.algorithms import KeyRefused
-from authsvc.jose.client_jwks import MAX_BYTES, KeySet, Place, RemoteKeys, usable_client_jwks
+from authsvc.jose.client_jwks import MAX_BYTES, KeySet, Place, RemoteKeys, read_client_jwks
 from authsvc.logs import get_logger
 from authsvc.outgoing import OutgoingFailed
 from authsvc.rules.client_record import Client
@@ -58,7 +58,7 @@ async def keys_of(runtime: Runtime, client: Client, kid: str | None) -> Mapping[
 async def _fetch(runtime: Runtime, place: Place, known: KeySet) -> None:
     client_id, uri = place
     try:
-        jwks = usable_client_jwks(await runtime.outgoing.get_json(uri, limit=MAX_BYTES))
+        jwks = read_client_jwks(await runtime.outgoing.get_json(uri, limit=MAX_BYTES))
     except OutgoingFailed as failure:
         reason, status = failure.kind, failure.status
     except KeyRefused:

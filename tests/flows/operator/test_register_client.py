@@ -101,6 +101,9 @@ async def test_a_client_registers_with_keys(house: Service) -> None:
             assert (await house.http.post("/revoke", data=form)).status_code == 200
         assert len(host.requests) == 1
     assert (await registered(house, **inline))["jwks"] == {"keys": [PUBLIC["ES256"]]}
+    encryption = {**PUBLIC["RS256"], "use": "enc", "alg": "RSA-OAEP"}
+    inline = {"jwks": {"keys": [encryption, *inline["jwks"]["keys"]]}}
+    assert (await registered(house, **inline))["jwks"] == {"keys": [PUBLIC["ES256"]]}
 
 
 @pytest.mark.parametrize(
@@ -113,6 +116,8 @@ async def test_a_client_registers_with_keys(house: Service) -> None:
         ({"jwks": {"keys": []}}, "invalid_client_metadata"),
         ({"jwks": {"keys": [{**PUBLIC["ES256"], "d": "AQAB"}]}}, "invalid_client_metadata"),
         ({"jwks": {"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}}, "invalid_client_metadata"),
+        ({"jwks": {"keys": [PUBLIC["ES256"], {"kty": "oct"}]}}, "invalid_client_metadata"),
+        ({"jwks": {"keys": [{**PUBLIC["RS256"], "use": "enc", "alg": "RSA-OAEP"}]}}, "invalid_client_metadata"),
         ({"jwks": "x"}, "invalid_client_metadata"),
         ({"jwks_uri": "http://shop.example/jwks"}, "invalid_client_metadata"),
         ({"jwks_uri": "https://10.0.0.1/jwks"}, "invalid_client_metadata"),
@@ -122,7 +127,7 @@ async def test_a_client_registers_with_keys(house: Service) -> None:
         ({"backchannel_logout_uri": "https://[::ffff:10.0.0.1]/"}, "invalid_client_metadata"),
         ({"software_statement": "eyJhbGciOiJub25lIn0.e30."}, "unapproved_software_statement"),
     ],
-    ids=range(15),
+    ids=range(17),
 )
 async def test_what_is_refused_takes_no_use_of_the_token(house: Service, members: dict[str, Any], error: str) -> None:
     token = await initial(house)
