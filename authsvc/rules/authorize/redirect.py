@@ -4,7 +4,7 @@ where an answer may be sent (RFC 9700 section 4.1.3: exact matching; RFC 8252 se
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from urllib.parse import SplitResult, urlsplit
 
 MAX_URI = 2000
@@ -62,6 +62,12 @@ def origin_problem(origin: str) -> str | None:
     if port is not None and port == _DEFAULT_PORTS.get(parts.scheme):
         return "names the port that its scheme has anyway: browsers leave it away"
     return None
+
+
+def can_only_be_native(uris: Collection[str]) -> bool:
+    """Whether all of these are addresses that a native application has and a web site has not: loopback, private
+    schemes."""
+    return bool(uris) and all(registration_problem(uri) is None and urlsplit(uri).scheme != "https" for uri in uris)
 
 
 def matches(registered: tuple[str, ...], native: bool, asked: str) -> bool:

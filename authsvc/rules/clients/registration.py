@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from authsvc.rules.authorize.redirect import origin_problem
+from authsvc.rules.authorize.redirect import can_only_be_native, origin_problem
 from authsvc.rules.client_record import DEFAULT_ALG, Authentication, Client, Digest, flat_of, from_flat
 from authsvc.rules.clients.judge_client import registrant_scopes
 from authsvc.rules.clients.limits import MAX_NOTE, MAX_URIS, REGISTRATION_TOKEN_SECONDS, REGISTRATION_TOKEN_USES
@@ -18,7 +18,8 @@ from authsvc.rules.scope import parse_scope
 
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 
-# Members that are called as the fields of the record (`flat_of`), by their form; of words with what is meant without.
+# Members that are called as the fields of the record (`flat_of`), by their form; of words with what is meant without,
+# unless the redirect URIs say otherwise.
 _WORDS = {
     "application_type": "web",
     "subject_type": "public",
@@ -131,6 +132,8 @@ def _read(said: Mapping[str, Any], known: Client) -> Client:
     grant_types = _grant_types(said)
     method = _text(said, "token_endpoint_auth_method", "client_secret_basic")
     public = method == "none"
+    # OpenID Connect Registration section 2 says web; but a client that could be nothing else has told us what it is.
+    meant = _WORDS | ({"application_type": "native"} if can_only_be_native(redirect_uris) else {})
     changed = {
         "name": _name(said, known),
         "kind": "public" if public else "confidential",
@@ -143,7 +146,7 @@ def _read(said: Mapping[str, Any], known: Client) -> Client:
         "redirect_uris": redirect_uris,
         "sector": "",
         "scopes": _scopes(said, grant_types),
-        **{name: _text(said, name, default) for name, default in _WORDS.items()},
+        **{name: _text(said, name, default) for name, default in meant.items()},
         **{name: _flag(said, name) for name in _FLAGS},
         **{name: _text(said, name, "") if name in said else None for name in _ADDRESSES},
         "post_logout_redirect_uris": _strings(said, "post_logout_redirect_uris", ()),

@@ -200,6 +200,26 @@ def test_what_may_be_registered(members: dict[str, Any]) -> None:
     assert isinstance(judged(**members), Client), judged(**members)
 
 
+@pytest.mark.parametrize(
+    "uris",
+    [
+        ["http://127.0.0.1:33418/callback"],
+        ["http://localhost/cb", "http://[::1]:8080/cb"],
+        ["com.example.app:/cb"],
+        ["com.example.app:/cb", "http://127.0.0.1/cb"],
+    ],
+)
+def test_addresses_that_only_a_native_client_has_say_that_it_is_one(uris: list[str]) -> None:
+    """RFC 8252 section 7. Where it is said, it is as it is said."""
+    for named in (..., None):
+        client = registered(**NONE, application_type=named, redirect_uris=uris)
+        assert (client.login.application_type, client.login.redirect_uris) == ("native", tuple(uris))
+    assert metadata_of(client)["application_type"] == "native"
+    refused = judged(**NONE, application_type="web", redirect_uris=uris)
+    assert isinstance(refused, Refused)
+    assert refused.error == "invalid_redirect_uri"
+
+
 REDIRECT, METADATA = "invalid_redirect_uri", "invalid_client_metadata"
 
 
@@ -219,9 +239,9 @@ REDIRECT, METADATA = "invalid_redirect_uri", "invalid_client_metadata"
                 [CALLBACK + "#"],
                 [CALLBACK + "#x"],
                 ["http://shop.example/"],
-                ["http://127.0.0.1/cb"],
-                ["http://localhost/cb"],
-                ["com.example.app:/cb"],
+                ["http://127.0.0.1/cb", CALLBACK],
+                [CALLBACK, "com.example.app:/cb"],
+                ["http://127.0.0.1/cb", "http://shop.example/"],
                 ["javascript:alert(1)"],
                 ["data:text/html,x"],
                 ["https://*.example/"],
@@ -363,7 +383,7 @@ def test_this_machine_is_for_development_only() -> None:
     assert isinstance(judged(**local), Refused)
     assert isinstance(judged(loopback=True, **local), Client)
     for worse in ("com.example.app:/cb", "http://shop.example/"):
-        assert isinstance(judged(loopback=True, redirect_uris=[worse]), Refused)
+        assert isinstance(judged(loopback=True, application_type="web", redirect_uris=[worse]), Refused)
     assert isinstance(judged(loopback=True, tos_uri="http://127.0.0.1/"), Refused)
 
 
