@@ -53,7 +53,7 @@ ROOMS: dict[str, set[str]] = {
     "logs": set(),
     "metrics": {"logs", "rules.token.refresh_rotation"},
     "outgoing": set(),
-    "settings": set(),
+    "settings": {"rules.readable_text"},
     "tasks": set(),
 }
 

@@ -83,6 +83,14 @@ def test_plain_http_is_for_loopback(issuer: str) -> None:
     assert load({**GOOD, "AUTHSVC_ISSUER": issuer}).issuer == issuer
 
 
+def test_a_brand_is_spelt_as_people_spell_it() -> None:
+    for text, name in (("Ann\u00a0Ash ", "Ann Ash"), ("علی\u200cرضا", "علی\u200cرضا")):
+        assert load({**GOOD, "AUTHSVC_BRAND_NAME": text}).brand_name == name
+    for text in ("a\x1b[2J", "a\u202eb", "a\nb", "x" * 41):
+        with pytest.raises(SettingsError, match="AUTHSVC_BRAND_NAME"):
+            load({**GOOD, "AUTHSVC_BRAND_NAME": text})
+
+
 def test_contradictions_are_refused_with_the_arithmetic() -> None:
     assert "half of it" in problems(status_list_seconds="2")[0]
     assert "shorter" in problems(remember_me_seconds="3600")[0]

@@ -13,6 +13,8 @@ from typing import Any
 
 import click
 
+from authsvc.rules.readable_text import disarmed
+
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
@@ -39,7 +41,7 @@ def complain(*lines: str) -> None:
 
 def inert(text: str) -> str:
     """Text of others, unable to move the cursor or to turn the direction of the line."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return disarmed(text, "\N{REPLACEMENT CHARACTER}")
 
 
 def answer(value: Any, lines: str | Iterable[str], *, notes: Iterable[str] = ()) -> None:
@@ -86,7 +88,8 @@ def _width(text: str) -> int:
     """Columns on a terminal."""
     if text.isascii():
         return len(text)
-    return sum((unicodedata.east_asian_width(char) in "WF") + (not unicodedata.combining(char)) for char in text)
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    return wide + sum(not unicodedata.combining(char) and unicodedata.category(char) != "Cf" for char in text)
 
 
 def duration(length: timedelta) -> str:

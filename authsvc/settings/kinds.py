@@ -10,6 +10,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from authsvc.rules.readable_text import is_readable, one_line
+
 T = TypeVar("T")
 DAY = 86_400
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -104,9 +106,9 @@ def metrics_place(text: str) -> str:
 
 
 def display_name(text: str) -> str:
-    name = text.strip()
-    if not 1 <= len(name) <= 40 or not name.isprintable():
-        raise ValueError("must be 1 to 40 printable characters")
+    name = one_line(text.strip())
+    if not 1 <= len(name) <= 40 or not is_readable(name):
+        raise ValueError("must be 1 to 40 characters, without controls and changes of direction")
     return name
 
 

@@ -243,6 +243,15 @@ def test_json_lines_are_read_too(cli: Cli) -> None:
     assert "password_hash" not in row
 
 
+def test_names_are_spelt_as_people_spell_them(cli: Cli) -> None:
+    """A space that was copied from a page is a space; a joiner in a Persian name is no control."""
+    people = [{"email": f"{n}@example.com", "name": name} for n, name in enumerate(("Ann\u00a0Ash", "علی\u200cرضا"))]
+    cli("users", "import", "-", input="\n".join(json.dumps(person) for person in people))
+    names = {row["email"]: row["name"] for row in answer(cli("users", "list", "--json"))}
+    assert (names["0@example.com"], names["1@example.com"]) == ("Ann Ash", "علی\u200cرضا")
+    assert "\ufffd" not in cli("users", "list").stdout
+
+
 def test_every_bad_line_is_named_and_nobody_is_added(cli: Cli) -> None:
     good = {"email": "ann@example.com", "password_hash": BCRYPT}
     lines = [

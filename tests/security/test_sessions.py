@@ -241,6 +241,7 @@ HOSTILE = [
     ("javascript:alert(1)", "javascript:alert(1)"),
     ("é" * 300, "é" * 120),
     ("\u200b\u2060", "Unknown device"),
+    ("Ann\u00a0Ash's \U0001f468\u200d\U0001f469", "Ann Ash's \U0001f468\u200d\U0001f469"),
 ]
 
 

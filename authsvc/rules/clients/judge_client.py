@@ -19,6 +19,7 @@ from authsvc.rules.clients import limits
 from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
 from authsvc.rules.discovery import CLIENT_AUTH_METHODS, GRANT_TYPES, SCOPES
 from authsvc.rules.people.person import role_problem
+from authsvc.rules.readable_text import hides_nothing, is_readable, one_line
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import parse_scope
 
@@ -78,10 +79,12 @@ _Rule = Callable[[_Case], Iterator[Refused]]
 
 
 def judge_client(client: Client, who: Who, service: Service, known: Client | None = None) -> Client | Refused:
-    """The client as it may be stored: with the sector that it did not name. `known`: as it is registered now.
+    """The client as it may be stored: its name on one line, with the sector that it did not name. `known`: as it is
+    registered now.
 
     Keys in `jwks` are judged by `jose.client_jwks`.
     """
+    client = replace(client, name=one_line(client.name))
     case = _Case(client, who, service, known or Client(id=client.id, name=client.name, kind=client.kind))
     for rule in (*_EVERYBODYS, *(_REGISTRANTS if case.by_registrant else _OPERATORS)):
         for refused in rule(case):
@@ -258,11 +261,15 @@ def _algorithms(case: _Case) -> Iterator[Refused]:
 
 
 def _name(case: _Case) -> Iterator[Refused]:
-    """What people read when they are asked for consent: one line without signs that turn or hide it. A registrant's has
-    no letters of another script that look like those around them."""
-    name, tags = case.client.name, {"<", ">"} if case.by_registrant else set()
-    if not 1 <= len(name) <= limits.MAX_NAME or not name.isprintable() or tags & set(name):
-        yield case.refused(f"The client_name must be 1 to {limits.MAX_NAME} printable characters.", "client_name")
+    """What people read when they are asked for consent: one line without signs that turn it. A registrant's hides
+    nothing, and has no letters of another script that look like those around them."""
+    name = case.client.name
+    odd = case.by_registrant and (not {"<", ">"}.isdisjoint(name) or not hides_nothing(name))
+    if not 1 <= len(name) <= limits.MAX_NAME or not is_readable(name) or odd:
+        yield case.refused(
+            f"The client_name must be 1 to {limits.MAX_NAME} characters, without controls and changes of direction.",
+            "client_name",
+        )
     scripts = {unicodedata.name(char, "").partition(" ")[0] for char in name if char.isalpha()}
     if case.by_registrant and len(scripts & {"LATIN", *_SPOOFED}) > 1:
         yield case.refused("The client_name mixes scripts that look alike.", "client_name_scripts")

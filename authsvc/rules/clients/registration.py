@@ -13,6 +13,7 @@ from authsvc.rules.authorize.redirect import can_only_be_native, origin_problem
 from authsvc.rules.client_record import DEFAULT_ALG, Authentication, Client, Digest, flat_of, from_flat
 from authsvc.rules.clients.judge_client import registrant_scopes
 from authsvc.rules.clients.limits import MAX_NOTE, MAX_URIS, REGISTRATION_TOKEN_SECONDS, REGISTRATION_TOKEN_USES
+from authsvc.rules.readable_text import is_readable
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import parse_scope
 
@@ -108,7 +109,7 @@ def judge_registration_token(uses: int, seconds: int, note: str, origins: Sequen
             return Refused(
                 "invalid_request", f"the {name} must be from {least} to {most}", f"registration_token_{name}"
             )
-    if len(note) > MAX_NOTE or not note.isprintable():
+    if len(note) > MAX_NOTE or not is_readable(note):
         return Refused(
             "invalid_request", f"--note has at most {MAX_NOTE} printable characters", "registration_token_note"
         )

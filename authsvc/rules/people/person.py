@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from authsvc.rules.readable_text import is_readable, one_line
 from authsvc.rules.refused import Refused
 
 MAX_EMAIL = 320
@@ -35,8 +36,8 @@ def normal_email(text: str) -> str:
 
 
 def judge_person(email: str, name: str, roles: Sequence[str]) -> Person | Refused:
-    """The person as they are stored: a normal address, a name without outer spaces, each role once."""
-    person = Person(normal_email(email), name.strip(), tuple(dict.fromkeys(roles)))
+    """The person as they are stored: a normal address, a name on one line, each role once."""
+    person = Person(normal_email(email), one_line(name.strip()), tuple(dict.fromkeys(roles)))
     for reason, problem in (
         ("email", _email_problem(person.email)),
         ("role", next(filter(None, map(role_problem, person.roles)), None)),
@@ -63,6 +64,6 @@ def _email_problem(email: str) -> str | None:
 
 
 def _name_problem(name: str) -> str | None:
-    if len(name) <= MAX_NAME and name.isprintable():
+    if len(name) <= MAX_NAME and is_readable(name):
         return None
-    return f"the name is longer than {MAX_NAME} characters or holds control characters"
+    return f"the name is longer than {MAX_NAME} characters, or holds controls or changes of direction"

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope
 
 from authsvc.device_name import MAX_USER_AGENT
 from authsvc.rules.errors import Rejected
+from authsvc.rules.readable_text import made_readable
 from authsvc.runtime import Runtime
 from authsvc.web.http.peer import client_address, network_of
 from authsvc.web.http.reply import NO_HEADERS, Headers
@@ -231,8 +232,8 @@ def _no_constant(_name: str) -> Any:
 
 
 def printable(value: str | None) -> str | None:
-    """What a person will read in a list of devices: no control or direction-changing characters."""
-    return "".join(char for char in value or "" if char.isprintable()) or None
+    """What a person will read in a list of devices; None: nothing."""
+    return made_readable(value or "") or None
 
 
 def text(members: dict[str, Any], name: str, *, limit: int, required: bool = False, nul: bool = False) -> str | None:

@@ -40,6 +40,14 @@ def reason(client: Client, who: Who, known: Client | None = None) -> str | None:
 
 
 @pytest.mark.parametrize("who", WHO)
+def test_a_name_is_spelt_as_people_spell_it(who: Who) -> None:
+    for name, stored in (("Ann\u00a0Ash\u3000", "Ann Ash"), ("علی\u200cرضا", "علی\u200cرضا")):
+        found = judge_client(replace(PUBLIC, name=name), who, SERVICE)
+        assert isinstance(found, Client), found
+        assert found.name == stored
+
+
+@pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize(
     ("base", "changed", "expected"),
     [

@@ -34,6 +34,21 @@ def test_an_address_has_one_form(text: str, stored: str) -> None:
     assert person == Person(stored, "Ann", ("staff", "customer"), None)
 
 
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("Ann\u00a0Ash", "Ann Ash"),
+        ("\u3000東\u3000京 ", "東 京"),
+        ("علی\u200cرضا", "علی\u200cرضا"),
+        ("क्\u200dष", "क्\u200dष"),
+    ],
+)
+def test_a_name_is_spelt_as_people_spell_it(typed: str, stored: str) -> None:
+    person = judge_person("ann@example.com", typed, ())
+    assert isinstance(person, Person), person
+    assert person.name == stored
+
+
 @given(text=st.text(max_size=40))
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)
 def test_the_normal_form_of_the_normal_form_is_itself(text: str) -> None:
