@@ -78,7 +78,7 @@ def logged_out(request: Request, outcome: LoggedOut, ui_locales: str | None = No
         where = redirect_location(uri, state) if state else uri
         if outcome.forward:
             return see(where)
-    client = outcome.client
+    client = outcome.client if outcome.named else None
     view = views.LogoutDone(client.name if client else None, where or (client.links.client_uri if client else None))
     return page(request, view, ui_locales)
 

@@ -14,7 +14,15 @@ from authsvc.flows.session.browser import browser_session, verified_hint
 from authsvc.flows.session.publish_revocation import end_session
 from authsvc.keys.seal import open_value, seal_value
 from authsvc.rules.client_record import Client
-from authsvc.rules.ending.logout_request import LogoutHint, Target, Wrong, logout_client, logout_target, session_to_end
+from authsvc.rules.ending.logout_request import (
+    LogoutHint,
+    Target,
+    Wrong,
+    logout_client,
+    logout_target,
+    may_lead_to,
+    session_to_end,
+)
 from authsvc.rules.sealed_value_lifetimes import LOGOUT_PAGE_SECONDS
 from authsvc.runtime import Runtime
 from authsvc.store.session.browser_sessions import BrowserSession
@@ -24,12 +32,14 @@ _PURPOSE = "logout confirmation"
 
 @dataclass(frozen=True, slots=True)
 class LoggedOut:
-    """Nobody is logged in any more. `forward`: straight on to the target; else the person is shown the way there."""
+    """Nobody is logged in any more. `forward`: straight on to the target; else the person is shown the way there.
+    `named`: whether the page names the client, and leads to it."""
 
     target: Target | None
     client: Client | None
     session_id: str | None
     forward: bool = True
+    named: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,8 @@ async def log_out(runtime: Runtime, parameters: Mapping[str, str], *, cookie: st
     target = logout_target(parameters, client)
     if isinstance(target, Wrong):
         return target
+    led = may_lead_to(client, hint)
+    target = target if led else None
     session = await browser_session(runtime, cookie)
     meant = session_to_end(hint, str(session.id) if session else None)
     if meant:
@@ -68,7 +80,7 @@ async def log_out(runtime: Runtime, parameters: Mapping[str, str], *, cookie: st
     if session is not None:
         return _ask(runtime, session, target)
     # Without a hint nothing shows that the target's client sent the person here: a link, not a redirect.
-    return LoggedOut(target, client, None, forward=hint is not None)
+    return LoggedOut(target, client, None, forward=hint is not None, named=led)
 
 
 async def confirm(runtime: Runtime, sealed: str, *, logout: bool, cookie: str | None) -> Outcome | None:

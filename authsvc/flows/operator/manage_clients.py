@@ -191,9 +191,11 @@ async def _change(
         return changed
 
 
-def registrants_service(runtime: Runtime) -> Service:
-    """What a client may choose that registers itself: of algorithms, those with which a key signs."""
-    return _service(runtime, offered_algorithms(runtime))
+async def registrants_service(runtime: Runtime) -> Service:
+    """What a client may choose that registers itself: of algorithms, those with which a key signs; of names, those that
+    people do not know as somebody else's. Raises StoreUnavailable."""
+    taken = (runtime.settings.brand_name, *await clients.operators_names(runtime.db))
+    return replace(_service(runtime, offered_algorithms(runtime)), taken_names=taken)
 
 
 async def _operators_service(runtime: Runtime) -> Service:

@@ -13,6 +13,7 @@ from typing import Any
 from authsvc.flows.caller.client_failures import count_failure, refuse_blocked, refuse_flood
 from authsvc.flows.operator import manage_clients
 from authsvc.rules.client_record import Client
+from authsvc.rules.clients.judge_client import Service
 from authsvc.rules.clients.registration import SECRET_METHODS, judge_change, new_client, read_metadata
 from authsvc.rules.errors import BearerRejected, rejected
 from authsvc.rules.refused import Refused
@@ -50,7 +51,8 @@ async def register_client(runtime: Runtime, token: str, members: Mapping[str, An
     """A new client for one use of the token. Raises Rejected, BearerRejected, StoreUnavailable."""
     client_id = runtime.entropy(16).hex()
     access_token = base64url_encode(runtime.entropy(32))
-    client, secret = _judged(runtime, members, new_client(client_id, digest_of(access_token)))
+    service = await manage_clients.registrants_service(runtime)
+    client, secret = _judged(runtime, service, members, new_client(client_id, digest_of(access_token)))
     async with runtime.db.transaction(seconds=10) as connection:
         spent = await registration_tokens.spend(connection, digest_of(token))
         if spent is None:  # somebody else took the last use since
@@ -94,13 +96,14 @@ async def change_registration(runtime: Runtime, client_id: str, token: str, memb
 
     Raises Rejected, BearerRejected, StoreUnavailable.
     """
+    service = await manage_clients.registrants_service(runtime)
     async with runtime.db.transaction(seconds=10) as connection:
         known = await clients.lock(connection, client_id)
         if known is None or not _is_its_token(known, token):
             raise _not_admitted("registration_access_token_wrong")
         if refused := judge_change(members, known) or _judge_secret(members, known):
             raise rejected(refused)
-        client, secret = _judged(runtime, members, known)
+        client, secret = _judged(runtime, service, members, known)
         await clients.replace(connection, client)
         issued_at = await registration_tokens.issued_at(connection, client_id)
         await audit.record(connection, "client_changed", f"client:{client_id}", client_id=client_id, kind=client.kind)
@@ -113,12 +116,12 @@ async def end_registration(runtime: Runtime, client: Client) -> None:
         raise _not_admitted("registration_access_token_wrong")
 
 
-def _judged(runtime: Runtime, members: Mapping[str, Any], known: Client) -> tuple[Client, str | None]:
+def _judged(runtime: Runtime, service: Service, members: Mapping[str, Any], known: Client) -> tuple[Client, str | None]:
     """The client with other metadata, and its secret where one was made for it. Raises Rejected."""
     asked = read_metadata(members, known)
     if isinstance(asked, Refused):
         raise rejected(asked)
-    client = manage_clients.judged(asked, "registrant", manage_clients.registrants_service(runtime), known)
+    client = manage_clients.judged(asked, "registrant", service, known)
     if isinstance(client, Refused):
         raise rejected(client)
     if client.authentication.token_endpoint_auth_method not in SECRET_METHODS or client.authentication.secret_hashes:

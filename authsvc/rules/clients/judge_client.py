@@ -7,7 +7,6 @@ can be asked about, and what an operator gave them stays as it is.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from authsvc.rules.authorize.redirect import origin_problem, registration_problem
 from authsvc.rules.client_record import Client, flat_of
 from authsvc.rules.clients import limits
+from authsvc.rules.clients.client_name import name_problem
 from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
 from authsvc.rules.discovery import CLIENT_AUTH_METHODS, GRANT_TYPES, SCOPES
 from authsvc.rules.people.person import role_problem
@@ -43,17 +43,18 @@ _SECONDS = {
     "refresh_grace_seconds": limits.REFRESH_GRACE_SECONDS,
     "refresh_lost_answer_seconds": limits.REFRESH_LOST_ANSWER_SECONDS,
 }
-_SPOOFED = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE")
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
     """What of the service bears on its clients. `algorithms`: what tokens may be signed with. `loopback`: development,
-    where plain http on this machine will do. `may_ask`: whether the service may ask an address."""
+    where plain http on this machine will do. `may_ask`: whether the service may ask an address. `taken_names`: the
+    brand's and those of clients that an operator added."""
 
     algorithms: Sequence[str]
     loopback: bool
     may_ask: Callable[[str], bool]
+    taken_names: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def judge_client(client: Client, who: Who, service: Service, known: Client | Non
     Keys in `jwks` are judged by `jose.client_jwks`.
     """
     client = replace(client, name=one_line(client.name))
-    case = _Case(client, who, service, known or Client(id=client.id, name=client.name, kind=client.kind))
+    case = _Case(client, who, service, known or Client(id=client.id, name="", kind=client.kind))
     for rule in (*_EVERYBODYS, *(_REGISTRANTS if case.by_registrant else _OPERATORS)):
         for refused in rule(case):
             return refused
@@ -262,7 +263,7 @@ def _algorithms(case: _Case) -> Iterator[Refused]:
 
 def _name(case: _Case) -> Iterator[Refused]:
     """What people read when they are asked for consent: one line without signs that turn it. A registrant's hides
-    nothing, and has no letters of another script that look like those around them."""
+    nothing, and is nobody else's (`client_name`); one that it has already, it may keep."""
     name = case.client.name
     odd = case.by_registrant and (not {"<", ">"}.isdisjoint(name) or not hides_nothing(name))
     if not 1 <= len(name) <= limits.MAX_NAME or not is_readable(name) or odd:
@@ -270,9 +271,8 @@ def _name(case: _Case) -> Iterator[Refused]:
             f"The client_name must be 1 to {limits.MAX_NAME} characters, without controls and changes of direction.",
             "client_name",
         )
-    scripts = {unicodedata.name(char, "").partition(" ")[0] for char in name if char.isalpha()}
-    if case.by_registrant and len(scripts & {"LATIN", *_SPOOFED}) > 1:
-        yield case.refused("The client_name mixes scripts that look alike.", "client_name_scripts")
+    if case.by_registrant and name != case.had.name and (problem := name_problem(name, case.service.taken_names)):
+        yield case.refused(*problem)
 
 
 def _scopes(case: _Case) -> Iterator[Refused]:

@@ -57,6 +57,14 @@ def logout_target(parameters: Mapping[str, str], client: Client | None) -> Targe
     return Target(client.id, redirect_uri, state)
 
 
+def may_lead_to(client: Client | None, hint: LogoutHint | None) -> bool:
+    """Whether people are shown the way to a client: its hint proves that they were there, or an operator added it.
+
+    Anybody may have registered it and sent the link around: our page would vouch for any name and any address.
+    """
+    return hint is not None or client is None or client.authentication.registration_hash is None
+
+
 def session_to_end(hint: LogoutHint | None, current: str | None) -> str | None:
     """The session that the client proved by its hint to mean; None: the person is asked (section 6). `current`: the
     session of this browser. A hint of another session proves nothing about this one."""

@@ -45,6 +45,11 @@ async def everyone(db: Database) -> list[Client]:
     return [_client(row) for row in await db.fetch(f"SELECT {_COLUMNS} FROM clients ORDER BY id")]  # noqa: S608
 
 
+async def operators_names(db: Database) -> list[str]:
+    """Names of the clients that did not register themselves."""
+    return [row["name"] for row in await db.fetch("SELECT name FROM clients WHERE registration_hash IS NULL")]
+
+
 async def longest_token(db: Database) -> int:
     """Seconds of the longest life that a client gives its access tokens; 0: none says."""
     seconds: int = await db.fetchval("SELECT coalesce(max(access_token_seconds), 0) FROM clients")

@@ -210,6 +210,48 @@ async def test_an_endless_state_is_refused(http: httpx2.AsyncClient, registered:
     assert (await http.get(asked)).status_code == 400
 
 
+# A client that anybody may have registered
+
+
+@pytest.fixture
+async def stranger(sql: asyncpg.Connection, registered: None) -> None:
+    await sql.execute(
+        """UPDATE clients SET registration_hash = $1, name = 'Your Bank', client_uri = 'https://evil.example/'
+           WHERE id = 'customer'""",
+        b"x" * 32,
+    )
+
+
+async def test_a_strangers_link_is_not_vouched_for_on_the_signed_out_page(
+    http: httpx2.AsyncClient, stranger: None
+) -> None:
+    for more in ({}, {"post_logout_redirect_uri": AFTER, "state": "x"}, {"id_token_hint": "x"}):
+        answer = await http.get(address(client_id="customer", **more))
+        assert signed_out_page(answer)
+        assert "Your Bank" not in answer.text
+        assert "evil.example" not in answer.text
+        assert "shop.example" not in answer.text
+    unknown = address(client_id="customer", post_logout_redirect_uri="https://other.example/")
+    assert (await http.get(unknown)).status_code == 400
+
+
+async def test_a_strangers_link_is_asked_about_and_leads_nowhere(http: httpx2.AsyncClient, stranger: None) -> None:
+    tokens = await tokens_for(http)
+    page = await http.get(address(client_id="customer", post_logout_redirect_uri=AFTER))
+    assert is_page(page, "/logout")
+    assert "shop.example" not in page.headers["content-security-policy"] + page.text
+    answer = await submit(http, page, "/logout", decision="logout")
+    assert signed_out_page(answer)
+    assert "Your Bank" not in answer.text
+    assert not await alive(http, tokens)
+
+
+async def test_a_stranger_who_shows_a_hint_gets_people_back(http: httpx2.AsyncClient, stranger: None) -> None:
+    tokens = await tokens_for(http)
+    answer = await http.get(address(id_token_hint=tokens["id_token"], post_logout_redirect_uri=AFTER))
+    assert answer.headers["location"] == AFTER
+
+
 # The confirmation page
 
 

@@ -399,6 +399,24 @@ async def test_guessing_is_limited_as_for_client_secrets(servers: Servers, base_
         assert (await register(few, token)).status_code == 201
 
 
+@pytest.mark.parametrize("name", ["authsvc", "Customer", "cu\u0301stomer", "BACKEND", "Bаckend", "Ｇｏｏｇｌｅ"])
+async def test_nobody_registers_under_a_name_that_people_know(house: Service, name: str) -> None:
+    is_error(await register(house, client_name=name), 400, "invalid_client_metadata")
+
+
+async def test_a_name_that_became_somebody_elses_is_kept(house: Service) -> None:
+    client = await registered(house, client_name="Kiosk")
+    await house.sql.execute("UPDATE clients SET name = 'kiosk' WHERE id = 'terminal'")
+    try:
+        where, headers = at(client)
+        assert (await house.http.put(where, json=same(client), headers=headers)).status_code == 200
+        other = same(client, client_name="K\u0456osk")
+        is_error(await house.http.put(where, json=other, headers=headers), 400, "invalid_client_metadata")
+        is_error(await register(house, client_name="KIOSK"), 400, "invalid_client_metadata")
+    finally:
+        await house.sql.execute("UPDATE clients SET name = 'Terminal' WHERE id = 'terminal'")
+
+
 async def test_a_flood_of_forged_registration_tokens_asks_postgresql_little(
     servers: Servers, base_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
