@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 
+def client_of(raw: Mapping[str, Any]) -> str:
+    """Whose token it is: '' where an issuer that is not after RFC 9068 names no client; its `azp` counts."""
+    return str(raw.get("client_id") or raw.get("azp") or "")
+
+
 @dataclass(frozen=True, slots=True)
 class Claims:
     """`raw`: every claim as it came, read-only; `kid`: the key that signed, '' when the token names none."""
@@ -38,7 +43,7 @@ class Claims:
     @property
     def client_id(self) -> str:
         """'' where an issuer that is not after RFC 9068 names none; its `azp` counts."""
-        return str(self.raw.get("client_id") or self.raw.get("azp") or "")
+        return client_of(self.raw)
 
     @property
     def scope(self) -> frozenset[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from authsvc_jws.base64url import base64url_decode
 from authsvc_jws.compact import is_type, json_object, segments
-from authsvc_verifier.claims import Claims
+from authsvc_verifier.claims import Claims, client_of
 from authsvc_verifier.keys import SAFE, Key, KeySet
 
 MAX_LENGTH = 16_384
@@ -29,7 +29,7 @@ RFC9068_REQUIRED = frozenset({"sub", "client_id", "iat", "jti"})
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What a token must be. `types`: lower case, without `application/`; empty: any. `audience`: one of them must be in
-    `aud`. `leeway`: seconds. `roles_claim`: path to the list of roles."""
+    `aud`. `leeway`: seconds. `roles_claim`: path to the list of roles. `clients`: whose tokens; empty: anybody's."""
 
     issuer: str
     audience: frozenset[str]
@@ -38,6 +38,7 @@ class Rules:
     required: frozenset[str] = RFC9068_REQUIRED
     leeway: float = 30.0
     roles_claim: tuple[str, ...] = ("roles",)
+    clients: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,8 @@ def wrong_claim(claims: Mapping[str, Any], rules: Rules, now: float) -> str | No
     aud = claims["aud"]
     if aud not in rules.audience if isinstance(aud, str) else rules.audience.isdisjoint(aud):
         return "wrong_audience"
+    if rules.clients and client_of(claims) not in rules.clients:
+        return "wrong_client"
     return None
 
 

@@ -48,6 +48,7 @@ class Options(TypedDict, total=False):
     types: Collection[str]
     required: Collection[str]
     roles_claim: str
+    clients: Collection[str] | None
     status_lists: bool
     status_list_origins: Collection[str]
     jwks_uri: str
@@ -67,6 +68,7 @@ def make_state(issuer: str, audience: str | Collection[str], options: Options) -
         frozenset(options.get("required", RFC9068_REQUIRED)),
         options.get("leeway", 30.0),
         tuple(options.get("roles_claim", "roles").split(".")),
+        _ids(options.get("clients")),
     )
     if not may_ask(issuer, allow_http=options.get("allow_http", False)):
         raise ValueError("the issuer is an https address (plain http only on this machine, or with allow_http=True)")
@@ -87,6 +89,16 @@ def make_state(issuer: str, audience: str | Collection[str], options: Options) -
         options.get("stale_after"),
         options.get("clock", Clock()),
     )
+
+
+def _ids(clients: Collection[str] | None) -> frozenset[str]:
+    """The clients that are let in; None: all. Raises ValueError for a text, which is a collection of letters, and for
+    an empty list, which would let nobody in."""
+    if clients is None:
+        return frozenset()
+    if isinstance(clients, str) or not clients or "" in clients:
+        raise ValueError("clients is a list of client ids, or None for all")
+    return frozenset(clients)
 
 
 def list_reader(issuer: str, options: Options) -> Callable[[str], bool]:

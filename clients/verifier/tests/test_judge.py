@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from base64 import urlsafe_b64encode
+from dataclasses import replace
 from typing import Any
 
 import jwt
@@ -101,6 +102,27 @@ BAD: dict[str, tuple[str, dict[str, Any]]] = {
     "cnf a text": ("bad_claims", {"cnf": "jkt"}),
     "sources malformed": ("bad_claims", {"exchanged_from": [{"jti": 1}]}),
 }
+
+
+@pytest.mark.parametrize(
+    ("claims", "found"),
+    [
+        ({}, None),
+        ({"client_id": "stranger"}, "wrong_client"),
+        ({"client_id": "Shop"}, "wrong_client"),
+        ({"client_id": "stranger", "azp": "shop"}, "wrong_client"),
+        ({"drop": ["client_id"], "azp": "shop"}, None),
+        ({"drop": ["client_id"], "azp": "stranger"}, "wrong_client"),
+        ({"drop": ["client_id"]}, "wrong_client"),
+    ],
+)
+def test_only_clients_that_are_named_are_let_in(
+    claims: dict[str, Any], found: str | None, issuer: FakeIssuer, rules: Rules, keys: KeySet
+) -> None:
+    rules = replace(rules, clients=frozenset({"shop", "till"}), required=frozenset({"sub"}))
+    token = issuer.token(**{"client_id": "shop", **claims})
+    verdict = judge_token(token, rules, keys, NOW)
+    assert (why(verdict) if found else isinstance(verdict, Claims)) == (found or True)
 
 
 @pytest.mark.parametrize(("reason", "claims"), BAD.values(), ids=BAD)

@@ -151,6 +151,9 @@ async def test_metadata_that_is_not_believed(metadata: dict[str, Any], issuer: F
         ("https://auth.example", {"algorithms": ["HS256"]}),
         ("https://auth.example", {"algorithms": []}),
         ("https://auth.example", {"stale": "hope"}),
+        ("https://auth.example", {"clients": []}),
+        ("https://auth.example", {"clients": "shop"}),
+        ("https://auth.example", {"clients": ["shop", ""]}),
     ],
 )
 def test_options_that_cannot_work(issuer_url: str, options: Any) -> None:
@@ -180,6 +183,16 @@ async def test_the_log_says_at_debug_why_a_token_was_refused(issuer: FakeIssuer)
         log.removeHandler(kept)
         log.setLevel(logging.NOTSET)
     assert said == ["DEBUG refused: wrong_audience", "DEBUG refused: insufficient_scope"]
+
+
+async def test_a_client_that_is_not_named_is_refused_whatever_its_token_says(issuer: FakeIssuer) -> None:
+    async with Verifier(issuer.url, AUDIENCE, clients=["shop"]) as verifier:
+        assert (await verifier.verify(issuer.token())).client_id == "shop"
+        assert await reason(verifier.verify(issuer.token(client_id="stranger", roles=["admin"]))) == "wrong_client"
+    with SyncVerifier(issuer.url, AUDIENCE, clients={"till"}) as threads:
+        with pytest.raises(InvalidToken) as raised:
+            threads.verify(issuer.token())
+        assert (raised.value.reason, raised.value.status) == ("wrong_client", 401)
 
 
 # The feed
