@@ -155,6 +155,7 @@ CLIENTS = [
         grant_types=frozenset({"client_credentials"}),
         scopes=("api", "reports"),
         introspection=True,
+        introspection_all=True,
     ),
 ]
 

@@ -7,7 +7,7 @@ know), signature, and only then the claims. The algorithm is the key's own; noth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,11 +56,12 @@ class Verifier:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a token must be. `typ`: without `application/`. `now`, `leeway`: seconds. `audience`: None = any."""
+    """What a token must be. `typ`: without `application/`. `now`, `leeway`: seconds. `audience`: one
+    of them must be in `aud`; None = any."""
 
     typ: str
     issuer: str
-    audience: str | None
+    audience: str | Collection[str] | None
     now: float
     leeway: int
 
@@ -119,7 +120,7 @@ def _wrong_claim(claims: dict[str, Any], expected: Expected) -> str | None:
         return "expired"  # RFC 7519 section 4.1.4: on or after
     if claims.get("nbf", 0) > expected.now + expected.leeway:
         return "not_yet_valid"
-    if expected.audience is not None and expected.audience not in _listed(claims.get("aud", [])):
+    if expected.audience is not None and set(_listed(expected.audience)).isdisjoint(_listed(claims.get("aud", []))):
         return "wrong_audience"
     return None
 

@@ -9,7 +9,7 @@ Only what opens under our master key is published: a row that somebody wrote int
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
@@ -153,11 +153,18 @@ class Keyring:
         return f"{signing_input}.{base64url_encode(signature)}"
 
     def verify(
-        self, token: str, *, typ: str, issuer: str, audience: str | None, now: datetime, leeway: int = 0
+        self,
+        token: str,
+        *,
+        typ: str,
+        issuer: str,
+        audience: str | Collection[str] | None,
+        now: datetime,
+        leeway: int = 0,
     ) -> VerifiedClaims | Invalid:
         """The claims of a token that we signed, or why not. Never raises for any token. `leeway` in seconds.
 
-        `typ`: the token type that is expected, such as `at+jwt`. `audience` None: any audience will do.
+        `typ`: the token type that is expected, such as `at+jwt`. `audience`: one of these, None: any will do.
         """
         ring = self._at(now)
         if ring is None:

@@ -15,6 +15,9 @@ BACKEND_SECRET = "backend-secret"  # noqa: S105 - likewise
 KITCHEN_SECRET = "kitchen-secret"  # noqa: S105 - likewise
 ANYBODYS = ("http://localhost:5173/callback", "http://localhost:5173/")
 """Where a frontend that somebody begins runs, whichever client it takes."""
+BAR, KITCHEN, ORDERS, STOCK = (f"https://{name}.example.com" for name in ("bar", "kitchen", "orders", "stock"))
+"""What tokens call the APIs of the samples: each has a name of its own, and takes no token that was meant for another.
+Nothing answers at these addresses."""
 PEOPLE = (
     ("test@example.com", "Test", "customer"),
     ("bartender@example.com", "Bartender", "bartender"),
@@ -35,7 +38,7 @@ def _frontend(name: str, port: int, *, required_role: str | None = None, remembe
             required_role=required_role,
             remember_me_allowed=remember_me_allowed,
         ),
-        tokens=Tokens(scopes=("openid", "profile", "email", "offline_access")),
+        tokens=Tokens(scopes=("openid", "profile", "email", "offline_access"), audiences=(BAR, KITCHEN, ORDERS)),
     )
 
 
@@ -53,7 +56,7 @@ CLIENTS = (
             redirect_uris=("http://localhost:5176/",),  # no code comes there: it names the origin that may read answers
             required_role="bartender",
         ),
-        tokens=Tokens(scopes=("openid", "profile")),
+        tokens=Tokens(scopes=("openid", "profile"), audiences=(BAR,)),
     ),
     Client(
         id="backend",
@@ -62,22 +65,19 @@ CLIENTS = (
         grant_types=frozenset({"client_credentials"}),
         introspection=True,
         authentication=Authentication(secret_hashes=(sha256(BACKEND_SECRET.encode()).digest(),)),
-        tokens=Tokens(scopes=("api", "revocations")),
+        tokens=Tokens(scopes=("api", "revocations"), audiences=(ORDERS,)),
     ),
-)
-
-
-def _kitchen(issuer: str) -> Client:
-    """A service that goes on to the stock in the name of the person whose token it was sent."""
-    return Client(
+    # A service that goes on to the stock in the name of the person whose token it was sent.
+    Client(
         id="kitchen",
         name="Kitchen",
         kind="confidential",
         grant_types=frozenset({"urn:ietf:params:oauth:grant-type:token-exchange"}),
         authentication=Authentication(secret_hashes=(sha256(KITCHEN_SECRET.encode()).digest(),)),
         tokens=Tokens(scopes=("openid", "profile")),
-        exchange=Exchange(audiences=("https://stock.example.com",), subjects=(issuer,)),
-    )
+        exchange=Exchange(audiences=(STOCK,), subjects=(KITCHEN,)),
+    ),
+)
 
 
 async def add_demo_data(runtime: Runtime, actor: str) -> int:
@@ -87,7 +87,7 @@ async def add_demo_data(runtime: Runtime, actor: str) -> int:
         if await users.by_email(runtime.db, email) is None:
             person = await manage_users.add(runtime, actor, email=email, name=name, roles=(role,), password=PASSWORD)
             added += _is_new(person)
-    for client in (*CLIENTS, _kitchen(runtime.settings.issuer)):
+    for client in CLIENTS:
         added += _is_new(await manage_clients.add(runtime, actor, client))
     return added
 

@@ -347,6 +347,32 @@ def test_a_wrong_change_of_redirect_uris_changes_nothing(cli: Cli, words: list[s
     assert listed(cli, "customer")["redirect_uris"] == ["http://localhost:5173/callback"]
 
 
+def test_audiences_change_and_nothing_else_of_the_client(cli: Cli) -> None:
+    api, other = "https://api.example.com", "https://other.example.com"
+
+    def change(*words: str) -> list[str]:
+        return list(answer(cli("clients", "audiences", "customer", *words, "--json"))["audiences"])
+
+    before = listed(cli, "customer")
+    assert change("--add", api, "--add", other, "--add", api) == [api, other]
+    assert listed(cli, "customer") == {**before, "audiences": [api, other]}
+    assert change("--remove", api, "--remove", other) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        (["customer"], 2, "say what to change"),
+        (["customer", "--add", "a b"], 2, "is not an audience"),
+        (["customer", "--remove", "https://api.example.com"], 1, "has no audience"),
+        (["nobody", "--add", "https://api.example.com"], 1, "there is no client nobody"),
+    ],
+)
+def test_a_wrong_change_of_audiences_changes_nothing(cli: Cli, words: list[str], code: int, why: str) -> None:
+    assert why in cli("clients", "audiences", *words, code=code).stderr
+    assert listed(cli, "customer")["audiences"] == []
+
+
 async def test_a_client_that_registered_itself_is_listed_as_such(cli: Cli, http: httpx2.AsyncClient) -> None:
     made = answer(await asyncio.to_thread(cli, "clients", "registration-token", "--json"))
     headers = {"Authorization": f"Bearer {made['registration_token']}"}

@@ -15,13 +15,23 @@ import httpx2
 import pytest
 
 from authsvc.store.caller import clients
+from authsvc_devkit import demo
 from authsvc_devkit.servers import Servers
 from tests.conftest import copied_database
-from tests.support.clients import changed_client
+from tests.support.clients import changed_client, flat_client
 from tests.support.fleet import VERIFIER
 from tests.support.replicas import Replica, Replicas
 from tests.support.service import LOGIN
 
+STRANGER = flat_client(
+    id="stranger",
+    name="Stranger",
+    kind="public",
+    redirect_uris=("https://stranger.example/callback",),
+    grant_types=frozenset({"authorization_code", "refresh_token"}),
+    scopes=("openid",),
+)
+"""As anybody may register one."""
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "clients/verifier/tests"))  # `started`: how its own tests start the examples
 
@@ -41,7 +51,7 @@ class House:
     def env(self) -> dict[str, str]:
         return {
             "ISSUER": self.issuer,
-            "AUDIENCE": self.issuer,
+            "AUDIENCE": demo.ORDERS,
             "CLIENT_ID": VERIFIER.id,
             "CLIENT_SECRET": "verifier-secret",
         }
@@ -57,7 +67,7 @@ class House:
         assert answer.status_code == 204, answer.text
 
     def own(self, scope: str = "") -> str:
-        """A service's own access token."""
+        """The access token of a service for itself."""
         form = {"grant_type": "client_credentials", **({"scope": scope} if scope else {})}
         answer = self.http.post("/token", data=form, auth=(VERIFIER.id, "verifier-secret"))
         assert answer.status_code == 200, answer.text
@@ -69,7 +79,11 @@ async def open_house(servers: Servers, base_env: dict[str, str]) -> AsyncIterato
     """With a database of its own."""
     async with copied_database(servers) as url:
         sql = await asyncpg.connect(url)
-        assert await clients.add(sql, changed_client(VERIFIER, scopes=("api", "orders.read", "revocations")))
+        policy: dict[str, Any] = {"scopes": ("api", "orders.read", "revocations"), "audiences": (demo.ORDERS,)}
+        for client in (changed_client(VERIFIER, **policy), STRANGER, *demo.CLIENTS[-1:]):
+            assert await clients.add(sql, client)
+        apis = [demo.BAR, demo.KITCHEN, demo.ORDERS]
+        await sql.execute("UPDATE clients SET audiences = $1 WHERE id IN ('customer', 'admin')", apis)
         await sql.close()
         prefix = urlsplit(url).path.strip("/")
         replicas = Replicas({**base_env, "AUTHSVC_DATABASE_URL": url, "AUTHSVC_REDIS_PREFIX": prefix})

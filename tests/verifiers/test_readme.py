@@ -30,7 +30,7 @@ def snippet(file: Path, language: str, mark: str) -> str:
 
 def here(code: str, house: House) -> str:
     """The addresses that a reader puts in place of ours."""
-    for theirs in ("http://localhost:8000", "https://auth.example.com", "https://orders.example.com"):
+    for theirs in ("http://localhost:8000", "https://auth.example.com"):
         code = code.replace(theirs, house.issuer)
     return code
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Registered clients: add, list, redirect-uris, origins, introspection, rotate-secret, choose-alg, remove;
-    registration-token lets others register theirs.
+    """Registered clients: add, list, redirect-uris, origins, audiences, introspection, rotate-secret, choose-alg,
+    remove; registration-token lets others register theirs.
 
     Workers know of a change within a second.
 
@@ -180,6 +180,33 @@ def remove(client_id: str, yes: bool) -> None:
     confirm(f"Every token of {client_id} becomes invalid. Remove it?", yes=yes)
     operate(lambda runtime, actor: manage_clients.remove(runtime, actor, client_id), warm_redis=True)
     answer({"id": client_id, "removed": True}, f"Client {client_id} is removed.")
+
+
+@command.command("audiences")
+@click.argument("client_id", metavar="ID")
+@click.option("--add", "added", multiple=True, metavar="URI", help="What tokens call an API; several times.")
+@click.option("--remove", "removed", multiple=True, metavar="URI", help="Exactly as listed; several times.")
+@json_option
+def audiences(client_id: str, added: tuple[str, ...], removed: tuple[str, ...]) -> None:
+    """Change who takes a client's tokens. It holds for new logins; a refresh keeps what was granted.
+
+    Give each API a name of its own. The tokens of a client without any open the service's /userinfo alone, or, of a
+    first-party client and of one that speaks for itself, the service's own endpoints.
+
+    \b
+    Examples:
+      authsvc clients audiences shop --add https://orders.example.com
+      authsvc clients audiences shop --add https://orders.example.com --remove https://auth.example.com
+    """
+    from authsvc.flows.operator import manage_clients
+
+    if not added and not removed:
+        raise click.UsageError("say what to change: --add URI, --remove URI")
+    done = operate(lambda runtime, actor: manage_clients.change_audiences(runtime, actor, client_id, added, removed))
+    answer(
+        {"id": client_id, "audiences": done.tokens.audiences},
+        f"Client {client_id} now has: {' '.join(done.tokens.audiences) or 'no audience of its own'}",
+    )
 
 
 @command.command("redirect-uris")

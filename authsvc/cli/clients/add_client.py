@@ -72,8 +72,8 @@ _OPTIONS: tuple[click.Parameter, ...] = (
         help="Several times. Else: with a redirect URI authorization_code and refresh_token; without one refresh_token "
         "for a public client, client_credentials for a confidential one.",
     ),
-    _several("--scope", "WORD", "A scope it may have"),
-    _several("--audience", "URI", "Who takes its tokens"),
+    _several("--scope", "WORD", "A scope it may have (roles: its tokens say people's roles)"),
+    _several("--audience", "URI", "Who takes its tokens: the name of an API, and of no other"),
     click.Option(["--first-party"], is_flag=True, help="One of our own: no consent, may log people in by password."),
     click.Option(["--required-role"], metavar="ROLE", help="Only people with this role log in here."),
     click.Option(["--no-remember-me"], is_flag=True, help="Its sessions are never the long ones."),

@@ -18,7 +18,7 @@ from authsvc.rules.authorize.request import AuthorizationRequest, Proved, Unprov
 from authsvc.rules.client_record import Client
 from authsvc.rules.mac_token import Code
 from authsvc.rules.refused import Refused
-from authsvc.rules.token.access_token import audience_of
+from authsvc.rules.token.audience import granted_audience
 from authsvc.runtime import Runtime
 from authsvc.store.authorize import codes, consents
 from authsvc.store.errors import ClientRemoved
@@ -189,15 +189,6 @@ def _hint(runtime: Runtime, request: AuthorizationRequest) -> Hint | None:
     return Hint(claims.sub if claims else None)
 
 
-def _audience(runtime: Runtime, client: Client, request: AuthorizationRequest) -> tuple[str, ...]:
-    """What was asked for (RFC 8707), or all that the client may; with openid then also our own /userinfo."""
-    issuer = runtime.settings.issuer
-    audience = request.resource or audience_of(client, issuer)
-    if not request.resource and "openid" in request.scope and issuer not in audience:
-        return (*audience, issuer)
-    return audience
-
-
 async def _issue(runtime: Runtime, understood: Understood, session: BrowserSession) -> str | None:
     """A code; None: what was decided is not so any more."""
     client, request = understood.client, understood.request
@@ -211,7 +202,7 @@ async def _issue(runtime: Runtime, understood: Understood, session: BrowserSessi
         client_id=client.id,
         scope=request.scope,
         consent=None if client.first_party else request.shown_scope,
-        audience=_audience(runtime, client, request),
+        audience=granted_audience(client, runtime.settings.issuer, scope=request.scope, resource=request.resource),
         code_hash=code.secret_hash,
         redirect_uri=request.redirect_uri,
         code_challenge=request.code_challenge,

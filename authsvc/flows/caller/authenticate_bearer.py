@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -13,13 +13,13 @@ from authsvc.jose.verify import Invalid, VerifiedClaims
 from authsvc.rules.confirmation import UNBOUND, Confirmation, confirmation_in
 from authsvc.rules.errors import BearerRejected, Rejected, Unavailable
 from authsvc.rules.token.access_token import ACCESS_TOKEN_TYPE
+from authsvc.rules.token.audience import FEED_SCOPE, userinfo_of
 from authsvc.runtime import Runtime
 from authsvc.store.account import users
 from authsvc.store.revocation.revocations import Bearer, Source
 
 KEYS_FRESH_SECONDS = 3.0
 INVALID = "The access token is invalid, expired or revoked."
-FEED_SCOPE = "revocations"
 _OF_FEED = "A token of client_credentials with the scope revocations is needed."
 _BOUND = "The access token is bound to a key: send it with the scheme DPoP and a proof."
 
@@ -44,7 +44,7 @@ def bearer_in(claims: Mapping[str, Any]) -> Bearer:
     return Bearer(claims["jti"], claims["client_id"], claims["iat"], session_id, user_id, sources)
 
 
-def verify(runtime: Runtime, token: str, *, audience: str | None) -> VerifiedClaims | Invalid:
+def verify(runtime: Runtime, token: str, *, audience: Collection[str] | None) -> VerifiedClaims | Invalid:
     """Signature, type, issuer, audience, expiry; nothing about revocation. No I/O.
 
     Raises Unavailable for a key that this worker does not know and that PostgreSQL, out of reach, may know.
@@ -64,9 +64,10 @@ def verify(runtime: Runtime, token: str, *, audience: str | None) -> VerifiedCla
 async def authenticate_bearer(
     runtime: Runtime, authorization: str | None, shown: Shown | None = None
 ) -> VerifiedClaims:
-    """The claims of a live token of a person; `shown`: the DPoP proof that came with it. Raises BearerRejected,
-    StoreUnavailable."""
-    claims = await _shown_token(runtime, authorization, shown)
+    """The claims of a live token of a person that opens /userinfo at least; `shown`: the DPoP proof that came with it.
+    What else it opens says `first_party_only`. Raises BearerRejected, StoreUnavailable."""
+    issuer = runtime.settings.issuer
+    claims = await _shown_token(runtime, authorization, shown, (issuer, userinfo_of(issuer)))
     if claims.sid is None:
         raise BearerRejected("bearer_without_session", error="invalid_token", description="The token is no person's.")
     await _check_live(runtime, claims)
@@ -76,14 +77,16 @@ async def authenticate_bearer(
 async def authenticate_subscriber(runtime: Runtime, authorization: str | None, shown: Shown | None) -> VerifiedClaims:
     """The claims of a live token that a client got for itself to read the revocation feed. Raises BearerRejected,
     StoreUnavailable."""
-    claims = await _shown_token(runtime, authorization, shown)
+    claims = await _shown_token(runtime, authorization, shown, (runtime.settings.issuer,))
     if claims.sid is not None or FEED_SCOPE not in claims.scope.split(" "):
         raise insufficient_scope("scope_revocations_missing", _OF_FEED)
     await _check_live(runtime, claims)
     return claims
 
 
-async def _shown_token(runtime: Runtime, authorization: str | None, shown: Shown | None) -> VerifiedClaims:
+async def _shown_token(
+    runtime: Runtime, authorization: str | None, shown: Shown | None, audience: Collection[str]
+) -> VerifiedClaims:
     """Valid, and shown as it must be; whether it was revoked is not asked yet."""
     if authorization is None:
         raise BearerRejected("bearer_missing", error=None)
@@ -91,7 +94,7 @@ async def _shown_token(runtime: Runtime, authorization: str | None, shown: Shown
     scheme, token = scheme.lower(), token.strip(" ")
     if scheme not in ("bearer", "dpop"):
         raise BearerRejected("bearer_missing", error=None)
-    claims = verify(runtime, token, audience=runtime.settings.issuer)
+    claims = verify(runtime, token, audience=audience)
     if isinstance(claims, Invalid):
         raise invalid_token(claims.reason)
     if scheme == "dpop" or confirmation_in(claims.raw) != UNBOUND:
@@ -139,8 +142,8 @@ async def person_id(runtime: Runtime, claims: VerifiedClaims) -> UUID:
 
 
 async def first_party_only(runtime: Runtime, claims: VerifiedClaims) -> None:
-    """Sessions and profile are for the frontends of the house: a consent to read a name must not open them. Raises
-    BearerRejected, StoreUnavailable."""
+    """Sessions and profile are for the frontends of the house: a consent to read a name must not open them, and neither
+    does a token that was asked for /userinfo alone. Raises BearerRejected, StoreUnavailable."""
     client = await runtime.clients.get(claims.client_id)
-    if client is None or not client.first_party:
+    if client is None or not client.first_party or runtime.settings.issuer not in claims.aud:
         raise insufficient_scope("client_not_first_party", "This endpoint is for first-party clients.")

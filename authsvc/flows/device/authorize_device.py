@@ -16,7 +16,7 @@ from authsvc.rules.device.polling import CODE_SECONDS, INTERVAL_SECONDS
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.rules.mac_token import Code
 from authsvc.rules.scope import narrow, parse_scope
-from authsvc.rules.token.access_token import audience_of
+from authsvc.rules.token.audience import granted_audience, resources_of
 from authsvc.runtime import Runtime
 from authsvc.store.device import requests
 
@@ -54,9 +54,8 @@ async def authorize_device(
         raise Rejected(
             "invalid_scope", "The scope is malformed or not registered for this client.", "scope_not_allowed"
         )
-    everywhere = audience_of(client, runtime.settings.issuer)
-    audience = read_resources(resource) or everywhere
-    if not set(audience) <= set(everywhere):
+    issuer, resources = runtime.settings.issuer, read_resources(resource)
+    if not set(resources) <= resources_of(client, issuer):
         raise Rejected("invalid_target", "The resource is not known for this client.", "resource_not_allowed")
     await _limit(runtime, network)
     if proof is not None:
@@ -71,7 +70,7 @@ async def authorize_device(
             device_hash=code.secret_hash,
             user_hash=user_code_digest(runtime.current_key(USER_CODE_KEY), shown),
             scope=given,
-            audience=audience,
+            audience=granted_audience(client, issuer, scope=given, resource=resources),
             device_info=_readable(client, user_agent),
             ip_address=address,
             user_agent=user_agent[:MAX_USER_AGENT] or None,

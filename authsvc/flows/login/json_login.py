@@ -13,7 +13,7 @@ from authsvc.rules.caller.dpop import refresh_binding
 from authsvc.rules.client_record import Client
 from authsvc.rules.person_record import Login, User
 from authsvc.rules.refused import Refused
-from authsvc.rules.token.access_token import audience_of
+from authsvc.rules.token.audience import audience_of
 from authsvc.rules.token.granted import Granted
 from authsvc.rules.token.refresh_token import RefreshToken
 from authsvc.runtime import Runtime

@@ -127,6 +127,20 @@ async def choose_introspection(runtime: Runtime, actor: str, client_id: str, abo
     )
 
 
+async def change_audiences(
+    runtime: Runtime, actor: str, client_id: str, added: Sequence[str], removed: Sequence[str]
+) -> Client | Refused:
+    """Who takes the client's tokens from its next grants on. The client as it is now. Raises StoreUnavailable."""
+    return await _change(
+        runtime,
+        actor,
+        client_id,
+        lambda known: changes.change_audiences(known, added, removed),
+        "client_audiences_changed",
+        lambda client: {"audiences": client.tokens.audiences},
+    )
+
+
 async def add_secret(runtime: Runtime, actor: str, client_id: str, digest: Digest) -> Client | Refused:
     """A new secret beside the one in use. Raises StoreUnavailable."""
     return await _change(

@@ -9,7 +9,7 @@ from authsvc.flows.token.grant_type import Caller, GrantType, confidential_may_u
 from authsvc.rules.errors import rejected
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import narrow, parse_scope
-from authsvc.rules.token.access_token import audience_of
+from authsvc.rules.token.audience import own_audience_of
 from authsvc.rules.token.granted import Granted
 from authsvc.runtime import Runtime
 
@@ -35,7 +35,7 @@ async def grant(runtime: Runtime, caller: Caller, asked: ClientCredentialsReques
     scope = narrow(caller.client.tokens.scopes, asked.scope)
     if scope is None:
         raise rejected(_NOT_ALLOWED)
-    audience = audience_of(caller.client, runtime.settings.issuer)
+    audience = own_audience_of(caller.client, runtime.settings.issuer, scope)
     return Granted(subject=None, scope=scope, audience=audience, now=runtime.clock.now())
 
 

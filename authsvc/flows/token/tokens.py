@@ -60,7 +60,7 @@ async def _access_token(runtime: Runtime, caller: Caller, granted: Granted, sub:
     claims = access_token_claims(
         granted,
         issuer=runtime.settings.issuer,
-        client_id=client.id,
+        client=client,
         sub=sub,
         lifetime=lifetime,
         jti=base64url_encode(runtime.entropy(16)),

@@ -19,6 +19,7 @@ from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import parse_scope
 from authsvc.rules.secret_digest import is_base64url_of_32
+from authsvc.rules.token.audience import resources_of
 
 RESPONSE_MODES = ("query", "form_post")
 PROMPTS = ("none", "login", "consent", "select_account")
@@ -168,7 +169,7 @@ def judge(
     if max_age is not None and not (max_age.isascii() and max_age.isdigit() and len(max_age) <= 9):
         return Refused("invalid_request", "max_age must be a number of seconds.", "max_age_malformed")
     resource = read_resources(parameters.get("resource", ""))
-    if not set(resource) <= {*client.tokens.audiences, issuer}:
+    if not set(resource) <= resources_of(client, issuer):
         return Refused("invalid_target", "The resource is not known for this client.", "resource_not_allowed")
     claims = read_claims_request(parameters.get("claims"), client.tokens.scopes)
     if isinstance(claims, str):

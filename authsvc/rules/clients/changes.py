@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from authsvc.rules.client_record import Client, Digest
-from authsvc.rules.clients.judge_client import Service, judge_algorithms, judge_origins, judge_redirect_uris
+from authsvc.rules.clients.judge_client import (
+    Service,
+    judge_algorithms,
+    judge_audiences,
+    judge_origins,
+    judge_redirect_uris,
+)
 from authsvc.rules.clients.limits import MAX_SECRETS
 from authsvc.rules.refused import Refused
 
@@ -42,6 +48,18 @@ def change_origins(client: Client, added: Sequence[str], removed: Sequence[str],
         return Refused("conflict", description, "origin_unknown")
     origins = tuple(one for one in dict.fromkeys([*client.login.origins, *added]) if one not in removed)
     return replace(client, login=replace(client.login, origins=origins))
+
+
+def change_audiences(client: Client, added: Sequence[str], removed: Sequence[str]) -> Client | Refused:
+    """The order is kept; what is there already is added without complaint."""
+    known = client.tokens.audiences
+    unknown = [audience for audience in removed if audience not in known]
+    if unknown:
+        description = f"client {client.id} has no audience {unknown[0][:80]}: `authsvc clients list` shows them"
+        return Refused("conflict", description, "audience_unknown")
+    audiences = tuple(one for one in dict.fromkeys([*known, *added]) if one not in removed)
+    changed = replace(client, tokens=replace(client.tokens, audiences=audiences))
+    return judge_audiences(changed, client) or changed
 
 
 def choose_algorithms(

@@ -57,6 +57,10 @@ class Service:
     taken_names: Sequence[str] = ()
 
 
+_NO_SERVICE = Service((), loopback=False, may_ask=lambda _: False)
+"""For rules that ask nothing of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Case:
     client: Client
@@ -115,6 +119,11 @@ def judge_origins(origins: Sequence[str], client: Client, who: Who, service: Ser
 def judge_algorithms(client: Client, who: Who, service: Service, known: Client) -> Refused | None:
     """Whether there are, or will be, keys for a client's tokens."""
     return next(_algorithms(_Case(client, who, service, known)), None)
+
+
+def judge_audiences(client: Client, known: Client) -> Refused | None:
+    """Whether tokens of a client may be for these audiences."""
+    return next(_audiences(_Case(client, "operator", _NO_SERVICE, known)), None)
 
 
 def sector_of(redirect_uris: tuple[str, ...]) -> str | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.person_record import Login
-from authsvc.rules.token.exchange import Exchange
+from authsvc.rules.token.audience import audience_now
+from authsvc.rules.token.exchange import ROLES_SCOPE, Exchange
 from authsvc.rules.token.granted import Granted
 
 ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 - RFC 9068 section 2.1, a media type
@@ -16,36 +18,35 @@ PASSWORD_ACR = "urn:authsvc:acr:password"  # noqa: S105 - the name of a login me
 """Authentication context class of a password login (OIDC Core section 2, acr)."""
 
 
-def audience_of(client: Client, issuer: str) -> tuple[str, ...]:
-    """Who may accept this client's tokens. First-party tokens always open authsvc's own endpoints too."""
-    if not client.tokens.audiences:
-        return (issuer,)
-    if client.first_party and issuer not in client.tokens.audiences:
-        return (*client.tokens.audiences, issuer)
-    return client.tokens.audiences
+def sees_roles(client: Client, scope: Collection[str]) -> bool:
+    """Whether a client's tokens say what roles a person has: services let people in by them, so a stranger's do only
+    where an operator gave the client the scope and the person consented to it."""
+    return client.first_party or ROLES_SCOPE in scope
 
 
 def access_token_claims(
-    granted: Granted, *, issuer: str, client_id: str, sub: str, lifetime: int, jti: str, confirmation: Confirmation
+    granted: Granted, *, issuer: str, client: Client, sub: str, lifetime: int, jti: str, confirmation: Confirmation
 ) -> dict[str, Any]:
     """Claims of the access token of a grant. `sub`: the person as the client knows them, or the client itself (RFC 9068
     section 5); `lifetime`: seconds; `confirmation`: what it is bound to."""
     issued_at, audience = int(granted.now.timestamp()), granted.audience
+    if isinstance(granted.subject, Login):
+        audience = audience_now(client, issuer, audience)
     return {
         "iss": issuer,
         "aud": audience[0] if len(audience) == 1 else list(audience),
-        "client_id": client_id,
+        "client_id": client.id,
         "scope": " ".join(granted.scope),
         "iat": issued_at,
         "exp": issued_at + lifetime,
         "jti": jti,
         "sub": sub,
-        **_subject_claims(granted.subject),
+        **_subject_claims(granted.subject, roles=sees_roles(client, granted.scope)),
         **confirmation.claims,
     }
 
 
-def _subject_claims(subject: Login | Exchange | None) -> dict[str, Any]:
+def _subject_claims(subject: Login | Exchange | None, *, roles: bool) -> dict[str, Any]:
     if subject is None:
         return {}
     if isinstance(subject, Exchange):
@@ -55,5 +56,5 @@ def _subject_claims(subject: Login | Exchange | None) -> dict[str, Any]:
         "auth_time": int(subject.auth_time.timestamp()),
         "acr": PASSWORD_ACR,
         "amr": list(subject.amr),
-        "roles": list(subject.roles),
+        **({"roles": list(subject.roles)} if roles else {}),
     }

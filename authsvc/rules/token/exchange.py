@@ -15,9 +15,12 @@ from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import Confirmation, confirmation_in
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import parse_scope
+from authsvc.rules.token.audience import userinfo_of
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - the name of a type
+ROLES_SCOPE = "roles"
+"""By which a client that is not first-party sees roles: given by an operator, consented to by the person."""
 MAX_DEPTH = 4
 """Actors in a chain."""
 _OF_THE_PERSON = ("sub", "sid", "auth_time", "acr", "amr", "roles")
@@ -47,6 +50,8 @@ class Exchange:
     def claims(self) -> dict[str, Any]:
         """For whom the new token speaks, as the subject token says, and by way of whom."""
         kept = {name: self.subject[name] for name in _OF_THE_PERSON if name in self.subject}
+        if ROLES_SCOPE in str(self.subject.get("scope", "")).split() and ROLES_SCOPE not in self.scope:
+            kept.pop("roles", None)  # they came by the scope, and go with it
         return {**kept, "act": self.act, "exchanged_from": list(self.exchanged_from)}
 
 
@@ -98,12 +103,19 @@ def _audience(asked: ExchangeRequest, client: Client, issuer: str, meant_for: se
     if not asked.target and len(allowed) > 1:
         return Refused("invalid_target", "Name the audience: this client may ask for several.", "audience_missing")
     target = asked.target or allowed
-    # authsvc's own endpoints change sessions: who could not reach them with the subject token must not with another.
-    if not set(target) <= set(allowed) or (issuer in target and issuer not in meant_for):
+    if not set(target) <= set(allowed) or not all(_in_reach(one, issuer, meant_for) for one in target):
         return Refused(
             "invalid_target", "This client may not ask for tokens for that audience.", "audience_not_allowed"
         )
     return target
+
+
+def _in_reach(one: str, issuer: str, meant_for: set[str]) -> bool:
+    """authsvc's own endpoints change sessions, and say who somebody is: who could not reach them with the subject token
+    must not with another."""
+    if one == userinfo_of(issuer):
+        return not meant_for.isdisjoint({issuer, one})
+    return one != issuer or issuer in meant_for
 
 
 def _scope(asked: ExchangeRequest, subject: Mapping[str, Any], client: Client) -> tuple[str, ...] | Refused:

@@ -11,6 +11,7 @@ from uuid import UUID
 from authsvc.rules.client_record import Client
 from authsvc.rules.person_record import Login, User
 from authsvc.rules.token.access_token import PASSWORD_ACR
+from authsvc.rules.token.exchange import ROLES_SCOPE
 from authsvc.rules.token.granted import Granted
 from authsvc_jws.base64url import base64url_encode
 
@@ -65,12 +66,17 @@ def id_token_claims(
 
 
 def claims_about(user: User, scope: Sequence[str], names: Sequence[str] = ()) -> dict[str, Any]:
-    """Section 5.4: what each standard scope opens; and the single claims of `names` (section 5.5)."""
-    known = {"name": user.name or None, "email": user.email, "email_verified": user.email_verified}
+    """Section 5.4: what each scope opens; and the single claims of `names` (section 5.5)."""
+    known = {
+        "name": user.name or None,
+        "email": user.email,
+        "email_verified": user.email_verified,
+        "roles": list(user.roles),
+    }
     return {
         name: value for name, value in known.items() if value is not None and (name in names or SCOPE_OF[name] in scope)
     }
 
 
-SCOPE_OF = {"name": "profile", "email": "email", "email_verified": "email"}
+SCOPE_OF = {"name": "profile", "email": "email", "email_verified": "email", "roles": ROLES_SCOPE}
 """The claims that can be asked for one by one, and the scope that opens each."""

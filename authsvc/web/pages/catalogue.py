@@ -47,7 +47,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "scope.email": ("See your e-mail address", "Ihre E-Mail-Adresse sehen"),
     "scope.phone": ("See your phone number", "Ihre Telefonnummer sehen"),
     "scope.address": ("See your postal address", "Ihre Postanschrift sehen"),
-    "scope.roles": ("See your roles", "Ihre Rollen sehen"),
+    "scope.roles": ("See your roles, and act with them", "Ihre Rollen sehen und mit ihnen handeln"),
     "scope.offline_access": (
         "Stay connected while you are not using it",
         "Verbunden bleiben, während Sie sie nicht benutzen",

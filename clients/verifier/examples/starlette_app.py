@@ -14,7 +14,7 @@ from authsvc_verifier.starlette import Guard
 
 verifier = Verifier(
     os.environ.get("ISSUER", "http://localhost:8000"),
-    os.environ.get("AUDIENCE", "http://localhost:8000"),
+    os.environ.get("AUDIENCE", "https://orders.example.com"),  # what tokens call this service: nobody else's name
     feed=True,
     client_id=os.environ.get("CLIENT_ID", "backend"),
     client_secret=os.environ.get("CLIENT_SECRET", "backend-secret"),

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx2
 import jwt
 import pytest
 
-from tests.support.login_steps import Pkce, code_for, redeem, tokens_for
+from tests.support.login_steps import (
+    PARTNER,
+    PARTNER_CALLBACK,
+    Pkce,
+    authorize_url,
+    code_for,
+    enter,
+    redeem,
+    tokens_for,
+)
 from tests.support.service import Service, bearer
 from tests.support.spoilt import spoilt
 
@@ -96,11 +106,58 @@ async def test_a_client_with_audiences_of_its_own_reaches_userinfo(house: Servic
     await house.sql.execute("UPDATE clients SET audiences = '{https://api.example}' WHERE id = 'partner'")
     http, pkce = house.caller(), Pkce()
     await house.runtime.clients.get("partner")
-    house.runtime.clients._entries.clear()
+    await until_changed(house)
     tokens = (await redeem(http, await code_for(http, pkce, "partner", scope="openid"), pkce, "partner")).json()
     audience = jwt.decode(tokens["access_token"], options={"verify_signature": False})["aud"]
-    assert audience == ["https://api.example", "http://localhost:8000"]
+    assert audience == ["https://api.example", "http://localhost:8000/userinfo"]
     assert (await house.http.get("/userinfo", headers=bearer(tokens["access_token"]))).status_code == 200
+    await house.sql.execute("UPDATE clients SET audiences = '{}' WHERE id = 'partner'")
+    await until_changed(house)
+
+
+async def test_a_stranger_hears_of_roles_only_by_a_scope_that_was_consented_to(house: Service) -> None:
+    await house.sql.execute("UPDATE clients SET scopes = scopes || '{roles}' WHERE id = 'partner'")
+    await until_changed(house)
+    asked = {"userinfo": {"roles": None}}
+    for scope, claims, in_token, told in (
+        ("openid", None, None, None),
+        ("openid roles", None, ["customer"], ["customer"]),
+        ("openid", json.dumps(asked), None, ["customer"]),  # a single claim, to be told and not to be let in by
+    ):
+        http = house.caller()
+        url = authorize_url(Pkce(), client_id="partner", redirect_uri=PARTNER_CALLBACK, scope=scope, claims=claims)
+        page = await enter(http, await http.get(url))
+        assert ("See your roles" in page.text) == (told is not None), scope
+        tokens = await tokens_for(http, "partner", scope=scope, claims=claims)
+        read = jwt.decode(tokens["access_token"], options={"verify_signature": False})
+        assert read.get("roles") == in_token, scope
+        answer = await house.http.get("/userinfo", headers=bearer(tokens["access_token"]))
+        assert answer.json().get("roles") == told, scope
+        await house.sql.execute("DELETE FROM consents")
+    await house.sql.execute("UPDATE clients SET scopes = array_remove(scopes, 'roles') WHERE id = 'partner'")
+    await until_changed(house)
+
+
+async def test_a_grant_from_before_opens_userinfo_and_says_no_roles(house: Service) -> None:
+    http = house.caller()
+    tokens = await tokens_for(http, "partner", scope="openid offline_access")
+    await house.sql.execute("UPDATE grants SET audience = '{http://localhost:8000}' WHERE client_id = 'partner'")
+    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    fresh = (await house.http.post("/token", data=form, auth=PARTNER)).json()["access_token"]
+    claims = jwt.decode(fresh, options={"verify_signature": False})
+    assert (claims["aud"], "roles" in claims) == ("http://localhost:8000/userinfo", False)
+    assert (await house.http.get("/userinfo", headers=bearer(fresh))).status_code == 200
+
+
+async def test_a_token_for_userinfo_alone_opens_nothing_else_of_the_house(house: Service) -> None:
+    token = (await tokens_for(house.caller(), resource="http://localhost:8000/userinfo"))["access_token"]
+    assert (await house.http.get("/userinfo", headers=bearer(token))).status_code == 200
+    assert await house.me(token) == 403
+
+
+async def until_changed(house: Service) -> None:
+    """An operator's change of a client is known."""
+    house.runtime.clients._entries.clear()
 
 
 async def test_a_third_partys_token_opens_no_endpoint_of_the_house(house: Service) -> None:

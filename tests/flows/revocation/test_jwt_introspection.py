@@ -162,6 +162,8 @@ async def test_a_token_for_others_is_inactive_and_nothing_more(house: Service) -
         assert (await proved(house, answer, auth[0]))["token_introspection"] == plain
         return plain
 
+    await choose_introspection(house.runtime, "cli:tests", "backend", "own")
+    await asyncio.sleep(1.0)
     assert await told(of_person, auth) == {"active": False}
     assert (await told(its_own["access_token"], auth))["active"] is True
     assert await told(its_own["access_token"], BACKEND) == {"active": False}

@@ -129,6 +129,37 @@ async def test_a_service_goes_on_in_the_persons_name_and_says_that_it_acts(house
     assert await house.active(answer["access_token"])
 
 
+async def test_roles_that_came_by_the_scope_go_with_it(house: Service) -> None:
+    """Of a client that is not first-party; the person consented to it alone."""
+    found = {}
+    for held, asked in (("openid", ""), ("openid roles", "openid"), ("openid roles", "openid roles")):
+        subject = {"scope": held, "aud": STOCK, "client_id": "partner", "iat": 1, "jti": "j", "roles": ["admin"]}
+        client = _service("x", scopes=("openid", "roles"), exchange_audiences=(MAIL,), exchange_subjects=(STOCK,))
+        request = ExchangeRequest("t", (), tuple(asked.split()))
+        given = judge_exchange(request, subject, client, issuer=ISSUER, confirmation=UNBOUND)
+        assert isinstance(given, Exchange)
+        found[held, asked] = given.claims.get("roles")
+    assert list(found.values()) == [["admin"], None, ["admin"]]
+
+
+@pytest.mark.parametrize(
+    ("aud", "target", "given"),
+    [
+        (STOCK, f"{ISSUER}/userinfo", False),
+        (f"{ISSUER}/userinfo", f"{ISSUER}/userinfo", True),
+        (ISSUER, f"{ISSUER}/userinfo", True),
+        (f"{ISSUER}/userinfo", ISSUER, False),
+        (f"{ISSUER}/userinfo", STOCK, True),
+    ],
+)
+def test_our_own_endpoints_come_in_reach_of_nobody_else(aud: str, target: str, given: bool) -> None:
+    ours = (ISSUER, f"{ISSUER}/userinfo")
+    client = _service("x", exchange_audiences=(*ours, STOCK), exchange_subjects=(*ours, STOCK))
+    subject = {"scope": "openid", "aud": aud, "client_id": "partner", "iat": 1, "jti": "j"}
+    found = judge_exchange(ExchangeRequest("t", (target,), ()), subject, client, issuer=ISSUER, confirmation=UNBOUND)
+    assert isinstance(found, Exchange) == given
+
+
 async def test_a_chain_of_services_is_written_down_from_the_last_to_the_first(house: Service) -> None:
     token = (await house.login())["access_token"]
     first = (await given(house, "orders", token))["access_token"]

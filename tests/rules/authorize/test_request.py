@@ -98,6 +98,7 @@ def request(**changed: str | None) -> AuthorizationRequest:
         ({"resource": "https://other.example"}, "invalid_target"),
         ({"resource": "https://api.example https://other.example"}, "invalid_target"),
         ({"resource": "https://api.example/"}, "invalid_target"),
+        ({"resource": "https://auth.example"}, "invalid_target"),
         ({"nonce": "n" * 1025}, "invalid_request"),
         ({"nonce": "\u00e4" * 513}, "invalid_request"),
         ({"login_hint": "n" * 1025}, "invalid_request"),
@@ -131,13 +132,13 @@ def test_a_good_request_is_read_as_it_was_sent() -> None:
         nonce="n\u00e4 +&",
         prompt="login consent",
         max_age="0",
-        resource="https://api.example https://auth.example",
+        resource="https://api.example https://auth.example/userinfo",
         login_hint="a@b",
         ui_locales="de",
         response_mode="form_post",
     )
     assert (asked.nonce, asked.prompt, asked.max_age) == ("n\u00e4 +&", {"login", "consent"}, 0)
-    assert asked.resource == ("https://api.example", "https://auth.example")
+    assert asked.resource == ("https://api.example", "https://auth.example/userinfo")
     assert (asked.login_hint, asked.ui_locales, asked.response_mode) == ("a@b", "de", "form_post")
 
 

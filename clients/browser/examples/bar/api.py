@@ -25,6 +25,8 @@ from authsvc_verifier import Claims, Verifier
 from authsvc_verifier.starlette import Guard
 from bar.orders import MENU, Bar, Order, Refused, State, earlier
 
+AUDIENCE = "https://bar.example.com"
+"""What tokens call this API: a name of its own, so that no token does here that was meant for another."""
 MAX_BODY = 4096
 MAX_NAME = 40
 STATUS = {"not_on_the_menu": 422, "no_such_order": 404, "too_many": 429, "moved_on": 409}
@@ -117,13 +119,14 @@ def make_api(
 
 
 def from_environment() -> Starlette:
-    """ISSUER, EXTERNAL_URL (where pages find this API), ORIGINS (theirs, space-separated), CLIENT_ID and CLIENT_SECRET
-    of a client with the scope `revocations`."""
+    """ISSUER, AUDIENCE, EXTERNAL_URL (where pages find this API), ORIGINS (theirs, space-separated), CLIENT_ID and
+    CLIENT_SECRET of a client with the scope `revocations`."""
     bar = Bar()
     earlier(bar, time.time())
     issuer = os.environ.get("ISSUER", "http://localhost:8000")
     client_id, secret = os.environ.get("CLIENT_ID", "backend"), os.environ.get("CLIENT_SECRET", "backend-secret")
-    verifier = Verifier(issuer, audience=issuer, feed=True, client_id=client_id, client_secret=secret)
+    audience = os.environ.get("AUDIENCE", AUDIENCE)
+    verifier = Verifier(issuer, audience=audience, feed=True, client_id=client_id, client_secret=secret)
     url = os.environ.get("EXTERNAL_URL", "http://localhost:8001")
     return make_api(verifier, bar, url, os.environ.get("ORIGINS", "").split())
 

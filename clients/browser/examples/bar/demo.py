@@ -19,7 +19,7 @@ from authsvc.cli.console import Refused, table
 from authsvc.serving.listening import listen, port_of
 from authsvc_devkit.demo import BACKEND_SECRET, PASSWORD, PEOPLE
 from authsvc_verifier import Verifier
-from bar.api import make_api
+from bar.api import AUDIENCE, make_api
 from bar.orders import Bar, earlier
 from bar.pages import ByPort, Pages, Place
 from bar.service import Service, free_port, pause
@@ -92,7 +92,7 @@ async def _until_told(options: Options, service: Service, sockets: list[list[soc
     if stop.is_set():
         return
     uris = {each.client_id: origin + each.callback for each, origin in zip(FRONTENDS, origins, strict=True)}
-    await service.register(uris)
+    await service.register(uris, AUDIENCE)
     await service.wait_readable(origins, stop)
     app = _application(service.issuer, api, origins, [port_of(each) for each in sockets])
     config = uvicorn.Config(
@@ -114,7 +114,7 @@ async def _until_told(options: Options, service: Service, sockets: list[list[soc
 def _application(issuer: str, api: str, origins: list[str], ports: list[int]) -> ByPort:
     bar = Bar()
     earlier(bar, time.time())
-    verifier = Verifier(issuer, audience=issuer, feed=True, client_id="backend", client_secret=BACKEND_SECRET)
+    verifier = Verifier(issuer, audience=AUDIENCE, feed=True, client_id="backend", client_secret=BACKEND_SECRET)
     served = make_api(verifier, bar, api, origins)
     pages = [
         Pages(

@@ -17,7 +17,7 @@ import httpx2
 
 from authsvc.cli.command_runtime import actor, open_from
 from authsvc.cli.console import Refused
-from authsvc.flows.operator.manage_clients import change_redirect_uris
+from authsvc.flows.operator.manage_clients import change_audiences, change_redirect_uris
 from authsvc.rules.refused import Refused as NotThis
 from authsvc.serving.listening import listen, port_of
 from authsvc.store.errors import StoreUnavailable
@@ -82,15 +82,16 @@ class Service:
                     raise Refused(f"the service is not ready after {READY_SECONDS:.0f} s; --verbose shows what it does")
                 await pause(stop, 0.05)
 
-    async def register(self, redirect_uris: Mapping[str, str]) -> None:
-        """Give each client its redirect URI, where it has it not: `authsvc clients redirect-uris`, without the command.
-        Raises Refused."""
+    async def register(self, redirect_uris: Mapping[str, str], audience: str) -> None:
+        """Give each client its redirect URI and the API's audience, where it has them not: `authsvc clients
+        redirect-uris` and `audiences`, without the commands. Raises Refused."""
         runtime = open_from({**os.environ, **_exports(self.data_dir / "env")})
         try:
             for client_id, uri in redirect_uris.items():
-                done = await _patient(lambda: change_redirect_uris(runtime, actor(), client_id, [uri], []))  # noqa: B023
-                if isinstance(done, NotThis):
-                    raise Refused(done.description)
+                for change, added in ((change_redirect_uris, uri), (change_audiences, audience)):
+                    done = await _patient(lambda: change(runtime, actor(), client_id, [added], []))  # noqa: B023
+                    if isinstance(done, NotThis):
+                        raise Refused(done.description)
         finally:
             await runtime.close()
 

@@ -18,7 +18,7 @@ from authsvc_verifier.presented import read_request
 
 verifier = Verifier(
     os.environ.get("ISSUER", "http://localhost:8000"),
-    os.environ.get("AUDIENCE", "http://localhost:8000"),
+    os.environ.get("AUDIENCE", "https://orders.example.com"),  # what tokens call the service behind nginx
     feed=True,
     client_id=os.environ.get("CLIENT_ID", "backend"),
     client_secret=os.environ.get("CLIENT_SECRET", "backend-secret"),
