@@ -27,6 +27,7 @@ async def test_without_the_control_functions_it_serves_and_a_new_start_is_anothe
     assert not known.startswith("started.")
     async with role(database_url, "owner") as owner:
         await without_control_functions(sql, owner)
+        await sql.execute(f"ALTER ROLE {owner} SET synchronous_commit = on")  # what was acknowledged outlives a kill
         env["AUTHSVC_DATABASE_URL"] = as_role(database_url, owner)
         async with serving(env) as service:
             await service.until(200)

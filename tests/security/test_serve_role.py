@@ -44,7 +44,7 @@ async def test_it_serves_login_tokens_revocations_feed_people_and_clean_up(
         tokens, other = await login(http), await login(http)
         successor = (await refresh(http, tokens["refresh_token"])).json()
         assert await alive(http, successor)
-        assert (await http.post("/api/auth/logout", json={"refresh_token": other["refresh_token"]})).status_code == 200
+        assert (await http.post("/api/auth/logout", json={"refresh_token": other["refresh_token"]})).status_code == 204
         assert not await alive(http, other)
         feed = (await http.get("/revocations")).json()
         assert other["session_id"] in {entry["subject"] for entry in feed["revocations"]}
