@@ -278,6 +278,6 @@ async def test_a_hostile_user_agent_is_inert(house: Service, agent: bytes) -> No
     tokens = answer.json()
     listed = await house.http.get("/api/auth/sessions", headers=bearer(tokens["access_token"]))
     [own] = [session for session in listed.json()["sessions"] if session["current"]]
-    assert all(char.isprintable() for char in own["user_agent"] + own["device_info"])
-    assert len(own["user_agent"]) <= 512
+    assert all(char.isprintable() for char in (own["user_agent"] or "") + own["device_info"])
+    assert len(own["user_agent"] or "") <= 512
     assert len(own["device_info"]) <= 120
