@@ -16,7 +16,7 @@ from authsvc.rules.errors import Unavailable
 from authsvc.runtime import Runtime
 from authsvc.web.http.cors import public_preflight
 from authsvc.web.http.endpoint import Route
-from authsvc.web.http.failures import MethodNotAllowed, NotFound
+from authsvc.web.http.failures import NotFound
 from authsvc.web.http.reply import Headers, Reply, json_reply
 from authsvc.web.http.request import Request
 from authsvc.web.pages.authorization_answer import see
@@ -69,9 +69,7 @@ async def static(request: Request) -> Reply:
 
 async def static_preflight(request: Request) -> Reply:
     """Frontends of other origins import the module; the pages' own style and icon are for nobody else."""
-    if not request.path_params["name"].endswith(".js"):
-        raise MethodNotAllowed(("GET", "HEAD"))
-    return await public_preflight(request)
+    return await public_preflight(request) if request.path_params["name"].endswith(".js") else Reply(204)
 
 
 async def home(request: Request) -> Reply:

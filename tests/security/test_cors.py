@@ -78,7 +78,6 @@ PREFLIGHTS = [
     ("/register", "POST", NOBODY),
     ("/register/x", "GET, PUT, DELETE", ANY_CLIENT),
     *((path, "", NOBODY) for path in ("/login", "/account", "/authorize", "/logout", "/livez")),
-    ("/static/authsvc.css", "", NOBODY),
 ]
 PUBLIC = (
     "/.well-known/openid-configuration",
@@ -172,6 +171,8 @@ async def test_a_page_that_adds_a_header_may_read_what_is_public(house: Service,
         assert answer.headers["access-control-allow-methods"] == "GET"
         if not path.startswith("/statuslists"):
             assert readable_by(await house.http.get(path, headers={"Origin": origin})) == "*", path
+    style = await house.http.request("OPTIONS", "/static/authsvc.css", headers={"Origin": origin, **asked})
+    assert (style.status_code, readable_by(style)) == (204, None)
 
 
 async def test_a_preflight_asks_no_store(house: Service) -> None:
