@@ -10,7 +10,7 @@ from uuid import UUID
 @dataclass(frozen=True, slots=True)
 class User:
     """A person. `password_hash` is an argon2id or bcrypt string, None where the person has no password, or where it was
-    not asked for."""
+    not asked for. `device_generation`: of their device cookies those with this number are good."""
 
     id: UUID
     email: str
@@ -19,6 +19,7 @@ class User:
     email_verified: bool = False
     password_hash: str | None = field(repr=False, default=None)
     disabled_at: datetime | None = None
+    device_generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)

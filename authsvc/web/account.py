@@ -15,7 +15,7 @@ from authsvc.rules.people.new_password import LEAST, MOST_BYTES, judge_new_passw
 from authsvc.web.http.endpoint import Handler, Route
 from authsvc.web.http.failures import failure_of
 from authsvc.web.http.request import Request, malformed
-from authsvc.web.login import attempt_of, keep_login
+from authsvc.web.login import attempt_of, keep_device, keep_login
 from authsvc.web.logout import logged_out
 from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.cookies_and_forms import SESSION, cookie, form_token, own_form
@@ -64,7 +64,8 @@ async def end_session(request: Request) -> Response:
 @_logged_in
 async def end_others(request: Request) -> Response:
     await own_form(request)
-    session, count = await sessions_and_apps.end_others(request.runtime, cookie(request, SESSION))
+    session, count, device = await sessions_and_apps.end_others(request.runtime, cookie(request, SESSION))
+    keep_device(request, device)
     return _back(request, session, ResultMessage("others_ended", count))
 
 

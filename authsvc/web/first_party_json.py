@@ -25,9 +25,8 @@ from authsvc.web.http.endpoint import Route
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request, flag, malformed, printable, text
 from authsvc.web.issuing import authenticated_client, issued, token_response
-from authsvc.web.login import attempt_of
+from authsvc.web.login import attempt_of, keep_device
 from authsvc.web.pages.authorization_answer import MAX_EMAIL
-from authsvc.web.pages.cookies_and_forms import DEVICE, DEVICE_COOKIE_SECONDS, set_cookie
 from authsvc.web.userinfo import bearer
 
 Read = TypeVar("Read")
@@ -45,7 +44,7 @@ async def api_login(request: Request) -> Reply:
         "session_id": str(login.session_id),
         "remember_me": login.remember_me,
     }
-    set_cookie(request, DEVICE, login.device, DEVICE_COOKIE_SECONDS)
+    keep_device(request, login.device)
     return json_reply(answer)
 
 

@@ -16,13 +16,14 @@ from authsvc.rules.authorize.prompting import Step
 from authsvc.rules.authorize.request import Unproved
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
+from authsvc.rules.login.device_cookie import MAX_AGE_SECONDS
 from authsvc.rules.people.new_password import MOST_BYTES
 from authsvc.store.errors import StoreUnavailable
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.failures import failure_of
 from authsvc.web.http.request import Request
 from authsvc.web.pages.authorization_answer import MAX_EMAIL, login_form, outcome_reply, see
-from authsvc.web.pages.cookies_and_forms import DEVICE, DEVICE_COOKIE_SECONDS, SESSION, cookie, own_form, set_cookie
+from authsvc.web.pages.cookies_and_forms import DEVICE, SESSION, cookie, own_form, set_cookie
 from authsvc.web.pages.failure_page import error_page, page_failure, problem_of
 from authsvc.web.pages.views import Problem
 
@@ -103,7 +104,12 @@ def keep_login(request: Request, secret: str, device: str, session: BrowserLogin
     """Give the browser the new secret of its session, and its new device cookie."""
     seconds = max(1, int((session.expires_at - session.now).total_seconds())) if session.remember_me else None
     set_cookie(request, SESSION, secret, seconds)
-    set_cookie(request, DEVICE, device, DEVICE_COOKIE_SECONDS)
+    keep_device(request, device)
+
+
+def keep_device(request: Request, device: str) -> None:
+    """Give the browser its new device cookie."""
+    set_cookie(request, DEVICE, device, MAX_AGE_SECONDS)
 
 
 ROUTES = (Route("/login", {"GET": login_page, "POST": login}, page_failure),)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
+import bcrypt
 import httpx2
 import jwt
 import pytest
@@ -21,12 +22,13 @@ from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.client_record import Authentication
 from authsvc.rules.secret_digest import digest_of
 from authsvc.store.caller import clients
+from authsvc.flows.operator import manage_users
 from authsvc_devkit.servers import Servers
 from tests.security.conftest import statements
 from tests.support.busy import again_when_busy, none_turned_away, prompt
 from tests.support.clients import flat_client
 from tests.support.faultproxy import FaultProxy
-from tests.support.service import BACKEND, HERE, ISSUER, LOGIN, Service, service
+from tests.support.service import BACKEND, HERE, ISSUER, LOGIN, Service, bearer, service
 from tests.support.signers import FOREIGN, JWKS, KEYS, SIGNER
 from tests.support.spoilt import spoilt
 
@@ -129,6 +131,65 @@ async def test_a_device_cookie_of_another_account_or_a_forged_one_gives_no_count
     for cookie in (genuine, spoilt(genuine), genuine[:22] + "A" * 42, "x", "A" * 64, "", '"' + genuine + '"'):
         http = house.caller(headers={"Cookie": f"authsvc_device={cookie}"})
         assert is_limited(await attempt(http))
+
+
+async def new_password(house: Service) -> None:
+    assert await manage_users.set_password(house.runtime, "tests", LOGIN["email"], "another long one") == 3
+
+
+async def disabled_for_a_while(house: Service) -> None:
+    assert await manage_users.disable(house.runtime, "tests", LOGIN["email"]) == 3
+    assert await manage_users.enable(house.runtime, "tests", LOGIN["email"]) is None
+
+
+async def ended_by_the_operator(house: Service) -> None:
+    user_id = await house.sql.fetchval("SELECT id FROM users WHERE email = $1", LOGIN["email"])
+    assert await manage_users.end_sessions_of(house.runtime, "tests", user_id) == 3
+
+
+async def ended_by_the_owner(house: Service) -> None:
+    mine = await house.login()
+    ended = await house.http.delete("/api/auth/sessions", headers=bearer(mine["access_token"]))
+    assert ended.json() == {"ended": 3}
+
+
+@pytest.mark.parametrize("end", [new_password, disabled_for_a_while, ended_by_the_operator, ended_by_the_owner])
+async def test_device_cookies_end_with_the_password_and_with_all_sessions(
+    house: Service, end: Callable[[Service], Awaitable[None]]
+) -> None:
+    """Whoever knew the password once could prepare thousands of devices, each with ten guesses more."""
+    devices = [house.caller() for _ in range(3)]
+    for device in devices:
+        await house.login(device)
+    await end(house)
+    statuses = [(await attempt(device)).status_code for device in devices for _ in range(10)]
+    assert statuses == [401] * 10 + [429] * 20
+
+
+async def test_an_upgraded_hash_leaves_the_device_known(house: Service) -> None:
+    device = house.caller()
+    await house.login(device)
+    old = bcrypt.hashpw(b"password", bcrypt.gensalt(4)).decode()
+    await house.sql.execute("UPDATE users SET password_hash = $1 WHERE email = $2", old, LOGIN["email"])
+    await house.login()
+    assert await guess(house, 11) == [401] * 10 + [429]
+    await house.login(device)
+
+
+async def test_all_devices_of_an_account_share_a_wider_counter(house: Service) -> None:
+    devices = [house.caller() for _ in range(4)]
+    for device in devices:
+        await house.login(device)
+    statuses = [(await attempt(device)).status_code for device in devices for _ in range(10)]
+    assert statuses == [401] * 30 + [429] * 10
+
+
+async def test_known_devices_of_a_network_share_a_wide_counter(servers: Servers, base_env: dict[str, str]) -> None:
+    async with service(servers, base_env, login_network_failures=2, login_account_failures=1000) as house:
+        device = house.caller()
+        await house.login(device)
+        assert [(await attempt(device)).status_code for _ in range(21)] == [401] * 20 + [429]
+        assert await guess(house, 1, "198.51.100.8") == [401]
 
 
 SPELLINGS = [

@@ -6,10 +6,16 @@ person's row is locked first, so that no login with the old password slips in be
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from authsvc.flows.account.sessions_and_apps import LoginNeeded, person
-from authsvc.flows.login.authenticate_person import AMR, Attempt, authenticate_person, refused
+from authsvc.flows.login.authenticate_person import (
+    AMR,
+    Attempt,
+    authenticate_person,
+    new_device_cookie,
+    refused,
+)
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
@@ -45,7 +51,7 @@ async def change_password(runtime: Runtime, cookie: str | None, attempt: Attempt
         user = await users.lock(connection, known.user.email)
         if user is None or user.id != session.user.id or user.password_hash != known.password_hash:
             raise refused(user)  # changed by somebody else since it was judged
-        await users.set_password(connection, user.id, password_hash)
+        generation = await users.set_password(connection, user.id, password_hash)
         again = await browser_sessions.authenticated_again(
             connection,
             session.id,
@@ -60,4 +66,5 @@ async def change_password(runtime: Runtime, cookie: str | None, attempt: Attempt
         actor = f"user:{user.id}"
         await audit.record(connection, "password_set", actor, user_id=user.id, sessions=len(ended.sessions))
     await publish_revocation(runtime, ended)
-    return Changed(session, fresh, known.device, len(ended.sessions))
+    device = new_device_cookie(runtime, replace(user, device_generation=generation))
+    return Changed(session, fresh, device, len(ended.sessions))

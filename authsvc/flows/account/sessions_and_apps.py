@@ -7,9 +7,10 @@ to throw the person out everywhere else. Every statement carries the person's id
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from authsvc.flows.ending.logout import end_all_but, end_one_of, read_session_id
+from authsvc.flows.login.authenticate_person import new_device_cookie
 from authsvc.flows.session.browser import browser_session
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.runtime import Runtime
@@ -84,10 +85,13 @@ async def end_session(runtime: Runtime, cookie: str | None, session_id: str) -> 
     return session, wanted == session.id
 
 
-async def end_others(runtime: Runtime, cookie: str | None) -> tuple[BrowserSession, int]:
-    """End all sessions but this one; how many. Raises LoginNeeded, StoreUnavailable."""
+async def end_others(runtime: Runtime, cookie: str | None) -> tuple[BrowserSession, int, str]:
+    """End all sessions but this one: how many, and this browser's new device cookie. Raises LoginNeeded,
+    StoreUnavailable."""
     session = await person(runtime, cookie, recently=True)
-    return session, await end_all_but(runtime, session.user.id, session.id)
+    done = await end_all_but(runtime, session.user.id, session.id)
+    owner = replace(session.user, device_generation=done.device_generation)
+    return session, done.count, new_device_cookie(runtime, owner)
 
 
 async def revoke_app(runtime: Runtime, cookie: str | None, client_id: str) -> BrowserSession:

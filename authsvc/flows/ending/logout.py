@@ -5,6 +5,7 @@ A session ends with every grant that it gave. A client that is not of the house 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from authsvc.flows.caller.authenticate_bearer import person_id
@@ -17,6 +18,7 @@ from authsvc.rules.errors import Rejected
 from authsvc.rules.person_record import Session
 from authsvc.rules.token.refresh_token import decode
 from authsvc.runtime import Runtime
+from authsvc.store.account import users
 from authsvc.store.session import sessions
 from authsvc.store.token import grants
 
@@ -59,7 +61,8 @@ async def end_own(runtime: Runtime, claims: VerifiedClaims, session_id: str) -> 
 
 async def end_others(runtime: Runtime, claims: VerifiedClaims) -> int:
     """End all sessions of this person but the one that asks. Returns how many. Raises StoreUnavailable."""
-    return await end_all_but(runtime, await person_id(runtime, claims), UUID(claims.sid or ""))
+    done = await end_all_but(runtime, await person_id(runtime, claims), UUID(claims.sid or ""))
+    return done.count
 
 
 def read_session_id(text: str) -> UUID:
@@ -76,11 +79,20 @@ async def end_one_of(runtime: Runtime, user_id: UUID, session_id: UUID) -> None:
         raise _unknown()
 
 
-async def end_all_but(runtime: Runtime, user_id: UUID, keep: UUID) -> int:
-    """End all sessions of this person but one. Returns how many. Raises StoreUnavailable."""
+@dataclass(frozen=True, slots=True)
+class OthersEnded:
+    """How many sessions were ended; `device_generation`: the number of device cookies that are good from now on."""
+
+    count: int
+    device_generation: int
+
+
+async def end_all_but(runtime: Runtime, user_id: UUID, keep: UUID) -> OthersEnded:
+    """End all sessions of this person but one, and know none of their devices any more. Raises StoreUnavailable."""
+    generation = await users.forget_devices(runtime.db, user_id)
     ended = await sessions.end_all(runtime.db, user_id, "ended_by_user", keep=keep)
     await publish_revocation(runtime, ended)
-    return len(ended.sessions)
+    return OthersEnded(len(ended.sessions), generation)
 
 
 def _unknown() -> Rejected:

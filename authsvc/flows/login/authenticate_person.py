@@ -1,7 +1,8 @@
 """Who stands behind an e-mail address and a password: the judgement that every login shares.
 
 Order: limits (before any hashing) -> person -> password -> policy. Known and unknown addresses take the same steps and
-the same time, and get the same answer. Trouble in a store is never counted as a failed attempt.
+the same time, and get the same answer. Trouble in a store is never counted as a failed attempt. Only who shows a
+genuine device cookie has the person looked up first: whether it is still good is the person's to say.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ from authsvc.store.caller.attempts import Bucket
 from authsvc.store.session.sessions import NewSession
 
 AMR = ("pwd",)
+DEVICES_OF_ACCOUNT = 3
+"""All known devices of an account together may fail so many times as often as one of them."""
+WIDE_NETWORK = 10
+"""Known devices of a network may fail so many times as often as its strangers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +58,8 @@ async def authenticate_person(runtime: Runtime, attempt: Attempt, *, required_ro
     """Raises Rejected (invalid_credentials, access_denied), TooMany, Unavailable, StoreUnavailable."""
     email = normal_email(attempt.email)
     account = _account(runtime, email)
-    device = _device(runtime, email, attempt.device) if attempt.device else None
-    buckets = _buckets(runtime, account, device, attempt.network)
+    known = await _known(runtime, email, attempt.device)
+    buckets = _buckets(runtime, account, known.device if known else None, attempt.network)
     name = runtime.entropy(8).hex()
     wait = await runtime.attempts.take(buckets, name)
     if wait:
@@ -63,7 +68,7 @@ async def authenticate_person(runtime: Runtime, attempt: Attempt, *, required_ro
         raise TooMany("login_failures", retry_after=wait)
     guess = False
     try:
-        return await _judged(runtime, attempt, email, required_role, known=device is not None)
+        return await _judged(runtime, attempt, email, required_role, known)
     except Rejected as rejected:
         guess = rejected.reason != "role_missing"  # a right password that policy turns away is none
         metrics.logins.labels(rejected.reason).inc()
@@ -102,32 +107,64 @@ def _account(runtime: Runtime, email: str) -> bytes:
     return device_cookie.account_digest(runtime.current_key("account digest"), email)
 
 
-def _device(runtime: Runtime, email: str, cookie: str) -> str | None:
+def new_device_cookie(runtime: Runtime, user: User) -> str:
+    """What proves from now on that this person has logged in from this device."""
+    return device_cookie.make(
+        runtime.current_key("device cookie"),
+        _account(runtime, user.email),
+        user.device_generation,
+        runtime.entropy(16),
+        now=int(runtime.clock.seconds()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A device on which this person has logged in, and no new password since."""
+
+    device: str
+    user: User
+
+
+async def _known(runtime: Runtime, email: str, cookie: str | None) -> _Known | None:
+    shown = _device(runtime, email, cookie) if cookie else None
+    user = await users.by_email(runtime.db, email) if shown else None
+    if shown is None or user is None or user.device_generation != shown.generation:
+        return None
+    return _Known(shown.name, user)
+
+
+def _device(runtime: Runtime, email: str, cookie: str) -> device_cookie.Device | None:
     """Under every master key that is held: the cookie may be older than the newest."""
+    now = int(runtime.clock.seconds())
     for key_id in runtime.master.ids:
         account = device_cookie.account_digest(runtime.master.derive(key_id, "account digest"), email)
-        device = device_cookie.device_of(runtime.master.derive(key_id, "device cookie"), account, cookie)
+        device = device_cookie.device_of(runtime.master.derive(key_id, "device cookie"), account, cookie, now=now)
         if device:
             return device
     return None
 
 
 def _buckets(runtime: Runtime, account: bytes, device: str | None, network: str) -> list[Bucket]:
-    settings = runtime.settings
+    of_account, of_network = runtime.settings.login_account_failures, runtime.settings.login_network_failures
     if device:
-        return [Bucket(f"login-device:{account.hex()}:{device}", settings.login_account_failures)]
+        return [
+            Bucket(f"login-device:{account.hex()}:{device}", of_account),
+            Bucket(f"login-devices:{account.hex()}", of_account * DEVICES_OF_ACCOUNT),
+            Bucket(f"login-devices-network:{network}", of_network * WIDE_NETWORK),
+        ]
     return [
-        Bucket(f"login-account:{account.hex()}", settings.login_account_failures),
-        *network_buckets("login-network", network, settings.login_network_failures),
+        Bucket(f"login-account:{account.hex()}", of_account),
+        *network_buckets("login-network", network, of_network),
     ]
 
 
 async def _judged(
-    runtime: Runtime, attempt: Attempt, email: str, required_role: str | None, *, known: bool
+    runtime: Runtime, attempt: Attempt, email: str, required_role: str | None, known: _Known | None
 ) -> Authenticated:
-    user = await users.by_email(runtime.db, email)
+    user = known.user if known else await users.by_email(runtime.db, email)
     stored = user.password_hash if user and user.disabled_at is None else None
-    checked = await runtime.passwords.check(attempt.password, stored, known=known)
+    checked = await runtime.passwords.check(attempt.password, stored, known=known is not None)
     if user is None or stored is None or not checked.right:
         raise refused(user)
     if required_role and required_role not in user.roles:
@@ -136,7 +173,4 @@ async def _judged(
         )
     if checked.upgrade and await users.upgrade_hash(runtime.db, user.id, stored, checked.upgrade):
         stored = checked.upgrade
-    cookie = device_cookie.make(
-        runtime.current_key("device cookie"), _account(runtime, user.email), runtime.entropy(16)
-    )
-    return Authenticated(user, stored, cookie)
+    return Authenticated(user, stored, new_device_cookie(runtime, user))

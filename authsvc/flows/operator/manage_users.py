@@ -190,8 +190,9 @@ async def end_session(runtime: Runtime, actor: str, session_id: UUID) -> bool:
 
 
 async def end_sessions_of(runtime: Runtime, actor: str, user_id: UUID) -> int:
-    """End all sessions of a person; how many."""
+    """End all sessions of a person, and know none of their devices any more; how many sessions."""
     async with runtime.db.transaction(seconds=10) as connection:
+        await users.forget_devices(connection, user_id)
         ended = await sessions.end_all(connection, user_id, ENDED_BY_OPERATOR)
         await audit.record(connection, "sessions_ended", actor, user_id=user_id, sessions=len(ended.sessions))
     await publish_revocation(runtime, ended)

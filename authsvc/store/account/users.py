@@ -12,14 +12,14 @@ import asyncpg
 from authsvc.rules.person_record import User
 from authsvc.store.postgres import Connection, Database, record_of
 
-_COLUMNS = "id, email, email_verified, name, roles, password_hash, disabled_at"
+_COLUMNS = "id, email, email_verified, name, roles, password_hash, disabled_at, device_generation"
 
 
 # A row that is not there would be 15 us less to send and to read: enough to tell addresses apart (SECURITY.md item 25).
 _BY_EMAIL = f"""
 SELECT {_COLUMNS}, true AS found FROM users WHERE email = $1
 UNION ALL
-SELECT '00000000-0000-0000-0000-000000000000', $1, false, 'Nobody', '{{customer}}', repeat('x', 97), NULL, false
+SELECT '00000000-0000-0000-0000-000000000000', $1, false, 'Nobody', '{{customer}}', repeat('x', 97), NULL, 0, false
 LIMIT 1
 """  # noqa: S608
 
@@ -104,15 +104,27 @@ async def lock(connection: Connection, email: str) -> User | None:
     return record_of(User, row) if row else None
 
 
-async def set_password(connection: Connection, user_id: UUID, password_hash: str) -> None:
-    """Store the hash of a new password."""
-    sql = "UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1"
-    await connection.execute(sql, user_id, password_hash)
+async def set_password(connection: Connection, user_id: UUID, password_hash: str) -> int:
+    """Store the hash of a new password: who knew the old one has no known device any more. Returns the number that new
+    device cookies must bear."""
+    sql = """UPDATE users SET password_hash = $2, device_generation = device_generation + 1, updated_at = now()
+             WHERE id = $1 RETURNING device_generation"""
+    generation: int = await connection.fetchval(sql, user_id, password_hash)
+    return generation
+
+
+async def forget_devices(db: Database | Connection, user_id: UUID) -> int:
+    """Make every device cookie of a person one of a stranger; the number that new ones must bear."""
+    sql = "UPDATE users SET device_generation = device_generation + 1 WHERE id = $1 RETURNING device_generation"
+    generation: int = await db.fetchval(sql, user_id)
+    return generation
 
 
 async def set_disabled(connection: Connection, user_id: UUID, disabled: bool) -> None:
-    """A trigger ends whatever session a disabled person still has. Enabling brings none of them back."""
-    sql = """UPDATE users SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, now()) END, updated_at = now()
+    """A trigger ends whatever session a disabled person still has, and no device of theirs is known any more. Enabling
+    brings none of that back."""
+    sql = """UPDATE users SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, now()) END,
+                              device_generation = device_generation + $2::int, updated_at = now()
              WHERE id = $1"""
     await connection.execute(sql, user_id, disabled)
 

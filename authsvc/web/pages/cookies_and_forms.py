@@ -18,7 +18,6 @@ SESSION = "authsvc_session"
 BROWSER = "authsvc_browser"
 """Which browser this is: what tokens against cross-site forms are made from. Holds no right."""
 DEVICE = "authsvc_device"
-DEVICE_COOKIE_SECONDS = 365 * 86_400
 _CSRF = "cross-site form token"
 
 

@@ -211,6 +211,20 @@ async def test_ending_all_others_keeps_this_one(http: httpx2.AsyncClient) -> Non
     assert [await alive(http, tokens) for tokens in (*others, mine, theirs)] == [False] * 3 + [True] * 2
 
 
+@pytest.mark.parametrize("path", ["/account/sessions/end-others", "/account/password"])
+async def test_the_browser_that_makes_other_devices_strangers_stays_known(
+    http: httpx2.AsyncClient, sql: asyncpg.Connection, path: str
+) -> None:
+    await tokens_for(http)
+    before = http.cookies["authsvc_device"]
+    assert (await press(http, path, **change())).status_code == 303
+    assert http.cookies["authsvc_device"] != before
+    login = {"email": EMAIL, "password": "wrong"}
+    async with another(http) as stranger:
+        assert [(await stranger.post("/api/auth/login", json=login)).status_code for _ in range(11)][-1] == 429
+    assert (await http.post("/api/auth/login", json=login)).status_code == 401
+
+
 async def test_ones_own_session_is_a_logout_and_needs_no_recent_login(
     http: httpx2.AsyncClient, sql: asyncpg.Connection
 ) -> None:
