@@ -1,18 +1,21 @@
 """Passwords: argon2id in a small thread pool of its own, never on the event loop.
 
 The pool is bounded twice: few threads (hashing is memory-hard on purpose), and a short queue of which strangers may
-use half, so that a flood of guesses leaves room for people on a known device. Unknown accounts take the same place
-and the same time as known ones.
+use half, so that a flood of guesses leaves room for people on a known device. Before that queue stands a line for each
+account and each network, so that neither fills it: one account holder with eight devices would shut out all others.
+Unknown accounts take the same place and the same time as known ones.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import bcrypt
 from argon2 import PasswordHasher, Type
@@ -24,6 +27,42 @@ Result = TypeVar("Result")
 
 _BCRYPT_BYTES = 72
 """bcrypt reads no further; hashes of an existing system were made that way, bcrypt 5 raises instead."""
+
+
+OF_ACCOUNT = 2
+"""Hashes that may be under way for one account. For one network: a few more than there are threads, twice over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """On whose behalf is hashed: names that mean something to the caller alone. `known`: on a device seen before."""
+
+    account: str
+    network: str
+    known: bool
+
+
+class _Line:
+    """Who waits for a turn of one account or one network: first come, first served, and not too many."""
+
+    def __init__(self, turns: int, most: int) -> None:
+        self._turns = asyncio.Semaphore(turns)
+        self._most = most
+        self._waiting = 0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        if self._waiting >= self._most:
+            raise Unavailable("hash_line_full", retry_after=2)
+        self._waiting += 1
+        try:
+            await self._turns.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._turns.release()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +84,39 @@ class Passwords:
         self._queue = queue
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="authsvc-hash")
         self._inside = 0
+        self._lines: WeakValueDictionary[tuple[str, str], _Line] = WeakValueDictionary()
         # No password has this hash. It is written, not computed: the first stranger would wait for it twice as long.
         self._dummy = f"$argon2id$v=19$m={memory_kib},t={time_cost},p={parallelism}${'A' * 22}${'A' * 43}"
 
-    async def hash(self, password: str) -> str:
-        """A new argon2id hash. Raises Unavailable when the queue is full."""
-        return await self._run(lambda: self._hasher.hash(password), known=True)
+    async def hash(self, password: str, asker: Asker | None = None) -> str:
+        """A new argon2id hash. `asker`: None for an operator. Raises Unavailable when the queue is full."""
+        return await self._run(lambda: self._hasher.hash(password), asker)
 
-    async def check(self, password: str, stored: str | None, *, known: bool) -> Checked:
-        """Compare with a stored hash, or with a dummy where there is none. `known`: on a device seen before.
+    async def check(self, password: str, stored: str | None, asker: Asker) -> Checked:
+        """Compare with a stored hash, or with a dummy where there is none.
 
-        Raises Unavailable, before any hashing, when the queue of this lane is full.
+        Raises Unavailable, before any hashing, when the queue of this lane, or the line before it, is full.
         """
-        return await self._run(lambda: self._check(password, stored), known=known)
+        return await self._run(lambda: self._check(password, stored), asker)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, work: Callable[[], Result], *, known: bool) -> Result:
+    async def _run(self, work: Callable[[], Result], asker: Asker | None) -> Result:
+        if asker is None:
+            return await self._queued(work, known=True)
+        account = self._line("account", asker.account, OF_ACCOUNT)
+        network = self._line("network", asker.network, 2 * self._threads + 2)
+        async with account.turn(), network.turn():
+            return await self._queued(work, known=asker.known)
+
+    def _line(self, kind: str, name: str, turns: int) -> _Line:
+        line = self._lines.get((kind, name))
+        if line is None:  # it goes when nobody waits in it
+            line = self._lines[kind, name] = _Line(turns, self._queue)
+        return line
+
+    async def _queued(self, work: Callable[[], Result], *, known: bool) -> Result:
         if self._inside >= self._threads + (self._queue if known else self._queue // 2):
             raise Unavailable("hash_queue_full", retry_after=2)
         self._inside += 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
+from threading import Event
 from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -23,6 +24,7 @@ from authsvc.rules.client_record import Authentication
 from authsvc.rules.secret_digest import digest_of
 from authsvc.store.caller import clients
 from authsvc.flows.operator import manage_users
+from authsvc.passwords import Passwords
 from authsvc_devkit.servers import Servers
 from tests.security.conftest import statements
 from tests.support.busy import again_when_busy, none_turned_away, prompt
@@ -588,6 +590,64 @@ async def test_a_flood_of_logins_is_turned_away_and_refreshes_are_unaffected(
         # Being turned away was no failed attempt. (A few may lose their place to a deadline, on a busy machine.)
         guessed = sum(answer.status_code == 401 for answer in answers)
         assert len(await house.redis_keys("{fail}:login-account:*")) <= guessed + 3
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
+    """The password `held` is compared when this is set, and not before."""
+    let_go = Event()
+    check = Passwords._check
+
+    def compare(self: Passwords, password: str, stored: str | None) -> Any:
+        assert password != "held" or let_go.wait(60)
+        return check(self, password, stored)
+
+    monkeypatch.setattr(Passwords, "_check", compare)
+    yield let_go
+    let_go.set()
+
+
+async def test_one_account_with_many_devices_leaves_the_hash_queue_to_others(
+    servers: Servers, base_env: dict[str, str], held: Event
+) -> None:
+    async with service(servers, base_env, hash_threads=1, hash_queue=4) as house:
+        other = house.caller("203.0.113.51")
+        await house.login(other, email="admin@example.com", client_id="admin")
+        devices = [house.caller(f"203.0.113.{n}") for n in range(8)]
+        for device in devices:
+            await house.login(device)
+        flood = asyncio.gather(*(attempt(device, password="held") for device in devices))
+        await until_inside(house, 2)
+        enters = asyncio.create_task(
+            other.post("/api/auth/login", json={**LOGIN, "email": "admin@example.com", "client_id": "admin"})
+        )
+        await until_inside(house, 3)
+        held.set()
+        assert (await enters).status_code == 200
+        assert [answer.status_code for answer in await flood] == [401] * 8, "in turn, and nobody is turned away"
+
+
+async def test_one_network_leaves_the_hash_queue_to_others(
+    servers: Servers, base_env: dict[str, str], held: Event
+) -> None:
+    async with service(servers, base_env, hash_threads=1, hash_queue=12) as house:
+        http = house.caller("198.51.100.7")
+        guesses = (attempt(http, email=f"person{n}@example.com", password="held") for n in range(20))
+        flood = asyncio.gather(*guesses)
+        await until_inside(house, 4)
+        enters = asyncio.create_task(house.caller("203.0.113.9").post("/api/auth/login", json=LOGIN))
+        await until_inside(house, 5)
+        held.set()
+        assert (await enters).status_code == 200
+        statuses = [answer.status_code for answer in await flood]
+        assert sorted(statuses) == [401] * 16 + [503] * 4, "four had a turn, twelve waited in line"
+
+
+async def until_inside(house: Service, count: int) -> None:
+    """Wait until so many hashes are under way or in the queue."""
+    async with asyncio.timeout(10):
+        while house.runtime.passwords._inside != count:
+            await asyncio.sleep(0.005)
 
 
 # What an answer tells

@@ -13,6 +13,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
+from authsvc.passwords import Asker
 from authsvc.store.account import users
 from authsvc_devkit.servers import Servers
 from tests.support.service import Service, service
@@ -177,7 +178,7 @@ async def test_an_unknown_account_costs_one_comparison_from_the_first_on(
 
         monkeypatch.setattr(argon2.PasswordHasher, name, counted)
     fresh = type(house.runtime.passwords)(memory_kib=64, time_cost=1, parallelism=1, threads=1, queue=10)
-    assert not (await fresh.check("x", None, known=False)).right
+    assert not (await fresh.check("x", None, Asker("x", "x", known=False))).right
     assert done == ["verify"]
     fresh.close()
 

@@ -12,6 +12,7 @@ from authsvc.flows.account.sessions_and_apps import LoginNeeded, person
 from authsvc.flows.login.authenticate_person import (
     AMR,
     Attempt,
+    asker,
     authenticate_person,
     new_device_cookie,
     refused,
@@ -45,7 +46,7 @@ async def change_password(runtime: Runtime, cookie: str | None, attempt: Attempt
     known = await authenticate_person(runtime, attempt, required_role=None)
     if known.user.id != session.user.id or cookie is None:
         raise refused(known.user)
-    password_hash = await runtime.passwords.hash(new)
+    password_hash = await runtime.passwords.hash(new, asker(runtime, attempt, known=True))
     fresh = base64url_encode(runtime.entropy(32))
     async with runtime.db.transaction(seconds=SECONDS) as connection:
         user = await users.lock(connection, known.user.email)

@@ -14,6 +14,7 @@ from authsvc import metrics
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, device_name
 from authsvc.flows.caller.network_limit import network_buckets
 from authsvc.flows.session.client_policy import lifetime
+from authsvc.passwords import Asker
 from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.errors import Rejected, TooMany, plain
 from authsvc.rules.login import device_cookie
@@ -97,6 +98,11 @@ def new_session(
     )
 
 
+def asker(runtime: Runtime, attempt: Attempt, *, known: bool) -> Asker:
+    """On whose behalf a password is hashed."""
+    return Asker(_account(runtime, normal_email(attempt.email)).hex(), attempt.network, known)
+
+
 def refused(user: User | None) -> Rejected:
     """One answer for whatever was wrong; the reason is for the log."""
     reason = "user_unknown" if user is None else "user_disabled" if user.disabled_at else "password_wrong"
@@ -164,7 +170,7 @@ async def _judged(
 ) -> Authenticated:
     user = known.user if known else await users.by_email(runtime.db, email)
     stored = user.password_hash if user and user.disabled_at is None else None
-    checked = await runtime.passwords.check(attempt.password, stored, known=known is not None)
+    checked = await runtime.passwords.check(attempt.password, stored, asker(runtime, attempt, known=known is not None))
     if user is None or stored is None or not checked.right:
         raise refused(user)
     if required_role and required_role not in user.roles:
