@@ -102,7 +102,7 @@ async def change_password(request: Request) -> Response:
     except (Rejected, TooMany, Unavailable) as error:
         return await _again(request, problem_of(failure_of(request, error), "current_password"))
     keep_login(request, changed.cookie, changed.device, session)
-    return _back(request, session, ResultMessage("password_changed"))
+    return _back(request, session, ResultMessage("password_changed" if changed.over else "password_changed_ending"))
 
 
 async def _again(request: Request, problem: Problem) -> Response:

@@ -1,7 +1,8 @@
 """A person chooses a new password: every other session ends, this one goes on under a new cookie.
 
 The current password is judged as at any login, with the same limits. Change, ends and cookie are one transaction: the
-person's row is locked first, so that no login with the old password slips in behind the end of all sessions.
+person's row is locked first, so that no login with the old password slips in behind the end of all sessions. Where
+there are many, that transaction promises their end, which follows in batches.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from authsvc.flows.login.authenticate_person import (
     new_device_cookie,
     refused,
 )
-from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.flows.session.end_all import REQUEST_SECONDS, audited, begin_ending, finish_ending
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
-from authsvc.store.session import browser_sessions, sessions
+from authsvc.store.errors import StoreUnavailable
+from authsvc.store.session import browser_sessions
 from authsvc.store.session.browser_sessions import BrowserSession
 from authsvc_jws.base64url import base64url_encode
 
@@ -31,12 +33,13 @@ SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """`cookie`: the browser's new secret. `device`: its new device cookie. `ended`: how many other sessions."""
+    """`cookie`: the browser's new secret. `device`: its new device cookie. `over`: False while other sessions
+    are still being ended."""
 
     session: BrowserSession
     cookie: str = field(repr=False)
     device: str = field(repr=False)
-    ended: int
+    over: bool
 
 
 async def change_password(runtime: Runtime, cookie: str | None, attempt: Attempt, new: str) -> Changed:
@@ -63,9 +66,12 @@ async def change_password(runtime: Runtime, cookie: str | None, attempt: Attempt
         )
         if again is None:  # this session has ended meanwhile: nothing is changed
             raise LoginNeeded(again=False)
-        ended = await sessions.end_all(connection, user.id, "password_changed", keep=session.id)
-        actor = f"user:{user.id}"
-        await audit.record(connection, "password_set", actor, user_id=user.id, sessions=len(ended.sessions))
-    await publish_revocation(runtime, ended)
+        batch = await begin_ending(connection, user.id, "password_changed", keep=session.id)
+        await audit.record(connection, "password_set", f"user:{user.id}", user_id=user.id, **audited(batch))
+    over = True
+    try:
+        await finish_ending(runtime, user.id, batch, seconds=REQUEST_SECONDS)
+    except StoreUnavailable:  # the password counts, this browser needs its cookies, and the upkeep goes on
+        over = False
     device = new_device_cookie(runtime, replace(user, device_generation=generation))
-    return Changed(session, fresh, device, len(ended.sessions))
+    return Changed(session, fresh, device, over)

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from authsvc.clock import monotonic
 from authsvc.flows.ending.logout import end_all_but, end_one_of, read_session_id
 from authsvc.flows.login.authenticate_person import new_device_cookie
 from authsvc.flows.session.browser import browser_session
+from authsvc.flows.session.end_all import REQUEST_SECONDS
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import sessions_and_apps
 from authsvc.store.account.sessions_and_apps import App, Listed
+from authsvc.store.errors import StoreUnavailable
 from authsvc.store.session.browser_sessions import BrowserSession
 
 Owner = BrowserSession
@@ -97,11 +100,16 @@ async def end_others(runtime: Runtime, cookie: str | None) -> tuple[BrowserSessi
 async def revoke_app(runtime: Runtime, cookie: str | None, client_id: str) -> BrowserSession:
     """Take a consent back, and end what the app has from it. Doing it twice is the same as once.
 
-    Raises LoginNeeded, StoreUnavailable.
+    Raises LoginNeeded, StoreUnavailable: what has ended stays ended, and the next try finds less to do.
     """
     session = await person(runtime, cookie)
-    ended, known = await sessions_and_apps.revoke_app(runtime.db, session.user.id, client_id)
-    await publish_revocation(runtime, ended)
+    began, known, more = monotonic(), False, True
+    while more:
+        done = await sessions_and_apps.revoke_app(runtime.db, session.user.id, client_id)
+        await publish_revocation(runtime, done.ended)
+        known, more = known or done.known, done.more
+        if more and monotonic() - began > REQUEST_SECONDS:
+            raise StoreUnavailable("postgresql", "still_ending")
     if known:
         await audit.record(
             runtime.db, "app_revoked", f"user:{session.user.id}", user_id=session.user.id, client_id=client_id

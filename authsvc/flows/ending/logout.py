@@ -11,7 +11,8 @@ from uuid import UUID
 from authsvc.flows.caller.authenticate_bearer import person_id
 from authsvc.flows.caller.prove_possession import Proof
 from authsvc.flows.ending.revoke import revoke, take_proof
-from authsvc.flows.session.publish_revocation import end_session, publish_revocation
+from authsvc.flows.session.end_all import REQUEST_SECONDS, begin_ending, finish_ending
+from authsvc.flows.session.publish_revocation import end_session
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected
@@ -89,10 +90,10 @@ class OthersEnded:
 
 async def end_all_but(runtime: Runtime, user_id: UUID, keep: UUID) -> OthersEnded:
     """End all sessions of this person but one, and know none of their devices any more. Raises StoreUnavailable."""
-    generation = await users.forget_devices(runtime.db, user_id)
-    ended = await sessions.end_all(runtime.db, user_id, "ended_by_user", keep=keep)
-    await publish_revocation(runtime, ended)
-    return OthersEnded(len(ended.sessions), generation)
+    async with runtime.db.transaction(seconds=5) as connection:
+        generation = await users.forget_devices(connection, user_id)
+        batch = await begin_ending(connection, user_id, "ended_by_user", keep=keep)
+    return OthersEnded(await finish_ending(runtime, user_id, batch, seconds=REQUEST_SECONDS), generation)
 
 
 def _unknown() -> Rejected:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.flows.session.end_all import audited, begin_ending, finish_ending
 from authsvc.rules.people.person import judge_person, normal_email
 from authsvc.rules.person_record import User
 from authsvc.rules.refused import Refused
@@ -18,7 +18,6 @@ from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
 from authsvc.store.postgres import Connection
-from authsvc.store.session import sessions
 
 SECONDS = 60
 
@@ -63,12 +62,10 @@ async def change_address(runtime: Runtime, actor: str, email: str, new: str, *, 
             return Refused("conflict", f"{user.email} is their address already", "email_same")
         if not await users.set_email(connection, user.id, judged.email, verified=verified):
             return Refused("conflict", f"somebody has the address {judged.email} already", "email_taken")
-        ended = await sessions.end_all(connection, user.id, "address_changed")
-        count = len(ended.sessions)
-        await audit.record(
-            connection, "user_address_changed", actor, user_id=user.id, email_verified=verified, sessions=count
-        )
-    await publish_revocation(runtime, ended)
+        batch = await begin_ending(connection, user.id, "address_changed")
+        done = {"email_verified": verified, **audited(batch)}
+        await audit.record(connection, "user_address_changed", actor, user_id=user.id, **done)
+    count = await finish_ending(runtime, user.id, batch)
     return Changed(user.id, judged.email, user.name, user.roles, verified, count)
 
 
@@ -86,14 +83,14 @@ async def change_roles(
         if isinstance(judged, Refused):
             return judged
         taken = set(user.roles) - set(judged.roles)
-        ended = await sessions.end_all(connection, user.id, "roles_changed") if taken else None
-        count = len(ended.sessions) if ended else 0
+        batch = await begin_ending(connection, user.id, "roles_changed") if taken else None
+        count = batch.count if batch else 0
         if judged.roles != user.roles:
             await users.set_roles(connection, user.id, judged.roles)
             roles = list(judged.roles)
             await audit.record(connection, "user_roles_changed", actor, user_id=user.id, roles=roles, sessions=count)
-    if ended:
-        await publish_revocation(runtime, ended)
+    if batch:
+        count = await finish_ending(runtime, user.id, batch)
     return Changed(user.id, user.email, user.name, judged.roles, user.email_verified, count)
 
 
@@ -112,15 +109,18 @@ async def verify(runtime: Runtime, actor: str, email: str) -> Changed | Refused:
 async def remove(runtime: Runtime, actor: str, email: str) -> Changed | Refused:
     """The end of all that they have, and of them: sessions, grants, consents, name, address, password. Audit events
     keep the id. Raises StoreUnavailable."""
-    async with runtime.db.transaction(seconds=SECONDS) as connection:
-        user = await _locked(connection, email)
-        if isinstance(user, Refused):
-            return user
-        ended = await sessions.end_all(connection, user.id, "user_removed")
-        count = len(ended.sessions)
-        await audit.record(connection, "user_removed", actor, user_id=user.id, sessions=count)
-        await users.remove(connection, user.id)
-    await publish_revocation(runtime, ended)
+    count, more = 0, True
+    while more:  # who has many sessions is removed with the last of them
+        async with runtime.db.transaction(seconds=SECONDS) as connection:
+            user = await _locked(connection, email)
+            if isinstance(user, Refused):
+                return user
+            batch = await begin_ending(connection, user.id, "user_removed")
+            more = batch.more
+            if not more:
+                await audit.record(connection, "user_removed", actor, user_id=user.id, sessions=count + batch.count)
+                await users.remove(connection, user.id)
+        count += await finish_ending(runtime, user.id, batch)
     return Changed(user.id, user.email, user.name, user.roles, user.email_verified, count)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from authsvc.clock import monotonic
 from authsvc.flows.keys.served_settings import in_force
 from authsvc.flows.keys.sign import offered_algorithms
 from authsvc.flows.session.publish_revocation import publish_rows
@@ -27,6 +28,7 @@ from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.caller import clients
+from authsvc.store.errors import StoreUnavailable
 from authsvc.store.keys import signing_keys
 from authsvc.store.operator import registration_tokens
 from authsvc.store.revocation.revocations import Revocation
@@ -153,8 +155,14 @@ async def drop_old_secret(runtime: Runtime, actor: str, client_id: str) -> Clien
     return await _change(runtime, actor, client_id, changes.drop_old_secret, "client_secret_dropped")
 
 
-async def remove(runtime: Runtime, actor: str, client_id: str) -> Refused | None:
-    """Gone with its grants, and its tokens are void. Raises StoreUnavailable."""
+async def remove(runtime: Runtime, actor: str, client_id: str, *, seconds: float | None = None) -> Refused | None:
+    """Gone with its grants, and its tokens are void. The grants go first, in batches: nothing bounds their number, and
+    a statement has a deadline. `seconds`: None for as long as it takes. Raises StoreUnavailable; the next try finds
+    less to do."""
+    began = monotonic()
+    while await clients.remove_grants(runtime.db, client_id):
+        if seconds is not None and monotonic() - began > seconds:
+            raise StoreUnavailable("postgresql", "still_ending")
     async with runtime.db.transaction(seconds=60) as connection:
         removed = await clients.remove(connection, client_id)
         if removed is None:

@@ -1,7 +1,7 @@
 """The operator's part in the life of people: add, import, change a password, disable, enable, end sessions.
 
 Whatever comes is judged by `rules/people`, whoever brings it. A new password and a disabling end every session of the
-person in the same transaction; only then is Redis told.
+person: the first of them, and the promise to end the others, in the same transaction.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from authsvc.flows.session.end_all import audited, begin_ending, finish_ending
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.rules.people.import_rows import ImportRow, Unreadable, judge_rows
 from authsvc.rules.people.new_password import judge_given_password
@@ -136,10 +137,9 @@ async def set_password(runtime: Runtime, actor: str, email: str, password: str) 
         if user is None:
             return _nobody(email)
         await users.set_password(connection, user.id, password_hash)
-        ended = await sessions.end_all(connection, user.id, "password_changed")
-        await audit.record(connection, "password_set", actor, user_id=user.id, sessions=len(ended.sessions))
-    await publish_revocation(runtime, ended)
-    return len(ended.sessions)
+        batch = await begin_ending(connection, user.id, "password_changed")
+        await audit.record(connection, "password_set", actor, user_id=user.id, **audited(batch))
+    return await finish_ending(runtime, user.id, batch)
 
 
 async def disable(runtime: Runtime, actor: str, email: str) -> int | Refused:
@@ -148,12 +148,11 @@ async def disable(runtime: Runtime, actor: str, email: str) -> int | Refused:
         user = await users.lock(connection, normal_email(email))
         if user is None:
             return _nobody(email)
-        ended = await sessions.end_all(connection, user.id, "user_disabled")
+        batch = await begin_ending(connection, user.id, "user_disabled")
         await users.set_disabled(connection, user.id, True)
         if user.disabled_at is None:
-            await audit.record(connection, "user_disabled", actor, user_id=user.id, sessions=len(ended.sessions))
-    await publish_revocation(runtime, ended)
-    return len(ended.sessions)
+            await audit.record(connection, "user_disabled", actor, user_id=user.id, **audited(batch))
+    return await finish_ending(runtime, user.id, batch)
 
 
 async def enable(runtime: Runtime, actor: str, email: str) -> Refused | None:
@@ -193,7 +192,6 @@ async def end_sessions_of(runtime: Runtime, actor: str, user_id: UUID) -> int:
     """End all sessions of a person, and know none of their devices any more; how many sessions."""
     async with runtime.db.transaction(seconds=10) as connection:
         await users.forget_devices(connection, user_id)
-        ended = await sessions.end_all(connection, user_id, ENDED_BY_OPERATOR)
-        await audit.record(connection, "sessions_ended", actor, user_id=user_id, sessions=len(ended.sessions))
-    await publish_revocation(runtime, ended)
-    return len(ended.sessions)
+        batch = await begin_ending(connection, user_id, ENDED_BY_OPERATOR)
+        await audit.record(connection, "sessions_ended", actor, user_id=user_id, **audited(batch))
+    return await finish_ending(runtime, user_id, batch)

@@ -12,6 +12,7 @@ from typing import Any
 
 from authsvc.flows.caller.client_failures import count_failure, refuse_blocked, refuse_flood
 from authsvc.flows.operator import manage_clients
+from authsvc.flows.session.end_all import REQUEST_SECONDS
 from authsvc.rules.client_record import Client
 from authsvc.rules.clients.judge_client import Service
 from authsvc.rules.clients.registration import SECRET_METHODS, judge_change, new_client, read_metadata
@@ -112,7 +113,7 @@ async def change_registration(runtime: Runtime, client_id: str, token: str, memb
 
 async def end_registration(runtime: Runtime, client: Client) -> None:
     """Gone with its grants, and its tokens are void (section 2.3). Raises BearerRejected, StoreUnavailable."""
-    if await manage_clients.remove(runtime, f"client:{client.id}", client.id):
+    if await manage_clients.remove(runtime, f"client:{client.id}", client.id, seconds=REQUEST_SECONDS):
         raise _not_admitted("registration_access_token_wrong")
 
 

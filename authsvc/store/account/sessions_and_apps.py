@@ -62,16 +62,23 @@ async def apps(db: Database, user_id: UUID) -> list[App]:
     return [record_of(App, row) for row in rows]
 
 
+BATCH = 500
+"""Sessions a statement: how many a person has is theirs to say, and a statement has a deadline."""
+
 # Locks in the order of every other end: the sessions, then their grants. What is ended is 'burnt' where it came from a
 # code: the client is told now, and not once more when the session ends.
 _REVOKE_APP = """
-WITH consent AS (
-    DELETE FROM consents WHERE user_id = $1 AND client_id = $2 RETURNING client_id
-), locked AS (
+WITH chosen AS MATERIALIZED (
     SELECT s.id FROM user_sessions s
     WHERE s.user_id = $1 AND s.is_active
     AND EXISTS (SELECT FROM grants g WHERE g.session_id = s.id AND g.client_id = $2 AND NOT g.ended)
-    ORDER BY s.id FOR NO KEY UPDATE
+    ORDER BY s.id LIMIT $3
+), consent AS (
+    DELETE FROM consents WHERE user_id = $1 AND client_id = $2 AND (SELECT count(*) FROM chosen) < $3
+    RETURNING client_id
+), locked AS (
+    SELECT s.id FROM user_sessions s JOIN chosen ON chosen.id = s.id WHERE s.is_active
+    ORDER BY s.id FOR NO KEY UPDATE OF s
 ), had AS (
     SELECT g.id, g.session_id, g.code_state FROM grants g JOIN locked ON g.session_id = locked.id
     WHERE g.client_id = $2 AND NOT g.ended FOR NO KEY UPDATE OF g
@@ -89,21 +96,31 @@ WITH consent AS (
     WHERE had.code_state <> 'issued' AND c.backchannel_logout_uri IS NOT NULL
 )
 SELECT ARRAY(SELECT session_id || ':' || $2 FROM over) AS grants, (SELECT count(*) FROM told) AS told,
-       (SELECT count(*) FROM consent) AS consents, extract(epoch FROM longest_access_token)::float8 AS keep_seconds,
-       revocation_epoch AS epoch
+       (SELECT count(*) FROM consent) AS consents, (SELECT count(*) FROM chosen) = $3 AS more,
+       extract(epoch FROM longest_access_token)::float8 AS keep_seconds, revocation_epoch AS epoch
 FROM service_state
 """
 
 
-async def revoke_app(db: Database, user_id: UUID, client_id: str) -> tuple[Ended, bool]:
-    """Take back a consent and end this client's grants in all sessions of the person, in one transaction; and whether
-    there was a consent or a grant at all.
+@dataclass(frozen=True, slots=True)
+class AppRevoked:
+    """What was ended of an app, and whether there was a consent or a grant at all. `more`: there are other grants, and
+    the consent stands until the last of them has ended."""
+
+    ended: Ended
+    known: bool
+    more: bool
+
+
+async def revoke_app(db: Database, user_id: UUID, client_id: str) -> AppRevoked:
+    """End this client's grants in so many sessions of the person as a statement may, and take back the consent with the
+    last of them, in one transaction.
 
     The consent is locked by a statement before: a code that is being issued on it is waited for, and seen by the next.
     """
     async with db.transaction() as connection:
         sql = "SELECT FROM consents WHERE user_id = $1 AND client_id = $2 FOR UPDATE"
         await connection.execute(sql, user_id, client_id)
-        row = await connection.fetchrow(_REVOKE_APP, user_id, client_id)
+        row = await connection.fetchrow(_REVOKE_APP, user_id, client_id, BATCH)
     ended = record_of(Ended, row, sessions=())
-    return ended, bool(ended.grants) or row["consents"] > 0
+    return AppRevoked(ended, bool(ended.grants) or row["consents"] > 0, row["more"])

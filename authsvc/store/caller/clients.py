@@ -14,6 +14,7 @@ from authsvc.store.postgres import Connection, Database
 MEMORY_SECONDS = 60.0
 """How long a remembered client serves while PostgreSQL is away."""
 MEMORY_CLIENTS = 10_000
+GRANTS_AT_ONCE = 2000
 
 _NAMES = tuple(flat_of(Client(id="", name="", kind="")))
 _COLUMNS = ", ".join(_NAMES)
@@ -77,6 +78,12 @@ class Removed:
     not_before: int
     keep_seconds: float
     epoch: int
+
+
+async def remove_grants(db: Database, client_id: str) -> bool:
+    """Delete some grants of a client that will be removed. False: there are no others."""
+    sql = "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE client_id = $1 LIMIT $2)"
+    return await db.execute(sql, client_id, GRANTS_AT_ONCE) == f"DELETE {GRANTS_AT_ONCE}"
 
 
 async def remove(connection: Connection, client_id: str) -> Removed | None:

@@ -1,4 +1,5 @@
-"""Sessions: begin, list, end. Ending is one statement: triggers write the revocation and end the grants with it."""
+"""Sessions: begin, list, end one (`endings`: all). Ending is one statement: triggers write the revocation and end the
+grants with it."""
 
 from __future__ import annotations
 
@@ -95,34 +96,19 @@ async def begin_with_grant(
     return Begun(**row) if row else None
 
 
-_ENDED = """SELECT ARRAY(SELECT id FROM {}) AS sessions, revocation_epoch AS epoch,
-                    extract(epoch FROM longest_access_token)::float8 AS keep_seconds FROM service_state"""
-
-
 async def end(db: Database | Connection, session_id: UUID, reason: str, *, user_id: UUID | None = None) -> Ended | None:
     """End one session, of `user_id` when given. None: there is no such session. Ending twice is the same as once."""
-    sql = f"""WITH known AS (
+    sql = """WITH known AS (
                   SELECT id, is_active FROM user_sessions
                   WHERE id = $1 AND ($3::uuid IS NULL OR user_id = $3) FOR NO KEY UPDATE
               ), ended AS (
                   UPDATE user_sessions s SET is_active = false, end_reason = $2
                   FROM known WHERE s.id = known.id AND known.is_active RETURNING s.id
-              ) {_ENDED.format("known")}"""  # noqa: S608 - constants
+              )
+              SELECT ARRAY(SELECT id FROM known) AS sessions, revocation_epoch AS epoch,
+                     extract(epoch FROM longest_access_token)::float8 AS keep_seconds FROM service_state"""
     row = await db.fetchrow(sql, session_id, reason, user_id)
     return record_of(Ended, row) if row["sessions"] else None
-
-
-async def end_all(db: Database | Connection, user_id: UUID, reason: str, *, keep: UUID | None = None) -> Ended:
-    """End every session of a person, save `keep`. Rows are locked in the order of their ids: no deadlock."""
-    sql = f"""WITH live AS (
-                  SELECT id FROM user_sessions WHERE user_id = $1 AND is_active AND id IS DISTINCT FROM $3::uuid
-                  ORDER BY id FOR NO KEY UPDATE
-              ), ended AS (
-                  UPDATE user_sessions s SET is_active = false, end_reason = $2
-                  FROM live WHERE s.id = live.id RETURNING s.id
-              ) {_ENDED.format("ended")}"""  # noqa: S608 - constants
-    row = await db.fetchrow(sql, user_id, reason, keep)
-    return record_of(Ended, row)
 
 
 async def live(db: Database, user_id: UUID) -> list[Session]:

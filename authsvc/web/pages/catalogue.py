@@ -95,6 +95,10 @@ TEXT: dict[str, tuple[str, str]] = {
         "Your password is changed. Your other sessions have ended.",
         "Ihr Passwort ist geändert. Ihre anderen Sitzungen wurden beendet.",
     ),
+    "notice.password_changed_ending": (
+        "Your password is changed. Your other sessions are being ended; that takes a few minutes.",
+        "Ihr Passwort ist geändert. Ihre anderen Sitzungen werden beendet; das dauert einige Minuten.",
+    ),
     "notice.app_revoked": ("The app no longer has access.", "Die App hat keinen Zugriff mehr."),
     # device
     "device.title": ("Connect a device", "Gerät verbinden"),
