@@ -95,6 +95,9 @@ class Settings:
     access_token_seconds: int = setting(whole(10, DAY), 1800, help="life of an access token")
     session_seconds: int = setting(whole(60, 3650 * DAY), 7 * DAY, help="life of a session, fixed at login")
     remember_me_seconds: int = setting(whole(60, 3650 * DAY), 30 * DAY, help="life with remember me")
+    sessions_per_person: int = setting(
+        whole(1, 10_000), 1000, help="live sessions of a person; a login beyond ends those used longest ago"
+    )
     refresh_grace_seconds: int = setting(whole(0, 300), 30, help="repeat window of a used refresh token; 0: strict")
     refresh_lost_answer_seconds: int = setting(
         whole(0, 3650 * DAY),

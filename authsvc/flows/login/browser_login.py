@@ -20,6 +20,7 @@ from authsvc.flows.login.authenticate_person import (
     refused,
 )
 from authsvc.flows.session.browser import browser_session
+from authsvc.flows.session.end_surplus import end_surplus
 from authsvc.flows.session.publish_revocation import end_session
 from authsvc.rules.client_record import Client
 from authsvc.rules.secret_digest import digest_of
@@ -85,4 +86,5 @@ async def _begin(
     begun = await sessions.begin(runtime.db, new)
     if begun is None:
         raise refused(person.user)
+    await end_surplus(runtime, new.user_id, new.id, begun.others)
     return BrowserLogin(new.id, new.user_id, cookie, person.device, begun.expires_at, begun.now, new.remember_me)

@@ -8,6 +8,7 @@ from uuid import UUID
 from authsvc import metrics
 from authsvc.flows.caller.prove_possession import spend_proof
 from authsvc.flows.login.authenticate_person import AMR, Attempt, authenticate_person, new_session, refused
+from authsvc.flows.session.end_surplus import end_surplus
 from authsvc.flows.token.grant_type import Caller, Issuance
 from authsvc.rules.caller.dpop import refresh_binding
 from authsvc.rules.client_record import Client
@@ -51,6 +52,7 @@ async def login(runtime: Runtime, caller: Caller, attempt: Attempt) -> LoggedIn:
     )
     if begun is None:
         raise refused(person.user)
+    await end_surplus(runtime, new.user_id, new.id, begun.others)
     metrics.logins.labels("ok").inc()
     return LoggedIn(
         subject=Login(person.user.id, new.id, begun.now, AMR, person.user.roles),

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from authsvc import metrics
 from authsvc.flows.session.client_policy import lifetime
+from authsvc.flows.session.end_surplus import end_surplus
 from authsvc.flows.token.grant_type import Caller, GrantType
 from authsvc.rules.caller.dpop import refresh_binding
 from authsvc.rules.client_record import Client
@@ -77,6 +78,7 @@ async def redeem_device_code(runtime: Runtime, caller: Caller, asked: DeviceCode
     )
     done = await _turns.of(runtime).run(code.id, poll)
     if isinstance(done, requests.Begun):
+        await end_surplus(runtime, done.login.user_id, done.login.session_id, done.others)
         return _granted(client, done, first)
     raise _refusal(done)
 

@@ -14,6 +14,7 @@ from authsvc.rules.device import polling
 from authsvc.rules.device.polling import LONGEST_INTERVAL, SLOWER_SECONDS, PollVerdict, RequestState
 from authsvc.rules.person_record import Login
 from authsvc.store.postgres import Database, record_of
+from authsvc.store.session.sessions import LIVE_OF_PERSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +124,23 @@ WITH judged AS (
 )
 SELECT CASE WHEN j.verdict = 'redeemed' AND p.id IS NULL THEN 'ended' ELSE j.verdict END AS verdict,
        j.scope, j.audience, p.id AS user_id, p.roles, p.auth_time, p.amr, session.id AS session_id,
-       session.expires_at, now() AS now
+       session.expires_at, now() AS now,
+       CASE WHEN p.id IS NULL THEN 0 ELSE {LIVE_OF_PERSON.format("p.id")} END AS others
 FROM judged j LEFT JOIN person p ON true LEFT JOIN session ON true
 """  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What a redeemed code gave: the device's own session and its grant."""
+    """What a redeemed code gave: the device's own session and its grant; `others`: how many live sessions the person
+    had before."""
 
     login: Login
     scope: tuple[str, ...]
     audience: tuple[str, ...]
     expires_at: datetime
     now: datetime
+    others: int
 
 
 async def poll(

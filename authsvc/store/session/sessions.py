@@ -46,10 +46,11 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The times of a new session, by PostgreSQL's clock."""
+    """The times of a new session, by PostgreSQL's clock; `others`: how many live sessions the person had before."""
 
     now: datetime
     expires_at: datetime
+    others: int
 
 
 # FOR SHARE: a person who is being disabled, or whose password is being changed, is waited for and then looked at
@@ -64,11 +65,14 @@ WITH person AS (
     RETURNING id, expires_at
 )
 """
-_BEGIN = f"{_SESSION} SELECT expires_at, now() AS now FROM session"  # noqa: S608 - a constant
+LIVE_OF_PERSON = "(SELECT count(*) FROM user_sessions l WHERE l.user_id = {} AND l.is_active AND l.expires_at > now())"
+"""How many sessions a person had when the statement began."""
+_BEGUN = f"expires_at, now() AS now, {LIVE_OF_PERSON.format('$2')} AS others"
+_BEGIN = f"{_SESSION} SELECT {_BEGUN} FROM session"  # noqa: S608 - a constant
 _BEGIN_WITH_GRANT = f"""{_SESSION}
 INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at, dpop_jkt)
 SELECT $11, session.id, $12, $13, $14, $15, session.expires_at, $16 FROM session
-RETURNING expires_at, now() AS now
+RETURNING {_BEGUN}
 """  # noqa: S608 - a constant
 _values = attrgetter(*(item.name for item in fields(NewSession)))
 
@@ -111,12 +115,30 @@ async def end(db: Database | Connection, session_id: UUID, reason: str, *, user_
     return record_of(Ended, row) if row["sessions"] else None
 
 
+async def end_least_used(db: Database, user_id: UUID, count: int, reason: str, *, keep: UUID) -> Ended:
+    """End so many live sessions of a person that were used longest ago, save `keep`. Rows are locked in the order of
+    their ids: no deadlock."""
+    sql = """WITH chosen AS MATERIALIZED (
+                 SELECT id FROM user_sessions WHERE user_id = $1 AND is_active AND expires_at > now() AND id <> $4
+                 ORDER BY last_activity, id LIMIT $2
+             ), live AS (
+                 SELECT s.id FROM user_sessions s JOIN chosen ON chosen.id = s.id WHERE s.is_active
+                 ORDER BY s.id FOR NO KEY UPDATE OF s
+             ), ended AS (
+                 UPDATE user_sessions s SET is_active = false, end_reason = $3
+                 FROM live WHERE s.id = live.id RETURNING s.id
+             )
+             SELECT ARRAY(SELECT id FROM ended) AS sessions, revocation_epoch AS epoch,
+                    extract(epoch FROM longest_access_token)::float8 AS keep_seconds FROM service_state"""
+    return record_of(Ended, await db.fetchrow(sql, user_id, count, reason, keep))
+
+
 async def live(db: Database, user_id: UUID) -> list[Session]:
-    """A person's sessions that can still be refreshed, the most recently used first."""
+    """All of a person's sessions that can still be refreshed, the most recently used first."""
     sql = """SELECT id, device_info, host(ip_address) AS ip_address, user_agent, created_at, remember_me, expires_at,
                     last_activity
              FROM user_sessions WHERE user_id = $1 AND is_active AND expires_at > now()
-             ORDER BY last_activity DESC, id LIMIT 1000"""
+             ORDER BY last_activity DESC, id"""
     rows = await db.fetch(sql, user_id)
     return [Session(**row) for row in rows]
 

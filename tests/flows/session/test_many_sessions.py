@@ -14,6 +14,7 @@ from authsvc.flows.ending import logout
 from authsvc.flows.operator import manage_clients, manage_users
 from authsvc.flows.upkeep import finish_endings
 from authsvc_devkit.servers import Servers
+from tests.support import devices
 from tests.support.login_steps import EMAIL, PASSWORD, enter, press, tokens_for
 from tests.support.service import LOGIN, Service, bearer, service
 
@@ -66,8 +67,8 @@ async def enters(house: Service, password: str) -> int:
 
 
 async def test_20000_sessions_of_a_person_end_by_one_request(house: Service) -> None:
-    await begin_many(house)
     mine = await house.login()
+    await begin_many(house)
     answer = await house.http.delete("/api/auth/sessions", headers=bearer(mine["access_token"]))
     assert (answer.status_code, answer.json()) == (200, {"ended": MANY})
     assert await left(house) == 1
@@ -77,8 +78,8 @@ async def test_20000_sessions_of_a_person_end_by_one_request(house: Service) -> 
 
 
 async def test_a_person_with_20000_sessions_changes_the_password(house: Service) -> None:
-    await begin_many(house)
     http = await browser_of(house)
+    await begin_many(house)
     answer = await press(http, "/account/password", **CHANGE)
     page = await http.get(answer.headers["location"])
     assert "Your other sessions have ended." in page.text
@@ -144,15 +145,53 @@ async def test_a_disabled_person_has_no_session_left_whatever_was_promised_befor
     assert await left(house) == 0
 
 
+@pytest.mark.parametrize("way", ["json", "page", "device"])
+async def test_a_login_beyond_the_ceiling_ends_the_sessions_used_longest_ago(
+    servers: Servers, base_env: dict[str, str], way: str
+) -> None:
+    async with service(servers, base_env, sessions_per_person=3) as house:
+        http = house.caller()
+        tokens = await tokens_for(http, email="bartender@example.com")  # the browser that allows the device
+        others = [await house.login(email="bartender@example.com", client_id="bartender") for _ in range(2)]
+        await house.sql.execute(
+            "UPDATE user_sessions SET last_activity = now() - interval '1 hour' WHERE id = $1", others[1]["session_id"]
+        )
+        if way == "json":
+            await house.login(email="bartender@example.com", client_id="bartender")
+        elif way == "page":
+            await tokens_for(house.caller(), email="bartender@example.com")
+        else:
+            asked = await devices.ask(house)
+            await devices.decide(http, asked["user_code"])
+            assert (await devices.poll(house.http, asked["device_code"])).status_code == 200
+        alive = [await house.active(one["access_token"]) for one in (tokens, *others)]
+        assert alive == [True, True, False]
+        reasons = await house.sql.fetch("SELECT end_reason FROM user_sessions WHERE NOT is_active")
+        assert [row["end_reason"] for row in reasons] == ["too_many_sessions"]
+
+
+async def test_the_ceiling_is_reached_from_far_above_and_the_list_names_every_session(
+    servers: Servers, base_env: dict[str, str]
+) -> None:
+    async with service(servers, base_env, sessions_per_person=1200) as house:
+        await begin_many(house, 1500)
+        counts = []
+        for _ in range(3):
+            tokens = await house.login()
+            answer = await house.http.get("/api/auth/sessions", headers=bearer(tokens["access_token"]))
+            counts.append(len(answer.json()["sessions"]))
+        assert counts == [1251, 1200, 1200]
+
+
 async def grants_of(house: Service, client_id: str) -> int:
     found: int = await house.sql.fetchval("SELECT count(*) FROM grants WHERE client_id = $1 AND NOT ended", client_id)
     return found
 
 
 async def test_a_consent_with_20000_sessions_is_taken_back(house: Service) -> None:
-    await begin_many(house, client_id="partner")
     http = house.caller()
     await tokens_for(http, "partner")
+    await begin_many(house, client_id="partner")
     answer = await press(http, "/account/apps/revoke", client_id="partner")
     assert answer.status_code == 303, answer.text
     assert await grants_of(house, "partner") == 0
