@@ -570,6 +570,7 @@ def _token(house: Service, row: Any) -> str:
         "exp": now + 60,
         "jti": "bad-input",
         "sid": str(row["id"]),
+        "auth_time": now,
     }
     return sign_now(house.runtime.keyring, claims, typ="at+jwt", now=house.runtime.clock.now())
 

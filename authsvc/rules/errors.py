@@ -40,11 +40,19 @@ def rejected(refused: Refused) -> Rejected:
 class BearerRejected(Exception):
     """No valid access token (RFC 6750 section 3). `error` is None where none was sent: then no code is shown.
 
-    `scheme`: how the token has to be shown, Bearer or DPoP (RFC 9449 section 7.1).
+    `scheme`: how the token has to be shown, Bearer or DPoP (RFC 9449 section 7.1). `max_age`: seconds since the login
+    at most, where that is what is wrong with it (RFC 9470).
     """
 
     def __init__(
-        self, reason: str, *, error: str | None, description: str = "", status: int = 401, scheme: str = "Bearer"
+        self,
+        reason: str,
+        *,
+        error: str | None,
+        description: str = "",
+        status: int = 401,
+        scheme: str = "Bearer",
+        max_age: int | None = None,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -52,6 +60,7 @@ class BearerRejected(Exception):
         self.description = description
         self.status = status
         self.scheme = scheme
+        self.max_age = max_age
 
 
 class Unavailable(Exception):

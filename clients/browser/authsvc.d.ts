@@ -1,12 +1,14 @@
 /** What goes wrong. `code`: OAuth's `error`, or `network`, `state_mismatch`, `iss_mismatch`, `id_token_mismatch`,
- * `insecure_context`, `unexpected`. `status`: of the HTTP answer, 0 where there was none. `retryAfter`: seconds, 0 where nothing was said. */
+ * `insecure_context`, `unexpected`. `status`: of the HTTP answer, 0 where there was none. `retryAfter`: seconds, 0 where
+ * nothing was said. `maxAge`: with `insufficient_user_authentication`, what to hand to `login({ max_age })`. */
 export class AuthError extends Error {
   readonly code: string;
   readonly status: number;
   readonly retryAfter: number;
+  readonly maxAge?: string;
   /** Nobody was logged out: the same may succeed later. */
   readonly temporary: boolean;
-  constructor(code: string, message?: string, status?: number, retryAfter?: number);
+  constructor(code: string, message?: string, status?: number, retryAfter?: number, maxAge?: string);
 }
 
 /** `session_over`: the service ended it, it expired, or the key is lost. `refused`: a fresh token was refused as well.
@@ -98,8 +100,9 @@ export interface Client {
   /** The same for an axios instance; returns what takes it away again. */
   axios(instance: AxiosLike): () => void;
   sessions(): Promise<Session[]>;
+  /** Another session than this one needs a login of the last 15 minutes: AuthError `insufficient_user_authentication`. */
   endSession(id: string): Promise<void>;
-  /** How many ended. */
+  /** How many ended. Needs a recent login, as `endSession`. */
   endOtherSessions(): Promise<number>;
   /** Called at login and log-out, in whichever tab. Returns what ends it. */
   onChange(listener: (user: User | null) => void): () => void;

@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from authsvc_devkit.servers import Servers
+from tests.support.login_steps import tokens_for
 from tests.support.service import BACKEND, LOGIN, Service, bearer, service
 
 COOKIE = "authsvc_device"
@@ -281,3 +282,50 @@ async def test_a_hostile_user_agent_is_inert(house: Service, agent: bytes) -> No
     assert all(char.isprintable() for char in (own["user_agent"] or "") + own["device_info"])
     assert len(own["user_agent"] or "") <= 512
     assert len(own["device_info"]) <= 120
+
+
+# SECURITY.md item 31
+
+
+async def old_login(house: Service, tokens: dict[str, Any]) -> str:
+    """An access token of a login that was five hours ago: sessions live on by refreshes."""
+    await house.sql.execute(
+        "UPDATE user_sessions SET auth_time = now() - interval '5 hours' WHERE id = $1", tokens["session_id"]
+    )
+    refreshed: str = (await house.refresh(tokens["refresh_token"])).json()["access_token"]
+    return refreshed
+
+
+async def test_an_old_login_ends_no_other_session(house: Service) -> None:
+    """A thief with one access token would keep his session and end the owner's."""
+    owner, thief = await house.login(), await house.login()
+    token = await old_login(house, thief)
+    for path in (f"/api/auth/sessions/{owner['session_id']}", "/api/auth/sessions", f"/api/auth/sessions/{uuid4()}"):
+        answer = await house.http.delete(path, headers=bearer(token))
+        assert (answer.status_code, answer.json()["error"]) == (401, "insufficient_user_authentication")
+        challenge = answer.headers["www-authenticate"]
+        assert challenge.startswith('Bearer realm="authsvc", error="insufficient_user_authentication"')
+        assert 'max_age="900"' in challenge
+    assert await house.active(owner["access_token"])
+    assert (await house.http.get("/api/auth/sessions", headers=bearer(token))).status_code == 200
+
+
+async def test_an_old_login_ends_its_own_session(house: Service) -> None:
+    mine = await house.login()
+    token = await old_login(house, mine)
+    answer = await house.http.delete(f"/api/auth/sessions/{mine['session_id']}", headers=bearer(token))
+    assert answer.status_code == 204
+    assert not await house.active(token)
+
+
+async def test_a_login_with_that_max_age_opens_it_again(house: Service) -> None:
+    browser = house.caller()
+    await tokens_for(browser)
+    await house.sql.execute("UPDATE user_sessions SET auth_time = now() - interval '5 hours'")
+    old = await tokens_for(browser)
+    refused = await house.http.delete("/api/auth/sessions", headers=bearer(old["access_token"]))
+    max_age = re.search(r'max_age="(\d+)"', refused.headers["www-authenticate"])
+    assert max_age is not None
+    fresh = await tokens_for(browser, max_age=max_age[1])
+    answer = await house.http.delete("/api/auth/sessions", headers=bearer(fresh["access_token"]))
+    assert answer.status_code == 200

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from authsvc.clock import monotonic
-from authsvc.flows.ending.logout import end_all_but, end_one_of, read_session_id
+from authsvc.flows.ending.logout import RECENT_SECONDS, end_all_but, end_one_of, read_session_id
 from authsvc.flows.login.authenticate_person import new_device_cookie
 from authsvc.flows.session.browser import browser_session
 from authsvc.flows.session.end_all import REQUEST_SECONDS
@@ -25,7 +25,6 @@ from authsvc.store.session.browser_sessions import BrowserSession
 Owner = BrowserSession
 """The person of an account, by the session of the browser."""
 
-RECENT_SECONDS = 900
 PAGE = 50
 
 

@@ -34,6 +34,20 @@ def insufficient_scope(reason: str, description: str) -> BearerRejected:
     return BearerRejected(reason, error="insufficient_scope", description=description, status=403)
 
 
+def check_recent_login(runtime: Runtime, claims: VerifiedClaims, seconds: int) -> None:
+    """Raises BearerRejected (RFC 9470 section 3) where the login behind the token was longer ago."""
+    auth_time = claims.raw.get("auth_time")
+    if isinstance(auth_time, int) and runtime.clock.seconds() - auth_time <= seconds:
+        return
+    raise BearerRejected(
+        "login_too_old",
+        error="insufficient_user_authentication",
+        description="This needs a login of the last minutes: log in again, and come back.",
+        scheme="Bearer" if confirmation_in(claims.raw) == UNBOUND else "DPoP",
+        max_age=seconds,
+    )
+
+
 def bearer_in(claims: Mapping[str, Any]) -> Bearer:
     """What a revocation may name, of the claims of an access token: verified, or ours."""
     session_id = claims.get("sid")

@@ -1,6 +1,7 @@
 """Our own frontends end sessions: the one that asks (log out), another one of the person, or all others.
 
-A session ends with every grant that it gave. A client that is not of the house ends its own grant.
+A session ends with every grant that it gave. A client that is not of the house ends its own grant. Ending another
+session needs a recent login, or a thief with one access token would throw the owner out and stay.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from authsvc.flows.caller.authenticate_bearer import person_id
+from authsvc.flows.caller.authenticate_bearer import check_recent_login, person_id
 from authsvc.flows.caller.prove_possession import Proof
 from authsvc.flows.ending.revoke import revoke, take_proof
 from authsvc.flows.session.end_all import REQUEST_SECONDS, begin_ending, finish_ending
@@ -22,6 +23,9 @@ from authsvc.runtime import Runtime
 from authsvc.store.account import users
 from authsvc.store.session import sessions
 from authsvc.store.token import grants
+
+RECENT_SECONDS = 900
+"""How long ago the login may be of who reaches beyond this session (SECURITY.md item 31)."""
 
 
 async def logout_by_refresh_token(
@@ -56,12 +60,17 @@ async def list_own(runtime: Runtime, claims: VerifiedClaims) -> list[Session]:
 
 
 async def end_own(runtime: Runtime, claims: VerifiedClaims, session_id: str) -> None:
-    """End one session of the person of a token. Raises Rejected, StoreUnavailable."""
-    await end_one_of(runtime, await person_id(runtime, claims), read_session_id(session_id))
+    """End one session of the person of a token. Another one than the token's own needs a recent login. Raises
+    BearerRejected, Rejected, StoreUnavailable."""
+    wanted = read_session_id(session_id)
+    if wanted != UUID(claims.sid or ""):
+        check_recent_login(runtime, claims, RECENT_SECONDS)
+    await end_one_of(runtime, await person_id(runtime, claims), wanted)
 
 
 async def end_others(runtime: Runtime, claims: VerifiedClaims) -> int:
-    """End all sessions of this person but the one that asks. Returns how many. Raises StoreUnavailable."""
+    """End all sessions of this person but the one that asks; how many. Raises BearerRejected, StoreUnavailable."""
+    check_recent_login(runtime, claims, RECENT_SECONDS)
     done = await end_all_but(runtime, await person_id(runtime, claims), UUID(claims.sid or ""))
     return done.count
 

@@ -69,6 +69,8 @@ def _bearer_rejected(error: BearerRejected) -> Failure:
         challenge += f', error="{error.error}", error_description="{error.description}"'
     if error.reason in _NEEDED:
         challenge += f', scope="{_NEEDED[error.reason]}"'
+    if error.max_age is not None:
+        challenge += f', max_age="{error.max_age}"'
     description = error.description or "An access token is needed."
     return Failure(error.status, error.error or "invalid_request", description, error.reason, challenge=challenge)
 

@@ -247,3 +247,17 @@ test("a migrated token without a refresh token serves until it is refused", asyn
   assert.equal((await client.fetch(`${ISSUER}/x`)).status, 401);
   assert.deepEqual(reasons, ["session_over"]);
 });
+
+test("ending another session after an old login says what to ask for; nothing is refreshed, nobody is logged out", async () => {
+  const client = house.tab();
+  await client.loginWithPassword("a@example.com", "x");
+  house.service.spoil = (request) => request.method === "DELETE" && json(
+    401, { error: "insufficient_user_authentication", error_description: "old" },
+    { "www-authenticate": 'Bearer realm="authsvc", error="insufficient_user_authentication", max_age="900"' },
+  );
+  for (const work of [() => client.endSession("1"), () => client.endOtherSessions()]) {
+    await assert.rejects(work, { code: "insufficient_user_authentication", status: 401, maxAge: "900", temporary: false });
+  }
+  assert.deepEqual(house.service.refreshes, []);
+  assert.equal(client.user.email, "a@example.com");
+});

@@ -6,9 +6,9 @@ const LOGIN = "authsvc_login";
 const SETTLE = 50; // ms until all tabs see it
 
 export class AuthError extends Error {
-  constructor(code, message = code, status = 0, retryAfter = 0) {
+  constructor(code, message = code, status = 0, retryAfter = 0, maxAge = undefined) {
     super(message);
-    Object.assign(this, { name: "AuthError", code, status, retryAfter });
+    Object.assign(this, { name: "AuthError", code, status, retryAfter, maxAge });
   }
   get temporary() {
     return this.code === "network" || this.status === 429 || this.status >= 500;
@@ -229,7 +229,8 @@ export function createClient(options) {
   async function failure(answer) {
     const said = parsed(await answer.text()) ?? {};
     const later = +answer.headers.get("retry-after") || 0;
-    return new AuthError(said.error ?? "unexpected", said.error_description, answer.status, later);
+    const maxAge = /max_age="?(\d+)/.exec(answer.headers.get("www-authenticate"))?.[1]; // RFC 9470
+    return new AuthError(said.error ?? "unexpected", said.error_description, answer.status, later, maxAge);
   }
 
   async function post(path, fields) {

@@ -35,6 +35,19 @@ export function sessions(page) {
     dialog.returnValue = "";
   });
 
+  /**
+   * Ending other sessions needs a login of the last minutes: the person logs in again, and comes back here.
+   * @template T
+   * @param {Promise<T>} answer
+   * @returns {Promise<T>}
+   */
+  async function confirmed(answer) {
+    return reach(answer).catch((error) => {
+      if (error.code !== "insufficient_user_authentication") throw error;
+      return auth.login({ max_age: error.maxAge, loginHint: auth.user?.email });
+    });
+  }
+
   async function refresh() {
     const found = await reach(auth.sessions());
     found.sort((one, other) => Number(other.current) - Number(one.current));
@@ -43,14 +56,14 @@ export function sessions(page) {
   }
 
   async function endOthers() {
-    const ended = await reach(auth.endOtherSessions());
+    const ended = await confirmed(auth.endOtherSessions());
     page.say(ended ? `${plural(ended, "session")} ended.` : "There was no other session.");
     await refresh();
   }
 
   /** @param {Session} session */
   async function end(session) {
-    await reach(auth.endSession(session.id)).catch((error) => {
+    await confirmed(auth.endSession(session.id)).catch((error) => {
       if (error.status !== 404) throw error; // somebody was quicker
     });
     page.say(`Ended: ${named(session)}.`);
