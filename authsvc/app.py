@@ -17,7 +17,7 @@ from authsvc.flows.keys import keep_keys, served_settings
 from authsvc.flows.keys.jwks_snapshot import load_snapshot
 from authsvc.flows.revocation import status_indices
 from authsvc.flows.revocation.feed import end_streams
-from authsvc.flows.upkeep import finish_endings, follow_changes, sweep
+from authsvc.flows.upkeep import end_idle, finish_endings, follow_changes, sweep
 from authsvc.keys.seal import SealError
 from authsvc.logs import get_logger
 from authsvc.rules import discovery
@@ -71,7 +71,15 @@ class Capability:
 
 
 CAPABILITIES = (
-    Capability("upkeep", loops=(follow_changes.follow_changes, sweep.sweep_for_ever, finish_endings.finish_for_ever)),
+    Capability(
+        "upkeep",
+        loops=(
+            follow_changes.follow_changes,
+            sweep.sweep_for_ever,
+            finish_endings.finish_for_ever,
+            end_idle.end_idle_for_ever,
+        ),
+    ),
     Capability("keys", wellknown.JWKS, loops=(keep_keys.keep_for_ever,), metadata=discovery.keys),
     Capability("tokens", token.ROUTES, metadata=discovery.tokens),
     Capability("revocation feed", revocation.FEED, metadata=discovery.feed, drain=end_streams),

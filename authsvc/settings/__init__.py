@@ -95,6 +95,9 @@ class Settings:
     access_token_seconds: int = setting(whole(10, DAY), 1800, help="life of an access token")
     session_seconds: int = setting(whole(60, 3650 * DAY), 7 * DAY, help="life of a session, fixed at login")
     remember_me_seconds: int = setting(whole(60, 3650 * DAY), 30 * DAY, help="life with remember me")
+    session_idle_seconds: int = setting(
+        whole(0, 3650 * DAY), 0, help="a session that nobody used for so long ends within a minute; 0: none does"
+    )
     sessions_per_person: int = setting(
         whole(1, 10_000), 1000, help="live sessions of a person; a login beyond ends those used longest ago"
     )
@@ -227,6 +230,11 @@ def _contradictions(s: Settings) -> list[str]:
     problems = []
     if s.remember_me_seconds < s.session_seconds:
         problems.append(f"{variable('remember_me_seconds')}: shorter than a session without remember me")
+    if 0 < s.session_idle_seconds <= s.access_token_seconds:
+        problems.append(
+            f"{variable('session_idle_seconds')}: must be longer than an access token lives, "
+            "or who works with one seems idle (0: no idle end)"
+        )
     if s.status_list_seconds // 2 <= 2 * s.sync_interval_seconds:
         problems.append(
             f"{variable('status_list_seconds')}: half of it must be more than twice {variable('sync_interval_seconds')}"

@@ -56,7 +56,7 @@ def draw(settings: Settings, language: str, view: View) -> Response:
 
 def browser(account: str = PERSON, name: str = "Mara Lindqvist") -> BrowserSession:
     user = User(UUID(int=1), account, name, (), None, None)
-    return BrowserSession(UUID(int=0), user, NOW, NOW, False, NOW)
+    return BrowserSession(UUID(int=0), user, NOW, NOW, False, NOW, NOW)
 
 
 def asked(scope: tuple[str, ...] = SCOPE, redirect_uri: str = CALLBACK) -> AuthorizationRequest:

@@ -21,17 +21,28 @@ class BrowserSession:
     auth_time: datetime
     expires_at: datetime
     remember_me: bool
+    last_activity: datetime
     now: datetime
 
 
-async def by_cookie(db: Database, cookie_hash: Digest) -> BrowserSession | None:
-    """The live session of a cookie, or None: unknown, ended, expired, its person disabled."""
-    sql = """SELECT s.id, s.auth_time, s.expires_at, s.remember_me, now() AS now,
+async def by_cookie(db: Database, cookie_hash: Digest, *, idle_seconds: int) -> BrowserSession | None:
+    """The live session of a cookie, or None: unknown, ended, expired, unused for `idle_seconds` (0: that ends none),
+    its person disabled."""
+    sql = """SELECT s.id, s.auth_time, s.expires_at, s.remember_me, s.last_activity, now() AS now,
                     u.id AS user_id, u.email, u.email_verified, u.name, u.roles
              FROM user_sessions s JOIN users u ON u.id = s.user_id
-             WHERE s.cookie_hash = $1 AND s.is_active AND s.expires_at > now() AND u.disabled_at IS NULL"""
-    row = await db.fetchrow(sql, cookie_hash)
+             WHERE s.cookie_hash = $1 AND s.is_active AND s.expires_at > now() AND u.disabled_at IS NULL
+             AND ($2::int = 0 OR s.last_activity > now() - $2::int * interval '1 second')"""
+    row = await db.fetchrow(sql, cookie_hash, idle_seconds)
     return record_of(BrowserSession, row, user=record_of(User, row, id=row["user_id"])) if row else None
+
+
+async def used(db: Database, session_id: UUID) -> None:
+    """The session was used now. Left out where its row is locked: who has the lock uses it, or ends it."""
+    sql = """UPDATE user_sessions SET last_activity = now() FROM (
+                 SELECT id FROM user_sessions WHERE id = $1 AND is_active FOR NO KEY UPDATE SKIP LOCKED) free
+             WHERE user_sessions.id = free.id"""
+    await db.execute(sql, session_id)
 
 
 async def authenticated_again(

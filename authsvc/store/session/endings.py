@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from authsvc.store.audit import LONG_SECONDS
 from authsvc.store.postgres import Connection, Database, record_of
 from authsvc.store.session.sessions import Ended
 
@@ -68,3 +69,24 @@ async def left_over(db: Database) -> list[UUID]:
     """Whose promised ends nobody seems to work on any more."""
     sql = "SELECT user_id FROM endings WHERE begun_at < now() - interval '30 seconds' ORDER BY begun_at LIMIT 10"
     return [row["user_id"] for row in await db.fetch(sql)]
+
+
+async def end_idle(connection: Connection, idle_seconds: int) -> Ended | None:
+    """End some sessions that nobody used for so long. None: another replica is at it. Reads all of the table: an index
+    on last_activity would make every refresh write to it."""
+    if not await connection.fetchval("SELECT pg_try_advisory_xact_lock(hashtextextended('authsvc:idle', 0))"):
+        return None
+    sql = """WITH chosen AS MATERIALIZED (
+                 SELECT id FROM user_sessions WHERE is_active AND expires_at > now()
+                 AND last_activity < now() - $1::int * interval '1 second' LIMIT $2
+             ), live AS (
+                 SELECT s.id FROM user_sessions s JOIN chosen ON chosen.id = s.id
+                 WHERE s.is_active AND s.last_activity < now() - $1::int * interval '1 second'
+                 ORDER BY s.id FOR NO KEY UPDATE OF s
+             ), ended AS (
+                 UPDATE user_sessions s SET is_active = false, end_reason = 'idle'
+                 FROM live WHERE s.id = live.id RETURNING s.id
+             )
+             SELECT ARRAY(SELECT id FROM ended) AS sessions, revocation_epoch AS epoch,
+                    extract(epoch FROM longest_access_token)::float8 AS keep_seconds FROM service_state"""
+    return record_of(Ended, await connection.fetchrow(sql, idle_seconds, BATCH, timeout=LONG_SECONDS))
