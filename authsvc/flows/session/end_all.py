@@ -16,8 +16,8 @@ from authsvc.store.session import endings
 from authsvc.store.session.endings import Batch
 from authsvc.store.session.sessions import Ended
 
-REQUEST_SECONDS = 20.0
-"""So long a request goes on; the next one, or the upkeep, finds less to do."""
+REQUEST_SECONDS = 50.0
+"""So long a request goes on, as proxies wait for a minute; the next one, or the upkeep, finds less to do."""
 
 
 async def begin_ending(connection: Connection, user_id: UUID, reason: str, *, keep: UUID | None = None) -> Batch:

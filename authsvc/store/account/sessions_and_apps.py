@@ -62,17 +62,17 @@ async def apps(db: Database, user_id: UUID) -> list[App]:
     return [record_of(App, row) for row in rows]
 
 
-BATCH = 500
+BATCH = 250
 """Sessions a statement: how many a person has is theirs to say, and a statement has a deadline."""
 
 # Locks in the order of every other end: the sessions, then their grants. What is ended is 'burnt' where it came from a
-# code: the client is told now, and not once more when the session ends.
+# code: the client is told now, and not once more when the session ends. `|| ''`: by the index of the session, however
+# many grants the client has of everybody.
 _REVOKE_APP = """
 WITH chosen AS MATERIALIZED (
     SELECT s.id FROM user_sessions s
     WHERE s.user_id = $1 AND s.is_active
-    AND EXISTS (SELECT FROM grants g WHERE g.session_id = s.id AND g.client_id = $2 AND NOT g.ended)
-    ORDER BY s.id LIMIT $3
+    AND EXISTS (SELECT FROM grants g WHERE g.session_id = s.id AND g.client_id || '' = $2 AND NOT g.ended) LIMIT $3
 ), consent AS (
     DELETE FROM consents WHERE user_id = $1 AND client_id = $2 AND (SELECT count(*) FROM chosen) < $3
     RETURNING client_id
@@ -81,7 +81,7 @@ WITH chosen AS MATERIALIZED (
     ORDER BY s.id FOR NO KEY UPDATE OF s
 ), had AS (
     SELECT g.id, g.session_id, g.code_state FROM grants g JOIN locked ON g.session_id = locked.id
-    WHERE g.client_id = $2 AND NOT g.ended FOR NO KEY UPDATE OF g
+    WHERE g.client_id || '' = $2 AND NOT g.ended FOR NO KEY UPDATE OF g
 ), ended AS (
     UPDATE grants g SET ended = true, ended_at = now(),
                         code_state = CASE WHEN g.code_state = 'none' THEN 'none' ELSE 'burnt' END

@@ -42,7 +42,7 @@ async def end_batch(db: Database | Connection, user_id: UUID) -> Batch | None:
                  SELECT s.id FROM user_sessions s, due
                  WHERE s.user_id = $1 AND s.is_active AND s.created_at <= due.begun_at
                  AND s.id IS DISTINCT FROM due.keep
-                 ORDER BY s.id LIMIT $2
+                 LIMIT $2
              ), live AS (
                  SELECT s.id FROM user_sessions s JOIN chosen ON chosen.id = s.id WHERE s.is_active
                  ORDER BY s.id FOR NO KEY UPDATE OF s
@@ -67,7 +67,7 @@ async def complete(db: Database | Connection, user_id: UUID) -> bool:
 
 async def left_over(db: Database) -> list[UUID]:
     """Whose promised ends nobody seems to work on any more."""
-    sql = "SELECT user_id FROM endings WHERE begun_at < now() - interval '30 seconds' ORDER BY begun_at LIMIT 10"
+    sql = "SELECT user_id FROM endings WHERE begun_at < now() - interval '60 seconds' ORDER BY begun_at LIMIT 10"
     return [row["user_id"] for row in await db.fetch(sql)]
 
 
