@@ -136,11 +136,14 @@ class Passwords:
         return Checked(True, self._hasher.hash(password) if self._hasher.check_needs_rehash(stored) else None)
 
     def _check_bcrypt(self, password: str, stored: str) -> Checked:
+        typed = password.encode()
         try:
-            right = bcrypt.checkpw(password.encode()[:_BCRYPT_BYTES], stored.replace("$2y$", "$2b$", 1).encode())
+            right = bcrypt.checkpw(typed[:_BCRYPT_BYTES], stored.replace("$2y$", "$2b$", 1).encode())
         except ValueError:
             return Checked(False)
-        return Checked(True, self._hasher.hash(password)) if right else Checked(False)
+        if not right or len(typed) > _BCRYPT_BYTES:  # of a longer one the end was not checked: it may be a slip
+            return Checked(right)
+        return Checked(True, self._hasher.hash(password))
 
     def _verify(self, stored: str, password: str) -> bool:
         try:
