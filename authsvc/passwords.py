@@ -4,6 +4,9 @@ The pool is bounded twice: few threads (hashing is memory-hard on purpose), and 
 use half, so that a flood of guesses leaves room for people on a known device. Before that queue stands a line for each
 account and each network, so that neither fills it: one account holder with eight devices would shut out all others.
 Unknown accounts take the same place and the same time as known ones.
+
+The same letters are the same password, whichever way a keyboard encodes them: all forms are tried in one place of the
+queue, and new hashes are of NFC.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
+from unicodedata import normalize
 from weakref import WeakValueDictionary
 
 import bcrypt
@@ -67,10 +71,17 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """`upgrade` is a new hash of the same password where the stored one is weaker than today's parameters."""
+    """`upgrade` is a new hash of the same password where the stored one is weaker than today's parameters, or is not of
+    its form NFC."""
 
     right: bool
     upgrade: str | None = field(repr=False, default=None)
+
+
+def forms_of(password: str) -> tuple[str, ...]:
+    """What a password may have been when it was hashed: as typed first, then in its other Unicode normal forms, where
+    they differ. Keyboards and browsers write the same letters composed or decomposed (NIST SP 800-63B-4 section 3.1.1.2)."""
+    return tuple(dict.fromkeys((password, *(normalize(form, password) for form in ("NFC", "NFD", "NFKC")))))
 
 
 class Passwords:
@@ -90,7 +101,7 @@ class Passwords:
 
     async def hash(self, password: str, asker: Asker | None = None) -> str:
         """A new argon2id hash. `asker`: None for an operator. Raises Unavailable when the queue is full."""
-        return await self._run(lambda: self._hasher.hash(password), asker)
+        return await self._run(lambda: self._new_hash(password), asker)
 
     async def check(self, password: str, stored: str | None, asker: Asker) -> Checked:
         """Compare with a stored hash, or with a dummy where there is none.
@@ -126,24 +137,34 @@ class Passwords:
             self._inside -= 1
 
     def _check(self, password: str, stored: str | None) -> Checked:
+        forms = forms_of(password)
         if stored is None:
-            self._verify(self._dummy, password)
+            for form in forms:
+                self._verify(self._dummy, form)
             return Checked(False)
-        if stored.startswith("$2"):
-            return self._check_bcrypt(password, stored)
-        if not self._verify(stored, password):
+        right = next((form for form in forms if self._matches(stored, form)), None)
+        if right is None:
             return Checked(False)
-        return Checked(True, self._hasher.hash(password) if self._hasher.check_needs_rehash(stored) else None)
+        return Checked(True, self._upgrade(stored, right))
 
-    def _check_bcrypt(self, password: str, stored: str) -> Checked:
-        typed = password.encode()
+    def _matches(self, stored: str, password: str) -> bool:
+        if not stored.startswith("$2"):
+            return self._verify(stored, password)
         try:
-            right = bcrypt.checkpw(typed[:_BCRYPT_BYTES], stored.replace("$2y$", "$2b$", 1).encode())
+            return bcrypt.checkpw(password.encode()[:_BCRYPT_BYTES], stored.replace("$2y$", "$2b$", 1).encode())
         except ValueError:
-            return Checked(False)
-        if not right or len(typed) > _BCRYPT_BYTES:  # of a longer one the end was not checked: it may be a slip
-            return Checked(right)
-        return Checked(True, self._hasher.hash(password))
+            return False
+
+    def _upgrade(self, stored: str, right: str) -> str | None:
+        if stored.startswith("$2"):
+            # Of a longer one the end was not checked: it may be a slip.
+            return None if len(right.encode()) > _BCRYPT_BYTES else self._new_hash(right)
+        if self._hasher.check_needs_rehash(stored) or normalize("NFC", right) != right:
+            return self._new_hash(right)
+        return None
+
+    def _new_hash(self, password: str) -> str:
+        return self._hasher.hash(normalize("NFC", password))
 
     def _verify(self, stored: str, password: str) -> bool:
         try:
