@@ -37,6 +37,10 @@ OF_ACCOUNT = 2
 """Hashes that may be under way for one account. For one network: a few more than there are threads, twice over."""
 
 
+LEAST_LINE = 50
+"""So many may wait in a line, or as many as in the queue; what counts failed attempts lets fewer come at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asker:
     """On whose behalf is hashed: names that mean something to the caller alone. `known`: on a device seen before."""
@@ -80,7 +84,8 @@ class Checked:
 
 def forms_of(password: str) -> tuple[str, ...]:
     """What a password may have been when it was hashed: as typed first, then in its other Unicode normal forms, where
-    they differ. Keyboards and browsers write the same letters composed or decomposed (NIST SP 800-63B-4 section 3.1.1.2)."""
+    they differ. Keyboards and browsers write the same letters composed or decomposed (NIST SP 800-63B-4 section
+    3.1.1.2)."""
     return tuple(dict.fromkeys((password, *(normalize(form, password) for form in ("NFC", "NFD", "NFKC")))))
 
 
@@ -124,7 +129,7 @@ class Passwords:
     def _line(self, kind: str, name: str, turns: int) -> _Line:
         line = self._lines.get((kind, name))
         if line is None:  # it goes when nobody waits in it
-            line = self._lines[kind, name] = _Line(turns, self._queue)
+            line = self._lines[kind, name] = _Line(turns, max(self._queue, LEAST_LINE))
         return line
 
     async def _queued(self, work: Callable[[], Result], *, known: bool) -> Result:

@@ -62,7 +62,7 @@ async def apps(db: Database, user_id: UUID) -> list[App]:
     return [record_of(App, row) for row in rows]
 
 
-BATCH = 250
+BATCH = 500
 """Sessions a statement: how many a person has is theirs to say, and a statement has a deadline."""
 
 # Locks in the order of every other end: the sessions, then their grants. What is ended is 'burnt' where it came from a
@@ -89,7 +89,9 @@ WITH chosen AS MATERIALIZED (
 ), over AS (
     SELECT DISTINCT session_id FROM ended
 ), told AS (
-    SELECT revoke('grant', session_id || ':' || $2, 'consent_revoked') FROM over
+    INSERT INTO revocations (kind, subject, expires_at, reason)
+    SELECT 'grant', session_id || ':' || $2, now() + longest_access_token, 'consent_revoked' FROM over, service_state
+    RETURNING 1
 ), outbox_rows AS (
     INSERT INTO outbox (kind, client_id, user_id, session_id)
     SELECT DISTINCT 'backchannel_logout', c.id, $1, had.session_id FROM had JOIN clients c ON c.id = $2

@@ -10,8 +10,8 @@ from authsvc.store.audit import LONG_SECONDS
 from authsvc.store.postgres import Connection, Database, record_of
 from authsvc.store.session.sessions import Ended
 
-BATCH = 250
-"""Sessions a statement: 0.1 s of an idle machine."""
+BATCH = 500
+"""Sessions a statement: less than 0.1 s of an idle machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,9 @@ async def end_batch(db: Database | Connection, user_id: UUID) -> Batch | None:
              ), live AS (
                  SELECT s.id FROM user_sessions s JOIN chosen ON chosen.id = s.id WHERE s.is_active
                  ORDER BY s.id FOR NO KEY UPDATE OF s
-             ), ended AS (
-                 UPDATE user_sessions s SET is_active = false, end_reason = due.reason
-                 FROM live, due WHERE s.id = live.id RETURNING s.id
              )
-             SELECT ARRAY(SELECT id FROM ended) AS sessions, (SELECT count(*) FROM chosen) = $2 AS more,
+             SELECT end_sessions(ARRAY(SELECT id FROM live), due.reason) AS sessions,
+                    (SELECT count(*) FROM chosen) = $2 AS more,
                     revocation_epoch AS epoch, extract(epoch FROM longest_access_token)::float8 AS keep_seconds
              FROM service_state, due"""
     row = await db.fetchrow(sql, user_id, BATCH)
@@ -83,10 +81,7 @@ async def end_idle(connection: Connection, idle_seconds: int) -> Ended | None:
                  SELECT s.id FROM user_sessions s JOIN chosen ON chosen.id = s.id
                  WHERE s.is_active AND s.last_activity < now() - $1::int * interval '1 second'
                  ORDER BY s.id FOR NO KEY UPDATE OF s
-             ), ended AS (
-                 UPDATE user_sessions s SET is_active = false, end_reason = 'idle'
-                 FROM live WHERE s.id = live.id RETURNING s.id
              )
-             SELECT ARRAY(SELECT id FROM ended) AS sessions, revocation_epoch AS epoch,
+             SELECT end_sessions(ARRAY(SELECT id FROM live), 'idle') AS sessions, revocation_epoch AS epoch,
                     extract(epoch FROM longest_access_token)::float8 AS keep_seconds FROM service_state"""
     return record_of(Ended, await connection.fetchrow(sql, idle_seconds, BATCH, timeout=LONG_SECONDS))

@@ -124,11 +124,8 @@ async def end_least_used(db: Database, user_id: UUID, count: int, reason: str, *
              ), live AS (
                  SELECT s.id FROM user_sessions s JOIN chosen ON chosen.id = s.id WHERE s.is_active
                  ORDER BY s.id FOR NO KEY UPDATE OF s
-             ), ended AS (
-                 UPDATE user_sessions s SET is_active = false, end_reason = $3
-                 FROM live WHERE s.id = live.id RETURNING s.id
              )
-             SELECT ARRAY(SELECT id FROM ended) AS sessions, revocation_epoch AS epoch,
+             SELECT end_sessions(ARRAY(SELECT id FROM live), $3) AS sessions, revocation_epoch AS epoch,
                     extract(epoch FROM longest_access_token)::float8 AS keep_seconds FROM service_state"""
     return record_of(Ended, await db.fetchrow(sql, user_id, count, reason, keep))
 
