@@ -8,13 +8,14 @@ import click
 
 from authsvc.cli.command_runtime import granted
 from authsvc.rules.people.new_password import judge_given_password
+from authsvc.rules.people.person import normal_email
 from authsvc.rules.secret_digest import digest_of_secret
 
 
-def ask_password(*, from_stdin: bool) -> str:
-    """A new password. Raises UsageError."""
+def ask_password(email: str, *, from_stdin: bool) -> str:
+    """A new password for somebody. Raises UsageError."""
     password = _line() if from_stdin else _prompt()
-    granted(judge_given_password(password))  # before anything is opened for it
+    granted(judge_given_password(password, normal_email(email), ""))  # before anything is opened for it
     return password
 
 

@@ -53,7 +53,7 @@ for change in COMMANDS:
 @click.option("--no-password", is_flag=True, help="Without a password: nobody can log in until set-password.")
 @json_option
 def add(email: str, name: str, roles: tuple[str, ...], verified: bool, password_stdin: bool, no_password: bool) -> None:
-    """Add a person. The password has 8 to 1024 bytes.
+    """Add a person. The password has 8 characters at least, and is none that attackers try first.
 
     \b
     Examples:
@@ -65,7 +65,7 @@ def add(email: str, name: str, roles: tuple[str, ...], verified: bool, password_
     if no_password and password_stdin:
         raise click.UsageError("give --no-password or --password-stdin, not both")
     granted(judge_person(email, name, roles))  # before a password is typed twice for nothing
-    password = None if no_password else ask_password(from_stdin=password_stdin)
+    password = None if no_password else ask_password(email, from_stdin=password_stdin)
 
     user_id, person = operate(
         lambda runtime, actor: manage_users.add(
@@ -141,7 +141,7 @@ def _refused(problems: list[str]) -> Refused:
 @password_stdin
 @json_option
 def set_password(email: str, password_stdin: bool) -> None:
-    """Give a person a new password, and end all sessions.
+    """Give a person a new password, and end all sessions. Judged as on the account page.
 
     \b
     Examples:
@@ -150,7 +150,7 @@ def set_password(email: str, password_stdin: bool) -> None:
     """
     from authsvc.flows.operator import manage_users
 
-    password = ask_password(from_stdin=password_stdin)
+    password = ask_password(email, from_stdin=password_stdin)
     ended = operate(lambda runtime, actor: manage_users.set_password(runtime, actor, email, password), warm_redis=True)
     answer({"email": email, "sessions_ended": ended}, f"{email} has a new password; {plural(ended, 'session')} ended.")
 

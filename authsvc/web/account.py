@@ -90,7 +90,8 @@ async def change_password(request: Request) -> Response:
     secret = cookie(request, SESSION)
     session = await sessions_and_apps.person(request.runtime, secret, recently=True)
     current, new = form.get("current_password", ""), form.get("new_password", "")
-    fault = judge_new_password(current, new, form.get("repeat_password", ""), session.user.email)
+    repeated, brand = form.get("repeat_password", ""), request.runtime.settings.brand_name
+    fault = judge_new_password(current, new, repeated, session.user.email, brand)
     if fault:
         request.reason = fault
         return await _again(request, Problem(fault, count=LEAST))

@@ -64,7 +64,8 @@ async def add(
     if isinstance(person, Refused):
         return person
     person = replace(person, email_verified=verified)
-    if password is not None and (refused := judge_given_password(password)):
+    brand = runtime.settings.brand_name
+    if password is not None and (refused := judge_given_password(password, person.email, brand)):
         return refused
     password_hash = None if password is None else await runtime.passwords.hash(password)
     async with runtime.db.transaction(seconds=10) as connection:
@@ -129,7 +130,7 @@ async def take_over(
 
 async def set_password(runtime: Runtime, actor: str, email: str, password: str) -> int | Refused:
     """A new password, and the end of every session; how many were ended. Raises Unavailable, StoreUnavailable."""
-    if refused := judge_given_password(password):
+    if refused := judge_given_password(password, normal_email(email), runtime.settings.brand_name):
         return refused
     password_hash = await runtime.passwords.hash(password)
     async with runtime.db.transaction(seconds=10) as connection:

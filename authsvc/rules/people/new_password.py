@@ -1,70 +1,84 @@
-"""Which new password a person may choose, and which an operator may give."""
+"""Which password a person may have, whoever chooses it: the person on the account page, or an operator."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Literal
+from unicodedata import normalize
 
+from authsvc.rules.people.common_passwords import common_words
 from authsvc.rules.refused import Refused
 
 LEAST = 8
-"""Characters, where a person chooses; bytes, where an operator does."""
+"""Characters: code points of what is hashed (form NFC). Two emoji are two, though they have eight bytes."""
 MOST_BYTES = 1024
 
-# What everybody tries first, of eight characters and more; with digits and signs behind it, it is no better.
-_KNOWN = frozenset(
-    """
-    password passwort passw0rd p@ssword p@ssw0rd pa$$word motdepasse letmein welcome willkommen changeme default secret
-    geheim administrator admin adminadmin root toor test testtest testing master login guest user qwertyuiop qwertzuiop
-    qwerty qwertz asdfghjkl asdfgh zxcvbnm yxcvbnm 1q2w3e4r 1qaz2wsx q1w2e3r4 zaq12wsx 1q2w3e4r5t qazwsxedc
-    iloveyou ichliebedich sunshine princess prinzessin football fussball baseball basketball superman batman spiderman
-    starwars pokemon dragon monkey shadow michael jennifer jordan ashley charlie daniel thomas andrea nicole
-    jessica whatever computer internet trustno1 hallo hallo123 schatz sommer winter summer spring autumn herbst
-    january february march april november december freedom liverpool chelsea arsenal mustang corvette mercedes
-    samsung android google facebook linkedin microsoft windows chocolate cookie flower butterfly
-    """.split()  # noqa: SIM905
-)
 _ROWS = ("01234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm", "qwertzuiopasdfghjklyxcvbnm")
+_BEHIND = "0123456789!?.,;:*#$%&+-_= "
+_LOOKALIKES = (str.maketrans("013457@$!", "oieastasi"), str.maketrans("013457@$!", "oleastasl"))
 
 Fault = Literal["missing", "password_mismatch", "password_short", "password_long", "password_same", "password_common"]
 
 
-def judge_new_password(current: str, new: str, repeated: str, account: str) -> Fault | None:
-    """What is wrong with it, None where nothing is. `account`: the e-mail address, the first thing anybody tries."""
+def judge_new_password(current: str, new: str, repeated: str, account: str, brand: str) -> Fault | None:
+    """What is wrong with what a person typed, None where nothing is. Otherwise as `judge_password`."""
     if not current or not new or not repeated:
         return "missing"
     if new != repeated:
         return "password_mismatch"
-    if len(new) < LEAST:
-        return "password_short"
-    if len(new.encode("utf-8", "surrogatepass")) > MOST_BYTES:
-        return "password_long"
-    if new == current:
+    fault = judge_password(new, account, brand)
+    if fault is None and normalize("NFC", new) == normalize("NFC", current):
         return "password_same"
-    return "password_common" if _is_guessed(new.casefold(), account) else None
+    return fault
 
 
-def judge_given_password(password: str) -> Refused | None:
-    """What is wrong with a password that an operator gives: its size alone, for whoever gets it may change it."""
+def judge_password(password: str, account: str, brand: str) -> Fault | None:
+    """What is wrong with a password. `account`: the e-mail address, `brand`: the name of the house; the first things
+    that anybody tries (ASVS 6.2.1, 6.2.4, 6.2.11)."""
+    if len(normalize("NFC", password)) < LEAST:
+        return "password_short"
+    if len(password.encode("utf-8", "surrogatepass")) > MOST_BYTES:
+        return "password_long"
+    return "password_common" if _is_guessed(normalize("NFKC", password).casefold(), account, brand) else None
+
+
+def judge_given_password(password: str, account: str, brand: str) -> Refused | None:
+    """What is wrong with a password that an operator gives: the same rule, in an operator's words."""
     try:
         size = len(password.encode())
     except UnicodeEncodeError:
         return Refused("invalid_password", "the password is not UTF-8 text", "password_not_text")
-    if LEAST <= size <= MOST_BYTES:
-        return None
-    return Refused(
-        "invalid_password", f"the password has {size} bytes; it must have {LEAST} to {MOST_BYTES}", "password_size"
-    )
+    fault = judge_password(password, account, brand)
+    if fault == "password_short":
+        return Refused("invalid_password", f"the password has fewer than {LEAST} characters", "password_short")
+    if fault == "password_long":
+        return Refused("invalid_password", f"the password has {size} bytes; it may have {MOST_BYTES}", "password_long")
+    if fault == "password_common":
+        problem = "the password is one of those that attackers try first; `openssl rand -base64 15` makes a good one"
+        return Refused("invalid_password", problem, "password_common")
+    return None
 
 
-def _is_guessed(folded: str, account: str) -> bool:
+def _is_guessed(folded: str, account: str, brand: str) -> bool:
     name, _, domain = account.partition("@")
+    house = brand.casefold()
+    own = {account, name, domain, *domain.split("."), house, house.replace(" ", ""), *house.split()}
     rows = [*_ROWS, *(row[::-1] for row in _ROWS)]
-    bare = folded.rstrip("0123456789!?.,;:*#$%&+-_=")
     return (
         len(set(folded)) < 3
-        or folded in (account, name, domain)
-        or folded in _KNOWN
-        or bare in _KNOWN
-        or bare in (account, name)
         or any(folded in row * 2 for row in rows)
+        or any(word in own or word in common_words() for word in _words_of(folded))
     )
+
+
+def _words_of(folded: str) -> Iterator[str]:
+    """The words that a password may be made of: without what people put behind and between, with the letters that
+    digits stand for, and once where it stands there twice."""
+    for whole in (folded, re.sub(r"[\s_-]", "", folded)):
+        for bare in (whole, whole.rstrip(_BEHIND), whole.strip(_BEHIND)):
+            for word in (bare, *(bare.translate(table) for table in _LOOKALIKES)):
+                yield word
+                half = len(word) // 2
+                if word[:half] == word[half:]:
+                    yield word[:half]

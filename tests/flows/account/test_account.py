@@ -16,7 +16,6 @@ import httpx2
 import pytest
 
 from authsvc.flows.account import sessions_and_apps
-from authsvc.rules.people.new_password import judge_new_password
 from authsvc.runtime import Runtime
 from tests.conftest import ISSUER
 from tests.support.busy import again_when_busy, prompt
@@ -444,25 +443,6 @@ async def test_with_postgresql_gone_nothing_is_said_to_be_done(http: httpx2.Asyn
         assert answer.headers["retry-after"]
         assert answer.headers["content-type"].startswith("text/html")
         assert "set-cookie" not in answer.headers
-
-
-def test_new_passwords_as_a_table() -> None:
-    def judge(new: str, current: str = "current one", repeat: str | None = None) -> str | None:
-        return judge_new_password(current, new, new if repeat is None else repeat, "ann@example.com")
-
-    assert judge("good enough") is None
-    assert judge(" leading and trailing ") is None
-    assert judge("pässwörter") is None
-    assert judge("x" * 500 + "yz" * 262) is None
-    assert judge("x" * 500 + "yz" * 263) == "password_long"
-    assert judge("ab1cd2e") == "password_short"
-    assert judge("current one") == "password_same"
-    assert judge("Ann@Example.com") == "password_common"
-    for guessed in ("12345678", "87654321", "01234567890", "Password1!", "qwertzui", "Sommer2026", "example.com"):
-        assert judge(guessed) == "password_common", guessed
-    assert judge("sommer im garten 2026") is None
-    assert judge("good enough", repeat="good enougH") == "password_mismatch"
-    assert judge("good enough", current="") == "missing"
 
 
 # Apps

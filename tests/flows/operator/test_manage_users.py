@@ -21,8 +21,10 @@ TRACES = "SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM audit_even
         ({"email": "a\0@example.com"}, "email"),
         ({"name": "\x1b[2J"}, "name"),
         ({"roles": ["a b"]}, "role"),
-        ({"password": "short"}, "password_size"),
-        ({"password": "x" * 1025}, "password_size"),
+        ({"password": "short"}, "password_short"),
+        ({"password": "xyz" * 342}, "password_long"),
+        ({"password": "Ann@Example.com"}, "password_common"),
+        ({"password": "authsvc2026!"}, "password_common"),
         ({"email": "TEST@example.com "}, "email_taken"),
     ],
 )
@@ -64,12 +66,13 @@ async def test_one_bad_row_imports_nobody(house: Service) -> None:
 async def test_nobody_gets_a_password_that_nobody_may_have(house: Service) -> None:
     live = await house.login()
     for email, password, reason in (
-        ("test@example.com", "short", "password_size"),
+        ("test@example.com", "short", "password_short"),
+        ("test@example.com", "midnight1", "password_common"),
         ("nobody@example.com", "long enough", "user_unknown"),
     ):
         refused = await manage_users.set_password(house.runtime, "tests", email, password)
         assert isinstance(refused, Refused)
         assert refused.reason == reason
     assert await house.active(live["access_token"])
-    assert await manage_users.set_password(house.runtime, "tests", " TEST@example.com", "password") == 1
+    assert await manage_users.set_password(house.runtime, "tests", " TEST@example.com", "another long one") == 1
     assert not await house.active(live["access_token"])

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authsvc.rules.people.import_rows import ImportRow, Unreadable, judge_rows
-from authsvc.rules.people.new_password import judge_given_password
 from authsvc.rules.people.person import MAX_ROLES, Person, judge_person, normal_email
 from authsvc.rules.refused import Refused
 
@@ -84,24 +83,6 @@ def test_who_is_nobody(email: str, name: str, roles: Sequence[str], reason: str)
 @pytest.mark.parametrize("roles", [["a"], ["A.b_c:d-1"], ["x" * 64], [str(number) for number in range(MAX_ROLES)]])
 def test_which_roles_somebody_may_have(roles: list[str]) -> None:
     assert isinstance(judge_person("x" * 308 + "@example.com", "x" * 256, roles), Person)
-
-
-@pytest.mark.parametrize(
-    ("password", "reason"),
-    [
-        ("1234567", "password_size"),
-        ("", "password_size"),
-        ("x" * 1025, "password_size"),
-        ("\u00e9" * 600, "password_size"),
-        ("12345678\ud800", "password_not_text"),
-        ("12345678", None),
-        ("\u00e9\u00e9\u00e9\u00e9", None),
-        ("x" * 1024, None),
-    ],
-)
-def test_a_given_password_has_8_to_1024_bytes(password: str, reason: str | None) -> None:
-    refused = judge_given_password(password)
-    assert (refused.reason if refused else None) == reason
 
 
 @pytest.mark.parametrize(
