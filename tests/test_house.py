@@ -75,6 +75,7 @@ OUTSIDE: dict[str, set[str]] = {
     "jwt": {"jose"},
     "cryptography": {"jose", "keys"},
     "argon2": {"passwords", "rules"},
+    "idna": {"rules"},
     "bcrypt": {"passwords"},
     "structlog": {"logs"},
     "prometheus_client": {"metrics"},

@@ -10,7 +10,7 @@ import click
 
 from authsvc.cli.command_runtime import dated, operate
 from authsvc.cli.console import Refused, answer, json_option, plural, relative, table
-from authsvc.rules.people.person import normal_email
+from authsvc.rules.people.person import ascii_email, normal_email
 
 if TYPE_CHECKING:
     from authsvc.rules.person_record import User
@@ -103,7 +103,8 @@ async def person(runtime: Runtime, email: str) -> User:
     """Raises Refused where nobody has this address."""
     from authsvc.store.account import users
 
-    user = await users.by_email(runtime.db, normal_email(email))
+    normal = normal_email(email)
+    user = await users.by_email(runtime.db, normal, ascii_email(normal))
     if user is None:
         raise Refused(f"nobody has the address {email}: `authsvc users list` shows who there is")
     return user

@@ -187,6 +187,29 @@ def enable(email: str) -> None:
     answer({"email": email, "enabled": True}, f"{email} can log in again.")
 
 
+@command.command("normal-addresses")
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@json_option
+def normal_addresses(dry_run: bool) -> None:
+    """Store addresses of before 0.3.0 in their one form: the domain as Unicode, not as `xn--`.
+
+    People log in with either spelling before and after. Where two people have one mailbox in two spellings, nothing is
+    done and both are named: disable one.
+
+    \b
+    Examples:
+      authsvc users normal-addresses --dry-run
+    """
+    from authsvc.flows.operator.normal_addresses import normalise_addresses
+
+    done = operate(lambda runtime, actor: normalise_addresses(runtime, actor, rehearse=dry_run))
+    complain(*(f"{old} stays: somebody has {new}" for old, new in done.clashing.items()))
+    answer(
+        {**asdict(done), "dry_run": dry_run},
+        table(("FROM", "TO"), list(done.changed.items()), empty="Every address is in its one form."),
+    )
+
+
 @command.command("list")
 @click.option("--search", default="", metavar="TEXT", help="A part of the address or of the name.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="At most so many.")

@@ -343,3 +343,43 @@ def test_a_hundred_thousand_people_take_seconds(cli: Cli) -> None:
     assert len(answer(cli("users", "list", "--json", "--limit", "100000"))) == 100_000
     assert len(answer(cli("users", "list", "--json", "--search", "PERSON99999"))) == 1
     prompt(time.monotonic() - started < 30)
+
+
+UNICODE, PUNYCODE = "eva@bücher.example", "eva@xn--bcher-kva.example"
+
+
+async def test_one_mailbox_is_one_person_in_either_spelling(cli: Cli, http: httpx2.AsyncClient) -> None:
+    """Browsers hand a page the `xn--` form of what was typed into an e-mail field."""
+    said = await run(cli, "users", "add", PUNYCODE, "--password-stdin", input="correct horse battery")
+    assert UNICODE in said
+    assert "already" in await run(cli, "users", "add", UNICODE, "--no-password", code=1)
+    for spelling in (UNICODE, PUNYCODE, PUNYCODE.upper()):
+        answered = await login(http, spelling, "correct horse battery")
+        assert answered.status_code == 200
+        assert answered.json()["user"]["email"] == UNICODE
+
+
+async def test_addresses_of_before_get_their_one_form_and_clashes_are_told(
+    cli: Cli, http: httpx2.AsyncClient, sql: asyncpg.Connection
+) -> None:
+    for old in ("old@xn--bcher-kva.example", "both@xn--bcher-kva.example", "both@bücher.example"):
+        await sql.execute(
+            "INSERT INTO users (email, password_hash) SELECT $1, password_hash FROM users WHERE email LIKE 'test@%'",
+            old,
+        )
+    for spelling in ("old@xn--bcher-kva.example", "old@bücher.example"):
+        assert (await login(http, spelling, "password")).status_code == 200, "before the command, too"
+    rehearsed = json.loads(await run(cli, "users", "normal-addresses", "--dry-run", "--json"))
+    done = json.loads(await run(cli, "users", "normal-addresses", "--json"))
+    assert rehearsed == {**done, "dry_run": True}
+    assert done == {
+        "changed": {"old@xn--bcher-kva.example": "old@bücher.example"},
+        "clashing": {"both@xn--bcher-kva.example": "both@bücher.example"},
+        "dry_run": False,
+    }
+    for spelling in ("old@xn--bcher-kva.example", "old@bücher.example"):
+        assert (await login(http, spelling, "password")).status_code == 200
+    again = await run(cli, "users", "normal-addresses")
+    assert "one form" in again
+    events = await sql.fetchval("SELECT count(*) FROM audit_events WHERE event = 'address_normalised'")
+    assert events == 1

@@ -18,7 +18,7 @@ from authsvc.passwords import Asker
 from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.errors import Rejected, TooMany, plain
 from authsvc.rules.login import device_cookie
-from authsvc.rules.people.person import normal_email
+from authsvc.rules.people.person import ascii_email, normal_email
 from authsvc.rules.person_record import User
 from authsvc.runtime import Runtime
 from authsvc.store.account import users
@@ -117,7 +117,7 @@ def new_device_cookie(runtime: Runtime, user: User) -> str:
     """What proves from now on that this person has logged in from this device."""
     return device_cookie.make(
         runtime.current_key("device cookie"),
-        _account(runtime, user.email),
+        _account(runtime, normal_email(user.email)),
         user.device_generation,
         runtime.entropy(16),
         now=int(runtime.clock.seconds()),
@@ -134,7 +134,7 @@ class _Known:
 
 async def _known(runtime: Runtime, email: str, cookie: str | None) -> _Known | None:
     shown = _device(runtime, email, cookie) if cookie else None
-    user = await users.by_email(runtime.db, email) if shown else None
+    user = await users.by_email(runtime.db, email, ascii_email(email)) if shown else None
     if shown is None or user is None or user.device_generation != shown.generation:
         return None
     return _Known(shown.name, user)
@@ -168,7 +168,7 @@ def _buckets(runtime: Runtime, account: bytes, device: str | None, network: str)
 async def _judged(
     runtime: Runtime, attempt: Attempt, email: str, required_role: str | None, known: _Known | None
 ) -> Authenticated:
-    user = known.user if known else await users.by_email(runtime.db, email)
+    user = known.user if known else await users.by_email(runtime.db, email, ascii_email(email))
     stored = user.password_hash if user and user.disabled_at is None else None
     checked = await runtime.passwords.check(attempt.password, stored, asker(runtime, attempt, known=known is not None))
     if user is None or stored is None or not checked.right:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import idna
+
 from authsvc.rules.readable_text import is_readable, one_line
 from authsvc.rules.refused import Refused
 
@@ -31,8 +33,35 @@ class Person:
 
 
 def normal_email(text: str) -> str:
-    """The form in which an address is stored, compared and counted: one form for all its spellings."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).strip().casefold())
+    """The form in which an address is stored, compared, counted and shown: one form for all its spellings. The domain
+    is Unicode, also where it came as `xn--` (UTS 46, as browsers do it: ß stays)."""
+    local, at, domain = unicodedata.normalize("NFKC", text).strip().rpartition("@")
+    return _folded(local) + at + _normal_domain(domain)
+
+
+def ascii_email(email: str) -> str:
+    """A normal address with its domain in ASCII, `xn--` where it must be: how it may have been stored by 0.2.0."""
+    local, at, domain = email.rpartition("@")
+    if domain.isascii():
+        return email
+    try:
+        return local + at + idna.encode(domain, uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
+        return email
+
+
+def _normal_domain(domain: str) -> str:
+    folded = _folded(domain)
+    if folded.isascii() and "xn--" not in folded:
+        return folded
+    try:
+        return idna.decode(domain, uts46=True)
+    except (idna.IDNAError, UnicodeError):  # no name that could be registered
+        return folded
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text.casefold())
 
 
 def judge_person(email: str, name: str, roles: Sequence[str]) -> Person | Refused:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authsvc.rules.people.import_rows import ImportRow, Unreadable, judge_rows
-from authsvc.rules.people.person import MAX_ROLES, Person, judge_person, normal_email
+from authsvc.rules.people.person import MAX_ROLES, Person, ascii_email, judge_person, normal_email
 from authsvc.rules.refused import Refused
 
 BCRYPT = bcrypt.hashpw(b"old password", bcrypt.gensalt(4)).decode()
@@ -25,6 +25,18 @@ ARGON2ID = "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHRzYWx0$CTFhFdXPJO1aFaMaO6Mm5c8
         ("\uff41nn@example.com", "ann@example.com"),
         ("Stra\u00dfe@example.com", "strasse@example.com"),
         ("ann@example.com", "ann@example.com"),
+        ("ann@b\u00fccher.example", "ann@b\u00fccher.example"),
+        ("ann@B\u00dcCHER.example", "ann@b\u00fccher.example"),
+        ("ann@bu\u0308cher.example", "ann@b\u00fccher.example"),
+        ("ann@xn--bcher-kva.example", "ann@b\u00fccher.example"),
+        ("Ann@XN--Bcher-KVA.Example", "ann@b\u00fccher.example"),
+        ("ann@stra\u00dfe.example", "ann@stra\u00dfe.example"),
+        ("ann@xn--strae-oqa.example", "ann@stra\u00dfe.example"),
+        ("ann@b\u00fccher\u3002example", "ann@b\u00fccher.example"),
+        ("ann@ex\u00adample.com", "ann@example.com"),
+        ("ann@foo_bar.example", "ann@foo_bar.example"),
+        ("ann@xn--zzzzzz999.example", "ann@xn--zzzzzz999.example"),
+        ("xn--bcher-kva@example.com", "xn--bcher-kva@example.com"),
     ],
 )
 def test_an_address_has_one_form(text: str, stored: str) -> None:
@@ -46,6 +58,18 @@ def test_a_name_is_spelt_as_people_spell_it(typed: str, stored: str) -> None:
     person = judge_person("ann@example.com", typed, ())
     assert isinstance(person, Person), person
     assert person.name == stored
+
+
+@pytest.mark.parametrize(
+    ("email", "former"),
+    [
+        ("ann@example.com", "ann@example.com"),
+        ("ann@b\u00fccher.example", "ann@xn--bcher-kva.example"),
+        ("ann@\u2603.example", "ann@\u2603.example"),
+    ],
+)
+def test_an_address_has_a_former_spelling_in_ascii(email: str, former: str) -> None:
+    assert ascii_email(email) == former
 
 
 @given(text=st.text(max_size=40))
