@@ -18,7 +18,7 @@ from authsvc.flows.login.authenticate_person import (
     new_device_cookie,
     refused,
 )
-from authsvc.flows.session.end_all import REQUEST_SECONDS, audited, begin_ending, finish_ending
+from authsvc.flows.session.end_all import REQUEST_SECONDS, begin_ending, finish_ending
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store import audit
@@ -67,7 +67,9 @@ async def change_password(runtime: Runtime, cookie: str | None, attempt: Attempt
         if again is None:  # this session has ended meanwhile: nothing is changed
             raise LoginNeeded(again=False)
         batch = await begin_ending(connection, user.id, "password_changed", keep=session.id)
-        await audit.record(connection, "password_set", f"user:{user.id}", user_id=user.id, **audited(batch))
+        await audit.record(
+            connection, "password_set", f"user:{user.id}", user_id=user.id, sessions=batch.count, more=batch.more
+        )
     over = True
     try:
         await finish_ending(runtime, user.id, batch, seconds=REQUEST_SECONDS)

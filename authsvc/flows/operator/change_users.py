@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from authsvc.flows.session.end_all import audited, begin_ending, finish_ending
+from authsvc.flows.session.end_all import begin_ending, finish_ending
 from authsvc.rules.people.person import judge_person, normal_email
 from authsvc.rules.person_record import User
 from authsvc.rules.refused import Refused
@@ -63,8 +63,8 @@ async def change_address(runtime: Runtime, actor: str, email: str, new: str, *, 
         if not await users.set_email(connection, user.id, judged.email, verified=verified):
             return Refused("conflict", f"somebody has the address {judged.email} already", "email_taken")
         batch = await begin_ending(connection, user.id, "address_changed")
-        done = {"email_verified": verified, **audited(batch)}
-        await audit.record(connection, "user_address_changed", actor, user_id=user.id, **done)
+        fields = {"user_id": user.id, "email_verified": verified, "sessions": batch.count, "more": batch.more}
+        await audit.record(connection, "user_address_changed", actor, **fields)
     count = await finish_ending(runtime, user.id, batch)
     return Changed(user.id, judged.email, user.name, user.roles, verified, count)
 

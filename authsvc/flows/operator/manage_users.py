@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from authsvc.flows.session.end_all import audited, begin_ending, finish_ending
+from authsvc.flows.session.end_all import begin_ending, finish_ending
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.rules.people.import_rows import ImportRow, Unreadable, judge_rows
 from authsvc.rules.people.new_password import judge_given_password
@@ -139,7 +139,7 @@ async def set_password(runtime: Runtime, actor: str, email: str, password: str) 
             return _nobody(email)
         await users.set_password(connection, user.id, password_hash)
         batch = await begin_ending(connection, user.id, "password_changed")
-        await audit.record(connection, "password_set", actor, user_id=user.id, **audited(batch))
+        await audit.record(connection, "password_set", actor, user_id=user.id, sessions=batch.count, more=batch.more)
     return await finish_ending(runtime, user.id, batch)
 
 
@@ -152,7 +152,9 @@ async def disable(runtime: Runtime, actor: str, email: str) -> int | Refused:
         batch = await begin_ending(connection, user.id, "user_disabled")
         await users.set_disabled(connection, user.id, True)
         if user.disabled_at is None:
-            await audit.record(connection, "user_disabled", actor, user_id=user.id, **audited(batch))
+            await audit.record(
+                connection, "user_disabled", actor, user_id=user.id, sessions=batch.count, more=batch.more
+            )
     return await finish_ending(runtime, user.id, batch)
 
 
@@ -194,5 +196,5 @@ async def end_sessions_of(runtime: Runtime, actor: str, user_id: UUID) -> int:
     async with runtime.db.transaction(seconds=10) as connection:
         await users.forget_devices(connection, user_id)
         batch = await begin_ending(connection, user_id, ENDED_BY_OPERATOR)
-        await audit.record(connection, "sessions_ended", actor, user_id=user_id, **audited(batch))
+        await audit.record(connection, "sessions_ended", actor, user_id=user_id, sessions=batch.count, more=batch.more)
     return await finish_ending(runtime, user_id, batch)

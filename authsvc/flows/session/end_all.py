@@ -4,7 +4,6 @@ they are many. What makes them end (a new password) is committed with the first 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 from authsvc.clock import monotonic
@@ -27,19 +26,13 @@ async def begin_ending(connection: Connection, user_id: UUID, reason: str, *, ke
     return await _next(connection, user_id)
 
 
-def audited(batch: Batch) -> dict[str, Any]:
-    """What an audit event says of the first batch."""
-    count = len(batch.ended.sessions)
-    return {"sessions": count, "more": True} if batch.more else {"sessions": count}
-
-
 async def finish_ending(runtime: Runtime, user_id: UUID, batch: Batch, *, seconds: float | None = None) -> int:
     """Publish a batch that is committed by now, and end what is left; how many in all. `seconds`: None for as long as
     it takes. Raises StoreUnavailable: what has ended stays ended, and whoever comes next goes on."""
     began, count = monotonic(), 0
     while True:
         await publish_revocation(runtime, batch.ended)
-        count += len(batch.ended.sessions)
+        count += batch.count
         if not batch.more:
             return count
         if seconds is not None and monotonic() - began > seconds:

@@ -62,7 +62,7 @@ async def apps(db: Database, user_id: UUID) -> list[App]:
     return [record_of(App, row) for row in rows]
 
 
-BATCH = 500
+BATCH = 200
 """Sessions a statement: how many a person has is theirs to say, and a statement has a deadline."""
 
 # Locks in the order of every other end: the sessions, then their grants. What is ended is 'burnt' where it came from a
