@@ -51,13 +51,13 @@ def ascii_email(email: str) -> str:
 
 
 def _normal_domain(domain: str) -> str:
-    folded = _folded(domain)
-    if folded.isascii() and "xn--" not in folded:
-        return folded
+    lower = domain.lower()
+    if lower.isascii() and "xn--" not in lower:
+        return lower
     try:
         return idna.decode(domain, uts46=True)
     except (idna.IDNAError, UnicodeError):  # no name that could be registered
-        return folded
+        return _folded(domain)
 
 
 def _folded(text: str) -> str:
