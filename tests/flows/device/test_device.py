@@ -424,8 +424,10 @@ async def test_a_role_lost_between_allow_and_poll_gives_nothing(house: Service) 
 async def test_a_changed_password_ends_what_was_allowed_and_not_yet_fetched(house: Service) -> None:
     asked = await ask(house)
     await decide(await browser(house), asked["user_code"])
+    known = await house.sql.fetchval("SELECT password_hash FROM users WHERE email = $1", BARTENDER)
     await manage_users.set_password(house.runtime, "tests", BARTENDER, "another long one")
     assert error(await poll(house.http, asked["device_code"])) == (400, "access_denied")
+    await house.sql.execute("UPDATE users SET password_hash = $1 WHERE email = $2", known, BARTENDER)
 
 
 async def test_polls_that_race_with_end_all_leave_no_session_behind(house: Service) -> None:

@@ -44,7 +44,7 @@ naruto nasa nascar nashville natale natalia natalie natasha nathalie nathan nath
 nature navidad navy navyseal navyseals ncc1701 ncc1701d ncc1701e nebraska nederland needforspeed negro neil nell
 nelson nemesis nemo nepal neptune nerd nerds nerdy nestle netflix netherlands nets network networks neumann neutron
 nevada never neveragain nevermind nevermore neversaynever newbie newcastle newhampshire newjersey newlife newman
-newmexico neworleans newpass newpassword newstart newton newyear newyork newyorkcity newzealand nexus neymar nfsmw
+newmexico neworleans newpass newpassword newstart newton newyear newyork newyorkcity newzealand neymar nfsmw
 nguyen nicaragua nicholas nick nickel nickiminaj nickjonas nicklas nicky nico nicola nicolas nicole nielsen nigel
 nigeria night nightcrawler nightfall nighthawk nightmare nightrider nights nightwing nightwish nihon nikki niklas
 nikolai nikolas nikon nilsson nimrod nina nineinch niners ninja ninjago ninjas ninjaturtle nintendo nipple nipples
