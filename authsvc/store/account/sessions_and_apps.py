@@ -89,9 +89,7 @@ WITH chosen AS MATERIALIZED (
 ), over AS (
     SELECT DISTINCT session_id FROM ended
 ), told AS (
-    INSERT INTO revocations (kind, subject, expires_at, reason)
-    SELECT 'grant', session_id || ':' || $2, now() + longest_access_token, 'consent_revoked' FROM over, service_state
-    RETURNING 1
+    SELECT revoke('grant', session_id || ':' || $2, 'consent_revoked') FROM over
 ), outbox_rows AS (
     INSERT INTO outbox (kind, client_id, user_id, session_id)
     SELECT DISTINCT 'backchannel_logout', c.id, $1, had.session_id FROM had JOIN clients c ON c.id = $2
