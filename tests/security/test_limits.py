@@ -19,12 +19,12 @@ import pytest
 import pytest_asyncio
 
 from authsvc.flows.caller import authenticate_client, client_failures
+from authsvc.flows.operator import manage_users
+from authsvc.passwords import Passwords
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.client_record import Authentication
 from authsvc.rules.secret_digest import digest_of
 from authsvc.store.caller import clients
-from authsvc.flows.operator import manage_users
-from authsvc.passwords import Passwords
 from authsvc_devkit.servers import Servers
 from tests.security.conftest import statements
 from tests.support.busy import again_when_busy, none_turned_away, prompt

@@ -63,8 +63,15 @@ async def change_address(runtime: Runtime, actor: str, email: str, new: str, *, 
         if not await users.set_email(connection, user.id, judged.email, verified=verified):
             return Refused("conflict", f"somebody has the address {judged.email} already", "email_taken")
         batch = await begin_ending(connection, user.id, "address_changed")
-        fields = {"user_id": user.id, "email_verified": verified, "sessions": batch.count, "more": batch.more}
-        await audit.record(connection, "user_address_changed", actor, **fields)
+        await audit.record(
+            connection,
+            "user_address_changed",
+            actor,
+            user_id=user.id,
+            email_verified=verified,
+            sessions=batch.count,
+            more=batch.more,
+        )
     count = await finish_ending(runtime, user.id, batch)
     return Changed(user.id, judged.email, user.name, user.roles, verified, count)
 
@@ -109,19 +116,19 @@ async def verify(runtime: Runtime, actor: str, email: str) -> Changed | Refused:
 async def remove(runtime: Runtime, actor: str, email: str) -> Changed | Refused:
     """The end of all that they have, and of them: sessions, grants, consents, name, address, password. Audit events
     keep the id. Raises StoreUnavailable."""
-    count, more = 0, True
-    while more:  # who has many sessions is removed with the last of them
+    count = 0
+    while True:  # who has many sessions is removed with the last of them
         async with runtime.db.transaction(seconds=SECONDS) as connection:
             user = await _locked(connection, email)
             if isinstance(user, Refused):
                 return user
             batch = await begin_ending(connection, user.id, "user_removed")
-            more = batch.more
-            if not more:
+            if not batch.more:
                 await audit.record(connection, "user_removed", actor, user_id=user.id, sessions=count + batch.count)
                 await users.remove(connection, user.id)
         count += await finish_ending(runtime, user.id, batch)
-    return Changed(user.id, user.email, user.name, user.roles, user.email_verified, count)
+        if not batch.more:
+            return Changed(user.id, user.email, user.name, user.roles, user.email_verified, count)
 
 
 async def _locked(connection: Connection, email: str) -> User | Refused:
