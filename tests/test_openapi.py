@@ -344,7 +344,7 @@ async def test_limits_and_outages_are_as_documented(servers: Servers, base_env: 
             ("GET", "/api/auth/sessions", {"headers": headers}),
             ("DELETE", "/api/auth/sessions", {"headers": headers}),
             ("GET", "/api/profile/me", {"headers": headers}),
-            ("POST", "/register", {"headers": headers, "json": {}}),
+            ("POST", "/register", {"headers": bearer("x" * 43), "json": {}}),
         ):
             assert is_documented(await other.request(method, path, **request)).status_code == 503, path  # type: ignore[arg-type]
         one = await other.delete(f"/api/auth/sessions/{tokens['session_id']}", headers=headers)
