@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
@@ -109,6 +109,10 @@ class Client:
     @property
     def confidential(self) -> bool:
         return self.kind == "confidential"
+
+    def misses_role(self, roles: Sequence[str]) -> bool:
+        """Whether somebody with these roles lacks the one that this client wants of its people."""
+        return self.login.required_role is not None and self.login.required_role not in roles
 
 
 _GROUPS: dict[str, Any] = {item.name: type(item.default) for item in fields(Client) if is_dataclass(item.default)}

@@ -37,11 +37,12 @@ def test_the_table_of_a_rule_names_every_verdict(rule: ModuleType, verdicts: typ
             "refresh",
             {
                 "reuse": "refresh_token_reuse",
+                "role_missing": "role_missing",
                 "wider_scope": "scope_wider_than_granted",
                 "forged": "refresh_token_forged_or_foreign",
             },
         ),
-        (RedemptionVerdict, "code", {"target": "resource_not_granted"}),
+        (RedemptionVerdict, "code", {"target": "resource_not_granted", "role_missing": "role_missing"}),
         (PollVerdict, "device", {"forged": "device_code_forged_or_foreign"}),
     ],
 )

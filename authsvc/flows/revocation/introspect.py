@@ -63,7 +63,10 @@ async def _introspect_refresh_token(runtime: Runtime, client: Client, token: str
     if not presented or not seen:
         return INACTIVE
     grant = seen.grant
-    verdict, _ = judge_refresh(grant, presented.generation, patience=STRICT, scope=(), now=seen.now)
+    role_missing = client.misses_role(seen.roles)
+    verdict, _ = judge_refresh(
+        grant, presented.generation, patience=STRICT, scope=(), now=seen.now, role_missing=role_missing
+    )
     if verdict not in ACCEPTED:
         return INACTIVE
     return {

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from authsvc.clock import monotonic
 from authsvc.flows.session.publish_revocation import end_session
-from authsvc.flows.token.grant_type import Caller, GrantType
+from authsvc.flows.token.grant_type import ROLE_MISSING, Caller, GrantType
 from authsvc.rules.authorize.code import challenge_of, decode, verifier_well_formed
 from authsvc.rules.authorize.redemption import RedemptionVerdict, Use
 from authsvc.rules.authorize.request import read_resources
@@ -72,6 +72,7 @@ async def redeem_code(runtime: Runtime, caller: Caller, asked: CodeRequest) -> G
         secret_hash=first.secret_hash,
         proved=caller.confirmation,
         bound_to=refresh_binding(caller.client, caller.confirmation),
+        required_role=caller.client.login.required_role,
     )
     redeem = partial(codes.redeem, runtime.db, code.id, code.secret_hash, use)
     try:
@@ -162,6 +163,8 @@ async def _refuse(runtime: Runtime, client: Client, code: Code, done: codes.Rede
             client_id=client.id,
             session_id=done.login.session_id,
         )
+    if verdict is RedemptionVerdict.ROLE_MISSING:
+        raise Rejected("invalid_grant", ROLE_MISSING, verdict.reason)
     if verdict is RedemptionVerdict.TARGET:
         raise Rejected("invalid_target", "The resource was not granted.", verdict.reason)
     raise Rejected("invalid_grant", _WORN, verdict.reason)

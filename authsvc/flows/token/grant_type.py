@@ -30,6 +30,8 @@ class Caller:
         return key_of(self.proof)
 
 
+ROLE_MISSING = "The account may not use this client."
+"""Said of a person who lacks the role that the client wants, wherever a grant shows that."""
 NOT_ALLOWED = Refused("unauthorized_client", "This client may not use this grant type.", "grant_type_not_allowed")
 
 

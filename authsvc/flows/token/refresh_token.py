@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from authsvc import metrics
 from authsvc.flows.session.publish_revocation import end_session
-from authsvc.flows.token.grant_type import Caller, GrantType
+from authsvc.flows.token.grant_type import ROLE_MISSING, Caller, GrantType
 from authsvc.rules.authorize.request import read_resources
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND
@@ -64,6 +64,7 @@ async def refresh(runtime: Runtime, caller: Caller, asked: RefreshRequest) -> Gr
         patience=_patience(runtime, caller.client),
         scope=asked.scope,
         proved=caller.confirmation,
+        required_role=caller.client.login.required_role,
     )
     done = await _turns.of(runtime).run(presented.grant_id, statement)
     verdict = done.verdict if done else RefreshVerdict.UNKNOWN
@@ -132,6 +133,8 @@ async def _refuse(runtime: Runtime, client: Client, done: grants.Refreshed | Non
         raise Unavailable(verdict.reason, retry_after=1)
     if verdict is RefreshVerdict.WIDER_SCOPE:
         raise Rejected("invalid_scope", "The scope exceeds what was granted.", verdict.reason)
+    if verdict is RefreshVerdict.ROLE_MISSING:
+        raise Rejected("invalid_grant", ROLE_MISSING, verdict.reason)
     if verdict is RefreshVerdict.REUSE:
         assert done is not None
         # A session that ended meanwhile is ended once more, to no effect; nobody must be told twice.

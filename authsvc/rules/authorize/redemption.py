@@ -13,12 +13,13 @@ is its readable twin: a property test holds both to the same verdict and the sam
     its grant or its session is over    ended
     is older than a minute              expired    asked before the first use only
     shall give what was not granted     target
+    is of a person without the role     role_missing  nothing is spent: who gets it back goes on
     anything else                       redeemed   the grant is bound to the secret and key of this use
     no such code                        unknown    no row to judge
     not made by us                      forged     nobody asks for a row
 
-Whatever is wrong with the first use burns the code. A second use that is wrong shows nothing but an old address line,
-and must not log anybody out. The same use again (same secret, same key) is no second one: nobody heard the answer.
+Whatever else is wrong with the first use burns the code. A second use that is wrong shows nothing but an old address
+line, and must not log anybody out. The same use again (same secret, same key) is no second one: nobody heard of it.
 """
 
 from __future__ import annotations
@@ -47,13 +48,17 @@ class RedemptionVerdict(StrEnum):
     ENDED = "ended"
     EXPIRED = "expired"
     TARGET = "target"
+    ROLE_MISSING = "role_missing"
     UNKNOWN = "unknown"
     FORGED = "forged"
 
     @property
     def reason(self) -> str:
         """The `reason` of the log line where this refuses the request."""
-        return "resource_not_granted" if self is RedemptionVerdict.TARGET else f"code_{self}"
+        return _REASONS.get(self, f"code_{self}")
+
+
+_REASONS = {RedemptionVerdict.TARGET: "resource_not_granted", RedemptionVerdict.ROLE_MISSING: "role_missing"}
 
 
 class CodeState(StrEnum):
@@ -65,7 +70,7 @@ class CodeState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class CodeGrant:
     """A grant and its code. `secret_hash`: of the code while it is issued, then of the refresh token. `bound_to`: what
-    must be proved while the code is issued, then what the grant is bound to."""
+    must be proved while the code is issued, then what the grant is bound to. `roles`: of its person, now."""
 
     client_id: str
     redirect_uri: str | None
@@ -78,13 +83,14 @@ class CodeGrant:
     rotated_at: datetime
     expires_at: datetime
     ended: bool
+    roles: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
     """What a client presents with a code. `resource`: what the access token shall be for, () for all that was granted.
     `proved`: what it proved, `bound_to`: what the grant will be bound to.
-    `secret_hash`: of the refresh token to come."""
+    `secret_hash`: of the refresh token to come; `required_role`: of the client's people."""
 
     client_id: str
     redirect_uri: str
@@ -93,6 +99,7 @@ class Use:
     proved: Confirmation
     bound_to: Confirmation
     secret_hash: Digest = field(repr=False)
+    required_role: str | None = None
 
 
 def judge_redemption(grant: CodeGrant, use: Use, now: datetime) -> tuple[RedemptionVerdict, CodeGrant]:
@@ -126,6 +133,8 @@ def _judge_grant(grant: CodeGrant, use: Use, now: datetime) -> RedemptionVerdict
         return RedemptionVerdict.EXPIRED
     if not set(use.resource) <= set(grant.audience):
         return RedemptionVerdict.TARGET
+    if use.required_role is not None and use.required_role not in grant.roles:
+        return RedemptionVerdict.ROLE_MISSING
     return RedemptionVerdict.REDEEMED
 
 
@@ -133,4 +142,5 @@ def _after(grant: CodeGrant, use: Use, verdict: RedemptionVerdict, now: datetime
     if verdict is RedemptionVerdict.REDEEMED:
         bound = replace(grant, secret_hash=use.secret_hash, bound_to=use.bound_to, rotated_at=now)
         return replace(bound, state=CodeState.REDEEMED)
-    return replace(grant, state=CodeState.BURNT, ended=True) if grant.state is CodeState.ISSUED else grant
+    burns = grant.state is CodeState.ISSUED and verdict is not RedemptionVerdict.ROLE_MISSING
+    return replace(grant, state=CodeState.BURNT, ended=True) if burns else grant

@@ -14,6 +14,7 @@ its readable twin: a property test holds both to the same verdict and the same r
     n = parent, strict client         reuse        the session ends
     two or three older, within 30 s   late         nothing given, nothing ended: come back in a second
     older                             reuse        the session ends
+    the client's role is lost         role_missing nothing is spent: who gets it back goes on
     a scope that was not granted      wider_scope  nothing is spent
     the grant has ended               ended        refused, as all below
     its time is over                  expired
@@ -52,6 +53,7 @@ class RefreshVerdict(StrEnum):
     LATE = "late"
     CROWDED = "crowded"
     REUSE = "reuse"
+    ROLE_MISSING = "role_missing"
     WIDER_SCOPE = "wider_scope"
     ENDED = "ended"
     EXPIRED = "expired"
@@ -67,6 +69,7 @@ class RefreshVerdict(StrEnum):
 
 _REASONS = {
     RefreshVerdict.REUSE: "refresh_token_reuse",
+    RefreshVerdict.ROLE_MISSING: "role_missing",
     RefreshVerdict.WIDER_SCOPE: "scope_wider_than_granted",
     RefreshVerdict.FORGED: "refresh_token_forged_or_foreign",
 }
@@ -104,13 +107,22 @@ STRICT = Patience(grace=0, lost_answer=0)
 
 
 def judge_refresh(
-    grant: Grant, presented: int, *, patience: Patience, scope: tuple[str, ...], now: datetime
+    grant: Grant,
+    presented: int,
+    *,
+    patience: Patience,
+    scope: tuple[str, ...],
+    now: datetime,
+    role_missing: bool = False,
 ) -> tuple[RefreshVerdict, Grant]:
     """Judge a genuine token of generation `presented`: the verdict, and the grant's row afterwards.
 
-    `scope` is what was asked; () asks for all that was granted.
+    `scope` is what was asked; () asks for all that was granted. `role_missing`: the client wants a role of its people
+    that this person has not, or not any more.
     """
     verdict = _judge_generation(grant, presented, patience, now)
+    if verdict in ACCEPTED and role_missing:
+        verdict = RefreshVerdict.ROLE_MISSING
     # RFC 6749 section 6: a narrower scope may be asked, never a wider one. Asking too much spends nothing.
     if verdict in ACCEPTED and not set(scope) <= set(grant.scope):
         verdict = RefreshVerdict.WIDER_SCOPE

@@ -44,8 +44,9 @@ WITH judged AS (
     SET (verdict, code_state, ended, secret_hash, rotated_at, dpop_jkt) = (
         SELECT v.verdict,
                CASE WHEN g.code_state <> 'issued' THEN g.code_state
-                    WHEN v.verdict = 'redeemed' THEN 'redeemed' ELSE 'burnt' END,
-               g.ended OR (g.code_state = 'issued' AND v.verdict <> 'redeemed'),
+                    WHEN v.verdict = 'redeemed' THEN 'redeemed'
+                    WHEN v.verdict = 'role_missing' THEN g.code_state ELSE 'burnt' END,
+               g.ended OR (g.code_state = 'issued' AND v.verdict NOT IN ('redeemed', 'role_missing')),
                CASE WHEN v.verdict = 'redeemed' THEN $6 ELSE g.secret_hash END,
                CASE WHEN v.verdict = 'redeemed' THEN now() ELSE g.rotated_at END,
                CASE WHEN v.verdict = 'redeemed' THEN $9 ELSE g.dpop_jkt END
@@ -59,6 +60,9 @@ WITH judged AS (
                 WHEN g.ended OR g.expires_at <= now() THEN 'ended'
                 WHEN g.code_state = 'issued' AND (g.code_expires_at > now()) IS NOT TRUE THEN 'expired'
                 WHEN NOT ($7::text[] <@ g.audience) THEN 'target'
+                WHEN NOT ($10::text IS NULL OR EXISTS (
+                    SELECT FROM user_sessions s JOIN users u ON u.id = s.user_id
+                    WHERE s.id = g.session_id AND $10 = ANY (u.roles))) THEN 'role_missing'
                 ELSE 'redeemed' END AS verdict) v)
     WHERE g.id = $1 AND g.code_hash = $2
     RETURNING g.verdict, g.secret_hash, g.session_id, g.client_id, g.scope, g.audience, g.expires_at,
@@ -119,7 +123,7 @@ async def redeem(db: Database, grant_id: UUID, code_hash: Digest, use: Use) -> R
     """Judge and apply, in one committed statement; None: no such code. Verdicts: see `rules/authorize/redemption`."""
     presented = (use.client_id, use.redirect_uri, use.code_challenge, use.secret_hash, use.resource)
     proved, bound_to = use.proved.thumbprint, use.bound_to.thumbprint
-    row = await db.fetchrow(REDEEM, grant_id, code_hash, *presented, proved, bound_to)
+    row = await db.fetchrow(REDEEM, grant_id, code_hash, *presented, proved, bound_to, use.required_role)
     if row is None:
         return None
     return record_of(

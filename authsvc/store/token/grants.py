@@ -32,7 +32,8 @@ from authsvc.store.session.sessions import Ended
 # `rules/token/refresh_rotation.judge_refresh` in SQL, under the row's lock. READ COMMITTED: whoever waits for the
 # lock has SET evaluated again on the newest version of the row, so 200 parallel calls make one rotation. Nothing
 # joined is part of the decision, because joined rows are NOT read again after such a wait; whatever ends a session
-# updates its grants in the same transaction instead.
+# updates its grants in the same transaction instead. The role that a client wants of people is the one exception: it is
+# read as the statement began, and who loses it meanwhile is refused the next time.
 #
 # A grant that is bound to a key (RFC 9449) is found by that key alone: with another one there is nothing to judge, and
 # nothing changes.
@@ -57,6 +58,10 @@ WITH judged AS (
                     THEN greatest(now(), g.paced_until) + interval '{ROTATION_PACE}'
                     ELSE g.paced_until END
         FROM (SELECT CASE
+                WHEN v.verdict IN ('rotate', 'recover', 'repeat', 'supersede') AND NOT ($9::text IS NULL OR EXISTS (
+                    SELECT FROM user_sessions s JOIN users u ON u.id = s.user_id
+                    WHERE s.id = g.session_id AND $9 = ANY (u.roles)))
+                THEN 'role_missing'
                 WHEN v.verdict IN ('rotate', 'recover', 'repeat', 'supersede') AND NOT ($6::text[] <@ g.scope)
                 THEN 'wider_scope'
                 WHEN v.verdict IN ('rotate', 'recover', 'supersede')
@@ -111,6 +116,7 @@ class GrantSeen:
     grant: Grant
     session_id: UUID
     user_id: UUID
+    roles: tuple[str, ...]
     audience: tuple[str, ...]
     bound_to: Confirmation
     now: datetime
@@ -152,13 +158,14 @@ async def refresh(
     patience: Patience,
     scope: tuple[str, ...],
     proved: Confirmation = UNBOUND,
+    required_role: str | None = None,
 ) -> Refreshed | None:
     """Judge and apply, in one committed statement. None: no such grant, or one that is bound to something
-    else than was `proved`. Verdicts: see `rules/token/refresh_rotation`.
+    else than was `proved`. `required_role`: of the client's people. Verdicts: see `rules/token/refresh_rotation`.
 
     Running it again is safe: a rotation that was committed but not heard of is repeated, not done twice.
     """
-    asked = (presented, client_id, patience.grace, scope, proved.thumbprint, patience.lost_answer)
+    asked = (presented, client_id, patience.grace, scope, proved.thumbprint, patience.lost_answer, required_role)
     row = await db.fetchrow(REFRESH, grant_id, secret_hash, *asked)
     if row is None:
         return None
@@ -213,8 +220,8 @@ async def revoke(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id
 async def look(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id: str) -> GrantSeen | None:
     """A grant and whose it is; None: no such grant. Changes nothing."""
     sql = """SELECT g.generation, g.parent, g.rotated_at, g.repeats, g.expires_at, g.ended, g.scope, g.paced_until,
-                    g.session_id, g.audience, g.dpop_jkt, s.user_id, now() AS now
-             FROM grants g JOIN user_sessions s ON s.id = g.session_id
+                    g.session_id, g.audience, g.dpop_jkt, s.user_id, u.roles, now() AS now
+             FROM grants g JOIN user_sessions s ON s.id = g.session_id JOIN users u ON u.id = s.user_id
              WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $3"""
     row = await db.fetchrow(sql, grant_id, secret_hash, client_id)
     if row is None:

@@ -32,10 +32,13 @@ def judge(
     lost_answer: int = THREE_DAYS,
     scope: tuple[str, ...] = (),
     grant: Grant = GRANT,
+    role_missing: bool = False,
 ) -> str:
     """The verdict, with the generation that is given where one is: "rotate 8"."""
     now = T0 + timedelta(seconds=after)
-    verdict, row = judge_refresh(grant, presented, patience=Patience(grace, lost_answer), scope=scope, now=now)
+    verdict, row = judge_refresh(
+        grant, presented, patience=Patience(grace, lost_answer), scope=scope, now=now, role_missing=role_missing
+    )
     return f"{verdict} {row.generation}" if verdict in ACCEPTED else verdict
 
 
@@ -73,6 +76,13 @@ def test_how_long_a_lost_answer_is_believed_does_not_shorten_the_grace(grace: in
 @pytest.mark.parametrize("after", [-0.5, 0, 1, 31, 86_400])
 def test_a_strict_client_has_no_grace_at_all_not_even_for_a_waiter_from_before_the_rotation(after: float) -> None:
     assert judge(6, after=after, grace=0) == "reuse"
+
+
+@pytest.mark.parametrize(
+    ("presented", "verdict"), [(6, "role_missing"), (7, "role_missing"), (5, "late"), (3, "reuse")]
+)
+def test_a_lost_role_spends_nothing_and_hides_no_copy(presented: int, verdict: str) -> None:
+    assert judge(presented, role_missing=True) == verdict
 
 
 @pytest.mark.parametrize("presented", [5, 4])

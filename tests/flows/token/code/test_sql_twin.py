@@ -40,6 +40,7 @@ def cases(draw: st.DrawFn) -> Case:
         proved=draw(keys),
         bound_to=draw(keys),
         secret_hash=draw(st.sampled_from((FIRST, SECOND))),
+        required_role=draw(st.sampled_from((None, None, None, "customer", "bartender"))),
     )
     return Case(
         state=draw(st.sampled_from((CodeState.ISSUED, CodeState.ISSUED, CodeState.REDEEMED, CodeState.BURNT))),
@@ -98,6 +99,11 @@ MUTANTS = [
     Mutant("the same use again gets old", "WHEN g.code_state = 'issued' AND (g.code_exp", "WHEN (g.code_exp"),
     Mutant("everything may be asked for", "NOT ($7::text[] <@ g.audience)", "cardinality($7::text[]) < 0"),
     Mutant("nothing may be asked for", "NOT ($7::text[] <@ g.audience)", "NOT (g.audience <@ $7::text[])"),
+    Mutant("no role is needed", "$10::text IS NULL OR", "true OR"),
+    Mutant("any role will do", "AND $10 = ANY (u.roles)", ""),
+    Mutant("who wants no role refuses all", "$10::text IS NULL OR", ""),
+    Mutant("a lost role burns the code", "THEN g.code_state ELSE 'burnt'", "THEN 'burnt' ELSE 'burnt'"),
+    Mutant("a lost role ends the grant", "NOT IN ('redeemed', 'role_missing')", "<> 'redeemed'"),
     Mutant("what is wrong does not burn", "ELSE 'burnt' END", "ELSE g.code_state END"),
     Mutant("what is wrong later burns", "WHEN g.code_state <> 'issued' THEN g.code_state\n", "WHEN false THEN ''\n"),
     Mutant("a burnt code's grant lives on", "g.ended OR (g.code_state = 'issued' AND", "g.ended OR (false AND"),

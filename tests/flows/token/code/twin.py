@@ -20,6 +20,8 @@ CODE_HASH = b"the code"
 FIRST, SECOND = b"the first use", b"a second use"
 USE = Use("customer", "https://app.example/cb", "challenge", (), UNBOUND, UNBOUND, FIRST)
 KEY = dpop_key("key")
+ROLES = ("customer",)
+"""Those of the person whose code it is."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Case:
             rotated_at=now - self.age,
             expires_at=now + self.left,
             ended=self.ended,
+            roles=ROLES,
         )
 
 
@@ -112,6 +115,7 @@ def _grant(row: Any) -> CodeGrant:
         rotated_at=row["rotated_at"],
         expires_at=row["expires_at"],
         ended=row["ended"],
+        roles=ROLES,
     )
 
 
@@ -133,6 +137,8 @@ _UNLIKE: tuple[dict[str, Any], ...] = (
     {"use.secret_hash": SECOND},
     {"use.resource": ("a",)},
     {"use.resource": ("a", "c")},
+    {"use.required_role": "customer"},
+    {"use.required_role": "bartender"},
     {"ended": True},
     {"left": timedelta(0)},
     {"code_left": timedelta(0)},

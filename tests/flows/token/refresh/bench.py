@@ -92,6 +92,7 @@ class Bench:
         client_id: str = "customer",
         secret_hash: bytes | None = None,
         proved: str = "",
+        required_role: str | None = None,
     ) -> Refreshed | None:
         return await grants.refresh(
             self.db,
@@ -102,6 +103,7 @@ class Bench:
             patience=Patience(grace, lost_answer),
             scope=scope,
             proved=dpop_key(proved),
+            required_role=required_role,
         )
 
     async def refresh(self, presented: int, **how: Any) -> str:

@@ -143,6 +143,18 @@ async def a_wider_scope_spends_nothing(bench: Bench) -> None:
 
 
 @promise
+async def a_lost_role_spends_nothing(bench: Bench) -> None:
+    await bench.place(7)
+    before = await bench.row()
+    for presented in (6, 7, 8):
+        assert await bench.refresh(presented, required_role="bartender") == "role_missing"
+    assert await bench.row() == before
+    assert await bench.refresh(5, grace=0, required_role="bartender") == "late"
+    assert await bench.refresh(6, grace=0, required_role="bartender") == "reuse", "a copy is found all the same"
+    assert await bench.refresh(7, required_role="customer") == "rotate 8"
+
+
+@promise
 async def a_narrower_scope_is_not_kept(bench: Bench) -> None:
     await bench.place(7)
     assert await bench.refresh(7, scope=("openid",)) == "rotate 8"

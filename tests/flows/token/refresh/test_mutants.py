@@ -42,6 +42,14 @@ STATEMENT = [
         "NOT ($6::text[] <@ nullif(g.scope, g.scope))",
         "a_wider_scope_spends_nothing",
     ),
+    Mutant("a lost role goes on", "$9::text IS NULL OR", "true OR", "a_lost_role_spends_nothing"),
+    Mutant("any role will do", "AND $9 = ANY (u.roles)", "", "a_lost_role_spends_nothing"),
+    Mutant(
+        "a lost role spends the token",
+        "WHEN s.verdict IN ('rotate', 'recover') THEN $3::bigint + 1",
+        "WHEN s.verdict IN ('rotate', 'recover', 'role_missing') THEN $3::bigint + 1",
+        "a_lost_role_spends_nothing",
+    ),
     Mutant(
         "the late branch covers the parent and defeats strict",
         f"{_LOST}\n                    ELSE 'reuse' END",
@@ -316,13 +324,21 @@ async def read_then_write(
     patience: Patience,
     scope: tuple[str, ...],
     proved: Confirmation = UNBOUND,
+    required_role: str | None = None,
 ) -> Refreshed | None:
     """What the store must not do."""
     seen = await grants.look(db, grant_id, secret_hash, client_id=client_id)
     if seen is None or not proved.satisfies(seen.bound_to):
         return None
     grant = seen.grant
-    verdict, after = judge_refresh(grant, presented, patience=patience, scope=scope, now=seen.now)
+    verdict, after = judge_refresh(
+        grant,
+        presented,
+        patience=patience,
+        scope=scope,
+        now=seen.now,
+        role_missing=required_role is not None and required_role not in seen.roles,
+    )
     await db.fetchrow(
         "UPDATE grants SET generation = $2, parent = $3, rotated_at = $4, repeats = $5, paced_until = $6 WHERE id = $1",
         grant_id,

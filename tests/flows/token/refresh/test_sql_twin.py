@@ -61,6 +61,7 @@ def cases(draw: st.DrawFn) -> Case:
         patience=Patience(grace, lost_answer),
         granted=draw(words),
         asked=draw(st.one_of(st.just(()), words)),
+        role=draw(st.sampled_from((None, None, None, "customer", "bartender"))),
     )
 
 

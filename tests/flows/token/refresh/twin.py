@@ -28,6 +28,7 @@ class Case:
     patience: Patience = PATIENCE
     granted: tuple[str, ...] = SCOPE
     asked: tuple[str, ...] = ()
+    role: str | None = None
 
     def grant(self, now: datetime) -> Grant:
         return Grant(
@@ -47,7 +48,14 @@ Outcome = tuple[str, Grant]
 
 
 def by_function(case: Case, now: datetime) -> Outcome:
-    return judge_refresh(case.grant(now), case.presented, patience=case.patience, scope=case.asked, now=now)
+    return judge_refresh(
+        case.grant(now),
+        case.presented,
+        patience=case.patience,
+        scope=case.asked,
+        now=now,
+        role_missing=case.role not in (None, "customer"),
+    )
 
 
 async def by_statement(bench: Bench, case: Case) -> tuple[Outcome, datetime]:
@@ -74,6 +82,7 @@ async def by_statement(bench: Bench, case: Case) -> tuple[Outcome, datetime]:
             client_id="customer",
             patience=case.patience,
             scope=case.asked,
+            required_role=case.role,
         )
         assert done is not None
         row: dict[str, Any] = await bench.row()
@@ -118,6 +127,12 @@ GRID = (
         Case(presented, ahead=ahead, age=timedelta(seconds=age))
         for presented, ahead, age in product(
             (6, 7, 8), (-timedelta(days=1), timedelta(minutes=1), timedelta(minutes=1, microseconds=1)), (1, 31)
+        )
+    )
+    + tuple(
+        Case(presented, age=timedelta(seconds=age), patience=Patience(grace, LOST_ANSWER), asked=asked, role=role)
+        for presented, age, grace, asked, role in product(
+            (4, 5, 6, 7, 8), (1, 31), (0, 30), ((), ("admin",)), ("customer", "bartender")
         )
     )
 )
