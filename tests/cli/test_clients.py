@@ -127,6 +127,8 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "3600",
         "--remember-me-seconds",
         "7200",
+        "--sector",
+        "bank.example",
         "--name",
         "The Bank",
         "--id-token-alg",

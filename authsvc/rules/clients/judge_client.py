@@ -96,7 +96,8 @@ def judge_client(client: Client, who: Who, service: Service, known: Client | Non
             return refused
     if client.login.subject_type != "pairwise" or client.login.sector:
         return client
-    sector = sector_of(client.login.redirect_uris)
+    # A host proves something only where tokens come by way of it: a device gets them without any redirect URI.
+    sector = "" if DEVICE_CODE in client.grant_types else sector_of(client.login.redirect_uris)
     if sector is None:
         return case.refused(
             "The redirect URIs of a pairwise client have one host.",

@@ -17,13 +17,15 @@ import pytest_asyncio
 
 from authsvc.flows.caller import client_failures
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
+from authsvc.rules.device.codes import GRANT_TYPE
 from authsvc_devkit.servers import Servers
 from tests.security.conftest import statements
+from tests.support.devices import ask, browser, decide, poll
 from tests.support.login_steps import Pkce, authorize_url, enter, is_page, redirected, submit
 from tests.support.receiver import answer as said
 from tests.support.receiver import receiver
 from tests.support.registration import CALLBACK, SHOP, at, initial, register, registered, same
-from tests.support.service import BACKEND, ISSUER, Service, bearer, service
+from tests.support.service import BACKEND, ISSUER, LOGIN, Service, bearer, service
 from tests.support.signers import KEYS, PUBLIC
 from tests.support.until_answered import until_answered
 
@@ -465,6 +467,19 @@ async def test_pairwise_clients_of_one_host_know_a_person_by_one_subject(house: 
         tokens = await tokens_of(house, client, scope="openid")
         subjects.append(jwt.decode(tokens["id_token"], options={"verify_signature": False})["sub"])
     assert subjects[0] == subjects[1] != subjects[2]
+
+
+async def test_a_pairwise_client_of_a_host_that_it_only_names_learns_no_subject_of_it(house: Service) -> None:
+    """The device grant asks for no redirect URI: whoever registers the host of another gets a sector of their own."""
+    shop = await registered(house, subject_type="pairwise")
+    tokens = await tokens_of(house, shop, scope="openid")
+    subject = jwt.decode(tokens["id_token"], options={"verify_signature": False})["sub"]
+    grants = ["authorization_code", GRANT_TYPE]
+    thief = await registered(house, subject_type="pairwise", grant_types=grants, token_endpoint_auth_method="none")
+    asked = await ask(house, thief["client_id"], scope="openid")
+    await decide(await browser(house, LOGIN["email"]), asked["user_code"])
+    given = (await poll(house.http, asked["device_code"], thief["client_id"])).json()
+    assert jwt.decode(given["id_token"], options={"verify_signature": False})["sub"] != subject
 
 
 async def test_a_name_cannot_write_into_the_consent_page(house: Service) -> None:

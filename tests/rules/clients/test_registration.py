@@ -387,6 +387,19 @@ def test_this_machine_is_for_development_only() -> None:
     assert isinstance(judged(loopback=True, tos_uri="http://127.0.0.1/"), Refused)
 
 
+def test_a_device_client_is_a_sector_of_its_own_whatever_host_it_names() -> None:
+    """It gets tokens without its redirect URI: anybody's host could stand there."""
+    pairwise = {"subject_type": "pairwise", "grant_types": ["authorization_code", DEVICE_CODE]}
+    assert registered(**pairwise).login.sector == ""
+    several = ["https://shop.example/callback", "https://other.example/callback"]
+    assert registered(**pairwise, redirect_uris=several).login.sector == ""
+    known = registered(subject_type="pairwise")
+    assert known.login.sector == "shop.example"
+    changed = judge_metadata({**metadata_of(known), **pairwise}, loopback=False, known=known)
+    assert isinstance(changed, Client)
+    assert changed.login.sector == "", "nor by a change"
+
+
 def test_the_sector_is_the_one_host_and_nobody_elses() -> None:
     pairwise = {"subject_type": "pairwise"}
     assert registered(**pairwise).login.sector == "shop.example"
