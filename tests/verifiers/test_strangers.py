@@ -69,8 +69,10 @@ def test_the_fastapi_example_refuses_a_strangers_token(house: House, strangers: 
 def test_the_gate_of_nginx_refuses_a_strangers_token(house: House, strangers: str, ours: str) -> None:
     said = {"X-Original-Method": "GET", "X-Original-URL": "http://localhost/orders/1"}
     with Example(EXAMPLES / "nginx/gate.py", **house.env) as gate:
-        asked = [gate.http.get("/", headers={**said, "Authorization": f"Bearer {one}"}) for one in (strangers, ours)]
-    assert [answer.status_code for answer in asked] == [401, 204]
+        for token, status in ((strangers, 401), (ours, 204)):
+            headers = {**said, "Authorization": f"Bearer {token}"}
+            answer = httpx2.get(f"http://127.0.0.1:{gate.port}/", headers=headers, trust_env=False)
+            assert answer.status_code == status
 
 
 def test_the_kitchen_exchanges_no_strangers_token(house: House, strangers: str, ours: str) -> None:
