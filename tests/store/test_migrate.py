@@ -15,6 +15,11 @@ from authsvc.store.migrate import Migration, MigrationError
 NEXT = Migration(9001, "more", "CREATE TABLE more (id int); INSERT INTO more VALUES (1)")
 
 
+def test_every_migration_has_a_number_of_its_own() -> None:
+    numbers = [migration.version for migration in migrate.available()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
 async def test_a_current_database_lacks_nothing(runtime: Runtime) -> None:
     assert await migrate.check(runtime.db) == []
     assert await migrate.migrate(runtime.db) == []
