@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.responses import Response
 
 from authsvc.flows.account import change_password as password
@@ -19,7 +21,7 @@ from authsvc.web.login import attempt_of, keep_device, keep_login
 from authsvc.web.logout import logged_out
 from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.cookies_and_forms import SESSION, cookie, form_token, own_form
-from authsvc.web.pages.failure_page import page_failure, problem_of
+from authsvc.web.pages.failure_page import page_failure, problem_of, redrawn
 from authsvc.web.pages.views import Account, Problem, page
 
 MAX_PAGE = 10_000
@@ -40,6 +42,16 @@ def _logged_in(handler: Handler) -> Handler:
     return guarded
 
 
+async def _again(request: Request, problem: Problem) -> Response:
+    found = await sessions_and_apps.overview(request.runtime, cookie(request, SESSION), 1)
+    return _page(request, found, problem=problem)
+
+
+async def _redrawn(request: Request, _form: Mapping[str, str]) -> Response:
+    """The account page again, where it has expired: nothing is ended or changed."""
+    return await _again(request, Problem("expired"))
+
+
 @_logged_in
 async def account_page(request: Request) -> Response:
     query = request.query()
@@ -51,6 +63,7 @@ async def account_page(request: Request) -> Response:
 
 
 @_logged_in
+@redrawn(_redrawn)
 async def end_session(request: Request) -> Response:
     form = await own_form(request)
     session, own = await sessions_and_apps.end_session(
@@ -62,6 +75,7 @@ async def end_session(request: Request) -> Response:
 
 
 @_logged_in
+@redrawn(_redrawn)
 async def end_others(request: Request) -> Response:
     await own_form(request)
     session, count, device = await sessions_and_apps.end_others(request.runtime, cookie(request, SESSION))
@@ -70,6 +84,7 @@ async def end_others(request: Request) -> Response:
 
 
 @_logged_in
+@redrawn(_redrawn)
 async def revoke_app(request: Request) -> Response:
     form = await own_form(request)
     client_id = form.get("client_id", "")
@@ -85,6 +100,7 @@ async def password_landing(_request: Request) -> Response:
 
 
 @_logged_in
+@redrawn(_redrawn)
 async def change_password(request: Request) -> Response:
     form = await own_form(request)
     secret = cookie(request, SESSION)
@@ -104,11 +120,6 @@ async def change_password(request: Request) -> Response:
         return await _again(request, problem_of(failure_of(request, error), "current_password"))
     keep_login(request, changed.cookie, changed.device, session)
     return _back(request, session, ResultMessage("password_changed" if changed.over else "password_changed_ending"))
-
-
-async def _again(request: Request, problem: Problem) -> Response:
-    found = await sessions_and_apps.overview(request.runtime, cookie(request, SESSION), 1)
-    return _page(request, found, problem=problem)
 
 
 def _back(request: Request, session: Owner, notice: ResultMessage) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -16,9 +17,9 @@ from authsvc.web.http.endpoint import Route
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request, malformed
 from authsvc.web.issuing import client_of
-from authsvc.web.pages.authorization_answer import outcome_reply, see
+from authsvc.web.pages.authorization_answer import outcome_reply, request_redrawn, see
 from authsvc.web.pages.cookies_and_forms import SESSION, cookie, own_form
-from authsvc.web.pages.failure_page import error_page, page_failure
+from authsvc.web.pages.failure_page import error_page, page_failure, redrawn
 
 MAX_QUERY = 8000
 """Characters of an address that every browser and proxy takes."""
@@ -44,12 +45,18 @@ def _without_cookies(request: Request) -> bool:
     return request.header(b"sec-fetch-site") == "cross-site" and cookie(request, SESSION) is None
 
 
+async def _consent_redrawn(request: Request, form: Mapping[str, str]) -> Response:
+    """The consent page again, where it has expired: whatever the person pressed, they are asked anew."""
+    return await request_redrawn(request, form, consent=True)
+
+
+@redrawn(_consent_redrawn)
 async def consent(request: Request) -> Response:
     """A button of the consent page."""
     form = await own_form(request)
     pending = open_request(request.runtime, form.get("request", ""))
     if pending is None:
-        return error_page(request, "expired", "request_expired")
+        return await _consent_redrawn(request, form)
     request.client_id = pending.parameters.get("client_id")
     if form.get("decision") not in ("allow", "deny"):
         raise malformed("The decision is missing.", "decision_missing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -22,7 +23,7 @@ from authsvc.web.http.request import Request
 from authsvc.web.issuing import client_of
 from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.cookies_and_forms import SESSION, cookie, form_token, own_form
-from authsvc.web.pages.failure_page import error_page, page_failure, problem_of
+from authsvc.web.pages.failure_page import error_page, page_failure, problem_of, redrawn
 from authsvc.web.pages.views import DeviceConfirm, DeviceDone, DeviceEntry, Problem, page
 
 PATH = "/device"
@@ -65,6 +66,16 @@ async def device_get(request: Request) -> Response:
     return _entry(request, session.user.email, typed)
 
 
+async def _redrawn(request: Request, form: Mapping[str, str]) -> Response:
+    """The form for the code again, where its page has expired: nothing is looked up and nothing decided."""
+    typed = form.get("user_code", "")
+    session = await browser_session(request.runtime, cookie(request, SESSION))
+    if session is None:
+        return _log_in(request, typed)
+    return _entry(request, session.user.email, typed, Problem("expired"))
+
+
+@redrawn(_redrawn)
 async def device_post(request: Request) -> Response:
     """The code, or the decision."""
     form = await own_form(request)

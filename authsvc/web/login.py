@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from authsvc.flows.account.sessions_and_apps import Owner
 from authsvc.flows.authorize.authorize import SendAnswer, ShowPage, authorize, give_up, understand
-from authsvc.flows.authorize.pending_request import OWN_PAGES, Destination, open_destination, open_request
+from authsvc.flows.authorize.pending_request import EVER, OWN_PAGES, Destination, open_destination, open_request
 from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.flows.login.browser_login import BrowserLogin, browser_login
 from authsvc.flows.session.browser import browser_session
@@ -22,16 +22,16 @@ from authsvc.store.errors import StoreUnavailable
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.failures import failure_of
 from authsvc.web.http.request import Request
-from authsvc.web.pages.authorization_answer import MAX_EMAIL, login_form, outcome_reply, see
+from authsvc.web.pages.authorization_answer import MAX_EMAIL, login_form, outcome_reply, request_redrawn, see
 from authsvc.web.pages.cookies_and_forms import DEVICE, SESSION, cookie, own_form, set_cookie
-from authsvc.web.pages.failure_page import error_page, page_failure, problem_of
+from authsvc.web.pages.failure_page import page_failure, problem_of, redrawn
 from authsvc.web.pages.views import Problem
 
 
 async def login_page(request: Request) -> Response:
     """`request`: a sealed value of a page of ours; `next`: one of our pages by name. Nothing else is looked at."""
     query = request.query()
-    destination = open_destination(request.runtime, query["request"]) if "request" in query else None
+    destination = open_destination(request.runtime, query.get("request", ""), seconds=EVER)
     if destination is None:
         destination = Destination(query["next"] if query.get("next") in OWN_PAGES else OWN_PAGES[0])
     if not destination.again and await browser_session(request.runtime, cookie(request, SESSION)):
@@ -39,6 +39,16 @@ async def login_page(request: Request) -> Response:
     return login_form(request, destination)
 
 
+async def _redrawn(request: Request, form: Mapping[str, str]) -> Response:
+    """The login page again, where it has expired, for what it was opened for; the password must be typed anew."""
+    destination = open_destination(request.runtime, form.get("request", ""), seconds=EVER)
+    if destination is None:
+        return await request_redrawn(request, form)
+    request.reason = "request_expired"
+    return login_form(request, destination, form, Problem("expired"))
+
+
+@redrawn(_redrawn)
 async def login(request: Request) -> Response:
     """The login form, or a button of the page for people who lack a role."""
     form = await own_form(request)
@@ -49,7 +59,7 @@ async def login(request: Request) -> Response:
         return login_form(request, destination, form, done) if isinstance(done, Problem) else see(destination.path)
     pending = open_request(request.runtime, sealed)
     if pending is None:
-        return error_page(request, "expired", "request_expired")
+        return await _redrawn(request, form)
     understood = await understand(request.runtime, pending)
     if isinstance(understood, Unproved | SendAnswer):  # the client was changed or removed meanwhile
         return outcome_reply(request, understood)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from authsvc.flows.ending.browser_logout import AskFirst, LoggedOut, Outcome, Stay, confirm, log_out
+from authsvc.flows.ending.browser_logout import AskFirst, LoggedOut, Outcome, Stay, ask_again, confirm, log_out
 from authsvc.jose.verify import MAX_LENGTH
 from authsvc.rules.authorize.request import redirect_location
 from authsvc.rules.ending.logout_request import Wrong
@@ -15,8 +16,8 @@ from authsvc.web.http.request import Request, malformed
 from authsvc.web.pages import views
 from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.cookies_and_forms import SESSION, check_form, cookie, form_token, set_cookie
-from authsvc.web.pages.failure_page import error_page, page_failure
-from authsvc.web.pages.views import page
+from authsvc.web.pages.failure_page import error_page, page_failure, redrawn
+from authsvc.web.pages.views import Problem, page
 
 PARAMETERS = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales")
 
@@ -28,6 +29,15 @@ async def logout_page(request: Request) -> Response:
     return _reply(request, outcome, parameters.get("ui_locales"))
 
 
+async def _redrawn(request: Request, form: Mapping[str, str]) -> Response:
+    """The page that asks, again, where it has expired: whatever the person pressed, they are asked anew."""
+    outcome = await ask_again(request.runtime, form.get("request", ""), cookie=cookie(request, SESSION))
+    reply = _reply(request, outcome, None, Problem("expired"))
+    request.reason = "request_expired"
+    return reply
+
+
+@redrawn(_redrawn)
 async def logout(request: Request) -> Response:
     """The button of our page, or a client's request by POST (section 2).
 
@@ -46,7 +56,7 @@ async def logout(request: Request) -> Response:
             cookie=cookie(request, SESSION),
         )
         if outcome is None:
-            return error_page(request, "expired", "request_expired")
+            return await _redrawn(request, form)
         return _reply(request, outcome, None)
     kept = {name: form[name] for name in PARAMETERS if name in form}
     if any(len(value) > MAX_LENGTH for value in kept.values()):
@@ -54,14 +64,15 @@ async def logout(request: Request) -> Response:
     return see(f"/logout?{urlencode(kept)}" if kept else "/logout")
 
 
-def _reply(request: Request, outcome: Outcome, ui_locales: str | None) -> Response:
+def _reply(request: Request, outcome: Outcome, ui_locales: str | None, problem: Problem | None = None) -> Response:
     if isinstance(outcome, Wrong):
         return error_page(request, "bad_request", outcome.reason)
     if isinstance(outcome, Stay):
         return see("/account")
     if isinstance(outcome, AskFirst):
         target = outcome.target.redirect_uri if outcome.target else None
-        return page(request, views.LogoutConfirm(outcome, csrf=form_token(request), target=target), ui_locales)
+        view = views.LogoutConfirm(outcome, csrf=form_token(request), target=target, problem=problem)
+        return page(request, view, ui_locales)
     return logged_out(request, outcome, ui_locales)
 
 

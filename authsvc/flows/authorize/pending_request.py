@@ -16,6 +16,8 @@ from authsvc.runtime import Runtime
 
 OWN_PAGES = ("/account", "/device")
 """Where `/login?next=` may lead."""
+EVER = float("inf")
+"""Seconds within which what we sealed may be as old as it likes: as long as its master key is held."""
 _REQUEST = "authorization interaction"
 _DESTINATION = "login destination"
 
@@ -61,15 +63,24 @@ def seal_request(runtime: Runtime, pending: PendingRequest) -> str:
     return seal_value(runtime.master, _REQUEST, json.dumps(payload, ensure_ascii=False).encode(), runtime.entropy)
 
 
-def open_request(runtime: Runtime, sealed: str) -> PendingRequest | None:
-    """Open what `seal_request` wrote. None: not ours, altered, or older than an hour."""
+def begin_anew(runtime: Runtime, pending: PendingRequest, *, consent: bool) -> PendingRequest:
+    """The same request, as if it came now: nothing that a person did on its pages counts. `consent`: a person was
+    asked for it, and must be asked again, whatever else has become of it."""
+    parameters = dict(pending.parameters)
+    if consent:
+        prompt = dict.fromkeys((*parameters.get("prompt", "").split(), "consent"))
+        parameters["prompt"] = " ".join(prompt)
+    return begin_request(runtime, Asked(parameters, pushed=pending.pushed))
+
+
+def open_request(runtime: Runtime, sealed: str, *, seconds: float = PENDING_REQUEST_SECONDS) -> PendingRequest | None:
+    """Open what `seal_request` wrote. None: not ours, altered, or older than `seconds`."""
     payload = open_value(runtime.master, _REQUEST, sealed)
     if payload is None:
         return None
     parameters, started_at, seen, shown_to, pushed = json.loads(payload)
     pending = PendingRequest(parameters, started_at, seen, shown_to, pushed=pushed)
-    fresh = pending.started_at >= runtime.clock.seconds() - PENDING_REQUEST_SECONDS
-    return pending if fresh else None
+    return pending if pending.started_at >= runtime.clock.seconds() - seconds else None
 
 
 def seal_destination(runtime: Runtime, destination: Destination) -> str:
@@ -78,10 +89,10 @@ def seal_destination(runtime: Runtime, destination: Destination) -> str:
     return seal_value(runtime.master, _DESTINATION, json.dumps(payload).encode(), runtime.entropy)
 
 
-def open_destination(runtime: Runtime, sealed: str) -> Destination | None:
-    """Open what `seal_destination` wrote. None: not ours, altered, or older than an hour."""
+def open_destination(runtime: Runtime, sealed: str, *, seconds: float = PENDING_REQUEST_SECONDS) -> Destination | None:
+    """Open what `seal_destination` wrote. None: not ours, altered, or older than `seconds`."""
     payload = open_value(runtime.master, _DESTINATION, sealed)
     if payload is None:
         return None
     path, again, made_at = json.loads(payload)
-    return Destination(path, again) if made_at >= runtime.clock.seconds() - PENDING_REQUEST_SECONDS else None
+    return Destination(path, again) if made_at >= runtime.clock.seconds() - seconds else None

@@ -98,9 +98,26 @@ async def confirm(runtime: Runtime, sealed: str, *, logout: bool, cookie: str | 
     if session is not None:
         await end_session(runtime, session.id, "logout")
     client = await runtime.clients.get(target.client_id) if target else None
-    if client is None or target is None or target.redirect_uri not in client.logout.post_logout_redirect_uris:
-        return LoggedOut(None, client, shown_to)
-    return LoggedOut(target, client, shown_to)
+    return LoggedOut(_still_registered(target, client), client, shown_to)
+
+
+async def ask_again(runtime: Runtime, sealed: str, *, cookie: str | None) -> AskFirst | LoggedOut:
+    """The confirmation page as it would be now, where the one that the person saw has expired. Nobody is logged out,
+    and who is not logged in is shown the way there. Raises StoreUnavailable."""
+    opened = _open(runtime, sealed, seconds=float("inf"))
+    target = opened[1] if opened else None
+    session = await browser_session(runtime, cookie)
+    if session is not None:
+        return _ask(runtime, session, target)
+    client = await runtime.clients.get(target.client_id) if target else None
+    return LoggedOut(_still_registered(target, client), client, None, forward=False)
+
+
+def _still_registered(target: Target | None, client: Client | None) -> Target | None:
+    """Where to go after the page: the client may have been changed while it was open."""
+    if target is None or client is None or target.redirect_uri not in client.logout.post_logout_redirect_uris:
+        return None
+    return target
 
 
 def _hint(runtime: Runtime, id_token: str | None) -> LogoutHint | None:
@@ -122,11 +139,11 @@ def _ask(runtime: Runtime, session: BrowserSession, target: Target | None) -> As
     return AskFirst(seal_value(runtime.master, _PURPOSE, payload, runtime.entropy), session, target)
 
 
-def _open(runtime: Runtime, sealed: str) -> tuple[str, Target | None] | None:
+def _open(runtime: Runtime, sealed: str, *, seconds: float = LOGOUT_PAGE_SECONDS) -> tuple[str, Target | None] | None:
     payload = open_value(runtime.master, _PURPOSE, sealed)
     if payload is None:
         return None
     session_id, where, made_at = json.loads(payload)
-    if made_at < runtime.clock.seconds() - LOGOUT_PAGE_SECONDS:
+    if made_at < runtime.clock.seconds() - seconds:
         return None
     return session_id, Target(*where) if where else None

@@ -7,15 +7,22 @@ from dataclasses import replace
 
 from starlette.responses import Response
 
-from authsvc.flows.authorize.authorize import Outcome, SendAnswer, ShowPage
-from authsvc.flows.authorize.pending_request import Destination, seal_destination
+from authsvc.flows.authorize.authorize import Outcome, SendAnswer, ShowPage, Understood, authorize, understand
+from authsvc.flows.authorize.pending_request import (
+    EVER,
+    Destination,
+    PendingRequest,
+    begin_anew,
+    open_request,
+    seal_destination,
+)
 from authsvc.rules.authorize.prompting import Step
 from authsvc.rules.authorize.request import Unproved, redirect_location
 from authsvc.web.http.reply import Headers, Reply
 from authsvc.web.http.request import Request
 from authsvc.web.pages import views
-from authsvc.web.pages.cookies_and_forms import form_token
-from authsvc.web.pages.failure_page import error_page
+from authsvc.web.pages.cookies_and_forms import SESSION, cookie, form_token, from_our_page
+from authsvc.web.pages.failure_page import error_page, home_of
 from authsvc.web.pages.views import Problem, page
 
 MAX_EMAIL = 320
@@ -27,8 +34,10 @@ def see(location: str) -> Reply:
     return Reply(303, b"", [(b"location", location.encode("ascii")), *PRIVATE])
 
 
-def outcome_reply(request: Request, outcome: Outcome) -> Response:
-    """What comes next for the person, or the client's answer."""
+def outcome_reply(
+    request: Request, outcome: Outcome, typed: Mapping[str, str] | None = None, problem: Problem | None = None
+) -> Response:
+    """What comes next for the person, or the client's answer. `typed`, `problem`: of the page that was before it."""
     if isinstance(outcome, SendAnswer):
         request.reason = outcome.reason or request.reason
         if outcome.response_mode == "form_post":
@@ -37,14 +46,43 @@ def outcome_reply(request: Request, outcome: Outcome) -> Response:
     if isinstance(outcome, Unproved):
         return error_page(request, "bad_request", outcome.reason)
     if outcome.step is Step.LOG_IN:
-        return login_form(request, outcome)
+        return login_form(request, outcome, typed, problem)
     asked, csrf = outcome.request, form_token(request)
     if outcome.step is Step.CONSENT:
-        view: views.View = views.Consent(outcome, csrf=csrf, target=asked.redirect_uri)
+        view: views.View = views.Consent(outcome, csrf=csrf, target=asked.redirect_uri, problem=problem)
     else:
         request.reason = "role_missing"
-        view = views.TurnedAway(outcome, csrf=csrf, target=asked.redirect_uri)
+        view = views.TurnedAway(outcome, csrf=csrf, target=asked.redirect_uri, problem=problem)
     return page(request, view, asked.ui_locales)
+
+
+async def request_redrawn(request: Request, form: Mapping[str, str], *, consent: bool = False) -> Response:
+    """The page of a request whose form has expired: the request begins anew, and what was posted counts for nothing.
+
+    That is what any link to /authorize does. A pushed request has no such link: it begins anew only where the browser
+    says that the form was on our page, so that it was opened here. `consent`: the form was that of the consent page.
+    """
+    runtime, expired = request.runtime, "request_expired"
+    pending = open_request(runtime, form.get("request", ""), seconds=EVER)
+    if pending is None:
+        return error_page(request, "expired", expired)
+    request.client_id = pending.parameters.get("client_id")
+    if pending.pushed and not from_our_page(request):
+        return await _ended(request, pending)
+    anew = begin_anew(runtime, pending, consent=consent)
+    request.reason = expired
+    return outcome_reply(
+        request, await authorize(runtime, anew, cookie=cookie(request, SESSION)), form, Problem("expired")
+    )
+
+
+async def _ended(request: Request, pending: PendingRequest) -> Response:
+    """The page that says so, with the way back to the client."""
+    understood = await understand(request.runtime, pending)
+    back = None
+    if isinstance(understood, Understood):
+        back = home_of(understood.client, understood.request.redirect_uri)
+    return error_page(request, "expired", "request_expired", back=back)
 
 
 def login_form(

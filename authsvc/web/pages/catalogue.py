@@ -175,8 +175,10 @@ TEXT: dict[str, tuple[str, str]] = {
         "Bitte versuchen Sie es in {wait} erneut.",
     ),
     "problem.expired": (
-        "This page was open for too long. Please try again.",
-        "Diese Seite war zu lange geöffnet. Bitte versuchen Sie es erneut.",
+        "This page had expired: it was open for too long, or its cookie was gone. Nothing was done. Please try again; "
+        "if it happens again, allow cookies.",
+        "Diese Seite war abgelaufen: Sie war zu lange geöffnet, oder ihr Cookie fehlte. Es ist nichts geschehen. "
+        "Bitte versuchen Sie es erneut; passiert es wieder, erlauben Sie Cookies.",
     ),
     "problem.user_code": (
         "This code is not valid, or it has expired. Compare it with the device.",
@@ -208,9 +210,11 @@ TEXT: dict[str, tuple[str, str]] = {
     ),
     "error.expired": ("This page has expired", "Diese Seite ist abgelaufen"),
     "error.expired.explain": (
-        "Too much time has passed. Go back to the app and start again.",
-        "Es ist zu viel Zeit vergangen. Gehen Sie zurück zur App und beginnen Sie von vorn.",
+        "It was open for too long, or it belongs to another browser. Go back to the app and start again.",
+        "Sie war zu lange geöffnet oder gehört zu einem anderen Browser. Gehen Sie zurück zur App und beginnen Sie von "
+        "vorn.",
     ),
+    "error.back": ("Go to {host}", "Zu {host}"),
     "error.forbidden": ("This was not sent from our page", "Das kam nicht von unserer Seite"),
     "error.forbidden.explain": (
         "To protect you, we only accept forms from our own pages, with cookies allowed. Nothing was changed.",

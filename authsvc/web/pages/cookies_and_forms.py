@@ -44,15 +44,25 @@ def form_token(request: Request) -> str:
     return _token(request, request.runtime.master.current_id, browser)
 
 
+class FormExpired(Rejected):
+    """Our own form, as far as can be told, of a browser that has lost the cookie that belongs to it: nothing is done
+    with `form` but to draw its page anew."""
+
+    def __init__(self, form: Mapping[str, str], description: str, reason: str) -> None:
+        super().__init__("access_denied", description, reason, status=403)
+        self.form = form
+
+
 async def own_form(request: Request) -> dict[str, str]:
-    """The form of a page of ours. Raises Rejected for any other one."""
+    """The form of a page of ours. Raises Rejected for any other one, FormExpired where its page shall be drawn anew."""
     form = await request.form()
     check_form(request, form)
     return form
 
 
 def check_form(request: Request, form: Mapping[str, str]) -> None:
-    """Raises Rejected (403) for a form that did not come from a page of ours in this browser.
+    """Raises Rejected (403) for a form that came from a page of another site, and FormExpired for one without the
+    token of this browser.
 
     Our pages send no Referer, so browsers write `Origin: null`; Sec-Fetch-Site tells the same more exactly.
     """
@@ -64,18 +74,20 @@ def check_form(request: Request, form: Mapping[str, str]) -> None:
         "null",
         f"{parts.scheme}://{parts.netloc}",
     )
+    if foreign:
+        raise Rejected("access_denied", "This form is not from a page of ours.", "form_foreign", status=403)
     browser, token = cookie(request, BROWSER), form.get("csrf", "")
     genuine = bool(browser) and any(
         hmac.compare_digest(_token(request, key_id, browser or "").encode(), token.encode("utf-8", "surrogatepass"))
         for key_id in request.runtime.master.ids
     )
-    if foreign or not genuine:
-        raise Rejected(
-            "access_denied",
-            "This form has expired. Go back, load the page again and retry.",
-            "form_foreign" if foreign else "form_token",
-            status=403,
-        )
+    if not genuine:
+        raise FormExpired(form, "This form has expired. Go back, load the page again and retry.", "form_token")
+
+
+def from_our_page(request: Request) -> bool:
+    """Whether the browser itself says that a page of ours sent this (Fetch Metadata); older ones say nothing."""
+    return request.header(b"sec-fetch-site") == "same-origin"
 
 
 def _token(request: Request, key_id: int, browser: str) -> str:

@@ -107,7 +107,8 @@ class Consent(View):
 class Account(View):
     """Sessions and apps of a person. /account/sessions/end posts session; /account/sessions/end-others nothing;
     /account/password posts current_password, new_password, repeat_password; /account/apps/revoke posts client_id. Each
-    with csrf. `problem` belongs to the password form. Other pages of sessions are at /account?page=."""
+    with csrf. `problem` belongs to the password form, or where the page has expired to all of it. Other pages of
+    sessions are at /account?page=."""
 
     template = "account"
     found: Overview
@@ -187,13 +188,15 @@ FAILURE_STATUS: dict[FailureKind, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Failure(View):
-    """`reference`: the request id; `reason`: our own lower_snake word, never input."""
+    """`reference`: the request id; `reason`: our own lower_snake word, never input. `back`: where to begin again;
+    shown only where it is http(s), by its host and not by a name that somebody chose."""
 
     template = "error"
     kind: FailureKind
     reference: str = ""
     reason: str = ""
     retry_after: int = 1
+    back: str | None = None
 
     @property
     def status(self) -> int:

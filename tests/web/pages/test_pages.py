@@ -190,6 +190,7 @@ def test_only_pages_in_a_clients_flow_keep_the_window_that_opened_them() -> None
         "login-wrong",
         "login-too-many",
         "login-unavailable",
+        "login-expired",
         "consent",
         "turned-away",
         "form-post",
@@ -375,6 +376,16 @@ def test_an_error_page_has_its_status_and_a_reference(kind: str, status: int, la
     assert reply.status_code == status
     assert headers(reply).get("retry-after") == ("7" if status in (429, 503) else None)
     assert "req-1" in Page(reply).text
+
+
+def test_an_error_page_leads_back_by_host_and_nowhere_that_runs() -> None:
+    (link,) = Page(draw("en", PAGES["error-expired"])).all("a")
+    assert link["href"] == "https://shop.example.com/"
+    assert "Go to shop.example.com" in Page(draw("en", PAGES["error-expired"])).text.replace("\u2068", "").replace(
+        "\u2069", ""
+    )
+    for back in (None, "javascript:alert(1)", "com.example.app:/", "http://127.0.0.1:4444/", "https://"):
+        assert not Page(draw("en", views.Failure("expired", back=back))).all("a")
 
 
 # form_post and the policy for forms
