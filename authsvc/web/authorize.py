@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from authsvc.flows.authorize.authorize import authorize, decide_consent
 from authsvc.flows.authorize.pending_request import begin_request, open_request
-from authsvc.flows.authorize.pushed_requests import REQUEST_SECONDS, push_request, resolve_request
+from authsvc.flows.authorize.pushed_requests import REQUEST_SECONDS, is_reference, push_request, resolve_request
 from authsvc.rules.authorize.request import read_pairs
 from authsvc.web.http.cors import token_preflight
 from authsvc.web.http.dpop_header import checked_proof
@@ -17,12 +17,9 @@ from authsvc.web.http.endpoint import Route
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request, malformed
 from authsvc.web.issuing import client_of
-from authsvc.web.pages.authorization_answer import outcome_reply, request_redrawn, see
-from authsvc.web.pages.cookies_and_forms import SESSION, cookie, own_form
+from authsvc.web.pages.authorization_answer import MAX_QUERY, opened_reply, outcome_reply, request_redrawn, see
+from authsvc.web.pages.cookies_and_forms import SESSION, cookie, own_form, session_secret, this_browser
 from authsvc.web.pages.failure_page import error_page, page_failure, redrawn
-
-MAX_QUERY = 8000
-"""Characters of an address that every browser and proxy takes."""
 
 
 async def authorization(request: Request) -> Response:
@@ -33,10 +30,14 @@ async def authorization(request: Request) -> Response:
             return see(f"/authorize?{again}")
     else:
         pairs = request.query_pairs()
-    asked = await resolve_request(request.runtime, read_pairs(pairs))
+    asked = read_pairs(pairs)
+    if request.scope["method"] == "HEAD" and is_reference(asked):
+        return see("/login")  # as a GET would be answered, but it is not taken
+    asked = await resolve_request(request.runtime, asked)
     request.client_id = asked.parameters.get("client_id", "")[:128] or None
-    pending = begin_request(request.runtime, asked)
-    return outcome_reply(request, await authorize(request.runtime, pending, cookie=cookie(request, SESSION)))
+    pending = begin_request(request.runtime, asked, this_browser(request) if asked.pushed else None)
+    outcome = await authorize(request.runtime, pending, cookie=session_secret(request))
+    return opened_reply(request, outcome) if asked.pushed else outcome_reply(request, outcome)
 
 
 def _without_cookies(request: Request) -> bool:

@@ -22,19 +22,24 @@ from authsvc.store.errors import StoreUnavailable
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.failures import failure_of
 from authsvc.web.http.request import Request
-from authsvc.web.pages.authorization_answer import MAX_EMAIL, login_form, outcome_reply, request_redrawn, see
-from authsvc.web.pages.cookies_and_forms import DEVICE, SESSION, cookie, own_form, set_cookie
+from authsvc.web.pages.authorization_answer import MAX_EMAIL, login_form, outcome_reply, reopened, request_redrawn, see
+from authsvc.web.pages.cookies_and_forms import DEVICE, SESSION, cookie, own_form, session_secret, set_cookie
 from authsvc.web.pages.failure_page import page_failure, problem_of, redrawn
 from authsvc.web.pages.views import Problem
 
 
 async def login_page(request: Request) -> Response:
-    """`request`: a sealed value of a page of ours; `next`: one of our pages by name. Nothing else is looked at."""
+    """`request`: a sealed value of a page of ours, or a pushed request that this browser has opened; `next`: one of
+    our pages by name. Nothing else is looked at."""
     query = request.query()
+    pending = open_request(request.runtime, query.get("request", ""), seconds=EVER)
+    if pending is not None and pending.opened_by is not None:
+        fresh = open_request(request.runtime, query["request"]) is not None
+        return await reopened(request, pending, fresh=fresh)
     destination = open_destination(request.runtime, query.get("request", ""), seconds=EVER)
     if destination is None:
         destination = Destination(query["next"] if query.get("next") in OWN_PAGES else OWN_PAGES[0])
-    if not destination.again and await browser_session(request.runtime, cookie(request, SESSION)):
+    if not destination.again and await browser_session(request.runtime, session_secret(request)):
         return see(destination.path)
     return login_form(request, destination)
 

@@ -25,6 +25,8 @@ PARAMETERS = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state",
 async def logout_page(request: Request) -> Response:
     """A client's request, or the link of a page of ours."""
     parameters = request.query()
+    if request.scope["method"] == "HEAD":
+        return page(request, views.LogoutDone(), parameters.get("ui_locales"))  # nobody is logged out
     outcome = await log_out(request.runtime, parameters, cookie=cookie(request, SESSION))
     return _reply(request, outcome, parameters.get("ui_locales"))
 

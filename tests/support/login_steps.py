@@ -114,12 +114,20 @@ async def log_in(
     allow: bool = True,
 ) -> dict[str, str]:
     """Open the address, log in and consent where a page asks for it; the answer that the client gets."""
-    page = await http.get(url)
+    page = await opened(http, url)
     if is_page(page, "/login"):
         page = await enter(http, page, email, password, remember_me=remember_me)
     if is_page(page, "/consent"):
         page = await submit(http, page, "/consent", decision="allow" if allow else "deny")
     return redirected(page)
+
+
+async def opened(http: httpx2.AsyncClient, url: str) -> httpx2.Response:
+    """What a browser shows that opens the address: the page of a pushed request has one of its own."""
+    answer = await http.get(url)
+    if answer.headers.get("location", "").startswith("/login?request="):
+        answer = await http.get(answer.headers["location"])
+    return answer
 
 
 async def code_for(

@@ -28,6 +28,7 @@ class PendingRequest:
 
     `started_at`: seconds since 1970. `seen`: who was logged in when we asked for a login ("" for nobody), None while we
     have not asked. `shown_to`: the session to which the consent page was shown; `allowed`: it allowed the request.
+    `opened_by`: the browser that opened a pushed request, None where nobody did yet or the request was not pushed.
     """
 
     parameters: Mapping[str, str]
@@ -37,6 +38,7 @@ class PendingRequest:
     allowed: bool = False
     repeated: tuple[str, ...] = ()
     pushed: bool = False
+    opened_by: str | None = None
 
     @property
     def asked(self) -> Asked:
@@ -51,26 +53,30 @@ class Destination:
     again: bool = False
 
 
-def begin_request(runtime: Runtime, asked: Asked) -> PendingRequest:
+def begin_request(runtime: Runtime, asked: Asked, opened_by: str | None = None) -> PendingRequest:
     """A request that begins to wait now."""
-    return PendingRequest(asked.parameters, runtime.clock.seconds(), repeated=asked.repeated, pushed=asked.pushed)
+    now, repeated = runtime.clock.seconds(), asked.repeated
+    return PendingRequest(asked.parameters, now, repeated=repeated, pushed=asked.pushed, opened_by=opened_by)
 
 
 def seal_request(runtime: Runtime, pending: PendingRequest) -> str:
     """Write a pending request as sealed text for the form of a page. A request with repeated parameters is refused
     before it waits for anybody."""
-    payload = [dict(pending.parameters), pending.started_at, pending.seen, pending.shown_to, pending.pushed]
+    known = (pending.started_at, pending.seen, pending.shown_to, pending.pushed, pending.opened_by)
+    payload = [dict(pending.parameters), *known]
     return seal_value(runtime.master, _REQUEST, json.dumps(payload, ensure_ascii=False).encode(), runtime.entropy)
 
 
-def begin_anew(runtime: Runtime, pending: PendingRequest, *, consent: bool) -> PendingRequest:
+def begin_anew(
+    runtime: Runtime, pending: PendingRequest, *, consent: bool = False, opened_by: str | None = None
+) -> PendingRequest:
     """The same request, as if it came now: nothing that a person did on its pages counts. `consent`: a person was
     asked for it, and must be asked again, whatever else has become of it."""
     parameters = dict(pending.parameters)
     if consent:
         prompt = dict.fromkeys((*parameters.get("prompt", "").split(), "consent"))
         parameters["prompt"] = " ".join(prompt)
-    return begin_request(runtime, Asked(parameters, pushed=pending.pushed))
+    return begin_request(runtime, Asked(parameters, pushed=pending.pushed), opened_by)
 
 
 def open_request(runtime: Runtime, sealed: str, *, seconds: float = PENDING_REQUEST_SECONDS) -> PendingRequest | None:
@@ -78,8 +84,10 @@ def open_request(runtime: Runtime, sealed: str, *, seconds: float = PENDING_REQU
     payload = open_value(runtime.master, _REQUEST, sealed)
     if payload is None:
         return None
-    parameters, started_at, seen, shown_to, pushed = json.loads(payload)
-    pending = PendingRequest(parameters, started_at, seen, shown_to, pushed=pushed)
+    parameters, started_at, seen, shown_to, pushed, *opened_by = json.loads(payload)  # 0.2.0 wrote five
+    pending = PendingRequest(
+        parameters, started_at, seen, shown_to, pushed=pushed, opened_by=next(iter(opened_by), None)
+    )
     return pending if pending.started_at >= runtime.clock.seconds() - seconds else None
 
 

@@ -91,6 +91,11 @@ async def _asked(runtime: Runtime, client: Client, form: Mapping[str, str]) -> t
     return Asked(parameters), use_of(signed, client_id=client.id, skew_seconds=skew, now=now)
 
 
+def is_reference(asked: Asked) -> bool:
+    """Whether a request only refers to one that was pushed."""
+    return asked.parameters.get("request_uri", "").startswith(REQUEST_URI)
+
+
 async def resolve_request(runtime: Runtime, asked: Asked) -> Asked:
     """Fetch the parameters that a request only refers to; a plain one is returned as it came. Of a pushed request only
     what was pushed counts (RFC 9126 section 4), once, and for its own client.
@@ -98,12 +103,11 @@ async def resolve_request(runtime: Runtime, asked: Asked) -> Asked:
     Where it is not known nobody can be answered but the person. Raises Rejected, StoreUnavailable. A foreign
     request_uri, or an object in `request`, stays in the parameters and is refused by `judge`.
     """
-    request_uri = asked.parameters.get("request_uri", "")
-    if not request_uri.startswith(REQUEST_URI):
+    if not is_reference(asked):
         return asked
     if asked.repeated or "request" in asked.parameters:
         raise Rejected("invalid_request", "The request is ambiguous.", "request_uri_ambiguous")
-    reference, client_id = reference_in(request_uri), asked.parameters.get("client_id")
+    reference, client_id = reference_in(asked.parameters["request_uri"]), asked.parameters.get("client_id")
     parameters = None
     if reference and client_id:
         parameters = await pushed_requests.take(runtime.db, digest_of(reference), client_id)

@@ -39,6 +39,8 @@ class Request(starlette.requests.Request):
     reason: str | None = None
     user_id: str | None = None
     session_id: str | None = None
+    browser: str | None = None
+    """The name that this answer gives to a browser that had none (web/pages/cookies_and_forms.py)."""
     _address: str | None = None
 
     def __init__(self, runtime: Runtime, scope: Scope, receive: Receive, request_id: str) -> None:

@@ -21,11 +21,13 @@ from authsvc.rules.authorize.request import Unproved, redirect_location
 from authsvc.web.http.reply import Headers, Reply
 from authsvc.web.http.request import Request
 from authsvc.web.pages import views
-from authsvc.web.pages.cookies_and_forms import SESSION, cookie, form_token, from_our_page
+from authsvc.web.pages.cookies_and_forms import form_token, from_our_page, is_browser, session_secret, this_browser
 from authsvc.web.pages.failure_page import error_page, home_of
 from authsvc.web.pages.views import Problem, page
 
 MAX_EMAIL = 320
+MAX_QUERY = 8000
+"""Characters of an address that every browser and proxy takes."""
 PRIVATE: Headers = [(b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer")]
 
 
@@ -59,21 +61,39 @@ def outcome_reply(
 async def request_redrawn(request: Request, form: Mapping[str, str], *, consent: bool = False) -> Response:
     """The page of a request whose form has expired: the request begins anew, and what was posted counts for nothing.
 
-    That is what any link to /authorize does. A pushed request has no such link: it begins anew only where the browser
-    says that the form was on our page, so that it was opened here. `consent`: the form was that of the consent page.
+    That is what any link to /authorize does. A pushed request has no such link: it begins anew only where it was opened
+    in this browser, by its cookie or because the browser says that the form was on our page. `consent`: the form was
+    that of the consent page.
     """
     runtime, expired = request.runtime, "request_expired"
     pending = open_request(runtime, form.get("request", ""), seconds=EVER)
     if pending is None:
         return error_page(request, "expired", expired)
     request.client_id = pending.parameters.get("client_id")
-    if pending.pushed and not from_our_page(request):
+    if pending.pushed and not (is_browser(request, pending.opened_by) or from_our_page(request)):
         return await _ended(request, pending)
-    anew = begin_anew(runtime, pending, consent=consent)
+    anew = begin_anew(runtime, pending, consent=consent, opened_by=this_browser(request) if pending.pushed else None)
     request.reason = expired
     return outcome_reply(
-        request, await authorize(runtime, anew, cookie=cookie(request, SESSION)), form, Problem("expired")
+        request, await authorize(runtime, anew, cookie=session_secret(request)), form, Problem("expired")
     )
+
+
+def opened_reply(request: Request, outcome: Outcome) -> Response:
+    """What comes next with a pushed request, which was good this once: a page has an address of its own, so that this
+    browser may load it again. Where the request is longer than an address may be, the page has none."""
+    if isinstance(outcome, ShowPage) and len(outcome.sealed) <= MAX_QUERY:
+        return see(f"/login?request={outcome.sealed}")
+    return outcome_reply(request, outcome)
+
+
+async def reopened(request: Request, pending: PendingRequest, *, fresh: bool) -> Response:
+    """The page of a pushed request, loaded again in the browser that opened it; another browser gets nothing."""
+    request.client_id = pending.parameters.get("client_id")
+    if not is_browser(request, pending.opened_by):
+        return await _ended(request, pending)
+    again = pending if fresh else begin_anew(request.runtime, pending, opened_by=pending.opened_by)
+    return outcome_reply(request, await authorize(request.runtime, again, cookie=session_secret(request)))
 
 
 async def _ended(request: Request, pending: PendingRequest) -> Response:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
+from hashlib import sha256
 from urllib.parse import urlsplit
 
 from authsvc.rules.errors import Rejected
@@ -35,13 +36,38 @@ def set_cookie(request: Request, name: str, value: str, seconds: int | None) -> 
     request.answer_with((b"set-cookie", text.encode("ascii")))
 
 
+def session_secret(request: Request) -> str | None:
+    """The secret of this browser's session. None for a HEAD, which is answered as if nobody were logged in: it may give
+    no code and end no session (RFC 9110 section 9.2.1). Link scanners send them."""
+    return None if request.scope["method"] == "HEAD" else cookie(request, SESSION)
+
+
 def form_token(request: Request) -> str:
     """The `csrf` field of a page's forms; the answer sets the cookie that it needs."""
+    return _token(request, request.runtime.master.current_id, _browser(request))
+
+
+def this_browser(request: Request) -> str:
+    """What stands for this browser in what we seal; the answer sets the cookie that it needs."""
+    return _mark(_browser(request))
+
+
+def is_browser(request: Request, mark: str | None) -> bool:
+    """Whether a mark of `this_browser` is of this browser."""
     browser = cookie(request, BROWSER)
+    return browser is not None and mark == _mark(browser)
+
+
+def _mark(browser: str) -> str:
+    return base64url_encode(sha256(browser.encode("utf-8", "surrogatepass")).digest()[:16])
+
+
+def _browser(request: Request) -> str:
+    browser = request.browser or cookie(request, BROWSER)
     if not browser or len(browser) != 22 or not browser.isascii():
-        browser = base64url_encode(request.runtime.entropy(16))
+        browser = request.browser = base64url_encode(request.runtime.entropy(16))
         set_cookie(request, BROWSER, browser, None)
-    return _token(request, request.runtime.master.current_id, browser)
+    return browser
 
 
 class FormExpired(Rejected):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -26,11 +27,14 @@ from tests.support.login_steps import (
     authorize_parameters,
     authorize_url,
     enter,
+    fields,
     is_page,
     log_in,
+    opened,
     pushed_url,
     redeem,
     redirected,
+    submit,
 )
 from tests.support.proofs import Holder
 from tests.support.service import ISSUER, Service, service
@@ -129,6 +133,79 @@ async def test_a_request_uri_opens_once(house: Service) -> None:
     assert shown(await house.caller().get(url))
 
 
+async def test_the_page_of_a_pushed_request_can_be_loaded_again(house: Service) -> None:
+    """Phones do it to a tab that was left for the password manager."""
+    browser, pkce = house.caller(), Pkce()
+    url = pushed_url(await pushed(house, pkce, state="mine"))
+    first = await browser.get(url)
+    assert first.status_code == 303
+    address = first.headers["location"]
+    assert address.startswith("/login?request=")
+    assert "mine" not in address
+    for _ in range(3):
+        page = await browser.get(address)
+        assert is_page(page, "/login")
+        assert "Customer" in page.text
+    assert shown(await browser.get(url)), "the request itself was good once"
+    got = redirected(await enter(browser, page), CALLBACK)
+    assert got["state"] == "mine"
+    assert (await redeem(browser, got["code"], pkce)).status_code == 200
+
+
+async def test_the_address_of_that_page_gives_another_browser_nothing(house: Service) -> None:
+    browser, stranger = house.caller(), house.caller()
+    await log_in(stranger, authorize_url(Pkce()))
+    address = (await browser.get(pushed_url(await pushed(house)))).headers["location"]
+    for other in (stranger, house.caller()):
+        page = await other.get(address)
+        assert shown(page)
+        assert "<form" not in page.text
+        assert 'href="http://localhost:5173/"' in page.text
+    box = fields(await house.caller().get(authorize_url(Pkce())))["request"]
+    plain = await stranger.get("/login?" + urlencode({"request": box}))
+    assert plain.headers["location"] == "/account", "the box of a request that was not pushed has no address"
+    assert is_page(await browser.get(address), "/login")
+
+
+async def test_the_page_of_a_pushed_request_can_be_loaded_after_more_than_an_hour(
+    house: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = house.caller()
+    address = (await browser.get(pushed_url(await pushed(house)))).headers["location"]
+    now = house.runtime.clock.seconds
+    monkeypatch.setattr(type(house.runtime.clock), "seconds", lambda _: now() + 2 * 3600)
+    assert "code" in redirected(await enter(browser, await browser.get(address)), CALLBACK)
+
+
+async def test_a_head_spends_nothing_and_gives_no_code(house: Service) -> None:
+    """Link scanners and previews of chats send them."""
+    browser, pkce = house.caller(), Pkce()
+    await log_in(browser, authorize_url(Pkce()))
+    url = pushed_url(await pushed(house, pkce))
+    for _ in range(2):
+        assert (await browser.head(url)).headers["location"] == "/login"
+    plain = await browser.head(authorize_url(pkce))
+    assert (plain.status_code, plain.headers.get("location")) == (200, None)
+    got = redirected(await browser.get(url), CALLBACK)
+    assert (await redeem(browser, got["code"], pkce)).status_code == 200
+    address = (await house.caller().get(pushed_url(await pushed(house)))).headers["location"]
+    before = await house.sql.fetchval("SELECT count(*) FROM grants")
+    for path in (url, address, authorize_url(pkce), authorize_url(pkce, prompt="none"), "/logout", "/account"):
+        await browser.head(path)
+    assert await house.sql.fetchval("SELECT count(*) FROM grants") == before
+
+
+async def test_a_request_that_is_longer_than_an_address_is_drawn_at_once(house: Service) -> None:
+    browser, pkce = house.caller(), Pkce()
+    claims = json.dumps({"userinfo": {"email": None}, "x": {"y": "z" * 1900}})
+    asked = {"claims": claims, "login_hint": "l" * 1000, "resource": " ".join([ISSUER] * 90)}
+    url = pushed_url(await pushed(house, pkce, **asked, ui_locales="en " * 300))
+    page = await browser.get(url)
+    assert is_page(page, "/login")
+    answer = await submit(browser, page, "/login", username="test@example.com", password="password")
+    assert "code" in redirected(answer, CALLBACK)
+
+
 @again_when_busy
 async def test_of_fifty_parallel_uses_one_passes(house: Service) -> None:
     browser = house.caller()
@@ -152,7 +229,7 @@ async def test_another_clients_request_uri_is_refused_and_stays_its_own(house: S
     for thief in ("pusher", "partner", "nobody", ""):
         assert shown(await house.http.get(pushed_url(request_uri, thief)))
     assert shown(await house.http.get("/authorize?" + urlencode({"request_uri": request_uri})))
-    assert is_page(await house.caller().get(pushed_url(request_uri)), "/login")
+    assert is_page(await opened(house.caller(), pushed_url(request_uri)), "/login")
 
 
 async def test_what_was_pushed_is_swept(house: Service) -> None:
@@ -229,7 +306,8 @@ async def test_prompt_login_goes_its_round_with_a_pushed_request(house: Service)
     """The request waits in the box of the login page, not in the store."""
     browser, pkce = house.caller(), Pkce()
     await log_in(browser, authorize_url(Pkce()))
-    page = await browser.get(pushed_url(await pushed(house, pkce, prompt="login", client_id="pusher"), "pusher"))
+    url = pushed_url(await pushed(house, pkce, prompt="login", client_id="pusher"), "pusher")
+    page = await opened(browser, url)
     assert is_page(page, "/login")
     await house.sql.execute("DELETE FROM pushed_requests")
     got = redirected(await enter(browser, page), CALLBACK)

@@ -81,6 +81,16 @@ async def test_a_hint_of_this_session_ends_it_everywhere_and_returns_the_state(
     assert await sql.fetchval("SELECT end_reason FROM user_sessions") == "logout"
 
 
+async def test_a_head_logs_nobody_out(http: httpx2.AsyncClient, registered: None) -> None:
+    tokens = await tokens_for(http)
+    for asked in (address(id_token_hint=tokens["id_token"], post_logout_redirect_uri=AFTER), "/logout"):
+        answer = await http.head(asked)
+        assert answer.status_code == 200
+        assert "set-cookie" not in answer.headers
+    assert await alive(http, tokens)
+    assert await logged_in(http)
+
+
 async def test_without_a_place_to_go_a_page_says_that_it_is_done(http: httpx2.AsyncClient) -> None:
     tokens = await tokens_for(http)
     answer = await http.get(address(id_token_hint=tokens["id_token"]))
