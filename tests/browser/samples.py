@@ -122,6 +122,12 @@ def consent(**changes: Any) -> views.Consent:
     return views.Consent(found, csrf="csrf-value", target=found.request.redirect_uri)
 
 
+def go_on(name: str = "House app", account: str = PERSON) -> views.GoOn:
+    uri, client = "com.example.house:/cb", flat_client(name=name, first_party=True)
+    found = ShowPage(Step.GO_ON, "closed-box", client, asked(redirect_uri=uri), account)
+    return views.GoOn(found, csrf="csrf-value", target=uri)
+
+
 def device(**changes: Any) -> views.DeviceConfirm:
     waiting = DeviceRequest(
         id=UUID(int=2),
@@ -156,6 +162,7 @@ PAGES: dict[str, View] = {
     "login-unavailable": login(username=PERSON, problem=Problem("unavailable", retry_after=3)),
     "login-expired": login(username=PERSON, problem=Problem("expired")),
     "consent": consent(),
+    "go-on": go_on(),
     "account": account(),
     "account-problem": account(overview(1, ()), problem=Problem("password_short", count=8)),
     "account-notice": account(overview(1, ()), notice=ResultMessage("others_ended", 3)),

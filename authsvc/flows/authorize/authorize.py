@@ -37,8 +37,9 @@ class SendAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ShowPage:
-    """Show the person the page of `step`: log in, decide which scope the client gets, or choose another account where
-    this one lacks the role. The pending request waits sealed in its form; `account`: the address of who is logged in.
+    """Show the person the page of `step`: log in, decide which scope the client gets, say that they want to go on to
+    it, or choose another account where this one lacks the role. The pending request waits sealed in its form;
+    `account`: the address of who is logged in.
     """
 
     step: Step
@@ -72,12 +73,12 @@ async def authorize(runtime: Runtime, pending: PendingRequest, *, cookie: str | 
     client, request = understood.client, understood.request
     session = await browser_session(runtime, cookie)
     present = await _present(runtime, client, pending, session) if session else None
-    step = next_step(request, client, _hint(runtime, request), present)
+    step = next_step(request, client, _hint(runtime, request), present, dev_mode=runtime.settings.dev_mode)
     if isinstance(step, Refused):
         return refused(runtime, understood.proved, step)
     if step is Step.LOG_IN:
         pending = replace(pending, seen=_mark(session), shown_to=None)
-    elif step is Step.CONSENT and session is not None:
+    elif step in (Step.CONSENT, Step.GO_ON) and session is not None:
         pending = replace(pending, shown_to=str(session.id))
     if step is not Step.GIVE_CODE or session is None:
         account = session.user.email if session else None
@@ -115,7 +116,8 @@ async def understand(runtime: Runtime, pending: PendingRequest) -> Understood | 
 
 
 async def decide_consent(runtime: Runtime, pending: PendingRequest, *, cookie: str | None, allow: bool) -> Outcome:
-    """The person pressed a button of the consent page. Raises Unavailable, StoreUnavailable.
+    """The person pressed a button of the consent page, or of the one that asks whether to go on. Raises Unavailable,
+    StoreUnavailable.
 
     Only the one to whom the page was shown decides; for anybody else it starts again.
     """
@@ -126,11 +128,12 @@ async def decide_consent(runtime: Runtime, pending: PendingRequest, *, cookie: s
         return refused(runtime, understood.proved, Refused("access_denied", "The person refused.", "consent_refused"))
     session = await browser_session(runtime, cookie)
     if session is not None and str(session.id) == pending.shown_to:
-        scope = understood.request.shown_scope
-        try:
-            await consents.allow(runtime.db, session.user.id, understood.client.id, scope)
-        except ClientRemoved:
-            return Unproved("client_unknown")
+        client, request = understood.client, understood.request
+        if not client.first_party or "consent" in request.prompt:  # to go on to our own client is no consent to a scope
+            try:
+                await consents.allow(runtime.db, session.user.id, client.id, request.shown_scope)
+            except ClientRemoved:
+                return Unproved("client_unknown")
         pending = replace(pending, allowed=True)
     return await authorize(runtime, pending, cookie=cookie)
 

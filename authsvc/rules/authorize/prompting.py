@@ -18,6 +18,8 @@ class Step(Enum):
     LOG_IN = "log in"
     TURN_AWAY = "turn away"
     CONSENT = "consent"
+    GO_ON = "go on"
+    """Our own client, but anybody could have sent the person here in its name: they say that they meant to."""
     GIVE_CODE = "give code"
 
 
@@ -51,22 +53,29 @@ _SILENT = {
     Step.LOG_IN: Refused("login_required", "A login is needed.", "login_required"),
     Step.TURN_AWAY: Refused("access_denied", "The account may not use this client.", "role_missing"),
     Step.CONSENT: Refused("consent_required", "Consent is needed.", "consent_required"),
+    Step.GO_ON: Refused("interaction_required", "The person must be asked.", "client_unverifiable"),
 }
 _OTHER_PERSON = Refused("login_required", "Another person is logged in.", "other_person")
 
 
 def next_step(
-    request: AuthorizationRequest, client: Client, hint: Hint | None, present: Present | None
+    request: AuthorizationRequest,
+    client: Client,
+    hint: Hint | None,
+    present: Present | None,
+    *,
+    dev_mode: bool = False,
 ) -> Step | Refused:
-    """What to do next. With prompt=none nothing is ever shown: whatever is missing is the answer."""
-    step = _needed(request, client, hint, present)
+    """What to do next. With prompt=none nothing is ever shown: whatever is missing is the answer. `dev_mode`: our own
+    web clients are on this machine, and loopback is where they are found."""
+    step = _needed(request, client, hint, present, dev_mode)
     if isinstance(step, Step) and step is not Step.GIVE_CODE and "none" in request.prompt:
         return _SILENT[step]
     return step
 
 
 def _needed(
-    request: AuthorizationRequest, client: Client, hint: Hint | None, present: Present | None
+    request: AuthorizationRequest, client: Client, hint: Hint | None, present: Present | None, dev_mode: bool
 ) -> Step | Refused:
     silent = "none" in request.prompt
     if silent and hint is not None and hint.subject is None:
@@ -78,7 +87,7 @@ def _needed(
         return _OTHER_PERSON if silent or present.authenticated_for_this else Step.LOG_IN
     if client.login.required_role and client.login.required_role not in present.roles:
         return Step.TURN_AWAY
-    return Step.CONSENT if _must_consent(request, client, present) else Step.GIVE_CODE
+    return _to_be_asked(request, client, present, dev_mode) or Step.GIVE_CODE
 
 
 def _must_log_in(request: AuthorizationRequest, present: Present) -> bool:
@@ -91,14 +100,21 @@ def _must_log_in(request: AuthorizationRequest, present: Present) -> bool:
     return request.max_age is not None and present.now - present.auth_time > timedelta(seconds=request.max_age)
 
 
-def _must_consent(request: AuthorizationRequest, client: Client, present: Present) -> bool:
+def _to_be_asked(request: AuthorizationRequest, client: Client, present: Present, dev_mode: bool) -> Step | None:
+    """Which page asks the person before there is a code; None: they have answered, or need not be asked.
+
+    RFC 8252 section 8.6: where anybody can pose as the client, no request is answered without the person. A login made
+    for this very request is such an answer to our own client: its page says who asks.
+    """
     if present.consented:
-        return False
+        return None
     if "consent" in request.prompt:
-        return True
+        return Step.CONSENT
+    verifiable = _verifiable(client, request)
     if client.first_party:
-        return False
-    return not _verifiable(client, request) or missing_consent(request.shown_scope, present.allowed)
+        local = dev_mode and client.login.application_type == "web" and urlsplit(request.redirect_uri).scheme == "http"
+        return None if verifiable or local or present.authenticated_for_this else Step.GO_ON
+    return Step.CONSENT if not verifiable or missing_consent(request.shown_scope, present.allowed) else None
 
 
 def _verifiable(client: Client, request: AuthorizationRequest) -> bool:

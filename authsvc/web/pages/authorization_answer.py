@@ -52,6 +52,8 @@ def outcome_reply(
     asked, csrf = outcome.request, form_token(request)
     if outcome.step is Step.CONSENT:
         view: views.View = views.Consent(outcome, csrf=csrf, target=asked.redirect_uri, problem=problem)
+    elif outcome.step is Step.GO_ON:
+        view = views.GoOn(outcome, csrf=csrf, target=asked.redirect_uri, problem=problem)
     else:
         request.reason = "role_missing"
         view = views.TurnedAway(outcome, csrf=csrf, target=asked.redirect_uri, problem=problem)
@@ -70,9 +72,13 @@ async def request_redrawn(request: Request, form: Mapping[str, str], *, consent:
     if pending is None:
         return error_page(request, "expired", expired)
     request.client_id = pending.parameters.get("client_id")
+    understood = await understand(runtime, pending)
+    if not isinstance(understood, Understood):
+        return outcome_reply(request, understood)
     if pending.pushed and not (is_browser(request, pending.opened_by) or from_our_page(request)):
-        return await _ended(request, pending)
-    anew = begin_anew(runtime, pending, consent=consent, opened_by=this_browser(request) if pending.pushed else None)
+        return _ended(request, understood)
+    asked = consent and not understood.client.first_party  # ours are asked whether to go on, and are so again
+    anew = begin_anew(runtime, pending, consent=asked, opened_by=this_browser(request) if pending.pushed else None)
     request.reason = expired
     return outcome_reply(
         request, await authorize(runtime, anew, cookie=session_secret(request)), form, Problem("expired")
@@ -91,17 +97,15 @@ async def reopened(request: Request, pending: PendingRequest, *, fresh: bool) ->
     """The page of a pushed request, loaded again in the browser that opened it; another browser gets nothing."""
     request.client_id = pending.parameters.get("client_id")
     if not is_browser(request, pending.opened_by):
-        return await _ended(request, pending)
+        understood = await understand(request.runtime, pending)
+        return _ended(request, understood if isinstance(understood, Understood) else None)
     again = pending if fresh else begin_anew(request.runtime, pending, opened_by=pending.opened_by)
     return outcome_reply(request, await authorize(request.runtime, again, cookie=session_secret(request)))
 
 
-async def _ended(request: Request, pending: PendingRequest) -> Response:
+def _ended(request: Request, understood: Understood | None) -> Response:
     """The page that says so, with the way back to the client."""
-    understood = await understand(request.runtime, pending)
-    back = None
-    if isinstance(understood, Understood):
-        back = home_of(understood.client, understood.request.redirect_uri)
+    back = home_of(understood.client, understood.request.redirect_uri) if understood else None
     return error_page(request, "expired", "request_expired", back=back)
 
 

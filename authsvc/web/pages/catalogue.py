@@ -42,6 +42,14 @@ TEXT: dict[str, tuple[str, str]] = {
     ),
     "consent.policy": ("Privacy policy of the app", "Datenschutzerklärung der App"),
     "consent.terms": ("Terms of the app", "Nutzungsbedingungen der App"),
+    # go on to a client of the house
+    "go_on.page": ("Continue", "Fortfahren"),
+    "go_on.title": ("Continue to {app}?", "Mit {app} fortfahren?"),
+    "go_on.explain": (
+        "Continue only if you have just opened {app} yourself. It then acts with your account.",
+        "Fahren Sie nur fort, wenn Sie {app} gerade selbst geöffnet haben. Die App handelt dann mit Ihrem Konto.",
+    ),
+    "go_on.cancel": ("Cancel", "Abbrechen"),
     "scope.openid": ("Know that you are signed in", "Wissen, dass Sie angemeldet sind"),
     "scope.profile": ("See your name", "Ihren Namen sehen"),
     "scope.email": ("See your e-mail address", "Ihre E-Mail-Adresse sehen"),

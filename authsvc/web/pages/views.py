@@ -104,6 +104,15 @@ class Consent(View):
 
 
 @dataclass(frozen=True, slots=True)
+class GoOn(View):
+    """Whether to go on to a client of the house that anybody can pose as. Posts decision=allow|deny, request, csrf to
+    /consent."""
+
+    template = "go_on"
+    asked: ShowPage
+
+
+@dataclass(frozen=True, slots=True)
 class Account(View):
     """Sessions and apps of a person. /account/sessions/end posts session; /account/sessions/end-others nothing;
     /account/password posts current_password, new_password, repeat_password; /account/apps/revoke posts client_id. Each

@@ -170,6 +170,37 @@ async def test_an_unverifiable_client_is_consented_to_each_time(house: Service) 
     assert await silent(http, **changed) == "consent_required"
 
 
+async def test_an_app_of_the_house_that_anybody_can_pose_as_gets_no_code_in_silence(house: Service) -> None:
+    """Any program on the device may claim its scheme, and open the browser with a verifier of its own."""
+    await house.sql.execute(
+        """INSERT INTO clients (id, name, kind, redirect_uris, grant_types, scopes, application_type, first_party)
+           VALUES ('house-app', 'House app', 'public', '{com.example.house:/cb}',
+                   '{authorization_code,refresh_token}', '{openid}', 'native', true)"""
+    )
+    changed = {"client_id": "house-app", "redirect_uri": "com.example.house:/cb", "scope": "openid"}
+    http, pkce = house.caller(), Pkce()
+    await tokens_for(http)
+    assert await silent(http, **changed) == "interaction_required"
+    page = await http.get(authorize_url(pkce, **changed))
+    assert is_page(page, "/consent")
+    assert "Continue to" in page.text
+    assert "test@example.com" in page.text
+    assert redirected(await submit(http, page, "/consent", decision="deny"))["error"] == "access_denied"
+    answer = redirected(await submit(http, page, "/consent", decision="allow"), "com.example.house:/cb")
+    tokens = await redeem(http, answer["code"], pkce, "house-app", redirect_uri="com.example.house:/cb")
+    assert tokens.status_code == 200
+    page = await http.get(authorize_url(pkce, **changed))
+    assert is_page(page, "/consent"), "each time"
+    http.cookies.delete("authsvc_browser")
+    expired = await submit(http, page, "/consent", decision="allow")
+    assert (expired.status_code, "Continue to" in expired.text) == (403, True)
+    sql = "SELECT count(*) FROM consents WHERE client_id = 'house-app'"
+    assert await house.sql.fetchval(sql) == 0, "nothing to take back"
+    fresh = house.caller()
+    assert "code" in redirected(await enter(fresh, await fresh.get(authorize_url(pkce, **changed))))
+    assert is_page(await fresh.get(authorize_url(pkce, **changed)), "/consent")
+
+
 async def test_a_page_that_waited_too_long_has_expired(house: Service) -> None:
     http = house.caller()
     page = await http.get(authorize_url(Pkce()))

@@ -139,6 +139,42 @@ def test_an_app_that_anybody_can_pose_as_is_consented_to_each_time(uri: str) -> 
     assert next_step(asked, PARTNER, None, replace(present, consented=True)) is Step.GIVE_CODE
 
 
+@pytest.mark.parametrize(
+    ("uri", "application_type", "dev_mode", "expected"),
+    [
+        ("com.example.house:/cb", "native", False, Step.GO_ON),
+        ("com.example.house:/cb", "native", True, Step.GO_ON),
+        ("com.example.house:/cb", "web", True, Step.GO_ON),
+        ("http://127.0.0.1:4444/cb", "native", False, Step.GO_ON),
+        ("http://127.0.0.1:4444/cb", "native", True, Step.GO_ON),
+        ("http://localhost:5173/cb", "web", False, Step.GO_ON),
+        ("http://localhost:5173/cb", "web", True, Step.GIVE_CODE),
+        ("https://app.example/cb", "native", False, Step.GIVE_CODE),
+        ("https://app.example/cb", "web", False, Step.GIVE_CODE),
+    ],
+)
+def test_our_own_app_that_anybody_can_pose_as_gets_no_code_in_silence(
+    uri: str, application_type: str, dev_mode: bool, expected: Step
+) -> None:
+    """RFC 8252 section 8.6: any program on the device may have sent the person here."""
+    client = changed_client(HOUSE, application_type=application_type)
+
+    def needed(present: Present, *prompt: str) -> Step | Refused:
+        asked = replace(ASKED, redirect_uri=uri, prompt=frozenset(prompt))
+        return next_step(asked, client, None, present, dev_mode=dev_mode)
+
+    assert needed(HERE) is expected
+    silent = needed(HERE, "none")
+    assert (silent.error if isinstance(silent, Refused) else silent) == (
+        "interaction_required" if expected is Step.GO_ON else expected
+    )
+    assert needed(FRESH) is Step.GIVE_CODE, "the login page has just said who asks"
+    assert needed(replace(HERE, consented=True)) is Step.GIVE_CODE
+    assert needed(FRESH, "consent") is Step.CONSENT
+    proved = next_step(replace(ASKED, redirect_uri=uri), replace(client, kind="confidential"), None, HERE)
+    assert proved is Step.GIVE_CODE
+
+
 def test_single_claims_need_consent_as_their_scope_does() -> None:
     asked = replace(ASKED, scope=("openid",), claims=ClaimsRequest(userinfo=("name",)))
     assert next_step(asked, PARTNER, None, replace(HERE, allowed=("openid",))) is Step.CONSENT

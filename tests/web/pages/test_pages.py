@@ -36,6 +36,7 @@ from tests.browser.samples import (
     browser,
     consent,
     device,
+    go_on,
     login,
     logout,
     overview,
@@ -192,6 +193,7 @@ def test_only_pages_in_a_clients_flow_keep_the_window_that_opened_them() -> None
         "login-unavailable",
         "login-expired",
         "consent",
+        "go-on",
         "turned-away",
         "form-post",
     }
@@ -221,6 +223,7 @@ def test_what_strangers_wrote_is_text_and_nothing_else(hostile: str, language: s
             logout(text, text),
             views.LogoutDone(text, text),
             turned_away(text, text),
+            go_on(name=text, account=text),
             views.Failure("server_error", text, text),
             views.FormPost({text: text, "other": text}, target=CALLBACK),
         ]
@@ -303,6 +306,15 @@ def test_consent_says_who_asks_for_what_and_where_it_leads() -> None:
         assert said in page.text
     native = Page(draw("en", consent(request=asked(redirect_uri="com.example.app:/cb"))))
     assert "an app on this device" in native.text
+
+
+def test_who_goes_on_to_an_app_sees_which_and_as_whom() -> None:
+    page = Page(draw("en", go_on()))
+    assert [(b["name"], b["value"]) for b in page.all("button")] == [("decision", "allow"), ("decision", "deny")]
+    assert [form["action"] for form in page.all("form")] == ["/consent"]
+    for said in ("Continue to House app", "mara.lindqvist@example.com", "an app on this device"):
+        assert said in page.text
+    assert "Mit House app fortfahren" in Page(draw("de", go_on())).text
 
 
 def test_the_account_ends_any_session_but_this_one() -> None:
