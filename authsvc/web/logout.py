@@ -8,13 +8,12 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from authsvc.flows.ending.browser_logout import AskFirst, LoggedOut, Outcome, Stay, ask_again, confirm, log_out
-from authsvc.jose.verify import MAX_LENGTH
 from authsvc.rules.authorize.request import redirect_location
 from authsvc.rules.ending.logout_request import Wrong
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.request import Request, malformed
 from authsvc.web.pages import views
-from authsvc.web.pages.authorization_answer import see
+from authsvc.web.pages.authorization_answer import MAX_QUERY, see
 from authsvc.web.pages.cookies_and_forms import SESSION, check_form, cookie, form_token, set_cookie
 from authsvc.web.pages.failure_page import error_page, page_failure, redrawn
 from authsvc.web.pages.views import Problem, page
@@ -61,9 +60,10 @@ async def logout(request: Request) -> Response:
             return await _redrawn(request, form)
         return _reply(request, outcome, None)
     kept = {name: form[name] for name in PARAMETERS if name in form}
-    if any(len(value) > MAX_LENGTH for value in kept.values()):
-        raise malformed("A parameter is too long.", "parameter_too_long")
-    return see(f"/logout?{urlencode(kept)}" if kept else "/logout")
+    again = urlencode(kept)
+    if len(again) > MAX_QUERY:
+        raise malformed("The request is too long.", "request_too_long")
+    return see(f"/logout?{again}" if kept else "/logout")
 
 
 def _reply(request: Request, outcome: Outcome, ui_locales: str | None, problem: Problem | None = None) -> Response:

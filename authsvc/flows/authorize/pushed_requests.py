@@ -41,7 +41,7 @@ async def push_request(
         asked = replace(asked, parameters={**asked.parameters, "dpop_jkt": key})
     proved = prove(asked.parameters, client)
     if not isinstance(proved, Proved):
-        raise Rejected("invalid_request", "The redirect_uri or state cannot be used.", proved.reason)
+        raise Rejected("invalid_request", "The redirect_uri cannot be used.", proved.reason)
     request = judge(asked, client, proved, issuer=runtime.settings.issuer)
     if isinstance(request, Refused):
         raise rejected(request)

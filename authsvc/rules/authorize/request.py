@@ -6,6 +6,7 @@ person and sent nowhere); `judge` reads the rest (a failure is sent to the clien
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,7 +25,14 @@ from authsvc.rules.token.audience import resources_of
 RESPONSE_MODES = ("query", "form_post")
 PROMPTS = ("none", "login", "consent", "select_account")
 MAX_VALUE = 1024
-"""Bytes of a value that is kept or sent back."""
+"""Bytes of a value that is read or kept."""
+MAX_STATE = 16_384
+"""Bytes of `state`, which is only passed through: what an address can carry is less. Clients seal the way back into it,
+deep links and all."""
+MAX_NONCE = 4096
+"""Bytes of `nonce`: with it an ID token must still be short enough to come back as a hint."""
+MAX_REQUEST = 32_768
+"""Bytes of a request as it waits in a page of ours, in JSON."""
 
 # What is read, and how many bytes each may have; whatever else is sent is ignored (RFC 6749 section 3.1).
 LIMITS = {
@@ -33,8 +41,8 @@ LIMITS = {
     "response_type": MAX_VALUE,
     "response_mode": MAX_VALUE,
     "scope": MAX_VALUE,
-    "state": MAX_VALUE,
-    "nonce": MAX_VALUE,
+    "state": MAX_STATE,
+    "nonce": MAX_NONCE,
     "code_challenge": MAX_VALUE,
     "code_challenge_method": MAX_VALUE,
     "prompt": MAX_VALUE,
@@ -42,7 +50,7 @@ LIMITS = {
     "ui_locales": MAX_VALUE,
     "login_hint": MAX_VALUE,
     "acr_values": MAX_VALUE,
-    "id_token_hint": 4096,
+    "id_token_hint": 8192,
     "claims": 2048,
     "resource": 2048,
     "request": 16_384,
@@ -73,7 +81,7 @@ class Unproved:
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """Answers may go to `redirect_uri`, with `state` as it came."""
+    """Answers may go to `redirect_uri`, with `state` as it came; None where none came, or one that is too long to."""
 
     redirect_uri: str
     response_mode: str
@@ -135,7 +143,7 @@ def prove(parameters: Mapping[str, str], client: Client | None) -> Proved | Unpr
         return Unproved("redirect_uri_not_registered")
     state = parameters.get("state")
     if state is not None and _too_long(parameters, "state"):
-        return Unproved("state_too_long")
+        state = None  # `judge` tells the client so
     mode = parameters.get("response_mode")
     postable = urlsplit(redirect_uri).scheme in ("http", "https")
     return Proved(redirect_uri, "form_post" if mode == "form_post" and postable else "query", state)
@@ -233,6 +241,9 @@ def _lengths(parameters: Mapping[str, str]) -> Iterator[Refused]:
     for name in parameters:
         if _too_long(parameters, name):
             yield Refused("invalid_request", f"The parameter {name} is too long.", f"{name}_too_long")
+    whole = json.dumps(dict(parameters), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    if len(whole) > MAX_REQUEST:
+        yield Refused("invalid_request", "The request is too long.", "request_too_long")
 
 
 def _too_long(parameters: Mapping[str, str], name: str) -> bool:

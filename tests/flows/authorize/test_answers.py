@@ -126,7 +126,7 @@ ERRORS: list[dict[str, str | None]] = [
 
 
 @pytest.mark.parametrize("changed", [{}, *ERRORS], ids=str)
-@pytest.mark.parametrize("state", [None, "s", "a b+c&d=e%20\u00e4\u2028'\"<>\\", "x" * 1024, "\r\nSet-Cookie: a=b"])
+@pytest.mark.parametrize("state", [None, "s", "a b+c&d=e%20\u00e4\u2028'\"<>\\", "x" * 7000, "\r\nSet-Cookie: a=b"])
 async def test_every_answer_names_the_issuer_and_brings_state_back(
     house: Service, changed: dict[str, str | None], state: str | None
 ) -> None:
@@ -139,6 +139,14 @@ async def test_every_answer_names_the_issuer_and_brings_state_back(
     assert ("error" in query) is bool(changed)
     assert all(re.fullmatch(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+", query.get(name, "x")) for name in ("error_description",))
     assert not {"a"} & set(answer.cookies)
+
+
+async def test_a_state_that_is_too_long_is_the_clients_to_hear_of(house: Service) -> None:
+    """RFC 6749 section 4.1.2.1; the person could do nothing about it."""
+    answer = await house.caller().post("/authorize", data=authorize_parameters(Pkce(), state="x" * 16_385))
+    query = redirected(answer, CALLBACK)
+    assert (query["error"], query.get("state"), query["iss"]) == ("invalid_request", None, ISSUER)
+    assert query["error_description"] == "The parameter state is too long."
 
 
 async def test_form_post_carries_the_same_answer(house: Service) -> None:

@@ -334,8 +334,8 @@ async def test_prompt_login_goes_its_round_with_a_pushed_request(house: Service)
         ({"max_age": "-1"}, "invalid_request"),
         ({"resource": "https://evil.example"}, "invalid_target"),
         ({"claims": "{"}, "invalid_request"),
-        ({"state": "x" * 1025}, "invalid_request"),
-        ({"nonce": "x" * 1025}, "invalid_request"),
+        ({"state": "x" * 16_385}, "invalid_request"),
+        ({"nonce": "x" * 4097}, "invalid_request"),
         ({"request_uri": PREFIX + "A" * 43}, "invalid_request"),
         ({"request_uri": "https://evil.example/"}, "invalid_request"),
         ({"registration": "{}"}, "registration_not_supported"),
@@ -461,6 +461,15 @@ async def test_a_proof_with_the_code_binds_the_refresh_token_of_a_public_client_
     form = {"grant_type": "refresh_token", "refresh_token": answer.json()["refresh_token"]}
     answer = await Holder(house).post("/token", data=form, auth=PARTNER)  # it proves itself, and may change its key
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("state", ["x" * 16_384, '\u00e4\U0001f37a"\\ ' * 1600], ids=["ascii", "unicode"])
+async def test_a_long_state_comes_back_through_every_page(house: Service, state: str) -> None:
+    browser = house.caller()
+    await house.sql.execute("DELETE FROM consents")
+    form = {"client_id": "partner", "redirect_uri": PARTNER_CALLBACK, "state": state, "nonce": "n" * 4096}
+    got = await log_in(browser, pushed_url(await pushed(house, auth=PARTNER, **form), "partner"))
+    assert got["state"] == state
 
 
 async def test_the_parameters_are_kept_byte_for_byte(house: Service) -> None:
