@@ -15,7 +15,7 @@ from authsvc.rules.device.codes import GRANT_TYPE, USER_CODE_KEY, encode, shown_
 from authsvc.rules.device.polling import CODE_SECONDS, INTERVAL_SECONDS
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.rules.mac_token import Code
-from authsvc.rules.scope import narrow, parse_scope
+from authsvc.rules.scope import parse_scope, registered_part
 from authsvc.rules.token.audience import granted_audience, resources_of
 from authsvc.runtime import Runtime
 from authsvc.store.device import requests
@@ -49,10 +49,10 @@ async def authorize_device(
     if GRANT_TYPE not in client.grant_types:
         raise Rejected("unauthorized_client", "This client may not use device codes.", "grant_type_not_allowed")
     asked = parse_scope(scope)
-    given = None if asked is None else narrow(client.tokens.scopes, asked)
+    given = None if asked is None else registered_part(client.tokens.scopes, asked)
     if given is None:
         raise Rejected(
-            "invalid_scope", "The scope is malformed or not registered for this client.", "scope_not_allowed"
+            "invalid_scope", "The scope is malformed, or none of it is registered for this client.", "scope_not_allowed"
         )
     issuer, resources = runtime.settings.issuer, read_resources(resource)
     if not set(resources) <= resources_of(client, issuer):

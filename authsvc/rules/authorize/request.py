@@ -18,7 +18,7 @@ from authsvc.rules.authorize.redirect import matches
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
 from authsvc.rules.refused import Refused
-from authsvc.rules.scope import parse_scope
+from authsvc.rules.scope import parse_scope, registered_part
 from authsvc.rules.secret_digest import is_base64url_of_32
 from authsvc.rules.token.audience import resources_of
 
@@ -165,10 +165,11 @@ def judge(
         return Refused("invalid_request", "form_post needs an http redirect URI.", "response_mode_scheme")
     if "authorization_code" not in client.grant_types:
         return Refused("unauthorized_client", "This client may not ask for codes.", "grant_type_not_allowed")
-    scope = parse_scope(parameters.get("scope", ""))
-    if scope is None or not set(scope) <= set(client.tokens.scopes):
+    asked_scope = parse_scope(parameters.get("scope", ""))
+    scope = None if asked_scope is None else registered_part(client.tokens.scopes, asked_scope)
+    if scope is None:
         return Refused(
-            "invalid_scope", "The scope is malformed or not registered for this client.", "scope_not_allowed"
+            "invalid_scope", "The scope is malformed, or none of it is registered for this client.", "scope_not_allowed"
         )
     prompt = frozenset(parameters.get("prompt", "").split(" ")) - {""}
     if not prompt <= set(PROMPTS) or ("none" in prompt and len(prompt) > 1):
@@ -188,7 +189,7 @@ def judge(
         redirect_uri=proved.redirect_uri,
         response_mode=proved.response_mode,
         state=proved.state,
-        scope=scope or client.tokens.scopes,
+        scope=scope,
         code_challenge=parameters["code_challenge"],
         nonce=parameters.get("nonce"),
         prompt=prompt,

@@ -329,7 +329,8 @@ async def test_prompt_login_goes_its_round_with_a_pushed_request(house: Service)
         ({"code_challenge": None}, "invalid_request"),
         ({"code_challenge": "short"}, "invalid_request"),
         ({"code_challenge_method": "plain"}, "invalid_request"),
-        ({"scope": "openid admin"}, "invalid_scope"),
+        ({"scope": "admin"}, "invalid_scope"),
+        ({"scope": 'openid "'}, "invalid_scope"),
         ({"prompt": "none login"}, "invalid_request"),
         ({"max_age": "-1"}, "invalid_request"),
         ({"resource": "https://evil.example"}, "invalid_target"),
@@ -378,6 +379,13 @@ async def test_a_body_is_bounded_and_a_form(house: Service) -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
     assert refused(await house.http.post("/par", content=b"state=\xff", headers=headers))
     assert (await house.http.get("/par")).status_code == 405
+
+
+async def test_a_pushed_scope_that_is_not_registered_is_left_out(house: Service) -> None:
+    pkce = Pkce()
+    got = await log_in(house.caller(), pushed_url(await pushed(house, pkce, scope="openid admin profile")))
+    tokens = (await redeem(house.http, got["code"], pkce)).json()
+    assert tokens["scope"] == "openid profile"
 
 
 # Clients that must push

@@ -144,6 +144,22 @@ async def test_consent_is_asked_for_refused_given_and_remembered(house: Service)
     assert is_page(await http.get(url), "/consent")
 
 
+async def test_an_unknown_scope_is_left_out_and_the_answer_says_what_was_granted(house: Service) -> None:
+    await house.sql.execute("DELETE FROM consents")
+    http, pkce = house.caller(), Pkce()
+    changed = {"client_id": "partner", "redirect_uri": PARTNER_CALLBACK}
+    page = await enter(http, await http.get(authorize_url(pkce, **changed, scope="openid groups email roles:admin")))
+    assert is_page(page, "/consent")
+    assert "groups" not in page.text
+    answer = redirected(await submit(http, page, "/consent", decision="allow"))
+    tokens = (await redeem(http, answer["code"], pkce, "partner")).json()
+    assert tokens["scope"] == "openid email"
+    assert claims_of(tokens["access_token"])["scope"] == "openid email"
+    assert sorted(await house.sql.fetchval("SELECT scope FROM consents")) == ["email", "openid"]
+    nothing = redirected(await http.get(authorize_url(pkce, **changed, scope="groups")))
+    assert nothing["error"] == "invalid_scope"
+
+
 async def test_consent_counts_for_the_person_to_whom_the_page_was_shown(house: Service) -> None:
     http = house.caller()
     await house.sql.execute("DELETE FROM consents")

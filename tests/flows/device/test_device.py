@@ -245,6 +245,14 @@ async def test_a_request_that_must_not_be_made(house: Service, form: dict[str, s
     assert (await house.http.post("/device_authorization", data=form)).json()["error"] == code
 
 
+async def test_a_scope_that_a_device_may_not_have_is_left_out(house: Service) -> None:
+    asked = await ask(house, scope="api openid groups")
+    await decide(await browser(house), asked["user_code"])
+    answer = await poll(house.http, asked["device_code"])
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["scope"] == "openid"
+
+
 async def test_a_forged_or_foreign_device_code_costs_no_database(house: Service) -> None:
     asked = await ask(house)
     genuine = asked["device_code"]

@@ -86,7 +86,8 @@ def request(**changed: str | None) -> AuthorizationRequest:
         ({"code_challenge": "a" * 44}, "invalid_request"),
         ({"code_challenge": "a" * 42 + "="}, "invalid_request"),
         ({"code_challenge": "a" * 42 + "\u0430"}, "invalid_request"),
-        ({"scope": "openid payments"}, "invalid_scope"),
+        ({"scope": "payments"}, "invalid_scope"),
+        ({"scope": "payments profile"}, "invalid_scope"),
         ({"scope": "openid  email"}, "invalid_scope"),
         ({"scope": 'openid "'}, "invalid_scope"),
         ({"prompt": "none login"}, "invalid_request"),
@@ -143,6 +144,20 @@ def test_a_good_request_is_read_as_it_was_sent() -> None:
     assert (asked.nonce, asked.prompt, asked.max_age) == ("n\u00e4 +&", {"login", "consent"}, 0)
     assert asked.resource == ("https://api.example", "https://auth.example/userinfo")
     assert (asked.login_hint, asked.ui_locales, asked.response_mode) == ("a@b", "de", "form_post")
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted"),
+    [
+        ("openid payments", ("openid",)),
+        ("payments email openid groups", ("email", "openid")),
+        ("openid openid", ("openid",)),
+        (None, ("openid", "email", "offline_access")),
+    ],
+)
+def test_a_scope_that_is_not_registered_is_left_out(asked: str | None, granted: tuple[str, ...]) -> None:
+    """OpenID Connect Core section 3.1.2.1: what is not understood SHOULD be ignored."""
+    assert request(scope=asked).scope == granted
 
 
 def test_what_is_only_passed_through_may_be_as_long_as_an_address() -> None:
