@@ -9,12 +9,12 @@ from authsvc import metrics
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, UNKNOWN, device_name
 from authsvc.flows.caller.network_limit import network_buckets
 from authsvc.flows.caller.prove_possession import Proof, key_of, spend_proof
-from authsvc.rules.authorize.request import read_resources
 from authsvc.rules.client_record import Client
 from authsvc.rules.device.codes import GRANT_TYPE, USER_CODE_KEY, encode, shown_user_code, user_code, user_code_digest
 from authsvc.rules.device.polling import CODE_SECONDS, INTERVAL_SECONDS
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.rules.mac_token import Code
+from authsvc.rules.resource import as_registered, read_resources
 from authsvc.rules.scope import parse_scope, registered_part
 from authsvc.rules.token.audience import granted_audience, resources_of
 from authsvc.runtime import Runtime
@@ -54,8 +54,10 @@ async def authorize_device(
         raise Rejected(
             "invalid_scope", "The scope is malformed, or none of it is registered for this client.", "scope_not_allowed"
         )
-    issuer, resources = runtime.settings.issuer, read_resources(resource)
-    if not set(resources) <= resources_of(client, issuer):
+    issuer = runtime.settings.issuer
+    known = resources_of(client, issuer)
+    resources = as_registered(read_resources(resource), known)
+    if not set(resources) <= known:
         raise Rejected("invalid_target", "The resource is not known for this client.", "resource_not_allowed")
     await _limit(runtime, network)
     if proof is not None:

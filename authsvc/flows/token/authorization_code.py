@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NoReturn
 from uuid import UUID
@@ -14,12 +14,13 @@ from authsvc.flows.session.publish_revocation import end_session
 from authsvc.flows.token.grant_type import ROLE_MISSING, Caller, GrantType
 from authsvc.rules.authorize.code import challenge_of, decode, verifier_well_formed
 from authsvc.rules.authorize.redemption import RedemptionVerdict, Use
-from authsvc.rules.authorize.request import read_resources
 from authsvc.rules.caller.dpop import refresh_binding
 from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.errors import Rejected
 from authsvc.rules.mac_token import Code
 from authsvc.rules.refused import Refused
+from authsvc.rules.resource import as_registered, read_resources
+from authsvc.rules.token.audience import resources_of
 from authsvc.rules.token.granted import Granted, Identified
 from authsvc.rules.token.id_token import claims_about
 from authsvc.rules.token.refresh_token import RefreshToken, gets_refresh_token
@@ -62,6 +63,9 @@ def parse(form: Mapping[str, str]) -> CodeRequest | Refused:
 async def redeem_code(runtime: Runtime, caller: Caller, asked: CodeRequest) -> Granted:
     """What a code gives. Raises Rejected, StoreUnavailable, Unavailable."""
     code = _recognize(runtime, caller.client, asked)
+    if asked.resource:
+        known = resources_of(caller.client, runtime.settings.issuer)
+        asked = replace(asked, resource=as_registered(asked.resource, known))
     unheard = _unheard(runtime, code)
     first = RefreshToken(runtime.master.current_id, code.id, 0, unheard or runtime.entropy(16))
     use = Use(

@@ -6,18 +6,18 @@ PostgreSQL decides alone; Redis is not in this path. A replay commits the end of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NoReturn
 
 from authsvc import metrics
 from authsvc.flows.session.publish_revocation import end_session
 from authsvc.flows.token.grant_type import ROLE_MISSING, Caller, GrantType
-from authsvc.rules.authorize.request import read_resources
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND
 from authsvc.rules.errors import Rejected, Unavailable
 from authsvc.rules.refused import Refused
+from authsvc.rules.resource import as_registered, read_resources
 from authsvc.rules.scope import narrow, parse_scope
 from authsvc.rules.token.granted import Granted
 from authsvc.rules.token.refresh_rotation import ACCEPTED, Patience, RefreshVerdict
@@ -53,7 +53,7 @@ async def refresh(runtime: Runtime, caller: Caller, asked: RefreshRequest) -> Gr
     """New tokens for a refresh token. Raises Rejected, Unavailable, StoreUnavailable."""
     presented = _recognize(runtime, caller.client, asked)
     if asked.resource:
-        await _check_resource(runtime, caller.client, presented, asked.resource)
+        asked = replace(asked, resource=await _granted_resource(runtime, caller.client, presented, asked.resource))
     statement = partial(
         grants.refresh,
         runtime.db,
@@ -109,11 +109,16 @@ def _granted(asked: RefreshRequest, presented: RefreshToken, done: grants.Refres
     )
 
 
-async def _check_resource(runtime: Runtime, client: Client, presented: RefreshToken, wanted: tuple[str, ...]) -> None:
-    """Before the token is spent: an error must not cost it. What was granted never changes."""
+async def _granted_resource(
+    runtime: Runtime, client: Client, presented: RefreshToken, wanted: tuple[str, ...]
+) -> tuple[str, ...]:
+    """What was asked for, as it was granted. Judged before the token is spent: an error must not cost it. What was
+    granted never changes."""
     seen = await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=client.id)
-    if seen and not set(wanted) <= set(seen.audience):
+    resource = as_registered(wanted, seen.audience) if seen else wanted
+    if seen and not set(resource) <= set(seen.audience):
         raise Rejected("invalid_target", "The resource was not granted.", "resource_not_granted")
+    return resource
 
 
 async def _refuse_other_key(runtime: Runtime, caller: Caller, presented: RefreshToken) -> None:

@@ -18,6 +18,7 @@ from authsvc.rules.authorize.redirect import matches
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
 from authsvc.rules.refused import Refused
+from authsvc.rules.resource import as_registered, read_resources
 from authsvc.rules.scope import parse_scope, registered_part
 from authsvc.rules.secret_digest import is_base64url_of_32
 from authsvc.rules.token.audience import resources_of
@@ -177,8 +178,9 @@ def judge(
     max_age = parameters.get("max_age")
     if max_age is not None and not (max_age.isascii() and max_age.isdigit() and len(max_age) <= 9):
         return Refused("invalid_request", "max_age must be a number of seconds.", "max_age_malformed")
-    resource = read_resources(parameters.get("resource", ""))
-    if not set(resource) <= resources_of(client, issuer):
+    known = resources_of(client, issuer)
+    resource = as_registered(read_resources(parameters.get("resource", "")), known)
+    if not set(resource) <= known:
         return Refused("invalid_target", "The resource is not known for this client.", "resource_not_allowed")
     claims = read_claims_request(parameters.get("claims"), client.tokens.scopes)
     if isinstance(claims, str):
@@ -201,11 +203,6 @@ def judge(
         ui_locales=parameters.get("ui_locales"),
         bound_to=dpop_key(parameters.get("dpop_jkt", "")),
     )
-
-
-def read_resources(text: str) -> tuple[str, ...]:
-    """The values of `resource`, each once (RFC 8707)."""
-    return tuple(dict.fromkeys(text.split()))
 
 
 def _response(parameters: Mapping[str, str]) -> Iterator[Refused]:

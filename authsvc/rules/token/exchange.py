@@ -14,6 +14,7 @@ from typing import Any
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import Confirmation, confirmation_in
 from authsvc.rules.refused import Refused
+from authsvc.rules.resource import as_registered
 from authsvc.rules.scope import parse_scope
 from authsvc.rules.token.audience import userinfo_of
 
@@ -102,7 +103,7 @@ def _audience(asked: ExchangeRequest, client: Client, issuer: str, meant_for: se
     allowed = client.exchange.audiences
     if not asked.target and len(allowed) > 1:
         return Refused("invalid_target", "Name the audience: this client may ask for several.", "audience_missing")
-    target = asked.target or allowed
+    target = as_registered(asked.target, allowed) or allowed
     if not set(target) <= set(allowed) or not all(_in_reach(one, issuer, meant_for) for one in target):
         return Refused(
             "invalid_target", "This client may not ask for tokens for that audience.", "audience_not_allowed"

@@ -209,6 +209,11 @@ async def test_a_resource_narrows_the_audience_and_never_widens_it(house: Servic
     body = {"grant_type": GRANT_TYPE, "device_code": asked["device_code"]}
     tokens = (await house.http.post("/token", data=body, auth=secret)).json()
     assert claims(tokens["access_token"])["aud"] == "https://pos.example.com"
+    slash = {**form, "resource": "HTTPS://pos.example.com/"}
+    asked = (await house.http.post("/device_authorization", data=slash, auth=secret)).json()
+    await decide(await browser(house, "test@example.com"), asked["user_code"])
+    tokens = (await house.http.post("/token", data={**body, "device_code": asked["device_code"]}, auth=secret)).json()
+    assert claims(tokens["access_token"])["aud"] == "https://pos.example.com"
     other = {"resource": "https://other.example.com"}
     assert error(await house.http.post("/device_authorization", data=other, auth=secret)) == (400, "invalid_target")
 

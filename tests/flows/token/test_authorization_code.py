@@ -11,8 +11,10 @@ import jwt
 import pytest
 
 from authsvc.store.authorize import codes
+from authsvc.store.caller import clients
 from authsvc.store.errors import StoreUnavailable
 from tests.security.conftest import statements
+from tests.support.clients import flat_client
 from tests.support.login_steps import (
     CALLBACK,
     PARTNER_CALLBACK,
@@ -273,6 +275,34 @@ async def test_a_resource_narrows_the_audience_and_never_widens_it(house: Servic
     wide = await http.post("/token", data={**form, "refresh_token": narrow.json()["refresh_token"]})
     assert claims_of(house, wide.json()["access_token"])["aud"] == ["https://a.example", "https://b.example"]
     assert redirected(await http.get(url + "&resource=https://c.example"))["error"] == "invalid_target"
+
+
+async def test_a_resource_with_the_slash_of_an_empty_path_is_the_registered_one(house: Service) -> None:
+    """`new URL(x).href` adds it: every JavaScript client of MCP sends it, at every endpoint."""
+    mcp = flat_client(
+        id="mcp",
+        name="MCP client",
+        kind="public",
+        redirect_uris=(CALLBACK,),
+        first_party=True,
+        grant_types=frozenset({"authorization_code", "refresh_token"}),
+        scopes=("openid",),
+        audiences=("https://mcp.example.com", "https://other.example.com/mcp"),
+    )
+    async with house.runtime.db.transaction() as connection:
+        await clients.add(connection, mcp)
+    http, pkce = house.caller(), Pkce()
+    written = "https://MCP.example.com:443/"
+    url = authorize_url(pkce, client_id="mcp", scope="openid", resource=written)
+    tokens = (await redeem(http, (await log_in(http, url))["code"], pkce, "mcp", resource=written)).json()
+    assert claims_of(house, tokens["access_token"])["aud"] == "https://mcp.example.com"
+    again = await house.refresh(tokens["refresh_token"], "mcp", resource=written)
+    assert claims_of(house, again.json()["access_token"])["aud"] == "https://mcp.example.com"
+    for other in ("https://mcp.example.com/mcp", "https://other.example.com/", "https://mcp.example.com/?x=1"):
+        url = authorize_url(pkce, client_id="mcp", scope="openid", resource=other)
+        assert redirected(await http.get(url))["error"] == "invalid_target", other
+        refused = await house.refresh(again.json()["refresh_token"], "mcp", resource=other)
+        assert is_worn(refused, "invalid_target")
 
 
 def claims_of(house: Service, token: str) -> Any:

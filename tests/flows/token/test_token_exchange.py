@@ -179,6 +179,12 @@ async def test_a_resource_is_an_audience_and_several_may_be_asked_for(house: Ser
     assert claims(mixed["access_token"])["aud"] == [STOCK, MAIL]
 
 
+async def test_an_audience_is_compared_as_a_uri_and_named_as_it_is_registered(house: Service) -> None:
+    token = (await house.login())["access_token"]
+    for asked in ({"audience": STOCK + "/"}, {"audience": None, "resource": STOCK.replace("https", "HTTPS") + ":443/"}):
+        assert claims((await given(house, "orders", token, **asked))["access_token"])["aud"] == STOCK
+
+
 async def test_a_services_own_token_is_exchanged_without_a_person(house: Service) -> None:
     async with house.runtime.db.transaction() as connection:
         await clients.add(
@@ -335,8 +341,9 @@ async def test_an_unproved_client_may_not_exchange(house: Service) -> None:
         ({"audience": None}, "invalid_target"),
         ({"audience": ISSUER}, "invalid_target"),
         ({"audience": [STOCK, ISSUER]}, "invalid_target"),
-        ({"audience": STOCK + "/"}, "invalid_target"),
-        ({"audience": STOCK.upper()}, "invalid_target"),
+        ({"audience": STOCK + "/v1"}, "invalid_target"),
+        ({"audience": STOCK + "/?"}, "invalid_target"),
+        ({"audience": STOCK.replace("https", "http")}, "invalid_target"),
         ({"resource": "https://other.example.com"}, "invalid_target"),
         ({"audience": "orders"}, "invalid_target"),
     ],

@@ -98,7 +98,7 @@ def request(**changed: str | None) -> AuthorizationRequest:
         ({"max_age": "9" * 10}, "invalid_request"),
         ({"resource": "https://other.example"}, "invalid_target"),
         ({"resource": "https://api.example https://other.example"}, "invalid_target"),
-        ({"resource": "https://api.example/"}, "invalid_target"),
+        ({"resource": "https://api.example/v1"}, "invalid_target"),
         ({"resource": "https://auth.example"}, "invalid_target"),
         ({"nonce": "n" * 4097}, "invalid_request"),
         ({"nonce": "\u00e4" * 2049}, "invalid_request"),
@@ -158,6 +158,11 @@ def test_a_good_request_is_read_as_it_was_sent() -> None:
 def test_a_scope_that_is_not_registered_is_left_out(asked: str | None, granted: tuple[str, ...]) -> None:
     """OpenID Connect Core section 3.1.2.1: what is not understood SHOULD be ignored."""
     assert request(scope=asked).scope == granted
+
+
+def test_a_resource_is_read_as_a_uri_and_granted_as_it_is_registered() -> None:
+    asked = request(resource="https://api.example/ HTTPS://API.example:443 https://AUTH.example/userinfo")
+    assert asked.resource == ("https://api.example", f"{ISSUER}/userinfo")
 
 
 def test_what_is_only_passed_through_may_be_as_long_as_an_address() -> None:
