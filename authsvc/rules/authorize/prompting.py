@@ -83,11 +83,16 @@ def _needed(
     if present is None or _must_log_in(request, present):
         return Step.LOG_IN
     wanted = {subject for subject in (request.claims.subject, hint.subject if hint else None) if subject is not None}
+    asked = _to_be_asked(request, client, present, dev_mode)
+    if silent and asked is not None:
+        # A client that the person has not allowed, or that somebody poses as, hears the same whoever is here: it could
+        # name one person after the other, or learn of a role.
+        return _SILENT[Step.LOG_IN] if wanted else asked
     if wanted and wanted != {present.subject}:
         return _OTHER_PERSON if silent or present.authenticated_for_this else Step.LOG_IN
     if client.login.required_role and client.login.required_role not in present.roles:
         return Step.TURN_AWAY
-    return _to_be_asked(request, client, present, dev_mode) or Step.GIVE_CODE
+    return asked or Step.GIVE_CODE
 
 
 def _must_log_in(request: AuthorizationRequest, present: Present) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
 
 import httpx2
@@ -158,6 +159,21 @@ async def test_an_unknown_scope_is_left_out_and_the_answer_says_what_was_granted
     assert sorted(await house.sql.fetchval("SELECT scope FROM consents")) == ["email", "openid"]
     nothing = redirected(await http.get(authorize_url(pkce, **changed, scope="groups")))
     assert nothing["error"] == "invalid_scope"
+
+
+async def test_a_client_without_consent_cannot_find_out_who_is_logged_in(house: Service) -> None:
+    await house.sql.execute("DELETE FROM consents")
+    http, nobody = house.caller(), house.caller()
+    sub = str(claims_of((await tokens_for(http))["id_token"])["sub"])
+    changed = {"client_id": "partner", "redirect_uri": PARTNER_CALLBACK, "scope": "openid"}
+    heard = set()
+    for person in (sub, "00000000-0000-0000-0000-000000000000"):
+        claims = json.dumps({"id_token": {"sub": {"value": person}}})
+        for browser in (http, nobody):
+            url = authorize_url(Pkce(), prompt="none", claims=claims, **changed)
+            heard.add(tuple(sorted(redirected(await browser.get(url)).items())))
+    assert len(heard) == 1, heard
+    assert dict(heard.pop())["error"] == "login_required"
 
 
 async def test_consent_counts_for_the_person_to_whom_the_page_was_shown(house: Service) -> None:

@@ -175,6 +175,34 @@ def test_our_own_app_that_anybody_can_pose_as_gets_no_code_in_silence(
     assert proved is Step.GIVE_CODE
 
 
+@pytest.mark.parametrize("way", ["hint", "claims"])
+@pytest.mark.parametrize("client", [PARTNER, changed_client(PARTNER, required_role="bartender")], ids=["any", "role"])
+def test_a_client_without_consent_does_not_hear_who_is_here(way: str, client: Client) -> None:
+    """It would name one person after the other with prompt=none, and learn by the error who is logged in."""
+
+    def heard(present: Present | None, person: str) -> Step | Refused:
+        named = {"claims": ClaimsRequest(subject=person)} if way == "claims" else {}
+        asked = replace(ASKED, prompt=frozenset({"none"}), **named)  # type: ignore[arg-type]
+        return next_step(asked, client, Hint(person) if way == "hint" else None, present)
+
+    answers = {heard(present, person) for person in ("alice", "bob") for present in (None, HERE)}
+    assert len(answers) == 1
+    assert {answer.error for answer in answers if isinstance(answer, Refused)} == {"login_required"}
+    allowed = replace(HERE, allowed=("openid", "email"), roles=("bartender",))
+    assert heard(allowed, "alice") is Step.GIVE_CODE
+    other = heard(allowed, "bob")
+    assert isinstance(other, Refused)
+    assert other.error == "login_required"
+
+
+def test_a_client_without_consent_does_not_hear_of_a_role() -> None:
+    client = changed_client(PARTNER, required_role="bartender")
+    for roles in (("customer",), ("bartender",)):
+        assert step(client, replace(HERE, roles=roles), "none") == "consent_required"
+    allowed = replace(HERE, allowed=("openid", "email"))
+    assert step(client, allowed, "none") == "access_denied"
+
+
 def test_single_claims_need_consent_as_their_scope_does() -> None:
     asked = replace(ASKED, scope=("openid",), claims=ClaimsRequest(userinfo=("name",)))
     assert next_step(asked, PARTNER, None, replace(HERE, allowed=("openid",))) is Step.CONSENT
