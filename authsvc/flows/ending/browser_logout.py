@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from authsvc.flows.session.browser import browser_session, verified_hint
-from authsvc.flows.session.publish_revocation import end_session
+from authsvc.flows.session.publish_revocation import end_session, publish_revocation
 from authsvc.keys.seal import open_value, seal_value
 from authsvc.rules.client_record import Client
 from authsvc.rules.ending.logout_request import (
@@ -21,10 +21,12 @@ from authsvc.rules.ending.logout_request import (
     logout_client,
     logout_target,
     may_lead_to,
+    part_to_end,
     session_to_end,
 )
 from authsvc.rules.sealed_value_lifetimes import LOGOUT_PAGE_SECONDS
 from authsvc.runtime import Runtime
+from authsvc.store.session import sessions
 from authsvc.store.session.browser_sessions import BrowserSession
 
 _PURPOSE = "logout confirmation"
@@ -60,8 +62,9 @@ Outcome = LoggedOut | AskFirst | Stay | Wrong
 
 
 async def log_out(runtime: Runtime, parameters: Mapping[str, str], *, cookie: str | None) -> Outcome:
-    """Answer a request to /logout: log out at once where the client and the hint allow it, else ask first. Raises
-    StoreUnavailable: then nobody was logged out."""
+    """Answer a request to /logout: log out at once where the client and the hint allow it, else ask first. Where nobody
+    is logged in here, the hint's client loses what it has of the session that the hint names. Raises StoreUnavailable:
+    then nobody was logged out."""
     hint = _hint(runtime, parameters.get("id_token_hint"))
     client_id = logout_client(parameters, hint)
     if isinstance(client_id, Wrong):
@@ -73,12 +76,15 @@ async def log_out(runtime: Runtime, parameters: Mapping[str, str], *, cookie: st
     led = may_lead_to(client, hint)
     target = target if led else None
     session = await browser_session(runtime, cookie)
-    meant = session_to_end(hint, str(session.id) if session else None)
-    if meant:
+    current = str(session.id) if session else None
+    if meant := session_to_end(hint, current):
         await end_session(runtime, UUID(meant), "logout")
         return LoggedOut(target, client, meant)
     if session is not None:
         return _ask(runtime, session, target)
+    if hint is not None and (part := part_to_end(hint, current)):
+        await publish_revocation(runtime, await sessions.end_part(runtime.db, UUID(part), hint.client_id, "logout"))
+        return LoggedOut(target, client, part)
     # Without a hint nothing shows that the target's client sent the person here: a link, not a redirect.
     return LoggedOut(target, client, None, forward=hint is not None, named=led)
 

@@ -61,7 +61,12 @@ def may_lead_to(client: Client | None, hint: LogoutHint | None) -> bool:
 
 
 def session_to_end(hint: LogoutHint | None, current: str | None) -> str | None:
-    """The session that the client proved by its hint to mean; None: the person is asked (section 6). `current`: the
-    session of this browser. A hint of another session proves nothing about this one."""
-    named = hint.session_id if hint else ""
-    return named if named and current in (None, named) else None
+    """The session of this browser, `current`, where the client proved by its hint to mean it; None: the person is asked
+    (section 6). A hint of another session proves nothing about this one."""
+    return current if hint and current and current == hint.session_id else None
+
+
+def part_to_end(hint: LogoutHint | None, current: str | None) -> str | None:
+    """The session of which the hint's client loses what it has, where no browser shows that the person is there. An ID
+    token is no secret: one that was found in a log may end what it was given for, and nobody's whole login."""
+    return hint.session_id or None if hint and current is None else None

@@ -130,6 +130,39 @@ async def end_least_used(db: Database, user_id: UUID, count: int, reason: str, *
     return record_of(Ended, await db.fetchrow(sql, user_id, count, reason, keep))
 
 
+# What is ended is 'burnt' where it came from a code: the client is told now, and not once more when the session ends.
+_END_PART = """
+WITH locked AS (
+    SELECT id, user_id FROM user_sessions WHERE id = $1 AND is_active FOR NO KEY UPDATE
+), had AS (
+    SELECT g.id, g.session_id, g.code_state FROM grants g JOIN locked ON g.session_id = locked.id
+    WHERE g.client_id = $2 AND NOT g.ended ORDER BY g.id FOR NO KEY UPDATE OF g
+), ended AS (
+    UPDATE grants g SET ended = true, ended_at = now(),
+                        code_state = CASE WHEN g.code_state = 'none' THEN 'none' ELSE 'burnt' END
+    FROM had WHERE g.id = had.id RETURNING g.session_id
+), over AS (
+    SELECT DISTINCT session_id FROM ended
+), told AS (
+    SELECT revoke('grant', session_id || ':' || $2, $3) FROM over
+), outbox_rows AS (
+    INSERT INTO outbox (kind, client_id, user_id, session_id)
+    SELECT DISTINCT 'backchannel_logout', c.id, locked.user_id, locked.id
+    FROM locked JOIN had ON had.session_id = locked.id JOIN clients c ON c.id = $2
+    WHERE had.code_state <> 'issued' AND c.backchannel_logout_uri IS NOT NULL
+)
+SELECT ARRAY(SELECT session_id || ':' || $2 FROM over) AS grants, (SELECT count(*) FROM told) AS told,
+       extract(epoch FROM longest_access_token)::float8 AS keep_seconds, revocation_epoch AS epoch
+FROM service_state
+"""
+
+
+async def end_part(db: Database, session_id: UUID, client_id: str, reason: str) -> Ended:
+    """End what a client has of a session, which lives on for all others. Nothing there to end is no failure."""
+    row = await db.fetchrow(_END_PART, session_id, client_id, reason)
+    return record_of(Ended, row, sessions=())
+
+
 async def live(db: Database, user_id: UUID) -> list[Session]:
     """All of a person's sessions that can still be refreshed, the most recently used first."""
     sql = """SELECT id, device_info, host(ip_address) AS ip_address, user_agent, created_at, remember_me, expires_at,

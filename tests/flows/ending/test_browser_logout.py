@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from authsvc.keys.seal import seal_value
-from authsvc.rules.ending.logout_request import LogoutHint, session_to_end
+from authsvc.rules.ending.logout_request import LogoutHint, part_to_end, session_to_end
 from authsvc.rules.sealed_value_lifetimes import LOGOUT_PAGE_SECONDS
 from authsvc.runtime import Runtime
 from tests.conftest import ISSUER
@@ -144,15 +144,38 @@ async def test_a_hint_of_another_session_is_asked_about(
     assert await alive(http, theirs)
 
 
-async def test_a_client_without_the_browser_ends_the_session_of_its_hint(
+async def test_a_hint_without_the_browser_ends_what_its_client_has_and_no_more(
     http: httpx2.AsyncClient, registered: None
 ) -> None:
-    """The cookie is gone, or the browser did not send it: the session is what the client was told it is."""
+    """The cookie is gone, or whoever sends this found an ID token in a log: it is no secret."""
     tokens = await tokens_for(http)
+    other = await tokens_for(http, "partner", scope="openid offline_access")
     async with httpx2.AsyncClient(transport=http._transport, base_url=ISSUER) as bare:
-        answer = await bare.get(address(id_token_hint=tokens["id_token"], post_logout_redirect_uri=AFTER))
-    assert answer.headers["location"] == AFTER
+        for _ in range(2):
+            answer = await bare.get(address(id_token_hint=tokens["id_token"], post_logout_redirect_uri=AFTER))
+            assert answer.headers["location"] == AFTER
     assert not await alive(http, tokens)
+    refreshed = {"grant_type": "refresh_token", "client_id": "customer", "refresh_token": tokens["refresh_token"]}
+    assert (await http.post("/token", data=refreshed)).json()["error"] == "invalid_grant"
+    assert await alive(http, other)
+    assert await logged_in(http), "the person stays logged in in their browser"
+
+
+async def test_a_hint_without_the_browser_tells_its_client_once(
+    http: httpx2.AsyncClient, runtime: Runtime, sql: asyncpg.Connection
+) -> None:
+    async with receiver() as one, receiver() as two, courier(runtime):
+        await wants_to_know(sql, "partner", one.url)
+        await wants_to_know(sql, "customer", two.url)
+        tokens = await tokens_for(http, "partner")
+        await tokens_for(http)
+        async with httpx2.AsyncClient(transport=http._transport, base_url=ISSUER) as bare:
+            assert signed_out_page(await bare.get(address(id_token_hint=tokens["id_token"])))
+        await one.until(1)
+        page = await http.get("/logout")
+        await submit(http, page, "/logout", decision="logout")
+        await two.until(1)
+        assert len(one.requests) == 1
 
 
 @pytest.mark.parametrize("client_id", ["partner", "nobody", "customer "])
@@ -464,5 +487,10 @@ def test_the_judgement_as_a_table() -> None:
     assert session_to_end(LogoutHint("c", one), one) == one
     assert session_to_end(LogoutHint("c", other), one) is None
     assert session_to_end(LogoutHint("c", ""), one) is None
-    assert session_to_end(LogoutHint("c", one), None) == one
+    assert session_to_end(LogoutHint("c", one), None) is None
     assert session_to_end(LogoutHint("c", ""), None) is None
+    assert part_to_end(LogoutHint("c", one), None) == one
+    assert part_to_end(LogoutHint("c", one), one) is None
+    assert part_to_end(LogoutHint("c", one), other) is None
+    assert part_to_end(LogoutHint("c", ""), None) is None
+    assert part_to_end(None, None) is None
