@@ -314,6 +314,17 @@ def test_what_a_client_may_ask_about_is_chosen(cli: Cli) -> None:
     assert "Client rs may ask about no tokens." in cli("clients", "introspection", "rs", "none").stdout
 
 
+def test_a_private_scheme_without_a_dot_is_taken_with_a_warning(cli: Cli) -> None:
+    done = cli("clients", "add", "wallet", "--public", "--native", "--redirect-uri", "mywallet://callback")
+    assert "Any app may take the scheme mywallet" in done.stderr
+    assert listed(cli, "wallet")["redirect_uris"] == ["mywallet://callback"]
+    done = cli("clients", "redirect-uris", "wallet", "--add", "com.example.wallet:/cb")
+    assert "Any app" not in done.stderr
+    done = cli("clients", "redirect-uris", "wallet", "--add", "otherwallet:/cb")
+    assert "otherwallet" in done.stderr
+    assert "private scheme" in cli("clients", "redirect-uris", "wallet", "--add", "javascript:/x", code=2).stderr
+
+
 async def test_redirect_uris_change_and_with_them_whose_pages_read_answers(cli: Cli, http: httpx2.AsyncClient) -> None:
     new, old = "http://localhost:5999/callback", "http://localhost:5173/callback"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from authsvc.cli.clients.add_client import ALGORITHM, SHORT, add, secret_stdin, shown_once, warnings
+from authsvc.cli.clients.add_client import ALGORITHM, SHORT, add, scheme_warnings, secret_stdin, shown_once, warnings
 from authsvc.cli.command_runtime import granted, operate
 from authsvc.cli.console import Refused, answer, complain, confirm, json_option, plural, table, yes_option
 from authsvc.cli.secret_input import read_secret
@@ -235,6 +235,7 @@ def redirect_uris(client_id: str, added: tuple[str, ...], removed: tuple[str, ..
     answer(
         {"id": client_id, "redirect_uris": uris},
         f"Client {client_id} now has: {' '.join(uris) or 'no redirect URI'}",
+        notes=scheme_warnings(added),
     )
 
 

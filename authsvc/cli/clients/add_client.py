@@ -126,7 +126,8 @@ _OPTIONS: tuple[click.Parameter, ...] = (
 def add(client_id: str, secret_stdin: bool, **said: Any) -> None:
     """Register a client. A confidential one gets a secret, which is printed once and not kept, or names its keys.
 
-    Redirect URIs are https, http on localhost, or have a private scheme with a dot; without a fragment.
+    Redirect URIs are https, http on localhost, or have a private scheme (better with a dot, as com.example.app:/cb);
+    without a fragment.
 
     \b
     Examples:
@@ -155,7 +156,11 @@ def add(client_id: str, secret_stdin: bool, **said: Any) -> None:
     answer(
         {"id": client.id, "kind": client.kind, **({"client_secret": made} if made else {})},
         [f"Added the {client.kind} client {client.id}.", *shown_once(made)],
-        notes=[*_left_out(client, stored.client), *warnings(stored.without_key)],
+        notes=[
+            *_left_out(client, stored.client),
+            *warnings(stored.without_key),
+            *scheme_warnings(client.login.redirect_uris),
+        ],
     )
 
 
@@ -172,6 +177,18 @@ def shown_once(secret: str | None) -> list[str]:
 
 def warnings(without_key: Sequence[str]) -> list[str]:
     return [f"No {alg} key signs now: the client gets 503 until one does (`authsvc keys plan`)." for alg in without_key]
+
+
+def scheme_warnings(uris: Sequence[str]) -> list[str]:
+    """What is said of private schemes that nobody owns (RFC 8252 section 7.1)."""
+    from authsvc.rules.authorize.redirect import dotless_scheme
+
+    schemes = dict.fromkeys(scheme for uri in uris if (scheme := dotless_scheme(uri)))
+    return [
+        f"Any app may take the scheme {scheme}, if only by accident. Better is one of a domain that is yours "
+        "(com.example.app:/callback), or an https address that the app claims."
+        for scheme in schemes
+    ]
 
 
 def _as_options(description: str) -> str:

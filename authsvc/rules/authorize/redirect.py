@@ -18,11 +18,18 @@ _OPAQUE = frozenset({"file", "data", "blob", "about", "javascript", "filesystem"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-def registration_problem(uri: str) -> str | None:
+RUNNING_SCHEMES = frozenset({"javascript", "data", "vbscript", "blob", "file", "about", "filesystem", "view-source"})
+"""Schemes whose URIs run in a browser, or open what is on the device: never an app's."""
+_PUBLIC_SCHEMES = frozenset({"ftp", "ws", "wss", "mailto", "tel", "sms", "intent", "urn", "ldap", "ssh", "chrome"})
+_PRIVATE = "have a private scheme with a dot (com.example.app:/callback)"
+
+
+def registration_problem(uri: str, *, dotless: bool = False) -> str | None:
     """What is wrong with a redirect URI, for people; None: it may be registered.
 
     Allowed: https; http on loopback, for development and native applications; a private-use scheme with a dot, as
-    RFC 8252 section 7.1 has it (com.example.app:/callback), for `javascript:` and its kind have none.
+    RFC 8252 section 7.1 has it (com.example.app:/callback), for `javascript:` and its kind have none. `dotless`: also
+    one without, which somebody answers for; never one that runs in a browser or is everybody's.
     """
     if "#" in uri:
         return "has a fragment (#...), which a redirect URI must not have"
@@ -39,8 +46,9 @@ def registration_problem(uri: str) -> str | None:
         return None if host else "has no host"
     if parts.scheme == "http":
         return None if host in _LOOPBACK else "is plain http: use https (http only for localhost, 127.0.0.1 and [::1])"
-    if "." not in parts.scheme:
-        return "must be https, http on localhost, or have a private scheme with a dot (com.example.app:/callback)"
+    private = "." in parts.scheme or (dotless and uri.partition(":")[2].startswith("/"))  # localhost:5173/cb is none
+    if not parts.scheme or not private or parts.scheme in RUNNING_SCHEMES | _PUBLIC_SCHEMES:
+        return f"must be https, http on localhost, or {_PRIVATE}"
     return None if parts.path.strip("/") or host else "has neither host nor path"
 
 
@@ -68,6 +76,12 @@ def can_only_be_native(uris: Collection[str]) -> bool:
     """Whether all of these are addresses that a native application has and a web site has not: loopback, private
     schemes."""
     return bool(uris) and all(registration_problem(uri) is None and urlsplit(uri).scheme != "https" for uri in uris)
+
+
+def dotless_scheme(uri: str) -> str | None:
+    """The private scheme of a redirect URI where it has no dot. Any app can take it by accident: nobody owns a word."""
+    scheme = urlsplit(uri).scheme
+    return scheme if scheme not in ("https", "http") and "." not in scheme else None
 
 
 def matches(registered: tuple[str, ...], native: bool, asked: str) -> bool:

@@ -171,7 +171,7 @@ def _redirects(case: _Case, name: str, uris: Sequence[str]) -> Iterator[Refused]
     schemes = ("https", "http") if case.service.loopback else ("https",)
     called = {"redirect_uris": "the redirect URI", "post_logout_redirect_uris": "the post-logout redirect URI"}[name]
     for uri in uris:
-        problem = registration_problem(uri)
+        problem = registration_problem(uri, dotless=not case.by_registrant)
         web = case.by_registrant and case.client.login.application_type == "web"
         if problem is None and web and urlsplit(uri).scheme not in schemes:
             problem = "must be https, unless the application_type is native"

@@ -11,9 +11,10 @@ from base64 import b64encode
 from hashlib import sha256
 from urllib.parse import urlsplit
 
+from authsvc.rules.authorize.redirect import RUNNING_SCHEMES
+
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _HOST = re.compile(r"[a-z0-9._-]+")
-_RUNS = frozenset({"javascript", "data", "vbscript", "blob", "file", "about", "filesystem", "view-source"})
 
 _FIXED = {
     "cache-control": "no-store",
@@ -60,7 +61,7 @@ def form_source(uri: str) -> str:
     """The CSP source of a redirect URI: its origin, or its scheme where CSP has no way to write the host (apps' own
     schemes, IPv6 addresses). Raises ValueError for what could run in our page: no such URI may be registered."""
     parts = urlsplit(uri)
-    if not _SCHEME.fullmatch(parts.scheme) or parts.scheme in _RUNS:
+    if not _SCHEME.fullmatch(parts.scheme) or parts.scheme in RUNNING_SCHEMES:
         raise ValueError("a form may not end at this URI")
     if parts.scheme not in ("http", "https"):
         return f"{parts.scheme}:"

@@ -122,6 +122,7 @@ OPERATORS_ALONE = [
     (SECRET, {"grant_types": frozenset({TOKEN_EXCHANGE}), "exchange_audiences": ("https://a.example",)}, "grant_types"),
     (PUBLIC, {"redirect_uris": ("http://localhost/cb",)}, "redirect_uris_refused"),
     (PUBLIC, {"redirect_uris": ("com.example.app:/cb",)}, "redirect_uris_refused"),
+    (PUBLIC, {"redirect_uris": ("myapp:/cb",), "application_type": "native"}, "redirect_uris_refused"),
     (PUBLIC, {"scopes": ("openid", "admin")}, "scope"),
     (PUBLIC, {"scopes": ("openid", "offline_access")}, "scope"),
     (PUBLIC, {"scopes": ()}, "scope"),

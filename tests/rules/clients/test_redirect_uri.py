@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from authsvc.rules.authorize.redirect import origin_problem, registration_problem
+from authsvc.rules.authorize.redirect import dotless_scheme, origin_problem, registration_problem
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,37 @@ def test_an_origin_as_a_browser_writes_it_may_be_registered(origin: str) -> None
 )
 def test_what_no_browser_sends_or_anybody_can_is_no_origin(origin: str, why: str) -> None:
     assert why in (origin_problem(origin) or "")
+
+
+@pytest.mark.parametrize("uri", ["myapp:/callback", "myapp://callback", "MyApp:/cb", "x-house+app:/cb"])
+def test_an_operator_may_give_a_private_scheme_without_a_dot_and_nobody_else(uri: str) -> None:
+    assert registration_problem(uri, dotless=True) is None
+    assert "private scheme" in (registration_problem(uri) or "")
+    assert dotless_scheme(uri) == uri.partition(":")[0].lower()
+    assert dotless_scheme("com.example.app:/cb") is dotless_scheme("https://a.example/") is None
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "javascript:alert(1)",
+        "javascript:/alert(1)",
+        "data:/text",
+        "file:///etc/passwd",
+        "blob:/x",
+        "view-source:/x",
+        "mailto:/x@a.example",
+        "intent:/x",
+        "ftp://a.example/",
+        "localhost:5173/callback",
+        "shop:8000/callback",
+        "myapp:callback",
+        "/callback",
+        "//a.example/",
+        ":/callback",
+        "myapp:/",
+        "myapp:/cb#x",
+    ],
+)
+def test_what_runs_or_is_no_app_is_no_operators_to_give(uri: str) -> None:
+    assert registration_problem(uri, dotless=True) is not None
