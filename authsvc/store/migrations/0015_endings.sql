@@ -21,9 +21,11 @@ BEGIN
 END $$;
 
 -- Ends many sessions, which the caller has locked: what the triggers do for each one, in five statements. 0.1 ms of an
--- idle machine a session instead of 0.4. The setting holds inside of this function alone, and tells the triggers.
-CREATE FUNCTION end_sessions(ids uuid[], why text) RETURNS uuid[] LANGUAGE plpgsql SET authsvc.batch = 'on' AS $$
+-- idle machine a session instead of 0.4. The setting holds inside of this function alone, and tells the triggers. (Not by
+-- SET of the function: that is a superuser's.)
+CREATE FUNCTION end_sessions(ids uuid[], why text) RETURNS uuid[] LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM set_config('authsvc.batch', 'on', true);
     INSERT INTO outbox (kind, client_id, user_id, session_id)
     SELECT DISTINCT 'backchannel_logout', c.id, s.user_id, s.id
     FROM user_sessions s JOIN grants g ON g.session_id = s.id JOIN clients c ON c.id = g.client_id
@@ -34,6 +36,7 @@ BEGIN
     WHERE s.id = ANY (ids) AND s.is_active;
     UPDATE user_sessions SET is_active = false, end_reason = why WHERE id = ANY (ids) AND is_active;
     UPDATE grants SET ended = true, ended_at = now() WHERE session_id = ANY (ids) AND NOT ended;
+    PERFORM set_config('authsvc.batch', '', true);
     RETURN ids;
 END $$;
 CREATE OR REPLACE TRIGGER after_end AFTER UPDATE OF is_active, expires_at ON user_sessions FOR EACH ROW
