@@ -13,7 +13,7 @@ from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import confirmation_in
 from authsvc.rules.errors import Rejected
-from authsvc.rules.token.introspection import is_meant_for
+from authsvc.rules.token.introspection import may_be_told
 from authsvc.rules.token.refresh_rotation import ACCEPTED, STRICT, judge_refresh
 from authsvc.rules.token.refresh_token import LENGTH, decode
 from authsvc.runtime import Runtime
@@ -33,7 +33,9 @@ async def introspect(runtime: Runtime, client: Client, *, token: str | None) -> 
     if len(token) == LENGTH and "." not in token:
         return await _introspect_refresh_token(runtime, client, token)
     claims = verify(runtime, token, audience=None)
-    if not isinstance(claims, VerifiedClaims) or not is_meant_for(client, claims.aud, runtime.settings.issuer):
+    if not isinstance(claims, VerifiedClaims) or not may_be_told(
+        client, holder=claims.client_id, audience=claims.aud, issuer=runtime.settings.issuer
+    ):
         return INACTIVE
     if await is_revoked(runtime, bearer_in(claims.raw)):
         return INACTIVE

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from authsvc.rules.client_record import Client
 
 
-def is_meant_for(client: Client, audience: Sequence[str], issuer: str) -> bool:
-    """Whether a resource server is one of a token's audience, or may see tokens of every audience.
+def may_be_told(client: Client, *, holder: str, audience: Sequence[str], issuer: str) -> bool:
+    """Whether a client is one of a token's audience, or its holder (`holder`: whom it was given to), or may see all.
 
     It is known by its id, its audiences, and its names in tokens that it may exchange; by the issuer where no audience
     of its own was named.
     """
-    if client.introspection_all:
+    if client.introspection_all or client.id == holder:
         return True
     names = {client.id, *(client.tokens.audiences or (issuer,)), *client.exchange.subjects}
     return not names.isdisjoint(audience)

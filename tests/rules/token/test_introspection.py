@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from authsvc.rules.token.introspection import is_meant_for
+from authsvc.rules.token.introspection import may_be_told
 from tests.support.clients import flat_client
 
 ISSUER = "https://auth.example"
@@ -33,4 +33,9 @@ API, OTHER = "https://api.example", "https://other.example"
 )
 def test_whom_a_token_is_meant_for(fields: dict[str, Any], audience: tuple[str, ...], meant: bool) -> None:
     client = flat_client(id="rs", name="RS", kind="confidential", introspection=True, **fields)
-    assert is_meant_for(client, audience, ISSUER) is meant
+    assert may_be_told(client, holder="shop", audience=audience, issuer=ISSUER) is meant
+
+
+def test_a_client_may_ask_about_a_token_that_it_was_given_itself() -> None:
+    client = flat_client(id="rs", name="RS", kind="confidential", introspection=True)
+    assert may_be_told(client, holder="rs", audience=(f"{ISSUER}/userinfo",), issuer=ISSUER)
