@@ -56,7 +56,12 @@ async def test_another_address_is_logged_in_with_and_ends_what_the_old_one_opene
     assert await over(http, tokens)
     assert (await http.post("/api/auth/login", json=LOGIN)).status_code == 401
     assert (await login(http, email="ann@example.com"))["user"]["id"] == known
-    assert await event(sql, "user_address_changed") == {"user_id": known, "email_verified": False, "sessions": 1}
+    assert await event(sql, "user_address_changed") == {
+        "user_id": known,
+        "email_verified": False,
+        "sessions": 1,
+        "more": False,
+    }
     assert "verified; 1 session ended" in await run(cli, "change-address", "ann@example.com", ADDRESS, "--verified")
     assert await sql.fetchval("SELECT email_verified FROM users WHERE email = $1", ADDRESS)
 
@@ -69,7 +74,7 @@ async def test_another_address_is_logged_in_with_and_ends_what_the_old_one_opene
         (("change-address", ADDRESS, "nobody"), 2, "not an e-mail address"),
         (("change-address", "no@example.com", "x@example.com"), 1, "nobody has the address no@example.com"),
         (("rename", "no@example.com", "X"), 1, "nobody has the address"),
-        (("rename", ADDRESS, "\x1b[31mred"), 2, "control characters"),
+        (("rename", ADDRESS, "\x1b[31mred"), 2, "holds controls"),
         (("roles", "no@example.com"), 1, "nobody has the address"),
         (("roles", "no@example.com", "--add", "staff"), 1, "nobody has the address"),
         (("roles", ADDRESS, "--add", "a b"), 2, "is not a role"),

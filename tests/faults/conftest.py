@@ -129,6 +129,16 @@ async def admin(servers: Servers) -> AsyncIterator[asyncpg.Connection]:
         await connection.close()
 
 
+async def settled(service: Service) -> None:
+    """Redis was filled, which raises the epoch, and the worker has heard of it: until then it forgets its clients."""
+    async with asyncio.timeout(30):
+        before, heard = None, 0.0
+        while before != (before := service.runtime.clients._confirmed) or not heard:
+            heard = service.runtime.following.heard_at
+            while service.runtime.following.heard_at == heard:
+                await asyncio.sleep(0.05)
+
+
 def honest(answer: httpx2.Response) -> bool:
     """A 503 as it must be: come back later, and not a word about credentials."""
     assert answer.status_code == 503, (answer.status_code, answer.text)

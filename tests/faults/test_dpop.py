@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from authsvc_devkit.servers import Servers
-from tests.faults.conftest import Service, honest
+from tests.faults.conftest import Service, honest, settled
 from tests.support.proofs import Holder
 
 pytestmark = pytest.mark.faults
@@ -15,6 +15,7 @@ CLIENT = {"data": {"grant_type": "client_credentials"}, "auth": ("backend", "bac
 
 @pytest.mark.parametrize("gone", ["postgresql", "redis", "both"])
 async def test_a_proof_is_spent_in_the_store_that_is_there(service: Service, servers: Servers, gone: str) -> None:
+    await settled(service)
     holder = Holder(None)
     asked = await service.http.post("/token", headers={"DPoP": holder.proof()}, **CLIENT)
     holder.nonce = asked.headers["dpop-nonce"]

@@ -13,7 +13,7 @@ from authsvc.app import ROUTES
 from authsvc.flows.caller.check_revoked import asked_postgres
 from authsvc.web.pages.cookies_and_forms import _token
 from authsvc_devkit.servers import Servers
-from tests.faults.conftest import Service, active, honest, serving
+from tests.faults.conftest import Service, active, honest, serving, settled
 from tests.support.calls import LOGIN, bearer, login
 from tests.support.login_steps import Pkce, authorize_parameters, fields, is_page
 
@@ -94,6 +94,7 @@ TABLE = {
 
 @pytest.mark.parametrize("gone", ["postgresql", "redis", "both"])
 async def test_each_endpoint_says_what_the_table_says(service: Service, servers: Servers, gone: str) -> None:
+    await settled(service)
     tokens = await login(service.http)
     assert await active(service.http, tokens) is True
     service_credentials = {"data": {"grant_type": "client_credentials"}, "auth": BASIC}
@@ -154,16 +155,6 @@ async def test_redis_alone_answers_for_its_lease_and_no_longer(service: Service,
     service.runtime.following.heard_at -= 31
     asked_postgres.of(service.runtime).live_until.clear()
     assert await active(service.http, tokens) is None
-
-
-async def settled(service: Service) -> None:
-    """Redis was filled, which raises the epoch, and the worker has heard of it: until then it forgets its clients."""
-    async with asyncio.timeout(30):
-        before, heard = None, 0.0
-        while before != (before := service.runtime.clients._confirmed) or not heard:
-            heard = service.runtime.following.heard_at
-            while service.runtime.following.heard_at == heard:
-                await asyncio.sleep(0.05)
 
 
 async def test_clients_are_remembered_for_a_minute_and_no_longer(service: Service, servers: Servers) -> None:

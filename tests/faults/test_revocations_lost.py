@@ -68,8 +68,9 @@ async def epoch_in(valkey: redis.asyncio.Redis, service: Service) -> str | None:
 
 
 async def until_trusted(valkey: redis.asyncio.Redis, service: Service) -> float:
-    started = monotonic()
-    while await epoch_in(valkey, service) is None or not service.runtime.following.redis_up:
+    """Seconds. A set that was emptied while it was filled has an epoch and no mark: nobody believes it."""
+    started, key = monotonic(), service.runtime.redis.key
+    while None in await valkey.mget(key("rev", "epoch"), key("rev", "mark")) or not service.runtime.following.redis_up:
         assert monotonic() - started < 20
         await asyncio.sleep(0.02)
     return monotonic() - started
