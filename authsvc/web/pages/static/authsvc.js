@@ -98,7 +98,7 @@ async function keyPair(name) {
     opening.onupgradeneeded = () => opening.result.createObjectStore("keys");
     const database = await wish(opening);
     const keys = () => database.transaction("keys", "readwrite").objectStore("keys");
-    await wish(keys().add(pair, name)).catch(() => {}); // there is one
+    await wish(keys().add(pair, name)).catch(() => {});
     return await wish(keys().get(name));
   } catch {
     return pair;
@@ -147,7 +147,7 @@ export function createClient(options) {
 
   const channel = new BroadcastChannel(name);
   channel.onmessage = () => {
-    if (storage === "local" || !known) return; // a storage event says it
+    if (storage === "local" || !known) return;
     leave("elsewhere"); // may be a session of its own
   };
   const look = () => changed("elsewhere");
@@ -163,7 +163,7 @@ export function createClient(options) {
   }
 
   function drop(reason) {
-    if (reason !== "session_over") shared?.setItem(LOGIN, "login"); // the next prompt
+    if (reason !== "session_over") shared?.setItem(LOGIN, "login");
     for (const key of KEYS) store.removeItem(key);
     changed(reason);
     return null;
@@ -199,7 +199,7 @@ export function createClient(options) {
   async function share(way) {
     try {
       const secret = get(TWINS);
-      const slot = `${name} ${secret[0]}`; // of 64
+      const slot = `${name} ${secret[0]}`;
       const key = await crypto.subtle.importKey("raw", unbase64url(secret), "AES-GCM", false, [way]);
       const cipher = async (iv, data) => new Uint8Array(await crypto.subtle[way]({ name: "AES-GCM", iv }, key, data));
       if (way === "encrypt") {
@@ -210,7 +210,7 @@ export function createClient(options) {
         const values = read(await cipher(found.slice(0, 12), found.slice(12)));
         if (get(TWINS) === secret) KEYS.forEach((key, n) => store.setItem(key, values[n]));
       }
-    } catch {} // no twins
+    } catch {}
   }
 
   async function send(request, token, again = true) {
