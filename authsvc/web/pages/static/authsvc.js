@@ -107,10 +107,11 @@ async function keyPair(name) {
 
 function possession(name) {
   const nonces = {};
-  let pair, skew = 0;
+  const pair = crypto.subtle && keyPair(name);
+  let skew = 0;
   return {
     async proof(method, url, token) {
-      const { privateKey, publicKey } = await (pair ??= keyPair(name));
+      const { privateKey, publicKey } = await pair;
       const { crv, kty, x, y } = await crypto.subtle.exportKey("jwk", publicKey);
       const { origin, pathname } = new URL(url);
       const said = {
@@ -125,7 +126,7 @@ function possession(name) {
     learn(url, { status, headers }) {
       const [nonce, date] = [headers.get("dpop-nonce"), headers.get("date")];
       if (nonce) nonces[new URL(url).origin] = nonce;
-      if (date && status > 399) skew = Date.parse(date) - Date.now(); // others may come from a cache
+      if (date && status > 399) skew = Date.parse(date) - Date.now(); // others may be cached
     },
   };
 }
