@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from authsvc import metrics
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
-from authsvc.flows.caller.network_limit import network_buckets
+from authsvc.flows.caller.network_limit import wait_of_network
 from authsvc.flows.caller.prove_possession import Proof, spend_proof
 from authsvc.jose.client_signatures import verify_request_object
 from authsvc.jose.verify import Invalid
@@ -46,7 +45,9 @@ async def push_request(
     if isinstance(request, Refused):
         raise rejected(request)
     if not client.confidential:
-        await _limit(runtime, network)
+        limit = runtime.settings.push_network_requests
+        if wait := await wait_of_network(runtime, "pushed_request", network, limit):
+            raise TooMany("pushed_requests", retry_after=wait)
     if proof is not None:
         await spend_proof(runtime, proof)
     reference = base64url_encode(runtime.entropy(32))
@@ -56,15 +57,6 @@ async def push_request(
     if use and not await spend(runtime.redis, runtime.db, use.digest, use.seconds):
         raise rejected(invalid_object("request_object_replayed"))
     return REQUEST_URI + reference
-
-
-async def _limit(runtime: Runtime, network: str) -> None:
-    """Anybody may push in a public client's name, and each request is a row: so many a network, and no more."""
-    buckets = network_buckets("pushed-request", network, runtime.settings.push_network_requests)
-    wait = await runtime.attempts.take(buckets, runtime.entropy(8).hex())
-    if wait:
-        metrics.rate_limited.labels("pushed_request").inc()
-        raise TooMany("pushed_requests", retry_after=wait)
 
 
 async def _asked(runtime: Runtime, client: Client, form: Mapping[str, str]) -> tuple[Asked, Use | None]:

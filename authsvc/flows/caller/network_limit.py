@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from authsvc import metrics
 from authsvc.rules.caller.networks import WIDE_FACTOR, wider_network
+from authsvc.runtime import Runtime
 from authsvc.store.caller.attempts import Bucket
 
 
@@ -13,3 +15,13 @@ def network_buckets(name: str, network: str, limit: int) -> list[Bucket]:
     if wide := wider_network(network):
         buckets.append(Bucket(f"{name}:{wide}", limit * WIDE_FACTOR))
     return buckets
+
+
+async def wait_of_network(runtime: Runtime, kind: str, network: str, limit: int) -> int:
+    """Anybody may ask in a public client's name, and each request is a row: so many a network, and no more. 0, or the
+    seconds that this one has to wait. `kind`: of request, with underscores."""
+    buckets = network_buckets(kind.replace("_", "-"), network, limit)
+    wait = await runtime.attempts.take(buckets, runtime.entropy(8).hex())
+    if wait:
+        metrics.rate_limited.labels(kind).inc()
+    return wait

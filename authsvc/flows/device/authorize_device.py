@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from authsvc import metrics
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, UNKNOWN, device_name
-from authsvc.flows.caller.network_limit import network_buckets
+from authsvc.flows.caller.network_limit import wait_of_network
 from authsvc.flows.caller.prove_possession import Proof, key_of, spend_proof
 from authsvc.rules.client_record import Client
 from authsvc.rules.device.codes import GRANT_TYPE, USER_CODE_KEY, encode, shown_user_code, user_code, user_code_digest
@@ -59,7 +58,9 @@ async def authorize_device(
     resources = as_registered(read_resources(resource), known)
     if not set(resources) <= known:
         raise Rejected("invalid_target", "The resource is not known for this client.", "resource_not_allowed")
-    await _limit(runtime, network)
+    limit = runtime.settings.device_network_requests
+    if wait := await wait_of_network(runtime, "device_request", network, limit):
+        raise TooMany("device_requests", retry_after=wait)
     if proof is not None:
         await spend_proof(runtime, proof)
     for _ in range(_TRIES):
@@ -81,15 +82,6 @@ async def authorize_device(
             device_code = encode(code, runtime.device_mac_key, client.id)
             return Asked(device_code, shown_user_code(shown), CODE_SECONDS, INTERVAL_SECONDS)
     raise Unavailable("user_codes_taken")
-
-
-async def _limit(runtime: Runtime, network: str) -> None:
-    """Anybody may ask in a public client's name, and each request is a row: so many a network, and no more."""
-    buckets = network_buckets("device-request", network, runtime.settings.device_network_requests)
-    wait = await runtime.attempts.take(buckets, runtime.entropy(8).hex())
-    if wait:
-        metrics.rate_limited.labels("device_request").inc()
-        raise TooMany("device_requests", retry_after=wait)
 
 
 def _readable(client: Client, user_agent: str) -> str:
