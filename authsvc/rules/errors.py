@@ -37,6 +37,11 @@ def rejected(refused: Refused) -> Rejected:
     return Rejected(refused.error, refused.description, refused.reason)
 
 
+def not_authenticated(reason: str, description: str) -> Rejected:
+    """RFC 6749 section 5.2: 401, and the scheme that would have served. (authlib's own header lacks the realm.)"""
+    return Rejected("invalid_client", description, reason, status=401, challenge='Basic realm="authsvc"')
+
+
 class BearerRejected(Exception):
     """No valid access token (RFC 6750 section 3). `error` is None where none was sent: then no code is shown.
 

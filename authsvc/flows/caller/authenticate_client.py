@@ -14,7 +14,7 @@ from authsvc.jose.client_signatures import judge_assertion, unverified_subject
 from authsvc.jose.verify import Invalid
 from authsvc.rules.caller.client_authentication import Credentials, Presented, read_credentials
 from authsvc.rules.client_record import Client
-from authsvc.rules.errors import Rejected, rejected
+from authsvc.rules.errors import not_authenticated, rejected
 from authsvc.rules.refused import Refused
 from authsvc.rules.secret_digest import can_be_guessed, digest_of, is_one_of
 from authsvc.runtime import Memory, Runtime
@@ -36,7 +36,7 @@ async def authenticate_client(runtime: Runtime, sent: Credentials, *, network: s
     presented = read_credentials(sent, assertion_subject=unverified_subject(assertion) if assertion else None)
     if isinstance(presented, Refused):
         if presented.error == "invalid_client":
-            raise _not_authenticated(presented.reason, presented.description)
+            raise not_authenticated(presented.reason, presented.description)
         raise rejected(presented)
     pair = f"{presented.client_id[:128]} {network}"
     if is_blocked(runtime, pair):
@@ -53,7 +53,7 @@ async def authenticate_client(runtime: Runtime, sent: Credentials, *, network: s
         return client
     refuse_blocked(runtime, pair)
     await count_failure(runtime, pair, network)
-    raise _not_authenticated(problem, "Client authentication failed.")
+    raise not_authenticated(problem, "Client authentication failed.")
 
 
 def _remembered_client(runtime: Runtime, sent: Credentials, network: str) -> Client | None:
@@ -96,7 +96,7 @@ async def _assertion_problem(runtime: Runtime, client: Client, assertion: str) -
         if client.authentication.jwks_uri is None:
             return missing.reason
         # Nobody has guessed at anything: it is not counted, or the client would be blocked when its host is back.
-        raise _not_authenticated(missing.reason, missing.description) from None
+        raise not_authenticated(missing.reason, missing.description) from None
     verdict = judge_assertion(
         assertion,
         jwks,
@@ -120,8 +120,3 @@ def _remember(runtime: Runtime, proof: tuple[bytes, str], client: Client) -> Non
     proved.move_to_end(proof)
     if len(proved) > _MOST_PROVED:
         proved.popitem(last=False)
-
-
-def _not_authenticated(reason: str, description: str) -> Rejected:
-    # RFC 6749 section 5.2: 401, and the scheme that would have served. (authlib's own header lacks the realm.)
-    return Rejected("invalid_client", description, reason, status=401, challenge='Basic realm="authsvc"')

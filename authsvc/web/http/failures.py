@@ -15,12 +15,11 @@ from typing import Any
 
 from authsvc.logs import get_logger
 from authsvc.rules.caller.dpop import ALGORITHMS
-from authsvc.rules.errors import BearerRejected, Rejected, TooMany, Unavailable
+from authsvc.rules.errors import BearerRejected, Rejected, TooMany, Unavailable, not_authenticated
 from authsvc.store.errors import ClientRemoved, StoreUnavailable
 from authsvc.web.http.reply import Headers, Reply, json_reply
 from authsvc.web.http.request import Request
 
-_BASIC = 'Basic realm="authsvc"'
 _NEEDED = {"scope_openid_missing": "openid", "scope_revocations_missing": "revocations"}
 
 log = get_logger()
@@ -97,9 +96,7 @@ MAP: dict[type[Exception], Callable[[Any], Failure]] = {
         random.randint(1, 5),  # noqa: S311
     ),
     # As where the client is unknown (flows/caller/authenticate_client): half a second later it will be.
-    ClientRemoved: lambda _: _rejected(
-        Rejected("invalid_client", "Client authentication failed.", "client_unknown", status=401, challenge=_BASIC)
-    ),
+    ClientRemoved: lambda _: _rejected(not_authenticated("client_unknown", "Client authentication failed.")),
     NotFound: lambda _: Failure(404, "not_found", "There is nothing at this address."),
     MethodNotAllowed: lambda error: Failure(
         405, "invalid_request", "This method is not supported here.", allow=error.allowed
