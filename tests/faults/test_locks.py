@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import asyncpg
 import pytest
@@ -70,29 +71,27 @@ async def test_transactions_in_opposite_orders_are_run_again_and_never_a_500(
     deadlocks = 0
     await sql.execute("SET deadlock_timeout = '20ms'")
 
-    async def operator() -> None:
+    async def operator(session_id: str, holds: asyncio.Event) -> None:
         nonlocal deadlocks
-        for tokens in people:
-            try:
-                async with sql.transaction():
-                    await sql.execute("UPDATE grants SET repeats = 0 WHERE session_id = $1::uuid", tokens["session_id"])
-                    await asyncio.sleep(0.03)
-                    await sql.execute(
-                        "UPDATE user_sessions SET device_info = 'x' WHERE id = $1::uuid", tokens["session_id"]
-                    )
-            except asyncpg.DeadlockDetectedError:
-                deadlocks += 1
-            await asyncio.sleep(0.005)
+        try:
+            async with sql.transaction():
+                await sql.execute("UPDATE grants SET repeats = 0 WHERE session_id = $1::uuid", session_id)
+                holds.set()
+                await asyncio.sleep(0.03)
+                await sql.execute("UPDATE user_sessions SET device_info = 'x' WHERE id = $1::uuid", session_id)
+        except asyncpg.DeadlockDetectedError:
+            deadlocks += 1
 
-    async def people_leave() -> None:
-        for tokens in people:
-            await asyncio.sleep(0.02)
-            answer = await logout(http, tokens)
-            statuses[answer.status_code] += 1
-            if answer.status_code == 503:
-                honest(answer)
+    async def leaves(tokens: dict[str, Any], held: asyncio.Event) -> None:
+        await held.wait()
+        answer = await logout(http, tokens)
+        statuses[answer.status_code] += 1
+        if answer.status_code == 503:
+            honest(answer)
 
-    await asyncio.gather(operator(), people_leave())
+    for tokens in people:
+        held = asyncio.Event()
+        await asyncio.gather(operator(tokens["session_id"], held), leaves(tokens, held))
     assert set(statuses) <= {204, 503}, statuses
     assert deadlocks or statuses[503], "nobody met anybody"
     for tokens in people:

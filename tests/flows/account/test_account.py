@@ -409,7 +409,7 @@ async def test_of_two_changes_at_once_one_wins_and_no_session_slips_through(
             other.post("/account/password", data={"csrf": pages[1], **change(new=NEW + "2")}),
         )
     done = [answer for answer in (first, second) if "notice=" in answer.headers.get("location", "")]
-    assert len(done) == 1
+    assert len(done) == 1, [(answer.status_code, answer.headers.get("location")) for answer in (first, second)]
     assert await sql.fetchval("SELECT count(*) FROM user_sessions WHERE is_active") == 1
 
 
