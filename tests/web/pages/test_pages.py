@@ -17,10 +17,11 @@ import pytest
 from starlette.responses import Response
 
 from authsvc.flows.account.sessions_and_apps import Overview
+from authsvc.rules.palette import DARK_SURFACE, LIGHT_SURFACE, contrast, palette
 from authsvc.settings import Settings, SettingsError, load
 from authsvc.store.account.sessions_and_apps import App
 from authsvc.web.pages import views
-from authsvc.web.pages.brand import DARK_SURFACE, LIGHT_SURFACE, Look, contrast, look_of, palette, static_file
+from authsvc.web.pages.brand import Look, look_of, static_file
 from authsvc.web.pages.catalogue import LANGUAGES, TEXT
 from authsvc.web.pages.headers import form_source
 from authsvc.web.pages.language import choose_language, plain, words
