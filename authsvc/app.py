@@ -15,6 +15,7 @@ from authsvc.device_name import warm
 from authsvc.flows.ending import deliver_logouts
 from authsvc.flows.keys import keep_keys, served_settings
 from authsvc.flows.keys.jwks_snapshot import load_snapshot
+from authsvc.flows.mail import deliver
 from authsvc.flows.revocation import status_indices
 from authsvc.flows.revocation.feed import end_streams
 from authsvc.flows.upkeep import end_idle, finish_endings, follow_changes, sweep
@@ -103,6 +104,7 @@ CAPABILITIES = (
     Capability(
         "back-channel logout", loops=(deliver_logouts.deliver_for_ever,), openid_metadata=discovery.backchannel_logout
     ),
+    Capability("mail", loops=(deliver.deliver_for_ever,)),
 )
 """In the order of their members in the metadata documents. Whoever adds a wing adds a line here."""
 

@@ -53,6 +53,7 @@ ROOMS: dict[str, set[str]] = {
     "logs": set(),
     "metrics": {"logs", "rules.token.refresh_rotation"},
     "outgoing": set(),
+    "outgoing.mail": {"settings.mail"},
     "settings": {"rules.readable_text"},
     "tasks": set(),
 }
@@ -82,6 +83,7 @@ OUTSIDE: dict[str, set[str]] = {
     "ua_parser": {"device_name"},
     "jinja2": {"web"},
     "httpcore2": {"outgoing"},
+    "aiosmtplib": {"outgoing"},
     "markupsafe": {"web"},
 }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from authsvc.settings import Settings, SettingsError, load
+from authsvc.settings.mail import MailServer, Sender, mail_server, sender
 
 GOOD = {
     "AUTHSVC_ISSUER": "https://auth.example.com",
@@ -222,3 +223,82 @@ def test_a_file_with_a_byte_order_mark_is_an_error_of_the_setting(tmp_path: Path
 def test_secrets_in_the_query_of_a_url_are_not_shown() -> None:
     url = "postgresql://db/app?scram_client_key=s3cret"
     assert "s3cret" not in str(load({**GOOD, "AUTHSVC_DATABASE_URL": url}).table())
+
+
+MAIL = {**GOOD, "AUTHSVC_MAIL_FROM": "The Bar <mail@bar.example>"}
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("smtp://mail.example.com", MailServer("mail.example.com", 587, "starttls")),
+        ("smtps://mail.example.com", MailServer("mail.example.com", 465, "tls")),
+        ("smtp://u%40x:p%2F%3A@mail.example.com:2525", MailServer("mail.example.com", 2525, "starttls", "u@x", "p/:")),
+        ("smtp://localhost", MailServer("localhost", 25, "none")),
+        ("smtp://[::1]:2525", MailServer("::1", 2525, "none")),
+        ("smtps://127.0.0.1", MailServer("127.0.0.1", 465, "tls")),
+        ("smtp://127.0.0.2", MailServer("127.0.0.2", 587, "starttls")),
+    ],
+)
+def test_a_mail_server_is_named_by_a_url(url: str, expected: MailServer) -> None:
+    assert mail_server(load({**MAIL, "AUTHSVC_SMTP_URL": url}).smtp_url) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mail.example.com",
+        "http://mail.example.com",
+        "smtp://",
+        "smtp://:587",
+        "smtp://mail.example.com:0",
+        "smtp://mail.example.com:70000",
+        "smtp://mail.example.com:x",
+        "smtp://s3cret@mail.example.com",
+        "smtp://user:s3cret/4@mail.example.com",
+        "smtp://user:s3cret@x@mail.example.com",
+        "smtp://user:s3cret#@mail.example.com",
+        "smtp://mail.example.com/path",
+        "smtp://mail.example.com?starttls=no",
+        "smtp://mail.example.com\r\nRCPT",
+        "smtp://mail example.com",
+        "smtp:mail.example.com",
+    ],
+)
+def test_a_mail_server_that_nobody_could_use_is_an_error_of_the_setting(url: str) -> None:
+    [said] = problems(smtp_url=url, mail_from="mail@bar.example")
+    assert said.startswith("AUTHSVC_SMTP_URL: ")
+    assert "s3cret" not in said
+
+
+def test_mails_need_a_sender_and_the_page_of_dev_is_for_dev() -> None:
+    assert problems(smtp_url="smtp://mail.example.com")[0].startswith("AUTHSVC_MAIL_FROM: missing")
+    assert "`authsvc dev` only" in problems(smtp_url="dev:")[0]
+    assert load(GOOD).smtp_url == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mail@bar.example", Sender("", "mail@bar.example")),
+        ("The Bar <mail@bar.example>", Sender("The Bar", "mail@bar.example")),
+        ('"The Bar, Ltd." <mail@bar.example>', Sender("The Bar, Ltd.", "mail@bar.example")),
+    ],
+)
+def test_a_sender_is_an_address_with_a_name_or_without(text: str, expected: Sender) -> None:
+    assert sender(load({**GOOD, "AUTHSVC_MAIL_FROM": text}).mail_from) == expected
+
+
+@pytest.mark.parametrize("text", ["mail", "mail@", "a b@c.example", "<mail@bar.example", "A\nBcc: x <a@b.example>"])
+def test_a_sender_that_is_none_is_refused(text: str) -> None:
+    assert problems(mail_from=text)[0].startswith("AUTHSVC_MAIL_FROM: ")
+
+
+def test_the_password_of_the_mail_server_is_never_shown_and_may_come_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "smtp"
+    file.write_text("smtps://user:s3cret@mail.example.com\n")
+    settings = load({**MAIL, "AUTHSVC_SMTP_URL_FILE": str(file)})
+    shown = "\n".join(" ".join(row) for row in settings.table())
+    assert "smtps://user:***@mail.example.com" in shown
+    assert "s3cret" not in shown
+    assert "s3cret" not in repr(mail_server(settings.smtp_url))

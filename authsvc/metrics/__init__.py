@@ -54,6 +54,13 @@ backchannel_logouts = _counter(
     "Attempts to tell a client of a logout, by outcome.",
     result=("delivered", "failed", "given_up", "postponed"),
 )
+mails = _counter(
+    "authsvc_mails", "Mails by outcome of an attempt.", result=("sent", "put_off", "given_up", "postponed")
+)
+mails_waiting = _gauge("authsvc_mails_waiting", "Mails that wait to be sent.", of="livemostrecent")
+mails_oldest = _gauge(
+    "authsvc_mails_oldest_seconds", "Age of the mail that has waited longest (s).", of="livemostrecent"
+)
 client_key_fetches = _counter(
     "authsvc_client_key_fetches", "Requests for the keys at a client's jwks_uri.", result=("answered", "failed")
 )

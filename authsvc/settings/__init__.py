@@ -30,6 +30,7 @@ from authsvc.settings.kinds import (
     words,
 )
 from authsvc.settings.links import without_links
+from authsvc.settings.mail import DEV_PAGE, mail_from, smtp_url
 from authsvc.settings.store_urls import database_url, redis_url
 
 PREFIX = "AUTHSVC_"
@@ -154,6 +155,14 @@ class Settings:
         words, (), help="audiences whose tokens name a status list, whichever client asked for them"
     )
 
+    # Mails to people
+
+    smtp_url: str = setting(
+        smtp_url, "", secret=True, help="mail server, smtps:// or smtp:// (STARTTLS is demanded); empty: no mails"
+    )
+    mail_from: str = setting(mail_from, "", help="sender of mails: mail@example.com, or Example <mail@example.com>")
+    mail_language: str = setting(one_of("en", "de"), "en", help="language of a mail when the person's is not known")
+
     # How the hosted pages look
 
     brand_name: str = setting(display_name, "authsvc", help="name on the hosted pages")
@@ -180,7 +189,7 @@ def _shown(item: Field[Any], value: Any) -> str:
         masked = f"{user}:***" if ":" in credentials else user
         return str(urlunsplit(parts._replace(netloc=masked + at + host, query=query)))
     if item.metadata["secret"]:
-        return "***"
+        return "***" if value else ""
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
@@ -241,4 +250,8 @@ def _contradictions(s: Settings) -> list[str]:
         )
     if s.dev_mode and urlsplit(s.issuer).hostname not in LOOPBACK:
         problems.append(f"{variable('dev_mode')}: is for loopback only, never for {s.issuer}")
+    if s.smtp_url == DEV_PAGE and not s.dev_mode:
+        problems.append(f"{variable('smtp_url')}: {DEV_PAGE} is for `authsvc dev` only; name a mail server")
+    elif s.smtp_url and s.smtp_url != DEV_PAGE and not s.mail_from:
+        problems.append(f"{variable('mail_from')}: missing; mails need a sender, as in mail@example.com")
     return problems

@@ -1,0 +1,156 @@
+"""Every mail: which words it says, which values it wants, and how long it is good. English and German side by side.
+
+`{name}` is a placeholder. Of the values, `link` becomes the button and `code` is shown large; `when`, `device` and
+`address` stand in a table. `brand` and `host` (of the issuer) are there without being given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LANGUAGES = ("en", "de")
+Text = tuple[str, str]
+
+LONGEST_SECONDS = 3 * 86_400
+"""No mail is tried for longer."""
+ALWAYS = frozenset({"brand", "host"})
+OPENS = frozenset({"link", "code"})
+"""Values that give something to whoever has them."""
+FACTS: dict[str, Text] = {
+    "when": ("When", "Wann"),
+    "device": ("Device", "Gerät"),
+    "address": ("From network address", "Von Netzwerkadresse"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """`values`: those that must be given; `optional`: those that may. `button` stands where there is a link, `instead`
+    where there is none."""
+
+    subject: Text
+    before: tuple[Text, ...]
+    after: tuple[Text, ...] = ()
+    button: Text | None = None
+    instead: tuple[Text, ...] = ()
+    values: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
+    lifetime_seconds: int = LONGEST_SECONDS
+
+
+_YOURS: Text = ("If that was you, there is nothing to do.", "Wenn Sie das waren, müssen Sie nichts tun.")
+_NOT_ME: Text = ("This was not me", "Das war ich nicht")
+_NOT_ME_EXPLAINED: Text = (
+    "If it was not you, use the button: you will be signed out everywhere and choose a new password.",
+    "Waren Sie es nicht, drücken Sie den Knopf: Sie werden überall abgemeldet und wählen ein neues Passwort.",
+)
+_NOT_ME_BY_HAND: Text = (
+    "If it was not you, change your password at {host} at once: that ends all your other sessions.",
+    "Waren Sie es nicht, ändern Sie sofort Ihr Passwort auf {host}: Das beendet alle Ihre anderen Sitzungen.",
+)
+
+
+def _notice(subject: Text, told: Text) -> Template:
+    """A mail that tells what happened to an account."""
+    return Template(
+        subject,
+        before=(told,),
+        after=(_YOURS, _NOT_ME_EXPLAINED),
+        button=_NOT_ME,
+        instead=(_YOURS, _NOT_ME_BY_HAND),
+        values=frozenset(FACTS),
+        optional=frozenset({"link"}),
+    )
+
+
+TEMPLATES: dict[str, Template] = {
+    "test": Template(
+        ("Test mail from {brand}", "Testmail von {brand}"),
+        before=(
+            ("Mails from {host} arrive here.", "Mails von {host} kommen hier an."),
+            (
+                "Somebody who runs this service sent this mail.",
+                "Jemand, der diesen Dienst betreibt, hat sie geschickt.",
+            ),
+        ),
+        lifetime_seconds=3600,
+    ),
+    "notice_new_device": _notice(
+        ("New sign-in to your account", "Neue Anmeldung bei Ihrem Konto"),
+        (
+            "Somebody signed in to your account at {host} on a device that we had not seen before.",
+            "Bei Ihrem Konto auf {host} hat sich jemand mit einem Gerät angemeldet, das wir noch nicht kannten.",
+        ),
+    ),
+    "notice_password_changed": _notice(
+        ("Your password was changed", "Ihr Passwort wurde geändert"),
+        (
+            "The password of your account at {host} was changed. All other sessions were ended.",
+            "Das Passwort Ihres Kontos auf {host} wurde geändert. Alle anderen Sitzungen wurden beendet.",
+        ),
+    ),
+    "notice_address_changed": _notice(
+        ("Your e-mail address was changed", "Ihre E-Mail-Adresse wurde geändert"),
+        (
+            "Your account at {host} was given another e-mail address.",
+            "Ihr Konto auf {host} hat eine andere E-Mail-Adresse bekommen.",
+        ),
+    ),
+    "notice_factor_added": _notice(
+        ("A new way to sign in was added", "Eine neue Anmeldemöglichkeit wurde hinzugefügt"),
+        (
+            "A new way to sign in was added to your account at {host}.",
+            "Ihrem Konto auf {host} wurde eine neue Möglichkeit zur Anmeldung hinzugefügt.",
+        ),
+    ),
+    "notice_factor_removed": _notice(
+        ("A way to sign in was removed", "Eine Anmeldemöglichkeit wurde entfernt"),
+        (
+            "A way to sign in was removed from your account at {host}.",
+            "Von Ihrem Konto auf {host} wurde eine Möglichkeit zur Anmeldung entfernt.",
+        ),
+    ),
+    "notice_recovery_code_used": _notice(
+        ("A recovery code was used", "Ein Wiederherstellungscode wurde benutzt"),
+        (
+            "Somebody signed in to your account at {host} with one of your recovery codes.",
+            "Jemand hat sich bei Ihrem Konto auf {host} mit einem Ihrer Wiederherstellungscodes angemeldet.",
+        ),
+    ),
+    "notice_theft": Template(
+        ("We ended a session of yours", "Wir haben eine Ihrer Sitzungen beendet"),
+        before=(
+            (
+                "Something that keeps you signed in to {host} was used twice, as it is when somebody has copied it. "
+                "We ended that session, for whoever had it.",
+                "Etwas, das Sie auf {host} angemeldet hält, wurde zweimal benutzt, so wie es ist, wenn jemand es "
+                "kopiert hat. Wir haben diese Sitzung beendet, für jeden, der sie hatte.",
+            ),
+        ),
+        after=(
+            (
+                "Sign in again to go on. If your device may be infected, use the button on another one: you will be "
+                "signed out everywhere and choose a new password.",
+                "Melden Sie sich neu an, um weiterzumachen. Ist Ihr Gerät vielleicht befallen, drücken Sie den Knopf "
+                "auf einem anderen: Sie werden überall abgemeldet und wählen ein neues Passwort.",
+            ),
+        ),
+        button=_NOT_ME,
+        instead=(
+            (
+                "Sign in again to go on. If your device may be infected, change your password at {host} on another "
+                "one.",
+                "Melden Sie sich neu an, um weiterzumachen. Ist Ihr Gerät vielleicht befallen, ändern Sie auf einem "
+                "anderen Ihr Passwort auf {host}.",
+            ),
+        ),
+        values=frozenset(FACTS),
+        optional=frozenset({"link"}),
+    ),
+}
+"""Template -> what it says. A new mail is a line here."""
+
+
+def wrong_values(template: Template, values: frozenset[str]) -> frozenset[str]:
+    """Names of values that are missing, or that the template does not know."""
+    return (template.values - values) | (values - template.values - template.optional)

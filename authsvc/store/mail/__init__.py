@@ -1,0 +1,1 @@
+"""The mails that wait, and what became of them."""
