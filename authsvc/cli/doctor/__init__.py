@@ -99,7 +99,8 @@ def _master_key_file(environ: Mapping[str, str]) -> Finding:
     if mode & 0o077:
         state = "FAIL" if mode & 0o007 else "warn"
         whom = "everybody" if mode & 0o004 else "others" if mode & 0o007 else "its group"
-        return Finding(check, state, f"mode {mode:04o}: {whom} may use it", f"chmod 600 {path}")
+        do = f"chmod 600 {path}, or the `defaultMode` of its volume (0400, with an fsGroup 0440)"
+        return Finding(check, state, f"mode {mode:04o}: {whom} may use it", do)
     if status.st_uid != os.geteuid():
         return Finding(check, "warn", f"it belongs to uid {status.st_uid}, not to us", "chown it")
     return Finding(check, "ok", f"mode {mode:04o}")
