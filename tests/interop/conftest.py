@@ -8,6 +8,7 @@ import os
 import shutil
 import ssl
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -25,6 +26,7 @@ from authsvc.rules.client_record import Client
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from authsvc_devkit.tls import TlsFiles, make_certificate
+from tests.cli.conftest import clean_environment
 from tests.conftest import TEMPLATE, with_database
 from tests.interop.person import Person
 from tests.support.clients import flat_client
@@ -44,16 +46,23 @@ class Provider:
     """authsvc under test, seen from outside, and the operator's psql."""
 
     issuer: str
-    database_url: str = field(repr=False)
+    env: dict[str, str] = field(repr=False)
     tls: TlsFiles
     key: ec.EllipticCurvePrivateKey = field(repr=False)
 
     def __post_init__(self) -> None:
         self.trust = ssl.create_default_context(cafile=str(self.tls.ca_file))
 
+    def operate(self, *words: str, given: str = "") -> None:
+        """`authsvc ...` in the operator's terminal."""
+        command = [sys.executable, "-m", "authsvc", *words]
+        env = clean_environment(**self.env)
+        done = subprocess.run(command, env=env, input=given, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+
     def register(self, *added: Client) -> None:
         async def add() -> None:
-            connection = await asyncpg.connect(self.database_url)
+            connection = await asyncpg.connect(self.env["AUTHSVC_DATABASE_URL"])
             for client in added:
                 assert await clients.add(connection, client)
             await connection.close()
@@ -134,7 +143,7 @@ def provider(
     replicas = Replicas(env)
     try:
         [replica] = replicas.start(tls=tls)
-        made = Provider(replica.url, env["AUTHSVC_DATABASE_URL"], tls, ec.generate_private_key(ec.SECP256R1()))
+        made = Provider(replica.url, env, tls, ec.generate_private_key(ec.SECP256R1()))
         made.register(*_clients(made.key))
         yield made
     finally:

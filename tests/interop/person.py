@@ -21,6 +21,7 @@ class Person:
     def __init__(self, trust: ssl.SSLContext, email: str = "test@example.com") -> None:
         self.http = httpx2.Client(verify=trust, timeout=20, trust_env=False)
         self.email = email
+        self.password = "password"
         self.met: list[str] = []
 
     def visit(self, url: str) -> httpx2.Response:
@@ -58,7 +59,7 @@ class Person:
         self.met.append(action)
         filled = fields(page)
         if action == "/login":
-            filled |= {"username": self.email, "password": "password", "remember_me": "1"}
+            filled |= {"username": self.email, "password": self.password, "remember_me": "1"}
         elif 'name="decision"' in page.text:
             filled["decision"] = DECISIONS[action]
         return self.http.post(urljoin(str(page.url), action), data=filled)

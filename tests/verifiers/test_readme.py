@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from pathlib import Path
 from textwrap import dedent
@@ -13,19 +12,13 @@ import httpx2
 import jwt
 import pytest
 
+from tests.support.papers import snippet
 from tests.verifiers.conftest import ROOT, House, bent
 
 README = ROOT / "README.md"
 VERIFY = ROOT / "docs/verify.md"
 VERIFIERS = ROOT / "clients/verifier/README.md"
 NGINX = ROOT / "clients/verifier/examples/nginx/orders.conf"
-
-
-def snippet(file: Path, language: str, mark: str) -> str:
-    """The one block of code in this language with `mark` in it."""
-    blocks = re.findall(rf"^```{language}\n(.*?)^```$", file.read_text(), re.MULTILINE | re.DOTALL)
-    [found] = [block for block in blocks if mark in block]
-    return str(found)
 
 
 def here(code: str, house: House) -> str:
