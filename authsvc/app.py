@@ -16,6 +16,7 @@ from authsvc.flows.ending import deliver_logouts
 from authsvc.flows.keys import keep_keys, served_settings
 from authsvc.flows.keys.jwks_snapshot import load_snapshot
 from authsvc.flows.mail import deliver
+from authsvc.flows.proofs import write_letters
 from authsvc.flows.revocation import status_indices
 from authsvc.flows.revocation.feed import end_streams
 from authsvc.flows.upkeep import end_idle, finish_endings, follow_changes, sweep
@@ -35,7 +36,9 @@ from authsvc.web import (
     first_party_json,
     login,
     logout,
+    proof,
     register,
+    reset,
     revocation,
     token,
     userinfo,
@@ -104,6 +107,7 @@ CAPABILITIES = (
     Capability(
         "back-channel logout", loops=(deliver_logouts.deliver_for_ever,), openid_metadata=discovery.backchannel_logout
     ),
+    Capability("proofs by mail", proof.ROUTES + reset.ROUTES, loops=(write_letters.write_for_ever,)),
     Capability("mail", loops=(deliver.deliver_for_ever,)),
 )
 """In the order of their members in the metadata documents. Whoever adds a wing adds a line here."""

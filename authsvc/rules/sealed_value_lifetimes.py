@@ -11,4 +11,6 @@ PENDING_REQUEST_SECONDS = 3600
 """An authorization request that waits for a person (flows/authorize/pending_request)."""
 LOGOUT_PAGE_SECONDS = 3600
 """The page that asks whether to log out (flows/ending/browser_logout)."""
-LONGEST_SECONDS = max(DEVICE_CONFIRMATION_SECONDS, PENDING_REQUEST_SECONDS, LOGOUT_PAGE_SECONDS)
+MAILED_CODE_SECONDS = 900
+"""The page where the code of a letter is entered (flows/proofs/ask_for_letter)."""
+LONGEST_SECONDS = max(DEVICE_CONFIRMATION_SECONDS, PENDING_REQUEST_SECONDS, LOGOUT_PAGE_SECONDS, MAILED_CODE_SECONDS)

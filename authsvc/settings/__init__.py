@@ -137,6 +137,12 @@ class Settings:
     push_network_requests: int = setting(
         whole(1, 1_000_000), 1000, help="requests that public clients of a network push to /par in the window"
     )
+    mail_address_requests: int = setting(
+        whole(1, 1000), 3, help="mails that can be asked for to an address, or by a person, in the window"
+    )
+    mail_network_requests: int = setting(
+        whole(1, 1_000_000), 100, help="mails that a network can ask for in the window"
+    )
     failure_window_seconds: int = setting(whole(1, DAY), 900, help="the window of the limits above")
     replicas: int = setting(whole(1, 1000), 1, help="processes that share the limits while Redis is away")
 

@@ -18,15 +18,17 @@ from authsvc.flows.ending.browser_logout import AskFirst
 from authsvc.rules.authorize.prompting import Step
 from authsvc.rules.authorize.request import AuthorizationRequest
 from authsvc.rules.person_record import User
+from authsvc.rules.proofs.proof import Purpose
 from authsvc.settings import Settings
 from authsvc.store.account.sessions_and_apps import App, Listed
 from authsvc.store.device.requests import DeviceRequest
 from authsvc.store.session.browser_sessions import BrowserSession
 from authsvc.web.http.request import Request
-from authsvc.web.pages import views
+from authsvc.web.pages import proof_views, views
 from authsvc.web.pages.views import Failure, Problem, View
 from tests.support.clients import flat_client
 
+ISSUER = "https://auth.example.com"
 NOW = datetime(2026, 11, 24, 15, 4, tzinfo=UTC)
 CALLBACK = "https://shop.example.com/callback"
 SCOPE = ("openid", "profile", "email", "offline_access", "orders:read")
@@ -155,9 +157,22 @@ FORM_POST = views.FormPost(
     {"code": "ac_sample", "state": 'a"b<c>&', "iss": "https://auth.example.com"}, target=CALLBACK
 )
 
+
+def ask_for_letter(text: str = PERSON, sealed: str = "closed-box", **changes: Any) -> View:
+    return proof_views.AskForLetter(Purpose.RESET, "/reset", text, sealed, csrf="csrf-value", **changes)
+
+
+def letter_sent(text: str = PERSON, sealed: str = "closed-box", **changes: Any) -> View:
+    return proof_views.LetterSent(Purpose.RESET, text, sealed, sealed, csrf="csrf-value", **changes)
+
+
+def choose_password(text: str = PERSON, sealed: str = "closed-box", **changes: Any) -> View:
+    return proof_views.ChoosePassword(Purpose.RESET, text, sealed, sealed, csrf="csrf-value", **changes)
+
+
 PAGES: dict[str, View] = {
     "login": login(),
-    "login-wrong": login(username=PERSON, remember_me=True, problem=Problem("credentials")),
+    "login-wrong": login(forgot="/reset", username=PERSON, remember_me=True, problem=Problem("credentials")),
     "login-too-many": login(username=PERSON, problem=Problem("too_many", retry_after=840)),
     "login-unavailable": login(username=PERSON, problem=Problem("unavailable", retry_after=3)),
     "login-expired": login(username=PERSON, problem=Problem("expired")),
@@ -180,4 +195,13 @@ PAGES: dict[str, View] = {
     "error-role": Failure("role_missing", "7f3a9c0000001c", "role_missing"),
     "error-unavailable": Failure("unavailable", "7f3a9c0000001b", retry_after=4),
     "form-post": FORM_POST,
+    "reset": ask_for_letter("", ""),
+    "reset-wrong": ask_for_letter("mara", problem=Problem("email"), target=ISSUER),
+    "reset-sent": letter_sent(),
+    "reset-code": letter_sent(problem=Problem("mailed_code")),
+    "reset-password": choose_password(),
+    "reset-short": choose_password(problem=Problem("password_short", count=8)),
+    "reset-done": proof_views.ProofDone(Purpose.RESET),
+    "reset-done-on": proof_views.ProofDone(Purpose.RESET, "closed-box", csrf="csrf-value", target=ISSUER),
+    "proof-void": proof_views.ProofVoid(),
 }

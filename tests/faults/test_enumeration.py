@@ -11,7 +11,9 @@ import asyncpg
 import httpx2
 import pytest
 
+from authsvc.flows.proofs.write_letters import write_for_ever, write_one
 from tests.faults.conftest import Service, serving
+from tests.support.login_steps import submit
 
 pytestmark = pytest.mark.faults
 
@@ -19,6 +21,8 @@ GENEROUS = {
     "AUTHSVC_LOGIN_ACCOUNT_FAILURES": "1000",
     "AUTHSVC_LOGIN_NETWORK_FAILURES": "100000",
     "AUTHSVC_HASH_THREADS": "1",
+    "AUTHSVC_MAIL_ADDRESS_REQUESTS": "1000",
+    "AUTHSVC_MAIL_NETWORK_REQUESTS": "100000",
 }
 ROUNDS = 400
 
@@ -106,3 +110,49 @@ async def test_a_full_queue_and_a_reached_limit_tell_no_more(env: dict[str, str]
         for email in ("test@example.com", "nobody@example.com"):
             answers = [await attempt(service, email) for _ in range(5)]
             assert [answer.status_code for answer, _ in answers] == [401] * 3 + [429] * 2
+
+
+async def timed(service: Service, page: httpx2.Response, path: str, **filled: str) -> tuple[httpx2.Response, float]:
+    started = perf_counter()
+    answer = await submit(service.http, page, path, **filled)
+    return answer, perf_counter() - started
+
+
+async def test_a_letter_is_asked_for_in_one_time(env: dict[str, str]) -> None:
+    """While the worker writes the letters: to those who have an account alone."""
+    async with serving(env | GENEROUS) as service:
+        worker = asyncio.create_task(write_for_ever(service.runtime))
+        page = await service.http.get("/reset")
+        for known in ("test", "admin", "bartender"):
+            times: dict[str, list[float]] = {f"{known}@example.com": [], f"{known[:-1]}x@example.com": []}
+            for number in range(ROUNDS):
+                for email in sorted(times, reverse=bool(number % 2)):
+                    answer, took = await timed(service, page, "/reset", username=email)
+                    times[email].append(took)
+                    assert answer.status_code == 200
+            probability = kolmogorov_smirnov(*times.values())
+            if probability > 0.01:
+                break
+        worker.cancel()
+        assert probability > 0.01
+
+
+async def test_the_code_of_a_letter_is_tried_in_one_time(env: dict[str, str]) -> None:
+    """Where nobody was written to, too; and as often."""
+    async with serving(env | GENEROUS) as service:
+        page = await service.http.get("/reset")
+        for known in ("test", "admin", "bartender"):
+            times: dict[str, list[float]] = {f"{known}@example.com": [], f"{known[:-1]}x@example.com": []}
+            for _ in range(ROUNDS // 8):
+                asked = {email: await submit(service.http, page, "/reset", username=email) for email in times}
+                while await write_one(service.runtime):
+                    pass
+                for number in range(7):
+                    for email in sorted(times, reverse=bool(number % 2)):
+                        answer, took = await timed(service, asked[email], "/proof/code", code=f"{number:08}")
+                        times[email].append(took)
+                        assert answer.status_code == 400
+            probability = kolmogorov_smirnov(*times.values())
+            if probability > 0.01:
+                break
+        assert probability > 0.01

@@ -63,7 +63,37 @@ def _notice(subject: Text, told: Text) -> Template:
     )
 
 
+_ONCE: Text = (
+    "The link and the code are good for 15 minutes, once. Give neither to anybody: nobody of {brand} asks for them.",
+    "Link und Code gelten 15 Minuten und nur einmal. Geben Sie beides niemandem: Niemand von {brand} fragt danach.",
+)
+_NOT_ASKED: Text = (
+    "If you did not ask for this, there is nothing to do: without this mail nothing changes.",
+    "Haben Sie das nicht angefordert, müssen Sie nichts tun: Ohne diese Mail ändert sich nichts.",
+)
+
+
+def _proof(subject: Text, told: Text, button: Text) -> Template:
+    """A mail with a link and a code that somebody asked for and waits for."""
+    return Template(
+        subject,
+        before=(told,),
+        after=(_ONCE, _NOT_ASKED),
+        button=button,
+        values=frozenset({"link", "code"}),
+        lifetime_seconds=900,
+    )
+
+
 TEMPLATES: dict[str, Template] = {
+    "reset": _proof(
+        ("Choose a new password", "Neues Passwort wählen"),
+        (
+            "Somebody, most likely you, wants to choose a new password for your account at {host}.",
+            "Jemand, wahrscheinlich Sie selbst, möchte für Ihr Konto auf {host} ein neues Passwort wählen.",
+        ),
+        ("Choose a new password", "Neues Passwort wählen"),
+    ),
     "test": Template(
         ("Test mail from {brand}", "Testmail von {brand}"),
         before=(

@@ -25,6 +25,7 @@ _OVER = {
     "pushed_requests": ("digest", "expires_at < now()"),
     "device_requests": ("id", f"expires_at < {_HOUR_AGO}"),
     "outbox": ("id", "expires_at < now()"),
+    "mailed_proofs": ("id", "expires_at < now()"),
     # Longer than the day in which a notice is not repeated.
     "mails": ("id", "coalesce(sent_at, given_up_at, expires_at) < now() - interval '7 days'"),
     "registration_tokens": ("digest", "expires_at < now()"),

@@ -16,6 +16,7 @@ from authsvc.flows.authorize.pending_request import (
     open_request,
     seal_destination,
 )
+from authsvc.flows.mail.queue import mail_is_on
 from authsvc.rules.authorize.prompting import Step
 from authsvc.rules.authorize.request import Unproved, redirect_location
 from authsvc.web.http.reply import Headers, Reply
@@ -120,6 +121,7 @@ def login_form(
     if isinstance(asked, Destination):
         sealed = seal_destination(request.runtime, asked)
         view = views.Login(request=sealed, remember_me_allowed=True, again=asked.again, csrf=csrf, problem=problem)
+        forgot = "/reset"
     else:
         client, ui_locales = asked.client, asked.request.ui_locales
         again = asked.account is not None and "select_account" not in asked.request.prompt
@@ -133,6 +135,9 @@ def login_form(
             target=asked.request.redirect_uri,
             problem=problem,
         )
+        forgot = f"/reset?request={asked.sealed}" if len(asked.sealed) <= MAX_QUERY else "/reset"
+    if mail_is_on(request.runtime):
+        view = replace(view, forgot=forgot)
     if typed is not None:
         username, remember_me = typed.get("username", "")[:MAX_EMAIL], typed.get("remember_me") == "1"
         view = replace(view, username=username, remember_me=remember_me)

@@ -6,6 +6,8 @@ forms, CLDR). `tests/web/pages/test_pages` holds the columns to the same placeho
 
 from __future__ import annotations
 
+from authsvc.web.pages.catalogue_of_proofs import PROOFS
+
 LANGUAGES = ("en", "de")
 
 TEXT: dict[str, tuple[str, str]] = {
@@ -280,4 +282,5 @@ TEXT: dict[str, tuple[str, str]] = {
         "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
     ),
     "thousands": (",", "."),
+    **PROOFS,
 }

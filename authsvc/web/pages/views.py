@@ -42,6 +42,8 @@ ProblemKind = Literal[
     "password_long",
     "password_common",
     "password_same",
+    "email",
+    "mailed_code",
 ]
 
 
@@ -93,6 +95,8 @@ class Login(View):
     remember_me_allowed: bool = False
     remember_me: bool = False
     again: bool = False
+    forgot: str = ""
+    """Where a forgotten password is replaced; '': nowhere, for there is no mail."""
 
 
 @dataclass(frozen=True, slots=True)

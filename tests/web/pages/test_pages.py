@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from authsvc.flows.account.sessions_and_apps import Overview
 from authsvc.rules.palette import DARK_SURFACE, LIGHT_SURFACE, contrast, palette
+from authsvc.rules.proofs.proof import Purpose
 from authsvc.settings import Settings, SettingsError, load
 from authsvc.store.account.sessions_and_apps import App
 from authsvc.web.pages import views
@@ -25,6 +26,7 @@ from authsvc.web.pages.brand import Look, look_of, static_file
 from authsvc.web.pages.catalogue import LANGUAGES, TEXT
 from authsvc.web.pages.headers import form_source
 from authsvc.web.pages.language import choose_language, plain, words
+from authsvc.web.pages.proof_views import ProofDone
 from authsvc.web.pages.views import View
 from tests.browser import samples
 from tests.browser.samples import (
@@ -33,11 +35,14 @@ from tests.browser.samples import (
     NOW,
     PAGES,
     account,
+    ask_for_letter,
     asked,
     browser,
+    choose_password,
     consent,
     device,
     go_on,
+    letter_sent,
     login,
     logout,
     overview,
@@ -197,6 +202,8 @@ def test_only_pages_in_a_clients_flow_keep_the_window_that_opened_them() -> None
         "go-on",
         "turned-away",
         "form-post",
+        "reset-wrong",
+        "reset-done-on",
     }
     assert set(opener.values()) == {"unsafe-none", "same-origin"}
 
@@ -227,6 +234,10 @@ def test_what_strangers_wrote_is_text_and_nothing_else(hostile: str, language: s
             go_on(name=text, account=text),
             views.Failure("server_error", text, text),
             views.FormPost({text: text, "other": text}, target=CALLBACK),
+            ask_for_letter(text, text),
+            letter_sent(text, text),
+            choose_password(text, text),
+            ProofDone(Purpose.RESET, text, csrf=text),
         ]
         drawn.append([draw(language, view) for view in shown])
     for evil, good in zip(*drawn, strict=True):
@@ -489,7 +500,7 @@ def test_templates_and_catalogue_name_the_same_texts() -> None:
     source = "".join(path.read_text() for path in TEMPLATES.glob("*.html"))
     source += "".join(Path(views.__file__).with_name(name).read_text() for name in ("views.py", "language.py"))
     quoted = set(re.findall(r'"([a-z_]+(?:\.[a-z_]+)*)"', source))
-    families = ("notice.", "problem.", "error.", "scope.", "ago.", "wait.")
+    families = ("letter.", "proof.", "notice.", "problem.", "error.", "scope.", "ago.", "wait.")
     for key in TEXT:
         stem = key.removesuffix(".one").removesuffix(".other")
         assert key in quoted or stem in quoted or key.startswith(families), f"{key} is used nowhere"

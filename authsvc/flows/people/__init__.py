@@ -1,0 +1,1 @@
+"""What several flows want to know of what a person chooses."""

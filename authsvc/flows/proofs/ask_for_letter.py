@@ -1,0 +1,94 @@
+"""Somebody asks for a letter. Whoever has the address, and whether anybody has: the same steps, one row, one answer.
+
+The letter is written by a worker afterwards (`write_letters`), so that nothing about the address is looked up while
+somebody waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from authsvc import metrics
+from authsvc.flows.caller.network_limit import network_buckets
+from authsvc.keys.seal import open_value, seal_value
+from authsvc.rules.errors import TooMany
+from authsvc.rules.login.device_cookie import account_digest
+from authsvc.rules.people.person import judge_person
+from authsvc.rules.proofs.proof import SHORT_SECONDS, Purpose
+from authsvc.rules.refused import Refused
+from authsvc.rules.sealed_value_lifetimes import MAILED_CODE_SECONDS
+from authsvc.runtime import Memory, Runtime
+from authsvc.store.caller.attempts import Bucket
+from authsvc.store.proofs import proofs
+from authsvc.store.proofs.proofs import Proof
+
+_SEAL = "mailed code form"
+
+asked_here = Memory(asyncio.Event)
+"""Set when a letter was asked for at this worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The form for the code, sealed for one browser. `proof_id`: of the proof that will be mailed."""
+
+    proof_id: UUID
+    purpose: Purpose
+    email: str
+    browser: str = field(repr=False)
+
+
+async def ask_for_letter(
+    runtime: Runtime,
+    purpose: Purpose,
+    typed: str,
+    *,
+    network: str,
+    browser: str,
+    user_id: UUID | None = None,
+    detail: Mapping[str, str],
+) -> Asked | Refused:
+    """`typed`: the address; `browser`: which one asks, the only one that may try the code; `user_id`: who is logged
+    in, where that is needed. Refused: no address can look like that. Raises TooMany, StoreUnavailable."""
+    judged = judge_person(typed, "", ())
+    if isinstance(judged, Refused):
+        return judged
+    await _count(runtime, judged.email, network, user_id)
+    wish = Proof(UUID(bytes=runtime.entropy(16)), purpose, judged.email, user_id, detail)
+    await proofs.ask(runtime.db, wish, seconds=SHORT_SECONDS)
+    asked_here.of(runtime).set()
+    return Asked(wish.id, purpose, judged.email, browser)
+
+
+async def _count(runtime: Runtime, email: str, network: str, user_id: UUID | None) -> None:
+    account = account_digest(runtime.current_key("account digest"), email)
+    buckets = [
+        Bucket(f"mail-address:{account.hex()}", runtime.settings.mail_address_requests),
+        *network_buckets("mail-network", network, runtime.settings.mail_network_requests),
+    ]
+    if user_id is not None:
+        buckets.append(Bucket(f"mail-person:{user_id}", runtime.settings.mail_address_requests))
+    if wait := await runtime.attempts.take(buckets, runtime.entropy(8).hex()):
+        metrics.rate_limited.labels("mail").inc()
+        raise TooMany("mail_requests", retry_after=wait)
+
+
+def seal_asked(runtime: Runtime, asked: Asked) -> str:
+    """What was asked, as sealed text for the form of the code."""
+    payload = [asked.proof_id.hex, asked.purpose, asked.email, asked.browser, runtime.clock.seconds()]
+    return seal_value(runtime.master, _SEAL, json.dumps(payload).encode(), runtime.entropy)
+
+
+def open_asked(runtime: Runtime, sealed: str) -> Asked | None:
+    """Open what `seal_asked` wrote. None: not ours, or older than any proof of it."""
+    payload = open_value(runtime.master, _SEAL, sealed)
+    if payload is None:
+        return None
+    proof_id, purpose, email, browser, made_at = json.loads(payload)
+    if made_at < runtime.clock.seconds() - MAILED_CODE_SECONDS:
+        return None
+    return Asked(UUID(hex=proof_id), Purpose(purpose), email, browser)

@@ -1,0 +1,55 @@
+"""Somebody who reads the mail of a person's address chooses a new password for them.
+
+Everything that was opened before ends, and nobody is logged in by it: the next login asks for whatever it asked for
+before, a second factor too, and no factor is removed. The address is known to be theirs from now on.
+"""
+
+from __future__ import annotations
+
+from authsvc.flows.proofs.spend_proof import Shown, proof_void, spend_proof
+from authsvc.flows.session.end_all import REQUEST_SECONDS, begin_ending, finish_ending
+from authsvc.passwords import Asker
+from authsvc.rules.login.device_cookie import account_digest
+from authsvc.rules.person_record import User
+from authsvc.rules.proofs.proof import Purpose
+from authsvc.runtime import Runtime
+from authsvc.store import audit
+from authsvc.store.account import users
+from authsvc.store.errors import StoreUnavailable
+from authsvc.store.postgres import Connection
+from authsvc.store.session.endings import Batch
+
+SECONDS = 5.0
+
+
+async def reset_password(runtime: Runtime, shown: Shown, new: str, *, network: str) -> bool:
+    """Whether all sessions are over; False: they are still being ended, and the password counts. Raises Rejected
+    (proof_void), Unavailable, StoreUnavailable."""
+    password_hash = await runtime.passwords.hash(new, asker_of(runtime, shown.proof.email, network))
+    async with runtime.db.transaction(seconds=SECONDS) as connection:
+        spent = await spend_proof(connection, shown.secret, Purpose.RESET)
+        if spent is not None:
+            batch = await _change(connection, spent[1], password_hash)
+    if spent is None:
+        raise proof_void()
+    try:
+        await finish_ending(runtime, spent[1].id, batch, seconds=REQUEST_SECONDS)
+    except StoreUnavailable:  # the password counts, and the upkeep goes on
+        return False
+    return True
+
+
+async def _change(connection: Connection, user: User, password_hash: str) -> Batch:
+    await users.set_password(connection, user.id, password_hash)
+    if not user.email_verified:
+        await users.set_verified(connection, user.id)
+    batch = await begin_ending(connection, user.id, "password_reset")
+    await audit.record(
+        connection, "password_reset", f"user:{user.id}", user_id=user.id, sessions=batch.count, more=batch.more
+    )
+    return batch
+
+
+def asker_of(runtime: Runtime, email: str, network: str) -> Asker:
+    """On whose behalf a password is hashed that a proof allows to choose."""
+    return Asker(account_digest(runtime.current_key("account digest"), email).hex(), network, known=False)

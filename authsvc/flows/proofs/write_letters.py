@@ -1,0 +1,72 @@
+"""The worker that writes the letters which somebody asked for: looks whose the address is, makes the proof, queues the
+letter; all in the transaction that takes the wish away."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from authsvc.flows.mail.queue import letter
+from authsvc.flows.proofs.ask_for_letter import asked_here
+from authsvc.flows.proofs.issue_proof import about, issue_decoy, issue_proof
+from authsvc.logs import get_logger
+from authsvc.rules.people.person import ascii_email
+from authsvc.rules.proofs.letters import letter_for
+from authsvc.rules.proofs.proof import Purpose
+from authsvc.runtime import Runtime
+from authsvc.store.errors import StoreUnavailable
+from authsvc.store.mail import outbox
+from authsvc.store.proofs import proofs
+
+PAUSE_SECONDS = 5.0
+"""How soon another worker writes what one has left."""
+_APART_SECONDS = 0.2
+"""The letter's work begins so long after the answer at most: whoever measures the next answer learns nothing."""
+
+log = get_logger()
+
+
+async def write_one(runtime: Runtime) -> bool:
+    """Write the letter of one wish. False: there is none. Raises StoreUnavailable."""
+    async with runtime.db.transaction() as connection:
+        wish = await proofs.take_asked(connection)
+        if wish is None:
+            return False
+        owner = await proofs.hold_by_email(connection, wish.email, ascii_email(wish.email))
+        what = letter_for(Purpose(wish.purpose), owner, wish.user_id)
+        if what.proves:
+            values = (await issue_proof(runtime, connection, about(wish, what.user_id))).values()
+        else:
+            await issue_decoy(runtime, connection, wish)
+            values = {"link": f"{runtime.settings.issuer}/login?next=/account"}
+        if what.template:
+            mail = letter(
+                runtime,
+                template=what.template,
+                to=wish.email,
+                language=wish.detail.get("language", "en"),
+                values=values,
+                user_id=what.user_id,
+            )
+            await outbox.queue(connection, mail)
+    return True
+
+
+async def write_for_ever(runtime: Runtime) -> None:
+    """Write letters, until cancelled."""
+    asked = asked_here.of(runtime)
+    while True:
+        try:
+            async with asyncio.timeout(PAUSE_SECONDS * random.uniform(0.8, 1.2)):  # noqa: S311
+                await asked.wait()
+            await asyncio.sleep(random.uniform(0, _APART_SECONDS))  # noqa: S311
+        except TimeoutError:
+            pass
+        asked.clear()
+        try:
+            while await write_one(runtime):
+                pass
+        except StoreUnavailable as error:
+            log.warning("letters_postponed", reason=error.kind)
+        except Exception as error:
+            log.error("letters_failed", error_type=type(error).__name__, exc_info=True)

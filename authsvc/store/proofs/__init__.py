@@ -1,0 +1,1 @@
+"""Proofs that were mailed, and what was asked for and is not mailed yet."""

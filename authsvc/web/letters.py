@@ -1,0 +1,104 @@
+"""A page that asks for an address and lets a letter be sent there, and the page after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from authsvc.flows.authorize.pending_request import open_request
+from authsvc.flows.mail.queue import mail_is_on
+from authsvc.flows.proofs.ask_for_letter import Asked, ask_for_letter, seal_asked
+from authsvc.rules.errors import TooMany, Unavailable
+from authsvc.rules.proofs.proof import Purpose
+from authsvc.rules.refused import Refused
+from authsvc.store.errors import StoreUnavailable
+from authsvc.web.http.failures import failure_of
+from authsvc.web.http.request import Request
+from authsvc.web.pages.authorization_answer import MAX_EMAIL
+from authsvc.web.pages.cookies_and_forms import form_token, this_browser
+from authsvc.web.pages.failure_page import error_page, problem_of
+from authsvc.web.pages.language import choose_language
+from authsvc.web.pages.proof_views import AskForLetter, LetterSent
+from authsvc.web.pages.views import Problem, page
+
+
+@dataclass(frozen=True, slots=True)
+class LetterForm:
+    """What the letter is for, and where the page posts to."""
+
+    purpose: Purpose
+    action: str
+
+
+def ask_page(request: Request, form: LetterForm, filled: Mapping[str, str], problem: Problem | None = None) -> Response:
+    """The page that asks for the address."""
+    if not mail_is_on(request.runtime):
+        return error_page(request, "not_found", "mail_off")
+    waiting = waiting_request(request, filled)
+    view = AskForLetter(
+        form.purpose,
+        form.action,
+        filled.get("username", "")[:MAX_EMAIL],
+        waiting,
+        csrf=form_token(request),
+        problem=problem,
+        target=target_of(request, waiting),
+    )
+    return page(request, view)
+
+
+async def ask(request: Request, form: LetterForm, filled: Mapping[str, str]) -> Response:
+    """Ask for the letter; the same page whoever has the address."""
+    if not mail_is_on(request.runtime):
+        return error_page(request, "not_found", "mail_off")
+    typed = filled.get("username", "")
+    if not typed.strip():
+        return ask_page(request, form, filled, Problem("missing"))
+    try:
+        asked = await ask_for_letter(
+            request.runtime,
+            form.purpose,
+            typed[: MAX_EMAIL + 1],
+            network=request.network,
+            browser=this_browser(request),
+            detail={"language": language_of(request)},
+        )
+    except (TooMany, Unavailable, StoreUnavailable) as error:
+        return ask_page(request, form, filled, problem_of(failure_of(request, error), "email"))
+    if isinstance(asked, Refused):
+        request.reason = asked.reason
+        return ask_page(request, form, filled, Problem("email"))
+    return letter_sent(request, asked, filled)
+
+
+def letter_sent(request: Request, asked: Asked, filled: Mapping[str, str], problem: Problem | None = None) -> Response:
+    """The page after it, with the field for the code."""
+    waiting = waiting_request(request, filled)
+    view = LetterSent(
+        asked.purpose,
+        asked.email,
+        seal_asked(request.runtime, asked),
+        waiting,
+        csrf=form_token(request),
+        problem=problem,
+        target=target_of(request, waiting),
+    )
+    return page(request, view)
+
+
+def waiting_request(request: Request, filled: Mapping[str, str]) -> str:
+    """The client's request that goes on afterwards, as our login page sealed it; '' for anything else."""
+    sealed = filled.get("request", "")
+    return sealed if sealed and open_request(request.runtime, sealed) is not None else ""
+
+
+def target_of(request: Request, waiting: str) -> str | None:
+    """Within a client's flow the window stays that of the client; no form of these pages ends elsewhere."""
+    return request.runtime.settings.issuer if waiting else None
+
+
+def language_of(request: Request) -> str:
+    """In which language the letter is written: that of the pages."""
+    return choose_language(None, request.header_list(b"accept-language"))

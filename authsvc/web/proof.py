@@ -1,0 +1,139 @@
+"""/proof: what opens from a letter. GET shows a page and changes nothing, because scanners of mails follow links; POST
+spends the proof. /proof/code: the code beside the link, in the browser that asked for the letter."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.responses import Response
+
+from authsvc.flows.people.choose_password import judge_choice
+from authsvc.flows.proofs.ask_for_letter import open_asked
+from authsvc.flows.proofs.issue_proof import PATH
+from authsvc.flows.proofs.reset_password import reset_password
+from authsvc.flows.proofs.spend_proof import Shown, show_proof, try_code
+from authsvc.rules.errors import Rejected, Unavailable
+from authsvc.rules.people.new_password import LEAST
+from authsvc.rules.proofs.proof import Purpose
+from authsvc.store.errors import StoreUnavailable
+from authsvc.web.http.endpoint import Route
+from authsvc.web.http.failures import failure_of
+from authsvc.web.http.request import Request
+from authsvc.web.letters import letter_sent, target_of, waiting_request
+from authsvc.web.pages.authorization_answer import see
+from authsvc.web.pages.cookies_and_forms import form_token, is_browser, own_form
+from authsvc.web.pages.failure_page import error_page, page_failure, problem_of, redrawn
+from authsvc.web.pages.proof_views import ChoosePassword, ProofDone, ProofVoid
+from authsvc.web.pages.views import Problem, page
+
+CODE_PATH = f"{PATH}/code"
+Filled = Mapping[str, str]
+
+
+async def proof_page(request: Request) -> Response:
+    """What a link shows: the page whose button spends the proof."""
+    return await _shown(request, {"key": request.query().get("key", "")})
+
+
+async def _expired(request: Request, form: Filled) -> Response:
+    return await _shown(request, form, Problem("expired"))
+
+
+@redrawn(_expired)
+async def proof(request: Request) -> Response:
+    form = await own_form(request)
+    shown = await show_proof(request.runtime, form.get("key", ""))
+    if shown is None or shown.purpose not in _SPEND:
+        return void(request)
+    try:
+        return await _SPEND[shown.purpose](request, shown, form)
+    except Rejected as rejected:
+        if rejected.reason != "proof_void":
+            raise
+        return void(request)
+    except (Unavailable, StoreUnavailable) as error:
+        return draw(request, shown, form, problem_of(failure_of(request, error), "missing"))
+
+
+async def code_landing(_request: Request) -> Response:
+    """The address that the browser shows after a wrong code, opened again."""
+    return see("/reset")
+
+
+async def _code_expired(request: Request, _form: Filled) -> Response:
+    return error_page(request, "expired", "form_token")
+
+
+@redrawn(_code_expired)
+async def code(request: Request) -> Response:
+    """The code, in the browser that asked; in another one, or too late, the form has expired."""
+    form = await own_form(request)
+    asked = open_asked(request.runtime, form.get("sealed", ""))
+    if asked is None or not is_browser(request, asked.browser):
+        return error_page(request, "expired", "request_expired")
+    if not form.get("code", "").strip():
+        return letter_sent(request, asked, form, Problem("missing"))
+    try:
+        shown = await try_code(request.runtime, asked, form["code"])
+    except StoreUnavailable as error:
+        return letter_sent(request, asked, form, problem_of(failure_of(request, error), "mailed_code"))
+    if shown is None:
+        request.reason = "mailed_code_wrong"
+        return letter_sent(request, asked, form, Problem("mailed_code"))
+    return draw(request, shown, form)
+
+
+async def _shown(request: Request, form: Filled, problem: Problem | None = None) -> Response:
+    shown = await show_proof(request.runtime, form.get("key", ""))
+    return void(request) if shown is None else draw(request, shown, form, problem)
+
+
+def void(request: Request) -> Response:
+    request.reason = "proof_void"
+    return page(request, ProofVoid())
+
+
+def draw(request: Request, shown: Shown, form: Filled, problem: Problem | None = None) -> Response:
+    """The page of a proof that is alive."""
+    if shown.purpose not in _SPEND or (shown.user and shown.user.disabled_at):
+        return void(request)
+    waiting = waiting_request(request, form)
+    view = ChoosePassword(
+        shown.purpose,
+        shown.proof.email,
+        shown.secret,
+        waiting,
+        csrf=form_token(request),
+        problem=problem,
+        target=target_of(request, waiting),
+    )
+    return page(request, view)
+
+
+async def _reset(request: Request, shown: Shown, form: Filled) -> Response:
+    new, runtime = form.get("new_password", ""), request.runtime
+    name = shown.user.name if shown.user else ""
+    fault = await judge_choice(runtime, new, form.get("repeat_password", ""), account=shown.proof.email, name=name)
+    if fault:
+        request.reason = fault
+        return draw(request, shown, form, Problem(fault, count=LEAST))
+    over = await reset_password(runtime, shown, new, network=request.network)
+    request.user_id = str(shown.proof.user_id)
+    return _done(request, shown.purpose, form, over=over)
+
+
+def _done(request: Request, purpose: Purpose, form: Filled, *, over: bool = True) -> Response:
+    waiting = waiting_request(request, form)
+    request.reason = f"proof_{purpose}"
+    view = ProofDone(
+        purpose, waiting, over, csrf=form_token(request) if waiting else "", target=target_of(request, waiting)
+    )
+    return page(request, view)
+
+
+_SPEND: dict[Purpose, Callable[[Request, Shown, Filled], Awaitable[Response]]] = {Purpose.RESET: _reset}
+
+ROUTES = (
+    Route(PATH, {"GET": proof_page, "POST": proof}, page_failure),
+    Route(CODE_PATH, {"GET": code_landing, "POST": code}, page_failure),
+)
