@@ -8,6 +8,10 @@ The version, the master key id, the kid and the algorithm are authenticated with
 can neither move one key's private part under another kid, nor make an RS256 key sign as something else, nor have a key
 of his own published.
 
+A person's secret at rest (of an authenticator app), bound to its purpose and to the row that it is in:
+
+    0x01 | master key id (1) | nonce (12) | ciphertext and tag
+
 A value that we hand to a browser and take back, of a purpose, so that one of another kind never opens as it:
 
     base64url( master key id (1) | nonce (12) | ciphertext and tag )
@@ -72,6 +76,25 @@ def open_key(master: MasterKeys, row: SigningKey) -> PrivateKey:
 def sealed_under(sealed: bytes) -> int | None:
     """Id of the master key that sealed this, None when it is not of our form. For lists and for resealing."""
     return sealed[1] if len(sealed) >= _HEAD + _TAG and sealed[0] == _VERSION else None
+
+
+def seal_secret(master: MasterKeys, purpose: str, row: bytes, secret: bytes, entropy: Callable[[int], bytes]) -> bytes:
+    """Seal a secret under the current master key. `row`: what names the row, of one length for each purpose."""
+    head, nonce = bytes((_VERSION, master.current_id)), entropy(_NONCE)
+    cipher = AESGCM(master.derive(master.current_id, purpose))
+    return head + nonce + cipher.encrypt(nonce, secret, head + row)
+
+
+def open_secret(master: MasterKeys, purpose: str, row: bytes, sealed: bytes) -> bytes:
+    """The secret that `seal_secret` sealed. Raises `SealError`, whatever `sealed` is."""
+    if len(sealed) < _HEAD + _TAG or sealed[0] != _VERSION:
+        raise SealError("the sealed secret is not of a form this version reads")
+    if sealed[1] not in master.ids:
+        raise SealError("the sealed secret needs a master key that is not in the master key file")
+    try:
+        return AESGCM(master.derive(sealed[1], purpose)).decrypt(sealed[2:_HEAD], sealed[_HEAD:], sealed[:2] + row)
+    except InvalidTag:
+        raise SealError("the sealed secret does not open: another master key made it, or it was altered") from None
 
 
 def seal_value(master: MasterKeys, purpose: str, payload: bytes, entropy: Callable[[int], bytes]) -> str:

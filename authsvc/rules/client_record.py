@@ -28,13 +28,15 @@ class Authentication:
 @dataclass(frozen=True, slots=True)
 class Login:
     """How people log in at a client, for how long, and as whom it knows them. `origins`: of pages of the client that no
-    redirect URI names; `sector`: whose subjects a pairwise client shares; '': nobody's."""
+    redirect URI names; `sector`: whose subjects a pairwise client shares; '': nobody's; `required_acr`: the rung of
+    `rules/levels` that they must stand on, None: any."""
 
     application_type: str = "web"
     redirect_uris: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     require_pushed_authorization_requests: bool = False
     required_role: str | None = None
+    required_acr: str | None = None
     remember_me_allowed: bool = True
     session_seconds: int | None = None
     remember_me_seconds: int | None = None

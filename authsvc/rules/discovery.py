@@ -11,7 +11,7 @@ from typing import Any
 
 from authsvc.rules.authorize.request import PROMPTS, RESPONSE_MODES
 from authsvc.rules.caller.dpop import ALGORITHMS as DPOP_ALGORITHMS
-from authsvc.rules.token.access_token import PASSWORD_ACR
+from authsvc.rules.levels import SUPPORTED
 
 SCOPES = ("openid", "profile", "email", "offline_access")
 CLAIMS = (
@@ -130,7 +130,7 @@ def service(it: Described) -> Mapping[str, Any]:
 def id_tokens(it: Described) -> Mapping[str, Any]:
     return {
         "subject_types_supported": ["public", "pairwise"],
-        "acr_values_supported": [PASSWORD_ACR],
+        "acr_values_supported": list(SUPPORTED),
         "prompt_values_supported": list(PROMPTS),
         "claim_types_supported": ["normal"],
         "claims_supported": list(CLAIMS),

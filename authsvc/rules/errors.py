@@ -9,6 +9,9 @@ Nothing here is rendered: `web/http/failures` maps each to what is told. The des
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from authlib.oauth2 import OAuth2Error
 
 from authsvc.rules.refused import Refused
@@ -21,15 +24,31 @@ def plain(text: str) -> str:
 
 class Rejected(Exception):
     """The request is refused. `error`: the specification's code; `reason`: a lower_snake word shared by log and
-    metrics, never shown to the caller; `challenge`: WWW-Authenticate."""
+    metrics, never shown to the caller; `challenge`: WWW-Authenticate; `members`: of a JSON answer, beside these."""
 
     def __init__(
-        self, error: str, description: str, reason: str, *, status: int = 400, challenge: str | None = None
+        self,
+        error: str,
+        description: str,
+        reason: str,
+        *,
+        status: int = 400,
+        challenge: str | None = None,
+        members: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(reason)
         self.error = OAuth2Error(description, status_code=status, error=error)
         self.reason = reason
         self.challenge = challenge
+        self.members = members or {}
+
+
+def mfa_required(challenge: str, ways: Mapping[str, Mapping[str, Any]], seconds: int) -> Rejected:
+    """The password was right, and a second factor is needed. `challenge`: to be sent back with an answer within
+    `seconds`; `ways`: how that may be proved, each with what it needs."""
+    needs = {name: dict(needed) for name, needed in ways.items() if needed}
+    members = {"mfa_challenge": challenge, "ways": list(ways), "expires_in": seconds, **needs}
+    return Rejected("mfa_required", "A second factor is needed.", "mfa_required", status=401, members=members)
 
 
 def rejected(refused: Refused) -> Rejected:

@@ -10,7 +10,8 @@ from uuid import UUID
 @dataclass(frozen=True, slots=True)
 class User:
     """A person. `password_hash` is an argon2id or bcrypt string, None where the person has no password, or where it was
-    not asked for. `device_generation`: of their device cookies those with this number are good."""
+    not asked for. `device_generation`: of their device cookies those with this number are good; `factor_generation`: so
+    often was a second factor of theirs removed."""
 
     id: UUID
     email: str
@@ -20,17 +21,20 @@ class User:
     password_hash: str | None = field(repr=False, default=None)
     disabled_at: datetime | None = None
     device_generation: int = 0
+    factor_generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who logged in, in which session, when and how; `roles`: those that the person has now."""
+    """Who logged in, in which session, when and how; `roles`: those that the person has now; `acr_values`: contexts
+    that were asked for by name, in the order of preference."""
 
     user_id: UUID
     session_id: UUID
     auth_time: datetime
     amr: tuple[str, ...]
     roles: tuple[str, ...]
+    acr_values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,4 +13,6 @@ LOGOUT_PAGE_SECONDS = 3600
 """The page that asks whether to log out (flows/ending/browser_logout)."""
 MAILED_CODE_SECONDS = 900
 """The page where the code of a letter is entered (flows/proofs/ask_for_letter)."""
+SECOND_STEP_SECONDS = 300
+"""A login that waits for its second factor (flows/login/second_step)."""
 LONGEST_SECONDS = max(DEVICE_CONFIRMATION_SECONDS, PENDING_REQUEST_SECONDS, LOGOUT_PAGE_SECONDS, MAILED_CODE_SECONDS)

@@ -124,12 +124,16 @@ class Settings:
         boolean, False, help="let logout receivers and jwks_uri be in private networks; link-local never"
     )
     default_client: str = setting(str, "customer", help="client of a JSON login that names none")
+    mfa_roles: tuple[str, ...] = setting(words, (), help="roles whose people need a second factor wherever they log in")
 
     # Limits on failed attempts, and password hashing
 
     login_account_failures: int = setting(whole(1, 1000), 10, help="failed logins of an account in the window")
     login_network_failures: int = setting(whole(1, 100_000), 100, help="failed logins of a network in the window")
     client_failures: int = setting(whole(1, 100_000), 30, help="failed client authentications in the window")
+    second_step_failures: int = setting(
+        whole(1, 1000), 5, help="wrong one-time and recovery codes of a person in the window"
+    )
     user_code_failures: int = setting(whole(1, 1000), 10, help="wrong device codes of a person in the window")
     device_network_requests: int = setting(
         whole(1, 1_000_000), 300, help="devices of a network that ask for codes in the window"

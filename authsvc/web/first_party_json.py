@@ -11,14 +11,17 @@ from authsvc.flows.account.userinfo import profile
 from authsvc.flows.caller.authenticate_bearer import first_party_only
 from authsvc.flows.ending.logout import end_others, end_own, list_own, logout_by_access_token, logout_by_refresh_token
 from authsvc.flows.login.authenticate_person import Attempt
-from authsvc.flows.login.json_login import PASSWORD_LOGIN
+from authsvc.flows.login.json_login import PASSWORD_LOGIN, SECOND_STEP, LoggedIn, PasswordSent, SecondSent
+from authsvc.flows.login.second_step import Answer
 from authsvc.flows.token.refresh_token import REFRESH_TOKEN
+from authsvc.flows.token.tokens import Tokens
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.caller.client_authentication import Credentials
 from authsvc.rules.errors import Rejected
 from authsvc.rules.people.new_password import MOST_BYTES
 from authsvc.rules.person_record import Session, User
 from authsvc.rules.refused import Refused
+from authsvc.rules.secret_digest import digest_of
 from authsvc.web.http.cors import any_registered_origin, api_preflight
 from authsvc.web.http.dpop_header import checked_proof
 from authsvc.web.http.endpoint import Route
@@ -27,16 +30,48 @@ from authsvc.web.http.request import Request, flag, malformed, printable, text
 from authsvc.web.issuing import authenticated_client, issued, token_response
 from authsvc.web.login import attempt_of, keep_device
 from authsvc.web.pages.authorization_answer import MAX_EMAIL
+from authsvc.web.pages.cookies_and_forms import BROWSER, cookie, this_browser
 from authsvc.web.userinfo import bearer
 
 Read = TypeVar("Read")
+MAX_CHALLENGE = 4096
+_NO_VALUES = frozenset({"client_id", "client_secret", "mfa_challenge", "way"})
 
 
 async def api_login(request: Request) -> Reply:
     members = await request.json()
     credentials = _credentials(request, members)
     attempt = _parsed(lambda: _attempt(request, members))
-    login, tokens = await issued(request, PASSWORD_LOGIN, attempt, credentials)
+    asked = attempt if isinstance(attempt, Refused) else PasswordSent(attempt, _holder(request))
+    login, tokens = await issued(request, PASSWORD_LOGIN, asked, credentials)
+    return _logged_in(request, login, tokens)
+
+
+async def api_second_step(request: Request) -> Reply:
+    """The second call of a login that was answered mfa_required."""
+    members = await request.json()
+    credentials = _credentials(request, members)
+    asked = _parsed(lambda: _answer(request, members))
+    login, tokens = await issued(request, SECOND_STEP, asked, credentials)
+    return _logged_in(request, login, tokens)
+
+
+def _answer(request: Request, members: dict[str, Any]) -> SecondSent:
+    challenge = text(members, "mfa_challenge", limit=MAX_CHALLENGE, required=True) or ""
+    way = text(members, "way", limit=64, required=True) or ""
+    names = [name for name, value in members.items() if name not in _NO_VALUES and isinstance(value, str)]
+    values = {name: text(members, name, limit=MAX_CHALLENGE) or "" for name in names}
+    return SecondSent(Answer(challenge, way, values, attempt_of(request, "", "")), _holder(request))
+
+
+def _holder(request: Request) -> str:
+    """What stands for the program that logs in: the browser, where it sends our cookie; else what it says it is."""
+    if cookie(request, BROWSER):
+        return this_browser(request)
+    return digest_of(request.user_agent or "").hex()
+
+
+def _logged_in(request: Request, login: LoggedIn, tokens: Tokens) -> Reply:
     request.user_id, request.session_id = str(login.user.id), str(login.session_id)
     answer = {
         **token_response(tokens),
@@ -162,6 +197,7 @@ def _has_body(request: Request) -> bool:
 
 ROUTES = (
     Route("/api/auth/login", {"POST": api_login, "OPTIONS": api_preflight}),
+    Route("/api/auth/login/second", {"POST": api_second_step, "OPTIONS": api_preflight}),
     Route("/api/auth/refresh", {"POST": api_refresh, "OPTIONS": api_preflight}),
     Route("/api/auth/logout", {"POST": api_logout, "OPTIONS": api_preflight}),
     Route("/api/auth/sessions", {"GET": api_sessions, "DELETE": api_end_other_sessions, "OPTIONS": api_preflight}),

@@ -11,6 +11,7 @@ from authsvc.flows.authorize.authorize import SendAnswer, ShowPage, authorize, g
 from authsvc.flows.authorize.pending_request import EVER, OWN_PAGES, Destination, open_destination, open_request
 from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.flows.login.browser_login import BrowserLogin, browser_login
+from authsvc.flows.login.second_step import SecondStep
 from authsvc.flows.session.browser import browser_session
 from authsvc.rules.authorize.prompting import Step
 from authsvc.rules.authorize.request import Unproved
@@ -22,8 +23,24 @@ from authsvc.store.errors import StoreUnavailable
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.failures import failure_of
 from authsvc.web.http.request import Request
-from authsvc.web.pages.authorization_answer import MAX_EMAIL, login_form, outcome_reply, reopened, request_redrawn, see
-from authsvc.web.pages.cookies_and_forms import DEVICE, SESSION, cookie, own_form, session_secret, set_cookie
+from authsvc.web.pages.authorization_answer import (
+    MAX_EMAIL,
+    login_form,
+    outcome_reply,
+    reopened,
+    request_redrawn,
+    second_form,
+    see,
+)
+from authsvc.web.pages.cookies_and_forms import (
+    DEVICE,
+    SESSION,
+    cookie,
+    own_form,
+    session_secret,
+    set_cookie,
+    this_browser,
+)
 from authsvc.web.pages.failure_page import page_failure, problem_of, redrawn
 from authsvc.web.pages.views import Problem
 
@@ -44,7 +61,7 @@ async def login_page(request: Request) -> Response:
     return login_form(request, destination)
 
 
-async def _redrawn(request: Request, form: Mapping[str, str]) -> Response:
+async def login_redrawn(request: Request, form: Mapping[str, str]) -> Response:
     """The login page again, where it has expired, for what it was opened for; the password must be typed anew."""
     destination = open_destination(request.runtime, form.get("request", ""), seconds=EVER)
     if destination is None:
@@ -53,7 +70,7 @@ async def _redrawn(request: Request, form: Mapping[str, str]) -> Response:
     return login_form(request, destination, form, Problem("expired"))
 
 
-@redrawn(_redrawn)
+@redrawn(login_redrawn)
 async def login(request: Request) -> Response:
     """The login form, or a button of the page for people who lack a role."""
     form = await own_form(request)
@@ -61,10 +78,12 @@ async def login(request: Request) -> Response:
     destination = open_destination(request.runtime, sealed) if sealed else Destination(OWN_PAGES[0])
     if destination:
         done = await _logged_in(request, None, form)
+        if isinstance(done, SecondStep):
+            return second_form(request, destination, done)
         return login_form(request, destination, form, done) if isinstance(done, Problem) else see(destination.path)
     pending = open_request(request.runtime, sealed)
     if pending is None:
-        return await _redrawn(request, form)
+        return await login_redrawn(request, form)
     understood = await understand(request.runtime, pending)
     if isinstance(understood, Unproved | SendAnswer):  # the client was changed or removed meanwhile
         return outcome_reply(request, understood)
@@ -76,11 +95,15 @@ async def login(request: Request) -> Response:
     done = await _logged_in(request, understood.client, form)
     if isinstance(done, Problem):
         return login_form(request, asked, form, done)
+    if isinstance(done, SecondStep):
+        return second_form(request, asked, done)
     return outcome_reply(request, await authorize(request.runtime, pending, cookie=done.cookie))
 
 
-async def _logged_in(request: Request, client: Client | None, form: Mapping[str, str]) -> Problem | BrowserLogin:
-    """The login, whose cookies the browser keeps whatever comes next; or what the page must say."""
+async def _logged_in(
+    request: Request, client: Client | None, form: Mapping[str, str]
+) -> Problem | SecondStep | BrowserLogin:
+    """The login, whose cookies the browser keeps whatever comes next; or what the page must say or ask for."""
     username, password = form.get("username", ""), form.get("password", "")
     if not username or not password:
         request.reason = "login_fields_missing"
@@ -91,9 +114,17 @@ async def _logged_in(request: Request, client: Client | None, form: Mapping[str,
     attempt = attempt_of(request, username, password, remember_me=form.get("remember_me") == "1")
     request.client_id = client.id if client else None
     try:
-        done = await browser_login(request.runtime, client, attempt, old_cookie=cookie(request, SESSION))
+        done = await browser_login(
+            request.runtime, client, attempt, old_cookie=cookie(request, SESSION), browser=this_browser(request)
+        )
     except (Rejected, TooMany, Unavailable, StoreUnavailable) as error:
         return problem_of(failure_of(request, error), "credentials")
+    request.user_id = str(done.user_id)
+    return done if isinstance(done, SecondStep) else kept(request, done)
+
+
+def kept(request: Request, done: BrowserLogin) -> BrowserLogin:
+    """A login that was done: the browser gets its cookies."""
     request.user_id, request.session_id = str(done.user_id), str(done.session_id)
     keep_login(request, done.cookie, done.device, done)
     return done

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 
 from authsvc.flows.login.authenticate_person import Attempt
-from authsvc.flows.login.browser_login import browser_login
+from authsvc.flows.login.browser_login import BrowserLogin, browser_login
 from authsvc.rules.device.codes import GRANT_TYPE
 from authsvc.runtime import Runtime
 from tests.support.service import Service
@@ -28,7 +28,9 @@ async def session_cookie(runtime: Runtime, email: str = BARTENDER) -> str:
         address="192.0.2.7",
         network="192.0.2.7",
     )
-    return (await browser_login(runtime, None, attempt, old_cookie=None)).cookie
+    done = await browser_login(runtime, None, attempt, old_cookie=None, browser="")
+    assert isinstance(done, BrowserLogin)
+    return done.cookie
 
 
 async def browser(house: Service, email: str | None = BARTENDER, address: str = "192.0.2.7") -> httpx2.AsyncClient:

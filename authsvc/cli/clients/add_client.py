@@ -15,6 +15,7 @@ from authsvc.cli.console import answer, json_option
 from authsvc.cli.secret_input import read_secret
 from authsvc.jose.names import ALGORITHM_NAMES, DEFAULT_ALG
 from authsvc.rules.clients.limits import ACCESS_TOKEN_SECONDS, REFRESH_LOST_ANSWER_SECONDS, SESSION_SECONDS
+from authsvc.rules.levels import LADDER
 from authsvc.rules.secret_digest import digest_of
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ _OPTIONS: tuple[click.Parameter, ...] = (
     _several("--audience", "URI", "Who takes its tokens: the name of an API, and of no other"),
     click.Option(["--first-party"], is_flag=True, help="One of our own: no consent, may log people in by password."),
     click.Option(["--required-role"], metavar="ROLE", help="Only people with this role log in here."),
+    click.Option(["--required-acr"], type=click.Choice(LADDER), help="How people must at least have logged in here."),
     click.Option(["--no-remember-me"], is_flag=True, help="Its sessions are never the long ones."),
     click.Option(["--introspection"], is_flag=True, help="May ask at /introspect about tokens that are meant for it."),
     click.Option(["--introspection-all"], is_flag=True, help="May ask there about tokens of every audience."),

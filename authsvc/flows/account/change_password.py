@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from authsvc.flows.account.sessions_and_apps import LoginNeeded, person
+from authsvc.flows.factors.way import PASSWORD
 from authsvc.flows.login.authenticate_person import (
-    AMR,
     Attempt,
     asker,
     authenticate_person,
@@ -19,6 +19,7 @@ from authsvc.flows.login.authenticate_person import (
     refused,
 )
 from authsvc.flows.session.end_all import REQUEST_SECONDS, begin_ending, finish_ending
+from authsvc.rules.levels import MFA_ACR, acr_of, reaches
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store import audit
@@ -62,7 +63,10 @@ async def change_password(runtime: Runtime, cookie: str | None, attempt: Attempt
             password_hash,
             old_hash=digest_of(cookie),
             new_hash=digest_of(fresh),
-            amr=AMR,
+            amr=session.amr,
+            credentials=PASSWORD.credentials,
+            factor_generation=user.factor_generation,
+            keep_time=reaches(acr_of(session.amr), MFA_ACR),
         )
         if again is None:  # this session has ended meanwhile: nothing is changed
             raise LoginNeeded(again=False)

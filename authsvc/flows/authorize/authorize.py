@@ -10,12 +10,16 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from authsvc.flows.authorize.pending_request import PendingRequest, seal_request
+from authsvc.flows.factors.ways import reach_of, ways_of
+from authsvc.flows.login.browser_login import begin_step_up, ways_to_step_up
+from authsvc.flows.login.second_step import SecondStep
 from authsvc.flows.session.browser import browser_session, verified_hint
 from authsvc.flows.session.client_policy import lifetime, subject_for
 from authsvc.rules.authorize.code import encode
-from authsvc.rules.authorize.prompting import Hint, Present, Step, next_step
+from authsvc.rules.authorize.prompting import Hint, Present, Step, needs_reach, next_step, wanted_rung
 from authsvc.rules.authorize.request import AuthorizationRequest, Proved, Unproved, answer_parameters, judge, prove
 from authsvc.rules.client_record import Client
+from authsvc.rules.levels import demanded_of
 from authsvc.rules.mac_token import Code
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.audience import granted_audience
@@ -39,7 +43,7 @@ class SendAnswer:
 class ShowPage:
     """Show the person the page of `step`: log in, decide which scope the client gets, say that they want to go on to
     it, or choose another account where this one lacks the role. The pending request waits sealed in its form;
-    `account`: the address of who is logged in.
+    `account`: the address of who is logged in; `second`: what they are asked for where the login lacks a factor.
     """
 
     step: Step
@@ -47,6 +51,7 @@ class ShowPage:
     client: Client
     request: AuthorizationRequest
     account: str | None
+    second: SecondStep | None = field(repr=False, default=None)
 
 
 Outcome = Unproved | SendAnswer | ShowPage
@@ -72,7 +77,7 @@ async def authorize(runtime: Runtime, pending: PendingRequest, *, cookie: str | 
         return understood
     client, request = understood.client, understood.request
     session = await browser_session(runtime, cookie)
-    present = await _present(runtime, client, pending, session) if session else None
+    present = await _present(runtime, understood, pending, session) if session else None
     step = next_step(request, client, _hint(runtime, request), present, dev_mode=runtime.settings.dev_mode)
     if isinstance(step, Refused):
         return refused(runtime, understood.proved, step)
@@ -82,7 +87,12 @@ async def authorize(runtime: Runtime, pending: PendingRequest, *, cookie: str | 
         pending = replace(pending, shown_to=str(session.id))
     if step is not Step.GIVE_CODE or session is None:
         account = session.user.email if session else None
-        return ShowPage(step, seal_request(runtime, pending), client, request, account)
+        page = ShowPage(step, seal_request(runtime, pending), client, request, account)
+        if step is Step.STEP_UP and session is not None and present is not None and cookie is not None:
+            ways = await ways_to_step_up(runtime, session, wanted_rung(request, client, present))
+            second = await begin_step_up(runtime, session, ways, client_id=client.id, cookie=cookie)
+            return replace(page, second=second)
+        return page
     try:
         code = await _issue(runtime, understood, session)
     except ClientRemoved:
@@ -158,13 +168,16 @@ def _answer(runtime: Runtime, proved: Proved, reason: str | None = None, **param
     return SendAnswer(proved.redirect_uri, proved.response_mode, parameters, reason)
 
 
-async def _present(runtime: Runtime, client: Client, pending: PendingRequest, session: BrowserSession) -> Present:
+async def _present(
+    runtime: Runtime, understood: Understood, pending: PendingRequest, session: BrowserSession
+) -> Present:
+    client = understood.client
     allowed: tuple[str, ...] = ()
     if not client.first_party:
         allowed = await consents.allowed_scope(runtime.db, session.user.id, client.id)
     # Asked for a login, and since then there was one: the time bounds out any other, older session.
     asked = pending.seen is not None and pending.seen != _mark(session)
-    return Present(
+    present = Present(
         subject=subject_for(runtime, client, session.user.id),
         roles=session.user.roles,
         auth_time=session.auth_time,
@@ -173,7 +186,12 @@ async def _present(runtime: Runtime, client: Client, pending: PendingRequest, se
         allowed=allowed,
         consented=pending.allowed and pending.shown_to == str(session.id),
         now=session.now,
+        amr=session.amr,
+        demanded=demanded_of(session.user.roles, runtime.settings.mfa_roles),
     )
+    if needs_reach(understood.request, client, present):
+        present = replace(present, reach=reach_of(await ways_of(runtime, session.user)))
+    return present
 
 
 def _mark(session: BrowserSession | None) -> str:
@@ -213,5 +231,7 @@ async def _issue(runtime: Runtime, understood: Understood, session: BrowserSessi
         lifetime_seconds=_lifetime(runtime, client, session),
         claims={place: names for place, names in claims.items() if names},
         bound_to=request.bound_to,
+        amr=session.amr,
+        acr_values=request.acr_asked,
     )
     return encode(code, runtime.code_mac_key) if issued else None

@@ -13,6 +13,7 @@ from uuid import UUID
 from authsvc import metrics
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, device_name
 from authsvc.flows.caller.network_limit import network_buckets
+from authsvc.flows.factors.way import PASSWORD, Proved
 from authsvc.flows.session.client_policy import lifetime
 from authsvc.passwords import Asker
 from authsvc.rules.client_record import Client, Digest
@@ -25,7 +26,6 @@ from authsvc.store.account import users
 from authsvc.store.caller.attempts import Bucket
 from authsvc.store.session.sessions import NewSession
 
-AMR = ("pwd",)
 DEVICES_OF_ACCOUNT = 3
 """All known devices of an account together may fail so many times as often as one of them."""
 WIDE_NETWORK = 10
@@ -48,11 +48,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """A person who knew the password, whose hash is `password_hash`; `device` is the browser's new device cookie."""
+    """A person who knew the password, whose hash is `password_hash`, and what they have proved in all."""
 
     user: User
     password_hash: str = field(repr=False)
-    device: str = field(repr=False)
+    proved: Proved = PASSWORD
 
 
 async def authenticate_person(runtime: Runtime, attempt: Attempt, *, required_role: str | None) -> Authenticated:
@@ -91,10 +91,12 @@ def new_session(
         device_info=(attempt.device_info or device_name(attempt.user_agent))[:MAX_DEVICE_INFO],
         ip_address=attempt.address,
         user_agent=attempt.user_agent[:MAX_USER_AGENT] if attempt.user_agent else None,
-        amr=AMR,
+        amr=person.proved.amr,
         remember_me=remember_me,
         lifetime_seconds=lifetime(runtime, client, remember_me),
         cookie_hash=cookie_hash,
+        credentials=person.proved.credentials,
+        factor_generation=person.user.factor_generation,
     )
 
 
@@ -179,4 +181,4 @@ async def _judged(
         )
     if checked.upgrade and await users.upgrade_hash(runtime.db, user.id, stored, checked.upgrade):
         stored = checked.upgrade
-    return Authenticated(user, stored, new_device_cookie(runtime, user))
+    return Authenticated(user, stored)

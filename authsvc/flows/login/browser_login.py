@@ -1,31 +1,45 @@
 """A person logs in on the hosted page: the same judgement as the JSON login, and a browser session instead of tokens.
 
 The cookie is new at every authentication (no fixation). One's own session goes on under the new cookie, with its
-frontends and its end as they were; a session of another person in this browser ends.
+frontends and its end as they were; a session of another person in this browser ends. Whoever has a second factor is
+asked for it first (`second_step`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 from authsvc import metrics
+from authsvc.flows.factors.way import Way
+from authsvc.flows.factors.ways import those_that_reach, ways_of
 from authsvc.flows.login.authenticate_person import (
-    AMR,
     Attempt,
     Authenticated,
     authenticate_person,
+    new_device_cookie,
     new_session,
     refused,
+)
+from authsvc.flows.login.second_step import (
+    Answer,
+    Passed,
+    SecondStep,
+    begin_second_step,
+    check_second_step,
+    ways_after_password,
 )
 from authsvc.flows.session.browser import browser_session
 from authsvc.flows.session.end_surplus import end_surplus
 from authsvc.flows.session.publish_revocation import end_session
 from authsvc.rules.client_record import Client
+from authsvc.rules.levels import combined
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store.session import browser_sessions, sessions
+from authsvc.store.session.browser_sessions import BrowserSession
 from authsvc_jws.base64url import base64url_encode
 
 
@@ -43,14 +57,84 @@ class BrowserLogin:
 
 
 async def browser_login(
-    runtime: Runtime, client: Client | None, attempt: Attempt, *, old_cookie: str | None
-) -> BrowserLogin:
-    """`client`: who asked for the login, None where the person came to one of our own pages.
+    runtime: Runtime, client: Client | None, attempt: Attempt, *, old_cookie: str | None, browser: str
+) -> BrowserLogin | SecondStep:
+    """`client`: who asked for the login, None where the person came to one of our own pages. `browser`: what stands for
+    this browser in what we seal.
 
     Raises Rejected (invalid_credentials), TooMany, Unavailable, StoreUnavailable. Roles are judged by `authorize`: the
     person is logged in all the same, and may go to another client.
     """
     person = await authenticate_person(runtime, attempt, required_role=None)
+    if ways := await ways_after_password(runtime, client, person.user):
+        metrics.logins.labels("mfa_required").inc()
+        return await begin_second_step(
+            runtime,
+            person.user,
+            ways,
+            client_id=client.id if client else "",
+            holder=browser,
+            proof=person.password_hash,
+            remember_me=attempt.remember_me,
+        )
+    return await enter(runtime, client, attempt, person, old_cookie=old_cookie)
+
+
+async def finish_browser_login(
+    runtime: Runtime, client: Client | None, answer: Answer, *, old_cookie: str | None, browser: str
+) -> BrowserLogin:
+    """The second step of `browser_login`, or of a session that is stepped up. Raises Rejected, TooMany, Unavailable,
+    StoreUnavailable."""
+    passed = await check_second_step(
+        runtime, answer, client_id=client.id if client else "", holder=browser, cookie=old_cookie
+    )
+    if passed.waiting.session_id is not None:
+        return await _step_up(runtime, passed, old_cookie)
+    attempt = replace(answer.attempt, email=passed.user.email, remember_me=passed.waiting.remember_me)
+    return await enter(runtime, client, attempt, passed.person(), old_cookie=old_cookie)
+
+
+async def ways_to_step_up(runtime: Runtime, session: BrowserSession, wanted: str) -> tuple[Way, ...]:
+    """By which of their ways the person of a session gets to a rung. Raises StoreUnavailable."""
+    return those_that_reach(await ways_of(runtime, session.user), wanted)
+
+
+async def begin_step_up(
+    runtime: Runtime, session: BrowserSession, ways: Sequence[Way], *, client_id: str, cookie: str
+) -> SecondStep:
+    """Ask the person of a session for a second factor; its cookie holds the browser. Raises StoreUnavailable."""
+    return await begin_second_step(
+        runtime, session.user, ways, client_id=client_id, holder="", proof=cookie, session_id=session.id
+    )
+
+
+async def _step_up(runtime: Runtime, passed: Passed, old_cookie: str | None) -> BrowserLogin:
+    """The session goes on under a new cookie, on a higher rung. Its time stays that of the older proof: no token says
+    that all of it was proved now."""
+    old, cookie = await browser_session(runtime, old_cookie), base64url_encode(runtime.entropy(32))
+    if old is None or old_cookie is None or old.id != passed.waiting.session_id:
+        raise refused(passed.user)
+    now = await browser_sessions.authenticated_again(
+        runtime.db,
+        old.id,
+        None,
+        old_hash=digest_of(old_cookie),
+        new_hash=digest_of(cookie),
+        amr=combined(old.amr, passed.proved.amr),
+        credentials=passed.proved.credentials,
+        factor_generation=passed.user.factor_generation,
+        keep_time=True,
+    )
+    if now is None:
+        raise refused(passed.user)
+    device = new_device_cookie(runtime, passed.user)
+    return BrowserLogin(old.id, old.user.id, cookie, device, old.expires_at, now, old.remember_me)
+
+
+async def enter(
+    runtime: Runtime, client: Client | None, attempt: Attempt, person: Authenticated, *, old_cookie: str | None
+) -> BrowserLogin:
+    """Log a person in who has proved all that was asked for. Raises Rejected, StoreUnavailable."""
     cookie = base64url_encode(runtime.entropy(32))
     again = await _again(runtime, person, old_cookie, cookie)
     done = again or await _begin(runtime, client, attempt, person, cookie)
@@ -72,11 +156,14 @@ async def _again(runtime: Runtime, person: Authenticated, old_cookie: str | None
         person.password_hash,
         old_hash=digest_of(old_cookie),
         new_hash=digest_of(cookie),
-        amr=AMR,
+        amr=person.proved.amr,
+        credentials=person.proved.credentials,
+        factor_generation=person.user.factor_generation,
     )
     if now is None:
         return None
-    return BrowserLogin(old.id, old.user.id, cookie, person.device, old.expires_at, now, old.remember_me)
+    device = new_device_cookie(runtime, person.user)
+    return BrowserLogin(old.id, old.user.id, cookie, device, old.expires_at, now, old.remember_me)
 
 
 async def _begin(
@@ -87,4 +174,5 @@ async def _begin(
     if begun is None:
         raise refused(person.user)
     await end_surplus(runtime, new.user_id, new.id, begun.others)
-    return BrowserLogin(new.id, new.user_id, cookie, person.device, begun.expires_at, begun.now, new.remember_me)
+    device = new_device_cookie(runtime, person.user)
+    return BrowserLogin(new.id, new.user_id, cookie, device, begun.expires_at, begun.now, new.remember_me)

@@ -1,19 +1,38 @@
-"""A first-party frontend logs a person in with e-mail and password: a session, and its first grant."""
+"""A first-party frontend logs a person in with e-mail and password: a session, and its first grant.
+
+Whoever has a second factor gets neither: the frontend is told so, with what it brings to the second call
+(`second_step`)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from authsvc import metrics
 from authsvc.flows.caller.prove_possession import spend_proof
-from authsvc.flows.login.authenticate_person import AMR, Attempt, authenticate_person, new_session, refused
+from authsvc.flows.login.authenticate_person import (
+    Attempt,
+    Authenticated,
+    authenticate_person,
+    new_device_cookie,
+    new_session,
+    refused,
+)
+from authsvc.flows.login.second_step import (
+    Answer,
+    begin_second_step,
+    check_second_step,
+    judge_reach,
+    ways_after_password,
+)
 from authsvc.flows.session.end_surplus import end_surplus
 from authsvc.flows.token.grant_type import Caller, Issuance
 from authsvc.rules.caller.dpop import refresh_binding
 from authsvc.rules.client_record import Client
+from authsvc.rules.errors import Rejected, mfa_required
 from authsvc.rules.person_record import Login, User
 from authsvc.rules.refused import Refused
+from authsvc.rules.sealed_value_lifetimes import SECOND_STEP_SECONDS
 from authsvc.rules.token.audience import audience_of
 from authsvc.rules.token.granted import Granted
 from authsvc.rules.token.refresh_token import RefreshToken
@@ -31,12 +50,66 @@ class LoggedIn(Granted):
     device: str = field(repr=False)
 
 
-async def login(runtime: Runtime, caller: Caller, attempt: Attempt) -> LoggedIn:
-    """Begin a session and its grant. Raises Rejected (invalid_credentials, access_denied), TooMany, Unavailable."""
-    client = caller.client
+@dataclass(frozen=True, slots=True)
+class PasswordSent:
+    """A login by password. `holder`: what stands for the program that sends it, and that must send the rest."""
+
+    attempt: Attempt
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecondSent:
+    """The second step of such a login."""
+
+    answer: Answer
+    holder: str
+
+
+async def login(runtime: Runtime, caller: Caller, asked: PasswordSent) -> LoggedIn:
+    """Begin a session and its grant. Raises Rejected (invalid_credentials, access_denied, mfa_required), TooMany,
+    Unavailable, StoreUnavailable."""
+    client, attempt = caller.client, asked.attempt
     person = await authenticate_person(runtime, attempt, required_role=client.login.required_role)
     if caller.proof is not None:  # a wrong password is anybody's, and leaves no row behind
         await spend_proof(runtime, caller.proof)
+    ways = await ways_after_password(runtime, client, person.user)
+    judge_reach(runtime, client, person.user, ways)
+    if ways:
+        metrics.logins.labels("mfa_required").inc()
+        step = await begin_second_step(
+            runtime,
+            person.user,
+            ways,
+            client_id=client.id,
+            holder=_holder(caller, asked.holder),
+            proof=person.password_hash,
+            remember_me=attempt.remember_me,
+            device_info=attempt.device_info,
+        )
+        raise mfa_required(step.sealed, step.ways, SECOND_STEP_SECONDS)
+    return await _begin(runtime, caller, attempt, person)
+
+
+async def second_step(runtime: Runtime, caller: Caller, asked: SecondSent) -> LoggedIn:
+    """Finish a login that was answered mfa_required. Raises Rejected (invalid_grant, invalid_credentials,
+    access_denied), TooMany, Unavailable, StoreUnavailable."""
+    client = caller.client
+    passed = await check_second_step(runtime, asked.answer, client_id=client.id, holder=_holder(caller, asked.holder))
+    if client.misses_role(passed.user.roles):
+        raise Rejected("access_denied", "This account may not use this client.", "role_missing", status=403)
+    waiting = passed.waiting
+    attempt = replace(
+        asked.answer.attempt,
+        email=passed.user.email,
+        remember_me=waiting.remember_me,
+        device_info=waiting.device_info,
+    )
+    return await _begin(runtime, caller, attempt, passed.person())
+
+
+async def _begin(runtime: Runtime, caller: Caller, attempt: Attempt, person: Authenticated) -> LoggedIn:
+    client = caller.client
     new = new_session(runtime, client, attempt, person)
     first = RefreshToken(runtime.master.current_id, UUID(bytes=runtime.entropy(16)), 0, runtime.entropy(16))
     audience = audience_of(client, runtime.settings.issuer)
@@ -55,7 +128,7 @@ async def login(runtime: Runtime, caller: Caller, attempt: Attempt) -> LoggedIn:
     await end_surplus(runtime, new.user_id, new.id, begun.others)
     metrics.logins.labels("ok").inc()
     return LoggedIn(
-        subject=Login(person.user.id, new.id, begun.now, AMR, person.user.roles),
+        subject=Login(person.user.id, new.id, begun.now, new.amr, person.user.roles),
         scope=client.tokens.scopes,
         audience=audience,
         now=begun.now,
@@ -64,8 +137,13 @@ async def login(runtime: Runtime, caller: Caller, attempt: Attempt) -> LoggedIn:
         user=person.user,
         session_id=new.id,
         remember_me=new.remember_me,
-        device=person.device,
+        device=new_device_cookie(runtime, person.user),
     )
+
+
+def _holder(caller: Caller, holder: str) -> str:
+    """With the key that it proved: a login that began with a key goes on with the same."""
+    return f"{holder} {caller.confirmation.thumbprint}"
 
 
 def _may_log_in(client: Client, _name: str) -> Refused | None:
@@ -75,3 +153,4 @@ def _may_log_in(client: Client, _name: str) -> Refused | None:
 
 
 PASSWORD_LOGIN = Issuance(name="password_login", run=login, permit=_may_log_in, spends_proof=True)
+SECOND_STEP = Issuance(name="password_login", run=second_step, permit=_may_log_in)

@@ -1,7 +1,7 @@
 """The `claims` parameter (OpenID Connect Core section 5.5): single claims about a person, where they shall stand.
 
 Every claim is voluntary to us (section 5.5.1: what is not available is left out, also where it is called essential),
-but for two that are conditions: a `sub` that must be the person, and an essential `acr` that we must reach.
+but for two that are conditions: a `sub` that must be the person, and an essential `acr` that the login must reach.
 """
 
 from __future__ import annotations
@@ -11,17 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from authsvc.rules.token.access_token import PASSWORD_ACR
+from authsvc.rules.levels import known
 from authsvc.rules.token.id_token import SCOPE_OF
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimsRequest:
-    """`subject`: who must be logged in, None for anybody."""
+    """`subject`: who must be logged in, None for anybody. `acr`: contexts of which the login must reach one; those of
+    `acr_wish` it should. Each in the order of preference."""
 
     id_token: tuple[str, ...] = ()
     userinfo: tuple[str, ...] = ()
     subject: str | None = None
+    acr: tuple[str, ...] = ()
+    acr_wish: tuple[str, ...] = ()
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -52,22 +55,28 @@ def read_claims_request(text: str | None, registered: Sequence[str]) -> ClaimsRe
     subjects = {member["sub"]["value"] for member in members.values() if _has_value(member.get("sub"))}
     if not all(isinstance(subject, str) for subject in subjects) or len(subjects) > 1:
         return "claims_subject_malformed"
-    if not _acr_reachable(members["id_token"].get("acr")):
-        return "acr_not_reachable"
+    acr = _acr(members["id_token"].get("acr"))
+    if isinstance(acr, str):
+        return acr
     names = {place: tuple(_allowed(member, registered)) for place, member in members.items()}
-    return ClaimsRequest(**names, subject=next(iter(subjects), None))
+    must, wish = acr
+    return ClaimsRequest(**names, subject=next(iter(subjects), None), acr=must, acr_wish=wish)
 
 
 def _has_value(asked: Any) -> bool:
     return isinstance(asked, dict) and isinstance(asked.get("value"), str | int | float)
 
 
-def _acr_reachable(asked: Any) -> bool:
-    """Section 5.5.1.1: an essential acr that cannot be reached is a failed authentication."""
-    if not isinstance(asked, dict) or asked.get("essential") is not True:
-        return True
-    wanted = [asked["value"]] if "value" in asked else asked.get("values")
-    return wanted is None or (isinstance(wanted, list) and PASSWORD_ACR in wanted)
+def _acr(asked: Any) -> tuple[tuple[str, ...], tuple[str, ...]] | str:
+    """What the login must and what it should reach. Section 5.5.1.1: an essential acr that cannot be reached is a
+    failed authentication, and so is one that nobody here knows."""
+    if not isinstance(asked, dict):
+        return (), ()
+    values = [asked["value"]] if "value" in asked else asked.get("values")
+    found = known(value for value in values if isinstance(value, str)) if isinstance(values, list) else ()
+    if asked.get("essential") is not True:
+        return (), found
+    return "acr_not_reachable" if values is not None and not found else (found, ())
 
 
 def _allowed(member: dict[str, Any], registered: Sequence[str]) -> list[str]:

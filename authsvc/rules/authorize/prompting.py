@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from authsvc.rules.authorize.request import AuthorizationRequest
 from authsvc.rules.client_record import Client
+from authsvc.rules.levels import PASSWORD_ACR, acr_of, aim, highest, reaches
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import missing_consent
 
@@ -17,6 +18,10 @@ from authsvc.rules.scope import missing_consent
 class Step(Enum):
     LOG_IN = "log in"
     TURN_AWAY = "turn away"
+    STEP_UP = "step up"
+    """The login stands, and lacks a second factor."""
+    SET_UP = "set up"
+    """The person needs a second factor for this client, and has none yet."""
     CONSENT = "consent"
     GO_ON = "go on"
     """Our own client, but anybody could have sent the person here in its name: they say that they meant to."""
@@ -29,7 +34,8 @@ class Present:
 
     `subject`: as this client knows the person. `authenticated_for_this`: the login came after the request.
     `lifetime_seconds`: how long this client lets a login like this one stand. `allowed`: what the person once allowed
-    this client. `consented`: the person allowed this very request.
+    this client. `consented`: the person allowed this very request. `amr`: how they logged in; `demanded`: the rung that
+    their roles demand of them; `reach`: the highest one that their factors give.
     """
 
     subject: str
@@ -40,6 +46,14 @@ class Present:
     allowed: tuple[str, ...]
     consented: bool
     now: datetime
+    amr: tuple[str, ...] = ("pwd",)
+    demanded: str = PASSWORD_ACR
+    reach: str = PASSWORD_ACR
+
+    @property
+    def acr(self) -> str:
+        """The rung on which the login stands."""
+        return acr_of(self.amr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +66,12 @@ class Hint:
 _SILENT = {
     Step.LOG_IN: Refused("login_required", "A login is needed.", "login_required"),
     Step.TURN_AWAY: Refused("access_denied", "The account may not use this client.", "role_missing"),
+    Step.STEP_UP: Refused("interaction_required", "A second factor is needed.", "step_up_needed"),
+    Step.SET_UP: Refused("interaction_required", "A second factor must be set up first.", "factor_missing"),
     Step.CONSENT: Refused("consent_required", "Consent is needed.", "consent_required"),
     Step.GO_ON: Refused("interaction_required", "The person must be asked.", "client_unverifiable"),
 }
+_UNMET = Refused("unmet_authentication_requirements", "The person cannot log in as was demanded.", "acr_not_reachable")
 _OTHER_PERSON = Refused("login_required", "Another person is logged in.", "other_person")
 
 
@@ -86,13 +103,52 @@ def _needed(
     asked = _to_be_asked(request, client, present, dev_mode)
     if silent and asked is not None:
         # A client that the person has not allowed, or that somebody poses as, hears the same whoever is here: it could
-        # name one person after the other, or learn of a role.
+        # name one person after the other, or learn of a role or a factor.
         return _SILENT[Step.LOG_IN] if wanted else asked
     if wanted and wanted != {present.subject}:
         return _OTHER_PERSON if silent or present.authenticated_for_this else Step.LOG_IN
     if client.login.required_role and client.login.required_role not in present.roles:
         return Step.TURN_AWAY
-    return asked or Step.GIVE_CODE
+    return _to_reach(request, client, present) or asked or Step.GIVE_CODE
+
+
+def required_rung(client: Client, demanded: str) -> str:
+    """The rung that a client, and the roles of the person, demand of every login."""
+    return highest((client.login.required_acr or PASSWORD_ACR, demanded))
+
+
+def needs_reach(request: AuthorizationRequest, client: Client, present: Present) -> bool:
+    """Whether it matters which rung the person could reach: the login stands on none that was wanted."""
+    if not reaches(present.acr, required_rung(client, present.demanded)):
+        return True
+    wishes = (request.claims.acr, request.acr_values or request.claims.acr_wish)
+    return any(wanted and not reaches(present.acr, wanted[0]) for wanted in wishes)
+
+
+def wanted_rung(request: AuthorizationRequest, client: Client, present: Present) -> str:
+    """The rung that a login is to be stepped up to."""
+    required = required_rung(client, present.demanded)
+    if not reaches(present.acr, required):
+        return required
+    lists = (request.claims.acr, request.acr_values or request.claims.acr_wish)
+    aims = [aim(wanted, present.acr, present.reach) for wanted in lists]
+    return next((one for one in aims if one and not reaches(present.acr, one)), required)
+
+
+def _to_reach(request: AuthorizationRequest, client: Client, present: Present) -> Step | Refused | None:
+    """What the login lacks of the rung that it must reach, or of the one that it should (OpenID Connect Core sections
+    3.1.2.1 and 5.5.1.1); None: nothing that could be done about. A wish that nobody could be asked for is none."""
+    required, silent = required_rung(client, present.demanded), "none" in request.prompt
+    if not reaches(present.acr, required):
+        return Step.STEP_UP if reaches(present.reach, required) else Step.SET_UP
+    if request.claims.acr:
+        wanted = aim(request.claims.acr, present.acr, present.reach)
+        if wanted is None:
+            return _UNMET
+        if not reaches(present.acr, wanted):
+            return Step.STEP_UP
+    wanted = aim(request.acr_values or request.claims.acr_wish, present.acr, present.reach)
+    return Step.STEP_UP if wanted and not reaches(present.acr, wanted) and not silent else None
 
 
 def _must_log_in(request: AuthorizationRequest, present: Present) -> bool:

@@ -17,6 +17,7 @@ from authsvc.rules.authorize.claims_parameter import NO_CLAIMS, ClaimsRequest, r
 from authsvc.rules.authorize.redirect import matches
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
+from authsvc.rules.levels import known
 from authsvc.rules.refused import Refused
 from authsvc.rules.resource import as_registered, read_resources
 from authsvc.rules.scope import parse_scope, registered_part
@@ -108,6 +109,13 @@ class AuthorizationRequest:
     id_token_hint: str | None = field(repr=False, default=None)
     ui_locales: str | None = None
     bound_to: Confirmation = UNBOUND
+    acr_values: tuple[str, ...] = ()
+    """Contexts that the login should reach, the one that is liked best first (section 3.1.2.1)."""
+
+    @property
+    def acr_asked(self) -> tuple[str, ...]:
+        """Contexts that were asked for by name, those that must be reached first."""
+        return tuple(dict.fromkeys((*self.claims.acr, *self.acr_values, *self.claims.acr_wish)))
 
     @property
     def shown_scope(self) -> tuple[str, ...]:
@@ -178,9 +186,9 @@ def judge(
     max_age = parameters.get("max_age")
     if max_age is not None and not (max_age.isascii() and max_age.isdigit() and len(max_age) <= 9):
         return Refused("invalid_request", "max_age must be a number of seconds.", "max_age_malformed")
-    known = resources_of(client, issuer)
-    resource = as_registered(read_resources(parameters.get("resource", "")), known)
-    if not set(resource) <= known:
+    resources = resources_of(client, issuer)
+    resource = as_registered(read_resources(parameters.get("resource", "")), resources)
+    if not set(resource) <= resources:
         return Refused("invalid_target", "The resource is not known for this client.", "resource_not_allowed")
     claims = read_claims_request(parameters.get("claims"), client.tokens.scopes)
     if isinstance(claims, str):
@@ -202,6 +210,7 @@ def judge(
         id_token_hint=parameters.get("id_token_hint"),
         ui_locales=parameters.get("ui_locales"),
         bound_to=dpop_key(parameters.get("dpop_jkt", "")),
+        acr_values=known(parameters.get("acr_values", "").split(" ")),
     )
 
 

@@ -18,6 +18,7 @@ from authsvc.rules.clients import limits
 from authsvc.rules.clients.client_name import name_problem
 from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
 from authsvc.rules.discovery import CLIENT_AUTH_METHODS, GRANT_TYPES, SCOPES
+from authsvc.rules.levels import LADDER
 from authsvc.rules.people.person import role_problem
 from authsvc.rules.readable_text import hides_nothing, is_readable, one_line
 from authsvc.rules.refused import Refused
@@ -331,7 +332,8 @@ def _given(client: Client) -> tuple[Any, ...]:
         client.first_party,
         client.exchange,
         login.origins,
-        (login.required_role, login.remember_me_allowed, login.session_seconds, login.remember_me_seconds),
+        (login.required_role, login.required_acr, login.remember_me_allowed),
+        (login.session_seconds, login.remember_me_seconds),
         (tokens.audiences, tokens.access_token_seconds, tokens.status_list),
         (tokens.refresh_grace_seconds, tokens.refresh_lost_answer_seconds),
     )
@@ -363,6 +365,9 @@ def _login(case: _Case) -> Iterator[Refused]:
     role = case.client.login.required_role
     if role is not None and (problem := role_problem(role)):
         yield case.refused(problem, "required_role")
+    acr = case.client.login.required_acr
+    if acr is not None and acr not in LADDER:
+        yield case.refused(f"The required_acr must be one of {', '.join(LADDER)}.", "required_acr")
 
 
 def _seconds(case: _Case) -> Iterator[Refused]:

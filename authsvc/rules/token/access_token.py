@@ -7,15 +7,13 @@ from typing import Any
 
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import Confirmation
+from authsvc.rules.levels import stated
 from authsvc.rules.person_record import Login
 from authsvc.rules.token.audience import audience_now
 from authsvc.rules.token.exchange import ROLES_SCOPE, Exchange
 from authsvc.rules.token.granted import Granted
 
 ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 - RFC 9068 section 2.1, a media type
-
-PASSWORD_ACR = "urn:authsvc:acr:password"  # noqa: S105 - the name of a login method
-"""Authentication context class of a password login (OIDC Core section 2, acr)."""
 
 
 def sees_roles(client: Client, scope: Collection[str]) -> bool:
@@ -54,7 +52,7 @@ def _subject_claims(subject: Login | Exchange | None, *, roles: bool) -> dict[st
     return {
         "sid": str(subject.session_id),
         "auth_time": int(subject.auth_time.timestamp()),
-        "acr": PASSWORD_ACR,
+        "acr": stated(subject.amr, subject.acr_values),
         "amr": list(subject.amr),
         **({"roles": list(subject.roles)} if roles else {}),
     }

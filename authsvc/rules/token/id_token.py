@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from authsvc.rules.client_record import Client
+from authsvc.rules.levels import stated
 from authsvc.rules.person_record import Login, User
-from authsvc.rules.token.access_token import PASSWORD_ACR
 from authsvc.rules.token.exchange import ROLES_SCOPE
 from authsvc.rules.token.granted import Granted
 from authsvc_jws.base64url import base64url_encode
@@ -53,7 +53,7 @@ def id_token_claims(
         "iat": issued_at,
         "exp": issued_at + ID_TOKEN_SECONDS,
         "auth_time": int(login.auth_time.timestamp()),
-        "acr": PASSWORD_ACR,
+        "acr": stated(login.amr, login.acr_values),
         "amr": list(login.amr),
         "sid": str(login.session_id),
         "at_hash": at_hash,

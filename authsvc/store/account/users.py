@@ -12,14 +12,15 @@ import asyncpg
 from authsvc.rules.person_record import User
 from authsvc.store.postgres import Connection, Database, record_of
 
-_COLUMNS = "id, email, email_verified, name, roles, password_hash, disabled_at, device_generation"
+_COLUMNS = """id, email, email_verified, name, roles, password_hash, disabled_at, device_generation,
+              factor_generation"""
 
 
 # A row that is not there would be 15 us less to send and to read: enough to tell addresses apart (SECURITY.md item 25).
 _BY_EMAIL = f"""
 (SELECT {_COLUMNS}, true AS found FROM users WHERE email IN ($1, $2) ORDER BY email = $1 DESC LIMIT 1)
 UNION ALL
-SELECT '00000000-0000-0000-0000-000000000000', $1, false, 'Nobody', '{{customer}}', repeat('x', 97), NULL, 0, false
+SELECT '00000000-0000-0000-0000-000000000000', $1, false, 'Nobody', '{{customer}}', repeat('x', 97), NULL, 0, 0, false
 LIMIT 1
 """  # noqa: S608
 

@@ -19,18 +19,20 @@ from authsvc.store.redis import RedisStore
 # one that is being taken back is waited for.
 #
 # FOR SHARE: a session that is being ended is waited for and looked at again; no grant slips in behind its end.
-# auth_time, too, is of the row as it is now, and the grant ends with the session or with what its client allows.
+# auth_time, too, is of the row as it is now, and the grant ends with the session or with what its client allows. A
+# login that has lost a factor since it was judged (amr) is judged again.
 _ISSUE = """
 WITH consent AS MATERIALIZED (
     SELECT user_id FROM consents WHERE user_id = $14 AND client_id = $3 AND scope @> $15 FOR KEY SHARE
 )
 INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at, code_state, code_hash,
-                    code_expires_at, code_redirect_uri, code_challenge, code_nonce, code_claims, dpop_jkt)
+                    code_expires_at, code_redirect_uri, code_challenge, code_nonce, code_claims, dpop_jkt,
+                    acr_values)
 SELECT $1, s.id, $3, $4, $5, $6, least(s.expires_at, s.auth_time + $11::int * interval '1 second'), 'issued', $6,
-       now() + $10::int * interval '1 second', $7, $8, $9, $12::jsonb, $13
+       now() + $10::int * interval '1 second', $7, $8, $9, $12::jsonb, $13, $17
 FROM user_sessions s
 WHERE ($15::text[] IS NULL OR EXISTS (SELECT FROM consent)) AND s.id = $2 AND s.user_id = $14
-AND s.is_active AND s.expires_at > now() FOR SHARE OF s
+AND s.amr = $16 AND s.is_active AND s.expires_at > now() FOR SHARE OF s
 RETURNING id
 """
 
@@ -66,7 +68,7 @@ WITH judged AS (
                 ELSE 'redeemed' END AS verdict) v)
     WHERE g.id = $1 AND g.code_hash = $2
     RETURNING g.verdict, g.secret_hash, g.session_id, g.client_id, g.scope, g.audience, g.expires_at,
-              g.code_nonce AS nonce, g.code_claims
+              g.code_nonce AS nonce, g.code_claims, g.acr_values
 )
 SELECT j.*, s.user_id, s.auth_time, s.amr, u.roles, u.email, u.email_verified, u.name, now() AS now
 FROM judged j JOIN user_sessions s ON s.id = j.session_id JOIN users u ON u.id = s.user_id
@@ -107,14 +109,17 @@ async def issue(
     lifetime_seconds: int,
     claims: Mapping[str, Sequence[str]],
     bound_to: Confirmation,
+    amr: Sequence[str],
+    acr_values: Sequence[str],
 ) -> bool:
     """False: the session has ended meanwhile, or the consent was taken back. `consent`: the scope that the person must
     have allowed, None where nobody is asked; `lifetime_seconds`: how long the grant may live after the login;
-    `bound_to`: what must be proved at redemption. Raises ClientRemoved, StoreUnavailable."""
+    `bound_to`: what must be proved at redemption; `amr`: of the login that was judged; `acr_values`: contexts that were
+    asked for by name. Raises ClientRemoved, StoreUnavailable."""
     row = await db.fetchrow(
         _ISSUE, grant_id, session_id, client_id, scope, audience, code_hash, redirect_uri, code_challenge,
         nonce, CODE_SECONDS, lifetime_seconds, json.dumps(claims) if claims else None, bound_to.thumbprint,
-        user_id, consent,
+        user_id, consent, list(amr), list(acr_values),
     )  # fmt: skip
     return row is not None
 

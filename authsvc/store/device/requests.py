@@ -107,14 +107,15 @@ WITH judged AS (
     WHERE d.id = $1 AND d.device_hash = $2 AND d.client_id = $3
     RETURNING d.*
 ), person AS (
-    SELECT u.id, u.roles, s.auth_time, s.amr
+    SELECT u.id, u.roles, s.auth_time, s.amr, s.credentials
     FROM judged j JOIN users u ON u.id = j.user_id JOIN user_sessions s ON s.id = j.allowed_in AND s.user_id = u.id
     WHERE j.verdict = 'redeemed' AND u.disabled_at IS NULL AND s.is_active AND s.expires_at > now()
       AND ($4::text IS NULL OR $4 = ANY (u.roles))
     FOR SHARE OF u, s
 ), session AS (
-    INSERT INTO user_sessions (id, user_id, device_info, ip_address, user_agent, auth_time, amr, expires_at)
-    SELECT $5, p.id, j.device_info, j.ip_address, j.user_agent, p.auth_time, p.amr,
+    INSERT INTO user_sessions (id, user_id, device_info, ip_address, user_agent, auth_time, amr, credentials,
+                               expires_at)
+    SELECT $5, p.id, j.device_info, j.ip_address, j.user_agent, p.auth_time, p.amr, p.credentials,
            now() + $6::int * interval '1 second'
     FROM judged j, person p RETURNING id, expires_at
 ), granted AS (

@@ -23,13 +23,16 @@ class BrowserSession:
     remember_me: bool
     last_activity: datetime
     now: datetime
+    amr: tuple[str, ...] = ("pwd",)
+    credentials: tuple[str, ...] = ()
 
 
 async def by_cookie(db: Database, cookie_hash: Digest, *, idle_seconds: int) -> BrowserSession | None:
     """The live session of a cookie, or None: unknown, ended, expired, unused for `idle_seconds` (0: that ends none),
     its person disabled."""
     sql = """SELECT s.id, s.auth_time, s.expires_at, s.remember_me, s.last_activity, now() AS now,
-                    u.id AS user_id, u.email, u.email_verified, u.name, u.roles
+                    s.amr, s.credentials, u.id AS user_id, u.email, u.email_verified, u.name, u.roles,
+                    u.factor_generation
              FROM user_sessions s JOIN users u ON u.id = s.user_id
              WHERE s.cookie_hash = $1 AND s.is_active AND s.expires_at > now() AND u.disabled_at IS NULL
              AND ($2::int = 0 OR s.last_activity > now() - $2::int * interval '1 second')"""
@@ -48,20 +51,29 @@ async def used(db: Database, session_id: UUID) -> None:
 async def authenticated_again(
     db: Database | Connection,
     session_id: UUID,
-    password_hash: str,
+    password_hash: str | None,
     *,
     old_hash: Digest,
     new_hash: Digest,
     amr: Sequence[str],
+    credentials: Sequence[str],
+    factor_generation: int,
+    keep_time: bool = False,
 ) -> datetime | None:
-    """The same session under a new cookie, its person authenticated now. None: it has ended, or was not the same."""
+    """The same session under a new cookie, its person authenticated now, by what is added to its `credentials`. None:
+    it has ended, or was not the same. `password_hash`: None where no password was checked; `keep_time`: only a part of
+    what `amr` says was proved now, and the rest as long ago as the session says."""
     sql = """WITH person AS (
                  SELECT u.id FROM users u JOIN user_sessions s ON s.user_id = u.id
-                 WHERE s.id = $1 AND u.disabled_at IS NULL AND u.password_hash = $2 FOR SHARE OF u
+                 WHERE s.id = $1 AND u.disabled_at IS NULL AND ($2::text IS NULL OR u.password_hash = $2)
+                 AND u.factor_generation = $7 FOR SHARE OF u
              )
-             UPDATE user_sessions s SET cookie_hash = $4, auth_time = now(), last_activity = now(), amr = $5
+             UPDATE user_sessions s
+             SET cookie_hash = $4, auth_time = CASE WHEN $8 THEN s.auth_time ELSE now() END, last_activity = now(),
+                 amr = $5, credentials = ARRAY(SELECT unnest(s.credentials) UNION SELECT unnest($6::text[]))
              FROM person WHERE s.id = $1 AND s.user_id = person.id AND s.cookie_hash = $3 AND s.is_active
              AND s.expires_at > now()
              RETURNING now() AS now"""
-    row = await db.fetchrow(sql, session_id, password_hash, old_hash, new_hash, list(amr))
+    known = (old_hash, new_hash, list(amr), list(credentials), factor_generation, keep_time)
+    row = await db.fetchrow(sql, session_id, password_hash, *known)
     return row["now"] if row else None

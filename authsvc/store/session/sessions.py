@@ -30,7 +30,8 @@ class Ended:
 @dataclass(frozen=True, slots=True)
 class NewSession:
     """A login. `password_hash`: the one that the password was checked with; `lifetime_seconds`: from now on;
-    `cookie_hash`: None where no browser holds the session."""
+    `cookie_hash`: None where no browser holds the session; `credentials`: what opened it; `factor_generation`: of the
+    person when that was checked."""
 
     id: UUID
     user_id: UUID
@@ -42,6 +43,8 @@ class NewSession:
     remember_me: bool
     lifetime_seconds: int
     cookie_hash: Digest | None = field(repr=False, default=None)
+    credentials: tuple[str, ...] = ()
+    factor_generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +56,16 @@ class Begun:
     others: int
 
 
-# FOR SHARE: a person who is being disabled, or whose password is being changed, is waited for and then looked at
-# again, so that no login slips in behind "end all sessions".
+# FOR SHARE: a person who is being disabled, or whose password is being changed or factor removed, is waited for and
+# then looked at again, so that no login slips in behind "end all sessions".
 _SESSION = """
 WITH person AS (
-    SELECT id FROM users WHERE id = $2 AND disabled_at IS NULL AND password_hash = $3 FOR SHARE
+    SELECT id FROM users
+    WHERE id = $2 AND disabled_at IS NULL AND password_hash = $3 AND factor_generation = $12 FOR SHARE
 ), session AS (
     INSERT INTO user_sessions (id, user_id, device_info, ip_address, user_agent, amr, remember_me, expires_at,
-                               cookie_hash)
-    SELECT $1, id, $4, $5, $6, $7, $8, now() + $9::int * interval '1 second', $10 FROM person
+                               cookie_hash, credentials)
+    SELECT $1, id, $4, $5, $6, $7, $8, now() + $9::int * interval '1 second', $10, $11 FROM person
     RETURNING id, expires_at
 )
 """
@@ -71,7 +75,7 @@ _BEGUN = f"expires_at, now() AS now, {LIVE_OF_PERSON.format('$2')} AS others"
 _BEGIN = f"{_SESSION} SELECT {_BEGUN} FROM session"  # noqa: S608 - a constant
 _BEGIN_WITH_GRANT = f"""{_SESSION}
 INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at, dpop_jkt)
-SELECT $11, session.id, $12, $13, $14, $15, session.expires_at, $16 FROM session
+SELECT $13, session.id, $14, $15, $16, $17, session.expires_at, $18 FROM session
 RETURNING {_BEGUN}
 """  # noqa: S608 - a constant
 _values = attrgetter(*(item.name for item in fields(NewSession)))

@@ -82,7 +82,7 @@ WITH judged AS (
                      AND now() - g.rotated_at <= interval '{LATE_WINDOW}' THEN 'late'
                 ELSE 'reuse' END AS verdict) v) s)
     WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $4 AND g.dpop_jkt IN ('', $7)
-    RETURNING g.verdict, g.generation, g.session_id, g.scope, g.audience, g.expires_at
+    RETURNING g.verdict, g.generation, g.session_id, g.scope, g.audience, g.expires_at, g.acr_values
 ), seen AS (
     UPDATE user_sessions SET last_activity = now()
     FROM (SELECT s.id FROM user_sessions s JOIN judged j ON j.session_id = s.id
@@ -91,7 +91,7 @@ WITH judged AS (
     WHERE user_sessions.id = free.id
 )
 SELECT j.verdict, j.generation, j.session_id, s.user_id, j.scope, j.audience, j.expires_at, now() AS now,
-       s.auth_time, s.amr, u.roles
+       s.auth_time, s.amr, u.roles, j.acr_values
 FROM judged j JOIN user_sessions s ON s.id = j.session_id JOIN users u ON u.id = s.user_id
 """  # noqa: S608 - constants
 

@@ -9,8 +9,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from authsvc.logs import get_logger
@@ -49,6 +49,8 @@ class Failure:
     retry_after: int | None = None
     challenge: str | None = None
     allow: str | None = None
+    members: Mapping[str, Any] = field(default_factory=dict)
+    """Of a JSON answer, beside code and description."""
 
 
 def _rejected(error: Rejected) -> Failure:
@@ -56,7 +58,12 @@ def _rejected(error: Rejected) -> Failure:
     # RFC 9110 section 15.5.2: a 401 always says how to authenticate.
     challenge = error.challenge or ('Bearer realm="authsvc"' if refused.status_code == 401 else None)
     return Failure(
-        refused.status_code, refused.error or "", refused.description or "", error.reason, challenge=challenge
+        refused.status_code,
+        refused.error or "",
+        refused.description or "",
+        error.reason,
+        challenge=challenge,
+        members=error.members,
     )
 
 
@@ -127,4 +134,5 @@ def json_failure(_request: Request, failure: Failure) -> Reply:
         headers.append((b"retry-after", b"%d" % failure.retry_after))
     if failure.allow:
         headers.append((b"allow", failure.allow.encode("ascii")))
-    return json_reply({"error": failure.code, "error_description": failure.description}, failure.status, headers)
+    said = {"error": failure.code, "error_description": failure.description, **failure.members}
+    return json_reply(said, failure.status, headers)

@@ -16,6 +16,7 @@ from authsvc.flows.authorize.pending_request import (
     open_request,
     seal_destination,
 )
+from authsvc.flows.login.second_step import SecondStep
 from authsvc.flows.mail.queue import mail_is_on
 from authsvc.rules.authorize.prompting import Step
 from authsvc.rules.authorize.request import Unproved, redirect_location
@@ -53,6 +54,11 @@ def outcome_reply(
     asked, csrf = outcome.request, form_token(request)
     if outcome.step is Step.CONSENT:
         view: views.View = views.Consent(outcome, csrf=csrf, target=asked.redirect_uri, problem=problem)
+    elif outcome.second is not None:
+        return second_form(request, outcome, outcome.second, problem=problem)
+    elif outcome.step is Step.SET_UP:
+        request.reason = "factor_missing"
+        view = views.SetUpFactor(outcome, csrf=csrf, target=asked.redirect_uri, problem=problem)
     elif outcome.step is Step.GO_ON:
         view = views.GoOn(outcome, csrf=csrf, target=asked.redirect_uri, problem=problem)
     else:
@@ -142,3 +148,21 @@ def login_form(
         username, remember_me = typed.get("username", "")[:MAX_EMAIL], typed.get("remember_me") == "1"
         view = replace(view, username=username, remember_me=remember_me)
     return page(request, view, ui_locales)
+
+
+def second_form(
+    request: Request,
+    asked: ShowPage | Destination,
+    second: SecondStep,
+    *,
+    way: str = "",
+    problem: Problem | None = None,
+) -> Response:
+    """The page that asks for a second factor, for a request or a page of ours. `way`: what was tried before."""
+    csrf = form_token(request)
+    request.reason = request.reason or "mfa_required"
+    if isinstance(asked, Destination):
+        sealed = seal_destination(request.runtime, asked)
+        return page(request, views.SecondStep(second, sealed, way, csrf=csrf, problem=problem))
+    view = views.SecondStep(second, asked.sealed, way, csrf=csrf, target=asked.request.redirect_uri, problem=problem)
+    return page(request, view, asked.request.ui_locales)

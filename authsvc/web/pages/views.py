@@ -24,6 +24,7 @@ from authsvc.flows.account.sessions_and_apps import Overview
 from authsvc.flows.authorize.authorize import ShowPage
 from authsvc.flows.device.confirm_device import Found
 from authsvc.flows.ending.browser_logout import AskFirst
+from authsvc.flows.login import second_step as flow
 from authsvc.web.http.request import Request
 from authsvc.web.pages.brand import look_of
 from authsvc.web.pages.headers import page_headers
@@ -31,6 +32,7 @@ from authsvc.web.pages.language import Words, choose_language, named, plain, str
 
 ProblemKind = Literal[
     "credentials",
+    "second_factor",
     "missing",
     "too_many",
     "unavailable",
@@ -97,6 +99,30 @@ class Login(View):
     again: bool = False
     forgot: str = ""
     """Where a forgotten password is replaced; '': nowhere, for there is no mail."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecondStep(View):
+    """Asks for a second factor. Each way has a form of its own; it posts way, code, challenge, request, csrf to
+    /login/second. `way`: the one that was tried before."""
+
+    template = "second_step"
+    asked: flow.SecondStep
+    request: str = field(repr=False, default="")
+    way: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetUpFactor(View):
+    """The person needs a second factor for this client and has none that is good enough. Posts decision=deny, request,
+    csrf to /login: back to the client without access."""
+
+    template = "set_up_factor"
+    asked: ShowPage
+
+    @property
+    def status(self) -> int:
+        return 403
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from uuid import UUID, uuid4
 import jwt
 import pytest
 
+from authsvc.rules.levels import PASSWORD_ACR
 from authsvc.rules.person_record import Login, User
-from authsvc.rules.token.access_token import PASSWORD_ACR
 from authsvc.rules.token.granted import Granted, Identified
 from authsvc.rules.token.id_token import claims_about, half_hash, id_token_claims
 from tests.support.login_steps import Pkce, authorize_url, log_in, redirected, tokens_for

@@ -20,8 +20,8 @@ from authsvc.rules.authorize.request import (
     read_pairs,
     redirect_location,
 )
+from authsvc.rules.levels import MFA_ACR, PASSWORD_ACR
 from authsvc.rules.refused import Refused
-from authsvc.rules.token.access_token import PASSWORD_ACR
 from tests.support.clients import flat_client
 
 ISSUER = "https://auth.example"
@@ -259,7 +259,9 @@ def test_the_person_may_be_named() -> None:
 
 
 def test_an_acr_that_we_reach_and_a_voluntary_one_are_no_obstacle() -> None:
-    assert read({"id_token": {"acr": {"essential": True, "values": [PASSWORD_ACR, "x"]}}}) == ClaimsRequest()
+    must = read({"id_token": {"acr": {"essential": True, "values": [PASSWORD_ACR, "x"]}}})
+    assert must == ClaimsRequest(acr=(PASSWORD_ACR,))
+    assert read({"id_token": {"acr": {"values": [MFA_ACR, 1, "mfa"]}}}) == ClaimsRequest(acr_wish=(MFA_ACR,))
     assert read({"id_token": {"acr": {"values": ["mfa"]}}}) == ClaimsRequest()
     assert read({"id_token": {"acr": {"essential": True}}}) == ClaimsRequest()
 

@@ -1,0 +1,45 @@
+"""The shape of a way: what each second factor is to the second step of a login."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from authsvc.rules.levels import MFA_ACR
+from authsvc.rules.person_record import User
+from authsvc.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """What a person has proved: its RFC 8176 names, and the credentials that proved it, as a session keeps them."""
+
+    amr: tuple[str, ...]
+    credentials: tuple[str, ...]
+
+
+PASSWORD = Proved(("pwd",), ("password",))
+
+
+async def _nothing(_runtime: Runtime, _user: User, _binding: str) -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One second factor. `name`: as `store/factors/held` calls it, and as JSON and forms name it.
+
+    `ask`: what the caller needs besides the name (a challenge to sign), for a person and the digest of the challenge
+    that it will come back with. `check`: judge what was answered, `values` being the members or fields that are not
+    ours, and use it up: one statement decides. None: it was wrong. Tries are counted around it. Both raise
+    StoreUnavailable.
+
+    `acr`: the rung that it reaches beside a password. `spare`: it is good only beside another factor.
+    """
+
+    name: str
+    check: Callable[[Runtime, User, Mapping[str, str], str], Awaitable[Proved | None]]
+    ask: Callable[[Runtime, User, str], Awaitable[Mapping[str, Any]]] = _nothing
+    acr: str = MFA_ACR
+    spare: bool = False

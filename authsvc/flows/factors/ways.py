@@ -1,0 +1,93 @@
+"""All ways, in the order in which people are asked; which of them a person has; and the counting of tries.
+
+To add one: a file beside this one with its `Way`, its line in `WAYS` and in `store/factors/held`, and what its page
+asks (`second_step.html`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from authsvc import metrics
+from authsvc.flows.caller.network_limit import network_buckets
+from authsvc.flows.factors.one_time_code import ONE_TIME_CODE
+from authsvc.flows.factors.recovery_code import RECOVERY_CODE
+from authsvc.flows.factors.way import Proved, Way
+from authsvc.rules.errors import Rejected, TooMany
+from authsvc.rules.levels import PASSWORD_ACR, highest, reaches
+from authsvc.rules.person_record import User
+from authsvc.runtime import Runtime
+from authsvc.store.caller.attempts import Bucket
+from authsvc.store.factors import held
+
+WAYS: tuple[Way, ...] = (ONE_TIME_CODE, RECOVERY_CODE)
+NETWORK_FACTOR = 10
+"""A network may fail so many times as often as a person."""
+
+
+async def ways_of(runtime: Runtime, user: User) -> tuple[Way, ...]:
+    """The ways that are open to a person. Raises StoreUnavailable."""
+    names = await held.held(runtime.db, user.id)
+    own = tuple(way for way in WAYS if way.name in names)
+    return own if any(not way.spare for way in own) else ()
+
+
+def reach_of(ways: Sequence[Way]) -> str:
+    """The highest rung that somebody reaches who has a password and these ways."""
+    return highest((PASSWORD_ACR, *(way.acr for way in ways)))
+
+
+def those_that_reach(ways: Sequence[Way], wanted: str) -> tuple[Way, ...]:
+    """The ways by which a rung is reached."""
+    return tuple(way for way in ways if reaches(way.acr, wanted))
+
+
+def wrong() -> Rejected:
+    """One answer for a wrong code, for one that was used, and for a way that the person lacks."""
+    description = "The code is wrong, or it was used before."
+    return Rejected("invalid_credentials", description, "second_factor_wrong", status=401)
+
+
+class Guess(Exception):
+    """Ends a try that counts as failed."""
+
+
+@asynccontextmanager
+async def counted(runtime: Runtime, user: User, network: str) -> AsyncIterator[None]:
+    """One try of a person, whose place is given back unless it ends with `Guess`. Raises TooMany."""
+    limit = runtime.settings.second_step_failures
+    buckets = [
+        Bucket(f"second-step:{user.id}", limit),
+        *network_buckets("second-step-network", network, limit * NETWORK_FACTOR),
+    ]
+    name = runtime.entropy(8).hex()
+    if wait := await runtime.attempts.take(buckets, name):
+        metrics.rate_limited.labels("second_step").inc()
+        raise TooMany("second_step_failures", retry_after=wait)
+    guess = False
+    try:
+        yield
+    except Guess:
+        guess = True
+        raise
+    finally:
+        if not guess:  # success and trouble alike give the place back
+            await runtime.attempts.give_back(buckets, name)
+
+
+async def check_way(
+    runtime: Runtime, user: User, name: str, values: Mapping[str, str], *, binding: str, network: str
+) -> Proved:
+    """Judge an answer by one of the person's ways, counted before it is looked at: 200 parallel guesses with a limit of
+    5 are 5 guesses. Raises Rejected (invalid_credentials), TooMany, StoreUnavailable."""
+    way = next((way for way in await ways_of(runtime, user) if way.name == name), None)
+    try:
+        async with counted(runtime, user, network):
+            proved = await way.check(runtime, user, values, binding) if way else None
+            if proved is None:
+                raise Guess
+    except Guess:
+        metrics.logins.labels("second_factor_wrong").inc()
+        raise wrong() from None
+    return proved

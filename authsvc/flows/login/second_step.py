@@ -1,0 +1,203 @@
+"""The second step of a login: what waits for it lies sealed at the caller, and nothing is stored, given or known of the
+device before it is done.
+
+A challenge is for one person, one client and one holder (the browser that began, or where there is no cookie the kind
+of program and its DPoP key). It is good for five minutes and once, and void when the password is changed: it holds a
+digest of the hash that was right. To step up a session that there is, it holds the digest of that session's cookie.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Any
+from uuid import UUID
+
+from authsvc.flows.factors.way import PASSWORD, Proved, Way
+from authsvc.flows.factors.ways import check_way, reach_of, those_that_reach, ways_of
+from authsvc.flows.login.authenticate_person import Attempt, Authenticated
+from authsvc.keys.seal import open_value, seal_value
+from authsvc.rules.authorize.prompting import required_rung
+from authsvc.rules.client_record import Client
+from authsvc.rules.errors import Rejected
+from authsvc.rules.levels import PASSWORD_ACR, combined, demanded_of, reaches
+from authsvc.rules.person_record import User
+from authsvc.rules.sealed_value_lifetimes import SECOND_STEP_SECONDS
+from authsvc.rules.secret_digest import digest_of
+from authsvc.runtime import Runtime
+from authsvc.store.account import users
+from authsvc.store.caller.replay import spend
+
+_PURPOSE = "second step of a login"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A login that waits for its second factor, as it is sealed. `client_id`: '' for our own pages. `proof`: the digest
+    of the password hash that was right, or of the cookie of the session that shall be stepped up. `name`: unique."""
+
+    user_id: UUID
+    client_id: str
+    holder: str
+    proof: str
+    session_id: UUID | None
+    remember_me: bool
+    device_info: str | None
+    name: str
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SecondStep:
+    """What the caller is asked for. `sealed`: to be brought back; `ways`: the names of those that are open, and what
+    each of them needs."""
+
+    user_id: UUID
+    sealed: str = field(repr=False)
+    ways: Mapping[str, Mapping[str, Any]] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to a second step as it was sent: what was sealed, the way that was chosen, its values. `attempt`: what
+    the browser and the network say of themselves."""
+
+    sealed: str = field(repr=False)
+    way: str
+    values: Mapping[str, str] = field(repr=False)
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A second step that was done. `proved`: by this step alone."""
+
+    user: User
+    waiting: Waiting
+    proved: Proved
+
+    def person(self) -> Authenticated:
+        """Who has proved a password and this."""
+        amr = combined(PASSWORD.amr, self.proved.amr)
+        both = Proved(amr, (*PASSWORD.credentials, *self.proved.credentials))
+        return Authenticated(self.user, self.user.password_hash or "", both)
+
+
+def wanted_of(runtime: Runtime, client: Client | None, user: User) -> str:
+    """The rung that this client and the person's roles demand."""
+    demanded = demanded_of(user.roles, runtime.settings.mfa_roles)
+    return required_rung(client, demanded) if client else demanded
+
+
+async def ways_after_password(runtime: Runtime, client: Client | None, user: User) -> tuple[Way, ...]:
+    """By which of the ways a login goes on after the password: those that reach what is demanded, or where none does
+    all that the person has. (): there is none. Raises StoreUnavailable."""
+    ways = await ways_of(runtime, user)
+    return those_that_reach(ways, wanted_of(runtime, client, user)) or ways
+
+
+def judge_reach(runtime: Runtime, client: Client, user: User, ways: Sequence[Way]) -> None:
+    """Raises Rejected where no page could be shown that helps: what is demanded cannot be reached."""
+    wanted = wanted_of(runtime, client, user)
+    if wanted != PASSWORD_ACR and not reaches(reach_of(ways), wanted):
+        raise Rejected(
+            "unmet_authentication_requirements",
+            "This account needs a second factor here: set one up on the account page.",
+            "factor_missing",
+            status=403,
+        )
+
+
+async def begin_second_step(
+    runtime: Runtime,
+    user: User,
+    ways: Sequence[Way],
+    *,
+    client_id: str,
+    holder: str,
+    proof: str,
+    session_id: UUID | None = None,
+    remember_me: bool = False,
+    device_info: str | None = None,
+) -> SecondStep:
+    """Let a login wait. `proof`: the password hash that was right, or the cookie of the session. Raises
+    StoreUnavailable."""
+    waiting = Waiting(
+        user.id,
+        client_id,
+        holder,
+        digest_of(proof).hex(),
+        session_id,
+        remember_me,
+        device_info,
+        runtime.entropy(16).hex(),
+        runtime.clock.seconds(),
+    )
+    asked = {way.name: await way.ask(runtime, user, waiting.name) for way in ways}
+    return SecondStep(user.id, _seal(runtime, waiting), asked)
+
+
+async def asked_again(runtime: Runtime, sealed: str) -> SecondStep | None:
+    """The same step once more, after an answer that was wrong; None: it is over. Raises StoreUnavailable."""
+    waiting = open_waiting(runtime, sealed)
+    user = await users.by_id(runtime.db, waiting.user_id) if waiting else None
+    if waiting is None or user is None:
+        return None
+    client = await runtime.clients.get(waiting.client_id) if waiting.client_id else None
+    ways = await ways_after_password(runtime, client, user)
+    asked = {way.name: await way.ask(runtime, user, waiting.name) for way in ways}
+    return SecondStep(user.id, sealed, asked)
+
+
+async def check_second_step(
+    runtime: Runtime,
+    answer: Answer,
+    *,
+    client_id: str,
+    holder: str,
+    cookie: str | None = None,
+) -> Passed:
+    """Judge the answer to a second step. `cookie`: of the browser's session. Raises Rejected (invalid_grant where the
+    step is void, invalid_credentials), TooMany, StoreUnavailable."""
+    waiting = open_waiting(runtime, answer.sealed)
+    if waiting is None:
+        raise _void("second_step_expired")
+    holds = waiting.session_id is not None or compare_digest(waiting.holder.encode(), holder.encode())
+    if waiting.client_id != client_id or not holds:
+        raise _void("second_step_foreign")
+    user = await users.by_id(runtime.db, waiting.user_id)
+    proof = cookie if waiting.session_id else (user and user.password_hash)
+    if user is None or user.disabled_at is not None or digest_of(proof or "").hex() != waiting.proof:
+        raise _void("second_step_outdated")
+    proved = await check_way(
+        runtime, user, answer.way, answer.values, binding=waiting.name, network=answer.attempt.network
+    )
+    spent = sha256(f"{_PURPOSE}\0{waiting.name}".encode()).digest()
+    if not await spend(runtime.redis, runtime.db, spent, SECOND_STEP_SECONDS):
+        raise _void("second_step_used")
+    return Passed(user, waiting, proved)
+
+
+def open_waiting(runtime: Runtime, sealed: str) -> Waiting | None:
+    """What waits; None: not ours, altered, or over."""
+    payload = open_value(runtime.master, _PURPOSE, sealed)
+    if payload is None:
+        return None
+    user_id, client_id, holder, proof, session_id, *others = json.loads(payload)
+    session = UUID(session_id) if session_id else None
+    waiting = Waiting(UUID(user_id), client_id, holder, proof, session, *others)
+    return waiting if waiting.started_at >= runtime.clock.seconds() - SECOND_STEP_SECONDS else None
+
+
+def _seal(runtime: Runtime, waiting: Waiting) -> str:
+    ids = (str(waiting.user_id), waiting.client_id, waiting.holder, waiting.proof)
+    session = str(waiting.session_id) if waiting.session_id else None
+    payload = [*ids, session, waiting.remember_me, waiting.device_info, waiting.name, waiting.started_at]
+    return seal_value(runtime.master, _PURPOSE, json.dumps(payload).encode(), runtime.entropy)
+
+
+def _void(reason: str) -> Rejected:
+    return Rejected("invalid_grant", "This login has expired, was used, or is not yours: begin again.", reason)

@@ -1,0 +1,78 @@
+"""How sure we are of a person: the ladder of authentication contexts, from what was proved to what was asked for
+(OpenID Connect Core sections 2 and 5.5.1.1, RFC 9470).
+
+    urn:authsvc:acr:password    one factor, whichever
+    urn:authsvc:acr:mfa         two factors of different kinds
+    phr                         a key that no other site can ask for (OpenID EAP ACR Values)
+    phrh                        the same, and the key cannot leave its hardware
+
+Whoever stands on one rung stands on all below it. What was proved is a list of RFC 8176 names (`amr`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+PASSWORD_ACR = "urn:authsvc:acr:password"  # noqa: S105 - the name of a login method
+MFA_ACR = "urn:authsvc:acr:mfa"
+PHR_ACR = "phr"
+PHRH_ACR = "phrh"
+LADDER = (PASSWORD_ACR, MFA_ACR, PHR_ACR, PHRH_ACR)
+SUPPORTED = (PASSWORD_ACR, MFA_ACR)
+"""The rungs that the factors of this service reach."""
+_SECOND = frozenset({"otp", "hwk", "swk"})
+"""What nobody has by knowing a password."""
+
+
+def acr_of(amr: Collection[str]) -> str:
+    """The highest rung that a proof of these methods stands on. `hwk`: a key in hardware; `swk`: one that may be
+    copied between a person's devices."""
+    if "hwk" in amr:
+        return PHRH_ACR
+    if "swk" in amr:
+        return PHR_ACR
+    return MFA_ACR if "mfa" in amr else PASSWORD_ACR
+
+
+def reaches(acr: str, wanted: str) -> bool:
+    """Whether `acr` is as high as `wanted`. Nobody reaches what is not on the ladder."""
+    return wanted in LADDER and acr in LADDER and LADDER.index(acr) >= LADDER.index(wanted)
+
+
+def highest(acrs: Iterable[str]) -> str:
+    """The highest of some rungs, the lowest of the ladder where there are none."""
+    return max((acr for acr in acrs if acr in LADDER), key=LADDER.index, default=PASSWORD_ACR)
+
+
+def demanded_of(roles: Collection[str], mfa_roles: Collection[str]) -> str:
+    """The rung that a person's roles demand of every login."""
+    return PASSWORD_ACR if set(mfa_roles).isdisjoint(roles) else MFA_ACR
+
+
+def known(acrs: Iterable[str]) -> tuple[str, ...]:
+    """Those that are on the ladder, each once, in the order in which they came."""
+    return tuple(dict.fromkeys(acr for acr in acrs if acr in LADDER))
+
+
+def aim(wanted: Sequence[str], acr: str, reach: str) -> str | None:
+    """Which of the wanted contexts to go for: the first, in the order of preference, that the login has reached or the
+    person can reach. None: none of them. `reach`: the highest that the person's factors give."""
+    return next((one for one in wanted if reaches(acr, one) or reaches(reach, one)), None)
+
+
+def stated(amr: Collection[str], wanted: Sequence[str]) -> str:
+    """The `acr` of a token: the first of what was asked for that the login reaches, else all that it reaches. So who
+    asks for one rung by name finds that name, also where the login stands higher (section 5.5.1.1)."""
+    acr = acr_of(amr)
+    return next((one for one in wanted if reaches(acr, one)), acr)
+
+
+def combined(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:
+    """The methods of two proofs of different kinds as one `amr` (RFC 8176 section 2, `mfa`)."""
+    return (*dict.fromkeys(method for method in (*first, *second) if method != "mfa"), "mfa")
+
+
+def without(amr: Iterable[str], gone: Collection[str]) -> tuple[str, ...]:
+    """What is left of a login when the factor that proved some of its methods is removed."""
+    left = tuple(method for method in amr if method not in gone and method != "mfa")
+    return (*left, "mfa") if _SECOND.intersection(left) else left

@@ -1,0 +1,1 @@
+"""Second factors of people: what they have, and each use of it decided by one statement."""

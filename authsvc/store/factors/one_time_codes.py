@@ -1,0 +1,81 @@
+"""Authenticator apps: a sealed secret, and the newest code that was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from authsvc.store.postgres import Connection, Database, record_of
+
+_COLUMNS = "user_id, id, sealed, last_step, drift, confirmed_at, used_at, now() AS now"
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """A person's app. `confirmed_at`: None while it is being set up; `now`: PostgreSQL's time of this reading."""
+
+    user_id: UUID
+    id: UUID
+    sealed: bytes = field(repr=False)
+    last_step: int
+    drift: int
+    confirmed_at: datetime | None
+    used_at: datetime | None
+    now: datetime
+
+
+async def confirmed(db: Database | Connection, user_id: UUID) -> Authenticator | None:
+    """The app that is a factor of this person."""
+    sql = f"SELECT {_COLUMNS} FROM one_time_codes WHERE user_id = $1 AND confirmed_at IS NOT NULL"  # noqa: S608
+    row = await db.fetchrow(sql, user_id)
+    return record_of(Authenticator, row) if row else None
+
+
+async def being_set_up(db: Database, user_id: UUID, session_id: UUID, *, seconds: int) -> Authenticator | None:
+    """The app that this session began to set up, so many seconds ago at most."""
+    sql = f"""SELECT {_COLUMNS} FROM one_time_codes WHERE user_id = $1 AND begun_in = $2 AND confirmed_at IS NULL
+              AND created_at > now() - $3::int * interval '1 second'"""  # noqa: S608
+    row = await db.fetchrow(sql, user_id, session_id, seconds)
+    return record_of(Authenticator, row) if row else None
+
+
+async def begin(db: Database, user_id: UUID, session_id: UUID, factor_id: UUID, sealed: bytes) -> bool:
+    """Begin to set up an app, in place of one that was never confirmed. False: there is one that was."""
+    sql = """INSERT INTO one_time_codes (user_id, id, sealed, begun_in) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (user_id) DO UPDATE SET id = $2, sealed = $3, begun_in = $4, last_step = -1, drift = 0,
+                                                 created_at = now()
+             WHERE one_time_codes.confirmed_at IS NULL"""
+    return bool(await db.execute(sql, user_id, factor_id, sealed, session_id) == "INSERT 0 1")
+
+
+async def take(
+    db: Database | Connection, user_id: UUID, factor_id: UUID, *, step: int, drift: int, begun_in: UUID | None = None
+) -> bool:
+    """Take the code of a step, which is good once and closes all steps before it; of one that is being set up in
+    `begun_in` it makes a factor. False: it was taken already, or the app is another one. `step` -1: none fits."""
+    sql = """UPDATE one_time_codes SET last_step = $3, drift = $4, used_at = now(), begun_in = NULL,
+                                       confirmed_at = coalesce(confirmed_at, now())
+             WHERE user_id = $1 AND id = $2 AND last_step < $3 AND begun_in IS NOT DISTINCT FROM $5
+             AND (confirmed_at IS NULL) = ($5::uuid IS NOT NULL)"""
+    return bool(await db.execute(sql, user_id, factor_id, step, drift, begun_in) == "UPDATE 1")
+
+
+async def remove(connection: Connection, user_id: UUID) -> UUID | None:
+    """Delete a person's app. Its id; None: there was none."""
+    sql = "DELETE FROM one_time_codes WHERE user_id = $1 AND confirmed_at IS NOT NULL RETURNING id"
+    found: UUID | None = await connection.fetchval(sql, user_id)
+    return found
+
+
+async def everything(connection: Connection) -> list[tuple[UUID, UUID, bytes]]:
+    """User id, id and sealed secret of every app, locked: for resealing."""
+    rows = await connection.fetch("SELECT user_id, id, sealed FROM one_time_codes ORDER BY user_id FOR NO KEY UPDATE")
+    return [(row["user_id"], row["id"], row["sealed"]) for row in rows]
+
+
+async def replace_seals(connection: Connection, sealed: Sequence[tuple[UUID, bytes]]) -> None:
+    """Store secrets that were sealed anew, by the ids of their apps."""
+    sql = "UPDATE one_time_codes SET sealed = $2 WHERE id = $1"
+    await connection.executemany(sql, list(sealed), timeout=60)
