@@ -31,6 +31,7 @@ from authsvc.store.migrate import MigrationError
 from authsvc.tasks import end_tasks
 from authsvc.web import (
     account,
+    account_address,
     authorize,
     device,
     first_party_json,
@@ -101,7 +102,7 @@ CAPABILITIES = (
     Capability("registration", register.ROUTES, metadata=discovery.registration),
     Capability("authorization responses", metadata=discovery.authorization_responses),
     Capability("service", wellknown.ROUTES, metadata=discovery.service),
-    Capability("account", account.ROUTES + userinfo.ROUTES, openid_metadata=discovery.account),
+    Capability("account", account.ROUTES + account_address.ROUTES + userinfo.ROUTES, openid_metadata=discovery.account),
     Capability("JSON for first-party frontends", first_party_json.ROUTES),
     Capability("ID tokens", openid_metadata=discovery.id_tokens),
     Capability("log-out", logout.ROUTES, openid_metadata=discovery.logout),

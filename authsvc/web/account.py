@@ -12,6 +12,7 @@ from authsvc.flows.account.result_message import ResultMessage, open_result, sea
 from authsvc.flows.account.sessions_and_apps import LoginNeeded, Overview, Owner
 from authsvc.flows.authorize.pending_request import Destination, seal_destination
 from authsvc.flows.ending.browser_logout import LoggedOut
+from authsvc.flows.mail.queue import mail_is_on
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.rules.people.new_password import LEAST, MOST_BYTES, judge_new_password
 from authsvc.web.http.endpoint import Handler, Route
@@ -27,7 +28,7 @@ from authsvc.web.pages.views import Account, Problem, page
 MAX_PAGE = 10_000
 
 
-def _logged_in(handler: Handler) -> Handler:
+def logged_in_first(handler: Handler) -> Handler:
     """Who is not logged in, or not recently enough for this, is sent to the login page and comes back to /account."""
 
     async def guarded(request: Request) -> Response:
@@ -42,17 +43,18 @@ def _logged_in(handler: Handler) -> Handler:
     return guarded
 
 
-async def _again(request: Request, problem: Problem) -> Response:
+async def again(request: Request, problem: Problem, *, at_address: bool = False) -> Response:
+    """The account page with what is wrong, in the form of the password or of the address."""
     found = await sessions_and_apps.overview(request.runtime, cookie(request, SESSION), 1)
-    return _page(request, found, problem=problem)
+    return _page(request, found, problem=problem, at_address=at_address)
 
 
-async def _redrawn(request: Request, _form: Mapping[str, str]) -> Response:
+async def page_redrawn(request: Request, _form: Mapping[str, str]) -> Response:
     """The account page again, where it has expired: nothing is ended or changed."""
-    return await _again(request, Problem("expired"))
+    return await again(request, Problem("expired"))
 
 
-@_logged_in
+@logged_in_first
 async def account_page(request: Request) -> Response:
     query = request.query()
     found = await sessions_and_apps.overview(
@@ -62,8 +64,8 @@ async def account_page(request: Request) -> Response:
     return _page(request, found, notice=notice)
 
 
-@_logged_in
-@redrawn(_redrawn)
+@logged_in_first
+@redrawn(page_redrawn)
 async def end_session(request: Request) -> Response:
     form = await own_form(request)
     session, own = await sessions_and_apps.end_session(
@@ -74,8 +76,8 @@ async def end_session(request: Request) -> Response:
     return _back(request, session, ResultMessage("session_ended"))
 
 
-@_logged_in
-@redrawn(_redrawn)
+@logged_in_first
+@redrawn(page_redrawn)
 async def end_others(request: Request) -> Response:
     await own_form(request)
     session, count, device = await sessions_and_apps.end_others(request.runtime, cookie(request, SESSION))
@@ -83,8 +85,8 @@ async def end_others(request: Request) -> Response:
     return _back(request, session, ResultMessage("others_ended", count))
 
 
-@_logged_in
-@redrawn(_redrawn)
+@logged_in_first
+@redrawn(page_redrawn)
 async def revoke_app(request: Request) -> Response:
     form = await own_form(request)
     client_id = form.get("client_id", "")
@@ -99,8 +101,8 @@ async def password_landing(_request: Request) -> Response:
     return see("/account")
 
 
-@_logged_in
-@redrawn(_redrawn)
+@logged_in_first
+@redrawn(page_redrawn)
 async def change_password(request: Request) -> Response:
     form = await own_form(request)
     secret = cookie(request, SESSION)
@@ -110,14 +112,14 @@ async def change_password(request: Request) -> Response:
     fault = judge_new_password(current, new, repeated, session.user.email, brand)
     if fault:
         request.reason = fault
-        return await _again(request, Problem(fault, count=LEAST))
+        return await again(request, Problem(fault, count=LEAST))
     if len(current.encode("utf-8", "surrogatepass")) > MOST_BYTES:
-        return await _again(request, Problem("current_password"))
+        return await again(request, Problem("current_password"))
     try:
         attempt = attempt_of(request, session.user.email, current)  # judged and counted as at any login
         changed = await password.change_password(request.runtime, secret, attempt, new)
     except (Rejected, TooMany, Unavailable) as error:
-        return await _again(request, problem_of(failure_of(request, error), "current_password"))
+        return await again(request, problem_of(failure_of(request, error), "current_password"))
     keep_login(request, changed.cookie, changed.device, session)
     return _back(request, session, ResultMessage("password_changed" if changed.over else "password_changed_ending"))
 
@@ -129,10 +131,16 @@ def _back(request: Request, session: Owner, notice: ResultMessage) -> Response:
 
 
 def _page(
-    request: Request, found: Overview, *, notice: ResultMessage | None = None, problem: Problem | None = None
+    request: Request,
+    found: Overview,
+    *,
+    notice: ResultMessage | None = None,
+    problem: Problem | None = None,
+    at_address: bool = False,
 ) -> Response:
     request.user_id, request.session_id = str(found.session.user.id), str(found.session.id)
-    return page(request, Account(found, notice, csrf=form_token(request), problem=problem))
+    can_mail = mail_is_on(request.runtime)
+    return page(request, Account(found, notice, can_mail, at_address, csrf=form_token(request), problem=problem))
 
 
 def _page_number(text: str) -> int:

@@ -4,16 +4,20 @@ spends the proof. /proof/code: the code beside the link, in the browser that ask
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from starlette.responses import Response
 
 from authsvc.flows.people.choose_password import judge_choice
 from authsvc.flows.proofs.ask_for_letter import open_asked
 from authsvc.flows.proofs.issue_proof import PATH
+from authsvc.flows.proofs.own_address import change_address, verify_address
 from authsvc.flows.proofs.reset_password import reset_password
 from authsvc.flows.proofs.spend_proof import Shown, show_proof, try_code
+from authsvc.flows.proofs.take_back import take_back
 from authsvc.rules.errors import Rejected, Unavailable
 from authsvc.rules.people.new_password import LEAST
+from authsvc.rules.people.person import normal_email
 from authsvc.rules.proofs.proof import Purpose
 from authsvc.store.errors import StoreUnavailable
 from authsvc.web.http.endpoint import Route
@@ -23,7 +27,7 @@ from authsvc.web.letters import letter_sent, target_of, waiting_request
 from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.cookies_and_forms import form_token, is_browser, own_form
 from authsvc.web.pages.failure_page import error_page, page_failure, problem_of, redrawn
-from authsvc.web.pages.proof_views import ChoosePassword, ProofDone, ProofVoid
+from authsvc.web.pages.proof_views import ChoosePassword, ConfirmProof, DoneKind, ProofDone, ProofVoid
 from authsvc.web.pages.views import Problem, page
 
 CODE_PATH = f"{PATH}/code"
@@ -98,16 +102,19 @@ def draw(request: Request, shown: Shown, form: Filled, problem: Problem | None =
     if shown.purpose not in _SPEND or (shown.user and shown.user.disabled_at):
         return void(request)
     waiting = waiting_request(request, form)
-    view = ChoosePassword(
-        shown.purpose,
-        shown.proof.email,
-        shown.secret,
-        waiting,
-        csrf=form_token(request),
-        problem=problem,
-        target=target_of(request, waiting),
-    )
-    return page(request, view)
+    shared: dict[str, Any] = {
+        "purpose": shown.purpose,
+        "email": shown.proof.email,
+        "key": shown.secret,
+        "request": waiting,
+        "csrf": form_token(request),
+        "problem": problem,
+        "target": target_of(request, waiting),
+    }
+    if shown.purpose is Purpose.RESET:
+        return page(request, ChoosePassword(**shared))
+    account = shown.user.email if shown.user and normal_email(shown.user.email) != shown.proof.email else ""
+    return page(request, ConfirmProof(**shared, account=account))
 
 
 async def _reset(request: Request, shown: Shown, form: Filled) -> Response:
@@ -117,21 +124,40 @@ async def _reset(request: Request, shown: Shown, form: Filled) -> Response:
     if fault:
         request.reason = fault
         return draw(request, shown, form, Problem(fault, count=LEAST))
-    over = await reset_password(runtime, shown, new, network=request.network)
-    request.user_id = str(shown.proof.user_id)
-    return _done(request, shown.purpose, form, over=over)
+    await reset_password(runtime, shown, new, network=request.network)
+    return _done(request, shown, "reset", form)
 
 
-def _done(request: Request, purpose: Purpose, form: Filled, *, over: bool = True) -> Response:
+async def _verify(request: Request, shown: Shown, form: Filled) -> Response:
+    await verify_address(request.runtime, shown)
+    return _done(request, shown, "verify", form)
+
+
+async def _change_address(request: Request, shown: Shown, form: Filled) -> Response:
+    changed = await change_address(request.runtime, shown)
+    return _done(request, shown, "address_change" if changed else "address_taken", form)
+
+
+async def _take_back(request: Request, shown: Shown, form: Filled) -> Response:
+    done = await take_back(request.runtime, shown)
+    kind: DoneKind = "undo_address" if shown.purpose is Purpose.UNDO_ADDRESS else "not_me"
+    return _done(request, shown, kind if done.lettered else "address_lost", form)
+
+
+def _done(request: Request, shown: Shown, kind: DoneKind, form: Filled) -> Response:
     waiting = waiting_request(request, form)
-    request.reason = f"proof_{purpose}"
-    view = ProofDone(
-        purpose, waiting, over, csrf=form_token(request) if waiting else "", target=target_of(request, waiting)
-    )
-    return page(request, view)
+    request.user_id, request.reason = str(shown.proof.user_id), f"proof_{kind}"
+    csrf = form_token(request) if waiting else ""
+    return page(request, ProofDone(kind, shown.proof.email, waiting, csrf=csrf, target=target_of(request, waiting)))
 
 
-_SPEND: dict[Purpose, Callable[[Request, Shown, Filled], Awaitable[Response]]] = {Purpose.RESET: _reset}
+_SPEND: dict[Purpose, Callable[[Request, Shown, Filled], Awaitable[Response]]] = {
+    Purpose.RESET: _reset,
+    Purpose.VERIFY: _verify,
+    Purpose.ADDRESS_CHANGE: _change_address,
+    Purpose.UNDO_ADDRESS: _take_back,
+    Purpose.NOT_ME: _take_back,
+}
 
 ROUTES = (
     Route(PATH, {"GET": proof_page, "POST": proof}, page_failure),

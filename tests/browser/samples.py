@@ -170,6 +170,11 @@ def choose_password(text: str = PERSON, sealed: str = "closed-box", **changes: A
     return proof_views.ChoosePassword(Purpose.RESET, text, sealed, sealed, csrf="csrf-value", **changes)
 
 
+def confirm_proof(text: str = PERSON, sealed: str = "closed-box", **changes: Any) -> View:
+    view = proof_views.ConfirmProof(Purpose.VERIFY, text, sealed, request=sealed, csrf="csrf-value")
+    return replace(view, **changes)
+
+
 PAGES: dict[str, View] = {
     "login": login(),
     "login-wrong": login(forgot="/reset", username=PERSON, remember_me=True, problem=Problem("credentials")),
@@ -201,7 +206,15 @@ PAGES: dict[str, View] = {
     "reset-code": letter_sent(problem=Problem("mailed_code")),
     "reset-password": choose_password(),
     "reset-short": choose_password(problem=Problem("password_short", count=8)),
-    "reset-done": proof_views.ProofDone(Purpose.RESET),
-    "reset-done-on": proof_views.ProofDone(Purpose.RESET, "closed-box", csrf="csrf-value", target=ISSUER),
+    "reset-done": proof_views.ProofDone("reset", PERSON),
+    "reset-done-on": proof_views.ProofDone("reset", PERSON, "closed-box", csrf="csrf-value", target=ISSUER),
+    "verify": confirm_proof(),
+    "verify-done": proof_views.ProofDone("verify", PERSON),
+    "address-change": confirm_proof(purpose=Purpose.ADDRESS_CHANGE, account="mara@example.org"),
+    "address-taken": proof_views.ProofDone("address_taken", PERSON),
+    "undo-address": confirm_proof(purpose=Purpose.UNDO_ADDRESS, account="thief@example.org"),
+    "undo-done": proof_views.ProofDone("undo_address", PERSON),
+    "not-me": confirm_proof(purpose=Purpose.NOT_ME),
+    "account-address": account(overview(1, ()), problem=Problem("email"), at_address=True, can_mail=True),
     "proof-void": proof_views.ProofVoid(),
 }

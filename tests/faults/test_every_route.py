@@ -42,7 +42,7 @@ def request_for(method: str, path: str, tokens: dict[str, Any]) -> dict[str, Any
         return {"data": {**tokens["fields"], **filled}}
     if method == "POST" and path.startswith("/account"):
         words = {"current_password": "password", "new_password": "another one", "repeat_password": "another one"}
-        filled = {**words, "session": tokens["session_id"], "client_id": "customer"}
+        filled = {**words, "session": tokens["session_id"], "client_id": "customer", "new_address": "x@example.org"}
         return {"data": {"csrf": tokens.get("csrf", ""), **filled}}
     if method == "POST" and path == "/proof/code":  # a form that never was of a page of ours
         return {"data": {"csrf": tokens.get("csrf", "")}}

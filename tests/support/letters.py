@@ -11,6 +11,7 @@ import httpx2
 
 from authsvc.flows.mail.queue import open_letter
 from authsvc.flows.proofs.write_letters import write_one
+from authsvc.rules.people.person import normal_email
 from authsvc.runtime import Runtime
 from authsvc.store.mail.outbox import DueMail
 from tests.conftest import ISSUER
@@ -49,7 +50,7 @@ async def letters(runtime: Runtime, to: str = EMAIL) -> list[Letter]:
     sql = """SELECT id, template, recipient, language, user_id, sealed, attempts, refusals, created_at FROM mails
              WHERE recipient = $1 AND sealed IS NOT NULL ORDER BY created_at DESC, id"""
     found = []
-    for row in await runtime.db.fetch(sql, to):
+    for row in await runtime.db.fetch(sql, normal_email(to)):
         values = open_letter(runtime, DueMail(**row))
         assert values is not None
         found.append(Letter(row["template"], row["recipient"], row["language"], values))

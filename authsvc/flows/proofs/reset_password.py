@@ -6,8 +6,8 @@ before, a second factor too, and no factor is removed. The address is known to b
 
 from __future__ import annotations
 
-from authsvc.flows.proofs.spend_proof import Shown, proof_void, spend_proof
-from authsvc.flows.session.end_all import REQUEST_SECONDS, begin_ending, finish_ending
+from authsvc.flows.proofs.spend_proof import Shown, end_rest, proof_void, spend_proof
+from authsvc.flows.session.end_all import begin_ending
 from authsvc.passwords import Asker
 from authsvc.rules.login.device_cookie import account_digest
 from authsvc.rules.person_record import User
@@ -15,7 +15,6 @@ from authsvc.rules.proofs.proof import Purpose
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
-from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Connection
 from authsvc.store.session.endings import Batch
 
@@ -32,11 +31,7 @@ async def reset_password(runtime: Runtime, shown: Shown, new: str, *, network: s
             batch = await _change(connection, spent[1], password_hash)
     if spent is None:
         raise proof_void()
-    try:
-        await finish_ending(runtime, spent[1].id, batch, seconds=REQUEST_SECONDS)
-    except StoreUnavailable:  # the password counts, and the upkeep goes on
-        return False
-    return True
+    return await end_rest(runtime, spent[1].id, batch)
 
 
 async def _change(connection: Connection, user: User, password_hash: str) -> Batch:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from authsvc.flows.proofs.ask_for_letter import Asked
+from authsvc.flows.session.end_all import REQUEST_SECONDS, finish_ending
 from authsvc.rules.errors import Rejected
 from authsvc.rules.people.person import normal_email
 from authsvc.rules.person_record import User
@@ -12,9 +14,11 @@ from authsvc.rules.proofs.proof import CODE_KEY, CODE_TRIES, OF_THE_ADDRESS, Pur
 from authsvc.rules.secret_digest import digest_of, is_base64url_of_32
 from authsvc.runtime import Runtime
 from authsvc.store.account import users
+from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Connection
 from authsvc.store.proofs import proofs
 from authsvc.store.proofs.proofs import Proof
+from authsvc.store.session.endings import Batch
 from authsvc_jws.base64url import base64url_encode
 
 
@@ -73,3 +77,13 @@ async def spend_of_nobody(connection: Connection, secret: str, purpose: Purpose)
 def proof_void() -> Rejected:
     """One answer for whatever a proof lacks: spent, void, expired, or made for something else."""
     return Rejected("access_denied", "This link is not good any more.", "proof_void", status=403)
+
+
+async def end_rest(runtime: Runtime, user_id: UUID, batch: Batch) -> bool:
+    """End what a spent proof has begun to end. False: not all is over yet; what was changed counts, and the upkeep goes
+    on."""
+    try:
+        await finish_ending(runtime, user_id, batch, seconds=REQUEST_SECONDS)
+    except StoreUnavailable:
+        return False
+    return True

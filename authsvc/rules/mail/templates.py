@@ -94,6 +94,62 @@ TEMPLATES: dict[str, Template] = {
         ),
         ("Choose a new password", "Neues Passwort wählen"),
     ),
+    "verify": _proof(
+        ("Confirm your e-mail address", "E-Mail-Adresse bestätigen"),
+        (
+            "Please confirm that this is the e-mail address of your account at {host}.",
+            "Bitte bestätigen Sie, dass dies die E-Mail-Adresse Ihres Kontos auf {host} ist.",
+        ),
+        ("Confirm", "Bestätigen"),
+    ),
+    "address_change": _proof(
+        ("Use this e-mail address", "Diese E-Mail-Adresse verwenden"),
+        (
+            "Somebody, most likely you, wants to use this e-mail address for an account at {host}.",
+            "Jemand, wahrscheinlich Sie selbst, möchte diese E-Mail-Adresse für ein Konto auf {host} verwenden.",
+        ),
+        ("Use this address", "Diese Adresse verwenden"),
+    ),
+    "address_changed_old": Template(
+        ("Your account has another e-mail address", "Ihr Konto hat eine andere E-Mail-Adresse"),
+        before=(
+            (
+                "Your account at {host} has another e-mail address now. Mails about it no longer come here.",
+                "Ihr Konto auf {host} hat jetzt eine andere E-Mail-Adresse. Mails dazu kommen nicht mehr hierher.",
+            ),
+        ),
+        after=(
+            _YOURS,
+            (
+                "If it was not you, use the button within 72 hours: this address comes back, everybody is signed out, "
+                "and you get a mail for a new password.",
+                "Waren Sie es nicht, drücken Sie innerhalb von 72 Stunden den Knopf: Diese Adresse gilt wieder, alle "
+                "werden abgemeldet, und Sie bekommen eine Mail für ein neues Passwort.",
+            ),
+        ),
+        button=("Undo this", "Rückgängig machen"),
+        values=frozenset({"link"}),
+    ),
+    "you_have_an_account": Template(
+        ("You have an account", "Sie haben schon ein Konto"),
+        before=(
+            (
+                "Somebody, perhaps you, gave this e-mail address at {host}. There is an account with it already.",
+                "Jemand, vielleicht Sie selbst, hat diese E-Mail-Adresse auf {host} angegeben. Damit gibt es schon ein "
+                "Konto.",
+            ),
+        ),
+        after=(
+            (
+                "Sign in with it. If you do not know the password any more, choose a new one there.",
+                "Melden Sie sich damit an. Wissen Sie das Passwort nicht mehr, wählen Sie dort ein neues.",
+            ),
+            _NOT_ASKED,
+        ),
+        button=("Sign in", "Anmelden"),
+        values=frozenset({"link"}),
+        lifetime_seconds=3600,
+    ),
     "test": Template(
         ("Test mail from {brand}", "Testmail von {brand}"),
         before=(

@@ -115,6 +115,13 @@ async def set_password(connection: Connection, user_id: UUID, password_hash: str
     return generation
 
 
+async def clear_password(connection: Connection, user_id: UUID) -> None:
+    """Take a password away: nobody logs in by it, and no device of theirs is known."""
+    sql = """UPDATE users SET password_hash = NULL, device_generation = device_generation + 1, updated_at = now()
+             WHERE id = $1"""
+    await connection.execute(sql, user_id)
+
+
 async def forget_devices(db: Database | Connection, user_id: UUID) -> int:
     """Make every device cookie of a person one of a stranger; the number that new ones must bear."""
     sql = "UPDATE users SET device_generation = device_generation + 1 WHERE id = $1 RETURNING device_generation"

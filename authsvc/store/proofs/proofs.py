@@ -30,7 +30,7 @@ class Proof:
     made_at: datetime | None = None
 
 
-async def ask(db: Database, wish: Proof, *, seconds: int) -> None:
+async def ask(db: Database | Connection, wish: Proof, *, seconds: int) -> None:
     """Store what somebody asked for. One INSERT, whoever has the address."""
     sql = """INSERT INTO mailed_proofs (id, purpose, email, user_id, subject, detail, expires_at)
              VALUES ($1, $2, $3, $4, '', $5, now() + $6::int * interval '1 second')"""
@@ -110,6 +110,14 @@ async def spend(connection: Connection, digest: Digest, purpose: str) -> Proof |
 async def void_since(connection: Connection, user_id: UUID, moment: datetime) -> None:
     """Take away whatever was made for a person at a moment and after it."""
     await connection.execute("DELETE FROM mailed_proofs WHERE user_id = $1 AND created_at >= $2", user_id, moment)
+
+
+async def can_undo(connection: Connection, user_id: UUID, email: str) -> bool:
+    """Whether a person can still have this former address again."""
+    sql = """SELECT EXISTS (SELECT FROM mailed_proofs WHERE user_id = $1 AND email = $2
+             AND purpose = 'undo_address' AND digest IS NOT NULL AND expires_at > now())"""
+    found: bool = await connection.fetchval(sql, user_id, email)
+    return found
 
 
 async def hold_by_email(connection: Connection, email: str, former: str) -> User | None:

@@ -45,4 +45,87 @@ PROOFS: dict[str, tuple[str, str]] = {
         "This code is not right, or not good any more. After five tries, ask for another mail.",
         "Dieser Code ist nicht richtig oder gilt nicht mehr. Fordern Sie nach fünf Versuchen eine neue Mail an.",
     ),
+    # the address of an account
+    "address.confirmed": ("Confirmed", "Bestätigt"),
+    "address.unconfirmed": ("Not confirmed", "Nicht bestätigt"),
+    "address.confirm": ("Confirm this address", "Diese Adresse bestätigen"),
+    "address.new": ("New e-mail address", "Neue E-Mail-Adresse"),
+    "address.hint": (
+        "It counts once you confirm it by a mail. You are then signed out everywhere.",
+        "Sie gilt, sobald Sie sie durch eine Mail bestätigen. Sie werden dann überall abgemeldet.",
+    ),
+    "address.change": ("Change address", "Adresse ändern"),
+    "letter.sent.verify": (
+        "A mail to {email} is on its way. Open its link, or enter its code here, within 15 minutes.",
+        "Eine Mail an {email} ist unterwegs. Öffnen Sie ihren Link, oder geben Sie ihren Code hier ein, innerhalb von "
+        "15 Minuten.",
+    ),
+    "letter.sent.address_change": (
+        "A mail to {email} is on its way. Open its link, or enter its code here, within 15 minutes.",
+        "Eine Mail an {email} ist unterwegs. Öffnen Sie ihren Link, oder geben Sie ihren Code hier ein, innerhalb von "
+        "15 Minuten.",
+    ),
+    "proof.account": ("The account is {account} now.", "Das Konto ist jetzt {account}."),
+    "proof.title.verify": ("Confirm your address", "Adresse bestätigen"),
+    "proof.explain.verify": (
+        "Is {email} the e-mail address of your account?",
+        "Ist {email} die E-Mail-Adresse Ihres Kontos?",
+    ),
+    "proof.submit.verify": ("Confirm", "Bestätigen"),
+    "proof.done.verify": ("Your address is confirmed", "Ihre Adresse ist bestätigt"),
+    "proof.done_hint.verify": (
+        "You can close this page, or go on to your account.",
+        "Sie können diese Seite schließen oder zu Ihrem Konto gehen.",
+    ),
+    "proof.go_on": ("Your account", "Ihr Konto"),
+    "proof.title.address_change": ("Use this address?", "Diese Adresse verwenden?"),
+    "proof.explain.address_change": (
+        "Your account gets the address {email}. You sign in with it from then on, and are signed out everywhere.",
+        "Ihr Konto bekommt die Adresse {email}. Sie melden sich von da an mit ihr an und werden überall abgemeldet.",
+    ),
+    "proof.submit.address_change": ("Use this address", "Diese Adresse verwenden"),
+    "proof.done.address_change": ("Your address is changed", "Ihre Adresse ist geändert"),
+    "proof.done_hint.address_change": (
+        "Sign in with {email}. The former address got a mail by which this can be undone for 72 hours.",
+        "Melden Sie sich mit {email} an. An die bisherige Adresse ging eine Mail, mit der sich das 72 Stunden lang "
+        "rückgängig machen lässt.",
+    ),
+    "proof.done.address_taken": ("This address is taken", "Diese Adresse ist vergeben"),
+    "proof.done_hint.address_taken": (
+        "There is another account with {email} by now. Nothing was changed.",
+        "Inzwischen gibt es ein anderes Konto mit {email}. Es wurde nichts geändert.",
+    ),
+    "proof.title.undo_address": ("Undo the change of address?", "Änderung der Adresse rückgängig machen?"),
+    "proof.explain.undo_address": (
+        "Your account gets the address {email} again. Everybody is signed out, the password no longer counts, and you "
+        "get a mail to choose a new one.",
+        "Ihr Konto bekommt wieder die Adresse {email}. Alle werden abgemeldet, das Passwort gilt nicht mehr, und Sie "
+        "bekommen eine Mail, um ein neues zu wählen.",
+    ),
+    "proof.submit.undo_address": ("Undo the change", "Rückgängig machen"),
+    "proof.done.undo_address": ("Your former address is back", "Ihre bisherige Adresse gilt wieder"),
+    "proof.done_hint.undo_address": (
+        "Everybody is signed out. Look at the mail to {email}, and choose a new password.",
+        "Alle sind abgemeldet. Sehen Sie in die Mail an {email} und wählen Sie ein neues Passwort.",
+    ),
+    "proof.title.not_me": ("Was this not you?", "Waren Sie das nicht?"),
+    "proof.explain.not_me": (
+        "Everybody is signed out of the account of {email}, the password no longer counts, and you get a mail to "
+        "choose a new one.",
+        "Alle werden vom Konto von {email} abgemeldet, das Passwort gilt nicht mehr, und Sie bekommen eine Mail, um "
+        "ein neues zu wählen.",
+    ),
+    "proof.submit.not_me": ("This was not me", "Das war ich nicht"),
+    "proof.done.not_me": ("Your account is locked", "Ihr Konto ist gesperrt"),
+    "proof.done_hint.not_me": (
+        "Everybody is signed out. Look at the mail to {email}, and choose a new password.",
+        "Alle sind abgemeldet. Sehen Sie in die Mail an {email} und wählen Sie ein neues Passwort.",
+    ),
+    "proof.done.address_lost": ("Your account is locked", "Ihr Konto ist gesperrt"),
+    "proof.done_hint.address_lost": (
+        "Everybody is signed out, and the password no longer counts. But {email} is not the address of the account any "
+        "more. Please write to those who run this service.",
+        "Alle sind abgemeldet, und das Passwort gilt nicht mehr. Aber {email} ist nicht mehr die Adresse des Kontos. "
+        "Bitte wenden Sie sich an die Betreiber dieses Dienstes.",
+    ),
 }

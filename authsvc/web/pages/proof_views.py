@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from authsvc.rules.proofs.proof import Purpose
-from authsvc.web.pages.views import Problem, View
-
-__all__ = ["AskForLetter", "ChoosePassword", "LetterSent", "Problem", "ProofDone", "ProofVoid"]
+from authsvc.web.pages.views import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +44,30 @@ class ChoosePassword(View):
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmProof(View):
+    """A button that spends a proof. Posts key, request, csrf to /proof. `account`: the person's address, where the
+    letter went to another one."""
+
+    template = "confirm_proof"
+    purpose: Purpose
+    email: str
+    key: str = field(repr=False)
+    account: str = ""
+    request: str = field(repr=False, default="")
+
+
+@dataclass(frozen=True, slots=True)
 class ProofDone(View):
     """It is done. With `request` a button goes on to the login of that request (POST /login, decision=another), else a
-    link leads to the login."""
+    link leads to the account. `kind`: the purpose, or what became of it otherwise; `email`: of whom."""
 
     template = "proof_done"
-    purpose: Purpose
+    kind: DoneKind
+    email: str = ""
     request: str = field(repr=False, default="")
-    over: bool = True
+
+
+DoneKind = Literal["reset", "verify", "address_change", "undo_address", "not_me", "address_taken", "address_lost"]
 
 
 @dataclass(frozen=True, slots=True)

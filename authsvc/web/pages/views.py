@@ -145,13 +145,21 @@ class GoOn(View):
 @dataclass(frozen=True, slots=True)
 class Account(View):
     """Sessions and apps of a person. /account/sessions/end posts session; /account/sessions/end-others nothing;
-    /account/password posts current_password, new_password, repeat_password; /account/apps/revoke posts client_id. Each
-    with csrf. `problem` belongs to the password form, or where the page has expired to all of it. Other pages of
-    sessions are at /account?page=."""
+    /account/password posts current_password, new_password, repeat_password; /account/apps/revoke posts client_id;
+    /account/address posts new_address, /account/address/verify nothing. Each with csrf. `problem` belongs to the
+    password form, or where the page has expired to all of it. Other pages of sessions are at /account?page=."""
 
     template = "account"
     found: Overview
     notice: ResultMessage | None = None
+    can_mail: bool = False
+    """Whether the address can be confirmed and changed."""
+    at_address: bool = False
+    """Whether `problem` belongs to the form of the address."""
+
+    @property
+    def address_problem(self) -> bool:
+        return self.problem is not None and self.at_address
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from starlette.responses import Response
 
 from authsvc.flows.account.sessions_and_apps import Overview
 from authsvc.rules.palette import DARK_SURFACE, LIGHT_SURFACE, contrast, palette
-from authsvc.rules.proofs.proof import Purpose
 from authsvc.settings import Settings, SettingsError, load
 from authsvc.store.account.sessions_and_apps import App
 from authsvc.web.pages import views
@@ -39,6 +38,7 @@ from tests.browser.samples import (
     asked,
     browser,
     choose_password,
+    confirm_proof,
     consent,
     device,
     go_on,
@@ -237,7 +237,8 @@ def test_what_strangers_wrote_is_text_and_nothing_else(hostile: str, language: s
             ask_for_letter(text, text),
             letter_sent(text, text),
             choose_password(text, text),
-            ProofDone(Purpose.RESET, text, csrf=text),
+            confirm_proof(text, text, account=text),
+            ProofDone("reset", text, text, csrf=text),
         ]
         drawn.append([draw(language, view) for view in shown])
     for evil, good in zip(*drawn, strict=True):
