@@ -27,6 +27,12 @@ def as_registered(asked: Iterable[str], registered: Iterable[str]) -> tuple[str,
     return tuple(dict.fromkeys(name if name in exact else same.get(_normal(name), name) for name in asked))
 
 
+def overlap(some: Iterable[str], others: Iterable[str]) -> bool:
+    """Whether one resource is named on both sides, in whatever spelling: both are what operators wrote."""
+    some, others = set(some), set(others)
+    return not (some.isdisjoint(others) and set(map(_normal, some)).isdisjoint(map(_normal, others)))
+
+
 def _normal(name: str) -> object:
     """What is equal for equal URIs; the text itself where it is no URL that can be compared so."""
     base, mark, query = name.partition("?")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from authsvc.rules.resource import as_registered
+from authsvc.rules.resource import as_registered, overlap
 
 MCP, API, SERVICE = "https://mcp.example.com", "https://api.example.com/v1/orders?tenant=1", "stock-service"
 REGISTERED = (MCP, API, SERVICE, "urn:example:stock", "http://localhost:8000")
@@ -29,6 +29,7 @@ REGISTERED = (MCP, API, SERVICE, "urn:example:stock", "http://localhost:8000")
 )
 def test_what_is_the_same_uri_is_the_same_resource(asked: str, registered: str) -> None:
     assert as_registered([asked], REGISTERED) == (registered,)
+    assert overlap(["https://x.example", asked], [registered, "y"])
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,7 @@ def test_what_is_the_same_uri_is_the_same_resource(asked: str, registered: str) 
 )
 def test_what_is_another_uri_stays_another_resource(asked: str) -> None:
     assert as_registered([asked], REGISTERED) == (asked,)
+    assert not overlap([asked], REGISTERED)
 
 
 def test_each_is_named_once_and_an_exact_match_goes_first() -> None:

@@ -19,6 +19,7 @@ from authsvc.flows.caller.authenticate_bearer import bearer_in
 from authsvc.logs import get_logger
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Unavailable
+from authsvc.rules.resource import overlap
 from authsvc.rules.revocation.status_list import BLOCK, REQUEST_SECONDS, ListName, place_of, slice_end, status_claim
 from authsvc.runtime import Memory, Runtime
 from authsvc.store.errors import StoreUnavailable
@@ -42,7 +43,7 @@ status_indices = Memory(StatusIndices)
 def names_list(runtime: Runtime, client: Client, audience: Sequence[str]) -> bool:
     """Whether a token of this client for this audience names a status list."""
     audiences = runtime.settings.status_list_audiences
-    return client.tokens.status_list or bool(audiences and not set(audiences).isdisjoint(audience))
+    return client.tokens.status_list or bool(audiences and overlap(audiences, audience))
 
 
 class IndexAtHand:

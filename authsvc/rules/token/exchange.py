@@ -14,7 +14,7 @@ from typing import Any
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import Confirmation, confirmation_in
 from authsvc.rules.refused import Refused
-from authsvc.rules.resource import as_registered
+from authsvc.rules.resource import as_registered, overlap
 from authsvc.rules.scope import parse_scope
 from authsvc.rules.token.audience import userinfo_of
 
@@ -80,7 +80,7 @@ def judge_exchange(
     aud = subject.get("aud", ())
     meant_for = {aud} if isinstance(aud, str) else set(aud)
     own = subject["client_id"] == client.id
-    if not own and meant_for.isdisjoint({client.id, *client.exchange.subjects}):
+    if not (own or client.id in meant_for or overlap(client.exchange.subjects, meant_for)):
         return _malformed("The subject_token is not for this client.", "subject_token_for_another")
     if not confirmation.satisfies(confirmation_in(subject)):
         return _malformed("The subject_token is bound to a key that was not proved.", "subject_token_bound")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from authsvc.rules.client_record import Client
+from authsvc.rules.resource import overlap
 
 
 def may_be_told(client: Client, *, holder: str, audience: Sequence[str], issuer: str) -> bool:
@@ -15,5 +16,6 @@ def may_be_told(client: Client, *, holder: str, audience: Sequence[str], issuer:
     """
     if client.introspection_all or client.id == holder:
         return True
-    names = {client.id, *(client.tokens.audiences or (issuer,)), *client.exchange.subjects}
-    return not names.isdisjoint(audience)
+    own = client.tokens.audiences
+    known_as = {client.id} if own else {client.id, issuer}
+    return not known_as.isdisjoint(audience) or overlap((*own, *client.exchange.subjects), audience)

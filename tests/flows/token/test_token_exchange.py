@@ -160,6 +160,16 @@ def test_our_own_endpoints_come_in_reach_of_nobody_else(aud: str, target: str, g
     assert isinstance(found, Exchange) == given
 
 
+@pytest.mark.parametrize(
+    ("known_as", "given"), [(STOCK, True), (f"{STOCK}:443/", True), (f"{STOCK}/x", False), (MAIL, False)]
+)
+def test_a_service_is_known_by_its_name_in_any_spelling_of_the_uri(known_as: str, given: bool) -> None:
+    client = _service("x", exchange_audiences=(MAIL,), exchange_subjects=(known_as,))
+    subject = {"scope": "openid", "aud": [STOCK], "client_id": "partner", "iat": 1, "jti": "j"}
+    found = judge_exchange(ExchangeRequest("t", (), ()), subject, client, issuer=ISSUER, confirmation=UNBOUND)
+    assert isinstance(found, Exchange) == given
+
+
 async def test_a_chain_of_services_is_written_down_from_the_last_to_the_first(house: Service) -> None:
     token = (await house.login())["access_token"]
     first = (await given(house, "orders", token))["access_token"]

@@ -187,7 +187,7 @@ async def test_clients_without_the_option_get_no_claim_and_cost_nothing(
 class TestAudiences:
     @pytest.fixture
     def settings_env(self, settings_env: dict[str, str]) -> dict[str, str]:
-        return {**settings_env, "AUTHSVC_STATUS_LIST_AUDIENCES": "https://orders.example https://stock.example"}
+        return {**settings_env, "AUTHSVC_STATUS_LIST_AUDIENCES": "https://orders.example https://Stock.example/"}
 
     async def test_tokens_for_a_named_audience_have_one_whoever_asked(
         self, lists: Lists, sql: asyncpg.Connection
