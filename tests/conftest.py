@@ -84,7 +84,6 @@ def base_env(servers: Servers) -> dict[str, str]:
         "AUTHSVC_MASTER_KEY": MasterKeys.generate(os.urandom),
         "AUTHSVC_METRICS": "main",
         "AUTHSVC_DEV_MODE": "true",
-        "AUTHSVC_SMTP_URL": "dev:",
         "AUTHSVC_CLIENT_REGISTRATION": "true",
         "AUTHSVC_DRAIN_SECONDS": "0",
         "AUTHSVC_ARGON2_MEMORY_KIB": "64",
