@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
 
 import authsvc
+from tests.support.house import Function
 from tests.support.reference import PLACE, kept_from, rows_of
 
 ROOT = Path(__file__).parents[1]
@@ -118,6 +122,92 @@ def test_what_is_gone_would_be_found() -> None:
     text = "tests/test_docs.py tests/gone.py `rules/scope.py` `rules/gone.py` `rules/scope.narrow` `rules/scope.gone`"
     text += " test_gone.py"
     assert gone(text) == ["rules/gone.py", "rules/scope.gone", "test_gone.py", "tests/gone.py"]
+
+
+# What a module says of itself
+
+_DOTTED = re.compile(r"[A-Za-z_]\w*(?:[./]\w+)+")
+_ROW = re.compile(r"^ {4}(\w+(?:, \w+)*)/? {2,}\S", re.MULTILINE)
+"""A row of the map that a package may open with: `    head         what is wrong with a request's head`."""
+
+
+def unknown_names(path: Path, tree: ast.Module) -> list[str]:
+    """Files, modules, classes and what is in them: in code spans of the module's docstring, and not there."""
+    spans = re.findall(r"`([^`\n]+)`", ast.get_docstring(tree) or "")
+    return [name for name in spans if _DOTTED.fullmatch(name) and not _is_known(name, path, tree)]
+
+
+def _is_known(name: str, path: Path, tree: ast.Module) -> bool:
+    *around, last = name.split(".")
+    if "/" in name:
+        return any(_is_in(base, name) for base in (ROOT, PACKAGE, path.parent))
+    if any(PACKAGE.rglob(name)):
+        return True
+    inside = "/".join(around)
+    return (
+        any(_is_in(base, f"{inside}/{last}") or _is_in(base, f"{inside}.{last}") for base in folders())
+        or last in classes().get(around[-1], ())
+        or hasattr(_imported(around[0], tree), last)
+    )
+
+
+@cache
+def folders() -> tuple[Path, ...]:
+    return (PACKAGE, *(path.parent for path in PACKAGE.rglob("__init__.py")))
+
+
+@cache
+def classes() -> dict[str, set[str]]:
+    """Class of the package -> fields and methods of its own."""
+    nodes = [node for _, _, tree in of_package() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    found: dict[str, set[str]] = {node.name: set() for node in nodes}
+    for node in nodes:
+        found[node.name] |= {part.name for part in node.body if isinstance(part, Function)}
+        found[node.name] |= {ast.unparse(part.target) for part in node.body if isinstance(part, ast.AnnAssign)}
+    return found
+
+
+def _imported(name: str, tree: ast.Module) -> object:
+    """What a file imports under this name; None: nothing."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and name in {alias.name for alias in node.names}:
+            return getattr(import_module(str(node.module)), name)
+    return None
+
+
+@cache
+def of_package() -> tuple[tuple[str, Path, ast.Module], ...]:
+    """Name, place and content of every module."""
+    paths = sorted(PACKAGE.rglob("*.py"))
+    return tuple((str(path.relative_to(PACKAGE)), path, ast.parse(path.read_text())) for path in paths)
+
+
+def test_whatever_a_module_names_is_there() -> None:
+    found = {name: unknown_names(path, tree) for name, path, tree in of_package()}
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+def test_a_name_of_nothing_would_be_found() -> None:
+    known = "`rules/scope.py` `rules/scope.narrow` `rules.scope` `scope.narrow` `Issuance.run` `Path.exists` `no name`"
+    unknown = ["rules/gone.py", "rules/scope.gone", "rules.gone", "scope.gone", "gone.narrow", "Issuance.gone"]
+    unknown += ["Path.gone"]
+    text = f'"""{known} {" ".join(f"`{name}`" for name in unknown)}"""\nfrom pathlib import Path'
+    assert unknown_names(PACKAGE / "app.py", ast.parse(text)) == unknown
+
+
+def map_of(tree: ast.Module) -> set[str]:
+    """The modules and folders that a package's docstring lists; empty: it has no map."""
+    return {name for row in _ROW.findall(ast.get_docstring(tree, clean=False) or "") for name in row.split(", ")}
+
+
+def test_the_map_of_a_package_names_all_that_is_in_it_and_nothing_else() -> None:
+    found = {}
+    for name, path, tree in of_package():
+        if path.name == "__init__.py" and (listed := map_of(tree)):
+            inside = {one.stem for one in path.parent.iterdir()} - {"__init__", "__pycache__"}
+            found[name] = listed ^ inside
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
+    assert len(found) > 4
 
 
 # References from the code

@@ -4,6 +4,7 @@ Law: imports only the standard library, PyJWT, cryptography and `authsvc_jws` (t
 shares). No I/O, no clock, no await: `now` comes in as an argument. It knows no life of a key (`keys`) and no rule of
 OAuth (`rules`): a signature is judged, its meaning is not.
 
+    names              what algorithms are called, apart so that naming one loads nothing
     algorithms         which algorithms a key may sign with, and which key fits which
     jwk                a key's public form and its kid (RFC 7517, RFC 7638); the document that is served
     verify             one of our own tokens -> claims we trust, or the reason why not

@@ -2,12 +2,13 @@
 
 Law: imports nothing of `cli`, and knows no route, no rule and no table: it runs the ASGI application that `app` makes.
 
-    listening    sockets, opened before anything else; TLS
-    core_dumps   none is left
-    protocol     HTTP/1.1 limits that uvicorn lacks
-    head         what is wrong with a request's head; pure
-    worker       one process that serves, and its graceful end
-    supervisor   several workers on the same sockets
+    listening     sockets, opened before anything else; TLS
+    core_dumps    none is left
+    protocol      HTTP/1.1 limits that uvicorn lacks
+    head          what is wrong with a request's head; pure
+    worker        one process that serves, and its graceful end
+    supervisor    several workers on the same sockets
+    failure_text  what an exception tells the operator, and the exit code
 """
 
 from __future__ import annotations

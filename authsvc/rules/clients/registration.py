@@ -1,6 +1,6 @@
 """Client metadata (RFC 7591 section 2, OpenID Connect Registration section 2): how it is read, and what is answered.
 
-Only its form is judged here; what such a client may be, `client.judge_client` says.
+Only its form is judged here; what such a client may be, `judge_client.judge_client` says.
 """
 
 from __future__ import annotations

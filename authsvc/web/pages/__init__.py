@@ -1,8 +1,17 @@
 """The hosted pages: views, texts, looks, and what all of them share. Rendering, and no use case.
 
-views      from a frozen view to an answer         templates/   Jinja2; every text comes from the catalogue
-catalogue  every text, English and German           language     a language chosen, its texts, numbers and times
-brand      name, logo, colours; static files        headers      Content-Security-Policy and its kin
-cookies_and_forms   proof that a form is ours       errors       failures as pages
-authorization_answer   what a person or a client sees of an authorization request
+`authorization_answer` alone calls a flow, for the endpoints that answer with what comes of an authorization request.
+
+    views                 from a frozen view to an answer
+    proof_views           views of the pages that letters are asked for at, and open
+    templates/            Jinja2; every text comes from the catalogue
+    catalogue             every text, English and German
+    catalogue_of_proofs   texts of the pages of proofs by mail
+    language              a language chosen, its texts, numbers and times
+    brand                 name, logo, colours; static files
+    static/               the style sheet of the pages, and the module for frontends
+    headers               Content-Security-Policy and its kin
+    cookies_and_forms     proof that a form is ours
+    failure_page          failures as pages
+    authorization_answer  what a person or a client sees of an authorization request
 """

@@ -1,7 +1,7 @@
 """The hosted pages: from a frozen view to an answer. Rendering only: no flow is called, no store, no clock.
 
 Each page works without JavaScript. Every string in a view is taken for a stranger's: escaped by the templates, and made
-readable by `words.plain` and `words.named`. The one who posts a form back finds the fields named in the view.
+readable by `language.plain` and `language.named`. The one who posts a form back finds the fields named in the view.
 """
 
 from __future__ import annotations
