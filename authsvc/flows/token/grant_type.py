@@ -1,4 +1,5 @@
-"""The shape of a grant type: what each of them has, and what `pipeline` does for all of them."""
+"""The shape of a grant type: what each has of its own. All are listed in `pipeline.GRANT_TYPES`; `pipeline` says, too,
+what is done for every one of them."""
 
 from __future__ import annotations
 
