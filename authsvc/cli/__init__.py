@@ -30,9 +30,12 @@ COMMANDS = {
     "serve": "Run the service.",
     "dev": "Run it with a private PostgreSQL and Redis, and demo data.",
     "migrate": "Bring the database up to date.",
-    "keys": "Signing keys: list, plan, generate, rotate, withdraw, import, export, simulate; the master key.",
-    "users": "People: add, import, list, change, set-password, disable, enable, remove.",
-    "clients": "Registered clients: add, list, redirect-uris, origins, rotate-secret, choose-alg, remove.",
+    "keys": "Signing keys: list, plan, generate, rotate, withdraw, import, export-public, simulate; the master key "
+    "that seals them: generate-master, promote-master, reseal, drop-master.",
+    "users": "People: add, import, list; change-address, rename, roles, verify, set-password; disable, enable, remove; "
+    "normal-addresses.",
+    "clients": "Registered clients: add, list, redirect-uris, origins, audiences, introspection, rotate-secret, "
+    "choose-alg, remove; registration-token.",
     "sessions": "Sessions: list, end.",
     "sweep": "Delete what has expired, now.",
     "settings": "Show all settings and what they resolve to.",

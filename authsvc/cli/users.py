@@ -27,7 +27,8 @@ password_stdin = click.option(
 
 @click.group()
 def command() -> None:
-    """People: add, import, list; change-address, rename, roles, verify, set-password; disable, enable, remove.
+    """People: add, import, list; change-address, rename, roles, verify, set-password; disable, enable, remove;
+    normal-addresses, once.
 
     Passwords are asked for, or read with --password-stdin; they are never given on the command line.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from authsvc.cli import root
+from authsvc.cli import COMMANDS, root
 from tests.cli.conftest import Cli, clean_environment, terminal
 from tests.conftest import with_database
 from tests.support.busy import again_when_busy, prompt
@@ -38,6 +39,17 @@ def test_every_command_explains_itself_with_an_example(path: tuple[str, ...]) ->
     assert result.exit_code == 0
     assert "Examples:" in result.stdout
     assert f"authsvc {path[0]}" in result.stdout
+
+
+def test_a_group_is_introduced_with_all_its_commands_and_no_other() -> None:
+    """Twice: in the list of `authsvc --help`, and by its own."""
+    for path, group in ALL.items():
+        if isinstance(group, click.Group):
+            commands = {words[-1] for words in ALL if words[:-1] == path}
+            for text in (COMMANDS[path[0]], (group.help or "").partition("\n\n")[0]):
+                words = set(re.findall(r"[a-z][a-z-]+", text))
+                assert commands - words == set(), path
+                assert {word for word in words if "-" in word} - commands == set(), path
 
 
 def test_no_option_takes_a_password_or_a_secret_as_its_value() -> None:

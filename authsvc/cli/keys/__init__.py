@@ -40,7 +40,8 @@ class _OfKid(click.Command):
 
 @click.group()
 def command() -> None:
-    """Signing keys: list, plan, generate, rotate, withdraw, import, export; and the master key that seals them.
+    """Signing keys: list, plan, generate, rotate, withdraw, import, export-public, simulate; the master key that seals
+    them: generate-master, promote-master, reseal, drop-master.
 
     A key is announced (in the JWKS, not signing) until every cache has seen it, signs, is retired (still in the JWKS)
     until its last token is dead, and is dropped. keys/README.md is the operator's drill.
