@@ -188,6 +188,8 @@ class Database:
                 raise asyncio.CancelledError from error  # a rollback that failed had taken its place
             if isinstance(error, (*_GONE, *_BUSY, *_RETRYABLE, *_REFUSED, TimeoutError)):
                 raise self._unavailable(error) from error
+            if _names_no_client(error):
+                raise ClientRemoved from error
             raise
         else:
             await self._release(connection)
@@ -212,7 +214,7 @@ class Database:
                 raise self._unavailable(error) from error
             except asyncpg.PostgresError as error:
                 await self._release(connection)
-                if str(getattr(error, "constraint_name", "")).endswith("_client_id_fkey"):
+                if _names_no_client(error):
                     raise ClientRemoved from error
                 raise
             except BaseException:
@@ -290,6 +292,11 @@ def _usable(connection: Connection) -> bool:
         return not connection.is_closed()
     except asyncpg.InterfaceError:
         return False
+
+
+def _names_no_client(error: BaseException) -> bool:
+    constraint = getattr(error, "constraint_name", "") if isinstance(error, asyncpg.PostgresError) else ""
+    return str(constraint).endswith("_client_id_fkey")
 
 
 def _kind_of(error: BaseException) -> str:

@@ -42,6 +42,7 @@ from authsvc.web.pages.cookies_and_forms import (
     this_browser,
 )
 from authsvc.web.pages.failure_page import page_failure, problem_of, redrawn
+from authsvc.web.pages.language import choose_language
 from authsvc.web.pages.views import Problem
 
 
@@ -143,6 +144,7 @@ def attempt_of(
         address=request.address,
         network=request.network,
         device=cookie(request, DEVICE),
+        language=choose_language(None, accepted) if (accepted := request.header_list(b"accept-language")) else "",
     )
 
 

@@ -34,7 +34,8 @@ WIDE_NETWORK = 10
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One login as it was sent. `device` is the device cookie, `address` and `network` the peer's."""
+    """One login as it was sent. `device` is the device cookie, `address` and `network` the peer's; `language`: what the
+    browser asks for, "" where it does not."""
 
     email: str
     password: str = field(repr=False)
@@ -44,6 +45,7 @@ class Attempt:
     address: str | None
     network: str
     device: str | None = field(repr=False, default=None)
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,12 @@ def new_device_cookie(runtime: Runtime, user: User) -> str:
         runtime.entropy(16),
         now=int(runtime.clock.seconds()),
     )
+
+
+def is_known_device(runtime: Runtime, user: User, cookie: str | None) -> bool:
+    """Whether a device cookie is genuine, of this person, and of a time since their password was last changed."""
+    device = _device(runtime, normal_email(user.email), cookie) if cookie else None
+    return device is not None and device.generation == user.device_generation
 
 
 @dataclass(frozen=True, slots=True)

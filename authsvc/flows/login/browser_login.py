@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from authsvc import metrics
@@ -23,6 +24,7 @@ from authsvc.flows.login.authenticate_person import (
     new_session,
     refused,
 )
+from authsvc.flows.login.new_device import begin_and_tell
 from authsvc.flows.login.second_step import (
     Answer,
     Passed,
@@ -170,7 +172,7 @@ async def _begin(
     runtime: Runtime, client: Client | None, attempt: Attempt, person: Authenticated, cookie: str
 ) -> BrowserLogin:
     new = new_session(runtime, client, attempt, person, digest_of(cookie))
-    begun = await sessions.begin(runtime.db, new)
+    begun = await begin_and_tell(runtime, attempt, person, new, partial(sessions.begin, new=new))
     if begun is None:
         raise refused(person.user)
     await end_surplus(runtime, new.user_id, new.id, begun.others)

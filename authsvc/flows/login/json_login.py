@@ -6,6 +6,7 @@ Whoever has a second factor gets neither: the frontend is told so, with what it 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from uuid import UUID
 
 from authsvc import metrics
@@ -18,6 +19,7 @@ from authsvc.flows.login.authenticate_person import (
     new_session,
     refused,
 )
+from authsvc.flows.login.new_device import begin_and_tell
 from authsvc.flows.login.second_step import (
     Answer,
     begin_second_step,
@@ -113,9 +115,9 @@ async def _begin(runtime: Runtime, caller: Caller, attempt: Attempt, person: Aut
     new = new_session(runtime, client, attempt, person)
     first = RefreshToken(runtime.master.current_id, UUID(bytes=runtime.entropy(16)), 0, runtime.entropy(16))
     audience = audience_of(client, runtime.settings.issuer)
-    begun = await sessions.begin_with_grant(
-        runtime.db,
-        new,
+    begin = partial(
+        sessions.begin_with_grant,
+        new=new,
         grant_id=first.grant_id,
         client_id=client.id,
         scope=client.tokens.scopes,
@@ -123,6 +125,7 @@ async def _begin(runtime: Runtime, caller: Caller, attempt: Attempt, person: Aut
         secret_hash=first.secret_hash,
         bound_to=refresh_binding(client, caller.confirmation),
     )
+    begun = await begin_and_tell(runtime, attempt, person, new, begin)
     if begun is None:
         raise refused(person.user)
     await end_surplus(runtime, new.user_id, new.id, begun.others)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import NoReturn
 
 from authsvc import metrics
-from authsvc.flows.session.publish_revocation import end_session
+from authsvc.flows.token.end_stolen import end_stolen
 from authsvc.flows.token.grant_type import ROLE_MISSING, Caller, GrantType
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND
@@ -23,7 +23,6 @@ from authsvc.rules.token.granted import Granted
 from authsvc.rules.token.refresh_rotation import ACCEPTED, Patience, RefreshVerdict
 from authsvc.rules.token.refresh_token import RefreshToken, decode
 from authsvc.runtime import Memory, Runtime
-from authsvc.store import audit
 from authsvc.store.token import grants
 
 _turns = Memory(grants.Turns)
@@ -142,16 +141,7 @@ async def _refuse(runtime: Runtime, client: Client, done: grants.Refreshed | Non
         raise Rejected("invalid_grant", ROLE_MISSING, verdict.reason)
     if verdict is RefreshVerdict.REUSE:
         assert done is not None
-        # A session that ended meanwhile is ended once more, to no effect; nobody must be told twice.
-        await end_session(runtime, done.login.session_id, "refresh_token_reuse")
-        await audit.record(
-            runtime.db,
-            "refresh_token_reuse",
-            f"client:{client.id}",
-            user_id=done.login.user_id,
-            client_id=client.id,
-            session_id=done.login.session_id,
-        )
+        await end_stolen(runtime, client, done.login, done.now)
     raise Rejected("invalid_grant", _WORN, verdict.reason)
 
 

@@ -4,6 +4,7 @@ and no link, for a mail program makes a link of whatever looks like one."""
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from authsvc.rules.readable_text import made_readable
 
@@ -19,6 +20,11 @@ _LINES = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 def header_text(text: str, limit: int = SUBJECT_CHARS) -> str:
     """One line, no controls, no change of direction, `limit` characters at most."""
     return _cut(made_readable(_LINES.sub(" ", text)), limit)
+
+
+def moment(when: datetime) -> str:
+    """A time that both languages read alike, in UTC: nobody knows where the person is."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def safe_values(values: dict[str, str]) -> dict[str, str]:

@@ -13,14 +13,15 @@ from authsvc.rules.person_record import User
 from authsvc.store.postgres import Connection, Database, record_of
 
 _COLUMNS = """id, email, email_verified, name, roles, password_hash, disabled_at, device_generation,
-              factor_generation"""
+              factor_generation, first_login_at IS NOT NULL AS logged_in_before"""
 
 
 # A row that is not there would be 15 us less to send and to read: enough to tell addresses apart (SECURITY.md item 25).
 _BY_EMAIL = f"""
 (SELECT {_COLUMNS}, true AS found FROM users WHERE email IN ($1, $2) ORDER BY email = $1 DESC LIMIT 1)
 UNION ALL
-SELECT '00000000-0000-0000-0000-000000000000', $1, false, 'Nobody', '{{customer}}', repeat('x', 97), NULL, 0, 0, false
+SELECT '00000000-0000-0000-0000-000000000000', $1, false, 'Nobody', '{{customer}}', repeat('x', 97), NULL, 0, 0, true,
+       false
 LIMIT 1
 """  # noqa: S608
 
@@ -120,6 +121,11 @@ async def clear_password(connection: Connection, user_id: UUID) -> None:
     sql = """UPDATE users SET password_hash = NULL, device_generation = device_generation + 1, updated_at = now()
              WHERE id = $1"""
     await connection.execute(sql, user_id)
+
+
+async def set_first_login(db: Database, user_id: UUID) -> None:
+    """Store that a person has logged in: every later login on an unknown device is worth telling."""
+    await db.execute("UPDATE users SET first_login_at = now() WHERE id = $1 AND first_login_at IS NULL", user_id)
 
 
 async def forget_devices(db: Database | Connection, user_id: UUID) -> int:

@@ -81,14 +81,14 @@ RETURNING {_BEGUN}
 _values = attrgetter(*(item.name for item in fields(NewSession)))
 
 
-async def begin(db: Database, new: NewSession) -> Begun | None:
+async def begin(db: Database | Connection, new: NewSession) -> Begun | None:
     """A session without a grant. None: the person was disabled, or the password changed, since it was read."""
     row = await db.fetchrow(_BEGIN, *_values(new))
     return Begun(**row) if row else None
 
 
 async def begin_with_grant(
-    db: Database,
+    db: Database | Connection,
     new: NewSession,
     *,
     grant_id: UUID,
@@ -175,6 +175,13 @@ async def live(db: Database, user_id: UUID) -> list[Session]:
              ORDER BY last_activity DESC, id"""
     rows = await db.fetch(sql, user_id)
     return [Session(**row) for row in rows]
+
+
+async def place_of(db: Database, session_id: UUID) -> tuple[str, str] | None:
+    """On which device a session began, and from which address ("": nobody knows)."""
+    sql = "SELECT device_info, coalesce(host(ip_address), '') AS address FROM user_sessions WHERE id = $1"
+    row = await db.fetchrow(sql, session_id)
+    return (row["device_info"], row["address"]) if row else None
 
 
 async def recent(db: Database, *, user_id: UUID | None, active_only: bool, limit: int) -> list[Any]:
