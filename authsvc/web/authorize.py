@@ -9,8 +9,14 @@ from starlette.responses import Response
 
 from authsvc.flows.authorize.authorize import authorize, decide_consent
 from authsvc.flows.authorize.pending_request import begin_request, open_request
-from authsvc.flows.authorize.pushed_requests import REQUEST_SECONDS, is_reference, push_request, resolve_request
-from authsvc.rules.authorize.request import read_pairs
+from authsvc.flows.authorize.pushed_requests import (
+    REQUEST_SECONDS,
+    client_named,
+    is_reference,
+    push_request,
+    resolve_request,
+)
+from authsvc.rules.authorize.request import Asked, read_pairs
 from authsvc.web.http.cors import token_preflight
 from authsvc.web.http.dpop_header import checked_proof
 from authsvc.web.http.endpoint import Route
@@ -19,7 +25,7 @@ from authsvc.web.http.request import Request, malformed
 from authsvc.web.issuing import client_of
 from authsvc.web.pages.authorization_answer import MAX_QUERY, opened_reply, outcome_reply, request_redrawn, see
 from authsvc.web.pages.cookies_and_forms import SESSION, cookie, own_form, session_secret, this_browser
-from authsvc.web.pages.failure_page import error_page, page_failure, redrawn
+from authsvc.web.pages.failure_page import error_page, home_of, page_failure, redrawn
 
 
 async def authorization(request: Request) -> Response:
@@ -33,11 +39,22 @@ async def authorization(request: Request) -> Response:
     asked = read_pairs(pairs)
     if request.scope["method"] == "HEAD" and is_reference(asked):
         return see("/login")  # as a GET would be answered, but it is not taken
-    asked = await resolve_request(request.runtime, asked)
     request.client_id = asked.parameters.get("client_id", "")[:128] or None
+    resolved = await resolve_request(request.runtime, asked)
+    if resolved is None:
+        return await _gone(request, asked)
+    asked = resolved
     pending = begin_request(request.runtime, asked, this_browser(request) if asked.pushed else None)
     outcome = await authorize(request.runtime, pending, cookie=session_secret(request))
     return opened_reply(request, outcome) if asked.pushed else outcome_reply(request, outcome)
+
+
+async def _gone(request: Request, asked: Asked) -> Response:
+    """The page for who comes with a pushed request that has expired, with the way back to the client."""
+    client = await client_named(request.runtime, asked)
+    uris = client.login.redirect_uris if client else ()
+    back = home_of(client, uris[0]) if client and uris else None
+    return error_page(request, "bad_request", "request_uri_unknown", back=back)
 
 
 def _without_cookies(request: Request) -> bool:

@@ -88,12 +88,12 @@ def is_reference(asked: Asked) -> bool:
     return asked.parameters.get("request_uri", "").startswith(REQUEST_URI)
 
 
-async def resolve_request(runtime: Runtime, asked: Asked) -> Asked:
+async def resolve_request(runtime: Runtime, asked: Asked) -> Asked | None:
     """Fetch the parameters that a request only refers to; a plain one is returned as it came. Of a pushed request only
     what was pushed counts (RFC 9126 section 4), once, and for its own client.
 
-    Where it is not known nobody can be answered but the person. Raises Rejected, StoreUnavailable. A foreign
-    request_uri, or an object in `request`, stays in the parameters and is refused by `judge`.
+    None: it has expired or was used, and nobody can be answered but the person. Raises Rejected, StoreUnavailable. A
+    foreign request_uri, or an object in `request`, stays in the parameters and is refused by `judge`.
     """
     if not is_reference(asked):
         return asked
@@ -103,6 +103,12 @@ async def resolve_request(runtime: Runtime, asked: Asked) -> Asked:
     parameters = None
     if reference and client_id:
         parameters = await pushed_requests.take(runtime.db, digest_of(reference), client_id)
-    if parameters is None:
-        raise Rejected("invalid_request", "The pushed request has expired or was used.", "request_uri_unknown")
-    return Asked(parameters, pushed=True)
+    return None if parameters is None else Asked(parameters, pushed=True)
+
+
+async def client_named(runtime: Runtime, asked: Asked) -> Client | None:
+    """Whose client a request says that it is, without any proof; None where that is nobody, or a client that registered
+    itself: anybody may name one, and it is no place to send people to. Raises StoreUnavailable."""
+    client_id = asked.parameters.get("client_id")
+    client = await runtime.clients.get(client_id) if client_id else None
+    return client if client is not None and client.authentication.registration_hash is None else None

@@ -37,6 +37,7 @@ from tests.support.login_steps import (
     submit,
 )
 from tests.support.proofs import Holder
+from tests.support.registration import registered
 from tests.support.service import ISSUER, Service, service
 
 PREFIX = "urn:ietf:params:oauth:request_uri:"
@@ -165,6 +166,19 @@ async def test_the_address_of_that_page_gives_another_browser_nothing(house: Ser
     plain = await stranger.get("/login?" + urlencode({"request": box}))
     assert plain.headers["location"] == "/account", "the box of a request that was not pushed has no address"
     assert is_page(await browser.get(address), "/login")
+
+
+async def test_who_comes_too_late_is_shown_the_way_back_to_the_client(house: Service) -> None:
+    gone = f"{PREFIX}{'A' * 43}"
+    page = await house.caller().get(pushed_url(gone))
+    assert shown(page)
+    assert "request_uri_unknown" in page.text
+    assert 'href="http://localhost:5173/"' in page.text
+    stranger = await registered(house, redirect_uris=["https://stranger.example/cb"])
+    for client_id in (stranger["client_id"], "nobody"):  # anybody can name one of those
+        page = await house.caller().get(pushed_url(gone, client_id))
+        assert shown(page)
+        assert 'class="button"' not in page.text
 
 
 async def test_the_page_of_a_pushed_request_can_be_loaded_after_more_than_an_hour(
