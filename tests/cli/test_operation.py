@@ -124,6 +124,17 @@ def test_the_doctor_names_each_trouble_and_what_to_do(settings_env: dict[str, st
     assert "generate-master" in broken.stdout
 
 
+def test_the_doctor_sees_a_state_directory_that_no_snapshot_can_be_written_to(
+    settings_env: dict[str, str], tmp_path: Path
+) -> None:
+    def found(path: Path) -> list[str]:
+        findings = answer(terminal({**settings_env, "AUTHSVC_STATE_DIR": str(path)})("doctor", "--json"))
+        return [finding["state"] for finding in findings if finding["check"] == "state directory"]
+
+    (tmp_path / "file").touch()
+    assert [found(path) for path in (tmp_path, tmp_path / "gone", tmp_path / "file")] == [[], ["warn"], ["warn"]]
+
+
 def test_the_doctor_sees_a_clock_that_is_wrong(settings_env: dict[str, str]) -> None:
     findings = answer(terminal({**settings_env, "AUTHSVC_CLOCK_OFFSET_SECONDS": "120"})("doctor", "--json", code=1))
     assert state(findings, "clock") == "FAIL"

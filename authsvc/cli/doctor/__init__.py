@@ -80,6 +80,7 @@ async def _examine(environ: Mapping[str, str]) -> list[Finding]:
         return [Finding("settings", "ok", "all understood"), Finding("master key", "FAIL", str(error), do)]
     try:
         findings = [Finding("settings", "ok", f"issuer {runtime.settings.issuer}"), _master_key_file(environ)]
+        findings.extend(_state_dir(runtime))
         findings.extend(_database_url(runtime))
         findings.extend([finding async for finding in _postgres(runtime)])
         findings.extend([finding async for finding in _redis(runtime)])
@@ -104,6 +105,13 @@ def _master_key_file(environ: Mapping[str, str]) -> Finding:
     if status.st_uid != os.geteuid():
         return Finding(check, "warn", f"it belongs to uid {status.st_uid}, not to us", "chown it")
     return Finding(check, "ok", f"mode {mode:04o}")
+
+
+def _state_dir(runtime: Runtime) -> Iterator[Finding]:
+    path = Path(runtime.settings.state_dir)
+    if runtime.settings.state_dir and not (path.is_dir() and os.access(path, os.R_OK | os.W_OK | os.X_OK)):
+        found = f"{path} is no directory that uid {os.geteuid()} can write to: a cold start has no JWKS snapshot"
+        yield Finding("state directory", "warn", found, "correct AUTHSVC_STATE_DIR, or the directory's owner")
 
 
 def _database_url(runtime: Runtime) -> Iterator[Finding]:
