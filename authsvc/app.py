@@ -16,6 +16,7 @@ from authsvc.flows.ending import deliver_logouts
 from authsvc.flows.keys import keep_keys, served_settings
 from authsvc.flows.keys.jwks_snapshot import load_snapshot
 from authsvc.flows.mail import deliver
+from authsvc.flows.mail.dev_mailbox import goes_to_page
 from authsvc.flows.proofs import write_letters
 from authsvc.flows.revocation import status_indices
 from authsvc.flows.revocation.feed import end_streams
@@ -33,6 +34,7 @@ from authsvc.web import (
     account,
     account_address,
     authorize,
+    dev_mail,
     device,
     first_party_json,
     login,
@@ -124,6 +126,10 @@ ROUTES = (
 )
 
 
+DEV_ROUTES = dev_mail.ROUTES
+"""Only where mails go to a page, which settings allow in dev mode alone."""
+
+
 class App:
     """ASGI: the Host header is checked, then Starlette's router finds the route; fixed paths are looked up before."""
 
@@ -131,7 +137,8 @@ class App:
         self.runtime = runtime
         nowhere = Route("none", {})
         self._wrong_host = Endpoint(runtime, nowhere, json_failure, _host_unknown)
-        routes = [routing.Route(one.path, Endpoint(runtime, one, page_or_json_failure)) for one in ROUTES]
+        offered = ROUTES + (DEV_ROUTES if goes_to_page(runtime) else ())
+        routes = [routing.Route(one.path, Endpoint(runtime, one, page_or_json_failure)) for one in offered]
         # A walk through the table is 36 µs of CPU for the JWKS, this look-up and all of `Endpoint` 6.
         self._fixed: dict[str, ASGIApp] = {route.path: route.app for route in routes if not route.param_convertors}
         self._fixed["*"] = Endpoint(runtime, wellknown.WHOLE_SERVICE, json_failure)

@@ -19,6 +19,7 @@ from authsvc.cli.console import CONTEXT, Refused
 from authsvc.serving.listening import TlsPair, listen, port_of
 from authsvc.settings.kinds import words
 from authsvc.settings.links import without_links
+from authsvc.settings.mail import DEV_PAGE
 
 if TYPE_CHECKING:
     from authsvc.settings import Settings
@@ -142,6 +143,7 @@ def environment(user: Mapping[str, str], house: House, host: str, port: int) -> 
         "AUTHSVC_METRICS": "main",
         "AUTHSVC_LOG_FORMAT": "console",
         "AUTHSVC_CLIENT_REGISTRATION": "true",
+        **({} if "AUTHSVC_SMTP_URL_FILE" in given else {"AUTHSVC_SMTP_URL": DEV_PAGE}),
         "AUTHSVC_ALLOWED_HOSTS": HOSTS,
         **given,
         "AUTHSVC_ISSUER": house.url,
@@ -186,6 +188,7 @@ def banner(house: House) -> str:
   people    {people}   (password: {PASSWORD})
   clients   customer, bartender, admin (public); backend / {BACKEND_SECRET} (confidential)
   log in    curl {ca}-X POST {house.url}/api/auth/login -H "Content-Type: application/json" -d '{body}'
+  mails     {house.url}/dev/mail   (nothing is sent)
   data      {house.directory}
   commands  source {quote(str(house.env_file))}, then `authsvc doctor`, `authsvc users list`, psql, redis-cli
   stop      Ctrl-C; the data stay

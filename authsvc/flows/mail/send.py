@@ -7,12 +7,13 @@ from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from authsvc.flows.mail.dev_mailbox import dev_mailbox, goes_to_page
 from authsvc.flows.mail.queue import look_of, open_letter
 from authsvc.outgoing.mail import Message, hand_in
 from authsvc.rules.mail.compose import compose
 from authsvc.rules.people.person import ascii_email
 from authsvc.runtime import Runtime
-from authsvc.settings.mail import mail_server, sender
+from authsvc.settings.mail import Sender, mail_server, sender
 from authsvc.store.mail.outbox import DueMail
 
 
@@ -21,11 +22,11 @@ async def send(runtime: Runtime, mail: DueMail) -> bool:
     values = open_letter(runtime, mail)
     if values is None:
         return False
-    await hand_in(
-        mail_server(runtime.settings.smtp_url),
-        written(runtime, mail.id, mail.created_at, mail.template, mail.recipient, mail.language, values),
-        hello(runtime),
-    )
+    message = written(runtime, mail.id, mail.created_at, mail.template, mail.recipient, mail.language, values)
+    if goes_to_page(runtime):
+        dev_mailbox.of(runtime).add(message)
+    else:
+        await hand_in(mail_server(runtime.settings.smtp_url), message, hello(runtime))
     return True
 
 
@@ -37,13 +38,19 @@ def written(
     return Message(
         id=mail_id,
         date=date,
-        sender=sender(runtime.settings.mail_from),
+        sender=_sender(runtime),
         recipient=ascii_email(to),
         language=language,
         subject=said.subject,
         text=said.text,
         html=said.html,
     )
+
+
+def _sender(runtime: Runtime) -> Sender:
+    """The setting; where it is not there, which is in dev mode, somebody on this machine."""
+    settings = runtime.settings
+    return sender(settings.mail_from) if settings.mail_from else Sender(settings.brand_name, "mail@localhost")
 
 
 def hello(runtime: Runtime) -> str:

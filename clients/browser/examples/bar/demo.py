@@ -137,6 +137,7 @@ def _announce(options: Options, issuer: str, api: str, origins: list[str]) -> No
     ]
     rows.append(("bar terminal", origins[-1], f"by a code, allowed at {issuer}/device"))
     rows += [("service", issuer, f"one's own sessions: {issuer}/account"), ("API", api, f"{api}/menu is public")]
+    rows.append(("mails", f"{issuer}/dev/mail", "what the service would have sent"))
     click.echo("\n".join(table(("PAGE", "ADDRESS", "ACCOUNT"), rows)))
     seconds = options.token_seconds
     life = f"Access tokens live {seconds} s." if seconds else "--token-seconds 10 shows tokens being renewed."
