@@ -210,6 +210,12 @@ def test_the_map_of_a_package_names_all_that_is_in_it_and_nothing_else() -> None
     assert len(found) > 4
 
 
+def test_the_picture_of_the_architecture_has_every_wing_of_the_flows() -> None:
+    picture = (ROOT / "docs/architecture.md").read_text().partition("│ flows ")[2].partition("└")[0]
+    wings = {path.parent.name for path in PACKAGE.glob("flows/*/__init__.py")}
+    assert wings - set(re.findall(r"\w+", picture)) == set()
+
+
 # References from the code
 
 _SECURITY = re.compile(r"SECURITY\.md(?: items? (\d+(?:,\s+\d+)*))?")
