@@ -44,6 +44,7 @@ from authsvc.web import (
     reset,
     revocation,
     second_step,
+    sign_up,
     token,
     userinfo,
     wellknown,
@@ -111,7 +112,7 @@ CAPABILITIES = (
     Capability(
         "back-channel logout", loops=(deliver_logouts.deliver_for_ever,), openid_metadata=discovery.backchannel_logout
     ),
-    Capability("proofs by mail", proof.ROUTES + reset.ROUTES, loops=(write_letters.write_for_ever,)),
+    Capability("proofs by mail", proof.ROUTES + reset.ROUTES + sign_up.ROUTES, loops=(write_letters.write_for_ever,)),
     Capability("mail", loops=(deliver.deliver_for_ever,)),
 )
 """In the order of their members in the metadata documents. Whoever adds a wing adds a line here."""

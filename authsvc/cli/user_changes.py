@@ -126,4 +126,35 @@ def remove(email: str, yes: bool) -> None:
     _tell(done, f"{done.email} is removed, id {done.id}")
 
 
-COMMANDS = (change_address, rename, roles, verify, remove)
+@click.command()
+@click.argument("email")
+@click.option("--name", default="", help="The person's name; they may choose another.")
+@click.option("--role", "roles", multiple=True, metavar="ROLE", help="A role; may be given several times.")
+@click.option("--language", type=click.Choice(("en", "de")), help="Of the mail; else AUTHSVC_MAIL_LANGUAGE.")
+@json_option
+def invite(email: str, name: str, roles: tuple[str, ...], language: str | None) -> None:
+    """Invite somebody: a mail lets them choose a name and a password within seven days. No operator types one.
+
+    Invite again whoever did not come: the earlier mail is void then. A replica that runs sends the mail.
+
+    \b
+    Examples:
+      authsvc users invite ann@example.com --role customer
+      authsvc users invite ann@example.com --name "Ann Ash" --language de
+    """
+    from authsvc.flows.operator import invite as flow
+
+    done = operate(
+        lambda runtime, actor: flow.invite(
+            runtime,
+            actor,
+            email=email,
+            name=name,
+            roles=roles,
+            language=language or runtime.settings.mail_language,
+        )
+    )
+    answer(done, f"{done.email} is invited{' again' if done.again else ''}, id {done.id}.")
+
+
+COMMANDS = (change_address, invite, rename, roles, verify, remove)

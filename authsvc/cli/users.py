@@ -27,7 +27,7 @@ password_stdin = click.option(
 
 @click.group()
 def command() -> None:
-    """People: add, import, list; change-address, rename, roles, verify, set-password; disable, enable, remove;
+    """People: add, invite, import, list; change-address, rename, roles, verify, set-password; disable, enable, remove;
     normal-addresses, once.
 
     Passwords are asked for, or read with --password-stdin; they are never given on the command line.
@@ -51,7 +51,11 @@ for change in COMMANDS:
 @click.option("--role", "roles", multiple=True, metavar="ROLE", help="A role; may be given several times.")
 @click.option("--verified", is_flag=True, help="The address is known to be theirs (email_verified).")
 @password_stdin
-@click.option("--no-password", is_flag=True, help="Without a password: nobody can log in until set-password.")
+@click.option(
+    "--no-password",
+    is_flag=True,
+    help="Without a password: nobody can log in until `users set-password` or, where the address is verified, a reset.",
+)
 @json_option
 def add(email: str, name: str, roles: tuple[str, ...], verified: bool, password_stdin: bool, no_password: bool) -> None:
     """Add a person. The password has 8 characters at least, and is none that attackers try first.

@@ -29,7 +29,8 @@ class Authentication:
 class Login:
     """How people log in at a client, for how long, and as whom it knows them. `origins`: of pages of the client that no
     redirect URI names; `sector`: whose subjects a pairwise client shares; '': nobody's; `required_acr`: the rung of
-    `rules/levels` that they must stand on, None: any."""
+    `rules/levels` that they must stand on, None: any; `registration_role`: given to those who register here,
+    None: none is."""
 
     application_type: str = "web"
     redirect_uris: tuple[str, ...] = ()
@@ -37,6 +38,7 @@ class Login:
     require_pushed_authorization_requests: bool = False
     required_role: str | None = None
     required_acr: str | None = None
+    registration_role: str | None = None
     remember_me_allowed: bool = True
     session_seconds: int | None = None
     remember_me_seconds: int | None = None

@@ -123,6 +123,9 @@ class Settings:
     outgoing_private: bool = setting(
         boolean, False, help="let logout receivers and jwks_uri be in private networks; link-local never"
     )
+    registration: str = setting(
+        one_of("off", "invited", "open"), "off", help="who may join by mail: nobody, those an operator invited, anybody"
+    )
     default_client: str = setting(str, "customer", help="client of a JSON login that names none")
     mfa_roles: tuple[str, ...] = setting(words, (), help="roles whose people need a second factor wherever they log in")
 

@@ -49,7 +49,9 @@ def ask_page(request: Request, form: LetterForm, filled: Mapping[str, str], prob
     return page(request, view)
 
 
-async def ask(request: Request, form: LetterForm, filled: Mapping[str, str]) -> Response:
+async def ask(
+    request: Request, form: LetterForm, filled: Mapping[str, str], detail: Mapping[str, str] | None = None
+) -> Response:
     """Ask for the letter; the same page whoever has the address."""
     if not mail_is_on(request.runtime):
         return error_page(request, "not_found", "mail_off")
@@ -63,7 +65,7 @@ async def ask(request: Request, form: LetterForm, filled: Mapping[str, str]) -> 
             typed[: MAX_EMAIL + 1],
             network=request.network,
             browser=this_browser(request),
-            detail={"language": language_of(request)},
+            detail={"language": language_of(request), **(detail or {})},
         )
     except (TooMany, Unavailable, StoreUnavailable) as error:
         return ask_page(request, form, filled, problem_of(failure_of(request, error), "email"))

@@ -5,20 +5,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 from starlette.responses import Response
 
 from authsvc.flows.people.choose_password import judge_choice
 from authsvc.flows.proofs.ask_for_letter import open_asked
 from authsvc.flows.proofs.issue_proof import PATH
+from authsvc.flows.proofs.join import Joining, accept_invitation, register
 from authsvc.flows.proofs.own_address import change_address, verify_address
 from authsvc.flows.proofs.reset_password import reset_password
 from authsvc.flows.proofs.spend_proof import Shown, show_proof, try_code
 from authsvc.flows.proofs.take_back import take_back
 from authsvc.rules.errors import Rejected, Unavailable
 from authsvc.rules.people.new_password import LEAST
-from authsvc.rules.people.person import normal_email
+from authsvc.rules.people.person import MAX_NAME, normal_email
 from authsvc.rules.proofs.proof import Purpose
+from authsvc.rules.refused import Refused
 from authsvc.store.errors import StoreUnavailable
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.failures import failure_of
@@ -30,6 +33,7 @@ from authsvc.web.pages.failure_page import error_page, page_failure, problem_of,
 from authsvc.web.pages.proof_views import ChoosePassword, ConfirmProof, DoneKind, ProofDone, ProofVoid
 from authsvc.web.pages.views import Problem, page
 
+_CHOOSE = (Purpose.RESET, Purpose.INVITATION, Purpose.REGISTRATION)
 CODE_PATH = f"{PATH}/code"
 Filled = Mapping[str, str]
 
@@ -111,21 +115,35 @@ def draw(request: Request, shown: Shown, form: Filled, problem: Problem | None =
         "problem": problem,
         "target": target_of(request, waiting),
     }
-    if shown.purpose is Purpose.RESET:
-        return page(request, ChoosePassword(**shared))
+    if shown.purpose in _CHOOSE:
+        known = "" if shown.user is None else shown.user.name
+        name = None if shown.purpose is Purpose.RESET else form.get("name", known)[:MAX_NAME]
+        return page(request, ChoosePassword(**shared, name=name))
     account = shown.user.email if shown.user and normal_email(shown.user.email) != shown.proof.email else ""
     return page(request, ConfirmProof(**shared, account=account))
 
 
-async def _reset(request: Request, shown: Shown, form: Filled) -> Response:
+async def _choose(request: Request, shown: Shown, form: Filled) -> Response:
+    """A password is chosen: for an account that is there, or for one that begins."""
     new, runtime = form.get("new_password", ""), request.runtime
-    name = shown.user.name if shown.user else ""
+    name = form.get("name", "") if shown.purpose is not Purpose.RESET else shown.user.name if shown.user else ""
     fault = await judge_choice(runtime, new, form.get("repeat_password", ""), account=shown.proof.email, name=name)
     if fault:
         request.reason = fault
         return draw(request, shown, form, Problem(fault, count=LEAST))
-    await reset_password(runtime, shown, new, network=request.network)
-    return _done(request, shown, "reset", form)
+    if shown.purpose is Purpose.RESET:
+        await reset_password(runtime, shown, new, network=request.network)
+        return _done(request, shown, "reset", form)
+    joining = Joining(name, new, request.network)
+    if shown.purpose is Purpose.INVITATION:
+        joined: UUID | Refused | None = await accept_invitation(runtime, shown, joining)
+    else:
+        joined = await register(runtime, shown, joining)
+    if isinstance(joined, Refused):
+        request.reason = joined.reason
+        return draw(request, shown, form, Problem("name"))
+    kind: DoneKind = "invitation" if shown.purpose is Purpose.INVITATION else "registration"
+    return _done(request, shown, kind if joined else "account_exists", form)
 
 
 async def _verify(request: Request, shown: Shown, form: Filled) -> Response:
@@ -146,13 +164,14 @@ async def _take_back(request: Request, shown: Shown, form: Filled) -> Response:
 
 def _done(request: Request, shown: Shown, kind: DoneKind, form: Filled) -> Response:
     waiting = waiting_request(request, form)
-    request.user_id, request.reason = str(shown.proof.user_id), f"proof_{kind}"
+    request.user_id = str(shown.proof.user_id) if shown.proof.user_id else None
+    request.reason = f"proof_{kind}"
     csrf = form_token(request) if waiting else ""
     return page(request, ProofDone(kind, shown.proof.email, waiting, csrf=csrf, target=target_of(request, waiting)))
 
 
 _SPEND: dict[Purpose, Callable[[Request, Shown, Filled], Awaitable[Response]]] = {
-    Purpose.RESET: _reset,
+    **dict.fromkeys(_CHOOSE, _choose),
     Purpose.VERIFY: _verify,
     Purpose.ADDRESS_CHANGE: _change_address,
     Purpose.UNDO_ADDRESS: _take_back,

@@ -167,7 +167,8 @@ def letter_sent(text: str = PERSON, sealed: str = "closed-box", **changes: Any) 
 
 
 def choose_password(text: str = PERSON, sealed: str = "closed-box", **changes: Any) -> View:
-    return proof_views.ChoosePassword(Purpose.RESET, text, sealed, sealed, csrf="csrf-value", **changes)
+    view = proof_views.ChoosePassword(Purpose.RESET, text, sealed, request=sealed, csrf="csrf-value")
+    return replace(view, **changes)
 
 
 def confirm_proof(text: str = PERSON, sealed: str = "closed-box", **changes: Any) -> View:
@@ -177,7 +178,9 @@ def confirm_proof(text: str = PERSON, sealed: str = "closed-box", **changes: Any
 
 PAGES: dict[str, View] = {
     "login": login(),
-    "login-wrong": login(forgot="/reset", username=PERSON, remember_me=True, problem=Problem("credentials")),
+    "login-wrong": login(
+        forgot="/reset", join="/signup", username=PERSON, remember_me=True, problem=Problem("credentials")
+    ),
     "login-too-many": login(username=PERSON, problem=Problem("too_many", retry_after=840)),
     "login-unavailable": login(username=PERSON, problem=Problem("unavailable", retry_after=3)),
     "login-expired": login(username=PERSON, problem=Problem("expired")),
@@ -216,5 +219,9 @@ PAGES: dict[str, View] = {
     "undo-done": proof_views.ProofDone("undo_address", PERSON),
     "not-me": confirm_proof(purpose=Purpose.NOT_ME),
     "account-address": account(overview(1, ()), problem=Problem("email"), at_address=True, can_mail=True),
+    "signup": proof_views.AskForLetter(Purpose.REGISTRATION, "/signup", csrf="csrf-value"),
+    "signup-password": choose_password(purpose=Purpose.REGISTRATION, name=""),
+    "signup-name": choose_password(purpose=Purpose.REGISTRATION, name="x" * 256, problem=Problem("name")),
+    "invitation": choose_password(purpose=Purpose.INVITATION, name="Mara Lindqvist"),
     "proof-void": proof_views.ProofVoid(),
 }

@@ -161,3 +161,32 @@ def test_what_a_person_could_not_undo_is_asked_first(cli: Cli) -> None:
     """Without a terminal nobody can be asked."""
     assert "cannot be undone" in cli("users", "remove", ADDRESS, code=2).stderr
     assert answer(cli("users", "roles", ADDRESS, "--json"))["roles"] == ["customer"]
+
+
+# invite
+
+MAIL = {"AUTHSVC_SMTP_URL": "dev:", "AUTHSVC_REGISTRATION": "invited"}
+
+
+async def test_an_invitation_queues_a_mail_and_shows_no_secret(
+    settings_env: dict[str, str], cli: Cli, sql: asyncpg.Connection
+) -> None:
+    settings_env.update(MAIL)
+    said = await run(cli, "invite", "Ann@Example.com", "--name", "Ann", "--role", "staff", "--json")
+    assert json.loads(said) == {
+        "id": str(await sql.fetchval("SELECT id FROM users WHERE email = 'ann@example.com'")),
+        "email": "ann@example.com",
+        "roles": ["staff"],
+        "again": False,
+    }
+    mail = await sql.fetchrow("SELECT * FROM mails")
+    assert (mail["template"], mail["recipient"], mail["language"]) == ("invitation", "ann@example.com", "en")
+    assert (await event(sql, "user_invited"))["again"] is False
+    assert "again" in await run(cli, "invite", "ann@example.com")
+    assert "already" in await run(cli, "invite", ADDRESS, code=1)
+    assert "not an e-mail address" in await run(cli, "invite", "ann", code=2)
+
+
+async def test_nobody_is_invited_while_nobody_may_join(cli: Cli, sql: asyncpg.Connection) -> None:
+    assert "AUTHSVC_REGISTRATION" in await run(cli, "invite", "ann@example.com", code=1)
+    assert await sql.fetchval("SELECT count(*) FROM users WHERE email = 'ann@example.com'") == 0

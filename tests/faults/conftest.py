@@ -83,7 +83,7 @@ async def serving(env: dict[str, str], *, address: str = "192.0.2.7") -> AsyncIt
 
 @pytest.fixture
 def env(settings_env: dict[str, str]) -> dict[str, str]:
-    return {**settings_env, "AUTHSVC_SMTP_URL": "dev:"}
+    return {**settings_env, "AUTHSVC_SMTP_URL": "dev:", "AUTHSVC_REGISTRATION": "open"}
 
 
 @pytest.fixture

@@ -57,6 +57,7 @@ def request_for(method: str, path: str, tokens: dict[str, Any]) -> dict[str, Any
         "/device_authorization": {"data": {"client_id": "terminal"}},
         "/par": {"data": PUSH},
         "/reset": {"data": {"username": LOGIN["email"], "csrf": tokens.get("csrf", "")}},
+        "/signup": {"data": {"username": LOGIN["email"], "csrf": tokens.get("csrf", "")}},
         "/proof": {
             "params" if method == "GET" else "data": {"key": "x" * 43, "csrf": tokens.get("csrf", "")},
         },

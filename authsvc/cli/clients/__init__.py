@@ -99,6 +99,7 @@ def _policy(client: Client) -> list[str]:
         f"pages of {' '.join(client.login.origins)}": client.login.origins,
         "told of logouts": client.logout.backchannel_logout_uri,
         f"role {client.login.required_role}": client.login.required_role,
+        f"gives {client.login.registration_role}": client.login.registration_role,
         f"level {client.login.required_acr}": client.login.required_acr,
         f"access {client.tokens.access_token_seconds} s": client.tokens.access_token_seconds,
         f"session {client.login.session_seconds} s": client.login.session_seconds,

@@ -78,6 +78,9 @@ _OPTIONS: tuple[click.Parameter, ...] = (
     click.Option(["--first-party"], is_flag=True, help="One of our own: no consent, may log people in by password."),
     click.Option(["--required-role"], metavar="ROLE", help="Only people with this role log in here."),
     click.Option(["--required-acr"], type=click.Choice(LADDER), help="How people must at least have logged in here."),
+    click.Option(
+        ["--registration-role"], metavar="ROLE", help="Given to people who register here (AUTHSVC_REGISTRATION=open)."
+    ),
     click.Option(["--no-remember-me"], is_flag=True, help="Its sessions are never the long ones."),
     click.Option(["--introspection"], is_flag=True, help="May ask at /introspect about tokens that are meant for it."),
     click.Option(["--introspection-all"], is_flag=True, help="May ask there about tokens of every audience."),

@@ -332,7 +332,7 @@ def _given(client: Client) -> tuple[Any, ...]:
         client.first_party,
         client.exchange,
         login.origins,
-        (login.required_role, login.required_acr, login.remember_me_allowed),
+        (login.required_role, login.required_acr, login.registration_role, login.remember_me_allowed),
         (login.session_seconds, login.remember_me_seconds),
         (tokens.audiences, tokens.access_token_seconds, tokens.status_list),
         (tokens.refresh_grace_seconds, tokens.refresh_lost_answer_seconds),
@@ -365,6 +365,9 @@ def _login(case: _Case) -> Iterator[Refused]:
     role = case.client.login.required_role
     if role is not None and (problem := role_problem(role)):
         yield case.refused(problem, "required_role")
+    given = case.client.login.registration_role
+    if given is not None and (problem := role_problem(given)):
+        yield case.refused(problem, "registration_role")
     acr = case.client.login.required_acr
     if acr is not None and acr not in LADDER:
         yield case.refused(f"The required_acr must be one of {', '.join(LADDER)}.", "required_acr")

@@ -130,6 +130,31 @@ TEMPLATES: dict[str, Template] = {
         button=("Undo this", "Rückgängig machen"),
         values=frozenset({"link"}),
     ),
+    "registration": _proof(
+        ("Create your account", "Konto anlegen"),
+        (
+            "Somebody, most likely you, wants to create an account at {host} with this e-mail address.",
+            "Jemand, wahrscheinlich Sie selbst, möchte mit dieser E-Mail-Adresse ein Konto auf {host} anlegen.",
+        ),
+        ("Create account", "Konto anlegen"),
+    ),
+    "invitation": Template(
+        ("You are invited to {brand}", "Einladung zu {brand}"),
+        before=(
+            (
+                "Those who run {host} have made an account for you. Choose a password to use it.",
+                "Die Betreiber von {host} haben ein Konto für Sie angelegt. Wählen Sie ein Passwort, um es zu nutzen.",
+            ),
+        ),
+        after=(
+            (
+                "The link is good for seven days, once. If you do not want an account, there is nothing to do.",
+                "Der Link gilt sieben Tage und nur einmal. Möchten Sie kein Konto, müssen Sie nichts tun.",
+            ),
+        ),
+        button=("Choose a password", "Passwort wählen"),
+        values=frozenset({"link"}),
+    ),
     "you_have_an_account": Template(
         ("You have an account", "Sie haben schon ein Konto"),
         before=(

@@ -127,7 +127,7 @@ def login_form(
     if isinstance(asked, Destination):
         sealed = seal_destination(request.runtime, asked)
         view = views.Login(request=sealed, remember_me_allowed=True, again=asked.again, csrf=csrf, problem=problem)
-        forgot = "/reset"
+        waiting, joins = "", True
     else:
         client, ui_locales = asked.client, asked.request.ui_locales
         again = asked.account is not None and "select_account" not in asked.request.prompt
@@ -141,9 +141,11 @@ def login_form(
             target=asked.request.redirect_uri,
             problem=problem,
         )
-        forgot = f"/reset?request={asked.sealed}" if len(asked.sealed) <= MAX_QUERY else "/reset"
+        waiting = f"?request={asked.sealed}" if len(asked.sealed) <= MAX_QUERY else ""
+        joins = client.login.registration_role is not None or client.login.required_role is None
     if mail_is_on(request.runtime):
-        view = replace(view, forgot=forgot)
+        joins = joins and request.runtime.settings.registration == "open"
+        view = replace(view, forgot=f"/reset{waiting}", join=f"/signup{waiting}" if joins else "")
     if typed is not None:
         username, remember_me = typed.get("username", "")[:MAX_EMAIL], typed.get("remember_me") == "1"
         view = replace(view, username=username, remember_me=remember_me)

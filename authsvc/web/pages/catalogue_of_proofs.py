@@ -128,4 +128,39 @@ PROOFS: dict[str, tuple[str, str]] = {
         "Alle sind abgemeldet, und das Passwort gilt nicht mehr. Aber {email} ist nicht mehr die Adresse des Kontos. "
         "Bitte wenden Sie sich an die Betreiber dieses Dienstes.",
     ),
+    # joining
+    "login.join": ("Create an account", "Konto anlegen"),
+    "letter.title.registration": ("Create an account", "Konto anlegen"),
+    "letter.explain.registration": (
+        "Enter your e-mail address. You get a mail with a link and a code.",
+        "Geben Sie Ihre E-Mail-Adresse ein. Sie bekommen eine Mail mit einem Link und einem Code.",
+    ),
+    "letter.sent.registration": (
+        "A mail to {email} is on its way. Open its link, or enter its code here, within 15 minutes.",
+        "Eine Mail an {email} ist unterwegs. Öffnen Sie ihren Link, oder geben Sie ihren Code hier ein, innerhalb von "
+        "15 Minuten.",
+    ),
+    "proof.name": ("Name", "Name"),
+    "proof.title.registration": ("Create your account", "Konto anlegen"),
+    "proof.explain.registration": ("You sign in with {email}.", "Sie melden sich mit {email} an."),
+    "proof.submit.registration": ("Create account", "Konto anlegen"),
+    "proof.done.registration": ("Your account is there", "Ihr Konto ist angelegt"),
+    "proof.done_hint.registration": ("Sign in with {email}.", "Melden Sie sich mit {email} an."),
+    "proof.title.invitation": ("Welcome", "Willkommen"),
+    "proof.explain.invitation": (
+        "You sign in with {email}. Choose a password.",
+        "Sie melden sich mit {email} an. Wählen Sie ein Passwort.",
+    ),
+    "proof.submit.invitation": ("Save password", "Passwort speichern"),
+    "proof.done.invitation": ("Your account is ready", "Ihr Konto ist bereit"),
+    "proof.done_hint.invitation": ("Sign in with {email}.", "Melden Sie sich mit {email} an."),
+    "proof.done.account_exists": ("You have an account", "Sie haben schon ein Konto"),
+    "proof.done_hint.account_exists": (
+        "There is an account with {email} already. Sign in, or choose a new password.",
+        "Mit {email} gibt es schon ein Konto. Melden Sie sich an, oder wählen Sie ein neues Passwort.",
+    ),
+    "problem.name": (
+        "This name is too long, or holds characters that names do not have.",
+        "Dieser Name ist zu lang oder enthält Zeichen, die Namen nicht haben.",
+    ),
 }

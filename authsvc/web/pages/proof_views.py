@@ -34,12 +34,13 @@ class LetterSent(View):
 
 @dataclass(frozen=True, slots=True)
 class ChoosePassword(View):
-    """Posts key, new_password, repeat_password, request, csrf to /proof."""
+    """Posts key, new_password, repeat_password, request, csrf to /proof; and name, where it is not None."""
 
     template = "choose_password"
     purpose: Purpose
     email: str
     key: str = field(repr=False)
+    name: str | None = None
     request: str = field(repr=False, default="")
 
 
@@ -67,7 +68,18 @@ class ProofDone(View):
     request: str = field(repr=False, default="")
 
 
-DoneKind = Literal["reset", "verify", "address_change", "undo_address", "not_me", "address_taken", "address_lost"]
+DoneKind = Literal[
+    "reset",
+    "verify",
+    "address_change",
+    "undo_address",
+    "not_me",
+    "address_taken",
+    "address_lost",
+    "registration",
+    "invitation",
+    "account_exists",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ ProblemKind = Literal[
     "password_same",
     "email",
     "mailed_code",
+    "name",
 ]
 
 
@@ -99,6 +100,8 @@ class Login(View):
     again: bool = False
     forgot: str = ""
     """Where a forgotten password is replaced; '': nowhere, for there is no mail."""
+    join: str = ""
+    """Where an account can be made; '': not here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,7 +236,7 @@ def test_what_strangers_wrote_is_text_and_nothing_else(hostile: str, language: s
             views.FormPost({text: text, "other": text}, target=CALLBACK),
             ask_for_letter(text, text),
             letter_sent(text, text),
-            choose_password(text, text),
+            choose_password(text, text, name=text),
             confirm_proof(text, text, account=text),
             ProofDone("reset", text, text, csrf=text),
         ]
