@@ -8,15 +8,19 @@ import json
 import signal
 import time
 from collections.abc import AsyncIterator
+from dataclasses import fields
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
 import pytest
+import yaml
 
+from authsvc.settings import Settings, variable
 from authsvc_devkit.servers import Servers
 from tests.interop.pod import Pod, mounted, service_variables, unprivileged
 from tests.support.faultproxy import FaultProxy
+from tests.support.papers import snippet
 from tests.support.replicas import free_port
 from tests.support.service import LOGIN
 
@@ -31,6 +35,7 @@ SERVICES = {
 INGRESS = {"Host": "auth.example.com", "X-Forwarded-For": "192.0.2.44", "X-Forwarded-Proto": "https"}
 KUBELET = {"Host": "10.244.1.7:8000", "User-Agent": "kube-probe/1.34"}
 """Probes name the pod by its address, not the service by its host."""
+DEPLOY = Path(__file__).parents[2] / "deploy/README.md"
 FILES = ("database_url", "redis_url", "master_key")
 
 
@@ -128,3 +133,18 @@ def logs_in(http: httpx2.Client) -> dict[str, str]:
     [session] = http.get("/api/auth/sessions", headers=mine).json()["sessions"]
     assert session["ip_address"] == "192.0.2.44"  # the ingress is believed, the Service of our name is not asked
     return person
+
+
+def test_the_pod_that_the_paper_shows_is_one_that_starts() -> None:
+    """Its settings are settings, its probes ask what answers them, and its mounts are its volumes."""
+    shown = yaml.safe_load(snippet(DEPLOY, "yaml", "readinessProbe"))
+    [container] = shown["containers"]
+    known = {variable(field.name) for field in fields(Settings)}
+    assert {one["name"].removesuffix("_FILE") for one in container["env"]} <= known
+    assert {one["name"].removesuffix("_FILE").lower() for one in container["env"] if one["name"].endswith("_FILE")} == {
+        f"authsvc_{name}" for name in FILES
+    }
+    probes = [container[probe]["httpGet"]["path"] for probe in ("readinessProbe", "livenessProbe")]
+    assert probes == ["/readyz", "/livez"]
+    assert {one["name"] for one in container["volumeMounts"]} == {one["name"] for one in shown["volumes"]}
+    assert shown["volumes"][0]["secret"]["defaultMode"] == 0o440
