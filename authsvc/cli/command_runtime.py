@@ -17,7 +17,7 @@ import click
 
 from authsvc.cli.console import Refused, complain, inert
 from authsvc.clock import monotonic
-from authsvc.keys.plans import Refused as RefusedByPlan
+from authsvc.keys.plans import PlanRefused
 from authsvc.rules.refused import Refused as RefusedByRule
 from authsvc.settings import load
 from authsvc.store.errors import StoreUnavailable
@@ -46,13 +46,13 @@ def open_from(environ: Mapping[str, str]) -> Runtime:
 
 
 def granted(
-    verdict: Answer | RefusedByRule | RefusedByPlan,
+    verdict: Answer | RefusedByRule | PlanRefused,
     said: Callable[[str], str] = str,
     other_words: type[click.ClickException] = click.UsageError,
 ) -> Answer:
     """What a rule or a flow says, unless it refuses. Raises Refused (exit 1) where that depends on what is stored, and
     `other_words` (exit 2) where other words are needed. `said`: the description as this command says it."""
-    if isinstance(verdict, RefusedByPlan):
+    if isinstance(verdict, PlanRefused):
         raise Refused(inert(said(verdict.reason)))
     if isinstance(verdict, RefusedByRule):
         kind = Refused if verdict.error in ("conflict", "not_found") else other_words
@@ -61,7 +61,7 @@ def granted(
 
 
 def operate(
-    work: Callable[[Runtime, str], Awaitable[Answer | RefusedByRule | RefusedByPlan]],
+    work: Callable[[Runtime, str], Awaitable[Answer | RefusedByRule | PlanRefused]],
     *,
     migrated: bool = True,
     warm_redis: bool = False,
@@ -84,7 +84,7 @@ def operate(
 
     logs.configure("error", "console", sys.stderr)  # standard output is the command's
 
-    async def whole() -> Answer | RefusedByRule | RefusedByPlan:
+    async def whole() -> Answer | RefusedByRule | PlanRefused:
         runtime = open_from(os.environ)
         try:
             if migrated:
@@ -112,6 +112,6 @@ async def align_clock(runtime: Runtime) -> None:
     runtime.clock.align(await health.now(runtime.db), asked_at, monotonic())
 
 
-async def dated(runtime: Runtime, work: Awaitable[Answer | RefusedByRule | RefusedByPlan]) -> tuple[Answer, datetime]:
+async def dated(runtime: Runtime, work: Awaitable[Answer | RefusedByRule | PlanRefused]) -> tuple[Answer, datetime]:
     """What `work` is granted, and the time at which it was, for what is shown as `in 3 d`."""
     return granted(await work), runtime.clock.now()

@@ -84,7 +84,7 @@ class KeepLonger:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class PlanRefused:
     """The change is not made. It would break a promise. `reason` is one line for the operator, and says what to do."""
 
     reason: str
@@ -114,7 +114,7 @@ def plan_generate(
 
 def plan_rotate(
     keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, at_once: bool, alg: str = "RS256"
-) -> RotatePlan | GeneratePlan | AlreadyPlanned | Refused:
+) -> RotatePlan | GeneratePlan | AlreadyPlanned | PlanRefused:
     """Let the next key of `alg` sign: in its own time, or `at_once` if every cache has seen it.
 
     `GeneratePlan`: no key is announced, so one must be made and announced first.
@@ -123,7 +123,7 @@ def plan_rotate(
     if following is None and not at_once:
         return plan_generate(keys, now, policy, alg)
     if following is None:
-        return Refused(f"no key is announced: run `{_generate(alg)}` first")
+        return PlanRefused(f"no key is announced: run `{_generate(alg)}` first")
     if not at_once:
         return AlreadyPlanned(following.kid, following.signs_from)
     if full := crowded(keys, now, policy):
@@ -132,7 +132,7 @@ def plan_rotate(
     if ready_at > now:
         backup = f"; backup {said(policy.life.backup)} + {said(SIGNS_WHILE_CUT_OFF)}" if policy.life.backup else ""
         lacking = "caches" if following.announced_at + policy.seen_by_all > now else "a restored backup"
-        return Refused(
+        return PlanRefused(
             f"key {following.kid} was announced {said(now - following.announced_at)} ago, and {lacking} may lack it "
             f"for {said(ready_at - now)} more ({cached(policy.around.jwks_max_age)} + skew {said(policy.skew)}"
             f"{backup}): try again at {ready_at:%Y-%m-%d %H:%M:%S %Z}"
@@ -144,14 +144,14 @@ def plan_rotate(
     return RotatePlan(following.kid, current.kid, (first, _closed(current, now, policy)))
 
 
-def plan_withdraw(keys: Sequence[SigningKey], now: datetime, kid: str) -> WithdrawPlan | Refused:
+def plan_withdraw(keys: Sequence[SigningKey], now: datetime, kid: str) -> WithdrawPlan | PlanRefused:
     """Drop a leaked key at once. If it signs, the next announced key takes over, even one that caches may lack."""
     key = next((key for key in keys if key.kid == kid), None)
     if key is None:
-        return Refused("no key has this kid: `authsvc keys list` shows them")
+        return PlanRefused("no key has this kid: `authsvc keys list` shows them")
     phase = phase_of(key, keys, now)
     if phase in (Phase.WITHDRAWN, Phase.DROPPED):
-        return Refused(f"this key is {phase} already: nothing verifies with it any more")
+        return PlanRefused(f"this key is {phase} already: nothing verifies with it any more")
     withdrawn = replace(key, withdrawn_at=now)
     rest = apply_changes(keys, (withdrawn,))
     if phase is Phase.ANNOUNCED:
@@ -163,7 +163,7 @@ def plan_withdraw(keys: Sequence[SigningKey], now: datetime, kid: str) -> Withdr
         return WithdrawPlan(kid, None, (withdrawn, *(_dated_back(key, now) for key in just)))
     announced = _announced(rest, now, key.alg)
     if not announced:
-        return Refused(
+        return PlanRefused(
             f"this is the only {key.alg} key that can sign: run `{_generate(key.alg)}` first, then withdraw it; "
             "the new key then signs at once"
         )
@@ -188,7 +188,7 @@ def due_at(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy, alg: st
     return now if not line or _is_urgent(keys, now, alg) else line[-1].signs_from - policy.wait
 
 
-def crowded(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy) -> Refused | None:
+def crowded(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy) -> PlanRefused | None:
     """Whether an operator may not have one key more in the JWKS: there must be room for all that the policy will make
     before it leaves. What makes the next key in time does not ask; nor does a withdrawal, which takes one away."""
     shown = published(keys, now)
@@ -196,7 +196,7 @@ def crowded(keys: Sequence[SigningKey], now: datetime, policy: KeyPolicy) -> Ref
         return None
     ends = [key.drop_after for key in shown if key.drop_after is not None]
     when = f", the first of them until {min(ends):%Y-%m-%d %H:%M:%S %Z}" if ends else ""
-    return Refused(
+    return PlanRefused(
         f"the JWKS holds {len(shown)} keys{when}, and every verifier reads all of them: let keys sign as long as the "
         "policy says; a leaked one is withdrawn with `authsvc keys withdraw`"
     )

@@ -13,7 +13,7 @@ from datetime import datetime
 from authsvc.jose.algorithms import KeyRefused
 from authsvc.keys.master import MasterKeys
 from authsvc.keys.phases import Phase, phases_at
-from authsvc.keys.plans import Refused
+from authsvc.keys.plans import PlanRefused
 from authsvc.keys.records import SigningKey
 from authsvc.keys.seal import SealError, open_key, open_sealed, seal, sealed_under
 
@@ -31,7 +31,7 @@ class ResealPlan:
 
 def plan_reseal(
     master: MasterKeys, keys: Sequence[SigningKey], now: datetime, entropy: Callable[[int], bytes]
-) -> ResealPlan | Refused:
+) -> ResealPlan | PlanRefused:
     """Every key is opened, also those that are under the current master key. One that does not open changes nothing:
     whoever goes on would find out when the old master key is gone."""
     phases = phases_at(keys, now)
@@ -50,7 +50,7 @@ def plan_reseal(
             der = open_sealed(master, key.kid, key.alg, key.sealed)
             sealed[key.kid] = seal(master, key.kid, key.alg, der, entropy)
     if wrong:
-        return Refused(f"nothing was resealed: {'; '.join(wrong)}")
+        return PlanRefused(f"nothing was resealed: {'; '.join(wrong)}")
     return ResealPlan(sealed, tuple(left))
 
 

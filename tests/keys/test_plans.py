@@ -9,7 +9,7 @@ from authsvc.keys.phases import Phase, phase_of, published, signer
 from authsvc.keys.plans import (
     AlreadyPlanned,
     GeneratePlan,
-    Refused,
+    PlanRefused,
     RotatePlan,
     WithdrawPlan,
     apply_changes,
@@ -127,21 +127,21 @@ def test_rotate_now_never_shortens_the_time_a_key_stays_published():
 )
 def test_rotate_now_without_a_seen_key_is_refused_with_what_to_do(keys, says):
     verdict = plan_rotate(keys, NOW, POLICY, at_once=True)
-    assert isinstance(verdict, Refused)
+    assert isinstance(verdict, PlanRefused)
     for words in says:
         assert words in verdict.reason
 
 
 def test_rotate_now_waits_to_the_second():
     at = YOUNG.announced_at + POLICY.seen_by_all
-    assert isinstance(plan_rotate((OLD, YOUNG), at - SECOND, POLICY, at_once=True), Refused)
+    assert isinstance(plan_rotate((OLD, YOUNG), at - SECOND, POLICY, at_once=True), PlanRefused)
     assert isinstance(plan_rotate((OLD, YOUNG), at, POLICY, at_once=True), RotatePlan)
 
 
 def test_rotate_now_waits_for_a_backup_too():
     daily = policy_with(backup=DAY)
     verdict = plan_rotate((OLD, replace(RIPE, announced_at=NOW - 23 * HOUR)), NOW, daily, at_once=True)
-    assert isinstance(verdict, Refused)
+    assert isinstance(verdict, PlanRefused)
     assert "a restored backup may lack it for 1 h 1 min more" in verdict.reason
     assert "backup 24 h + 1 min" in verdict.reason
     ripe = replace(RIPE, announced_at=NOW - DAY - MINUTE)
@@ -152,7 +152,7 @@ def test_algorithms_rotate_apart_from_each_other():
     other = replace(LONE, kid="ec", alg="ES256")
     verdict = plan_rotate((OLD, RIPE, other), NOW, POLICY, at_once=True)
     assert "ec" not in [change.kid for change in verdict.changes]
-    assert isinstance(plan_rotate((OLD, RIPE, other), NOW, POLICY, at_once=True, alg="ES256"), Refused)
+    assert isinstance(plan_rotate((OLD, RIPE, other), NOW, POLICY, at_once=True, alg="ES256"), PlanRefused)
 
 
 def crowd(number: int) -> tuple[SigningKey, ...]:
@@ -166,7 +166,7 @@ def crowd(number: int) -> tuple[SigningKey, ...]:
 def test_no_operator_fills_the_jwks_beyond_what_verifiers_read():
     assert crowded(crowd(MAX_PUBLISHED_KEYS - 3), NOW, POLICY) is None
     full = crowd(MAX_PUBLISHED_KEYS - 2)
-    assert isinstance(refused := crowded(full, NOW, POLICY), Refused)
+    assert isinstance(refused := crowded(full, NOW, POLICY), PlanRefused)
     for words in ("holds 58 keys", "until 2030-01-02 00:36:00 UTC", "keys withdraw"):
         assert words in refused.reason
     assert plan_rotate((*full, RIPE), NOW, POLICY, at_once=True) == crowded((*full, RIPE), NOW, POLICY)
@@ -204,9 +204,9 @@ def test_after_an_emergency_a_replica_whose_clock_is_behind_still_has_a_key():
 
 def test_without_an_announced_key_the_only_signer_is_not_withdrawn():
     verdict = plan_withdraw((GONE, LONE), NOW, "lone")
-    assert isinstance(verdict, Refused)
+    assert isinstance(verdict, PlanRefused)
     assert "keys generate" in verdict.reason
-    assert isinstance(plan_withdraw((LONE, replace(RIPE, alg="ES256")), NOW, "lone"), Refused)
+    assert isinstance(plan_withdraw((LONE, replace(RIPE, alg="ES256")), NOW, "lone"), PlanRefused)
 
 
 def test_when_an_announced_key_is_withdrawn_the_key_before_it_signs_on():
@@ -252,7 +252,7 @@ def test_who_withdraws_the_old_key_right_after_rotating_leaves_no_slow_clock_wit
 def test_what_cannot_be_withdrawn_is_refused_with_the_reason(kid, says):
     keys = (GONE, LONE, RIPE, replace(OLD, kid="stolen", withdrawn_at=NOW))
     verdict = plan_withdraw(keys, NOW, kid)
-    assert isinstance(verdict, Refused)
+    assert isinstance(verdict, PlanRefused)
     assert says in verdict.reason
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from authsvc.keys.master import MasterKeys, with_first, with_new_key
-from authsvc.keys.plans import Refused
+from authsvc.keys.plans import PlanRefused
 from authsvc.keys.records import SigningKey
 from authsvc.keys.reseal import ResealPlan, kids_under, plan_reseal
 from authsvc.keys.ring import Keyring
@@ -69,7 +69,7 @@ def test_back_again_is_the_same_step() -> None:
 )
 def test_where_a_key_that_is_needed_does_not_open_nothing_is_resealed_and_it_is_named(bad: SigningKey) -> None:
     verdict = plan_reseal(BOTH, (bad, SECOND), NOW, os.urandom)
-    assert isinstance(verdict, Refused)
+    assert isinstance(verdict, PlanRefused)
     assert verdict.reason.startswith(f"nothing was resealed: key {FIRST.kid}: ")
     assert verdict.reason.count("\n") == 0
     assert SECOND.kid not in verdict.reason
@@ -77,7 +77,7 @@ def test_where_a_key_that_is_needed_does_not_open_nothing_is_resealed_and_it_is_
 
 def test_one_under_the_current_key_that_does_not_open_is_found_too() -> None:
     now = resealed(BOTH, ROWS)[0]
-    assert isinstance(plan_reseal(BOTH, (replace(now, sealed=spoilt_bytes(now.sealed)),), NOW, os.urandom), Refused)
+    assert isinstance(plan_reseal(BOTH, (replace(now, sealed=spoilt_bytes(now.sealed)),), NOW, os.urandom), PlanRefused)
 
 
 def test_what_is_gone_and_does_not_open_is_left_alone() -> None:

@@ -67,10 +67,10 @@ def test_so_it_is_on_long_walks_through_every_verdict():
     assert seen == {
         "generate GeneratePlan",
         "rotate AlreadyPlanned",
-        "rotate_now Refused",
+        "rotate_now PlanRefused",
         "rotate_now RotatePlan",
         "step GeneratePlan",
-        "withdraw Refused",
+        "withdraw PlanRefused",
         "withdraw WithdrawPlan",
     }
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from authsvc.keys.phases import Phase, next_change, phases_at, published, signer
 from authsvc.keys.plans import (
     GeneratePlan,
-    Refused,
+    PlanRefused,
     WithdrawPlan,
     apply_changes,
     due_at,
@@ -45,7 +45,7 @@ class World:
         else:
             plan = plan_rotate(self.keys, self.now, self.policy, at_once=action == "rotate_now")
         self.seen.add(f"{action} {type(plan).__name__}")
-        if isinstance(plan, Refused):
+        if isinstance(plan, PlanRefused):
             assert plan.reason
             return
         self.carry_out(plan)

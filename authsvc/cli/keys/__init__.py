@@ -16,8 +16,7 @@ from authsvc.cli.keys.run_simulation import simulate
 from authsvc.cli.keys.show_plan import plan
 from authsvc.jose.names import ALGORITHM_NAMES, DEFAULT_ALG
 from authsvc.keys.phases import phase_of, published
-from authsvc.keys.plans import AlreadyPlanned, RotatePlan
-from authsvc.keys.plans import Refused as NotThis
+from authsvc.keys.plans import AlreadyPlanned, PlanRefused, RotatePlan
 from authsvc.keys.records import SigningKey
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ def generate(first: bool, alg: str | None) -> None:
     if first and alg not in (None, DEFAULT_ALG):
         raise click.UsageError("the first key of all is for RS256: leave --alg away")
 
-    def work(runtime: Runtime, actor: str) -> Awaitable[Generated | NotThis | None]:
+    def work(runtime: Runtime, actor: str) -> Awaitable[Generated | PlanRefused | None]:
         if first:
             return manage_keys.generate_first(runtime, actor)
         return manage_keys.generate(runtime, actor, alg or DEFAULT_ALG)

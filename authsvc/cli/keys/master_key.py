@@ -18,7 +18,7 @@ from authsvc.cli.console import Refused, answer, confirm, json_option, plural, w
 
 if TYPE_CHECKING:
     from authsvc.flows.keys.reseal_keys import Resealed, Seals
-    from authsvc.keys.plans import Refused as NotThis
+    from authsvc.keys.plans import PlanRefused
     from authsvc.runtime import Runtime
 
 DEFAULT_FILE = Path("keys/master.key")
@@ -116,7 +116,7 @@ def reseal(check: bool) -> None:
     """
     from authsvc.flows.keys import reseal_keys
 
-    async def work(runtime: Runtime, actor: str) -> Resealed | NotThis:
+    async def work(runtime: Runtime, actor: str) -> Resealed | PlanRefused:
         if check:
             return reseal_keys.Resealed((), (), await reseal_keys.look(runtime))
         return await reseal_keys.reseal(runtime, actor)

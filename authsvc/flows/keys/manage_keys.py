@@ -21,7 +21,7 @@ from authsvc.keys.plans import (
     AlreadyPlanned,
     GeneratePlan,
     KeepLonger,
-    Refused,
+    PlanRefused,
     RotatePlan,
     WithdrawPlan,
     crowded,
@@ -74,11 +74,11 @@ class _Locked:
             if row not in self.rows:
                 await signing_keys.save(self.connection, row)
 
-    def no_line(self, life: KeyLife, alg: str) -> Refused | None:
+    def no_line(self, life: KeyLife, alg: str) -> PlanRefused | None:
         """A key whose successor no replica would make is none to count on. A line that there is may be rotated."""
         if alg in life.algorithms or any(row.alg == alg for row in published(self.rows, self.now)):
             return None
-        return Refused(
+        return PlanRefused(
             f"the key policy has no {alg}, so no replica would make the keys that follow: add it to `algorithms` "
             "(keys/README.md)"
         )
@@ -91,23 +91,25 @@ async def _locked(runtime: Runtime, actor: str) -> AsyncIterator[_Locked]:
         yield _Locked(runtime, actor, connection, now, await signing_keys.everything(connection))
 
 
-async def generate(runtime: Runtime, actor: str, alg: str = DEFAULT_ALG) -> Generated | Refused:
+async def generate(runtime: Runtime, actor: str, alg: str = DEFAULT_ALG) -> Generated | PlanRefused:
     """Make a key and announce it. The first key of all signs at once."""
     return await _add(runtime, actor, alg, None)
 
 
-async def take_over(runtime: Runtime, actor: str, private: PrivateKey, alg: str = DEFAULT_ALG) -> Generated | Refused:
+async def take_over(
+    runtime: Runtime, actor: str, private: PrivateKey, alg: str = DEFAULT_ALG
+) -> Generated | PlanRefused:
     """Announce a key that was made elsewhere. One that was here before, withdrawn perhaps, is not let in again."""
     return await _add(runtime, actor, alg, private)
 
 
-async def _add(runtime: Runtime, actor: str, alg: str, private: PrivateKey | None) -> Generated | Refused:
+async def _add(runtime: Runtime, actor: str, alg: str, private: PrivateKey | None) -> Generated | PlanRefused:
     by = await in_force(runtime)
     private = private or jwk.generate(alg, by.life.bits)
     kid = jwk.public_jwk(private.public_key(), alg)["kid"]
     async with _locked(runtime, actor) as keys:
         if any(row.kid == kid for row in keys.rows):
-            return Refused(f"key {kid} is here already: `authsvc keys list` shows it")
+            return PlanRefused(f"key {kid} is here already: `authsvc keys list` shows it")
         if refused := keys.no_line(by.life, alg) or crowded(keys.rows, keys.now, by.policy):
             return refused
         return await keys.announce(plan_generate(keys.rows, keys.now, by.policy, alg), private)
@@ -127,7 +129,7 @@ async def generate_first(runtime: Runtime, actor: str) -> Generated | None:
 
 async def rotate(
     runtime: Runtime, actor: str, *, at_once: bool, alg: str = DEFAULT_ALG
-) -> RotatePlan | Generated | AlreadyPlanned | Refused:
+) -> RotatePlan | Generated | AlreadyPlanned | PlanRefused:
     """Let the next key sign: in its announced time, or now where every cache has seen it."""
     by = await in_force(runtime)
     private = jwk.generate(alg, by.life.bits)
@@ -143,7 +145,7 @@ async def rotate(
         return plan
 
 
-async def withdraw(runtime: Runtime, actor: str, kid: str) -> WithdrawPlan | Refused:
+async def withdraw(runtime: Runtime, actor: str, kid: str) -> WithdrawPlan | PlanRefused:
     """A leaked key: out of the JWKS, and nothing that it signed is believed from the next reading on."""
     async with _locked(runtime, actor) as keys:
         plan = plan_withdraw(keys.rows, keys.now, kid)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from authsvc.keys.plans import Refused
+from authsvc.keys.plans import PlanRefused
 from authsvc.keys.reseal import kids_under, plan_reseal
 from authsvc.rules.authorize import redemption
 from authsvc.rules.device import polling
@@ -59,7 +59,7 @@ async def look(runtime: Runtime) -> Seals:
     return Seals(now, current, kids, runtime.master.ids[1:], max(changed + SHORT_LIVED, last or changed))
 
 
-async def reseal(runtime: Runtime, actor: str) -> Resealed | Refused:
+async def reseal(runtime: Runtime, actor: str) -> Resealed | PlanRefused:
     """Seal every signing key under the current master key: all of them, or none. Again and again to no effect.
 
     Raises StoreUnavailable.
@@ -67,7 +67,7 @@ async def reseal(runtime: Runtime, actor: str) -> Resealed | Refused:
     async with runtime.db.transaction(seconds=10) as connection:
         now = await signing_keys.lock(connection)
         plan = plan_reseal(runtime.master, await signing_keys.everything(connection), now, runtime.entropy)
-        if isinstance(plan, Refused):
+        if isinstance(plan, PlanRefused):
             return plan
         for kid, sealed in plan.sealed.items():
             await signing_keys.replace_seal(connection, kid, sealed)
@@ -75,7 +75,7 @@ async def reseal(runtime: Runtime, actor: str) -> Resealed | Refused:
             current = runtime.master.current_id
             # What was written is read and opened once more, before the old one is let go.
             again = plan_reseal(runtime.master, await signing_keys.everything(connection), now, runtime.entropy)
-            if isinstance(again, Refused) or again.sealed:
+            if isinstance(again, PlanRefused) or again.sealed:
                 raise RuntimeError("what was resealed does not open: nothing is committed")
             await audit.record(connection, EVENT, actor, master_key=current, kids=sorted(plan.sealed))
     return Resealed(tuple(plan.sealed), plan.left, await look(runtime))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from authsvc.keys.phases import published
-from authsvc.keys.plans import Refused
+from authsvc.keys.plans import PlanRefused
 from authsvc.keys.policy import MAX_PUBLISHED_KEYS, PROPAGATION, KeyPolicy
 from authsvc.keys.records import SigningKey
 from authsvc.keys.simulation.database import Rows, able
@@ -236,6 +236,6 @@ class Trouble:
         judge: Callable[[Rows], Any] = lambda rows: judges.plan_withdraw(rows.keys, world.now, kid)  # noqa: E731
         plan = world.operate(judge)
         key = next((key for key in world.database.rows.keys if key.kid == kid), None)
-        if isinstance(plan, Refused) and key is not None and able(key, world.now):
+        if isinstance(plan, PlanRefused) and key is not None and able(key, world.now):
             world.operate(lambda rows: judges.plan_generate(rows.keys, world.now, rows.policy, key.alg))
             world.operate(judge)
