@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from hashlib import sha1
+from pathlib import Path
 from typing import TypeVar
 from unicodedata import normalize
 from weakref import WeakValueDictionary
@@ -48,6 +50,22 @@ class Asker:
     account: str
     network: str
     known: bool
+
+
+def _is_in_list(directory: Path, forms: Iterable[str]) -> bool:
+    """Breach lists come as files called by five hex digits of a SHA-1, with a line for each rest: `REST:COUNT`. A count
+    of 0 is padding. A file that is not there, or cannot be read, holds nothing."""
+    for form in forms:
+        digest = sha1(form.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest().upper()
+        head, rest = digest[:5], digest[5:].encode()
+        for name in (head, f"{head}.txt", head.lower(), f"{head.lower()}.txt"):
+            with suppress(OSError), (directory / name).open("rb") as lines:
+                for line in lines:
+                    found, _, count = line.strip().partition(b":")
+                    if found.upper() == rest:
+                        return count != b"0"
+                break
+    return False
 
 
 class _Line:
@@ -92,7 +110,10 @@ def forms_of(password: str) -> tuple[str, ...]:
 class Passwords:
     """Hashes and checks passwords in threads; what waits is bounded, and more is refused."""
 
-    def __init__(self, *, memory_kib: int, time_cost: int, parallelism: int, threads: int, queue: int) -> None:
+    def __init__(
+        self, *, memory_kib: int, time_cost: int, parallelism: int, threads: int, queue: int, breached_dir: str = ""
+    ) -> None:
+        self._breached_dir = breached_dir
         self._hasher = PasswordHasher(
             time_cost=time_cost, memory_cost=memory_kib, parallelism=parallelism, type=Type.ID
         )
@@ -114,6 +135,12 @@ class Passwords:
         Raises Unavailable, before any hashing, when the queue of this lane, or the line before it, is full.
         """
         return await self._run(lambda: self._check(password, stored), asker)
+
+    async def is_breached(self, password: str) -> bool:
+        """Whether a list of leaked passwords holds it, in any of its forms. False where no list is named."""
+        if not self._breached_dir:
+            return False
+        return await asyncio.to_thread(_is_in_list, Path(self._breached_dir), forms_of(password))
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

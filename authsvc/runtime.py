@@ -175,6 +175,7 @@ def open_runtime(settings: Settings, *, deadlines: Deadlines | None = None) -> R
             parallelism=settings.argon2_parallelism,
             threads=settings.hash_threads,
             queue=settings.hash_queue,
+            breached_dir=settings.breached_passwords_dir,
         ),
         attempts=Attempts(redis, window_seconds=settings.failure_window_seconds, replicas=settings.replicas),
         revocation_set=RevocationSet(redis),

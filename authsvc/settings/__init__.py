@@ -153,6 +153,12 @@ class Settings:
     failure_window_seconds: int = setting(whole(1, DAY), 900, help="the window of the limits above")
     replicas: int = setting(whole(1, 1000), 1, help="processes that share the limits while Redis is away")
 
+    password_characters: int = setting(
+        whole(8, 64), 8, help="characters that a new password needs; NIST wants 15 where nothing else is asked for"
+    )
+    breached_passwords_dir: str = setting(
+        str, "", help="directory of leaked passwords: files called by 5 hex digits of SHA-1, lines REST:COUNT"
+    )
     argon2_memory_kib: int = setting(whole(8, 4_194_304), 19_456, help="argon2id memory (KiB)")
     argon2_time_cost: int = setting(whole(1, 100), 2, help="argon2id passes")
     argon2_parallelism: int = setting(whole(1, 64), 1, help="argon2id lanes")

@@ -13,8 +13,9 @@ from authsvc.flows.account.sessions_and_apps import LoginNeeded, Overview, Owner
 from authsvc.flows.authorize.pending_request import Destination, seal_destination
 from authsvc.flows.ending.browser_logout import LoggedOut
 from authsvc.flows.mail.queue import mail_is_on
+from authsvc.flows.people.choose_password import judge_choice
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
-from authsvc.rules.people.new_password import LEAST, MOST_BYTES, judge_new_password
+from authsvc.rules.people.new_password import MOST_BYTES
 from authsvc.web.http.endpoint import Handler, Route
 from authsvc.web.http.failures import failure_of
 from authsvc.web.http.request import Request, malformed
@@ -108,11 +109,13 @@ async def change_password(request: Request) -> Response:
     secret = cookie(request, SESSION)
     session = await sessions_and_apps.person(request.runtime, secret, recently=True)
     current, new = form.get("current_password", ""), form.get("new_password", "")
-    repeated, brand = form.get("repeat_password", ""), request.runtime.settings.brand_name
-    fault = judge_new_password(current, new, repeated, session.user.email, brand)
+    repeated = form.get("repeat_password", "")
+    fault = await judge_choice(
+        request.runtime, new, repeated, account=session.user.email, name=session.user.name, current=current
+    )
     if fault:
         request.reason = fault
-        return await again(request, Problem(fault, count=LEAST))
+        return await again(request, Problem(fault, count=request.runtime.settings.password_characters))
     if len(current.encode("utf-8", "surrogatepass")) > MOST_BYTES:
         return await again(request, Problem("current_password"))
     try:

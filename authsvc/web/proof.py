@@ -18,7 +18,6 @@ from authsvc.flows.proofs.reset_password import reset_password
 from authsvc.flows.proofs.spend_proof import Shown, show_proof, try_code
 from authsvc.flows.proofs.take_back import take_back
 from authsvc.rules.errors import Rejected, Unavailable
-from authsvc.rules.people.new_password import LEAST
 from authsvc.rules.people.person import MAX_NAME, normal_email
 from authsvc.rules.proofs.proof import Purpose
 from authsvc.rules.refused import Refused
@@ -130,7 +129,7 @@ async def _choose(request: Request, shown: Shown, form: Filled) -> Response:
     fault = await judge_choice(runtime, new, form.get("repeat_password", ""), account=shown.proof.email, name=name)
     if fault:
         request.reason = fault
-        return draw(request, shown, form, Problem(fault, count=LEAST))
+        return draw(request, shown, form, Problem(fault, count=runtime.settings.password_characters))
     if shown.purpose is Purpose.RESET:
         await reset_password(runtime, shown, new, network=request.network)
         return _done(request, shown, "reset", form)

@@ -104,6 +104,26 @@ def test_a_healthy_house_has_nothing_to_fail(cli: Cli, settings_env: dict[str, s
     assert "its group may use it" in healthy("doctor").stdout
 
 
+def test_the_doctor_says_what_is_wanted_of_passwords_and_sees_that_nobody_can_join(
+    settings_env: dict[str, str], tmp_path: Path
+) -> None:
+    def found(code: int = 0, **settings: str) -> dict[str, tuple[str, str]]:
+        env = {**settings_env, **{f"AUTHSVC_{name.upper()}": value for name, value in settings.items()}}
+        told = answer(terminal(env)("doctor", "--json", code=code))
+        return {one["check"]: (one["state"], one["found"]) for one in told}
+
+    state, text = found()["passwords"]
+    assert state == "ok"
+    assert "8 characters at least; NIST SP 800-63B-4 wants 15" in text
+    assert "NIST" not in found(password_characters="15")["passwords"][1]
+    assert found(1, registration="open")["registration"][0] == "FAIL"
+    assert "registration" not in found(registration="open", smtp_url="dev:")
+    assert found(1, breached_passwords_dir=str(tmp_path))["leaked passwords"][0] == "FAIL"
+    assert found(1, breached_passwords_dir=str(tmp_path / "none"))["leaked passwords"][0] == "FAIL"
+    (tmp_path / "00000.txt").write_text("")
+    assert found(breached_passwords_dir=str(tmp_path))["leaked passwords"][0] == "ok"
+
+
 def test_the_doctor_names_each_trouble_and_what_to_do(settings_env: dict[str, str]) -> None:
     stranger = {**settings_env, "AUTHSVC_MASTER_KEY": MasterKeys.generate(os.urandom)}
     assert "restore the master key file" in terminal(stranger)("doctor", code=1).stdout

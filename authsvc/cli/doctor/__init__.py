@@ -69,6 +69,7 @@ def _lines(findings: Sequence[Finding]) -> Iterator[str]:
 
 
 async def _examine(environ: Mapping[str, str]) -> list[Finding]:
+    from authsvc.cli.doctor.people import people
     from authsvc.keys.master import MasterKeyError
 
     try:
@@ -82,6 +83,7 @@ async def _examine(environ: Mapping[str, str]) -> list[Finding]:
         findings = [Finding("settings", "ok", f"issuer {runtime.settings.issuer}"), _master_key_file(environ)]
         findings.extend(_state_dir(runtime))
         findings.extend(_database_url(runtime))
+        findings.extend(people(runtime.settings))
         findings.extend([finding async for finding in _postgres(runtime)])
         findings.extend([finding async for finding in _redis(runtime)])
         return findings

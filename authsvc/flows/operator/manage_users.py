@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from authsvc.flows.mail.notices import notice
+from authsvc.flows.people.choose_password import judge_given
 from authsvc.flows.session.end_all import begin_ending, finish_ending
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.rules.people.import_rows import ImportRow, Unreadable, judge_rows
-from authsvc.rules.people.new_password import judge_given_password
 from authsvc.rules.people.person import Person, judge_person, normal_email
 from authsvc.rules.refused import Refused
 from authsvc.runtime import Runtime
@@ -66,8 +66,9 @@ async def add(
     if isinstance(person, Refused):
         return person
     person = replace(person, email_verified=verified)
-    brand = runtime.settings.brand_name
-    if password is not None and (refused := judge_given_password(password, person.email, brand)):
+    if password is not None and (
+        refused := await judge_given(runtime, password, account=person.email, name=person.name)
+    ):
         return refused
     password_hash = None if password is None else await runtime.passwords.hash(password)
     async with runtime.db.transaction(seconds=10) as connection:
@@ -132,7 +133,8 @@ async def take_over(
 
 async def set_password(runtime: Runtime, actor: str, email: str, password: str) -> int | Refused:
     """A new password, and the end of every session; how many were ended. Raises Unavailable, StoreUnavailable."""
-    if refused := judge_given_password(password, normal_email(email), runtime.settings.brand_name):
+    known = await users.by_email(runtime.db, normal_email(email))
+    if refused := await judge_given(runtime, password, account=normal_email(email), name=known.name if known else ""):
         return refused
     password_hash = await runtime.passwords.hash(password)
     async with runtime.db.transaction(seconds=10) as connection:

@@ -1,15 +1,28 @@
-"""A person chooses a password: judged by the rules."""
+"""Somebody chooses a password, for themselves or for another: judged by the rules, and looked up among those that
+leaked, where the operator names a list."""
 
 from __future__ import annotations
 
-from authsvc.rules.people.new_password import Fault, judge_password
+from authsvc.rules.people.new_password import Fault, judge_given_password, judge_new_password, known_to_attackers
+from authsvc.rules.refused import Refused
 from authsvc.runtime import Runtime
 
 
-async def judge_choice(runtime: Runtime, new: str, repeated: str, *, account: str, name: str) -> Fault | None:
-    """What is wrong with a password that somebody typed twice. `account`: their address."""
-    if not new or not repeated:
-        return "missing"
-    if new != repeated:
-        return "password_mismatch"
-    return judge_password(new, account, runtime.settings.brand_name)
+async def judge_choice(
+    runtime: Runtime, new: str, repeated: str, *, account: str, name: str, current: str | None = None
+) -> Fault | None:
+    """What is wrong with a password that a person typed twice. `account`: their address; `current`: None where there is
+    none to type."""
+    settings = runtime.settings
+    fault = judge_new_password(
+        current, new, repeated, account, settings.brand_name, name=name, least=settings.password_characters
+    )
+    return "password_common" if fault is None and await runtime.passwords.is_breached(new) else fault
+
+
+async def judge_given(runtime: Runtime, password: str, *, account: str, name: str) -> Refused | None:
+    """The same of a password that an operator gives, in an operator's words."""
+    settings = runtime.settings
+    least = settings.password_characters
+    refused = judge_given_password(password, account, settings.brand_name, name=name, least=least)
+    return known_to_attackers() if refused is None and await runtime.passwords.is_breached(password) else refused

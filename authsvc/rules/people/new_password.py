@@ -12,6 +12,8 @@ from authsvc.rules.refused import Refused
 
 LEAST = 8
 """Characters: code points of what is hashed (form NFC). Two emoji are two, though they have eight bytes."""
+LEAST_ALONE = 15
+"""What NIST SP 800-63B-4 section 3.1.1.2 wants where a password is the only proof."""
 MOST_BYTES = 1024
 
 _ROWS = ("01234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm", "qwertzuiopasdfghjklyxcvbnm")
@@ -21,49 +23,60 @@ _LOOKALIKES = (str.maketrans("013457@$!", "oieastasi"), str.maketrans("013457@$!
 Fault = Literal["missing", "password_mismatch", "password_short", "password_long", "password_same", "password_common"]
 
 
-def judge_new_password(current: str, new: str, repeated: str, account: str, brand: str) -> Fault | None:
-    """What is wrong with what a person typed, None where nothing is. Otherwise as `judge_password`."""
-    if not current or not new or not repeated:
+def judge_new_password(
+    current: str | None, new: str, repeated: str, account: str, brand: str, *, name: str = "", least: int = LEAST
+) -> Fault | None:
+    """What is wrong with what a person typed, None where nothing is. `current`: None where there is none to type.
+    Otherwise as `judge_password`."""
+    if current == "" or not new or not repeated:
         return "missing"
     if new != repeated:
         return "password_mismatch"
-    fault = judge_password(new, account, brand)
-    if fault is None and normalize("NFC", new) == normalize("NFC", current):
+    fault = judge_password(new, account, brand, name=name, least=least)
+    if fault is None and current is not None and normalize("NFC", new) == normalize("NFC", current):
         return "password_same"
     return fault
 
 
-def judge_password(password: str, account: str, brand: str) -> Fault | None:
-    """What is wrong with a password. `account`: the e-mail address, `brand`: the name of the house; the first things
-    that anybody tries (ASVS 6.2.1, 6.2.4, 6.2.11)."""
-    if len(normalize("NFC", password)) < LEAST:
+def judge_password(password: str, account: str, brand: str, *, name: str = "", least: int = LEAST) -> Fault | None:
+    """What is wrong with a password. `account`: the e-mail address, `name`: the person's, `brand`: that of the house;
+    the first things that anybody tries (ASVS 6.2.1, 6.2.4, 6.2.11). `least`: how many characters it must have."""
+    if len(normalize("NFC", password)) < least:
         return "password_short"
     if len(password.encode("utf-8", "surrogatepass")) > MOST_BYTES:
         return "password_long"
-    return "password_common" if _is_guessed(normalize("NFKC", password).casefold(), account, brand) else None
+    folded = normalize("NFKC", password).casefold()
+    return "password_common" if _is_guessed(folded, account, brand, name) else None
 
 
-def judge_given_password(password: str, account: str, brand: str) -> Refused | None:
+def judge_given_password(
+    password: str, account: str, brand: str, *, name: str = "", least: int = LEAST
+) -> Refused | None:
     """What is wrong with a password that an operator gives: the same rule, in an operator's words."""
     try:
         size = len(password.encode())
     except UnicodeEncodeError:
         return Refused("invalid_password", "the password is not UTF-8 text", "password_not_text")
-    fault = judge_password(password, account, brand)
+    fault = judge_password(password, account, brand, name=name, least=least)
     if fault == "password_short":
-        return Refused("invalid_password", f"the password has fewer than {LEAST} characters", "password_short")
+        return Refused("invalid_password", f"the password has fewer than {least} characters", "password_short")
     if fault == "password_long":
         return Refused("invalid_password", f"the password has {size} bytes; it may have {MOST_BYTES}", "password_long")
-    if fault == "password_common":
-        problem = "the password is one of those that attackers try first; `openssl rand -base64 15` makes a good one"
-        return Refused("invalid_password", problem, "password_common")
-    return None
+    return known_to_attackers() if fault == "password_common" else None
 
 
-def _is_guessed(folded: str, account: str, brand: str) -> bool:
-    name, _, domain = account.partition("@")
-    house = brand.casefold()
-    own = {account, name, domain, *domain.split("."), house, house.replace(" ", ""), *house.split()}
+def known_to_attackers() -> Refused:
+    """What an operator is told of a password that attackers try first, or that a list of leaked ones holds."""
+    problem = "the password is one of those that attackers try first; `openssl rand -base64 15` makes a good one"
+    return Refused("invalid_password", problem, "password_common")
+
+
+def _is_guessed(folded: str, account: str, brand: str, name: str) -> bool:
+    local, _, domain = account.partition("@")
+    own = {account, local, domain, *domain.split(".")}
+    for words in (brand, name):
+        known = normalize("NFKC", words).casefold()
+        own |= {known, re.sub(r"[\s_-]", "", known), *re.split(r"[\s_-]+", known)}
     rows = [*_ROWS, *(row[::-1] for row in _ROWS)]
     return (
         len(set(folded)) < 3

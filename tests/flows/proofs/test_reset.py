@@ -218,7 +218,6 @@ async def test_a_proof_is_of_its_person_its_address_and_its_time(
         "disabled": "UPDATE users SET disabled_at = now() WHERE email = $1",
         "another password": "UPDATE users SET password_hash = 'x' WHERE email = $1",
         "another proof": "UPDATE mailed_proofs SET digest = 'x' WHERE email = $1",
-        "another purpose": "UPDATE mailed_proofs SET purpose = 'verify' WHERE email = $1",
         "expired": "UPDATE mailed_proofs SET expires_at = now() WHERE email = $1",
         "the letter went elsewhere": "UPDATE mailed_proofs SET email = 'old@example.com' WHERE email = $1",
     }

@@ -124,3 +124,24 @@ def test_the_list_is_of_thousands_and_in_the_form_that_is_looked_up() -> None:
     words = common_words()
     assert len(words) > 3000
     assert all(word == word.casefold() and not any(char.isspace() for char in word) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("password", "name"),
+    [
+        ("Ash-Oak2024", "Ash-Oak"),
+        ("annashoak!", "Ann Ash-Oak"),
+        ("Ann Ash-Oak", "Ann Ash-Oak"),
+        ("ångström2026", "Ångström Ash"),
+        ("A\u030angstro\u0308m1", "ÅNGSTRÖM"),
+    ],
+)
+def test_ones_own_name_is_no_password(password: str, name: str) -> None:
+    assert judge_password(password, "x@example.org", HOUSE, name=name) == "password_common"
+    assert judge_password(password, "x@example.org", HOUSE, name="Somebody Else") is None
+
+
+def test_an_operator_may_want_more_characters() -> None:
+    assert judge_password("quite long one", ANN, HOUSE, least=15) == "password_short"
+    assert judge_password("quite a long one", ANN, HOUSE, least=15) is None
+    assert judge_new_password(None, "quite a long one", "quite a long one", ANN, HOUSE) is None
