@@ -33,6 +33,7 @@ from authsvc.tasks import end_tasks
 from authsvc.web import (
     account,
     account_address,
+    account_factors,
     authorize,
     dev_mail,
     device,
@@ -105,7 +106,11 @@ CAPABILITIES = (
     Capability("registration", register.ROUTES, metadata=discovery.registration),
     Capability("authorization responses", metadata=discovery.authorization_responses),
     Capability("service", wellknown.ROUTES, metadata=discovery.service),
-    Capability("account", account.ROUTES + account_address.ROUTES + userinfo.ROUTES, openid_metadata=discovery.account),
+    Capability(
+        "account",
+        account.ROUTES + account_address.ROUTES + account_factors.ROUTES + userinfo.ROUTES,
+        openid_metadata=discovery.account,
+    ),
     Capability("JSON for first-party frontends", first_party_json.ROUTES),
     Capability("ID tokens", openid_metadata=discovery.id_tokens),
     Capability("log-out", logout.ROUTES, openid_metadata=discovery.logout),

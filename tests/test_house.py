@@ -82,6 +82,7 @@ OUTSIDE: dict[str, set[str]] = {
     "prometheus_client": {"metrics"},
     "ua_parser": {"device_name"},
     "jinja2": {"web"},
+    "segno": {"web"},
     "httpcore2": {"outgoing"},
     "aiosmtplib": {"outgoing"},
     "markupsafe": {"web"},

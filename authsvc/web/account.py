@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.responses import Response
 
@@ -29,19 +29,25 @@ from authsvc.web.pages.views import Account, Problem, page
 MAX_PAGE = 10_000
 
 
-def logged_in_first(handler: Handler) -> Handler:
-    """Who is not logged in, or not recently enough for this, is sent to the login page and comes back to /account."""
+def back_to(path: str) -> Callable[[Handler], Handler]:
+    """Who is not logged in, or not as it takes for this, is sent to the login page and comes back to `path`."""
 
-    async def guarded(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except LoginNeeded as needed:
-            request.reason = str(needed)
-            if not needed.again:
-                return see("/login?next=/account")
-            return see(f"/login?request={seal_destination(request.runtime, Destination('/account', again=True))}")
+    def around(handler: Handler) -> Handler:
+        async def guarded(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except LoginNeeded as needed:
+                request.reason = str(needed)
+                if not needed.again:
+                    return see(f"/login?next={path}")
+                return see(f"/login?request={seal_destination(request.runtime, Destination(path, again=True))}")
 
-    return guarded
+        return guarded
+
+    return around
+
+
+logged_in_first = back_to("/account")
 
 
 async def again(request: Request, problem: Problem, *, at_address: bool = False) -> Response:

@@ -10,21 +10,26 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from authsvc.flows.account.factors import Factors, SettingUp
 from authsvc.flows.account.result_message import ResultMessage
 from authsvc.flows.account.sessions_and_apps import Overview
 from authsvc.flows.authorize.authorize import ShowPage
 from authsvc.flows.device.confirm_device import Found
 from authsvc.flows.ending.browser_logout import AskFirst
+from authsvc.flows.login.second_step import SecondStep
 from authsvc.rules.authorize.prompting import Step
 from authsvc.rules.authorize.request import AuthorizationRequest
+from authsvc.rules.factors.recovery_codes import code_of
+from authsvc.rules.factors.totp import address_of, text_of
 from authsvc.rules.person_record import User
 from authsvc.rules.proofs.proof import Purpose
 from authsvc.settings import Settings
 from authsvc.store.account.sessions_and_apps import App, Listed
 from authsvc.store.device.requests import DeviceRequest
+from authsvc.store.factors.one_time_codes import Authenticator
 from authsvc.store.session.browser_sessions import BrowserSession
 from authsvc.web.http.request import Request
-from authsvc.web.pages import proof_views, views
+from authsvc.web.pages import factor_views, proof_views, views
 from authsvc.web.pages.views import Failure, Problem, View
 from tests.support.clients import flat_client
 
@@ -176,6 +181,32 @@ def confirm_proof(text: str = PERSON, sealed: str = "closed-box", **changes: Any
     return replace(view, **changes)
 
 
+def second_step(*ways: str, sealed: str = "closed-box", **changes: Any) -> View:
+    asked_for = SecondStep(UUID(int=1), sealed, {way: {} for way in ways})
+    return views.SecondStep(asked_for, sealed, csrf="csrf-value", target=CALLBACK, **changes)
+
+
+def set_up_factor(name: str = "Admin console", account: str = PERSON) -> View:
+    found = ShowPage(Step.SET_UP, "closed-box", flat_client(name=name), asked(), account)
+    return views.SetUpFactor(found, csrf="csrf-value", target=CALLBACK)
+
+
+def setting_up(account: str = PERSON) -> SettingUp:
+    secret = b"12345678901234567890"
+    return SettingUp(address_of(secret, issuer="authsvc", account=account), text_of(secret))
+
+
+APP = Authenticator(
+    UUID(int=1), UUID(int=2), b"", 1, 0, NOW - timedelta(days=40), used_at=NOW - timedelta(hours=3), now=NOW
+)
+
+
+def factors(account: str = PERSON, *, app: Authenticator | None = None, codes_left: int = 0, **changes: Any) -> View:
+    begun = changes.pop("begun", None)
+    found = Factors(browser(account), app, codes_left, begun)
+    return factor_views.AccountFactors(found, csrf="csrf-value", **changes)
+
+
 PAGES: dict[str, View] = {
     "login": login(),
     "login-wrong": login(
@@ -184,6 +215,14 @@ PAGES: dict[str, View] = {
     "login-too-many": login(username=PERSON, problem=Problem("too_many", retry_after=840)),
     "login-unavailable": login(username=PERSON, problem=Problem("unavailable", retry_after=3)),
     "login-expired": login(username=PERSON, problem=Problem("expired")),
+    "second-step": second_step("otp", "recovery_code"),
+    "second-step-wrong": second_step("otp", "recovery_code", way="otp", problem=Problem("second_factor")),
+    "second-step-recovery": second_step("recovery_code", way="recovery_code", problem=Problem("second_factor")),
+    "set-up-factor": set_up_factor(),
+    "factors": factors(),
+    "factors-app": factors(app=APP, codes_left=7, notice=ResultMessage("factor_removed")),
+    "factors-setting-up": factors(begun=setting_up(), problem=Problem("second_factor")),
+    "recovery-codes": factor_views.RecoveryCodes(tuple(code_of(bytes([n] * 10)) for n in range(10)), added=True),
     "consent": consent(),
     "go-on": go_on(),
     "account": account(),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
 
 from authsvc.app import ROUTES
 from authsvc.flows.caller.check_revoked import asked_postgres
-from authsvc.web.pages.cookies_and_forms import _token
+from authsvc.flows.login.second_step import begin_second_step
+from authsvc.rules.person_record import User
+from authsvc.web.pages.cookies_and_forms import _mark, _token
 from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, honest, serving, settled
 from tests.support.calls import LOGIN, bearer, login
@@ -40,6 +43,8 @@ def request_for(method: str, path: str, tokens: dict[str, Any]) -> dict[str, Any
     if method == "POST" and path in ("/login", "/consent"):
         filled = {"username": LOGIN["email"], "password": LOGIN["password"], "decision": "allow"}
         return {"data": {**tokens["fields"], **filled}}
+    if method == "POST" and path == "/login/second":
+        return {"data": {**tokens["fields"], "challenge": tokens["challenge"], "way": "otp", "code": "123456"}}
     if method == "POST" and path.startswith("/account"):
         words = {"current_password": "password", "new_password": "another one", "repeat_password": "another one"}
         filled = {**words, "session": tokens["session_id"], "client_id": "customer", "new_address": "x@example.org"}
@@ -64,6 +69,9 @@ def request_for(method: str, path: str, tokens: dict[str, Any]) -> dict[str, Any
         "/register": {"json": {"redirect_uris": ["https://shop.example/"]}, "headers": REGISTRATION},
         "/device": {"data": {"user_code": "BCDF-GHJK", "csrf": tokens.get("csrf", "")}},
         "/api/auth/login": {"json": LOGIN},
+        "/api/auth/login/second": {
+            "json": {"mfa_challenge": tokens.get("json_challenge"), "way": "otp", "code": "123456"},
+        },
         "/api/auth/refresh": {"json": {"refresh_token": tokens["refresh_token"]}},
         "/api/auth/logout": {"json": {"refresh_token": tokens["refresh_token"]}},
         "/revocations": {},  # in dev mode nobody need say who he is
@@ -129,9 +137,18 @@ def a_browser(service: Service) -> dict[str, str]:
     return {"csrf": _token(asking, service.runtime.master.current_id, "x" * 22)}
 
 
+async def waiting(service: Service, ending: str) -> str:
+    """What waits for the second factor of a login in that browser."""
+    user = User(UUID(int=1), LOGIN["email"], "", ())
+    holder = _mark("x" * 22) + ending
+    step = await begin_second_step(service.runtime, user, (), client_id="customer", holder=holder, proof="hash")
+    return step.sealed
+
+
 async def test_no_route_blames_the_caller_with_both_stores_gone(service: Service, servers: Servers) -> None:
     tokens = await login(service.http)
     tokens |= a_browser(service)
+    tokens |= {name: await waiting(service, ending) for name, ending in (("challenge", ""), ("json_challenge", " "))}
     await service.http.post("/device_authorization", data={"client_id": "terminal"})  # the client is remembered
     await active(service.http, tokens)
     asked_postgres.of(service.runtime).live_until.clear()

@@ -14,7 +14,9 @@ from authsvc.runtime import Runtime
 SECONDS = 60
 _PURPOSE = "account notice"
 
-Kind = Literal["session_ended", "others_ended", "password_changed", "password_changed_ending", "app_revoked"]
+Kind = Literal[
+    "session_ended", "others_ended", "password_changed", "password_changed_ending", "app_revoked", "factor_removed"
+]
 
 
 @dataclass(frozen=True, slots=True)

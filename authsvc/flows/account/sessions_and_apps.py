@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 
 from authsvc.clock import monotonic
 from authsvc.flows.ending.logout import RECENT_SECONDS, end_all_but, end_one_of, read_session_id
+from authsvc.flows.factors.ways import ways_of
 from authsvc.flows.login.authenticate_person import new_device_cookie
 from authsvc.flows.session.browser import browser_session
 from authsvc.flows.session.end_all import REQUEST_SECONDS
 from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.rules.levels import MFA_ACR, acr_of, reaches
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import sessions_and_apps
@@ -62,17 +64,21 @@ async def overview(runtime: Runtime, cookie: str | None, page: int) -> Overview:
 
 
 async def person(runtime: Runtime, cookie: str | None, *, recently: bool = False) -> BrowserSession:
-    """Who is logged in in this browser. Raises LoginNeeded, StoreUnavailable."""
+    """Who is logged in in this browser; `recently`: at their level, in the last minutes. Raises LoginNeeded,
+    StoreUnavailable."""
     session = await browser_session(runtime, cookie)
     if session is None:
         raise LoginNeeded(again=False)
     if recently:
-        _check_recent(session)
+        await _check_recent(runtime, session)
     return session
 
 
-def _check_recent(session: BrowserSession) -> None:
+async def _check_recent(runtime: Runtime, session: BrowserSession) -> None:
+    """The login was made in the last minutes, and at the person's own level: who has a second factor has proved it."""
     if (session.now - session.auth_time).total_seconds() > RECENT_SECONDS:
+        raise LoginNeeded(again=True)
+    if not reaches(acr_of(session.amr), MFA_ACR) and await ways_of(runtime, session.user):
         raise LoginNeeded(again=True)
 
 
@@ -82,7 +88,7 @@ async def end_session(runtime: Runtime, cookie: str | None, session_id: str) -> 
     wanted = read_session_id(session_id)
     session = await person(runtime, cookie)
     if wanted != session.id:
-        _check_recent(session)
+        await _check_recent(runtime, session)
     await end_one_of(runtime, session.user.id, wanted)
     return session, wanted == session.id
 

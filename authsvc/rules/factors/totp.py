@@ -18,6 +18,7 @@ WINDOW = 1
 """Steps that a clock may be off, beyond what is known of it (RFC 6238 section 5.2)."""
 MOST_DRIFT = 4
 """Steps of a clock's error that are remembered: two minutes."""
+MOST_ISSUER, MOST_ACCOUNT = 32, 64
 _CODE = re.compile(r"[0-9]{6}").fullmatch
 _BASE32 = re.compile(r"[A-Z2-7]+").fullmatch
 
@@ -74,7 +75,8 @@ def secret_in(text: str) -> bytes | None:
 
 
 def address_of(secret: bytes, *, issuer: str, account: str) -> str:
-    """The otpauth URI that an app reads from a QR code (the Key Uri Format of Google Authenticator)."""
-    issuer = issuer.replace(":", " ")
-    label = f"{quote(issuer, safe='')}:{quote(account, safe='@')}"
-    return f"otpauth://totp/{label}?secret={text_of(secret)}&issuer={quote(issuer, safe='')}"
+    """The otpauth URI that an app reads from a QR code (Google Authenticator's Key Uri Format). Names are cut: a QR
+    code holds 2331 bytes, and a letter may be twelve."""
+    name = quote(issuer.replace(":", " ")[:MOST_ISSUER], safe="", errors="replace")
+    label = f"{name}:{quote(account[:MOST_ACCOUNT], safe='@', errors='replace')}"
+    return f"otpauth://totp/{label}?secret={text_of(secret)}&issuer={name}"

@@ -25,7 +25,7 @@ async def replace(connection: Connection, user_id: UUID, digests: Sequence[Diges
     await connection.execute(sql, user_id, list(digests))
 
 
-async def left(db: Database, user_id: UUID) -> int:
+async def left(db: Database | Connection, user_id: UUID) -> int:
     """How many codes a person still has."""
     count: int = await db.fetchval("SELECT count(*) FROM recovery_codes WHERE user_id = $1", user_id)
     return count

@@ -3,9 +3,11 @@
 `authorization_answer` alone calls a flow, for the endpoints that answer with what comes of an authorization request.
 
     views                 from a frozen view to an answer
+    factor_views          views of the account's second factors
     proof_views           views of the pages that letters are asked for at, and open
     templates/            Jinja2; every text comes from the catalogue
     catalogue             every text, English and German
+    catalogue_of_factors  texts of second factors
     catalogue_of_proofs   texts of the pages of proofs by mail
     language              a language chosen, its texts, numbers and times
     brand                 name, logo, colours; static files

@@ -6,6 +6,7 @@ forms, CLDR). `tests/web/pages/test_pages` holds the columns to the same placeho
 
 from __future__ import annotations
 
+from authsvc.web.pages.catalogue_of_factors import FACTORS
 from authsvc.web.pages.catalogue_of_proofs import PROOFS
 
 LANGUAGES = ("en", "de")
@@ -29,29 +30,6 @@ TEXT: dict[str, tuple[str, str]] = {
     "login.remember_me": ("Keep me signed in", "Angemeldet bleiben"),
     "login.remember_me_hint": ("Not on a shared device.", "Nicht auf einem gemeinsam genutzten Gerät."),
     "login.submit": ("Sign in", "Anmelden"),
-    # the second step of a login
-    "second.title": ("One more step", "Noch ein Schritt"),
-    "second.explain": (
-        "Your account is protected by a second factor.",
-        "Ihr Konto ist durch einen zweiten Faktor geschützt.",
-    ),
-    "second.otp": ("One-time code", "Einmalcode"),
-    "second.otp_hint": ("Six digits, from your authenticator app.", "Sechs Ziffern, aus Ihrer Authenticator-App."),
-    "second.recovery_code": ("Recovery code", "Wiederherstellungscode"),
-    "second.recovery_code_hint": (
-        "One of those that you wrote down. Each works once.",
-        "Einer von denen, die Sie notiert haben. Jeder gilt einmal.",
-    ),
-    "second.use_recovery_code": ("Use a recovery code instead", "Stattdessen einen Wiederherstellungscode verwenden"),
-    "second.submit": ("Continue", "Weiter"),
-    # a second factor that is missing
-    "set_up.title": ("A second factor is needed", "Ein zweiter Faktor ist nötig"),
-    "set_up.explain": (
-        "{app} is only open to accounts with a second factor. Set one up in your account, then open {app} again.",
-        "{app} ist nur für Konten mit einem zweiten Faktor zugänglich. Richten Sie ihn in Ihrem Konto ein, und öffnen "
-        "Sie {app} dann erneut.",
-    ),
-    "set_up.go": ("Go to your account", "Zu Ihrem Konto"),
     # consent
     "consent.title": ("{app} asks for access", "{app} bittet um Zugriff"),
     "consent.page": ("Allow access", "Zugriff erlauben"),
@@ -197,10 +175,6 @@ TEXT: dict[str, tuple[str, str]] = {
         "E-mail address or password is not correct.",
         "E-Mail-Adresse oder Passwort ist nicht richtig.",
     ),
-    "problem.second_factor": (
-        "The code is not correct, or it was used before. Wait for the next one if it came from an app.",
-        "Der Code ist nicht richtig oder wurde schon verwendet. Kommt er aus einer App, warten Sie auf den nächsten.",
-    ),
     "problem.missing": ("Please fill in every field.", "Bitte füllen Sie alle Felder aus."),
     "problem.too_many": (
         "Too many attempts. Please try again in {wait}.",
@@ -309,5 +283,6 @@ TEXT: dict[str, tuple[str, str]] = {
         "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
     ),
     "thousands": (",", "."),
+    **FACTORS,
     **PROOFS,
 }

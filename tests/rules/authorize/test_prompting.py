@@ -11,6 +11,7 @@ from authsvc.rules.authorize.claims_parameter import ClaimsRequest
 from authsvc.rules.authorize.prompting import Hint, Present, Step, next_step
 from authsvc.rules.authorize.request import AuthorizationRequest
 from authsvc.rules.client_record import Client
+from authsvc.rules.levels import MFA_ACR, PASSWORD_ACR
 from authsvc.rules.refused import Refused
 from tests.support.clients import changed_client
 
@@ -207,3 +208,72 @@ def test_single_claims_need_consent_as_their_scope_does() -> None:
     asked = replace(ASKED, scope=("openid",), claims=ClaimsRequest(userinfo=("name",)))
     assert next_step(asked, PARTNER, None, replace(HERE, allowed=("openid",))) is Step.CONSENT
     assert next_step(asked, PARTNER, None, replace(HERE, allowed=("openid", "profile"))) is Step.GIVE_CODE
+
+
+# the rung that a login stands on
+
+MFA = ("pwd", "otp", "mfa")
+ABLE = replace(HERE, reach=MFA_ACR)
+
+
+@pytest.mark.parametrize(
+    ("present", "wish", "must", "prompt", "expected"),
+    [
+        (HERE, (MFA_ACR,), (), (), Step.GIVE_CODE),
+        (ABLE, (MFA_ACR,), (), (), Step.STEP_UP),
+        (ABLE, (MFA_ACR,), (), ("none",), Step.GIVE_CODE),
+        (ABLE, (PASSWORD_ACR, MFA_ACR), (), (), Step.GIVE_CODE),
+        (ABLE, (MFA_ACR, PASSWORD_ACR), (), (), Step.STEP_UP),
+        (replace(ABLE, amr=MFA), (MFA_ACR,), (), (), Step.GIVE_CODE),
+        (HERE, (), (MFA_ACR,), (), "unmet_authentication_requirements"),
+        (HERE, (), (MFA_ACR,), ("none",), "unmet_authentication_requirements"),
+        (ABLE, (), (MFA_ACR,), (), Step.STEP_UP),
+        (ABLE, (), (MFA_ACR,), ("none",), "interaction_required"),
+        (ABLE, (), ("phr", MFA_ACR), (), Step.STEP_UP),
+        (replace(ABLE, amr=MFA), (), ("phr",), (), "unmet_authentication_requirements"),
+        (replace(ABLE, amr=MFA), (), (PASSWORD_ACR,), (), Step.GIVE_CODE),
+    ],
+)
+def test_a_wish_is_asked_for_and_a_demand_is_met_or_refused(
+    present: Present,
+    wish: tuple[str, ...],
+    must: tuple[str, ...],
+    prompt: tuple[str, ...],
+    expected: Step | str,
+) -> None:
+    asked = replace(ASKED, prompt=frozenset(prompt), acr_values=wish, claims=ClaimsRequest(acr=must))
+    verdict = next_step(asked, HOUSE, None, present)
+    assert (verdict.error if isinstance(verdict, Refused) else verdict) == expected
+
+
+@pytest.mark.parametrize(
+    ("present", "prompt", "expected"),
+    [
+        (HERE, (), Step.SET_UP),
+        (HERE, ("none",), "interaction_required"),
+        (ABLE, (), Step.STEP_UP),
+        (replace(ABLE, amr=MFA), (), Step.GIVE_CODE),
+        (replace(ABLE, amr=MFA), ("none",), Step.GIVE_CODE),
+        (None, (), Step.LOG_IN),
+    ],
+)
+@pytest.mark.parametrize("who", ["client", "role"])
+def test_a_client_or_a_role_demands_a_rung_of_every_login(
+    present: Present | None, prompt: tuple[str, ...], expected: Step | str, who: str
+) -> None:
+    client = changed_client(HOUSE, required_acr=MFA_ACR) if who == "client" else HOUSE
+    if present and who == "role":
+        present = replace(present, demanded=MFA_ACR)
+    assert step(client, present, *prompt) == expected
+
+
+def test_an_old_login_is_made_anew_and_not_stepped_up() -> None:
+    old = replace(ABLE, auth_time=NOW - timedelta(minutes=30))
+    asked = replace(ASKED, max_age=60, acr_values=(MFA_ACR,))
+    assert next_step(asked, HOUSE, None, old) is Step.LOG_IN
+
+
+def test_an_unconsented_client_does_not_learn_what_factors_somebody_has() -> None:
+    asked = replace(ASKED, prompt=frozenset({"none"}), claims=ClaimsRequest(acr=(MFA_ACR,)))
+    verdicts = {next_step(asked, PARTNER, None, present) for present in (HERE, ABLE, replace(ABLE, amr=MFA))}
+    assert len(verdicts) == 1

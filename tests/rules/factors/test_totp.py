@@ -82,3 +82,9 @@ def test_the_address_names_service_and_person_whatever_they_are_called() -> None
         "otpauth://totp/Bar%20%20%26%20Grill:ann%2B1@example.com"
         "?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Bar%20%20%26%20Grill"
     )
+
+
+def test_the_address_fits_a_qr_code_whatever_the_names() -> None:
+    longest = "\U0001f511" * 320
+    assert len(address_of(b"x" * 64, issuer=longest, account=longest)) < 2331
+    assert "%3F" in address_of(SECRET, issuer="x", account="\ud800"), "no surrogate breaks the page"

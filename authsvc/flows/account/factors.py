@@ -1,0 +1,201 @@
+"""A person's second factors: set up, listed and removed by their owner.
+
+Whatever changes them needs a recent login at the person's own level: a session that somebody else only kept alive has
+none, and one that was opened by the password alone is not enough for who has a factor. What a factor opened ends when
+it is removed; the session that removes it goes on as what else it has proved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from authsvc.flows.account.sessions_and_apps import LoginNeeded, person
+from authsvc.flows.factors import one_time_code
+from authsvc.flows.factors.recovery_code import CREDENTIAL as BY_RECOVERY_CODE
+from authsvc.flows.factors.ways import Guess, counted, ways_of, wrong
+from authsvc.flows.login.authenticate_person import new_device_cookie
+from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.rules.errors import Rejected
+from authsvc.rules.factors.recovery_codes import BYTES as CODE_BYTES
+from authsvc.rules.factors.recovery_codes import COUNT, code_of, digest_of_code
+from authsvc.rules.factors.totp import SECRET_BYTES, address_of, text_of
+from authsvc.rules.levels import combined, without
+from authsvc.rules.secret_digest import digest_of
+from authsvc.runtime import Runtime
+from authsvc.store import audit
+from authsvc.store.account import users
+from authsvc.store.factors import held, one_time_codes, recovery_codes
+from authsvc.store.factors.one_time_codes import Authenticator
+from authsvc.store.postgres import Connection
+from authsvc.store.session import browser_sessions
+from authsvc.store.session.browser_sessions import BrowserSession
+from authsvc.store.session.sessions import Ended
+from authsvc_jws.base64url import base64url_encode
+
+SET_UP_SECONDS = 900
+"""How long an app may take to be confirmed."""
+SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class SettingUp:
+    """An app that waits for its first code: the address that its QR code holds, and the secret to type instead."""
+
+    address: str = field(repr=False)
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """What a person has. `setting_up`: what this session began; `codes_left`: recovery codes that are good."""
+
+    session: BrowserSession = field(repr=False)
+    app: Authenticator | None
+    codes_left: int
+    setting_up: SettingUp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The session under a new cookie, and the recovery codes that were made along; () where there were some."""
+
+    session: BrowserSession
+    cookie: str = field(repr=False)
+    device: str = field(repr=False)
+    codes: tuple[str, ...] = field(repr=False)
+
+
+async def factors_of(runtime: Runtime, cookie: str | None) -> Factors:
+    """Raises LoginNeeded, StoreUnavailable."""
+    session = await person(runtime, cookie)
+    user_id = session.user.id
+    app = await one_time_codes.confirmed(runtime.db, user_id)
+    left = await recovery_codes.left(runtime.db, user_id)
+    began = None
+    if app is None:
+        began = await one_time_codes.being_set_up(runtime.db, user_id, session.id, seconds=SET_UP_SECONDS)
+    return Factors(session, app, left, _shown(runtime, session, began) if began else None)
+
+
+def _shown(runtime: Runtime, session: BrowserSession, app: Authenticator) -> SettingUp:
+    secret = one_time_code.secret_of(runtime, app)
+    issuer, account = runtime.settings.brand_name, session.user.email
+    return SettingUp(address_of(secret, issuer=issuer, account=account), text_of(secret))
+
+
+async def begin_app(runtime: Runtime, cookie: str | None) -> BrowserSession:
+    """Make a secret for an app that this session may confirm. Raises LoginNeeded, Rejected, StoreUnavailable."""
+    session = await person(runtime, cookie, recently=True)
+    factor_id = UUID(bytes=runtime.entropy(16), version=4)
+    sealed = one_time_code.seal(runtime, session.user.id, factor_id, runtime.entropy(SECRET_BYTES))
+    if not await one_time_codes.begin(runtime.db, session.user.id, session.id, factor_id, sealed):
+        raise Rejected("conflict", "There is an app already: remove it first.", "factor_there", status=409)
+    return session
+
+
+async def confirm_app(runtime: Runtime, cookie: str | None, typed: str, *, network: str) -> Confirmed:
+    """The first code of the app that was begun: it is a factor from now on, and this session has proved it. Raises
+    LoginNeeded, Rejected (invalid_credentials), TooMany, StoreUnavailable."""
+    session = await person(runtime, cookie, recently=True)
+    app = await one_time_codes.being_set_up(runtime.db, session.user.id, session.id, seconds=SET_UP_SECONDS)
+    try:
+        async with counted(runtime, session.user, network):
+            if app is None or not await one_time_code.take_code(runtime, app, typed, begun_in=session.id):
+                raise Guess
+    except Guess:
+        raise wrong() from None
+    fresh = base64url_encode(runtime.entropy(32))
+    amr = combined(session.amr, one_time_code.AMR)
+    async with runtime.db.transaction(seconds=SECONDS) as connection:
+        again = await browser_sessions.authenticated_again(
+            connection,
+            session.id,
+            None,
+            old_hash=digest_of(cookie or ""),
+            new_hash=digest_of(fresh),
+            amr=amr,
+            credentials=(one_time_code.credential_of(app.id),),
+            factor_generation=session.user.factor_generation,
+            keep_time=True,
+        )
+        if again is None:  # it ended meanwhile; the factor stands all the same
+            raise LoginNeeded(again=False)
+        await audit.record(connection, "factor_added", f"user:{session.user.id}", user_id=session.user.id, factor="otp")
+        some = await recovery_codes.left(connection, session.user.id)
+        codes = () if some else await _new_codes(runtime, connection, session.user.id)
+    return Confirmed(session, fresh, new_device_cookie(runtime, session.user), codes)
+
+
+async def new_recovery_codes(runtime: Runtime, cookie: str | None) -> tuple[BrowserSession, tuple[str, ...]]:
+    """Ten codes in place of whatever there were. Raises LoginNeeded, Rejected, StoreUnavailable."""
+    session = await person(runtime, cookie, recently=True)
+    if not await ways_of(runtime, session.user):
+        raise _no_factor()
+    async with runtime.db.transaction(seconds=SECONDS) as connection:
+        codes = await _new_codes(runtime, connection, session.user.id)
+    return session, codes
+
+
+async def _new_codes(runtime: Runtime, connection: Connection, user_id: UUID) -> tuple[str, ...]:
+    codes = tuple(code_of(runtime.entropy(CODE_BYTES)) for _ in range(COUNT))
+    await recovery_codes.replace(connection, user_id, [digest_of_code(user_id, code) for code in codes])
+    await audit.record(connection, "recovery_codes_made", f"user:{user_id}", user_id=user_id)
+    return codes
+
+
+async def remove_app(runtime: Runtime, cookie: str | None) -> BrowserSession:
+    """Remove the person's app, and end what it opened. Raises LoginNeeded, Rejected, StoreUnavailable."""
+    session = await person(runtime, cookie, recently=True)
+    removed = await remove_app_of(runtime, session.user.id, session.user.email, f"user:{session.user.id}", keep=session)
+    if removed is None:
+        raise _no_factor()
+    return session
+
+
+async def remove_app_of(
+    runtime: Runtime, user_id: UUID, email: str, actor: str, *, keep: BrowserSession | None = None
+) -> int | None:
+    """Remove somebody's app; how many sessions ended with it. None: there was none. Recovery codes go with the last
+    factor. `keep`: the session that goes on. Raises StoreUnavailable."""
+    async with runtime.db.transaction(seconds=SECONDS) as connection:
+        if await users.lock(connection, email) is None:
+            return None
+        factor_id = await one_time_codes.remove(connection, user_id)
+        if factor_id is None:
+            return None
+        gone = [one_time_code.credential_of(factor_id)]
+        if await held.held(connection, user_id) <= {"recovery_code"}:
+            await recovery_codes.replace(connection, user_id, ())
+            gone.append(BY_RECOVERY_CODE)
+        ended, lowered = await end_what_it_opened(connection, user_id, gone, one_time_code.AMR, keep=keep)
+        count = len(ended.sessions)
+        await audit.record(connection, "factor_removed", actor, user_id=user_id, factor="otp", sessions=count)
+    for one in (ended, lowered):
+        await publish_revocation(runtime, one)
+    return count
+
+
+async def end_what_it_opened(
+    connection: Connection,
+    user_id: UUID,
+    credentials: list[str],
+    methods: tuple[str, ...],
+    *,
+    keep: BrowserSession | None,
+) -> tuple[Ended, Ended]:
+    """End the sessions that credentials opened which are removed in this transaction, and lower the one that goes on;
+    no login that is under way slips in behind. Both are to be published after it. `methods`: of RFC 8176, which the
+    credentials proved."""
+    await held.outdate_logins(connection, user_id)
+    reason = "factor_removed"
+    ended = await held.end_opened(connection, user_id, credentials, reason, keep=keep.id if keep else None)
+    lowered = Ended((), 0, 0)
+    if keep is not None and not set(credentials).isdisjoint(keep.credentials):
+        amr = without(keep.amr, methods)
+        lowered = await held.lower(connection, keep.id, amr, credentials, reason)
+    return ended, lowered
+
+
+def _no_factor() -> Rejected:
+    return Rejected("not_found", "There is no second factor.", "factor_missing", status=404)
