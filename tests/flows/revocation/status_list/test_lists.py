@@ -20,6 +20,7 @@ from authsvc.settings import load
 from authsvc.store.revocation import status_lists
 from tests.conftest import ISSUER
 from tests.flows.revocation.status_list.conftest import METER, TTL, WITHIN, Lists, place
+from tests.support.busy import again_when_busy, none_turned_away
 from tests.support.replicas import free_port
 from tests.support.service import bearer
 
@@ -138,13 +139,16 @@ async def test_redis_holds_nothing_that_is_needed(lists: Lists, runtime: Runtime
     assert await lists.void(tokens["access_token"])
 
 
+@again_when_busy
 async def test_a_list_is_never_sent_older_than_its_part_of_the_sum(lists: Lists, runtime: Runtime) -> None:
     """It was asked of PostgreSQL at most `sent` seconds ago: with `ttl` and the writing down, that is `WITHIN`."""
     path, _ = place(await lists.own_token())
     started = asyncio.get_running_loop().time()
     ages = []
     while asyncio.get_running_loop().time() < started + 2 * WITHIN:
-        assert (await lists.http.get(path)).status_code == 200
+        answer = await lists.http.get(path)
+        none_turned_away([answer])  # PostgreSQL was too slow: no list is better than an old one
+        assert answer.status_code == 200
         ages.append(runtime.clock.seconds() - list_memory.of(runtime).signed[path.rpartition("/")[2]].built_at)
         await asyncio.sleep(0.02)
     assert max(ages) <= WITHIN - TTL - 2 * runtime.settings.sync_interval_seconds + 0.1  # from its choice to here
