@@ -37,9 +37,10 @@ COMMANDS = {
     "clients": "Registered clients: add, list, redirect-uris, origins, audiences, introspection, rotate-secret, "
     "choose-alg, remove; registration-token.",
     "sessions": "Sessions: list, end.",
+    "mail": "Mails to people: test, list, retry.",
     "sweep": "Delete what has expired, now.",
     "settings": "Show all settings and what they resolve to.",
-    "doctor": "Check settings, stores, keys and clocks; say what to do.",
+    "doctor": "Check settings, stores, keys, clocks, the mail server; say what to do.",
 }
 """Each is `command` in the module of its name. The texts stand here so that `authsvc --help` imports none of them."""
 

@@ -91,7 +91,7 @@ async def mail_server(
     handler = MailServer()
 
     def judge(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any) -> AuthResult:
-        return AuthResult(success=(data.login.decode(), data.password.decode()) == login)
+        return AuthResult(success=(data.login.decode(), data.password.decode()) == login, handled=False)
 
     def protocol() -> SMTP:
         handler.connections += 1

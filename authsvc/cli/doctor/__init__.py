@@ -41,7 +41,8 @@ class Finding:
 @click.command()
 @json_option
 def command() -> None:
-    """Check settings, stores, keys and clocks, and say what to do. Changes nothing. Exit code 1 when something fails.
+    """Check settings, stores, keys, clocks and the mail server, and say what to do. Changes nothing. Exit code 1 when
+    something fails.
 
     \b
     Examples:
@@ -86,6 +87,7 @@ async def _examine(environ: Mapping[str, str]) -> list[Finding]:
         findings.extend(people(runtime.settings))
         findings.extend([finding async for finding in _postgres(runtime)])
         findings.extend([finding async for finding in _redis(runtime)])
+        findings.append(await _mail(runtime))
         return findings
     finally:
         await runtime.close()
@@ -126,6 +128,7 @@ def _database_url(runtime: Runtime) -> Iterator[Finding]:
 
 async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
     from authsvc.cli.doctor.keys import examine_keys
+    from authsvc.cli.doctor.mail import examine_queue
     from authsvc.cli.doctor.rights import judge_identity, judge_rights, judge_role
     from authsvc.store import health, migrate
 
@@ -153,6 +156,8 @@ async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
         yield Finding("schema", "ok", "current")
         yield judge_identity(await health.knows_cluster(runtime.db))
         for finding in await examine_keys(runtime, runtime.clock.now()):
+            yield finding
+        async for finding in examine_queue(runtime):
             yield finding
     except StoreUnavailable as error:
         do = "start it, or correct AUTHSVC_DATABASE_URL"
@@ -214,3 +219,9 @@ async def _redis(runtime: Runtime) -> AsyncIterator[Finding]:
         yield Finding("Redis eviction", "warn", f"{found.evicted} keys were evicted once", "give it more memory")
     else:
         yield Finding("Redis eviction", "ok", "noeviction")
+
+
+async def _mail(runtime: Runtime) -> Finding:
+    from authsvc.cli.doctor.mail import examine_server
+
+    return await examine_server(runtime)

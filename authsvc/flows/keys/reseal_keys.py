@@ -19,17 +19,19 @@ from authsvc.rules.sealed_value_lifetimes import LONGEST_SECONDS
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.keys import signing_keys
+from authsvc.store.mail import outbox
 from authsvc.store.token import grants
 
 EVENT = "keys_resealed"
 SHORT_LIVED = timedelta(seconds=max(LONGEST_SECONDS, redemption.CODE_SECONDS, polling.CODE_SECONDS))
-"""After this long, of all that a master key made, nothing is good but refresh tokens and sealed keys."""
+"""After this long, of all that a master key made, nothing is good but refresh tokens, sealed keys and waiting mails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seals:
     """Where things stand at `now`. `kids`: master key id -> the signing keys that need it. `others`: ids of the file
-    beside the current one. Their lines must stay until `keep_until`, when the last refresh token of before is over."""
+    beside the current one. Their lines must stay until `keep_until`, when the last refresh token of before is over, and
+    the last mail that waits since then."""
 
     now: datetime
     current_id: int
@@ -55,8 +57,11 @@ async def look(runtime: Runtime) -> Seals:
         # Whoever reseals says that every replica makes tokens with the new key from now on.
         changed = await audit.latest(connection, EVENT, master_key=current) or now
         last = await grants.latest_end(connection, begun_before=changed)
+        last_mail = await outbox.last_end(connection, queued_before=changed)
         kids = kids_under(await signing_keys.everything(connection), now)
-    return Seals(now, current, kids, runtime.master.ids[1:], max(changed + SHORT_LIVED, last or changed))
+    return Seals(
+        now, current, kids, runtime.master.ids[1:], max(changed + SHORT_LIVED, last or changed, last_mail or changed)
+    )
 
 
 async def reseal(runtime: Runtime, actor: str) -> Resealed | PlanRefused:

@@ -93,7 +93,8 @@ async def claim(db: Database, limit: int) -> list[DueMail]:
     sql = f"""WITH due AS MATERIALIZED (
                   SELECT id FROM mails WHERE next_at <= now() AND expires_at > now() AND {_WAITING}
                   ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-              UPDATE mails SET attempts = attempts + 1, next_at = now() + $1::int * interval '1 second'
+              UPDATE mails SET attempts = attempts + 1, next_at = now() + $1::int * interval '1 second',
+                               reason = NULL, status = NULL
               FROM due WHERE mails.id = due.id
               RETURNING mails.id, template, recipient, language, user_id, sealed, attempts, refusals,
                         created_at"""  # noqa: S608 - a constant
@@ -159,9 +160,11 @@ async def waiting(db: Database) -> Waiting:
     return Waiting(**await db.fetchrow(sql))
 
 
-async def last_end(connection: Connection) -> datetime | None:
-    """When the last of the mails that wait now will be over, and with it the need for the key that sealed it."""
-    end: datetime | None = await connection.fetchval(f"SELECT max(expires_at) FROM mails WHERE {_WAITING}")  # noqa: S608
+async def last_end(connection: Connection, *, queued_before: datetime) -> datetime | None:
+    """When the last of the mails that wait since before then will be over, and with it the need for the key that sealed
+    it."""
+    sql = f"SELECT max(expires_at) FROM mails WHERE created_at < $1 AND {_WAITING}"  # noqa: S608
+    end: datetime | None = await connection.fetchval(sql, queued_before)
     return end
 
 
@@ -175,7 +178,8 @@ async def recent(db: Database, *, everything: bool, limit: int) -> Sequence[Any]
 
 
 async def retry(connection: Connection, mail_id: UUID | None) -> int:
-    """Make a mail due now, or all that wait (None); also one that was given up and still has its words. How many."""
+    """Make a mail due now, or all that wait (None); also one that was given up and still has its words. What is under
+    way (an attempt without a reason yet) is left alone. How many."""
     sql = """UPDATE mails SET next_at = now(), refusals = 0, given_up_at = NULL,
                               expires_at = CASE WHEN given_up_at IS NULL THEN expires_at
                                                 ELSE greatest(expires_at, now() + interval '1 day') END

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
 import pytest
 
+from authsvc.flows.keys import reseal_keys
 from authsvc.flows.mail.deliver import look
 from authsvc.flows.mail.queue import letter
 from authsvc.keys.master import with_first, with_new_key, without
@@ -241,6 +243,18 @@ async def test_what_is_too_late_is_given_up_and_keeps_no_link(
 
 
 # The master key
+
+
+async def test_an_operator_is_told_to_keep_a_master_key_while_mails_that_it_sealed_wait(
+    settings_env: dict[str, str], sql: asyncpg.Connection
+) -> None:
+    async with mail_server() as server, following(settings_of(settings_env, server)) as runtime:
+        before = await reseal_keys.look(runtime)
+        await queue(runtime)
+        waiting = await reseal_keys.look(runtime)
+        assert waiting.keep_until - before.keep_until > timedelta(days=2)
+        await sql.execute("UPDATE mails SET sent_at = now(), sealed = NULL")
+        assert (await reseal_keys.look(runtime)).keep_until < waiting.keep_until
 
 
 async def test_an_older_master_key_of_the_file_still_opens_what_waits(
