@@ -28,7 +28,8 @@ class User:
 @dataclass(frozen=True, slots=True)
 class Login:
     """Who logged in, in which session, when and how; `roles`: those that the person has now; `acr_values`: contexts
-    that were asked for by name, in the order of preference."""
+    that were asked for by name, in the order of preference; `session_name`: what the grant's tokens call the session,
+    None: by its id."""
 
     user_id: UUID
     session_id: UUID
@@ -36,6 +37,12 @@ class Login:
     amr: tuple[str, ...]
     roles: tuple[str, ...]
     acr_values: tuple[str, ...] = ()
+    session_name: str | None = None
+
+    @property
+    def sid(self) -> str:
+        """The claim of this name."""
+        return self.session_name or str(self.session_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,8 +121,8 @@ async def api_logout(request: Request) -> Reply:
 
 async def api_sessions(request: Request) -> Reply:
     claims = await _person(request)
-    found = await list_own(request.runtime, claims)
-    return json_reply({"sessions": [_session(session, claims) for session in found]})
+    found, current = await list_own(request.runtime, claims)
+    return json_reply({"sessions": [_session(session, current) for session in found]})
 
 
 async def api_end_session(request: Request) -> Reply:
@@ -176,7 +176,7 @@ def _user(user: User) -> dict[str, Any]:
     }
 
 
-def _session(session: Session, claims: VerifiedClaims) -> dict[str, Any]:
+def _session(session: Session, current: UUID) -> dict[str, Any]:
     return {
         "id": str(session.id),
         "device_info": session.device_info,
@@ -186,7 +186,7 @@ def _session(session: Session, claims: VerifiedClaims) -> dict[str, Any]:
         "last_activity": session.last_activity.isoformat(),
         "expires_at": session.expires_at.isoformat(),
         "remember_me": session.remember_me,
-        "current": session.id == UUID(claims.sid or ""),
+        "current": session.id == current,
     }
 
 

@@ -38,10 +38,11 @@ sys.path.append(str(ROOT / "clients/verifier/tests"))  # `started`: how its own 
 
 @dataclass
 class House:
-    """`env`: what an example wants to be told."""
+    """`settings`: by which the replica serves; `env`: what an example wants to be told."""
 
     replica: Replica
     http: httpx2.Client
+    settings: dict[str, str]
 
     @property
     def issuer(self) -> str:
@@ -86,11 +87,12 @@ async def open_house(servers: Servers, base_env: dict[str, str]) -> AsyncIterato
         await sql.execute("UPDATE clients SET audiences = $1 WHERE id IN ('customer', 'admin')", apis)
         await sql.close()
         prefix = urlsplit(url).path.strip("/")
-        replicas = Replicas({**base_env, "AUTHSVC_DATABASE_URL": url, "AUTHSVC_REDIS_PREFIX": prefix})
+        settings = {**base_env, "AUTHSVC_DATABASE_URL": url, "AUTHSVC_REDIS_PREFIX": prefix}
+        replicas = Replicas(settings)
         try:
             [replica] = replicas.start(own_issuer=True)
             with httpx2.Client(base_url=replica.url, trust_env=False) as http:
-                yield House(replica, http)
+                yield House(replica, http, settings)
         finally:
             replicas.stop()
 

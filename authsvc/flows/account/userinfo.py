@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from authsvc.flows.caller.authenticate_bearer import insufficient_scope, invalid_token, person_id
+from authsvc.flows.session.client_policy import session_of
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.person_record import User
 from authsvc.rules.token.id_token import claims_about
@@ -20,7 +20,7 @@ async def userinfo(runtime: Runtime, claims: VerifiedClaims) -> dict[str, Any]:
     scope = claims.scope.split()
     if "openid" not in scope:
         raise insufficient_scope("scope_openid_missing", "The scope openid is needed.")
-    known = await codes.person_and_claims(runtime.db, UUID(claims.sid or ""), claims.client_id)
+    known = await codes.person_and_claims(runtime.db, session_of(runtime, claims.sid), claims.client_id)
     if known is None or known[0].disabled_at is not None:
         raise invalid_token("user_gone")
     user, names = known

@@ -14,7 +14,7 @@ from authsvc.flows.factors.ways import reach_of, ways_of
 from authsvc.flows.login.browser_login import begin_step_up, ways_to_step_up
 from authsvc.flows.login.second_step import SecondStep
 from authsvc.flows.session.browser import browser_session, verified_hint
-from authsvc.flows.session.client_policy import lifetime, subject_for
+from authsvc.flows.session.client_policy import lifetime, session_name_for, subject_for
 from authsvc.rules.authorize.code import encode
 from authsvc.rules.authorize.prompting import Hint, Present, Step, needs_reach, next_step, wanted_rung
 from authsvc.rules.authorize.request import AuthorizationRequest, Proved, Unproved, answer_parameters, judge, prove
@@ -233,5 +233,6 @@ async def _issue(runtime: Runtime, understood: Understood, session: BrowserSessi
         bound_to=request.bound_to,
         amr=session.amr,
         acr_values=request.acr_asked,
+        session_name=session_name_for(runtime, client, session.id),
     )
     return encode(code, runtime.code_mac_key) if issued else None

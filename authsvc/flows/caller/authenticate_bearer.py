@@ -9,6 +9,7 @@ from uuid import UUID
 
 from authsvc.flows.caller.check_revoked import is_revoked
 from authsvc.flows.caller.prove_possession import Shown, check_proof, spend_proof
+from authsvc.flows.session.client_policy import session_of
 from authsvc.jose.verify import Invalid, VerifiedClaims
 from authsvc.rules.confirmation import UNBOUND, Confirmation, confirmation_in
 from authsvc.rules.errors import BearerRejected, Rejected, Unavailable
@@ -50,12 +51,12 @@ def check_recent_login(runtime: Runtime, claims: VerifiedClaims, seconds: int) -
 
 def bearer_in(claims: Mapping[str, Any]) -> Bearer:
     """What a revocation may name, of the claims of an access token: verified, or ours."""
-    session_id = claims.get("sid")
+    sid = claims.get("sid")
     sources = tuple(
         Source(source["jti"], source["client_id"], source["iat"]) for source in claims.get("exchanged_from", ())
     )
-    user_id = claims["sub"] if session_id else None
-    return Bearer(claims["jti"], claims["client_id"], claims["iat"], session_id, user_id, sources)
+    user_id = claims["sub"] if sid else None
+    return Bearer(claims["jti"], claims["client_id"], claims["iat"], sid, user_id, sources)
 
 
 def verify(runtime: Runtime, token: str, *, audience: Collection[str] | None) -> VerifiedClaims | Invalid:
@@ -149,7 +150,7 @@ async def person_id(runtime: Runtime, claims: VerifiedClaims) -> UUID:
     """The person's id; found by the session where the subject is pairwise. Raises BearerRejected, StoreUnavailable."""
     if _UUID(claims.sub):
         return UUID(claims.sub)
-    user = await users.by_session(runtime.db, UUID(claims.sid or ""))
+    user = await users.by_session(runtime.db, session_of(runtime, claims.sid))
     if user is None:
         raise invalid_token("user_gone")
     return user.id

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from authsvc.flows.session.browser import browser_session, verified_hint
+from authsvc.flows.session.client_policy import session_of
 from authsvc.flows.session.publish_revocation import end_session, publish_revocation
 from authsvc.keys.seal import open_value, seal_value
 from authsvc.rules.client_record import Client
@@ -134,7 +135,7 @@ def _hint(runtime: Runtime, id_token: str | None) -> LogoutHint | None:
     if claims is None or claims.aud != (claims.client_id,):
         return None
     try:
-        return LogoutHint(claims.client_id, str(UUID(claims.sid or "")))
+        return LogoutHint(claims.client_id, str(session_of(runtime, claims.sid)))
     except ValueError:
         return LogoutHint(claims.client_id, "")
 

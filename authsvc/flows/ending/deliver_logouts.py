@@ -115,7 +115,7 @@ async def logout_token(runtime: Runtime, client: Client, due: outbox.Due) -> str
         issuer=runtime.settings.issuer,
         client_id=client.id,
         subject=subject_for(runtime, client, due.user_id),
-        session_id=str(due.session_id),
+        sid=due.session_name or str(due.session_id),
         issued_at=int(due.now.timestamp()),
         jti=base64url_encode(runtime.entropy(16)),
     )

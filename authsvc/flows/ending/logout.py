@@ -12,6 +12,7 @@ from uuid import UUID
 from authsvc.flows.caller.authenticate_bearer import check_recent_login, person_id
 from authsvc.flows.caller.prove_possession import Proof
 from authsvc.flows.ending.revoke import revoke, take_proof
+from authsvc.flows.session.client_policy import session_of
 from authsvc.flows.session.end_all import REQUEST_SECONDS, begin_ending, finish_ending
 from authsvc.flows.session.publish_revocation import end_session
 from authsvc.jose.verify import VerifiedClaims
@@ -47,23 +48,24 @@ async def logout_by_refresh_token(
 
 async def logout_by_access_token(runtime: Runtime, claims: VerifiedClaims) -> str:
     """End the session of an access token. Raises StoreUnavailable."""
-    return await _end(runtime, UUID(claims.sid or ""), await person_id(runtime, claims))
+    return await _end(runtime, session_of(runtime, claims.sid), await person_id(runtime, claims))
 
 
 async def _end(runtime: Runtime, session_id: UUID, user_id: UUID | None) -> str:
     return "logged_out" if await end_session(runtime, session_id, "logout", user_id=user_id) else "session_unknown"
 
 
-async def list_own(runtime: Runtime, claims: VerifiedClaims) -> list[Session]:
-    """Live sessions, the most recently used first. Raises StoreUnavailable."""
-    return await sessions.live(runtime.db, await person_id(runtime, claims))
+async def list_own(runtime: Runtime, claims: VerifiedClaims) -> tuple[list[Session], UUID]:
+    """Live sessions, the most recently used first, and which of them asks. Raises StoreUnavailable."""
+    return await sessions.live(runtime.db, await person_id(runtime, claims)), session_of(runtime, claims.sid)
 
 
 async def end_own(runtime: Runtime, claims: VerifiedClaims, session_id: str) -> None:
     """End one session of the person of a token. Another one than the token's own needs a recent login. Raises
     BearerRejected, Rejected, StoreUnavailable."""
-    wanted = read_session_id(session_id)
-    if wanted != UUID(claims.sid or ""):
+    own = session_of(runtime, claims.sid)
+    wanted = own if session_id == claims.sid else read_session_id(session_id)
+    if wanted != own:
         check_recent_login(runtime, claims, RECENT_SECONDS)
     await end_one_of(runtime, await person_id(runtime, claims), wanted)
 
@@ -71,7 +73,7 @@ async def end_own(runtime: Runtime, claims: VerifiedClaims, session_id: str) -> 
 async def end_others(runtime: Runtime, claims: VerifiedClaims) -> int:
     """End all sessions of this person but the one that asks; how many. Raises BearerRejected, StoreUnavailable."""
     check_recent_login(runtime, claims, RECENT_SECONDS)
-    done = await end_all_but(runtime, await person_id(runtime, claims), UUID(claims.sid or ""))
+    done = await end_all_but(runtime, await person_id(runtime, claims), session_of(runtime, claims.sid))
     return done.count
 
 

@@ -27,6 +27,7 @@ from authsvc.flows.login.second_step import (
     judge_reach,
     ways_after_password,
 )
+from authsvc.flows.session.client_policy import session_name_for
 from authsvc.flows.session.end_surplus import end_surplus
 from authsvc.flows.token.grant_type import Caller, Issuance
 from authsvc.rules.caller.dpop import refresh_binding
@@ -115,6 +116,7 @@ async def _begin(runtime: Runtime, caller: Caller, attempt: Attempt, person: Aut
     new = new_session(runtime, client, attempt, person)
     first = RefreshToken(runtime.master.current_id, UUID(bytes=runtime.entropy(16)), 0, runtime.entropy(16))
     audience = audience_of(client, runtime.settings.issuer)
+    name = session_name_for(runtime, client, new.id)
     begin = partial(
         sessions.begin_with_grant,
         new=new,
@@ -124,6 +126,7 @@ async def _begin(runtime: Runtime, caller: Caller, attempt: Attempt, person: Aut
         audience=audience,
         secret_hash=first.secret_hash,
         bound_to=refresh_binding(client, caller.confirmation),
+        session_name=name,
     )
     begun = await begin_and_tell(runtime, attempt, person, new, begin)
     if begun is None:
@@ -131,7 +134,7 @@ async def _begin(runtime: Runtime, caller: Caller, attempt: Attempt, person: Aut
     await end_surplus(runtime, new.user_id, new.id, begun.others)
     metrics.logins.labels("ok").inc()
     return LoggedIn(
-        subject=Login(person.user.id, new.id, begun.now, new.amr, person.user.roles),
+        subject=Login(person.user.id, new.id, begun.now, new.amr, person.user.roles, session_name=name),
         scope=client.tokens.scopes,
         audience=audience,
         now=begun.now,

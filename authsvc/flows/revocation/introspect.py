@@ -76,7 +76,7 @@ async def _introspect_refresh_token(runtime: Runtime, client: Client, token: str
         "iss": runtime.settings.issuer,
         "client_id": client.id,
         "sub": subject_for(runtime, client, seen.user_id),
-        "sid": str(seen.session_id),
+        "sid": seen.session_name or str(seen.session_id),
         "scope": " ".join(grant.scope),
         "iat": int(grant.rotated_at.timestamp()),
         "exp": int(grant.expires_at.timestamp()),

@@ -1,4 +1,4 @@
-"""What each client says of a login: how long it lasts, and the subject by which it knows the person."""
+"""What each client says of a login: how long it lasts, and by what names it knows the person and the session."""
 
 from __future__ import annotations
 
@@ -7,15 +7,31 @@ from uuid import UUID
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Unavailable
 from authsvc.rules.token.id_token import subject_of
+from authsvc.rules.token.session_name import NAME_LENGTH, session_name, session_named
 from authsvc.runtime import Runtime
 
 
 def subject_for(runtime: Runtime, client: Client, user_id: UUID) -> str:
     """`sub` of a person for a client, public or pairwise (OpenID Connect Core section 8). Raises Unavailable while a
     pairwise one cannot be made."""
-    if client.login.subject_type == "pairwise" and not runtime.following.subject_salt:
+    return subject_of(client, user_id, _salt(runtime) if client.login.subject_type == "pairwise" else b"")
+
+
+def session_name_for(runtime: Runtime, client: Client, session_id: UUID) -> str | None:
+    """What the tokens of a grant of this client will call a session, None: by its id. Raises Unavailable as above."""
+    return session_name(client, session_id, _salt(runtime)) if client.login.subject_type == "pairwise" else None
+
+
+def session_of(runtime: Runtime, sid: str | None) -> UUID:
+    """The session of a `sid` that we signed. Raises Unavailable as above, ValueError: it is none."""
+    sid = sid or ""
+    return session_named(sid, _salt(runtime)) if len(sid) == NAME_LENGTH else UUID(sid)
+
+
+def _salt(runtime: Runtime) -> bytes:
+    if not runtime.following.subject_salt:
         raise Unavailable("subject_salt_not_read")
-    return subject_of(client, user_id, runtime.following.subject_salt)
+    return runtime.following.subject_salt
 
 
 def lifetime(runtime: Runtime, client: Client | None, remember_me: bool) -> int:

@@ -53,7 +53,8 @@ async def end_session(runtime: Runtime, session_id: UUID, reason: str, *, user_i
 async def publish_revocation(runtime: Runtime, ended: Ended) -> None:
     """Publish what a statement ended. Returns when a 2xx may be sent; raises StoreUnavailable when it may not."""
     now = int(runtime.clock.seconds())
-    named = [*(("session", str(session)) for session in ended.sessions), *(("grant", one) for one in ended.grants)]
+    over = [*map(str, ended.sessions), *ended.names]
+    named = [*(("session", one) for one in over), *(("grant", one) for one in ended.grants)]
     rows = [Revocation(kind, subject, now, ended.keep_seconds) for kind, subject in named]
     await publish_rows(runtime, rows, ended.epoch)
 

@@ -11,7 +11,7 @@ from functools import partial
 from uuid import UUID
 
 from authsvc import metrics
-from authsvc.flows.session.client_policy import lifetime
+from authsvc.flows.session.client_policy import lifetime, session_name_for
 from authsvc.flows.session.end_surplus import end_surplus
 from authsvc.flows.token.grant_type import Caller, GrantType
 from authsvc.rules.caller.dpop import refresh_binding
@@ -75,6 +75,7 @@ async def redeem_device_code(runtime: Runtime, caller: Caller, asked: DeviceCode
         secret_hash=first.secret_hash,
         proved=caller.confirmation,
         bound_to=refresh_binding(client, caller.confirmation),
+        session_name=session_name_for(runtime, client, session_id),
     )
     done = await _turns.of(runtime).run(code.id, poll)
     if isinstance(done, requests.Begun):

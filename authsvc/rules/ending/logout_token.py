@@ -16,9 +16,10 @@ REFUSALS = 5
 
 
 def logout_token_claims(
-    *, issuer: str, client_id: str, subject: str, session_id: str, issued_at: int, jti: str
+    *, issuer: str, client_id: str, subject: str, sid: str, issued_at: int, jti: str
 ) -> dict[str, Any]:
-    """`subject`: as this client knows the person. No nonce, ever: nobody shall take it for an ID token."""
+    """`subject`, `sid`: as this client knows the person and the session. No nonce, ever: nobody shall take it for an ID
+    token."""
     return {
         "iss": issuer,
         "aud": client_id,
@@ -26,7 +27,7 @@ def logout_token_claims(
         "exp": issued_at + TOKEN_SECONDS,
         "jti": jti,
         "sub": subject,
-        "sid": session_id,
+        "sid": sid,
         "events": {EVENT: {}},
     }
 

@@ -50,7 +50,7 @@ def _subject_claims(subject: Login | Exchange | None, *, roles: bool) -> dict[st
     if isinstance(subject, Exchange):
         return subject.claims
     return {
-        "sid": str(subject.session_id),
+        "sid": subject.sid,
         "auth_time": int(subject.auth_time.timestamp()),
         "acr": stated(subject.amr, subject.acr_values),
         "amr": list(subject.amr),

@@ -25,8 +25,12 @@ def subject_of(client: Client, user_id: UUID, salt: bytes) -> str:
     behind the value."""
     if client.login.subject_type != "pairwise":
         return str(user_id)
-    digest = hmac.digest(salt, (client.login.sector or client.id).encode() + b"\0" + user_id.bytes, "sha256")
-    return base64url_encode(digest)
+    return base64url_encode(hmac.digest(salt, sector_of(client) + b"\0" + user_id.bytes, "sha256"))
+
+
+def sector_of(client: Client) -> bytes:
+    """Whose subjects a pairwise client shares: its own where it has no sector. Never empty, and without a NUL."""
+    return (client.login.sector or client.id).encode()
 
 
 def half_hash(token: str, alg: str) -> str:
@@ -55,7 +59,7 @@ def id_token_claims(
         "auth_time": int(login.auth_time.timestamp()),
         "acr": stated(login.amr, login.acr_values),
         "amr": list(login.amr),
-        "sid": str(login.session_id),
+        "sid": login.sid,
         "at_hash": at_hash,
         "jti": jti,
         "client_id": client_id,

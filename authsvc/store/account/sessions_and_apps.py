@@ -80,7 +80,7 @@ WITH chosen AS MATERIALIZED (
     SELECT s.id FROM user_sessions s JOIN chosen ON chosen.id = s.id WHERE s.is_active
     ORDER BY s.id FOR NO KEY UPDATE OF s
 ), had AS (
-    SELECT g.id, g.session_id, g.code_state FROM grants g JOIN locked ON g.session_id = locked.id
+    SELECT g.id, g.session_id, g.code_state, g.session_name FROM grants g JOIN locked ON g.session_id = locked.id
     WHERE g.client_id || '' = $2 AND NOT g.ended FOR NO KEY UPDATE OF g
 ), ended AS (
     UPDATE grants g SET ended = true, ended_at = now(),
@@ -90,12 +90,15 @@ WITH chosen AS MATERIALIZED (
     SELECT DISTINCT session_id FROM ended
 ), told AS (
     SELECT revoke('grant', session_id || ':' || $2, 'consent_revoked') FROM over
+), names AS (
+    SELECT session_id::text AS name FROM had UNION SELECT session_name FROM had WHERE session_name IS NOT NULL
 ), outbox_rows AS (
-    INSERT INTO outbox (kind, client_id, user_id, session_id)
-    SELECT DISTINCT 'backchannel_logout', c.id, $1, had.session_id FROM had JOIN clients c ON c.id = $2
+    INSERT INTO outbox (kind, client_id, user_id, session_id, session_name)
+    SELECT DISTINCT 'backchannel_logout', c.id, $1, had.session_id, had.session_name
+    FROM had JOIN clients c ON c.id = $2
     WHERE had.code_state <> 'issued' AND c.backchannel_logout_uri IS NOT NULL
 )
-SELECT ARRAY(SELECT session_id || ':' || $2 FROM over) AS grants, (SELECT count(*) FROM told) AS told,
+SELECT ARRAY(SELECT name || ':' || $2 FROM names) AS grants, (SELECT count(*) FROM told) AS told,
        (SELECT count(*) FROM consent) AS consents, (SELECT count(*) FROM chosen) = $3 AS more,
        extract(epoch FROM longest_access_token)::float8 AS keep_seconds, revocation_epoch AS epoch
 FROM service_state

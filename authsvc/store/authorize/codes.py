@@ -27,9 +27,9 @@ WITH consent AS MATERIALIZED (
 )
 INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at, code_state, code_hash,
                     code_expires_at, code_redirect_uri, code_challenge, code_nonce, code_claims, dpop_jkt,
-                    acr_values)
+                    acr_values, session_name)
 SELECT $1, s.id, $3, $4, $5, $6, least(s.expires_at, s.auth_time + $11::int * interval '1 second'), 'issued', $6,
-       now() + $10::int * interval '1 second', $7, $8, $9, $12::jsonb, $13, $17
+       now() + $10::int * interval '1 second', $7, $8, $9, $12::jsonb, $13, $17, $18
 FROM user_sessions s
 WHERE ($15::text[] IS NULL OR EXISTS (SELECT FROM consent)) AND s.id = $2 AND s.user_id = $14
 AND s.amr = $16 AND s.is_active AND s.expires_at > now() FOR SHARE OF s
@@ -67,7 +67,7 @@ WITH judged AS (
                     WHERE s.id = g.session_id AND $10 = ANY (u.roles))) THEN 'role_missing'
                 ELSE 'redeemed' END AS verdict) v)
     WHERE g.id = $1 AND g.code_hash = $2
-    RETURNING g.verdict, g.secret_hash, g.session_id, g.client_id, g.scope, g.audience, g.expires_at,
+    RETURNING g.verdict, g.secret_hash, g.session_id, g.session_name, g.client_id, g.scope, g.audience, g.expires_at,
               g.code_nonce AS nonce, g.code_claims, g.acr_values
 )
 SELECT j.*, s.user_id, s.auth_time, s.amr, u.roles, u.email, u.email_verified, u.name, now() AS now
@@ -111,15 +111,17 @@ async def issue(
     bound_to: Confirmation,
     amr: Sequence[str],
     acr_values: Sequence[str],
+    session_name: str | None,
 ) -> bool:
     """False: the session has ended meanwhile, or the consent was taken back. `consent`: the scope that the person must
     have allowed, None where nobody is asked; `lifetime_seconds`: how long the grant may live after the login;
     `bound_to`: what must be proved at redemption; `amr`: of the login that was judged; `acr_values`: contexts that were
-    asked for by name. Raises ClientRemoved, StoreUnavailable."""
+    asked for by name; `session_name`: what the grant's tokens will call the session, None: by its id. Raises
+    ClientRemoved, StoreUnavailable."""
     row = await db.fetchrow(
         _ISSUE, grant_id, session_id, client_id, scope, audience, code_hash, redirect_uri, code_challenge,
         nonce, CODE_SECONDS, lifetime_seconds, json.dumps(claims) if claims else None, bound_to.thumbprint,
-        user_id, consent, list(amr), list(acr_values),
+        user_id, consent, list(amr), list(acr_values), session_name,
     )  # fmt: skip
     return row is not None
 

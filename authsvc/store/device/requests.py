@@ -119,15 +119,15 @@ WITH judged AS (
            now() + $6::int * interval '1 second'
     FROM judged j, person p RETURNING id, expires_at
 ), granted AS (
-    INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at, dpop_jkt)
-    SELECT $7, session.id, j.client_id, j.scope, j.audience, $8, session.expires_at, $10
-    FROM judged j, session RETURNING id
+    INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at, dpop_jkt, session_name)
+    SELECT $7, session.id, j.client_id, j.scope, j.audience, $8, session.expires_at, $10, $11
+    FROM judged j, session RETURNING id, session_name
 )
 SELECT CASE WHEN j.verdict = 'redeemed' AND p.id IS NULL THEN 'ended' ELSE j.verdict END AS verdict,
        j.scope, j.audience, p.id AS user_id, p.roles, p.auth_time, p.amr, session.id AS session_id,
-       session.expires_at, now() AS now,
+       granted.session_name, session.expires_at, now() AS now,
        CASE WHEN p.id IS NULL THEN 0 ELSE {LIVE_OF_PERSON.format("p.id")} END AS others
-FROM judged j LEFT JOIN person p ON true LEFT JOIN session ON true
+FROM judged j LEFT JOIN person p ON true LEFT JOIN session ON true LEFT JOIN granted ON true
 """  # noqa: S608 - constants
 
 
@@ -157,15 +157,16 @@ async def poll(
     secret_hash: Digest,
     proved: Confirmation,
     bound_to: Confirmation,
+    session_name: str | None,
 ) -> Begun | PollVerdict:
     """Judge and apply, in one committed statement: the new session, or the verdict (see `rules/device/polling`).
 
-    `proved`: by the device, now; `bound_to`: what its refresh token is bound to.
+    `proved`: by the device, now; `bound_to`: what its refresh token is bound to; `session_name`: what its tokens will
+    call the session, None: by its id.
     """
     new = (session_id, lifetime_seconds, grant_id, secret_hash)
-    row: Any = await db.fetchrow(
-        POLL, request_id, device_hash, client_id, required_role, *new, proved.thumbprint, bound_to.thumbprint
-    )
+    keys = (proved.thumbprint, bound_to.thumbprint)
+    row: Any = await db.fetchrow(POLL, request_id, device_hash, client_id, required_role, *new, *keys, session_name)
     verdict = PollVerdict(row["verdict"]) if row else PollVerdict.UNKNOWN
     if verdict is not PollVerdict.REDEEMED:
         return verdict

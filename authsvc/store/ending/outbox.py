@@ -15,12 +15,14 @@ LEASE_SECONDS = 15
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One client to be told of the end of one session. `attempts` counts this one; `now` is PostgreSQL's."""
+    """One client to be told of the end of one session, which it knows by `session_name`, None: by its id. `attempts`
+    counts this one; `now` is PostgreSQL's."""
 
     id: int
     client_id: str
     user_id: UUID
     session_id: UUID
+    session_name: str | None
     attempts: int
     now: datetime
 
@@ -39,7 +41,7 @@ WITH due AS MATERIALIZED (
 )
 UPDATE outbox SET attempts = attempts + 1, next_at = now() + $1::int * interval '1 second'
 FROM due WHERE outbox.id = due.id
-RETURNING outbox.id, client_id, user_id, session_id, attempts, now() AS now
+RETURNING outbox.id, client_id, user_id, session_id, session_name, attempts, now() AS now
 """
 
 

@@ -32,7 +32,8 @@ WITH lowered AS (
     UPDATE user_sessions SET amr = $2, credentials = ARRAY(SELECT unnest(credentials) EXCEPT SELECT unnest($3::text[]))
     WHERE id = $1 AND is_active RETURNING id, user_id
 ), had AS (
-    SELECT g.id, g.session_id, g.client_id, g.code_state FROM grants g JOIN lowered ON g.session_id = lowered.id
+    SELECT g.id, g.session_id, g.session_name, g.client_id, g.code_state
+    FROM grants g JOIN lowered ON g.session_id = lowered.id
     WHERE NOT g.ended ORDER BY g.id FOR NO KEY UPDATE OF g
 ), ended AS (
     UPDATE grants g SET ended = true, ended_at = now(),
@@ -42,13 +43,16 @@ WITH lowered AS (
     SELECT DISTINCT session_id || ':' || client_id AS subject FROM ended
 ), told AS (
     SELECT revoke('grant', subject, $4) FROM over
+), subjects AS (
+    SELECT subject FROM over
+    UNION SELECT session_name || ':' || client_id FROM had WHERE session_name IS NOT NULL
 ), outbox_rows AS (
-    INSERT INTO outbox (kind, client_id, user_id, session_id)
-    SELECT DISTINCT 'backchannel_logout', c.id, lowered.user_id, lowered.id
+    INSERT INTO outbox (kind, client_id, user_id, session_id, session_name)
+    SELECT DISTINCT 'backchannel_logout', c.id, lowered.user_id, lowered.id, had.session_name
     FROM lowered JOIN had ON had.session_id = lowered.id JOIN clients c ON c.id = had.client_id
     WHERE had.code_state <> 'issued' AND c.backchannel_logout_uri IS NOT NULL
 )
-SELECT ARRAY(SELECT subject FROM over) AS grants, (SELECT count(*) FROM told) AS told,
+SELECT ARRAY(SELECT subject FROM subjects) AS grants, (SELECT count(*) FROM told) AS told,
        extract(epoch FROM longest_access_token)::float8 AS keep_seconds, revocation_epoch AS epoch
 FROM service_state
 """
@@ -67,9 +71,11 @@ WITH live AS (
     SELECT id FROM user_sessions
     WHERE user_id = $1 AND is_active AND credentials && $2::text[] AND id IS DISTINCT FROM $4
     ORDER BY id FOR NO KEY UPDATE
+), ended AS MATERIALIZED (
+    SELECT end_sessions(ARRAY(SELECT id FROM live), $3) AS sessions
 )
-SELECT end_sessions(ARRAY(SELECT id FROM live), $3) AS sessions, revocation_epoch AS epoch,
-       extract(epoch FROM longest_access_token)::float8 AS keep_seconds FROM service_state
+SELECT sessions, session_names(sessions) AS names, revocation_epoch AS epoch,
+       extract(epoch FROM longest_access_token)::float8 AS keep_seconds FROM service_state, ended
 """
 
 

@@ -13,7 +13,7 @@ from authsvc.store.postgres import Database, record_of
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """`subject` by kind: session id | jti | "session id:client id" | user id | client id | kid.
+    """`subject` by kind: sid | jti | "sid:client id" | user id | client id | kid.
 
     `not_before` is whole seconds since 1970: for the kinds grant, user and client, tokens issued at or before it are
     void; for session and token it does not matter. `keep_seconds`: how long a token that it voids may still live.
@@ -36,12 +36,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """What a token says of itself, as far as revocations may name it: it is void with any of its `sources`."""
+    """What a token says of itself, as far as revocations may name it: it is void with any of its `sources`. `sid`: as
+    it calls its session."""
 
     jti: str
     client_id: str
     issued_at: int
-    session_id: str | None
+    sid: str | None
     user_id: str | None
     sources: tuple[Source, ...] = ()
 
@@ -140,7 +141,7 @@ async def revoke_token(db: Database, token: Bearer, keep_seconds: float) -> tupl
     """Void one access token until `keep_seconds` from now, or all that its client has of its session so far
     (`rules/revocation/token_entries`): the entry that voids it, and the revocation epoch that the statement saw. Doing
     it twice is the same as once."""
-    holder = f"{token.session_id}:{token.client_id}" if token.session_id else None
+    holder = f"{token.sid}:{token.client_id}" if token.sid else None
     row = await db.fetchrow(_REVOKE_TOKEN, token.jti, keep_seconds, holder, token.issued_at)
     return record_of(Revocation, row), row["epoch"]
 
@@ -154,12 +155,12 @@ async def keep_at_least(db: Database, seconds: int) -> None:
 
 def keys_of(token: Bearer) -> Sequence[tuple[str, str, int | None]]:
     """(kind, subject, time of issue where it matters) of all that could void this token."""
-    named: list[tuple[str, str, int | None]] = [("session", token.session_id, None)] if token.session_id else []
+    named: list[tuple[str, str, int | None]] = [("session", token.sid, None)] if token.sid else []
     links: tuple[Bearer | Source, ...] = (token, *token.sources)
     for link in links:
         named += [("token", link.jti, None), ("client", link.client_id, link.issued_at)]
-        if token.session_id:
-            named.append(("grant", f"{token.session_id}:{link.client_id}", link.issued_at))
+        if token.sid:
+            named.append(("grant", f"{token.sid}:{link.client_id}", link.issued_at))
     if token.user_id:
         # What ends all that a person has so far ends also what was made of it later.
         named.append(("user", token.user_id, min(link.issued_at for link in links)))

@@ -46,11 +46,12 @@ async def end_batch(db: Database | Connection, user_id: UUID) -> Batch | None:
              ), live AS (
                  SELECT s.id FROM user_sessions s JOIN chosen ON chosen.id = s.id WHERE s.is_active
                  ORDER BY s.id FOR NO KEY UPDATE OF s
+             ), ended AS MATERIALIZED (
+                 SELECT end_sessions(ARRAY(SELECT id FROM live), due.reason) AS sessions FROM due
              )
-             SELECT end_sessions(ARRAY(SELECT id FROM live), due.reason) AS sessions,
-                    (SELECT count(*) FROM chosen) = $2 AS more,
+             SELECT sessions, session_names(sessions) AS names, (SELECT count(*) FROM chosen) = $2 AS more,
                     revocation_epoch AS epoch, extract(epoch FROM longest_access_token)::float8 AS keep_seconds
-             FROM service_state, due"""
+             FROM service_state, ended"""
     row = await db.fetchrow(sql, user_id, BATCH)
     return Batch(record_of(Ended, row), row["more"]) if row else None
 
@@ -81,7 +82,9 @@ async def end_idle(connection: Connection, idle_seconds: int) -> Ended | None:
                  SELECT s.id FROM user_sessions s JOIN chosen ON chosen.id = s.id
                  WHERE s.is_active AND s.last_activity < now() - $1::int * interval '1 second'
                  ORDER BY s.id FOR NO KEY UPDATE OF s
+             ), ended AS MATERIALIZED (
+                 SELECT end_sessions(ARRAY(SELECT id FROM live), 'idle') AS sessions
              )
-             SELECT end_sessions(ARRAY(SELECT id FROM live), 'idle') AS sessions, revocation_epoch AS epoch,
-                    extract(epoch FROM longest_access_token)::float8 AS keep_seconds FROM service_state"""
+             SELECT sessions, session_names(sessions) AS names, revocation_epoch AS epoch,
+                    extract(epoch FROM longest_access_token)::float8 AS keep_seconds FROM service_state, ended"""
     return record_of(Ended, await connection.fetchrow(sql, idle_seconds, BATCH, timeout=LONG_SECONDS))

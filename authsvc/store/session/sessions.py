@@ -19,11 +19,13 @@ from authsvc.store.postgres import Connection, Database, record_of
 @dataclass(frozen=True, slots=True)
 class Ended:
     """What a statement ended, for the Redis set: which sessions, for how long their tokens might have lived (seconds),
-    and the revocation epoch that the statement saw. `grants` ("session id:client id"): where the session lives on."""
+    and the revocation epoch that the statement saw. `names`: what tokens of pairwise clients call these sessions;
+    `grants` ("session id or name:client id"): where the session lives on."""
 
     sessions: tuple[UUID, ...]
     keep_seconds: float
     epoch: int
+    names: tuple[str, ...] = ()
     grants: tuple[str, ...] = ()
 
 
@@ -74,8 +76,8 @@ LIVE_OF_PERSON = "(SELECT count(*) FROM user_sessions l WHERE l.user_id = {} AND
 _BEGUN = f"expires_at, now() AS now, {LIVE_OF_PERSON.format('$2')} AS others"
 _BEGIN = f"{_SESSION} SELECT {_BEGUN} FROM session"  # noqa: S608 - a constant
 _BEGIN_WITH_GRANT = f"""{_SESSION}
-INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at, dpop_jkt)
-SELECT $13, session.id, $14, $15, $16, $17, session.expires_at, $18 FROM session
+INSERT INTO grants (id, session_id, client_id, scope, audience, secret_hash, expires_at, dpop_jkt, session_name)
+SELECT $13, session.id, $14, $15, $16, $17, session.expires_at, $18, $19 FROM session
 RETURNING {_BEGUN}
 """  # noqa: S608 - a constant
 _values = attrgetter(*(item.name for item in fields(NewSession)))
@@ -97,9 +99,11 @@ async def begin_with_grant(
     audience: Sequence[str],
     secret_hash: Digest,
     bound_to: Confirmation = UNBOUND,
+    session_name: str | None = None,
 ) -> Begun | None:
-    """A session and its first grant, whose refresh token is bound to `bound_to`. None: as `begin`."""
-    grant = (grant_id, client_id, scope, audience, secret_hash, bound_to.thumbprint)
+    """A session and its first grant, whose refresh token is bound to `bound_to`, and whose tokens call the session
+    `session_name` (None: by its id). None: as `begin`."""
+    grant = (grant_id, client_id, scope, audience, secret_hash, bound_to.thumbprint, session_name)
     row = await db.fetchrow(_BEGIN_WITH_GRANT, *_values(new), *grant)
     return Begun(**row) if row else None
 
@@ -113,7 +117,8 @@ async def end(db: Database | Connection, session_id: UUID, reason: str, *, user_
                   UPDATE user_sessions s SET is_active = false, end_reason = $2
                   FROM known WHERE s.id = known.id AND known.is_active RETURNING s.id
               )
-              SELECT ARRAY(SELECT id FROM known) AS sessions, revocation_epoch AS epoch,
+              SELECT ARRAY(SELECT id FROM known) AS sessions, session_names(ARRAY(SELECT id FROM known)) AS names,
+                     revocation_epoch AS epoch,
                      extract(epoch FROM longest_access_token)::float8 AS keep_seconds FROM service_state"""
     row = await db.fetchrow(sql, session_id, reason, user_id)
     return record_of(Ended, row) if row["sessions"] else None
@@ -128,9 +133,11 @@ async def end_least_used(db: Database, user_id: UUID, count: int, reason: str, *
              ), live AS (
                  SELECT s.id FROM user_sessions s JOIN chosen ON chosen.id = s.id WHERE s.is_active
                  ORDER BY s.id FOR NO KEY UPDATE OF s
+             ), ended AS MATERIALIZED (
+                 SELECT end_sessions(ARRAY(SELECT id FROM live), $3) AS sessions
              )
-             SELECT end_sessions(ARRAY(SELECT id FROM live), $3) AS sessions, revocation_epoch AS epoch,
-                    extract(epoch FROM longest_access_token)::float8 AS keep_seconds FROM service_state"""
+             SELECT sessions, session_names(sessions) AS names, revocation_epoch AS epoch,
+                    extract(epoch FROM longest_access_token)::float8 AS keep_seconds FROM service_state, ended"""
     return record_of(Ended, await db.fetchrow(sql, user_id, count, reason, keep))
 
 
@@ -139,7 +146,7 @@ _END_PART = """
 WITH locked AS (
     SELECT id, user_id FROM user_sessions WHERE id = $1 AND is_active FOR NO KEY UPDATE
 ), had AS (
-    SELECT g.id, g.session_id, g.code_state FROM grants g JOIN locked ON g.session_id = locked.id
+    SELECT g.id, g.session_id, g.code_state, g.session_name FROM grants g JOIN locked ON g.session_id = locked.id
     WHERE g.client_id = $2 AND NOT g.ended ORDER BY g.id FOR NO KEY UPDATE OF g
 ), ended AS (
     UPDATE grants g SET ended = true, ended_at = now(),
@@ -149,13 +156,15 @@ WITH locked AS (
     SELECT DISTINCT session_id FROM ended
 ), told AS (
     SELECT revoke('grant', session_id || ':' || $2, $3) FROM over
+), names AS (
+    SELECT session_id::text AS name FROM had UNION SELECT session_name FROM had WHERE session_name IS NOT NULL
 ), outbox_rows AS (
-    INSERT INTO outbox (kind, client_id, user_id, session_id)
-    SELECT DISTINCT 'backchannel_logout', c.id, locked.user_id, locked.id
+    INSERT INTO outbox (kind, client_id, user_id, session_id, session_name)
+    SELECT DISTINCT 'backchannel_logout', c.id, locked.user_id, locked.id, had.session_name
     FROM locked JOIN had ON had.session_id = locked.id JOIN clients c ON c.id = $2
     WHERE had.code_state <> 'issued' AND c.backchannel_logout_uri IS NOT NULL
 )
-SELECT ARRAY(SELECT session_id || ':' || $2 FROM over) AS grants, (SELECT count(*) FROM told) AS told,
+SELECT ARRAY(SELECT name || ':' || $2 FROM names) AS grants, (SELECT count(*) FROM told) AS told,
        extract(epoch FROM longest_access_token)::float8 AS keep_seconds, revocation_epoch AS epoch
 FROM service_state
 """

@@ -82,7 +82,7 @@ WITH judged AS (
                      AND now() - g.rotated_at <= interval '{LATE_WINDOW}' THEN 'late'
                 ELSE 'reuse' END AS verdict) v) s)
     WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $4 AND g.dpop_jkt IN ('', $7)
-    RETURNING g.verdict, g.generation, g.session_id, g.scope, g.audience, g.expires_at, g.acr_values
+    RETURNING g.verdict, g.generation, g.session_id, g.session_name, g.scope, g.audience, g.expires_at, g.acr_values
 ), seen AS (
     UPDATE user_sessions SET last_activity = now()
     FROM (SELECT s.id FROM user_sessions s JOIN judged j ON j.session_id = s.id
@@ -90,8 +90,8 @@ WITH judged AS (
           FOR NO KEY UPDATE OF s SKIP LOCKED) free
     WHERE user_sessions.id = free.id
 )
-SELECT j.verdict, j.generation, j.session_id, s.user_id, j.scope, j.audience, j.expires_at, now() AS now,
-       s.auth_time, s.amr, u.roles, j.acr_values
+SELECT j.verdict, j.generation, j.session_id, j.session_name, s.user_id, j.scope, j.audience, j.expires_at,
+       now() AS now, s.auth_time, s.amr, u.roles, j.acr_values
 FROM judged j JOIN user_sessions s ON s.id = j.session_id JOIN users u ON u.id = s.user_id
 """  # noqa: S608 - constants
 
@@ -111,10 +111,12 @@ class Refreshed:
 
 @dataclass(frozen=True, slots=True)
 class GrantSeen:
-    """A grant as it stands, with its session. `now` is PostgreSQL's."""
+    """A grant as it stands, with its session; `session_name`: what its tokens call that, None: by its id. `now` is
+    PostgreSQL's."""
 
     grant: Grant
     session_id: UUID
+    session_name: str | None
     user_id: UUID
     roles: tuple[str, ...]
     audience: tuple[str, ...]
@@ -181,7 +183,7 @@ async def refresh(
 # nobody would end the session.
 _REVOKE = """
 WITH target AS (
-    SELECT g.id, g.session_id FROM grants g WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $3
+    SELECT g.id, g.session_id, g.session_name FROM grants g WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $3
 ), locked AS (
     SELECT s.id, s.cookie_hash IS NOT NULL AND NOT c.first_party AS held
     FROM target JOIN user_sessions s ON s.id = target.session_id JOIN clients c ON c.id = $3 FOR NO KEY UPDATE OF s
@@ -202,6 +204,7 @@ WITH target AS (
     SELECT revoke('grant', session_id || ':' || client_id, $4) FROM grant_ended
 )
 SELECT target.session_id, (SELECT alive FROM others) AS others_alive, (SELECT count(*) FROM told) AS told,
+       session_names(ARRAY[target.session_id]) AS names, target.session_name,
        extract(epoch FROM state.longest_access_token)::float8 AS keep_seconds, state.revocation_epoch AS epoch
 FROM target, service_state state
 """
@@ -213,14 +216,15 @@ async def revoke(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id
     if row is None:
         return None
     if row["others_alive"]:
-        return record_of(Ended, row, sessions=(), grants=(f"{row['session_id']}:{client_id}",))
+        known_by = dict.fromkeys(name for name in (str(row["session_id"]), row["session_name"]) if name)
+        return record_of(Ended, row, sessions=(), names=(), grants=tuple(f"{name}:{client_id}" for name in known_by))
     return record_of(Ended, row, sessions=(row["session_id"],))
 
 
 async def look(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id: str) -> GrantSeen | None:
     """A grant and whose it is; None: no such grant. Changes nothing."""
     sql = """SELECT g.generation, g.parent, g.rotated_at, g.repeats, g.expires_at, g.ended, g.scope, g.paced_until,
-                    g.session_id, g.audience, g.dpop_jkt, s.user_id, u.roles, now() AS now
+                    g.session_id, g.session_name, g.audience, g.dpop_jkt, s.user_id, u.roles, now() AS now
              FROM grants g JOIN user_sessions s ON s.id = g.session_id JOIN users u ON u.id = s.user_id
              WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $3"""
     row = await db.fetchrow(sql, grant_id, secret_hash, client_id)

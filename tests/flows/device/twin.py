@@ -119,6 +119,7 @@ async def compare(sql: asyncpg.Connection, case: Case) -> str:
         secret_hash=b"",
         proved=case.proved,
         bound_to=UNBOUND,
+        session_name=None,
     )
     given = isinstance(said, Begun)
     verdict = PollVerdict.REDEEMED if isinstance(said, Begun) else said

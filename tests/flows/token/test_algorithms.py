@@ -148,7 +148,7 @@ async def test_a_logout_token_is_signed_as_the_id_tokens_are_and_a_signed_intros
 ) -> None:
     client = await house.runtime.clients.get("es256-rs256")
     assert client is not None
-    due = Due(1, client.id, UUID(int=1), UUID(int=2), 1, datetime.now(UTC))
+    due = Due(1, client.id, UUID(int=1), UUID(int=2), None, 1, datetime.now(UTC))
     await checked(house, await logout_token(house.runtime, client, due), "ES256", client.id)
     token = (await house.login(client_id="eddsa-eddsa"))["access_token"]
     headers = {"Accept": "application/token-introspection+jwt"}

@@ -19,7 +19,7 @@ from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
 from authsvc.store.revocation import status_lists
 from tests.conftest import ISSUER
-from tests.flows.revocation.status_list.conftest import METER, TTL, WITHIN, Lists, place
+from tests.flows.revocation.status_list.conftest import METER, TTL, WITHIN, Lists, claims_of, place
 from tests.support.busy import again_when_busy, none_turned_away
 from tests.support.replicas import free_port
 from tests.support.service import bearer
@@ -63,6 +63,19 @@ async def test_the_end_of_a_token_shows_in_time(lists: Lists, sql: asyncpg.Conne
     # The copy that a verifier fetched just before is good for its ttl; the rest of the sum is ours.
     assert await lists.until_void(tokens["access_token"]) + TTL < WITHIN + 0.5
     assert not await lists.void(other)
+
+
+@pytest.mark.parametrize("end", [_log_out, _revoke_access, _revoke_refresh, _disable, _end_in_psql])
+async def test_the_end_shows_under_a_pairwise_clients_name_of_the_session(
+    lists: Lists, sql: asyncpg.Connection, end: End
+) -> None:
+    await sql.execute("UPDATE clients SET subject_type = 'pairwise', sector = 'a.example' WHERE id = 'listed'")
+    await asyncio.sleep(0.3)  # a worker's memory of clients
+    tokens = await lists.login()
+    assert claims_of(tokens["access_token"])["sid"] != tokens["session_id"]
+    assert not await lists.void(tokens["access_token"])
+    await end(lists, sql, tokens)
+    assert await lists.until_void(tokens["access_token"]) + TTL < WITHIN + 0.5
 
 
 async def test_revoking_one_access_token_leaves_its_sisters(lists: Lists) -> None:
