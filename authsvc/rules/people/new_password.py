@@ -77,6 +77,7 @@ def _is_guessed(folded: str, account: str, brand: str, name: str) -> bool:
     for words in (brand, name):
         known = normalize("NFKC", words).casefold()
         own |= {known, re.sub(r"[\s_-]", "", known), *re.split(r"[\s_-]+", known)}
+    own.discard("")  # what is digits and signs alone has no word in it
     rows = [*_ROWS, *(row[::-1] for row in _ROWS)]
     return (
         len(set(folded)) < 3

@@ -141,6 +141,11 @@ def test_ones_own_name_is_no_password(password: str, name: str) -> None:
     assert judge_password(password, "x@example.org", HOUSE, name="Somebody Else") is None
 
 
+def test_digits_and_signs_are_no_empty_name() -> None:
+    for brand, name in ((HOUSE, ""), ("", ""), ("", "Ann")):
+        assert judge_password("8392-1746!4", ANN, brand, name=name) is None
+
+
 def test_an_operator_may_want_more_characters() -> None:
     assert judge_password("quite long one", ANN, HOUSE, least=15) == "password_short"
     assert judge_password("quite a long one", ANN, HOUSE, least=15) is None
