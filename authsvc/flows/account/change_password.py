@@ -19,17 +19,14 @@ from authsvc.flows.login.authenticate_person import (
     new_device_cookie,
     refused,
 )
-from authsvc.flows.mail.notices import notice
+from authsvc.flows.proofs.tell_person import tell_person
 from authsvc.flows.session.end_all import REQUEST_SECONDS, begin_ending, finish_ending
 from authsvc.rules.levels import MFA_ACR, acr_of, reaches
-from authsvc.rules.person_record import User
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.mail import outbox
-from authsvc.store.mail.outbox import QueuedMail
 from authsvc.store.session import browser_sessions
 from authsvc.store.session.browser_sessions import BrowserSession
 from authsvc_jws.base64url import base64url_encode
@@ -79,8 +76,16 @@ async def change_password(runtime: Runtime, cookie: str | None, attempt: Attempt
         await audit.record(
             connection, "password_set", f"user:{user.id}", user_id=user.id, sessions=batch.count, more=batch.more
         )
-        if mail := _told(runtime, attempt, user):
-            await outbox.queue(connection, mail)
+        await tell_person(
+            runtime,
+            connection,
+            "password_changed",
+            user,
+            when=runtime.clock.now(),
+            device=device_name(attempt.user_agent),
+            address_text=attempt.address or "",
+            language=attempt.language,
+        )
     over = True
     try:
         await finish_ending(runtime, user.id, batch, seconds=REQUEST_SECONDS)
@@ -88,15 +93,3 @@ async def change_password(runtime: Runtime, cookie: str | None, attempt: Attempt
         over = False
     device = new_device_cookie(runtime, replace(user, device_generation=generation))
     return Changed(session, fresh, device, over)
-
-
-def _told(runtime: Runtime, attempt: Attempt, user: User) -> QueuedMail | None:
-    return notice(
-        runtime,
-        "password_changed",
-        user,
-        when=runtime.clock.now(),
-        device=device_name(attempt.user_agent),
-        address_text=attempt.address or "",
-        language=attempt.language,
-    )

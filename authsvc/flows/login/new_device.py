@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from authsvc.flows.login.authenticate_person import Attempt, Authenticated, is_known_device
-from authsvc.flows.mail.notices import notice
+from authsvc.flows.mail.queue import mail_is_on
+from authsvc.flows.proofs.tell_person import tell_person
 from authsvc.runtime import Runtime
 from authsvc.store.account import users
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.mail import outbox
-from authsvc.store.mail.outbox import QueuedMail
 from authsvc.store.postgres import Connection, Database
 from authsvc.store.session.sessions import Begun, NewSession
 
@@ -24,30 +23,26 @@ async def begin_and_tell(
     """What `begin` returns. Told is who logs in without a genuine device cookie, but for their very first login."""
     first = not person.user.logged_in_before
     known = first or is_known_device(runtime, person.user, attempt.device)
-    mail = None if known else _told(runtime, attempt, person, new)
-    if mail is None:
+    if known or not mail_is_on(runtime):
         begun = await begin(runtime.db)
         if begun and first:
             with suppress(StoreUnavailable):  # the login counts; the next one then is the first
                 await users.set_first_login(runtime.db, person.user.id)
         return begun
+    address = attempt.address or ""
     async with runtime.db.transaction() as connection:
         begun = await begin(connection)
         if begun:
-            await outbox.queue(connection, mail)
+            # Programs that keep no cookie log in again and again: one device at one address is told once a day.
+            await tell_person(
+                runtime,
+                connection,
+                "new_device",
+                person.user,
+                when=runtime.clock.now(),
+                device=new.device_info,
+                address_text=address,
+                language=attempt.language,
+                about=f"{new.device_info}\n{address}",
+            )
     return begun
-
-
-def _told(runtime: Runtime, attempt: Attempt, person: Authenticated, new: NewSession) -> QueuedMail | None:
-    # Programs that keep no cookie log in again and again: the same device at the same address is told once a day.
-    address = attempt.address or ""
-    return notice(
-        runtime,
-        "new_device",
-        person.user,
-        when=runtime.clock.now(),
-        device=new.device_info,
-        address_text=address,
-        language=attempt.language,
-        about=f"{new.device_info}\n{address}",
-    )

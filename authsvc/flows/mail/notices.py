@@ -51,9 +51,10 @@ def notice(
         values={**values, "link": link} if link else values,
         user_id=user.id,
     )
-    return replace(mail, about=_about(runtime, f"{kind} {about}")) if about else mail
+    return replace(mail, about=about_digest(runtime, kind, about)) if about else mail
 
 
-def _about(runtime: Runtime, text: str) -> bytes:
-    """Not to be guessed from: it tells devices and addresses."""
-    return hmac.digest(runtime.current_key("mail about"), text.encode("utf-8", "surrogatepass"), "sha256")[:16]
+def about_digest(runtime: Runtime, kind: Kind, about: str) -> bytes:
+    """What is stored of what a mail is about. Not to be guessed from: it tells devices and addresses."""
+    text = f"{kind} {about}".encode("utf-8", "surrogatepass")
+    return hmac.digest(runtime.current_key("mail about"), text, "sha256")[:16]

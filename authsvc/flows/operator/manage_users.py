@@ -11,8 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from authsvc.flows.mail.notices import notice
 from authsvc.flows.people.choose_password import judge_given
+from authsvc.flows.proofs.tell_person import tell_person
 from authsvc.flows.session.end_all import begin_ending, finish_ending
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.rules.people.import_rows import ImportRow, Unreadable, judge_rows
@@ -21,7 +21,6 @@ from authsvc.rules.refused import Refused
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
-from authsvc.store.mail import outbox
 from authsvc.store.session import sessions
 
 BATCH = 2000
@@ -144,9 +143,8 @@ async def set_password(runtime: Runtime, actor: str, email: str, password: str) 
         await users.set_password(connection, user.id, password_hash)
         batch = await begin_ending(connection, user.id, "password_changed")
         await audit.record(connection, "password_set", actor, user_id=user.id, sessions=batch.count, more=batch.more)
-        told = notice(runtime, "password_changed", user, when=runtime.clock.now(), device="", address_text="")
-        if told:
-            await outbox.queue(connection, told)
+        now = runtime.clock.now()
+        await tell_person(runtime, connection, "password_changed", user, when=now, device="", address_text="")
     return await finish_ending(runtime, user.id, batch)
 
 

@@ -6,7 +6,11 @@ before, a second factor too, and no factor is removed. The address is known to b
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from authsvc.device_name import device_name
 from authsvc.flows.proofs.spend_proof import Shown, end_rest, proof_void, spend_proof
+from authsvc.flows.proofs.tell_person import tell_person
 from authsvc.flows.session.end_all import begin_ending
 from authsvc.passwords import Asker
 from authsvc.rules.login.device_cookie import account_digest
@@ -21,14 +25,33 @@ from authsvc.store.session.endings import Batch
 SECONDS = 5.0
 
 
-async def reset_password(runtime: Runtime, shown: Shown, new: str, *, network: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a password is chosen: the network for the queue of hashes, the rest for the mail that tells of it."""
+
+    network: str
+    address: str
+    user_agent: str | None
+
+
+async def reset_password(runtime: Runtime, shown: Shown, new: str, place: Place) -> bool:
     """Whether all sessions are over; False: they are still being ended, and the password counts. Raises Rejected
     (proof_void), Unavailable, StoreUnavailable."""
-    password_hash = await runtime.passwords.hash(new, asker_of(runtime, shown.proof.email, network))
+    password_hash = await runtime.passwords.hash(new, asker_of(runtime, shown.proof.email, place.network))
     async with runtime.db.transaction(seconds=SECONDS) as connection:
         spent = await spend_proof(connection, shown.secret, Purpose.RESET)
         if spent is not None:
             batch = await _change(connection, spent[1], password_hash)
+            await tell_person(
+                runtime,
+                connection,
+                "password_changed",
+                spent[1],
+                when=runtime.clock.now(),
+                device=device_name(place.user_agent),
+                address_text=place.address,
+                language=spent[0].detail.get("language", ""),
+            )
     if spent is None:
         raise proof_void()
     return await end_rest(runtime, spent[1].id, batch)

@@ -5,16 +5,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from authsvc.flows.mail.notices import notice
 from authsvc.flows.mail.queue import mail_is_on
+from authsvc.flows.proofs.tell_person import tell_person
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.rules.client_record import Client
 from authsvc.rules.person_record import Login
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
-from authsvc.store.mail import outbox
-from authsvc.store.mail.outbox import QueuedMail
 from authsvc.store.session import sessions
 
 REUSE = "refresh_token_reuse"
@@ -23,7 +21,8 @@ REUSE = "refresh_token_reuse"
 async def end_stolen(runtime: Runtime, client: Client, login: Login, now: datetime) -> None:
     """End the session of a copied refresh token, record it and tell its owner. Raises StoreUnavailable: then nothing of
     it was done, or all."""
-    mail = await _told(runtime, login, now) if mail_is_on(runtime) else None
+    user = await users.by_id(runtime.db, login.user_id) if mail_is_on(runtime) else None
+    place = await sessions.place_of(runtime.db, login.session_id) if user else None
     async with runtime.db.transaction() as connection:
         # A session that ended meanwhile is ended once more, to no effect; nobody must be told twice.
         ended = await sessions.end(connection, login.session_id, REUSE)
@@ -35,17 +34,17 @@ async def end_stolen(runtime: Runtime, client: Client, login: Login, now: dateti
             client_id=client.id,
             session_id=login.session_id,
         )
-        if mail:
-            await outbox.queue(connection, mail)
+        if user:
+            device, address = place or ("", "")
+            await tell_person(
+                runtime,
+                connection,
+                "theft",
+                user,
+                when=now,
+                device=device,
+                address_text=address,
+                about=str(login.session_id),
+            )
     if ended is not None:
         await publish_revocation(runtime, ended)
-
-
-async def _told(runtime: Runtime, login: Login, now: datetime) -> QueuedMail | None:
-    """Once a session, however often its token is shown."""
-    user = await users.by_id(runtime.db, login.user_id)
-    place = await sessions.place_of(runtime.db, login.session_id)
-    if user is None:
-        return None
-    device, address = place or ("", "")
-    return notice(runtime, "theft", user, when=now, device=device, address_text=address, about=str(login.session_id))

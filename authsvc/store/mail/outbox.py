@@ -88,6 +88,14 @@ async def queue(connection: Connection | Database, mail: QueuedMail) -> None:
     )
 
 
+async def was_told(connection: Connection, user_id: UUID, about: bytes) -> bool:
+    """Whether a person was told about this within a day."""
+    sql = """SELECT EXISTS (SELECT FROM mails WHERE user_id = $1 AND about = $2
+             AND created_at > now() - interval '1 day')"""
+    told: bool = await connection.fetchval(sql, user_id, about)
+    return told
+
+
 async def claim(db: Database, limit: int) -> list[DueMail]:
     """Take what is due and hold it for LEASE_SECONDS; replicas skip what another one takes."""
     sql = f"""WITH due AS MATERIALIZED (

@@ -252,6 +252,32 @@ async def test_not_me_ends_everything_and_asks_for_a_new_password(
     assert (await http.get(first)).status_code == 403
 
 
+async def test_every_notice_has_a_link_of_its_own(
+    http: httpx2.AsyncClient, runtime: Runtime, sql: asyncpg.Connection
+) -> None:
+    """A new password, a login elsewhere, a token that was copied; and a program that logs in again and again is told of
+    once, with one proof."""
+    await login(http)
+    async with another(http) as elsewhere:
+        for _ in range(3):
+            elsewhere.cookies.clear()
+            stolen = await login(elsewhere)
+    await into_account(http)
+    words = {"current_password": PASSWORD, **CHOSEN}
+    assert (await press(http, "/account/password", **words)).status_code == 303
+    assert not await alive(http, stolen)
+    told = [one for one in await letters(runtime) if one.template.startswith("notice_")]
+    assert {one.template for one in told} == {"notice_new_device", "notice_password_changed"}
+    assert len({one.link for one in told}) == len(told)
+    assert await sql.fetchval("SELECT count(*) FROM mailed_proofs WHERE purpose = 'not_me'") == len(told)
+    for one in told:
+        assert (await http.get(one.link)).status_code == 200
+    (changed_mail,) = [one for one in told if one.template == "notice_password_changed"]
+    assert "Your account is locked" in (await open_and_press(http, changed_mail.link)).text
+    answer = await http.post("/api/auth/login", json={"email": EMAIL, "password": CHOSEN["new_password"]})
+    assert answer.status_code == 401
+
+
 async def test_not_me_finds_the_account_whose_address_a_thief_has_changed(
     http: httpx2.AsyncClient, runtime: Runtime, sql: asyncpg.Connection
 ) -> None:

@@ -73,7 +73,9 @@ async def test_a_password_is_chosen_by_the_link_and_everything_ends(
     assert await sql.fetchval("SELECT email_verified FROM users WHERE email = $1", EMAIL)
     event = await sql.fetchrow("SELECT * FROM audit_events WHERE event = 'password_reset'")
     assert json.loads(event["detail"])["sessions"] == 1
-    assert await sql.fetchval("SELECT count(*) FROM mailed_proofs") == 0
+    left = {row["purpose"] for row in await sql.fetch("SELECT purpose FROM mailed_proofs")}
+    assert left == {"not_me"}
+    assert "notice_password_changed" in [one.template for one in await letters(runtime)]
     assert (await http.get(mail.link)).status_code == 403
 
 
