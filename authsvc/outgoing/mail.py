@@ -24,7 +24,7 @@ CONNECT_SECONDS = 10.0
 COMMAND_SECONDS = 30.0
 ANSWER_SECONDS = 300.0
 """How long a server may think about a mail that it has. Who hangs up earlier gets mails twice (section 4.5.3.2.6)."""
-QUIT_SECONDS = 2.0
+QUIT_SECONDS = 0.5
 
 Stage = Literal["connect", "tls", "login", "sender", "recipient", "data"]
 

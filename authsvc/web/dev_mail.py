@@ -35,13 +35,13 @@ _PAGE = Markup("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Mails – {brand}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="{css}"><link rel="stylesheet" href="{colors}"></head>
-<body><div><main><h1>Mails</h1>
+<body><div class="wide"><main><h1>Mails</h1>
 <p>Nothing is sent: this is where mails go in development. Reload the page to see new ones.</p>
 {mails}
 </main></div></body></html>
 """)
 _ROW = Markup("""<section><h2><a href="/dev/mail/{id}">{subject}</a></h2>
-<p>To {recipient}, {when} UTC</p><pre>{text}</pre></section>
+<p>To {recipient}, {when} UTC</p>{text}</section>
 """)
 
 
@@ -52,7 +52,13 @@ async def dev_mails(request: Request) -> Response:
         return json_reply({"mails": [_members(one) for one in box.messages]})
     look = look_of(request.runtime.settings)
     rows = [
-        _ROW.format(id=one.id, subject=one.subject, recipient=one.recipient, when=f"{one.date:%H:%M:%S}", text=one.text)
+        _ROW.format(
+            id=one.id,
+            subject=one.subject,
+            recipient=one.recipient,
+            when=f"{one.date:%H:%M:%S}",
+            text=_paragraphs(one.text),
+        )
         for one in box.messages
     ]
     body = _PAGE.format(
@@ -83,6 +89,11 @@ def _mailbox(request: Request) -> Mailbox:
     if not peer or not ip_address(peer[0]).is_loopback or host not in LOOPBACK or request.header(b"x-forwarded-for"):
         raise NotFound
     return dev_mailbox.of(request.runtime)
+
+
+def _paragraphs(text: str) -> Markup:
+    lines = Markup("<br>").join
+    return Markup("").join(Markup("<p>{}</p>").format(lines(part.splitlines())) for part in text.strip().split("\n\n"))
 
 
 def _members(mail: Message) -> dict[str, str]:

@@ -303,3 +303,22 @@ def test_a_password_in_the_url_is_in_no_error(settings_env: dict[str, str]) -> N
     server = server_of("smtp://user:s3cret@mail.example.com")
     assert "s3cret" not in repr(server)
     assert "s3cret" not in repr(MailFailed("login", "answer", 535, "no"))
+
+
+@again_when_busy
+async def test_a_theft_is_told_within_two_seconds(settings_env: dict[str, str], sql: asyncpg.Connection) -> None:
+    """From the use of the copy to the mail server's hands."""
+    async with mail_server() as server, following(settings_of(settings_env, server)) as runtime, post_office(runtime):
+        transport = httpx2.ASGITransport(app=App(runtime), client=("192.0.2.7", 4711))
+        async with httpx2.AsyncClient(transport=transport, base_url=ISSUER) as http:
+            done = await http.post("/api/auth/login", json={**LOGIN, "client_id": "strict", "device_info": "My phone"})
+            form = {"grant_type": "refresh_token", "client_id": "strict", "refresh_token": done.json()["refresh_token"]}
+            assert (await http.post("/token", data=form)).status_code == 200
+            began = monotonic()
+            assert (await http.post("/token", data=form)).status_code == 400
+            await server.until(1)
+            seconds = monotonic() - began
+    text = server.mails[0].get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "My phone" in text
+    assert "192.0.2.7" in text
+    prompt(seconds < 2, f"{seconds:.2f} s")
