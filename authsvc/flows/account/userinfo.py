@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from authsvc.flows.caller.authenticate_bearer import insufficient_scope, invalid_token, person_id
-from authsvc.flows.session.client_policy import session_of
+from authsvc.flows.session.subject import session_of
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.person_record import User
 from authsvc.rules.token.id_token import claims_about

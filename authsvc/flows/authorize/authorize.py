@@ -14,7 +14,8 @@ from authsvc.flows.factors.ways import reach_of, ways_of
 from authsvc.flows.login.browser_login import begin_step_up, ways_to_step_up
 from authsvc.flows.login.second_step import SecondStep
 from authsvc.flows.session.browser import browser_session, verified_hint
-from authsvc.flows.session.client_policy import lifetime, session_name_for, subject_for
+from authsvc.flows.session.lifetime import lifetime
+from authsvc.flows.session.subject import session_name_for, subject_for
 from authsvc.rules.authorize.code import encode
 from authsvc.rules.authorize.prompting import Hint, Present, Step, needs_reach, next_step, wanted_rung
 from authsvc.rules.authorize.request import AuthorizationRequest, Proved, Unproved, answer_parameters, judge, prove

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from authsvc.flows.caller.check_revoked import is_revoked
 from authsvc.flows.caller.prove_possession import Shown, check_proof, spend_proof
-from authsvc.flows.session.client_policy import session_of
+from authsvc.flows.session.subject import session_of
 from authsvc.jose.verify import Invalid, VerifiedClaims
 from authsvc.rules.confirmation import UNBOUND, Confirmation, confirmation_in
 from authsvc.rules.errors import BearerRejected, Rejected, Unavailable

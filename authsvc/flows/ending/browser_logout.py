@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from authsvc.flows.session.browser import browser_session, verified_hint
-from authsvc.flows.session.client_policy import session_of
 from authsvc.flows.session.publish_revocation import end_session, publish_revocation
+from authsvc.flows.session.subject import session_of
 from authsvc.keys.seal import open_value, seal_value
 from authsvc.rules.client_record import Client
 from authsvc.rules.ending.logout_request import (

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from authsvc import metrics
 from authsvc.flows.keys.sign import signed
-from authsvc.flows.session.client_policy import subject_for
+from authsvc.flows.session.subject import subject_for
 from authsvc.logs import get_logger
 from authsvc.outgoing import OutgoingFailed
 from authsvc.rules.client_record import Client

@@ -12,9 +12,9 @@ from uuid import UUID
 from authsvc.flows.caller.authenticate_bearer import check_recent_login, person_id
 from authsvc.flows.caller.prove_possession import Proof
 from authsvc.flows.ending.revoke import revoke, take_proof
-from authsvc.flows.session.client_policy import session_of
 from authsvc.flows.session.end_all import REQUEST_SECONDS, begin_ending, finish_ending
 from authsvc.flows.session.publish_revocation import end_session
+from authsvc.flows.session.subject import session_of
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected

@@ -14,7 +14,7 @@ from authsvc import metrics
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, device_name
 from authsvc.flows.caller.network_limit import network_buckets
 from authsvc.flows.factors.way import PASSWORD, Proved
-from authsvc.flows.session.client_policy import lifetime
+from authsvc.flows.session.lifetime import lifetime
 from authsvc.passwords import Asker
 from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.errors import Rejected, TooMany, plain

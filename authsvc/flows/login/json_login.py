@@ -27,8 +27,8 @@ from authsvc.flows.login.second_step import (
     judge_reach,
     ways_after_password,
 )
-from authsvc.flows.session.client_policy import session_name_for
 from authsvc.flows.session.end_surplus import end_surplus
+from authsvc.flows.session.subject import session_name_for
 from authsvc.flows.token.grant_type import Caller, Issuance
 from authsvc.rules.caller.dpop import refresh_binding
 from authsvc.rules.client_record import Client

@@ -8,7 +8,7 @@ from typing import Any
 from authsvc.flows.caller.authenticate_bearer import bearer_in, verify
 from authsvc.flows.caller.check_revoked import is_revoked
 from authsvc.flows.keys.sign import signed
-from authsvc.flows.session.client_policy import subject_for
+from authsvc.flows.session.subject import subject_for
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import confirmation_in

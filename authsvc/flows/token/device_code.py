@@ -11,8 +11,9 @@ from functools import partial
 from uuid import UUID
 
 from authsvc import metrics
-from authsvc.flows.session.client_policy import lifetime, session_name_for
 from authsvc.flows.session.end_surplus import end_surplus
+from authsvc.flows.session.lifetime import lifetime
+from authsvc.flows.session.subject import session_name_for
 from authsvc.flows.token.grant_type import Caller, GrantType
 from authsvc.rules.caller.dpop import refresh_binding
 from authsvc.rules.client_record import Client

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from authsvc import metrics
 from authsvc.flows.keys.sign import signed
 from authsvc.flows.revocation.status_indices import give_index, names_list
-from authsvc.flows.session.client_policy import subject_for
+from authsvc.flows.session.subject import subject_for
 from authsvc.flows.token.grant_type import Caller
 from authsvc.rules.client_record import Client
 from authsvc.rules.person_record import Login

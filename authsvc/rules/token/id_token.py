@@ -1,14 +1,11 @@
-"""The ID token, the subject and the claims about a person (OpenID Connect Core sections 2, 3.1.3.6, 5.4 and 8)."""
+"""The ID token and the claims about a person (OpenID Connect Core sections 2, 3.1.3.6 and 5.4)."""
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Sequence
 from hashlib import sha256, sha512
 from typing import Any
-from uuid import UUID
 
-from authsvc.rules.client_record import Client
 from authsvc.rules.levels import stated
 from authsvc.rules.person_record import Login, User
 from authsvc.rules.token.exchange import ROLES_SCOPE
@@ -17,20 +14,6 @@ from authsvc_jws.base64url import base64url_encode
 
 ID_TOKEN_TYPE = "JWT"  # noqa: S105 - a media type
 ID_TOKEN_SECONDS = 300
-
-
-def subject_of(client: Client, user_id: UUID, salt: bytes) -> str:
-    """What a client knows a person by: their id, or where the client's subjects are pairwise a value that only clients
-    of its sector share (section 8.1). `salt`: this installation's, for ever; without it nobody can find the person
-    behind the value."""
-    if client.login.subject_type != "pairwise":
-        return str(user_id)
-    return base64url_encode(hmac.digest(salt, sector_of(client) + b"\0" + user_id.bytes, "sha256"))
-
-
-def sector_of(client: Client) -> bytes:
-    """Whose subjects a pairwise client shares: its own where it has no sector. Never empty, and without a NUL."""
-    return (client.login.sector or client.id).encode()
 
 
 def half_hash(token: str, alg: str) -> str:

@@ -7,7 +7,7 @@ import hmac
 from uuid import UUID
 
 from authsvc.rules.client_record import Client
-from authsvc.rules.token.id_token import sector_of
+from authsvc.rules.token.subject import sector_of
 from authsvc_jws.base64url import base64url_decode, base64url_encode
 
 NAME_LENGTH = 43

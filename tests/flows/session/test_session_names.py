@@ -22,8 +22,8 @@ from authsvc.rules.client_record import Client
 from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
 from authsvc.rules.token.exchange import ACCESS_TOKEN
 from authsvc.rules.token.exchange import GRANT_TYPE as TOKEN_EXCHANGE
-from authsvc.rules.token.id_token import subject_of
 from authsvc.rules.token.session_name import session_name, session_named
+from authsvc.rules.token.subject import subject_of
 from authsvc.store.caller import clients
 from authsvc.store.factors import held
 from authsvc.store.session import endings, sessions

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from authsvc.keys.master import MasterKeys
 from authsvc.rules.client_record import Client
-from authsvc.rules.token.id_token import subject_of
+from authsvc.rules.token.subject import subject_of
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.support.clients import flat_client

@@ -1,4 +1,4 @@
-"""What each client says of a login: how long it lasts, and by what names it knows the person and the session."""
+"""By what names a client knows a person and a session: public or pairwise."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from uuid import UUID
 
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Unavailable
-from authsvc.rules.token.id_token import subject_of
 from authsvc.rules.token.session_name import NAME_LENGTH, session_name, session_named
+from authsvc.rules.token.subject import subject_of
 from authsvc.runtime import Runtime
 
 
@@ -32,11 +32,3 @@ def _salt(runtime: Runtime) -> bytes:
     if not runtime.following.subject_salt:
         raise Unavailable("subject_salt_not_read")
     return runtime.following.subject_salt
-
-
-def lifetime(runtime: Runtime, client: Client | None, remember_me: bool) -> int:
-    """Seconds that a session lives, from its login on: by the client's own policy, else by the service's. `client`:
-    None for one that began at one of our own pages."""
-    if remember_me:
-        return (client and client.login.remember_me_seconds) or runtime.settings.remember_me_seconds
-    return (client and client.login.session_seconds) or runtime.settings.session_seconds
