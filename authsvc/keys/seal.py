@@ -35,6 +35,8 @@ _NONCE = 12
 _HEAD = 2 + _NONCE
 _TAG = 16
 _PURPOSE = "signing key seal"
+AUTHENTICATOR_SECRET = "authenticator secret seal"  # noqa: S105 - the name of a purpose
+"""Purpose of the secrets of people's authenticator apps; their rows are named by person and app."""
 _MAX_VALUE = 49_152
 
 

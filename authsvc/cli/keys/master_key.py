@@ -103,9 +103,9 @@ def promote_master(file: Path, key_id: int | None) -> None:
 )
 @json_option
 def reseal(check: bool) -> None:
-    """Seal signing keys under the current master key.
+    """Seal signing keys, and people's authenticator apps, under the current master key.
 
-    All of them, or none where one does not open. Run it with the file that every replica has. Replicas are not
+    All signing keys, or none where one does not open. Run it with the file that every replica has. Replicas are not
     disturbed; the keys themselves stay as they are. It tells how long the lines of older master keys must stay: until
     the last refresh token of before is over.
 
@@ -127,7 +127,7 @@ def reseal(check: bool) -> None:
         said=lambda reason: f"{reason}; put the master key that sealed it back into the file, below the current one",
     )
     answer(_document(done), _report(done, check=check))
-    if check and set(done.seals.kids) - {done.seals.current_id}:
+    if check and done.seals.needed - {done.seals.current_id}:
         raise click.exceptions.Exit(1)
 
 
@@ -136,15 +136,17 @@ def _report(done: Resealed, *, check: bool) -> list[str]:
     lines = []
     if done.kids:
         lines.append(f"Sealed {plural(len(done.kids), 'signing key')} under master key {seals.current_id}.")
-    elif not check:
+    if done.apps:
+        lines.append(f"Sealed {plural(done.apps, 'authenticator app')} of people under it.")
+    if not (done.kids or done.apps or check):
         lines.append(f"Every signing key is under master key {seals.current_id} already: nothing was done.")
     if done.left:
         lines.append(f"Left alone: {', '.join(done.left)}, dropped or withdrawn, which no key of the file opens.")
     for key_id in _ids(seals):
         held = "current" if key_id == seals.current_id else "older or next"
         held = held if key_id in (seals.current_id, *seals.others) else "NOT IN THE FILE"
-        lines.append(f"Master key {key_id} ({held}): {plural(len(seals.kids.get(key_id, ())), 'signing key')}.")
-    if set(seals.kids) - {seals.current_id}:
+        lines.append(f"Master key {key_id} ({held}): {_sealed_under(seals, key_id)}.")
+    if seals.needed - {seals.current_id}:
         lines.append("Next: `authsvc keys reseal`, when every replica has this file.")
     elif seals.others:
         until = when(seals.keep_until, seals.now)
@@ -159,6 +161,7 @@ def _document(done: Resealed) -> dict[str, Any]:
     seals = done.seals
     return {
         "resealed": done.kids,
+        "authenticator_apps": done.apps,
         "left": done.left,
         "current": seals.current_id,
         "master_keys": [
@@ -166,6 +169,7 @@ def _document(done: Resealed) -> dict[str, Any]:
                 "id": key_id,
                 "in_file": key_id in (seals.current_id, *seals.others),
                 "signing_keys": seals.kids.get(key_id, ()),
+                "authenticator_apps": seals.apps.get(key_id, 0),
                 "keep_until": seals.keep_until if key_id in seals.others else None,
             }
             for key_id in _ids(seals)
@@ -174,8 +178,13 @@ def _document(done: Resealed) -> dict[str, Any]:
 
 
 def _ids(seals: Seals) -> list[int]:
-    """Every master key that is in the file, or that a signing key needs."""
-    return sorted({seals.current_id, *seals.others, *seals.kids})
+    """Every master key that is in the file, or under which something is sealed."""
+    return sorted({seals.current_id, *seals.others, *seals.needed})
+
+
+def _sealed_under(seals: Seals, key_id: int) -> str:
+    apps = f", {plural(seals.apps[key_id], 'authenticator app')}" if key_id in seals.apps else ""
+    return plural(len(seals.kids.get(key_id, ())), "signing key") + apps
 
 
 @click.command()
@@ -200,8 +209,8 @@ def drop_master(file: Path, key_id: int, at_once: bool, yes: bool) -> None:
     over, until = seals.keep_until <= seals.now, when(seals.keep_until, seals.now)
     if key_id == seals.current_id:
         raise Refused(f"key {key_id} is the current one: put another first (`authsvc keys promote-master`)")
-    if kids := seals.kids.get(key_id):
-        raise Refused(f"{plural(len(kids), 'signing key')} would open no more: run `authsvc keys reseal` first")
+    if key_id in seals.needed:
+        raise Refused(f"{_sealed_under(seals, key_id)} would open no more: run `authsvc keys reseal` first")
     if not over and not at_once:
         raise Refused(f"refresh tokens made with key {key_id} may be good until {until}; --now gives them up")
     if not over:

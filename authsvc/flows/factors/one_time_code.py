@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from authsvc.flows.factors.way import Proved, Way
-from authsvc.keys.seal import SealError, open_secret, seal_secret
+from authsvc.keys.seal import AUTHENTICATOR_SECRET, SealError, open_secret, seal_secret
 from authsvc.rules.factors.totp import drift_of, matching_step, step_at, typed_code
 from authsvc.rules.person_record import User
 from authsvc.runtime import Runtime
@@ -18,7 +18,6 @@ from authsvc.store.factors import one_time_codes
 from authsvc.store.factors.one_time_codes import Authenticator
 
 AMR = ("otp",)
-PURPOSE = "authenticator secret seal"
 
 
 def credential_of(factor_id: UUID) -> str:
@@ -28,13 +27,13 @@ def credential_of(factor_id: UUID) -> str:
 
 def seal(runtime: Runtime, user_id: UUID, factor_id: UUID, secret: bytes) -> bytes:
     """An app's secret as it is stored: it opens in the row of this app of this person alone."""
-    return seal_secret(runtime.master, PURPOSE, user_id.bytes + factor_id.bytes, secret, runtime.entropy)
+    return seal_secret(runtime.master, AUTHENTICATOR_SECRET, user_id.bytes + factor_id.bytes, secret, runtime.entropy)
 
 
 def secret_of(runtime: Runtime, app: Authenticator) -> bytes:
     """The secret of an app. Raises StoreUnavailable where its master key is not held: nobody's code is wrong then."""
     try:
-        return open_secret(runtime.master, PURPOSE, app.user_id.bytes + app.id.bytes, app.sealed)
+        return open_secret(runtime.master, AUTHENTICATOR_SECRET, app.user_id.bytes + app.id.bytes, app.sealed)
     except SealError:
         raise StoreUnavailable("master_key", "not_held") from None
 

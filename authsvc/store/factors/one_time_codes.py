@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from authsvc.store.audit import LONG_SECONDS
 from authsvc.store.postgres import Connection, Database, record_of
 
 _COLUMNS = "user_id, id, sealed, last_step, drift, confirmed_at, used_at, now() AS now"
@@ -69,13 +70,23 @@ async def remove(connection: Connection, user_id: UUID) -> UUID | None:
     return found
 
 
-async def everything(connection: Connection) -> list[tuple[UUID, UUID, bytes]]:
-    """User id, id and sealed secret of every app, locked: for resealing."""
-    rows = await connection.fetch("SELECT user_id, id, sealed FROM one_time_codes ORDER BY user_id FOR NO KEY UPDATE")
-    return [(row["user_id"], row["id"], row["sealed"]) for row in rows]
+async def under_others(
+    connection: Connection, master_id: int, *, after: UUID, limit: int
+) -> list[tuple[UUID, UUID, bytes]]:
+    """User id, id and sealed secret of some apps that are sealed under another master key, locked, in the order of
+    their people."""
+    sql = """SELECT user_id, id, sealed FROM one_time_codes WHERE user_id > $1 AND get_byte(sealed, 1) <> $2
+             ORDER BY user_id LIMIT $3 FOR NO KEY UPDATE"""
+    return [tuple(row) for row in await connection.fetch(sql, after, master_id, limit, timeout=LONG_SECONDS)]
 
 
-async def replace_seals(connection: Connection, sealed: Sequence[tuple[UUID, bytes]]) -> None:
-    """Store secrets that were sealed anew, by the ids of their apps."""
-    sql = "UPDATE one_time_codes SET sealed = $2 WHERE id = $1"
-    await connection.executemany(sql, list(sealed), timeout=60)
+async def by_master_key(connection: Connection) -> dict[int, int]:
+    """Master key id -> how many apps are sealed under it. Reads all of the table."""
+    sql = "SELECT get_byte(sealed, 1) AS id, count(*) AS count FROM one_time_codes GROUP BY 1"
+    return {row["id"]: row["count"] for row in await connection.fetch(sql, timeout=LONG_SECONDS)}
+
+
+async def replace_seals(connection: Connection, sealed: Sequence[tuple[UUID, UUID, bytes]]) -> None:
+    """Store secrets that were sealed anew: user id, id, secret."""
+    sql = "UPDATE one_time_codes SET sealed = $3 WHERE user_id = $1 AND id = $2"
+    await connection.executemany(sql, list(sealed), timeout=LONG_SECONDS)
