@@ -32,8 +32,8 @@ COMMANDS = {
     "migrate": "Bring the database up to date.",
     "keys": "Signing keys: list, plan, generate, rotate, withdraw, import, export-public, simulate; the master key "
     "that seals them: generate-master, promote-master, reseal, drop-master.",
-    "users": "People: add, invite, import, list; change-address, rename, roles, verify, set-password; disable, enable, "
-    "remove; normal-addresses.",
+    "users": "People: add, invite, import, list; change-address, rename, roles, verify, factors, set-password; "
+    "disable, enable, remove; normal-addresses.",
     "clients": "Registered clients: add, list, redirect-uris, origins, audiences, introspection, rotate-secret, "
     "choose-alg, remove; registration-token.",
     "sessions": "Sessions: list, end.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from authsvc.cli.command_runtime import operate
-from authsvc.cli.console import answer, confirm, json_option, plural, table, yes_option
+from authsvc.cli.console import answer, confirm, exact, json_option, plural, table, yes_option
 from authsvc.cli.sessions import person
 
 if TYPE_CHECKING:
@@ -157,4 +157,41 @@ def invite(email: str, name: str, roles: tuple[str, ...], language: str | None) 
     answer(done, f"{done.email} is invited{' again' if done.again else ''}, id {done.id}.")
 
 
-COMMANDS = (change_address, invite, rename, roles, verify, remove)
+@click.command()
+@click.argument("email")
+@click.option(
+    "--remove", type=click.Choice(["otp"]), help="The authenticator app; with the last factor the recovery codes."
+)
+@yes_option
+@json_option
+def factors(email: str, remove: str | None, yes: bool) -> None:
+    """Show somebody's second factors, or remove one for who has lost it. Every session that it opened ends.
+
+    Make sure that it is them who ask: without the factor the password alone opens the account.
+
+    \b
+    Examples:
+      authsvc users factors ann@example.com
+      authsvc users factors ann@example.com --remove otp
+    """
+    from authsvc.flows.operator import manage_factors
+
+    if remove:
+        confirm(f"From now on the password alone opens the account of {email}. Remove the authenticator app?", yes=yes)
+        user, ended = operate(lambda runtime, actor: manage_factors.remove_otp(runtime, actor, email), warm_redis=True)
+        text = f"{user.email} has no authenticator app now; {plural(ended, 'session')} ended."
+        answer({"id": user.id, "email": user.email, "removed": remove, "sessions_ended": ended}, text)
+        return
+    found = operate(lambda runtime, _actor: manage_factors.look(runtime, email))
+    rows = (
+        [("otp", exact(found.otp_since), exact(found.otp_used) if found.otp_used else "never")]
+        if found.otp_since
+        else []
+    )
+    lines = [*table(("FACTOR", "SINCE", "LAST USED"), rows, empty=f"{found.email} has no second factor.")]
+    if found.recovery_codes:
+        lines.append(f"{plural(found.recovery_codes, 'recovery code')} left.")
+    answer(found, lines)
+
+
+COMMANDS = (change_address, invite, rename, roles, verify, remove, factors)

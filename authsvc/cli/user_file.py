@@ -12,7 +12,7 @@ from typing import Any
 
 from authsvc.rules.people.import_rows import ImportRow, Unit, Unreadable
 
-COLUMNS = ("email", "name", "roles", "password_hash", "email_verified", "id")
+COLUMNS = ("email", "name", "roles", "password_hash", "email_verified", "id", "totp_secret")
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
 WANTED = (
     f"wanted is CSV in UTF-8 with a head line ({','.join(COLUMNS)}; email alone will do), a JSON list of such objects, "
@@ -62,6 +62,7 @@ def _row(line: int, value: Any, unit: Unit) -> ImportRow | Unreadable:
             _text(value, "password_hash"),
             _truth(value.get("email_verified")),
             _text(value, "id"),
+            _text(value, "totp_secret"),
             unit,
         )
     except ValueError as error:

@@ -27,8 +27,8 @@ password_stdin = click.option(
 
 @click.group()
 def command() -> None:
-    """People: add, invite, import, list; change-address, rename, roles, verify, set-password; disable, enable, remove;
-    normal-addresses, once.
+    """People: add, invite, import, list; change-address, rename, roles, verify, factors, set-password; disable, enable,
+    remove; normal-addresses, once.
 
     Passwords are asked for, or read with --password-stdin; they are never given on the command line.
 
@@ -91,8 +91,8 @@ def import_people(file: BinaryIO, dry_run: bool, skip_existing: bool) -> None:
 
     CSV with a head line, a JSON list of objects, or one JSON object a line. Columns: email, name, roles (words between
     spaces), password_hash (bcrypt $2a$, $2b$, $2y$, or argon2id; may be empty), email_verified (true or false), id (the
-    UUID that other tables know the person by; else a new one). Bcrypt hashes are upgraded to argon2id at the first
-    login. Everything that is wrong is reported.
+    UUID that other tables know the person by; else a new one), totp_secret (of an authenticator app, in base32). Bcrypt
+    hashes are upgraded to argon2id at the first login. Everything that is wrong is reported.
 
     \b
     Examples:

@@ -13,7 +13,7 @@ from authsvc.web.account import back_to
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.failures import failure_of
 from authsvc.web.http.request import Request
-from authsvc.web.login import keep_login
+from authsvc.web.login import attempt_of, keep_login
 from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.cookies_and_forms import SESSION, cookie, form_token, own_form
 from authsvc.web.pages.factor_views import AccountFactors, RecoveryCodes
@@ -62,9 +62,8 @@ async def begin_app(request: Request) -> Response:
 async def confirm_app(request: Request) -> Response:
     form = await own_form(request)
     try:
-        done = await factors.confirm_app(
-            request.runtime, cookie(request, SESSION), form.get("code", ""), network=request.network
-        )
+        attempt = attempt_of(request, "", "")
+        done = await factors.confirm_app(request.runtime, cookie(request, SESSION), form.get("code", ""), attempt)
     except (Rejected, TooMany, Unavailable) as error:
         return await _shown(request, problem_of(failure_of(request, error), "second_factor"))
     request.user_id, request.session_id = str(done.session.user.id), str(done.session.id)
@@ -87,7 +86,7 @@ async def new_codes(request: Request) -> Response:
 @redrawn(_redrawn)
 async def remove_app(request: Request) -> Response:
     await own_form(request)
-    session = await factors.remove_app(request.runtime, cookie(request, SESSION))
+    session = await factors.remove_app(request.runtime, cookie(request, SESSION), attempt_of(request, "", ""))
     request.user_id, request.session_id = str(session.user.id), str(session.id)
     notice = ResultMessage("factor_removed")
     request.reason = notice.kind

@@ -10,23 +10,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from authsvc.device_name import device_name
 from authsvc.flows.account.sessions_and_apps import LoginNeeded, person
 from authsvc.flows.factors import one_time_code
 from authsvc.flows.factors.recovery_code import CREDENTIAL as BY_RECOVERY_CODE
 from authsvc.flows.factors.ways import Guess, counted, ways_of, wrong
-from authsvc.flows.login.authenticate_person import new_device_cookie
+from authsvc.flows.login.authenticate_person import Attempt, new_device_cookie
+from authsvc.flows.mail.notices import Kind, notice
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.rules.errors import Rejected
 from authsvc.rules.factors.recovery_codes import BYTES as CODE_BYTES
 from authsvc.rules.factors.recovery_codes import COUNT, code_of, digest_of_code
 from authsvc.rules.factors.totp import SECRET_BYTES, address_of, text_of
 from authsvc.rules.levels import combined, without
+from authsvc.rules.person_record import User
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
 from authsvc.store.factors import held, one_time_codes, recovery_codes
 from authsvc.store.factors.one_time_codes import Authenticator
+from authsvc.store.mail import outbox
 from authsvc.store.postgres import Connection
 from authsvc.store.session import browser_sessions
 from authsvc.store.session.browser_sessions import BrowserSession
@@ -94,13 +98,14 @@ async def begin_app(runtime: Runtime, cookie: str | None) -> BrowserSession:
     return session
 
 
-async def confirm_app(runtime: Runtime, cookie: str | None, typed: str, *, network: str) -> Confirmed:
-    """The first code of the app that was begun: it is a factor from now on, and this session has proved it. Raises
-    LoginNeeded, Rejected (invalid_credentials), TooMany, StoreUnavailable."""
+async def confirm_app(runtime: Runtime, cookie: str | None, typed: str, attempt: Attempt) -> Confirmed:
+    """The first code of the app that was begun: it is a factor from now on, and this session has proved it. `attempt`:
+    what browser and network say of themselves. Raises LoginNeeded, Rejected (invalid_credentials), TooMany,
+    StoreUnavailable."""
     session = await person(runtime, cookie, recently=True)
     app = await one_time_codes.being_set_up(runtime.db, session.user.id, session.id, seconds=SET_UP_SECONDS)
     try:
-        async with counted(runtime, session.user, network):
+        async with counted(runtime, session.user, attempt.network):
             if app is None or not await one_time_code.take_code(runtime, app, typed, begun_in=session.id):
                 raise Guess
     except Guess:
@@ -122,6 +127,7 @@ async def confirm_app(runtime: Runtime, cookie: str | None, typed: str, *, netwo
         if again is None:  # it ended meanwhile; the factor stands all the same
             raise LoginNeeded(again=False)
         await audit.record(connection, "factor_added", f"user:{session.user.id}", user_id=session.user.id, factor="otp")
+        await _tell(runtime, connection, "factor_added", session.user, attempt)
         some = await recovery_codes.left(connection, session.user.id)
         codes = () if some else await _new_codes(runtime, connection, session.user.id)
     return Confirmed(session, fresh, new_device_cookie(runtime, session.user), codes)
@@ -144,26 +150,47 @@ async def _new_codes(runtime: Runtime, connection: Connection, user_id: UUID) ->
     return codes
 
 
-async def remove_app(runtime: Runtime, cookie: str | None) -> BrowserSession:
+async def _tell(runtime: Runtime, connection: Connection, kind: Kind, user: User, attempt: Attempt | None) -> None:
+    """Promise the mail that tells of it. `attempt`: None where an operator did it."""
+    told = notice(
+        runtime,
+        kind,
+        user,
+        when=runtime.clock.now(),
+        device=device_name(attempt.user_agent) if attempt else "",
+        address_text=(attempt.address or "") if attempt else "",
+        language=attempt.language if attempt else "",
+    )
+    if told:
+        await outbox.queue(connection, told)
+
+
+async def remove_app(runtime: Runtime, cookie: str | None, attempt: Attempt) -> BrowserSession:
     """Remove the person's app, and end what it opened. Raises LoginNeeded, Rejected, StoreUnavailable."""
     session = await person(runtime, cookie, recently=True)
-    removed = await remove_app_of(runtime, session.user.id, session.user.email, f"user:{session.user.id}", keep=session)
+    actor = f"user:{session.user.id}"
+    removed = await remove_app_of(runtime, session.user.email, actor, keep=session, attempt=attempt)
     if removed is None:
         raise _no_factor()
     return session
 
 
 async def remove_app_of(
-    runtime: Runtime, user_id: UUID, email: str, actor: str, *, keep: BrowserSession | None = None
+    runtime: Runtime,
+    email: str,
+    actor: str,
+    *,
+    keep: BrowserSession | None = None,
+    attempt: Attempt | None = None,
 ) -> int | None:
     """Remove somebody's app; how many sessions ended with it. None: there was none. Recovery codes go with the last
-    factor. `keep`: the session that goes on. Raises StoreUnavailable."""
+    factor. `keep`: the session that goes on; `attempt`: of that one. Raises StoreUnavailable."""
     async with runtime.db.transaction(seconds=SECONDS) as connection:
-        if await users.lock(connection, email) is None:
+        user = await users.lock(connection, email)
+        factor_id = await one_time_codes.remove(connection, user.id) if user else None
+        if user is None or factor_id is None:
             return None
-        factor_id = await one_time_codes.remove(connection, user_id)
-        if factor_id is None:
-            return None
+        user_id = user.id
         gone = [one_time_code.credential_of(factor_id)]
         if await held.held(connection, user_id) <= {"recovery_code"}:
             await recovery_codes.replace(connection, user_id, ())
@@ -171,6 +198,7 @@ async def remove_app_of(
         ended, lowered = await end_what_it_opened(connection, user_id, gone, one_time_code.AMR, keep=keep)
         count = len(ended.sessions)
         await audit.record(connection, "factor_removed", actor, user_id=user_id, factor="otp", sessions=count)
+        await _tell(runtime, connection, "factor_removed", user, attempt)
     for one in (ended, lowered):
         await publish_revocation(runtime, one)
     return count

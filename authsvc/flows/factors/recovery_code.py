@@ -1,15 +1,17 @@
-"""A recovery code, good once. Rule: `rules/factors/recovery_codes`."""
+"""A recovery code, good once, and told by mail in the same transaction. Rule: `rules/factors/recovery_codes`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from authsvc.flows.factors.way import Proved, Way
+from authsvc.flows.mail.notices import notice
 from authsvc.rules.factors.recovery_codes import digest_of_code
 from authsvc.rules.person_record import User
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.factors import recovery_codes
+from authsvc.store.mail import outbox
 
 CREDENTIAL = "recovery_code"
 AMR = ("mfa",)
@@ -17,10 +19,23 @@ AMR = ("mfa",)
 
 
 async def _check(runtime: Runtime, user: User, values: Mapping[str, str], _binding: str) -> Proved | None:
-    left = await recovery_codes.spend(runtime.db, user.id, digest_of_code(user.id, values.get("code", "")))
-    if left is None:
-        return None
-    await audit.record(runtime.db, "recovery_code_used", f"user:{user.id}", user_id=user.id, left=left)
+    digest = digest_of_code(user.id, values.get("code", ""))
+    async with runtime.db.transaction() as connection:
+        left = await recovery_codes.spend(connection, user.id, digest)
+        if left is None:
+            return None
+        await audit.record(connection, "recovery_code_used", f"user:{user.id}", user_id=user.id, left=left)
+        told = notice(
+            runtime,
+            "recovery_code_used",
+            user,
+            when=runtime.clock.now(),
+            device=values.get("device", ""),
+            address_text=values.get("address", ""),
+            language=values.get("language", ""),
+        )
+        if told:
+            await outbox.queue(connection, told)
     return Proved(AMR, (CREDENTIAL,))
 
 

@@ -32,7 +32,8 @@ class Way:
 
     `ask`: what the caller needs besides the name (a challenge to sign), for a person and the digest of the challenge
     that it will come back with. `check`: judge what was answered, `values` being the members or fields that are not
-    ours, and use it up: one statement decides. None: it was wrong. Tries are counted around it. Both raise
+    ours (and `device`, `address`, `language` of who answers, for a notice), and use it up: one statement decides. None:
+    it was wrong. Tries are counted around it. Both raise
     StoreUnavailable.
 
     `acr`: the rung that it reaches beside a password. `spare`: it is good only beside another factor.

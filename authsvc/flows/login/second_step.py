@@ -16,6 +16,7 @@ from hmac import compare_digest
 from typing import Any
 from uuid import UUID
 
+from authsvc.device_name import device_name
 from authsvc.flows.factors.way import PASSWORD, Proved, Way
 from authsvc.flows.factors.ways import check_way, reach_of, those_that_reach, ways_of
 from authsvc.flows.login.authenticate_person import Attempt, Authenticated
@@ -172,9 +173,10 @@ async def check_second_step(
     proof = cookie if waiting.session_id else (user and user.password_hash)
     if user is None or user.disabled_at is not None or digest_of(proof or "").hex() != waiting.proof:
         raise _void("second_step_outdated")
-    proved = await check_way(
-        runtime, user, answer.way, answer.values, binding=waiting.name, network=answer.attempt.network
-    )
+    attempt = answer.attempt
+    theirs = {"device": device_name(attempt.user_agent), "address": attempt.address or "", "language": attempt.language}
+    values = {**answer.values, **theirs}
+    proved = await check_way(runtime, user, answer.way, values, binding=waiting.name, network=attempt.network)
     spent = sha256(f"{_PURPOSE}\0{waiting.name}".encode()).digest()
     if not await spend(runtime.redis, runtime.db, spent, SECOND_STEP_SECONDS):
         raise _void("second_step_used")

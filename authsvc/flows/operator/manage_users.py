@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from authsvc.flows.factors.one_time_code import seal as seal_app
 from authsvc.flows.people.choose_password import judge_given
 from authsvc.flows.proofs.tell_person import tell_person
 from authsvc.flows.session.end_all import begin_ending, finish_ending
@@ -21,6 +22,7 @@ from authsvc.rules.refused import Refused
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
+from authsvc.store.factors import one_time_codes
 from authsvc.store.session import sessions
 
 BATCH = 2000
@@ -119,15 +121,33 @@ async def take_over(
                         if person.id in ids and person.email not in taken
                     }
                 )
+            fresh = [_with_id(runtime, person) for person in fresh]
             for batch in _batches(fresh):
                 added += await users.add_many(
                     connection, [{name: getattr(one, name) for name in _COLUMNS} for one in batch]
                 )
+                await one_time_codes.take_over(connection, _apps(runtime, batch))
                 progress(len(batch))
             if rehearse:
                 raise _Undo
             await audit.record(connection, "users_imported", actor, count=added)
     return Imported(added, len(taken), sum(person.password_hash is None for person in fresh))
+
+
+def _with_id(runtime: Runtime, person: Person) -> Person:
+    """Who brings an app along has an id before they are written: it is sealed for that."""
+    if person.totp_secret is None or person.id is not None:
+        return person
+    return replace(person, id=UUID(bytes=runtime.entropy(16), version=4))
+
+
+def _apps(runtime: Runtime, people: Sequence[Person]) -> list[tuple[UUID, UUID, bytes]]:
+    found = []
+    for person in people:
+        if person.totp_secret is not None and person.id is not None:
+            factor_id = UUID(bytes=runtime.entropy(16), version=4)
+            found.append((person.id, factor_id, seal_app(runtime, person.id, factor_id, person.totp_secret)))
+    return found
 
 
 async def set_password(runtime: Runtime, actor: str, email: str, password: str) -> int | Refused:

@@ -11,6 +11,7 @@ from uuid import UUID
 from argon2 import Type, extract_parameters
 from argon2.exceptions import InvalidHashError
 
+from authsvc.rules.factors.totp import secret_in
 from authsvc.rules.people.person import Person, judge_person
 from authsvc.rules.refused import Refused
 
@@ -29,7 +30,7 @@ Unit = Literal["line", "entry"]
 @dataclass(frozen=True, slots=True)
 class ImportRow:
     """One person of a file, as they were read: in its line `line`, or as its entry of this number. `password_hash`: ''
-    for a person without a password; `id`: '' for a new one."""
+    for a person without a password; `id`: '' for a new one; `totp_secret`: base32, '' for no authenticator app."""
 
     line: int
     email: str
@@ -38,6 +39,7 @@ class ImportRow:
     password_hash: str = field(repr=False, default="")
     email_verified: bool = False
     id: str = ""
+    totp_secret: str = field(repr=False, default="")
     unit: Unit = "line"
 
 
@@ -92,6 +94,10 @@ def _judge_row(row: ImportRow | Unreadable) -> Person | Refused:
         if not _UUID(given) or not int(given.replace("-", ""), 16):
             return Refused("invalid_person", f"{given[:80]!r} is not a UUID such as {EXAMPLE_ID}", "id")
         person = replace(person, id=UUID(given))
+    if row.totp_secret.strip():
+        person = replace(person, totp_secret=secret_in(row.totp_secret))
+        if person.totp_secret is None:
+            return Refused("invalid_person", "the totp_secret is not 80 to 512 bits in base32", "totp_secret")
     password_hash = row.password_hash.strip()
     if not password_hash:
         return person

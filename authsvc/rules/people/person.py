@@ -22,7 +22,8 @@ _ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}").fullmatch
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody who may be added. `email` in its normal form; `password_hash`: argon2id or bcrypt, None: no password;
-    `id`: the one that they had in another system, None: they get a new one."""
+    `id`: the one that they had in another system, None: they get a new one; `totp_secret`: of their authenticator
+    app."""
 
     email: str
     name: str
@@ -30,6 +31,7 @@ class Person:
     password_hash: str | None = field(repr=False, default=None)
     email_verified: bool = False
     id: UUID | None = None
+    totp_secret: bytes | None = field(repr=False, default=None)
 
 
 def normal_email(text: str) -> str:

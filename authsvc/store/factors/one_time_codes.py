@@ -70,6 +70,16 @@ async def remove(connection: Connection, user_id: UUID) -> UUID | None:
     return found
 
 
+async def take_over(connection: Connection, apps: Sequence[tuple[UUID, UUID, bytes]]) -> None:
+    """Apps that people had in another system: user id, id, sealed secret. Who was not added has none."""
+    sql = """INSERT INTO one_time_codes (user_id, id, sealed, confirmed_at)
+             SELECT a.user_id, a.id, a.sealed, now()
+             FROM unnest($1::uuid[], $2::uuid[], $3::bytea[]) AS a (user_id, id, sealed)
+             JOIN users u ON u.id = a.user_id"""
+    if apps:
+        await connection.execute(sql, *(list(column) for column in zip(*apps, strict=True)), timeout=60)
+
+
 async def under_others(
     connection: Connection, master_id: int, *, after: UUID, limit: int
 ) -> list[tuple[UUID, UUID, bytes]]:

@@ -9,7 +9,7 @@ from authsvc.rules.client_record import Digest
 from authsvc.store.postgres import Connection, Database
 
 
-async def spend(db: Database, user_id: UUID, digest: Digest) -> int | None:
+async def spend(db: Database | Connection, user_id: UUID, digest: Digest) -> int | None:
     """Spend a code: how many are left. None: there is no such code, or not any more."""
     sql = """WITH spent AS (DELETE FROM recovery_codes WHERE user_id = $1 AND digest = $2 RETURNING 1)
              SELECT (SELECT count(*) FROM spent) AS spent,
