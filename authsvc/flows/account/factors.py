@@ -16,7 +16,8 @@ from authsvc.flows.factors import one_time_code
 from authsvc.flows.factors.recovery_code import CREDENTIAL as BY_RECOVERY_CODE
 from authsvc.flows.factors.ways import Guess, counted, ways_of, wrong
 from authsvc.flows.login.authenticate_person import Attempt, new_device_cookie
-from authsvc.flows.mail.notices import Kind, notice
+from authsvc.flows.mail.notices import Kind
+from authsvc.flows.proofs.tell_person import tell_person
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.rules.errors import Rejected
 from authsvc.rules.factors.recovery_codes import BYTES as CODE_BYTES
@@ -30,7 +31,6 @@ from authsvc.store import audit
 from authsvc.store.account import users
 from authsvc.store.factors import held, one_time_codes, recovery_codes
 from authsvc.store.factors.one_time_codes import Authenticator
-from authsvc.store.mail import outbox
 from authsvc.store.postgres import Connection
 from authsvc.store.session import browser_sessions
 from authsvc.store.session.browser_sessions import BrowserSession
@@ -152,8 +152,9 @@ async def _new_codes(runtime: Runtime, connection: Connection, user_id: UUID) ->
 
 async def _tell(runtime: Runtime, connection: Connection, kind: Kind, user: User, attempt: Attempt | None) -> None:
     """Promise the mail that tells of it. `attempt`: None where an operator did it."""
-    told = notice(
+    await tell_person(
         runtime,
+        connection,
         kind,
         user,
         when=runtime.clock.now(),
@@ -161,8 +162,6 @@ async def _tell(runtime: Runtime, connection: Connection, kind: Kind, user: User
         address_text=(attempt.address or "") if attempt else "",
         language=attempt.language if attempt else "",
     )
-    if told:
-        await outbox.queue(connection, told)
 
 
 async def remove_app(runtime: Runtime, cookie: str | None, attempt: Attempt) -> BrowserSession:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from authsvc.flows.factors.way import Proved, Way
-from authsvc.flows.mail.notices import notice
+from authsvc.flows.proofs.tell_person import tell_person
 from authsvc.rules.factors.recovery_codes import digest_of_code
 from authsvc.rules.person_record import User
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.factors import recovery_codes
-from authsvc.store.mail import outbox
 
 CREDENTIAL = "recovery_code"
 AMR = ("mfa",)
@@ -25,8 +24,9 @@ async def _check(runtime: Runtime, user: User, values: Mapping[str, str], _bindi
         if left is None:
             return None
         await audit.record(connection, "recovery_code_used", f"user:{user.id}", user_id=user.id, left=left)
-        told = notice(
+        await tell_person(
             runtime,
+            connection,
             "recovery_code_used",
             user,
             when=runtime.clock.now(),
@@ -34,8 +34,6 @@ async def _check(runtime: Runtime, user: User, values: Mapping[str, str], _bindi
             address_text=values.get("address", ""),
             language=values.get("language", ""),
         )
-        if told:
-            await outbox.queue(connection, told)
     return Proved(AMR, (CREDENTIAL,))
 
 
