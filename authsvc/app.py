@@ -33,6 +33,7 @@ from authsvc.tasks import end_tasks
 from authsvc.web import (
     account,
     account_address,
+    account_events,
     account_factors,
     authorize,
     dev_mail,
@@ -108,7 +109,7 @@ CAPABILITIES = (
     Capability("service", wellknown.ROUTES, metadata=discovery.service),
     Capability(
         "account",
-        account.ROUTES + account_address.ROUTES + account_factors.ROUTES + userinfo.ROUTES,
+        account.ROUTES + account_address.ROUTES + account_events.ROUTES + account_factors.ROUTES + userinfo.ROUTES,
         openid_metadata=discovery.account,
     ),
     Capability("JSON for first-party frontends", first_party_json.ROUTES),

@@ -43,6 +43,7 @@ ROOMS: dict[str, set[str]] = {
         "keys.records",
         "tasks",
     },
+    "store.account.own_events": {"rules.people.recorded_event"},
     "store.authorize.codes": {"rules.authorize.redemption"},
     "store.device.requests": {"rules.device.polling"},
     "store.revocation.revocations": {"rules.revocation.token_entries"},

@@ -11,6 +11,7 @@ from uuid import UUID
 from starlette.responses import Response
 
 from authsvc.flows.account.factors import Factors, SettingUp
+from authsvc.flows.account.own_events import History, Newest
 from authsvc.flows.account.result_message import ResultMessage
 from authsvc.flows.account.sessions_and_apps import Overview
 from authsvc.flows.authorize.authorize import ShowPage
@@ -21,6 +22,7 @@ from authsvc.rules.authorize.prompting import Step
 from authsvc.rules.authorize.request import AuthorizationRequest
 from authsvc.rules.factors.recovery_codes import code_of
 from authsvc.rules.factors.totp import address_of, text_of
+from authsvc.rules.people.own_events import OwnEvent
 from authsvc.rules.person_record import User
 from authsvc.rules.proofs.proof import Purpose
 from authsvc.settings import Settings
@@ -29,7 +31,7 @@ from authsvc.store.device.requests import DeviceRequest
 from authsvc.store.factors.one_time_codes import Authenticator
 from authsvc.store.session.browser_sessions import BrowserSession
 from authsvc.web.http.request import Request
-from authsvc.web.pages import factor_views, proof_views, views
+from authsvc.web.pages import account_views, factor_views, proof_views, views
 from authsvc.web.pages.views import Failure, Problem, View
 from tests.support.clients import flat_client
 
@@ -112,6 +114,17 @@ def overview(sessions: int = 4, apps: tuple[App, ...] = APPS) -> Overview:
 
 def account(found: Overview | None = None, **changes: Any) -> views.Account:
     return views.Account(found or overview(), csrf="csrf-value", **changes)
+
+
+def event(kind: str = "theft", text: str = "Mara’s phone", apps: tuple[str, ...] = ("Customer app",)) -> OwnEvent:
+    return OwnEvent(7, NOW - timedelta(hours=3), kind, kind == "renamed", text, text and "203.0.113.24", apps)
+
+
+EVENTS = (event(), event("renamed", "", ()), event("new_device", "Chrome on Android", ()), event("address_changed"))
+
+
+def own_events(*events: OwnEvent, more: bool = False) -> View:
+    return account_views.OwnEvents(History(browser(), events, more))
 
 
 def login(**changes: Any) -> views.Login:
@@ -263,4 +276,7 @@ PAGES: dict[str, View] = {
     "signup-name": choose_password(purpose=Purpose.REGISTRATION, name="x" * 256, problem=Problem("name")),
     "invitation": choose_password(purpose=Purpose.INVITATION, name="Mara Lindqvist"),
     "proof-void": proof_views.ProofVoid(),
+    "account-theft": account(replace(overview(1, ()), happened=Newest(EVENTS, True, EVENTS[:1]))),
+    "account-events": own_events(*EVENTS, more=True),
+    "account-no-events": own_events(),
 }

@@ -192,7 +192,7 @@ def _audited(module: Module) -> Iterator[tuple[str, set[str]]]:
     for name, call in calls(module):
         if name != "record" or "audit" not in ast.unparse(call.func) or len(call.args) < 3:
             continue
-        names = {keyword.arg for keyword in call.keywords if keyword.arg}
+        names = {keyword.arg for keyword in call.keywords if keyword.arg not in (None, "once_a_day")}
         for event in words(call.args[1], known):
             yield event, names
         if ast.unparse(call.args[1]) != "event":

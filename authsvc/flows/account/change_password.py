@@ -74,7 +74,15 @@ async def change_password(runtime: Runtime, cookie: str | None, attempt: Attempt
             raise LoginNeeded(again=False)
         batch = await begin_ending(connection, user.id, "password_changed", keep=session.id)
         await audit.record(
-            connection, "password_set", f"user:{user.id}", user_id=user.id, sessions=batch.count, more=batch.more
+            connection,
+            "password_set",
+            f"user:{user.id}",
+            user_id=user.id,
+            session_id=session.id,
+            sessions=batch.count,
+            more=batch.more,
+            device=device_name(attempt.user_agent),
+            address=attempt.address or "",
         )
         await tell_person(
             runtime,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from authsvc.clock import monotonic
+from authsvc.flows.account.own_events import NOTHING, Newest, newest
 from authsvc.flows.ending.logout import RECENT_SECONDS, end_all_but, end_one_of, read_session_id
 from authsvc.flows.factors.ways import ways_of
 from authsvc.flows.login.authenticate_person import new_device_cookie
@@ -40,13 +41,14 @@ class LoginNeeded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """One page of the sessions, this one first, of `total`; and all apps with a consent."""
+    """One page of the sessions, this one first, of `total`; all apps with a consent; and what happened lately."""
 
     session: BrowserSession = field(repr=False)
     sessions: Sequence[Listed]
     total: int
     page: int
     apps: Sequence[App]
+    happened: Newest = NOTHING
 
     @property
     def pages(self) -> int:
@@ -60,7 +62,7 @@ async def overview(runtime: Runtime, cookie: str | None, page: int) -> Overview:
         runtime.db, session.user.id, current=session.id, offset=(page - 1) * PAGE, limit=PAGE
     )
     apps = await sessions_and_apps.apps(runtime.db, session.user.id)
-    return Overview(session, found, total, page, apps)
+    return Overview(session, found, total, page, apps, await newest(runtime, session.user))
 
 
 async def person(runtime: Runtime, cookie: str | None, *, recently: bool = False) -> BrowserSession:

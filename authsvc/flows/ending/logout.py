@@ -13,7 +13,7 @@ from authsvc.flows.caller.authenticate_bearer import check_recent_login, person_
 from authsvc.flows.caller.prove_possession import Proof
 from authsvc.flows.ending.revoke import revoke, take_proof
 from authsvc.flows.session.end_all import REQUEST_SECONDS, begin_ending, finish_ending
-from authsvc.flows.session.publish_revocation import end_session
+from authsvc.flows.session.publish_revocation import end_session, publish_revocation
 from authsvc.flows.session.subject import session_of
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.client_record import Client
@@ -21,6 +21,7 @@ from authsvc.rules.errors import Rejected
 from authsvc.rules.person_record import Session
 from authsvc.rules.token.refresh_token import decode
 from authsvc.runtime import Runtime
+from authsvc.store import audit
 from authsvc.store.account import users
 from authsvc.store.session import sessions
 from authsvc.store.token import grants
@@ -87,8 +88,13 @@ def read_session_id(text: str) -> UUID:
 
 async def end_one_of(runtime: Runtime, user_id: UUID, session_id: UUID) -> None:
     """End one session of this person; another person's looks like none at all. Raises Rejected, StoreUnavailable."""
-    if not await end_session(runtime, session_id, "ended_by_user", user_id=user_id):
+    async with runtime.db.transaction() as connection:
+        ended = await sessions.end(connection, session_id, "ended_by_user", user_id=user_id)
+        if ended is not None:
+            await audit.record(connection, "session_ended", f"user:{user_id}", user_id=user_id, session_id=session_id)
+    if ended is None:
         raise _unknown()
+    await publish_revocation(runtime, ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,15 @@ async def end_all_but(runtime: Runtime, user_id: UUID, keep: UUID) -> OthersEnde
     async with runtime.db.transaction(seconds=5) as connection:
         generation = await users.forget_devices(connection, user_id)
         batch = await begin_ending(connection, user_id, "ended_by_user", keep=keep)
+        await audit.record(
+            connection,
+            "sessions_ended",
+            f"user:{user_id}",
+            user_id=user_id,
+            session_id=keep,
+            sessions=batch.count,
+            more=batch.more,
+        )
     return OthersEnded(await finish_ending(runtime, user_id, batch, seconds=REQUEST_SECONDS), generation)
 
 

@@ -211,7 +211,8 @@ async def end_session(runtime: Runtime, actor: str, session_id: UUID) -> bool:
         ended = await sessions.end(connection, session_id, ENDED_BY_OPERATOR)
         if ended is None:
             return False
-        await audit.record(connection, "session_ended", actor, session_id=session_id)
+        owner = await users.of_session(connection, session_id)
+        await audit.record(connection, "session_ended", actor, user_id=owner, session_id=session_id)
     await publish_revocation(runtime, ended)
     return True
 

@@ -22,7 +22,7 @@ async def end_stolen(runtime: Runtime, client: Client, login: Login, now: dateti
     """End the session of a copied refresh token, record it and tell its owner. Raises StoreUnavailable: then nothing of
     it was done, or all."""
     user = await users.by_id(runtime.db, login.user_id) if mail_is_on(runtime) else None
-    place = await sessions.place_of(runtime.db, login.session_id) if user else None
+    place = await sessions.place_of(runtime.db, login.session_id)
     async with runtime.db.transaction() as connection:
         # A session that ended meanwhile is ended once more, to no effect; nobody must be told twice.
         ended = await sessions.end(connection, login.session_id, REUSE)
@@ -33,17 +33,19 @@ async def end_stolen(runtime: Runtime, client: Client, login: Login, now: dateti
             user_id=login.user_id,
             client_id=client.id,
             session_id=login.session_id,
+            device=place.device,
+            address=place.address,
+            ended=place.clients,
         )
         if user:
-            device, address = place or ("", "")
             await tell_person(
                 runtime,
                 connection,
                 "theft",
                 user,
                 when=now,
-                device=device,
-                address_text=address,
+                device=place.device,
+                address_text=place.address,
                 about=str(login.session_id),
             )
     if ended is not None:

@@ -47,6 +47,12 @@ async def by_session(db: Database, session_id: UUID) -> User | None:
     return record_of(User, row) if row else None
 
 
+async def of_session(connection: Connection, session_id: UUID) -> UUID | None:
+    """Whose session it is."""
+    found: UUID | None = await connection.fetchval("SELECT user_id FROM user_sessions WHERE id = $1", session_id)
+    return found
+
+
 async def subject_salt(db: Database) -> bytes:
     """What pairwise subjects are made with; never changes."""
     salt: bytes = await db.fetchval("SELECT subject_salt FROM service_state")

@@ -186,11 +186,24 @@ async def live(db: Database, user_id: UUID) -> list[Session]:
     return [Session(**row) for row in rows]
 
 
-async def place_of(db: Database, session_id: UUID) -> tuple[str, str] | None:
-    """On which device a session began, and from which address ("": nobody knows)."""
-    sql = "SELECT device_info, coalesce(host(ip_address), '') AS address FROM user_sessions WHERE id = $1"
+@dataclass(frozen=True, slots=True)
+class Place:
+    """On which device a session began, from which address ("": nobody knows), and the ids of the clients that have
+    something from it."""
+
+    device: str = ""
+    address: str = ""
+    clients: tuple[str, ...] = ()
+
+
+async def place_of(db: Database, session_id: UUID) -> Place:
+    """Where a session is; nowhere if there is none."""
+    sql = """SELECT s.device_info AS device, coalesce(host(s.ip_address), '') AS address,
+                    ARRAY(SELECT DISTINCT client_id FROM grants g WHERE g.session_id = s.id AND NOT g.ended
+                          AND g.code_state IN ('none', 'redeemed') ORDER BY 1) AS clients
+             FROM user_sessions s WHERE s.id = $1"""
     row = await db.fetchrow(sql, session_id)
-    return (row["device_info"], row["address"]) if row else None
+    return record_of(Place, row) if row else Place()
 
 
 async def recent(db: Database, *, user_id: UUID | None, active_only: bool, limit: int) -> list[Any]:

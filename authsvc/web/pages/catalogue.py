@@ -7,6 +7,7 @@ forms, CLDR). `tests/web/pages/test_pages` holds the columns to the same placeho
 from __future__ import annotations
 
 from authsvc.web.pages.catalogue_of_factors import FACTORS
+from authsvc.web.pages.catalogue_of_own_events import OWN_EVENTS
 from authsvc.web.pages.catalogue_of_proofs import PROOFS
 
 LANGUAGES = ("en", "de")
@@ -285,4 +286,5 @@ TEXT: dict[str, tuple[str, str]] = {
     "thousands": (",", "."),
     **FACTORS,
     **PROOFS,
+    **OWN_EVENTS,
 }

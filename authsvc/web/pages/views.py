@@ -356,4 +356,5 @@ _TEMPLATES.env.globals.update(
     host_of=_host,
     problem_text=_problem_text,
     session_rows=_session_rows,
+    app_names=_app_names,
 )

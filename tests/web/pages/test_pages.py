@@ -16,6 +16,7 @@ from time import perf_counter
 import pytest
 from starlette.responses import Response
 
+from authsvc.flows.account.own_events import Newest
 from authsvc.flows.account.sessions_and_apps import Overview
 from authsvc.rules.palette import DARK_SURFACE, LIGHT_SURFACE, contrast, palette
 from authsvc.settings import Settings, SettingsError, load
@@ -47,6 +48,7 @@ from tests.browser.samples import (
     login,
     logout,
     overview,
+    own_events,
     second_step,
     session,
     set_up_factor,
@@ -250,6 +252,17 @@ def test_what_strangers_wrote_is_text_and_nothing_else(hostile: str, language: s
             choose_password(text, text, name=text),
             confirm_proof(text, text, account=text),
             ProofDone("reset", text, text, csrf=text),
+            own_events(samples.event(text=text, apps=(name, name))),
+            account(
+                Overview(
+                    whose,
+                    [session()],
+                    1,
+                    1,
+                    (),
+                    Newest((stolen := samples.event(text=text, apps=(name,)),), thefts=(stolen,)),
+                )
+            ),
         ]
         drawn.append([draw(language, view) for view in shown])
     for evil, good in zip(*drawn, strict=True):
@@ -512,7 +525,7 @@ def test_templates_and_catalogue_name_the_same_texts() -> None:
     source = "".join(path.read_text() for path in TEMPLATES.glob("*.html"))
     source += "".join(Path(views.__file__).with_name(name).read_text() for name in ("views.py", "language.py"))
     quoted = set(re.findall(r'"([a-z_]+(?:\.[a-z_]+)*)"', source))
-    families = ("letter.", "proof.", "notice.", "problem.", "error.", "scope.", "ago.", "wait.")
+    families = ("event.", "letter.", "proof.", "notice.", "problem.", "error.", "scope.", "ago.", "wait.")
     for key in TEXT:
         stem = key.removesuffix(".one").removesuffix(".other")
         assert key in quoted or stem in quoted or key.startswith(families), f"{key} is used nowhere"

@@ -1,0 +1,16 @@
+"""Pages beside the account page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from authsvc.flows.account.own_events import History
+from authsvc.web.pages.views import View
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEvents(View):
+    """What happened to an account, twenty at a time; earlier ones are at /account/events?before=."""
+
+    template = "own_events"
+    found: History
