@@ -16,7 +16,7 @@ from authsvc.rules.refused import Refused
 from authsvc.store.errors import StoreUnavailable
 from authsvc.web.http.failures import failure_of
 from authsvc.web.http.request import Request
-from authsvc.web.pages.authorization_answer import MAX_EMAIL
+from authsvc.web.pages.authorization_answer import MAX_EMAIL, MAX_QUERY
 from authsvc.web.pages.cookies_and_forms import form_token, this_browser
 from authsvc.web.pages.failure_page import error_page, problem_of
 from authsvc.web.pages.language import choose_language
@@ -83,11 +83,16 @@ def letter_sent(request: Request, asked: Asked, filled: Mapping[str, str], probl
         asked.email,
         seal_asked(request.runtime, asked),
         waiting,
+        _PAGE.get(asked.purpose, "/account") + (f"?request={waiting}" if 0 < len(waiting) <= MAX_QUERY else ""),
         csrf=form_token(request),
         problem=problem,
         target=target_of(request, waiting),
     )
     return page(request, view)
+
+
+_PAGE = {Purpose.RESET: "/reset", Purpose.REGISTRATION: "/signup"}
+"""Where a letter is asked for; else on the account page."""
 
 
 def waiting_request(request: Request, filled: Mapping[str, str]) -> str:

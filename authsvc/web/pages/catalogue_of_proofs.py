@@ -23,6 +23,7 @@ PROOFS: dict[str, tuple[str, str]] = {
         "Nothing there? Look among the unwanted mail, and at the spelling of the address.",
         "Nichts da? Sehen Sie bei den unerwünschten Mails nach, und ob die Adresse richtig geschrieben ist.",
     ),
+    "letter.again": ("Ask for another mail", "Neue Mail anfordern"),
     # what opens from a letter
     "proof.title.reset": ("Choose a new password", "Neues Passwort wählen"),
     "proof.explain.reset": (
@@ -65,7 +66,7 @@ PROOFS: dict[str, tuple[str, str]] = {
         "Eine Mail an {email} ist unterwegs. Öffnen Sie ihren Link, oder geben Sie ihren Code hier ein, innerhalb von "
         "15 Minuten.",
     ),
-    "proof.account": ("The account is {account} now.", "Das Konto ist jetzt {account}."),
+    "proof.account": ("At present the account has {account}.", "Derzeit hat das Konto {account}."),
     "proof.title.verify": ("Confirm your address", "Adresse bestätigen"),
     "proof.explain.verify": (
         "Is {email} the e-mail address of your account?",

@@ -30,6 +30,8 @@ class LetterSent(View):
     email: str
     sealed: str = field(repr=False)
     request: str = field(repr=False, default="")
+    again: str = "/account"
+    """Where another mail is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ async def test_an_address_is_confirmed_and_id_token_and_userinfo_say_so(
     assert "Not confirmed" not in page.text
     assert "/account/address/verify" not in page.text
     assert await alive(http, tokens), "nobody is logged out by it"
+    assert (await submit(http, confirm, "/proof")).status_code == 403, "once"
 
 
 async def test_another_address_than_the_one_that_was_mailed_is_not_confirmed(

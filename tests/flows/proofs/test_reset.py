@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable
 
 import asyncpg
 import httpx2
 import pytest
 
 from authsvc.flows.proofs.issue_proof import issue_proof, new_proof
+from authsvc.flows.proofs.join import Joining, accept_invitation
+from authsvc.flows.proofs.own_address import change_address, verify_address
+from authsvc.flows.proofs.reset_password import Place, reset_password
+from authsvc.flows.proofs.spend_proof import show_proof
+from authsvc.rules.errors import Rejected
 from authsvc.rules.proofs.proof import STANDING, Purpose
 from authsvc.runtime import Runtime
 from tests.conftest import ISSUER
@@ -132,6 +138,15 @@ async def test_the_letter_is_in_the_language_of_the_page(http: httpx2.AsyncClien
     assert (await letter(runtime)).language == "de"
 
 
+async def test_another_letter_is_a_press_away_for_the_same_request(http: httpx2.AsyncClient) -> None:
+    page = await http.get(authorize_url(Pkce()))
+    where = page.text.partition('href="/reset?')[2].partition('"')[0]
+    sent = await submit(http, await http.get(f"/reset?{where}"), "/reset", username=EMAIL)
+    again = sent.text.partition('<a href="')[2].partition('"')[0]
+    assert again == f"/reset?{where}"
+    assert fields(await http.get(again))["request"] == where.partition("=")[2]
+
+
 # What gets nobody in
 
 
@@ -243,6 +258,33 @@ async def test_a_proof_is_of_its_person_its_address_and_its_time(
         await sql.execute(f"INSERT INTO mailed_proofs ({columns}) VALUES ({places})", *kept.values())
     assert await logs_in(http, PASSWORD)
     assert "Your password is changed" in (await submit(http, page, "/proof", **chosen())).text
+
+
+@pytest.mark.parametrize("purpose", [one for one in Purpose if one is not Purpose.RESET])
+async def test_a_proof_of_any_other_purpose_resets_nothing(
+    http: httpx2.AsyncClient, runtime: Runtime, sql: asyncpg.Connection, purpose: Purpose
+) -> None:
+    """The flows themselves, whatever a page would call: the purpose is in the statement that spends."""
+    user_id = await sql.fetchval("SELECT id FROM users WHERE email = $1", EMAIL)
+    async with runtime.db.transaction() as connection:
+        proof = new_proof(runtime, purpose, EMAIL, user_id, {"language": "en"})
+        link = (await issue_proof(runtime, connection, proof)).link
+    shown = await show_proof(runtime, link.partition("key=")[2])
+    assert shown is not None
+    place = Place("192.0.2.7", "192.0.2.7", None)
+    spends: list[Awaitable[object]] = [reset_password(runtime, shown, NEW, place)]
+    if purpose is not Purpose.VERIFY:
+        spends.append(verify_address(runtime, shown))
+    if purpose is not Purpose.ADDRESS_CHANGE:
+        spends.append(change_address(runtime, shown))
+    if purpose is not Purpose.INVITATION:
+        object.__setattr__(runtime.settings, "registration", "open")
+        spends.append(accept_invitation(runtime, shown, Joining("Ann", NEW, "192.0.2.7")))
+    for spending in spends:
+        with pytest.raises(Rejected, match="proof_void"):
+            await spending
+    assert await logs_in(http, PASSWORD)
+    assert await sql.fetchval("SELECT count(*) FROM mailed_proofs WHERE purpose = $1", purpose) == 1
 
 
 async def test_a_later_letter_takes_the_place_of_an_earlier_one(http: httpx2.AsyncClient, runtime: Runtime) -> None:
