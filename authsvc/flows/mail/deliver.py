@@ -37,6 +37,7 @@ PLACES = 4
 AGAIN_SECONDS = 1.0
 UNOPENED = "sealed_under_unknown_key"
 """The master key is missing here, or the row was altered. It waits: the key may come back."""
+UNKNOWN = "template_unknown"
 UNOPENED_FAILURES = 10
 """It waits as for a server that has failed so often."""
 
@@ -100,11 +101,12 @@ class _PostOffice:
         self._more.set()
 
     async def _deliver(self, mail: DueMail) -> None:
+        before = self._failures
         try:
-            if await deliver(self._runtime, mail, self._failures):
+            if await deliver(self._runtime, mail, before):
                 self._failures, self._closed_until = 0, 0.0
             else:
-                self._failures += 1
+                self._failures = max(self._failures, before + 1)  # those that fail side by side are one failure
                 self._closed_until = monotonic() + server_pause(self._failures, random.random())  # noqa: S311
         except StoreUnavailable:
             metrics.mails.labels("postponed").inc()  # its time ends, and somebody takes it up again
@@ -119,6 +121,9 @@ async def deliver(runtime: Runtime, mail: DueMail, server_failures: int = 0) -> 
         if not await send(runtime, mail):
             await _put_off(runtime, mail, Meaning.SERVER, UNOPENED, None, UNOPENED_FAILURES)
             return True
+    except ValueError:  # of a newer version, which has other templates: a replica of that sends it
+        await _put_off(runtime, mail, Meaning.SERVER, UNKNOWN, None, UNOPENED_FAILURES)
+        return True
     except MailFailed as failure:
         meaning = meaning_of(failure.stage, failure.status)
         reason = f"{failure.stage}_{failure.kind}"

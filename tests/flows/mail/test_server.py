@@ -220,6 +220,18 @@ async def test_replicas_share_the_queue_and_send_each_mail_once(
     assert sorted(server.recipients) == sorted(f"p{number}@example.com" for number in range(60))
 
 
+async def test_no_two_claims_get_the_same_mail(settings_env: dict[str, str], sql: asyncpg.Connection) -> None:
+    env = {**settings_env, "AUTHSVC_SMTP_URL": "smtp://localhost:9", "AUTHSVC_MAIL_FROM": "mail@bar.example"}
+    async with following(env) as one, following(env) as other:
+        await queue(one, 300)
+        rounds = [outbox.claim(runtime.db, 10) for _ in range(15) for runtime in (one, other)]
+        claimed = [mail.id for batch in await asyncio.gather(*rounds) for mail in batch]
+        while batch := await outbox.claim(one.db, 100):
+            claimed += [mail.id for mail in batch]
+    assert len(claimed) == len(set(claimed)) == 300
+    assert await sql.fetchval("SELECT max(attempts) FROM mails") == 1
+
+
 async def test_a_replica_that_is_killed_in_the_middle_loses_nothing(
     settings_env: dict[str, str], sql: asyncpg.Connection, replicas: Replicas
 ) -> None:
