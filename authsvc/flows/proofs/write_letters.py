@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import random
 
-from authsvc.flows.mail.queue import letter
+from authsvc.flows.mail.queue import letter, mail_is_on
 from authsvc.flows.proofs.ask_for_letter import asked_here
 from authsvc.flows.proofs.issue_proof import about, issue_decoy, issue_proof
 from authsvc.logs import get_logger
@@ -16,7 +16,9 @@ from authsvc.rules.proofs.proof import Purpose
 from authsvc.runtime import Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.mail import outbox
+from authsvc.store.postgres import Connection
 from authsvc.store.proofs import proofs
+from authsvc.store.proofs.proofs import Proof
 
 PAUSE_SECONDS = 5.0
 """How soon another worker writes what one has left."""
@@ -32,30 +34,38 @@ async def write_one(runtime: Runtime) -> bool:
         wish = await proofs.take_asked(connection)
         if wish is None:
             return False
-        owner = await proofs.hold_by_email(connection, wish.email, ascii_email(wish.email))
-        what = letter_for(Purpose(wish.purpose), owner, wish.user_id)
-        if what.proves:
-            values = (await issue_proof(runtime, connection, about(wish, what.user_id))).values()
-        else:
-            await issue_decoy(runtime, connection, wish)
-            values = {"link": f"{runtime.settings.issuer}/login?next=/account"}
-        if what.template:
-            mail = letter(
-                runtime,
-                template=what.template,
-                to=wish.email,
-                language=wish.detail.get("language", "en"),
-                values=values,
-                user_id=what.user_id,
-            )
-            await outbox.queue(connection, mail)
+        try:
+            async with connection.transaction():  # what cannot be written is dropped, and holds up nobody else
+                await _write(runtime, connection, wish)
+        except ValueError as error:
+            log.error("letter_dropped", kind=wish.purpose, error_type=type(error).__name__, exc_info=True)
     return True
 
 
+async def _write(runtime: Runtime, connection: Connection, wish: Proof) -> None:
+    owner = await proofs.hold_by_email(connection, wish.email, ascii_email(wish.email))
+    what = letter_for(Purpose(wish.purpose), owner, wish.user_id)
+    if what.proves:
+        values = (await issue_proof(runtime, connection, about(wish, what.user_id))).values()
+    else:
+        await issue_decoy(runtime, connection, wish)
+        values = {"link": f"{runtime.settings.issuer}/login?next=/account"}
+    if what.template:
+        mail = letter(
+            runtime,
+            template=what.template,
+            to=wish.email,
+            language=wish.detail.get("language", "en"),
+            values=values,
+            user_id=what.user_id,
+        )
+        await outbox.queue(connection, mail)
+
+
 async def write_for_ever(runtime: Runtime) -> None:
-    """Write letters, until cancelled."""
+    """Write letters, until cancelled; where no mail server is named, nothing is asked for."""
     asked = asked_here.of(runtime)
-    while True:
+    while mail_is_on(runtime):
         try:
             async with asyncio.timeout(PAUSE_SECONDS * random.uniform(0.8, 1.2)):  # noqa: S311
                 await asked.wait()

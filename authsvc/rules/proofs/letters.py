@@ -30,8 +30,6 @@ def letter_for(purpose: Purpose, owner: User | None, asked_by: UUID | None) -> L
     match purpose:
         case Purpose.RESET:
             return Letter("reset", True, owner.id) if owner and may_reset(owner) else NO_LETTER
-        case Purpose.LOGIN:
-            return Letter("login_code", True, owner.id) if owner and may_reset(owner) else NO_LETTER
         case Purpose.REGISTRATION:
             return HAVE_ACCOUNT if owner else Letter("registration", True)
         case Purpose.VERIFY:

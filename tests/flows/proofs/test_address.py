@@ -301,7 +301,7 @@ async def test_not_me_finds_the_account_whose_address_a_thief_has_changed(
     assert found["password_hash"] is None
 
 
-@pytest.mark.parametrize("purpose", ["reset", "verify", "address_change", "login", "invitation", "registration"])
+@pytest.mark.parametrize("purpose", ["reset", "verify", "address_change", "invitation", "registration"])
 async def test_a_proof_of_one_purpose_is_good_for_no_other(
     http: httpx2.AsyncClient, runtime: Runtime, sql: asyncpg.Connection, purpose: str
 ) -> None:

@@ -362,6 +362,17 @@ async def test_two_hundred_spends_at_two_replicas_are_one(
     assert await sql.fetchval("SELECT count(*) FROM audit_events WHERE event = 'password_reset'") == 1
 
 
+async def test_a_letter_that_cannot_be_written_holds_up_no_other(
+    http: httpx2.AsyncClient, runtime: Runtime, sql: asyncpg.Connection
+) -> None:
+    await ask(http)
+    await sql.execute("""UPDATE mailed_proofs SET detail = '{"language": "xx"}'""")
+    await ask(http, email=BARTENDER)
+    assert (await letter(runtime, BARTENDER)).template == "reset"
+    assert await letters(runtime) == []
+    assert await sql.fetchval("SELECT count(*) FROM mailed_proofs WHERE email = $1", EMAIL) == 0
+
+
 # Who is told what
 
 
@@ -438,7 +449,7 @@ async def test_standing_purposes_are_those_of_the_trigger(sql: asyncpg.Connectio
     source = await sql.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'users_void_proofs'")
     assert all(f"'{purpose}'" in source for purpose in STANDING)
     user = await sql.fetchval("SELECT id FROM users WHERE email = $1", EMAIL)
-    purposes = ("reset", "verify", "address_change", "undo_address", "invitation", "login", "not_me")
+    purposes = ("reset", "verify", "address_change", "undo_address", "invitation", "not_me")
     for purpose in purposes:
         await sql.execute(
             """INSERT INTO mailed_proofs (id, purpose, email, user_id, subject, digest, expires_at)
