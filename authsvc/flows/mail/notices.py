@@ -45,13 +45,18 @@ def notice(
     values = {"when": moment(when), "device": device, "address": address_text}
     mail = letter(
         runtime,
-        template=f"notice_{kind}",
+        template=template_of(kind),
         to=user.email,
         language=language or runtime.settings.mail_language,
         values={**values, "link": link} if link else values,
         user_id=user.id,
     )
     return replace(mail, about=about_digest(runtime, kind, about)) if about else mail
+
+
+def template_of(kind: Kind) -> str:
+    """The name of a kind's template."""
+    return f"notice_{kind}"
 
 
 def about_digest(runtime: Runtime, kind: Kind, about: str) -> bytes:

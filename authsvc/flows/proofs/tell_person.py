@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from authsvc.flows.mail.notices import Kind, about_digest, notice
+from authsvc.flows.mail.notices import Kind, about_digest, notice, template_of
 from authsvc.flows.mail.queue import mail_is_on
 from authsvc.flows.proofs.issue_proof import not_me_link
 from authsvc.rules.person_record import User
@@ -30,7 +30,7 @@ async def tell_person(
     day is not told again."""
     if not mail_is_on(runtime):
         return
-    if about and await outbox.was_told(connection, user.id, about_digest(runtime, kind, about)):
+    if about and await outbox.was_told(connection, user.id, template_of(kind), about_digest(runtime, kind, about)):
         return
     language = language or runtime.settings.mail_language
     mail = notice(

@@ -13,6 +13,8 @@ from authsvc.store.postgres import Connection, Database
 
 LEASE_SECONDS = 60
 """What a worker claimed and holds no more, because it died, is due again after that."""
+MOST_A_DAY = 20
+"""Mails of one template to a person that each tell of something else."""
 _WAITING = "sent_at IS NULL AND given_up_at IS NULL"
 
 
@@ -88,11 +90,12 @@ async def queue(connection: Connection | Database, mail: QueuedMail) -> None:
     )
 
 
-async def was_told(connection: Connection, user_id: UUID, about: bytes) -> bool:
-    """Whether a person was told about this within a day."""
-    sql = """SELECT EXISTS (SELECT FROM mails WHERE user_id = $1 AND about = $2
-             AND created_at > now() - interval '1 day')"""
-    told: bool = await connection.fetchval(sql, user_id, about)
+async def was_told(connection: Connection, user_id: UUID, template: str, about: bytes) -> bool:
+    """Whether a person was told about this within a day, or about so many others that they have been told enough: who
+    knows a password cannot bury one mail under thousands."""
+    sql = """SELECT coalesce(bool_or(about = $3), false) OR count(*) >= $4 FROM mails
+             WHERE user_id = $1 AND template = $2 AND about IS NOT NULL AND created_at > now() - interval '1 day'"""
+    told: bool = await connection.fetchval(sql, user_id, template, about, MOST_A_DAY)
     return told
 
 

@@ -16,6 +16,7 @@ from authsvc.flows.operator import manage_users
 from authsvc.rules.mail.templates import TEMPLATES
 from authsvc.rules.person_record import User
 from authsvc.runtime import Runtime
+from authsvc.store.mail.outbox import MOST_A_DAY
 from tests.support.login_steps import press, tokens_for
 from tests.support.service import LOGIN
 
@@ -92,6 +93,20 @@ async def test_a_program_without_cookies_is_told_of_once_a_day(
     await sql.execute("UPDATE mails SET created_at = now() - interval '25 hours'")
     await json_login(http)
     assert len(await told(sql)) == 2
+
+
+async def test_who_knows_a_password_buries_no_mail_under_others(
+    http: httpx2.AsyncClient, sql: asyncpg.Connection
+) -> None:
+    await json_login(http)
+    for number in range(MOST_A_DAY + 3):
+        http.cookies.clear()
+        await http.post("/api/auth/login", json={**LOGIN, "device_info": f"Device {number}"})
+    assert len(await told(sql)) == MOST_A_DAY
+    http.cookies.clear()
+    strict = await http.post("/api/auth/login", json={**LOGIN, "client_id": "strict"})
+    await reuse(http, strict.json()["refresh_token"])
+    assert (await told(sql))[-1] == "notice_theft"
 
 
 async def test_a_wrong_password_tells_nobody(http: httpx2.AsyncClient, sql: asyncpg.Connection) -> None:
