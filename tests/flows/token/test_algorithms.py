@@ -286,5 +286,5 @@ async def test_what_the_policy_has_not_is_not_offered_though_a_key_still_signs(
         # A line that there is may be rotated; none is begun.
         assert isinstance(await manage_keys.generate(house.runtime, "tests", "ES256"), manage_keys.Generated)
         refused = await manage_keys.generate(house.runtime, "tests", "PS256")
-        assert isinstance(refused, manage_keys.Refused)
+        assert isinstance(refused, manage_keys.PlanRefused)
         assert "the key policy has no PS256" in refused.reason
