@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "authsvc"
 
 # Who may import whom: a room of the house, and the modules of authsvc that it may know besides its own.
-LEAVES = {"clock", "device_name", "logs", "metrics", "outgoing", "passwords", "settings", "tasks"}
+LEAVES = {"clock", "device_name", "logs", "metrics", "outgoing", "passwords", "settings", "tasks", "webauthn"}
 CORE = {"rules", "jose", "keys", "store"}
 ROOMS: dict[str, set[str]] = {
     "__init__": set(),
@@ -40,6 +40,7 @@ ROOMS: dict[str, set[str]] = {
         "rules.client_record",
         "rules.person_record",
         "rules.confirmation",
+        "rules.factors.passkey_record",
         "keys.records",
         "tasks",
     },
@@ -55,8 +56,9 @@ ROOMS: dict[str, set[str]] = {
     "metrics": {"logs", "rules.token.refresh_rotation"},
     "outgoing": set(),
     "outgoing.mail": {"settings.mail"},
-    "settings": {"rules.readable_text"},
+    "settings": {"rules.readable_text", "rules.factors.rp_id"},
     "tasks": set(),
+    "webauthn": {"rules.factors.passkey_record"},
 }
 
 # Inside a room that others may know, but nobody's: the simulation of keys, for the one command that shows it.
@@ -65,7 +67,7 @@ CLOSED_KNOW = {"cli.keys.run_simulation"}
 
 # Who may use what is not ours. Every package from outside stands here, with the rooms that it may enter.
 OUTSIDE: dict[str, set[str]] = {
-    "authsvc_jws": {"flows", "jose", "keys", "rules", "web"},
+    "authsvc_jws": {"flows", "jose", "keys", "rules", "web", "webauthn"},
     "starlette": {"app", "web"},
     "uvicorn": {"serving"},
     "httptools": {"serving"},
@@ -75,7 +77,8 @@ OUTSIDE: dict[str, set[str]] = {
     "redis": {"store"},
     "authlib": {"rules"},
     "jwt": {"jose"},
-    "cryptography": {"jose", "keys"},
+    "cryptography": {"jose", "keys", "webauthn"},
+    "fido2": {"webauthn"},
     "argon2": {"passwords", "rules"},
     "idna": {"rules"},
     "bcrypt": {"passwords"},

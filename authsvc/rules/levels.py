@@ -18,7 +18,7 @@ MFA_ACR = "urn:authsvc:acr:mfa"
 PHR_ACR = "phr"
 PHRH_ACR = "phrh"
 LADDER = (PASSWORD_ACR, MFA_ACR, PHR_ACR, PHRH_ACR)
-SUPPORTED = (PASSWORD_ACR, MFA_ACR)
+SUPPORTED = LADDER
 """The rungs that the factors of this service reach."""
 _SECOND = frozenset({"otp", "hwk", "swk"})
 """What nobody has by knowing a password."""

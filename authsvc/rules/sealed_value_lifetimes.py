@@ -15,4 +15,6 @@ MAILED_CODE_SECONDS = 900
 """The page where the code of a letter is entered (flows/proofs/ask_for_letter)."""
 SECOND_STEP_SECONDS = 300
 """A login that waits for its second factor (flows/login/second_step)."""
+PASSKEY_CHALLENGE_SECONDS = 300
+"""A challenge for a passkey (flows/factors/passkey_challenge)."""
 LONGEST_SECONDS = max(DEVICE_CONFIRMATION_SECONDS, PENDING_REQUEST_SECONDS, LOGOUT_PAGE_SECONDS, MAILED_CODE_SECONDS)

@@ -13,18 +13,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from authsvc.rules.factors.rp_id import may_be_rp_id
 from authsvc.settings.kinds import (
     DAY,
     LOOPBACK,
     boolean,
     colour,
     display_name,
+    host_name,
     issuer,
     logo,
     metrics_place,
     networks,
     number,
     one_of,
+    origins,
     setting,
     whole,
     words,
@@ -165,6 +168,17 @@ class Settings:
     hash_threads: int = setting(whole(0, 64), 0, help="threads that hash passwords; 0: half the cores")
     hash_queue: int = setting(whole(1, 10_000), 50, help="logins that may wait for a thread, half of it for strangers")
 
+    # Passkeys
+
+    passkey_rp_id: str = setting(
+        host_name,
+        "",
+        help="domain that passkeys are made for: the issuer's host (empty) or one above it; never change it",
+    )
+    passkey_origins: tuple[str, ...] = setting(
+        origins, (), help="pages within that domain, besides the issuer's, where a passkey may be used"
+    )
+
     # Status lists
 
     status_list_seconds: int = setting(
@@ -273,4 +287,13 @@ def _contradictions(s: Settings) -> list[str]:
         problems.append(f"{variable('smtp_url')}: {DEV_PAGE} is for `authsvc dev` only; name a mail server")
     elif s.smtp_url and s.smtp_url != DEV_PAGE and not s.mail_from:
         problems.append(f"{variable('mail_from')}: missing; mails need a sender, as in mail@example.com")
-    return problems
+    return problems + _passkey_contradictions(s)
+
+
+def _passkey_contradictions(s: Settings) -> list[str]:
+    host = urlsplit(s.issuer).hostname or ""
+    rp_id, problems = s.passkey_rp_id or host, []
+    if not may_be_rp_id(rp_id, host):
+        problems.append(f"{variable('passkey_rp_id')}: must be {host}, or a domain that it is in")
+    outside = [one for one in s.passkey_origins if not may_be_rp_id(rp_id, urlsplit(one).hostname or "")]
+    return problems + [f"{variable('passkey_origins')}: {one} is not within {rp_id}" for one in outside]

@@ -99,6 +99,27 @@ def issuer(text: str) -> str:
     return text
 
 
+def host_name(text: str) -> str:
+    """A name in its ASCII form, in small letters; no address."""
+    if len(text) > 253 or not re.fullmatch(
+        r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])*[a-z]([a-z0-9-]{0,61}[a-z0-9])?", text
+    ):
+        raise ValueError("must be a host name in small letters, such as example.com")
+    return text
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Origins of pages: scheme, host and port, as browsers write them."""
+    found = words(text)
+    for one in found:
+        parts = urlsplit(one)
+        if one != f"{parts.scheme}://{parts.netloc}" or not parts.hostname or one != one.lower():
+            raise ValueError("must be origins such as https://shop.example.com, in small letters and without a path")
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+            raise ValueError("must be https:// origins (http:// only for localhost)")
+    return found
+
+
 def metrics_place(text: str) -> str:
     if text not in ("main", "off") and not text.rpartition(":")[2].isdigit():
         raise ValueError("must be HOST:PORT, main or off")

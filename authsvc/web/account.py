@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from starlette.responses import Response
 
@@ -12,6 +14,7 @@ from authsvc.flows.account.result_message import ResultMessage, open_result, sea
 from authsvc.flows.account.sessions_and_apps import LoginNeeded, Overview, Owner
 from authsvc.flows.authorize.pending_request import Destination, seal_destination
 from authsvc.flows.ending.browser_logout import LoggedOut
+from authsvc.flows.factors.relying_party import rp_id_of
 from authsvc.flows.mail.queue import mail_is_on
 from authsvc.flows.people.choose_password import judge_choice
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
@@ -25,6 +28,7 @@ from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.cookies_and_forms import SESSION, cookie, form_token, own_form
 from authsvc.web.pages.failure_page import page_failure, problem_of, redrawn
 from authsvc.web.pages.views import Account, Problem, page
+from authsvc_jws.base64url import base64url_encode
 
 MAX_PAGE = 10_000
 
@@ -80,7 +84,7 @@ async def end_session(request: Request) -> Response:
     )
     if own:
         return logged_out(request, LoggedOut(None, None, str(session.id)))
-    return _back(request, session, ResultMessage("session_ended"))
+    return back(request, session, ResultMessage("session_ended"))
 
 
 @logged_in_first
@@ -89,7 +93,7 @@ async def end_others(request: Request) -> Response:
     await own_form(request)
     session, count, device = await sessions_and_apps.end_others(request.runtime, cookie(request, SESSION))
     keep_device(request, device)
-    return _back(request, session, ResultMessage("others_ended", count))
+    return back(request, session, ResultMessage("others_ended", count))
 
 
 @logged_in_first
@@ -100,7 +104,7 @@ async def revoke_app(request: Request) -> Response:
     if not 1 <= len(client_id) <= 128:
         raise malformed("The client_id is missing.", "client_id_missing")
     session = await sessions_and_apps.revoke_app(request.runtime, cookie(request, SESSION), client_id)
-    return _back(request, session, ResultMessage("app_revoked"))
+    return back(request, session, ResultMessage("app_revoked"))
 
 
 async def password_landing(_request: Request) -> Response:
@@ -130,10 +134,11 @@ async def change_password(request: Request) -> Response:
     except (Rejected, TooMany, Unavailable) as error:
         return await again(request, problem_of(failure_of(request, error), "current_password"))
     keep_login(request, changed.cookie, changed.device, session)
-    return _back(request, session, ResultMessage("password_changed" if changed.over else "password_changed_ending"))
+    return back(request, session, ResultMessage("password_changed" if changed.over else "password_changed_ending"))
 
 
-def _back(request: Request, session: Owner, notice: ResultMessage) -> Response:
+def back(request: Request, session: Owner, notice: ResultMessage) -> Response:
+    """The account page, which says what was done."""
     request.user_id, request.session_id = str(session.user.id), str(session.id)
     request.reason = notice.kind
     return see(f"/account?notice={seal_result(request.runtime, session.id, notice)}")
@@ -148,8 +153,32 @@ def _page(
     at_address: bool = False,
 ) -> Response:
     request.user_id, request.session_id = str(found.session.user.id), str(found.session.id)
-    can_mail = mail_is_on(request.runtime)
-    return page(request, Account(found, notice, can_mail, at_address, csrf=form_token(request), problem=problem))
+    rp_id = rp_id_of(request.runtime.settings)
+    view = Account(
+        found,
+        notice,
+        can_mail=mail_is_on(request.runtime),
+        at_address=at_address,
+        passkeys=bool(rp_id),
+        signal=_signal(found, rp_id, notice.kind if notice else None),
+        csrf=form_token(request),
+        problem=problem,
+    )
+    return page(request, view)
+
+
+def _signal(found: Overview, rp_id: str, done: str | None) -> str:
+    """What the browser's passkey providers are to know after a change (WebAuthn Level 3 section 5.1.10): the method of
+    PublicKeyCredential, and its argument, as JSON."""
+    user = found.session.user
+    about: dict[str, Any] = {"rpId": rp_id, "userId": base64url_encode(user.id.bytes)}
+    if done == "passkey_removed":
+        accepted = [base64url_encode(one.credential_id) for one in found.passkeys]
+        return json.dumps(["signalAllAcceptedCredentials", about | {"allAcceptedCredentialIds": accepted}])
+    if done == "passkey_renamed":
+        names = {"name": user.email, "displayName": user.name or user.email}
+        return json.dumps(["signalCurrentUserDetails", about | names])
+    return ""
 
 
 def _page_number(text: str) -> int:

@@ -9,8 +9,10 @@ from starlette.responses import Response
 from authsvc.flows.account.sessions_and_apps import Owner
 from authsvc.flows.authorize.authorize import SendAnswer, ShowPage, authorize, give_up, understand
 from authsvc.flows.authorize.pending_request import EVER, OWN_PAGES, Destination, open_destination, open_request
+from authsvc.flows.factors.passkey_assertion import Sent
 from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.flows.login.browser_login import BrowserLogin, browser_login
+from authsvc.flows.login.passkey_login import passkey_login
 from authsvc.flows.login.second_step import SecondStep
 from authsvc.flows.session.browser import browser_session
 from authsvc.rules.authorize.prompting import Step
@@ -105,6 +107,8 @@ async def _logged_in(
     request: Request, client: Client | None, form: Mapping[str, str]
 ) -> Problem | SecondStep | BrowserLogin:
     """The login, whose cookies the browser keeps whatever comes next; or what the page must say or ask for."""
+    if "passkey" in form:
+        return await _by_passkey(request, client, form)
     username, password = form.get("username", ""), form.get("password", "")
     if not username or not password:
         request.reason = "login_fields_missing"
@@ -122,6 +126,19 @@ async def _logged_in(
         return problem_of(failure_of(request, error), "credentials")
     request.user_id = str(done.user_id)
     return done if isinstance(done, SecondStep) else kept(request, done)
+
+
+async def _by_passkey(request: Request, client: Client | None, form: Mapping[str, str]) -> Problem | BrowserLogin:
+    sent = Sent(form["passkey"], form.get("passkey_challenge", ""))
+    attempt = attempt_of(request, "", "", remember_me=form.get("remember_me") == "1")
+    request.client_id = client.id if client else None
+    try:
+        done = await passkey_login(
+            request.runtime, client, attempt, sent, old_cookie=cookie(request, SESSION), browser=this_browser(request)
+        )
+    except (Rejected, StoreUnavailable) as error:
+        return problem_of(failure_of(request, error), "passkey")
+    return kept(request, done)
 
 
 def kept(request: Request, done: BrowserLogin) -> BrowserLogin:

@@ -20,6 +20,7 @@ from authsvc.flows.ending.browser_logout import AskFirst
 from authsvc.flows.login.second_step import SecondStep
 from authsvc.rules.authorize.prompting import Step
 from authsvc.rules.authorize.request import AuthorizationRequest
+from authsvc.rules.factors.passkey_record import Passkey
 from authsvc.rules.factors.recovery_codes import code_of
 from authsvc.rules.factors.totp import address_of, text_of
 from authsvc.rules.people.own_events import OwnEvent
@@ -32,6 +33,7 @@ from authsvc.store.factors.one_time_codes import Authenticator
 from authsvc.store.session.browser_sessions import BrowserSession
 from authsvc.web.http.request import Request
 from authsvc.web.pages import account_views, factor_views, proof_views, views
+from authsvc.web.pages.passkey_views import NewPasskey
 from authsvc.web.pages.views import Failure, Problem, View
 from tests.support.clients import flat_client
 
@@ -171,6 +173,33 @@ def logout(account: str = PERSON, sealed: str = "closed-box") -> views.LogoutCon
     return views.LogoutConfirm(AskFirst(sealed, browser(account), None), csrf="csrf-value")
 
 
+def passkey(number: int = 1, **changes: Any) -> Passkey:
+    made = NOW - timedelta(days=30 * number)
+    values: dict[str, Any] = {"aaguid": UUID("ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4"), "last_used_at": NOW}
+    values |= {"name": "", "rp_id": "example.com", "backup_eligible": True, "backed_up": True, **changes}
+    return Passkey(
+        id=UUID(int=number),
+        user_id=UUID(int=9),
+        credential_id=b"id",
+        public_key=b"key",
+        sign_count=0,
+        transports=(),
+        created_at=made,
+        **values,
+    )
+
+
+PASSKEYS = (
+    passkey(),
+    passkey(2, name="Security key on the keyring", backup_eligible=False, aaguid=UUID(int=0), last_used_at=None),
+)
+
+
+def new_passkey(**changes: Any) -> View:
+    values = {"account": PERSON, "options": "{}", "challenge": "closed-box", "csrf": "csrf-value", **changes}
+    return NewPasskey(**values)
+
+
 FORM_POST = views.FormPost(
     {"code": "ac_sample", "state": 'a"b<c>&', "iss": "https://auth.example.com"}, target=CALLBACK
 )
@@ -236,12 +265,17 @@ PAGES: dict[str, View] = {
     "factors-app": factors(app=APP, codes_left=7, notice=ResultMessage("factor_removed")),
     "factors-setting-up": factors(begun=setting_up(), problem=Problem("second_factor")),
     "recovery-codes": factor_views.RecoveryCodes(tuple(code_of(bytes([n] * 10)) for n in range(10)), added=True),
+    "login-passkey": login(passkeys=True, problem=Problem("passkey")),
     "consent": consent(),
     "go-on": go_on(),
     "account": account(),
     "account-problem": account(overview(1, ()), problem=Problem("password_short", count=8)),
     "account-notice": account(overview(1, ()), notice=ResultMessage("others_ended", 3)),
     "account-pages": account(replace(overview(), total=1001, page=2)),
+    "account-passkeys": account(replace(overview(1, ()), passkeys=PASSKEYS), passkeys=True),
+    "account-passkey-last": account(replace(overview(1, ()), passkeys=PASSKEYS), problem=Problem("passkey_last")),
+    "passkey-new": new_passkey(),
+    "passkey-known": new_passkey(name="Keyring", problem=Problem("passkey_known")),
     "device": views.DeviceEntry(PERSON, csrf="csrf-value"),
     "device-wrong": views.DeviceEntry(PERSON, "WDJB-MJHX", csrf="csrf-value", problem=Problem("user_code")),
     "device-confirm": device(),

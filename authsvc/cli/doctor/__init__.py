@@ -129,6 +129,7 @@ def _database_url(runtime: Runtime) -> Iterator[Finding]:
 async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
     from authsvc.cli.doctor.keys import examine_keys
     from authsvc.cli.doctor.mail import examine_queue
+    from authsvc.cli.doctor.passkeys import examine_passkeys
     from authsvc.cli.doctor.rights import judge_identity, judge_rights, judge_role
     from authsvc.store import health, migrate
 
@@ -159,6 +160,7 @@ async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
             yield finding
         async for finding in examine_queue(runtime):
             yield finding
+        yield await examine_passkeys(runtime)
     except StoreUnavailable as error:
         do = "start it, or correct AUTHSVC_DATABASE_URL"
         if error.kind == "refused":

@@ -14,6 +14,7 @@ from authsvc.device_name import device_name
 from authsvc.flows.account.sessions_and_apps import LoginNeeded, person
 from authsvc.flows.factors import one_time_code
 from authsvc.flows.factors.recovery_code import CREDENTIAL as BY_RECOVERY_CODE
+from authsvc.flows.factors.way import PASSWORD
 from authsvc.flows.factors.ways import Guess, counted, ways_of, wrong
 from authsvc.flows.login.authenticate_person import Attempt, new_device_cookie
 from authsvc.flows.mail.notices import Kind
@@ -127,7 +128,7 @@ async def confirm_app(runtime: Runtime, cookie: str | None, typed: str, attempt:
         if again is None:  # it ended meanwhile; the factor stands all the same
             raise LoginNeeded(again=False)
         await audit.record(connection, "factor_added", f"user:{session.user.id}", user_id=session.user.id, factor="otp")
-        await _tell(runtime, connection, "factor_added", session.user, attempt)
+        await tell_of_factor(runtime, connection, "factor_added", session.user, attempt)
         some = await recovery_codes.left(connection, session.user.id)
         codes = () if some else await _new_codes(runtime, connection, session.user.id)
     return Confirmed(session, fresh, new_device_cookie(runtime, session.user), codes)
@@ -150,7 +151,9 @@ async def _new_codes(runtime: Runtime, connection: Connection, user_id: UUID) ->
     return codes
 
 
-async def _tell(runtime: Runtime, connection: Connection, kind: Kind, user: User, attempt: Attempt | None) -> None:
+async def tell_of_factor(
+    runtime: Runtime, connection: Connection, kind: Kind, user: User, attempt: Attempt | None
+) -> None:
     """Promise the mail that tells of it. `attempt`: None where an operator did it."""
     await tell_person(
         runtime,
@@ -197,7 +200,7 @@ async def remove_app_of(
         ended, lowered = await end_what_it_opened(connection, user_id, gone, one_time_code.AMR, keep=keep)
         count = len(ended.sessions)
         await audit.record(connection, "factor_removed", actor, user_id=user_id, factor="otp", sessions=count)
-        await _tell(runtime, connection, "factor_removed", user, attempt)
+        await tell_of_factor(runtime, connection, "factor_removed", user, attempt)
     for one in (ended, lowered):
         await publish_revocation(runtime, one)
     return count
@@ -219,7 +222,7 @@ async def end_what_it_opened(
     ended = await held.end_opened(connection, user_id, credentials, reason, keep=keep.id if keep else None)
     lowered = Ended((), 0, 0)
     if keep is not None and not set(credentials).isdisjoint(keep.credentials):
-        amr = without(keep.amr, methods)
+        amr = without(keep.amr, methods) or PASSWORD.amr  # what it was opened by before it was authenticated again
         lowered = await held.lower(connection, keep.id, amr, credentials, reason)
     return ended, lowered
 

@@ -15,7 +15,15 @@ SECONDS = 60
 _PURPOSE = "account notice"
 
 Kind = Literal[
-    "session_ended", "others_ended", "password_changed", "password_changed_ending", "app_revoked", "factor_removed"
+    "session_ended",
+    "others_ended",
+    "password_changed",
+    "password_changed_ending",
+    "app_revoked",
+    "passkey_added",
+    "passkey_renamed",
+    "passkey_removed",
+    "factor_removed",
 ]
 
 

@@ -12,17 +12,19 @@ from dataclasses import dataclass, field, replace
 from authsvc.clock import monotonic
 from authsvc.flows.account.own_events import NOTHING, Newest, newest
 from authsvc.flows.ending.logout import RECENT_SECONDS, end_all_but, end_one_of, read_session_id
-from authsvc.flows.factors.ways import ways_of
+from authsvc.flows.factors.ways import asked_of_everybody, ways_of
 from authsvc.flows.login.authenticate_person import new_device_cookie
 from authsvc.flows.session.browser import browser_session
 from authsvc.flows.session.end_all import REQUEST_SECONDS
 from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.rules.factors.passkey_record import Passkey
 from authsvc.rules.levels import MFA_ACR, acr_of, reaches
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import sessions_and_apps
 from authsvc.store.account.sessions_and_apps import App, Listed
 from authsvc.store.errors import StoreUnavailable
+from authsvc.store.factors import passkeys
 from authsvc.store.session.browser_sessions import BrowserSession
 
 Owner = BrowserSession
@@ -41,7 +43,8 @@ class LoginNeeded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """One page of the sessions, this one first, of `total`; all apps with a consent; and what happened lately."""
+    """One page of the sessions, this one first, of `total`; all apps with a consent; all passkeys; and what
+    happened lately."""
 
     session: BrowserSession = field(repr=False)
     sessions: Sequence[Listed]
@@ -49,6 +52,7 @@ class Overview:
     page: int
     apps: Sequence[App]
     happened: Newest = NOTHING
+    passkeys: Sequence[Passkey] = ()
 
     @property
     def pages(self) -> int:
@@ -62,7 +66,8 @@ async def overview(runtime: Runtime, cookie: str | None, page: int) -> Overview:
         runtime.db, session.user.id, current=session.id, offset=(page - 1) * PAGE, limit=PAGE
     )
     apps = await sessions_and_apps.apps(runtime.db, session.user.id)
-    return Overview(session, found, total, page, apps, await newest(runtime, session.user))
+    keys = await passkeys.of_person(runtime.db, session.user.id)
+    return Overview(session, found, total, page, apps, await newest(runtime, session.user), keys)
 
 
 async def person(runtime: Runtime, cookie: str | None, *, recently: bool = False) -> BrowserSession:
@@ -80,7 +85,7 @@ async def _check_recent(runtime: Runtime, session: BrowserSession) -> None:
     """The login was made in the last minutes, and at the person's own level: who has a second factor has proved it."""
     if (session.now - session.auth_time).total_seconds() > RECENT_SECONDS:
         raise LoginNeeded(again=True)
-    if not reaches(acr_of(session.amr), MFA_ACR) and await ways_of(runtime, session.user):
+    if not reaches(acr_of(session.amr), MFA_ACR) and asked_of_everybody(await ways_of(runtime, session.user)):
         raise LoginNeeded(again=True)
 
 

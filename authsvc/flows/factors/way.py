@@ -36,7 +36,8 @@ class Way:
     it was wrong. Tries are counted around it. Both raise
     StoreUnavailable.
 
-    `acr`: the rung that it reaches beside a password. `spare`: it is good only beside another factor.
+    `acr`: the rung that it reaches beside a password. `spare`: it is good only beside another factor. `on_demand`: who
+    has no other one is asked for it only where a second factor is demanded.
     """
 
     name: str
@@ -44,3 +45,4 @@ class Way:
     ask: Callable[[Runtime, User, str], Awaitable[Mapping[str, Any]]] = _nothing
     acr: str = MFA_ACR
     spare: bool = False
+    on_demand: bool = False

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from authsvc import metrics
 from authsvc.flows.caller.network_limit import network_buckets
 from authsvc.flows.factors.one_time_code import ONE_TIME_CODE
+from authsvc.flows.factors.passkey_way import DEVICE_BOUND_PASSKEY, PASSKEY
 from authsvc.flows.factors.recovery_code import RECOVERY_CODE
 from authsvc.flows.factors.way import Proved, Way
 from authsvc.rules.errors import Rejected, TooMany
@@ -21,7 +22,7 @@ from authsvc.runtime import Runtime
 from authsvc.store.caller.attempts import Bucket
 from authsvc.store.factors import held
 
-WAYS: tuple[Way, ...] = (ONE_TIME_CODE, RECOVERY_CODE)
+WAYS: tuple[Way, ...] = (PASSKEY, DEVICE_BOUND_PASSKEY, ONE_TIME_CODE, RECOVERY_CODE)
 NETWORK_FACTOR = 10
 """A network may fail so many times as often as a person."""
 
@@ -31,6 +32,12 @@ async def ways_of(runtime: Runtime, user: User) -> tuple[Way, ...]:
     names = await held.held(runtime.db, user.id)
     own = tuple(way for way in WAYS if way.name in names)
     return own if any(not way.spare for way in own) else ()
+
+
+def asked_of_everybody(ways: Sequence[Way]) -> bool:
+    """Whether a login of somebody with these ways goes on after the password, also where no second factor is demanded:
+    that is their own level."""
+    return any(not way.on_demand and not way.spare for way in ways)
 
 
 def reach_of(ways: Sequence[Way]) -> str:

@@ -50,10 +50,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """A person who knew the password, whose hash is `password_hash`, and what they have proved in all."""
+    """Who logs in, and what they have proved in all. `password_hash`: of the password that they knew, None where none
+    was asked for."""
 
     user: User
-    password_hash: str = field(repr=False)
+    password_hash: str | None = field(repr=False)
     proved: Proved = PASSWORD
 
 

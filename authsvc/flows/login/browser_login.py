@@ -76,7 +76,7 @@ async def browser_login(
             ways,
             client_id=client.id if client else "",
             holder=browser,
-            proof=person.password_hash,
+            proof=person.password_hash or "",
             remember_me=attempt.remember_me,
         )
     return await enter(runtime, client, attempt, person, old_cookie=old_cookie)

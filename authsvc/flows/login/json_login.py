@@ -86,7 +86,7 @@ async def login(runtime: Runtime, caller: Caller, asked: PasswordSent) -> Logged
             ways,
             client_id=client.id,
             holder=_holder(caller, asked.holder),
-            proof=person.password_hash,
+            proof=person.password_hash or "",
             remember_me=attempt.remember_me,
             device_info=attempt.device_info,
         )

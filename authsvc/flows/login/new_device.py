@@ -24,7 +24,7 @@ async def begin_and_tell(
     """What `begin` returns. Told, and on record, is who logs in without a genuine device cookie, but for their very
     first login."""
     first = not person.user.logged_in_before
-    if first or is_known_device(runtime, person.user, attempt.device):
+    if not is_worth_telling(runtime, attempt, person):
         begun = await begin(runtime.db)
         if begun and first:
             with suppress(StoreUnavailable):  # the login counts; the next one then is the first
@@ -33,13 +33,19 @@ async def begin_and_tell(
     async with runtime.db.transaction() as connection:
         begun = await begin(connection)
         if begun:
-            await _tell(runtime, connection, attempt, person, new)
+            await tell_of_device(runtime, connection, attempt, person, new)
     return begun
 
 
-async def _tell(
+def is_worth_telling(runtime: Runtime, attempt: Attempt, person: Authenticated) -> bool:
+    """Whether it is another login than the very first, and on a device that nobody knows."""
+    return person.user.logged_in_before and not is_known_device(runtime, person.user, attempt.device)
+
+
+async def tell_of_device(
     runtime: Runtime, connection: Connection, attempt: Attempt, person: Authenticated, new: NewSession
 ) -> None:
+    """Write it down, and promise the mail, in the transaction that begins the session."""
     # Programs that keep no cookie log in again and again: one device at one address is told once a day.
     device, address = new.device_info, attempt.address or ""
     await audit.record(

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from authsvc.device_name import device_name
 from authsvc.flows.factors.way import PASSWORD, Proved, Way
-from authsvc.flows.factors.ways import check_way, reach_of, those_that_reach, ways_of
+from authsvc.flows.factors.ways import asked_of_everybody, check_way, reach_of, those_that_reach, ways_of
 from authsvc.flows.login.authenticate_person import Attempt, Authenticated
 from authsvc.keys.seal import open_value, seal_value
 from authsvc.rules.authorize.prompting import required_rung
@@ -38,7 +38,8 @@ _PURPOSE = "second step of a login"
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """A login that waits for its second factor, as it is sealed. `client_id`: '' for our own pages. `proof`: the digest
-    of the password hash that was right, or of the cookie of the session that shall be stepped up. `name`: unique."""
+    of the password hash that was right, or of the cookie of the session that shall be stepped up. `ways`: the names of
+    those that were open; `name`: unique."""
 
     user_id: UUID
     client_id: str
@@ -47,6 +48,7 @@ class Waiting:
     session_id: UUID | None
     remember_me: bool
     device_info: str | None
+    ways: Sequence[str]
     name: str
     started_at: float
 
@@ -95,9 +97,11 @@ def wanted_of(runtime: Runtime, client: Client | None, user: User) -> str:
 
 async def ways_after_password(runtime: Runtime, client: Client | None, user: User) -> tuple[Way, ...]:
     """By which of the ways a login goes on after the password: those that reach what is demanded, or where none does
-    all that the person has. (): there is none. Raises StoreUnavailable."""
-    ways = await ways_of(runtime, user)
-    return those_that_reach(ways, wanted_of(runtime, client, user)) or ways
+    all that the person has. (): there is none, or nobody asks for the one that there is. Raises StoreUnavailable."""
+    ways, wanted = await ways_of(runtime, user), wanted_of(runtime, client, user)
+    if wanted == PASSWORD_ACR and not asked_of_everybody(ways):
+        return ()
+    return those_that_reach(ways, wanted) or ways
 
 
 def judge_reach(runtime: Runtime, client: Client, user: User, ways: Sequence[Way]) -> None:
@@ -134,6 +138,7 @@ async def begin_second_step(
         session_id,
         remember_me,
         device_info,
+        [way.name for way in ways],
         runtime.entropy(16).hex(),
         runtime.clock.seconds(),
     )
@@ -147,8 +152,7 @@ async def asked_again(runtime: Runtime, sealed: str) -> SecondStep | None:
     user = await users.by_id(runtime.db, waiting.user_id) if waiting else None
     if waiting is None or user is None:
         return None
-    client = await runtime.clients.get(waiting.client_id) if waiting.client_id else None
-    ways = await ways_after_password(runtime, client, user)
+    ways = [way for way in await ways_of(runtime, user) if way.name in waiting.ways]
     asked = {way.name: await way.ask(runtime, user, waiting.name) for way in ways}
     return SecondStep(user.id, sealed, asked)
 
@@ -197,7 +201,8 @@ def open_waiting(runtime: Runtime, sealed: str) -> Waiting | None:
 def _seal(runtime: Runtime, waiting: Waiting) -> str:
     ids = (str(waiting.user_id), waiting.client_id, waiting.holder, waiting.proof)
     session = str(waiting.session_id) if waiting.session_id else None
-    payload = [*ids, session, waiting.remember_me, waiting.device_info, waiting.name, waiting.started_at]
+    known = [session, waiting.remember_me, waiting.device_info, list(waiting.ways), waiting.name, waiting.started_at]
+    payload = [*ids, *known]
     return seal_value(runtime.master, _PURPOSE, json.dumps(payload).encode(), runtime.entropy)
 
 

@@ -1,1 +1,1 @@
-"""Second factors: one-time codes and recovery codes."""
+"""Second factors: one-time codes, recovery codes, passkeys."""

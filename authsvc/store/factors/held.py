@@ -12,6 +12,10 @@ from authsvc.store.session.sessions import Ended
 _HELD = """
 SELECT 'otp' AS name FROM one_time_codes WHERE user_id = $1 AND confirmed_at IS NOT NULL
 UNION ALL
+(SELECT 'passkey' FROM passkeys WHERE user_id = $1 LIMIT 1)
+UNION ALL
+(SELECT 'device_bound_passkey' FROM passkeys WHERE user_id = $1 AND NOT backup_eligible LIMIT 1)
+UNION ALL
 (SELECT 'recovery_code' FROM recovery_codes WHERE user_id = $1 LIMIT 1)
 """
 

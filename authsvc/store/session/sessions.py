@@ -31,13 +31,13 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A login. `password_hash`: the one that the password was checked with; `lifetime_seconds`: from now on;
-    `cookie_hash`: None where no browser holds the session; `credentials`: what opened it; `factor_generation`: of the
-    person when that was checked."""
+    """A login. `password_hash`: the one that the password was checked with, None where none was; `lifetime_seconds`:
+    from now on; `cookie_hash`: None where no browser holds the session; `credentials`: what opened it;
+    `factor_generation`: of the person when that was checked."""
 
     id: UUID
     user_id: UUID
-    password_hash: str = field(repr=False)
+    password_hash: str | None = field(repr=False)
     device_info: str
     ip_address: str | None
     user_agent: str | None
@@ -63,7 +63,8 @@ class Begun:
 _SESSION = """
 WITH person AS (
     SELECT id FROM users
-    WHERE id = $2 AND disabled_at IS NULL AND password_hash = $3 AND factor_generation = $12 FOR SHARE
+    WHERE id = $2 AND disabled_at IS NULL AND ($3::text IS NULL OR password_hash = $3) AND factor_generation = $12
+    FOR SHARE
 ), session AS (
     INSERT INTO user_sessions (id, user_id, device_info, ip_address, user_agent, amr, remember_me, expires_at,
                                cookie_hash, credentials)

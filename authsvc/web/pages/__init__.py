@@ -5,10 +5,13 @@
     views                 from a frozen view to an answer
     factor_views          views of the account's second factors
     account_views         views of the pages beside the account page
+    passkey_views         view of the page where a passkey is made
+    account_rows          rows of the account's lists
     proof_views           views of the pages that letters are asked for at, and open
     templates/            Jinja2; every text comes from the catalogue
     catalogue             every text, English and German
     catalogue_of_factors  texts of second factors
+    catalogue_of_passkeys  texts of passkeys
     catalogue_of_proofs   texts of the pages of proofs by mail
     catalogue_of_own_events  texts of what happened to an account
     language              a language chosen, its texts, numbers and times

@@ -16,6 +16,7 @@ from authsvc.flows.authorize.pending_request import (
     open_request,
     seal_destination,
 )
+from authsvc.flows.factors.relying_party import rp_id_of
 from authsvc.flows.login.second_step import SecondStep
 from authsvc.flows.mail.queue import mail_is_on
 from authsvc.rules.authorize.prompting import Step
@@ -143,6 +144,7 @@ def login_form(
         )
         waiting = f"?request={asked.sealed}" if len(asked.sealed) <= MAX_QUERY else ""
         joins = client.login.registration_role is not None or client.login.required_role is None
+    view = replace(view, passkeys=bool(rp_id_of(request.runtime.settings)))
     if mail_is_on(request.runtime):
         joins = joins and request.runtime.settings.registration == "open"
         view = replace(view, forgot=f"/reset{waiting}", join=f"/signup{waiting}" if joins else "")

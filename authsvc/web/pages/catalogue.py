@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from authsvc.web.pages.catalogue_of_factors import FACTORS
 from authsvc.web.pages.catalogue_of_own_events import OWN_EVENTS
+from authsvc.web.pages.catalogue_of_passkeys import PASSKEYS
 from authsvc.web.pages.catalogue_of_proofs import PROOFS
 
 LANGUAGES = ("en", "de")
@@ -287,4 +288,5 @@ TEXT: dict[str, tuple[str, str]] = {
     **FACTORS,
     **PROOFS,
     **OWN_EVENTS,
+    **PASSKEYS,
 }

@@ -88,7 +88,19 @@ async def own_form(request: Request) -> dict[str, str]:
 
 def check_form(request: Request, form: Mapping[str, str]) -> None:
     """Raises Rejected (403) for a form that came from a page of another site, and FormExpired for one without the
-    token of this browser.
+    token of this browser."""
+    refuse_foreign(request)
+    browser, token = cookie(request, BROWSER), form.get("csrf", "")
+    genuine = bool(browser) and any(
+        hmac.compare_digest(_token(request, key_id, browser or "").encode(), token.encode("utf-8", "surrogatepass"))
+        for key_id in request.runtime.master.ids
+    )
+    if not genuine:
+        raise FormExpired(form, "This form has expired. Go back, load the page again and retry.", "form_token")
+
+
+def refuse_foreign(request: Request) -> None:
+    """Raises Rejected (403) for what a page of another site sent, as far as the browser says so.
 
     Our pages send no Referer, so browsers write `Origin: null`; Sec-Fetch-Site tells the same more exactly.
     """
@@ -102,13 +114,6 @@ def check_form(request: Request, form: Mapping[str, str]) -> None:
     )
     if foreign:
         raise Rejected("access_denied", "This form is not from a page of ours.", "form_foreign", status=403)
-    browser, token = cookie(request, BROWSER), form.get("csrf", "")
-    genuine = bool(browser) and any(
-        hmac.compare_digest(_token(request, key_id, browser or "").encode(), token.encode("utf-8", "surrogatepass"))
-        for key_id in request.runtime.master.ids
-    )
-    if not genuine:
-        raise FormExpired(form, "This form has expired. Go back, load the page again and retry.", "form_token")
 
 
 def from_our_page(request: Request) -> bool:

@@ -25,9 +25,11 @@ _FIXED = {
 }
 
 
-def page_headers(language: str, *, logo_source: str, target: str | None, script: str) -> dict[str, str]:
+def page_headers(
+    language: str, *, logo_source: str, target: str | None, script: str, module: bool = False
+) -> dict[str, str]:
     """`target`: a URI where a form of this page may end, besides ourselves. `script`: text of the one inline script,
-    whose page posts to the target alone.
+    whose page posts to the target alone. `module`: the page has a script in a static file, which may ask us.
 
     A page within a client's flow (one with a target) may be in a pop-up that the client opened, and
     Cross-Origin-Opener-Policy would cut the two apart for good: the client would never hear the answer. So only the
@@ -44,6 +46,8 @@ def page_headers(language: str, *, logo_source: str, target: str | None, script:
     ]
     if script:
         policy.append(f"script-src '{script_hash(script)}'")
+    elif module:
+        policy += ["script-src 'self'", "connect-src 'self'"]
     return {
         **_FIXED,
         "content-language": language,

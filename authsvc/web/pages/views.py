@@ -6,9 +6,9 @@ readable by `language.plain` and `language.named`. The one who posts a form back
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
@@ -18,14 +18,15 @@ from markupsafe import Markup
 from starlette.responses import Response
 from starlette.templating import Jinja2Templates
 
-from authsvc.device_name import device_name
 from authsvc.flows.account.result_message import ResultMessage
 from authsvc.flows.account.sessions_and_apps import Overview
 from authsvc.flows.authorize.authorize import ShowPage
 from authsvc.flows.device.confirm_device import Found
 from authsvc.flows.ending.browser_logout import AskFirst
+from authsvc.flows.factors.passkey_way import PASSKEY_WAYS
 from authsvc.flows.login import second_step as flow
 from authsvc.web.http.request import Request
+from authsvc.web.pages.account_rows import app_names, passkey_rows, session_rows
 from authsvc.web.pages.brand import look_of
 from authsvc.web.pages.headers import page_headers
 from authsvc.web.pages.language import Words, choose_language, named, plain, strong, words
@@ -47,6 +48,11 @@ ProblemKind = Literal[
     "email",
     "mailed_code",
     "name",
+    "passkey",
+    "passkey_add",
+    "passkey_full",
+    "passkey_known",
+    "passkey_last",
 ]
 
 
@@ -73,6 +79,8 @@ class View:
     template: ClassVar[str]
     script: ClassVar[str] = ""
     """The one inline script. Its page posts to the target alone."""
+    module: ClassVar[str] = ""
+    """The static file with the page's script: what it does is of no use to whoever runs none."""
     csrf: str = field(repr=False, default="")
     target: str | None = None
     problem: Problem | None = None
@@ -89,7 +97,8 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Login(View):
-    """Posts username, password, remember_me ("1", only with `remember_me_allowed`), request, csrf."""
+    """Posts username, password, remember_me ("1", only with `remember_me_allowed`), request, csrf. With `passkeys` its
+    script posts passkey, passkey_challenge instead of username and password."""
 
     template = "login"
     request: str = field(repr=False, default="")
@@ -102,17 +111,36 @@ class Login(View):
     """Where a forgotten password is replaced; '': nowhere, for there is no mail."""
     join: str = ""
     """Where an account can be made; '': not here."""
+    passkeys: bool = False
+
+    @property
+    def module(self) -> str:  # type: ignore[override]
+        return "passkeys.js" if self.passkeys else ""
 
 
 @dataclass(frozen=True, slots=True)
 class SecondStep(View):
-    """Asks for a second factor. Each way has a form of its own; it posts way, code, challenge, request, csrf to
-    /login/second. `way`: the one that was tried before."""
+    """Asks for a second factor. Each way has a form of its own; it posts way, challenge, request, csrf to
+    /login/second, and code, or for a passkey, by its script, credential. `way`: the one that was tried before."""
 
     template = "second_step"
     asked: flow.SecondStep
     request: str = field(repr=False, default="")
     way: str = ""
+
+    @property
+    def passkey(self) -> str:
+        """The way of a passkey that this page offers: the one for all of them, where it is open; "" for none."""
+        return next((name for name in PASSKEY_WAYS if name in self.asked.ways), "")
+
+    @property
+    def options(self) -> str:
+        """PublicKeyCredentialRequestOptionsJSON of that way, for the script."""
+        return json.dumps(self.asked.ways[self.passkey]["options"])
+
+    @property
+    def module(self) -> str:  # type: ignore[override]
+        return "passkeys.js" if self.passkey else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +177,12 @@ class GoOn(View):
 class Account(View):
     """Sessions and apps of a person. /account/sessions/end posts session; /account/sessions/end-others nothing;
     /account/password posts current_password, new_password, repeat_password; /account/apps/revoke posts client_id;
-    /account/address posts new_address, /account/address/verify nothing. Each with csrf. `problem` belongs to the
-    password form, or where the page has expired to all of it. Other pages of sessions are at /account?page=."""
+    /account/address posts new_address, /account/address/verify nothing; /account/passkeys/rename posts passkey, name;
+    /account/passkeys/remove posts passkey. Each with csrf. `problem` belongs to the password form, or to the passkeys,
+    or where the page has expired to all of it. Other pages of sessions are at /account?page=."""
 
     template = "account"
+    module = "passkeys.js"
     found: Overview
     notice: ResultMessage | None = None
     can_mail: bool = False
@@ -160,9 +190,18 @@ class Account(View):
     at_address: bool = False
     """Whether `problem` belongs to the form of the address."""
 
+    passkeys: bool = False
+    """Whether new ones may be added."""
+    signal: str = ""
+    """What the script tells the browser's passkey providers (JSON)."""
+
     @property
     def address_problem(self) -> bool:
         return self.problem is not None and self.at_address
+
+    @property
+    def passkey_problem(self) -> bool:
+        return self.problem is not None and self.problem.kind in ("passkey_full", "passkey_last")
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +315,9 @@ def page(request: Request, view: View, ui_locales: str | None = None) -> Respons
     """Render a view in the operator's look and the person's language: ui_locales first, then Accept-Language."""
     look = look_of(request.runtime.settings)
     texts = words(choose_language(ui_locales, request.header_list(b"accept-language")))
-    headers = page_headers(texts.language, logo_source=look.logo_source, target=view.target, script=view.script)
+    headers = page_headers(
+        texts.language, logo_source=look.logo_source, target=view.target, script=view.script, module=bool(view.module)
+    )
     if view.later:
         headers["retry-after"] = str(view.later)
     shared = {"look": look, "words": texts, "t": texts.text, "view": view}
@@ -307,31 +348,6 @@ def _link(uri: str | None) -> str:
     return uri or "" if parts.scheme in ("http", "https") and parts.hostname else ""
 
 
-def _session_rows(texts: Words, found: Overview) -> list[tuple[object, ...]]:
-    """What the template's loop unpacks. An account may have a thousand sessions, and a call from a template costs ten
-    times one from here: so the loop makes none."""
-    rows: list[tuple[object, ...]] = []
-    for one in found.sessions:
-        browser = plain(device_name(one.user_agent), 80) if one.user_agent else ""
-        device = plain(one.device_info, 80) or browser or texts.text("account.unknown_device")
-        picture, second = _glyph(device + browser), browser if browser != device else ""
-        address, apps = plain(one.ip_address, 64), _app_names(one.apps)
-        since, seen = texts.moment(one.created_at), texts.ago(one.last_activity, found.session.now)
-        rows.append((one.id, one.id == found.session.id, picture, device, second, address, apps, since, seen))
-    return rows
-
-
-@lru_cache(maxsize=256)
-def _app_names(apps: tuple[str, ...]) -> Markup:
-    return Markup(", ").join(named(app) for app in apps)
-
-
-def _glyph(device: str) -> str:
-    """The picture of a device, by its readable name."""
-    handheld = any(word in device for word in ("iPhone", "iPad", "iPod", "Android", "Mobile", "Phone"))
-    return "handheld" if handheld else "desk"
-
-
 def _encodable(value: object) -> object:
     """A lone surrogate becomes "?": Starlette encodes strictly."""
     return value.encode(errors="replace").decode() if type(value) is str and not value.isascii() else value
@@ -355,6 +371,7 @@ _TEMPLATES.env.globals.update(
     link=_link,
     host_of=_host,
     problem_text=_problem_text,
-    session_rows=_session_rows,
-    app_names=_app_names,
+    session_rows=session_rows,
+    app_names=app_names,
+    passkey_rows=passkey_rows,
 )

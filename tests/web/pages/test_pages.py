@@ -47,6 +47,7 @@ from tests.browser.samples import (
     letter_sent,
     login,
     logout,
+    new_passkey,
     overview,
     own_events,
     second_step,
@@ -200,6 +201,7 @@ def test_only_pages_in_a_clients_flow_keep_the_window_that_opened_them() -> None
     opener = {name: headers(draw("en", view))["cross-origin-opener-policy"] for name, view in PAGES.items()}
     assert {name for name, value in opener.items() if value == "unsafe-none"} == {
         "login",
+        "login-passkey",
         "login-wrong",
         "login-too-many",
         "login-unavailable",
@@ -253,6 +255,9 @@ def test_what_strangers_wrote_is_text_and_nothing_else(hostile: str, language: s
             confirm_proof(text, text, account=text),
             ProofDone("reset", text, text, csrf=text),
             own_events(samples.event(text=text, apps=(name, name))),
+            account(Overview(whose, [session()], 1, 1, (), passkeys=[samples.passkey(name=text, rp_id=text)])),
+            new_passkey(account=text, options=text, challenge=text, name=text, csrf=text),
+            login(passkeys=True, username=text, csrf=text),
             account(
                 Overview(
                     whose,
@@ -523,7 +528,9 @@ def test_both_languages_are_complete_with_the_same_placeholders(key: str) -> Non
 
 def test_templates_and_catalogue_name_the_same_texts() -> None:
     source = "".join(path.read_text() for path in TEMPLATES.glob("*.html"))
-    source += "".join(Path(views.__file__).with_name(name).read_text() for name in ("views.py", "language.py"))
+    source += "".join(
+        Path(views.__file__).with_name(name).read_text() for name in ("views.py", "language.py", "account_rows.py")
+    )
     quoted = set(re.findall(r'"([a-z_]+(?:\.[a-z_]+)*)"', source))
     families = ("event.", "letter.", "proof.", "notice.", "problem.", "error.", "scope.", "ago.", "wait.")
     for key in TEXT:

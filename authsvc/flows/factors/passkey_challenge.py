@@ -1,0 +1,56 @@
+"""Challenges for passkeys: sealed to the page and bound to its browser, spent by the first answer that is right, in
+the transaction of what that answer brings about.
+
+Nothing is stored before: whoever asks for a challenge, or answers one wrongly, leaves no row behind.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Literal
+
+from authsvc.keys.seal import open_value, seal_value
+from authsvc.rules.factors.passkeys import CHALLENGE_BYTES
+from authsvc.rules.sealed_value_lifetimes import PASSKEY_CHALLENGE_SECONDS
+from authsvc.runtime import Runtime
+from authsvc.store.factors import passkeys
+from authsvc.store.postgres import Connection
+from authsvc_jws.base64url import base64url_decode, base64url_encode
+
+Purpose = Literal["passkey log in", "passkey enrolment"]
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """32 random bytes, and `sealed`, by which they are known again."""
+
+    value: bytes
+    sealed: str = field(repr=False)
+
+
+def make_challenge(runtime: Runtime, purpose: Purpose, holder: str) -> Challenge:
+    """A challenge that is good once, for five minutes, for this purpose and this `holder`: the mark of a browser, with
+    whatever else it is bound to."""
+    value = runtime.entropy(CHALLENGE_BYTES)
+    payload = json.dumps([base64url_encode(value), holder, runtime.clock.seconds()]).encode()
+    return Challenge(value, seal_value(runtime.master, purpose, payload, runtime.entropy))
+
+
+def open_challenge(runtime: Runtime, purpose: Purpose, holder: str, sealed: str) -> bytes | None:
+    """The bytes of a challenge. None: not ours, of another purpose or holder, or too old. It may have been spent."""
+    payload = open_value(runtime.master, purpose, sealed)
+    if payload is None:
+        return None
+    value, made_for, made_at = json.loads(payload)
+    if made_for != holder or made_at < runtime.clock.seconds() - PASSKEY_CHALLENGE_SECONDS:
+        return None
+    return base64url_decode(value.encode("ascii"))
+
+
+async def spend_challenge(runtime: Runtime, connection: Connection, challenge: bytes) -> bool:
+    """True for the first who asks, on whichever replica, if the transaction is committed. Raises StoreUnavailable."""
+    # So long that a replica whose clock is late takes no challenge that was forgotten.
+    seconds = PASSKEY_CHALLENGE_SECONDS + 2 * runtime.settings.clock_skew_seconds
+    return await passkeys.spend_challenge(connection, sha256(challenge).digest(), seconds)

@@ -1,0 +1,50 @@
+"""What the account page's lists show, row by row."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from markupsafe import Markup
+
+from authsvc.device_name import device_name
+from authsvc.flows.account.sessions_and_apps import Overview
+from authsvc.rules.factors.authenticators import authenticator_name
+from authsvc.web.pages.language import Words, named, plain
+
+
+def session_rows(texts: Words, found: Overview) -> list[tuple[object, ...]]:
+    """What the template's loop unpacks. An account may have a thousand sessions, and a call from a template costs ten
+    times one from here: so the loop makes none."""
+    rows: list[tuple[object, ...]] = []
+    for one in found.sessions:
+        browser = plain(device_name(one.user_agent), 80) if one.user_agent else ""
+        device = plain(one.device_info, 80) or browser or texts.text("account.unknown_device")
+        picture, second = _glyph(device + browser), browser if browser != device else ""
+        address, apps = plain(one.ip_address, 64), app_names(one.apps)
+        since, seen = texts.moment(one.created_at), texts.ago(one.last_activity, found.session.now)
+        rows.append((one.id, one.id == found.session.id, picture, device, second, address, apps, since, seen))
+    return rows
+
+
+@lru_cache(maxsize=256)
+def app_names(apps: tuple[str, ...]) -> Markup:
+    return Markup(", ").join(named(app) for app in apps)
+
+
+def _glyph(device: str) -> str:
+    """The picture of a device, by its readable name."""
+    handheld = any(word in device for word in ("iPhone", "iPad", "iPod", "Android", "Mobile", "Phone"))
+    return "handheld" if handheld else "desk"
+
+
+def passkey_rows(texts: Words, found: Overview) -> list[tuple[object, ...]]:
+    """Its id, what the person or its provider calls it, the provider where that is another name, whether it stays in
+    its device, when it was made and last used."""
+    rows: list[tuple[object, ...]] = []
+    for one in found.passkeys:
+        provider = authenticator_name(one.aaguid)
+        name = plain(one.name, 80) or provider or texts.text("passkey.unnamed")
+        used = texts.ago(one.last_used_at, found.session.now) if one.last_used_at else texts.text("passkey.never_used")
+        second = provider if provider != name else ""
+        rows.append((one.id, name, second, not one.backup_eligible, texts.date(one.created_at), used))
+    return rows
