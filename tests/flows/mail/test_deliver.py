@@ -275,6 +275,7 @@ async def test_an_operator_is_told_to_keep_a_master_key_while_mails_that_it_seal
     async with mail_server() as server, following(settings_of(settings_env, server)) as runtime:
         before = await reseal_keys.look(runtime)
         await queue(runtime)
+        await sql.execute("UPDATE mails SET created_at = now() - interval '1 minute'")
         waiting = await reseal_keys.look(runtime)
         assert waiting.keep_until - before.keep_until > timedelta(days=2)
         await sql.execute("UPDATE mails SET sent_at = now(), sealed = NULL")

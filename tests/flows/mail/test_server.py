@@ -172,15 +172,15 @@ async def test_a_login_waits_for_no_mail_server(settings_env: dict[str, str], sq
             async with following(env) as runtime, post_office(runtime):
                 transport = httpx2.ASGITransport(app=App(runtime), client=("192.0.2.7", 4711))
                 durations = []
-                for number in range(40):
+                for number in range(outbox.MOST_A_DAY):
                     async with httpx2.AsyncClient(transport=transport, base_url=ISSUER) as http:
                         began = monotonic()
                         done = await http.post("/api/auth/login", json={**LOGIN, "device_info": f"{name} {number}"})
                         durations.append(monotonic() - began)
                         assert done.status_code == 200
-                times[name] = sorted(durations)[20]
+                times[name] = sorted(durations)[outbox.MOST_A_DAY // 2]
             if url:
-                assert await sql.fetchval("SELECT count(*) FROM mails WHERE sent_at IS NULL") >= 40
+                assert await sql.fetchval("SELECT count(*) FROM mails WHERE sent_at IS NULL") == outbox.MOST_A_DAY
                 await sql.execute("DELETE FROM mails")
     print({name: f"{1000 * seconds:.1f} ms" for name, seconds in times.items()})
     for name in ("dead", "silent"):
