@@ -6,9 +6,13 @@ export class AuthError extends Error {
   readonly status: number;
   readonly retryAfter: number;
   readonly maxAge?: string;
+  /** The JSON of the answer, where there was one: with `mfa_required` its `ways`. */
+  readonly said?: Record<string, unknown>;
   /** Nobody was logged out: the same may succeed later. */
   readonly temporary: boolean;
-  constructor(code: string, message?: string, status?: number, retryAfter?: number, maxAge?: string);
+  constructor(
+    code: string, message?: string, status?: number, retryAfter?: number, maxAge?: string, said?: Record<string, unknown>,
+  );
 }
 
 /** `session_over`: the service ended it, it expired, or the key is lost. `refused`: a fresh token was refused as well.
@@ -82,11 +86,17 @@ export interface Client {
   /** On every load of the redirect URI: takes the answer of the login out of the address. Null where there is none:
    * what was not begun in this tab, or is at another path or of another issuer, is left as it is. Rejects with AuthError; after a temporary one, `login` again. */
   handleRedirect(): Promise<{ user: User; returnTo: string } | null>;
-  /** For first-party clients. Rejects with AuthError: `invalid_credentials`, `too_many_attempts` (see `retryAfter`). */
+  /** For first-party clients. Rejects with AuthError: `invalid_credentials`, `too_many_attempts` (see `retryAfter`).
+   * `secondFactor`: asks the person where the account has a second factor, by one of the `ways` (`otp`,
+   * `recovery_code`); without it such a login rejects with `mfa_required`. */
   loginWithPassword(
     email: string,
     password: string,
-    options?: { rememberMe?: boolean; deviceInfo?: string },
+    options?: {
+      rememberMe?: boolean;
+      deviceInfo?: string;
+      secondFactor?: (ways: string[]) => Promise<{ way: string; code?: string }>;
+    },
   ): Promise<User>;
   /** Every tab is logged out at once; a first-party client's session ends, another's grant. False: the service could
    * not be told. */

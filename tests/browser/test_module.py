@@ -16,6 +16,7 @@ import httpx2
 
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "authsvc/web/pages/static/authsvc.js"
+STEP_UP = MODULE.with_name("authsvc-step-up.js")
 PACKAGE = ROOT / "clients/browser"
 MAX_GZIPPED = 6 * 1024
 STRICT = {
@@ -43,7 +44,7 @@ def test_it_is_at_most_6_kilobytes_gzipped() -> None:
 
 
 def test_it_asks_for_no_other_module() -> None:
-    text = MODULE.read_text()
+    text = MODULE.read_text() + STEP_UP.read_text()
     assert "import " not in text and "import(" not in text and "require(" not in text
 
 
@@ -107,9 +108,10 @@ def test_its_own_tests_pass_in_node(packages: Path) -> None:
 def test_the_package_is_the_module_and_its_types(packages: Path, tmp_path: Path) -> None:
     """What `npm pack` makes; TypeScript checks the sample against it, and node imports it."""
     copy = tmp_path / "clients/browser"
-    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("authsvc.js", "*.tgz"))
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("authsvc*.js", "*.tgz"))
     (tmp_path / "authsvc/web/pages/static").mkdir(parents=True)
-    shutil.copy(MODULE, tmp_path / "authsvc/web/pages/static")
+    for module in (MODULE, STEP_UP):
+        shutil.copy(module, tmp_path / "authsvc/web/pages/static")
     _run(["npm", "pack", "--pack-destination", str(tmp_path)], copy)
     assert not (copy / "authsvc.js").exists()
     [archive] = tmp_path.glob("*.tgz")
@@ -119,7 +121,15 @@ def test_the_package_is_the_module_and_its_types(packages: Path, tmp_path: Path)
     with tarfile.open(archive) as packed:
         packed.extractall(app, filter="data")
     names = {path.name for path in (app / "package").iterdir()}
-    assert names == {"authsvc.js", "authsvc.d.ts", "package.json", "README.md", "LICENSE"}
+    assert names == {
+        "authsvc.js",
+        "authsvc.d.ts",
+        "authsvc-step-up.js",
+        "authsvc-step-up.d.ts",
+        "package.json",
+        "README.md",
+        "LICENSE",
+    }
     assert (app / "package/authsvc.js").read_bytes() == MODULE.read_bytes()
     shutil.copytree(app / "package", unpacked, dirs_exist_ok=True)
     shutil.copy(PACKAGE / "test/sample.ts", app)

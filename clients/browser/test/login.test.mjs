@@ -261,3 +261,25 @@ test("ending another session after an old login says what to ask for; nothing is
   assert.deepEqual(house.service.refreshes, []);
   assert.equal(client.user.email, "a@example.com");
 });
+
+test("a login by password asks for a second factor where the service wants one", async () => {
+  const refused = { error: "mfa_required", mfa_challenge: "sealed", ways: ["otp", "recovery_code"], expires_in: 300 };
+  house.service.spoil = ({ url }) => {
+    if (url.endsWith("/api/auth/login")) return json(401, refused);
+    if (url.endsWith("/second")) return json(200, { ...house.service.tokens(), user: { id: "1", email: "a@b.example" } });
+    return undefined;
+  };
+  const client = house.tab();
+  const secondFactor = async (ways) => ({ way: ways[0], code: "123456" });
+  const user = await client.loginWithPassword("a@b.example", "secret", { secondFactor });
+  assert.equal(user.id, "1");
+  const [first, second] = house.service.calls.map(({ text }) => JSON.parse(text));
+  assert.equal(first.secondFactor, undefined);
+  assert.deepEqual(second, { client_id: "shop", way: "otp", code: "123456", mfa_challenge: "sealed" });
+});
+
+test("without somebody to ask, a second factor that is needed is an error with the ways on", async () => {
+  const refused = { error: "mfa_required", mfa_challenge: "sealed", ways: ["otp"], expires_in: 300 };
+  house.service.spoil = () => json(401, refused);
+  await assert.rejects(house.tab().loginWithPassword("a@b.example", "secret"), { code: "mfa_required", said: refused });
+});

@@ -1,5 +1,6 @@
 // What an app writes, for the type checker; never run.
 import { AuthError, createClient, type Session, type User } from "authsvc-browser";
+import { withStepUp } from "authsvc-browser/step-up";
 
 const auth = createClient({
   issuer: "https://auth.example.com",
@@ -18,7 +19,12 @@ createClient({ issuer: "", redirectUri: "" });
 export async function main(): Promise<void> {
   const back: { user: User; returnTo: string } | null = await auth.handleRedirect();
   if (!auth.user) await auth.login({ returnTo: "/cart", ui_locales: "de" });
-  const user: User = await auth.loginWithPassword("a@example.com", "x", { rememberMe: true });
+  const user: User = await auth.loginWithPassword("a@example.com", "x", {
+    rememberMe: true,
+    secondFactor: async (ways) => ({ way: ways[0]!, code: "123456" }),
+  });
+  const stepped: Response | undefined = (await withStepUp(auth).handleRedirect())?.response;
+  console.log(stepped?.ok);
   const token: string | null = await auth.getAccessToken();
   const answer: Response = await auth.fetch("https://api.example.com/orders", { method: "POST" });
   const sessions: Session[] = await auth.sessions();

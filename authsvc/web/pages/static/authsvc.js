@@ -6,9 +6,9 @@ const LOGIN = "authsvc_login";
 const SETTLE = 50; // ms until all tabs see it
 
 export class AuthError extends Error {
-  constructor(code, message = code, status = 0, retryAfter = 0, maxAge = undefined) {
+  constructor(code, message = code, status = 0, retryAfter = 0, maxAge, said) {
     super(message);
-    Object.assign(this, { name: "AuthError", code, status, retryAfter, maxAge });
+    Object.assign(this, { name: "AuthError", code, status, retryAfter, maxAge, said });
   }
   get temporary() {
     return this.code === "network" || this.status === 429 || this.status >= 500;
@@ -18,7 +18,7 @@ export class AuthError extends Error {
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const bytes = (text) => new TextEncoder().encode(text);
 const base64url = (data) =>
-  btoa(String.fromCharCode(...new Uint8Array(data))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  btoa(String.fromCharCode(...new Uint8Array(data))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
 const unbase64url = (text) =>
   Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0));
 const noise = (size) => crypto.getRandomValues(new Uint8Array(size));
@@ -56,7 +56,7 @@ const inMemory = (kept = {}) => ({
   removeItem: (key) => delete kept[key],
 });
 
-// Web Locks, or a lease. Two at once get the same. `work` throws nothing.
+// Web Locks, or a lease. `work` throws nothing.
 async function locked(name, work) {
   if (navigator.locks) {
     const signal = AbortSignal.timeout(30000);
@@ -137,6 +137,7 @@ export function createClient(options) {
   const origins = new Set([issuer, ...(options.origins ?? [])].map((url) => new URL(url).origin));
   const name = `authsvc ${issuer} ${clientId}`;
   const dpop = options.dpop ? possession(name) : null;
+  const scheme = dpop ? "DPoP " : "Bearer ";
   const shared = web("localStorage");
   const store = { local: shared, session: web("sessionStorage") }[storage] ?? inMemory();
   const listeners = new Set();
@@ -196,7 +197,7 @@ export function createClient(options) {
     store.setItem("access_token", said.access_token);
   }
 
-  // For duplicates of this tab: the newest tokens, under their secret.
+  // For duplicates of this tab.
   async function share(way) {
     try {
       const secret = get(TWINS);
@@ -216,7 +217,7 @@ export function createClient(options) {
 
   async function send(request, token, again = true) {
     const copy = dpop && again && request.clone();
-    if (token) request.headers.set("authorization", `${dpop ? "DPoP" : "Bearer"} ${token}`);
+    if (token) request.headers.set("authorization", scheme + token);
     if (dpop) request.headers.set("dpop", await dpop.proof(request.method, request.url, token));
     const answer = await fetch(request);
     dpop?.learn(request.url, answer);
@@ -230,8 +231,8 @@ export function createClient(options) {
   async function failure(answer) {
     const said = parsed(await answer.text()) ?? {};
     const later = +answer.headers.get("retry-after") || 0;
-    const maxAge = /max_age="?(\d+)/.exec(answer.headers.get("www-authenticate"))?.[1]; // RFC 9470
-    return new AuthError(said.error ?? "unexpected", said.error_description, answer.status, later, maxAge);
+    const maxAge = /max_age="?(\d+)/.exec(answer.headers.get("www-authenticate"))?.[1];
+    return new AuthError(said.error ?? "unexpected", said.error_description, answer.status, later, maxAge, said);
   }
 
   async function post(path, fields) {
@@ -303,12 +304,13 @@ export function createClient(options) {
     const token = own && (await getAccessToken());
     if (!token) return fetch(request);
     const copy = request.clone();
-    const answer = await send(request, token);
+    let answer = await send(request, token);
     const newer = refused(answer) && (await renew(token));
-    if (!newer) return answer;
-    const second = await send(copy, newer);
-    if (refused(second) && get("access_token") === newer) drop("refused");
-    return second;
+    if (newer) {
+      answer = await send(copy, newer);
+      if (refused(answer) && get("access_token") === newer) drop("refused");
+    }
+    return answer;
   }
 
   function axios(instance) {
@@ -318,7 +320,7 @@ export function createClient(options) {
       const own = (config.authsvc || !config.headers.has("authorization")) && origins.has(origin);
       const token = own && (await getAccessToken());
       if (!token) return config;
-      config.headers.set("authorization", `${dpop ? "DPoP" : "Bearer"} ${token}`);
+      config.headers.set("authorization", scheme + token);
       if (dpop) config.headers.set("dpop", await dpop.proof((config.method || "get").toUpperCase(), url, token));
       config.authsvc = { ...config.authsvc, token, url };
       return config;
@@ -382,15 +384,18 @@ export function createClient(options) {
     if (iss !== issuer || String(aud) !== clientId || nonce !== kept.nonce) throw new AuthError("id_token_mismatch");
     const { roles = [] } = claimsOf(said.access_token);
     const asked = send(new Request(`${issuer}/userinfo`), said.access_token);
-    const info = await asked.then((got) => got.json()).catch(() => ({}));
-    const { sub, email, email_verified, name } = info;
+    const { sub, email, email_verified, name } = await asked.then((got) => got.json()).catch(() => ({}));
     enter(said, sub === id ? { id, email, email_verified, name, roles } : { id, roles });
     return { user: client.user, returnTo: kept.returnTo };
   }
 
-  async function loginWithPassword(email, password, { rememberMe = false, deviceInfo } = {}) {
+  async function loginWithPassword(email, password, { rememberMe = false, deviceInfo, secondFactor } = {}) {
     const fields = { email, password, remember_me: rememberMe, device_info: deviceInfo };
-    const said = await post("/api/auth/login", fields); // once: each is a session
+    const said = await post("/api/auth/login", fields).catch(async (error) => {
+      const { ways, mfa_challenge } = error.said ?? {};
+      if (!ways || !secondFactor) throw error;
+      return post("/api/auth/login/second", { ...await secondFactor(ways), mfa_challenge });
+    });
     enter(said, said.user);
     return client.user;
   }
