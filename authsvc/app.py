@@ -35,6 +35,7 @@ from authsvc.web import (
     account_address,
     account_events,
     account_factors,
+    account_profile,
     authorize,
     dev_mail,
     device,
@@ -111,7 +112,14 @@ CAPABILITIES = (
     Capability("service", wellknown.ROUTES, metadata=discovery.service),
     Capability(
         "account",
-        account.ROUTES + account_address.ROUTES + account_events.ROUTES + account_factors.ROUTES + userinfo.ROUTES,
+        (
+            *account.ROUTES,
+            *account_address.ROUTES,
+            *account_events.ROUTES,
+            *account_factors.ROUTES,
+            *account_profile.ROUTES,
+            *userinfo.ROUTES,
+        ),
         openid_metadata=discovery.account,
     ),
     Capability("JSON for first-party frontends", first_party_json.ROUTES),

@@ -11,7 +11,8 @@ from uuid import UUID
 class User:
     """A person. `password_hash` is an argon2id or bcrypt string, None where the person has no password, or where it was
     not asked for. `device_generation`: of their device cookies those with this number are good; `factor_generation`: so
-    often was a second factor of theirs removed; `logged_in_before`: they have had their very first login."""
+    often was a second factor of theirs removed; `logged_in_before`: they have had their very first login; `locale`: the
+    language that they chose, "" for whatever the browser asks for."""
 
     id: UUID
     email: str
@@ -23,6 +24,7 @@ class User:
     device_generation: int = 0
     factor_generation: int = 0
     logged_in_before: bool = False
+    locale: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,9 +137,15 @@ async def change_password(request: Request) -> Response:
     return back(request, session, ResultMessage("password_changed" if changed.over else "password_changed_ending"))
 
 
-def back(request: Request, session: Owner, notice: ResultMessage) -> Response:
-    """The account page, which says what was done."""
+def known(request: Request, session: Owner) -> None:
+    """Note who is logged in: for the log, and for the language of the page."""
     request.user_id, request.session_id = str(session.user.id), str(session.id)
+    request.locale = session.user.locale
+
+
+def back(request: Request, session: Owner, notice: ResultMessage) -> Response:
+    """To the account page, which says what was done."""
+    known(request, session)
     request.reason = notice.kind
     return see(f"/account?notice={seal_result(request.runtime, session.id, notice)}")
 
@@ -152,7 +158,7 @@ def _page(
     problem: Problem | None = None,
     at_address: bool = False,
 ) -> Response:
-    request.user_id, request.session_id = str(found.session.user.id), str(found.session.id)
+    known(request, found.session)
     rp_id = rp_id_of(request.runtime.settings)
     view = Account(
         found,
@@ -175,7 +181,7 @@ def _signal(found: Overview, rp_id: str, done: str | None) -> str:
     if done == "passkey_removed":
         accepted = [base64url_encode(one.credential_id) for one in found.passkeys]
         return json.dumps(["signalAllAcceptedCredentials", about | {"allAcceptedCredentialIds": accepted}])
-    if done == "passkey_renamed":
+    if done in ("passkey_renamed", "profile_changed"):
         names = {"name": user.email, "displayName": user.name or user.email}
         return json.dumps(["signalCurrentUserDetails", about | names])
     return ""

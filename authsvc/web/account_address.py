@@ -12,7 +12,7 @@ from authsvc.rules.errors import TooMany, Unavailable
 from authsvc.rules.proofs.proof import Purpose
 from authsvc.rules.refused import Refused
 from authsvc.store.errors import StoreUnavailable
-from authsvc.web.account import again, logged_in_first, page_redrawn, password_landing
+from authsvc.web.account import again, known, logged_in_first, page_redrawn, password_landing
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.failures import failure_of
 from authsvc.web.http.request import Request
@@ -40,7 +40,7 @@ async def change(request: Request) -> Response:
 
 
 async def _ask(request: Request, session: Owner, purpose: Purpose, address: str) -> Response:
-    request.user_id, request.session_id = str(session.user.id), str(session.id)
+    known(request, session)
     if not mail_is_on(request.runtime):
         return error_page(request, "not_found", "mail_off")
     try:
@@ -51,7 +51,7 @@ async def _ask(request: Request, session: Owner, purpose: Purpose, address: str)
             network=request.network,
             browser=this_browser(request),
             user_id=session.user.id,
-            detail={"language": language_of(request)},
+            detail={"language": session.user.locale or language_of(request)},
         )
     except (TooMany, Unavailable, StoreUnavailable) as error:
         return await again(request, problem_of(failure_of(request, error), "email"), at_address=True)

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from authsvc.flows.account import own_events
 from authsvc.flows.account.sessions_and_apps import LoginNeeded
-from authsvc.web.account import logged_in_first
+from authsvc.web.account import known, logged_in_first
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.request import Request
 from authsvc.web.pages.account_views import OwnEvents
@@ -25,7 +25,7 @@ async def events_page(request: Request) -> Response:
     found = await own_events.history(request.runtime, cookie(request, SESSION), before)
     if found is None:
         raise LoginNeeded(again=False)
-    request.user_id, request.session_id = str(found.session.user.id), str(found.session.id)
+    known(request, found.session)
     return page(request, OwnEvents(found))
 
 

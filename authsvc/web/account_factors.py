@@ -9,7 +9,7 @@ from starlette.responses import Response
 from authsvc.flows.account import factors
 from authsvc.flows.account.result_message import ResultMessage, open_result, seal_result
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
-from authsvc.web.account import back_to
+from authsvc.web.account import back_to, known
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.failures import failure_of
 from authsvc.web.http.request import Request
@@ -26,7 +26,7 @@ _guarded = back_to(PATH)
 
 async def _shown(request: Request, problem: Problem | None = None) -> Response:
     found = await factors.factors_of(request.runtime, cookie(request, SESSION))
-    request.user_id, request.session_id = str(found.session.user.id), str(found.session.id)
+    known(request, found.session)
     notice = open_result(request.runtime, found.session.id, request.query().get("notice", ""))
     return page(request, AccountFactors(found, notice, csrf=form_token(request), problem=problem))
 

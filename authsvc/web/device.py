@@ -63,6 +63,7 @@ async def device_get(request: Request) -> Response:
     session = await browser_session(request.runtime, cookie(request, SESSION))
     if session is None:
         return _log_in(request, typed)
+    request.locale = session.user.locale
     return _entry(request, session.user.email, typed)
 
 
@@ -72,6 +73,7 @@ async def _redrawn(request: Request, form: Mapping[str, str]) -> Response:
     session = await browser_session(request.runtime, cookie(request, SESSION))
     if session is None:
         return _log_in(request, typed)
+    request.locale = session.user.locale
     return _entry(request, session.user.email, typed, Problem("expired"))
 
 
@@ -83,7 +85,7 @@ async def device_post(request: Request) -> Response:
     session = await browser_session(request.runtime, cookie(request, SESSION))
     if session is None:
         return _log_in(request, typed)
-    request.user_id, account = str(session.user.id), session.user.email
+    request.user_id, request.locale, account = str(session.user.id), session.user.locale, session.user.email
     decision = form.get("decision")
     try:
         if decision in ("allow", "deny"):

@@ -73,6 +73,7 @@ def _reply(request: Request, outcome: Outcome, ui_locales: str | None, problem: 
         return see("/account")
     if isinstance(outcome, AskFirst):
         target = outcome.target.redirect_uri if outcome.target else None
+        request.locale = outcome.session.user.locale
         view = views.LogoutConfirm(outcome, csrf=form_token(request), target=target, problem=problem)
         return page(request, view, ui_locales)
     return logged_out(request, outcome, ui_locales)

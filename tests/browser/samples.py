@@ -129,6 +129,10 @@ def own_events(*events: OwnEvent, more: bool = False) -> View:
     return account_views.OwnEvents(History(browser(), events, more))
 
 
+def own_profile(name: str = "Mara Lindqvist", locale: str = "", **changes: Any) -> View:
+    return account_views.OwnProfile(PERSON, name, locale, csrf="csrf-value", **changes)
+
+
 def login(**changes: Any) -> views.Login:
     values = {"request": "closed-box", "client_name": "Customer app", "target": CALLBACK, "remember_me_allowed": True}
     return views.Login(**{"csrf": "csrf-value", **values, **changes})
@@ -313,4 +317,6 @@ PAGES: dict[str, View] = {
     "account-theft": account(replace(overview(1, ()), happened=Newest(EVENTS, True, EVENTS[:1]))),
     "account-events": own_events(*EVENTS, more=True),
     "account-no-events": own_events(),
+    "account-profile": own_profile(),
+    "account-profile-wrong": own_profile("x" * 300, "de", problem=Problem("name")),
 }

@@ -24,6 +24,7 @@ Kind = Literal[
     "passkey_renamed",
     "passkey_removed",
     "factor_removed",
+    "profile_changed",
 ]
 
 

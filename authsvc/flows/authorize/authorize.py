@@ -44,7 +44,8 @@ class SendAnswer:
 class ShowPage:
     """Show the person the page of `step`: log in, decide which scope the client gets, say that they want to go on to
     it, or choose another account where this one lacks the role. The pending request waits sealed in its form;
-    `account`: the address of who is logged in; `second`: what they are asked for where the login lacks a factor.
+    `account`: the address of who is logged in; `second`: what they are asked for where the login lacks a factor;
+    `locale`: the language that they chose.
     """
 
     step: Step
@@ -53,6 +54,7 @@ class ShowPage:
     request: AuthorizationRequest
     account: str | None
     second: SecondStep | None = field(repr=False, default=None)
+    locale: str = ""
 
 
 Outcome = Unproved | SendAnswer | ShowPage
@@ -88,7 +90,8 @@ async def authorize(runtime: Runtime, pending: PendingRequest, *, cookie: str | 
         pending = replace(pending, shown_to=str(session.id))
     if step is not Step.GIVE_CODE or session is None:
         account = session.user.email if session else None
-        page = ShowPage(step, seal_request(runtime, pending), client, request, account)
+        locale = session.user.locale if session else ""
+        page = ShowPage(step, seal_request(runtime, pending), client, request, account, locale=locale)
         if step is Step.STEP_UP and session is not None and present is not None and cookie is not None:
             ways = await ways_to_step_up(runtime, session, wanted_rung(request, client, present))
             second = await begin_step_up(runtime, session, ways, client_id=client.id, cookie=cookie)

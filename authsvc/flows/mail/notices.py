@@ -47,7 +47,7 @@ def notice(
         runtime,
         template=template_of(kind),
         to=user.email,
-        language=language or runtime.settings.mail_language,
+        language=user.locale or language or runtime.settings.mail_language,
         values={**values, "link": link} if link else values,
         user_id=user.id,
     )

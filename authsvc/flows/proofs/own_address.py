@@ -60,7 +60,7 @@ async def _change(runtime: Runtime, connection: Connection, proof: Proof, user: 
         runtime,
         template="address_changed_old",
         to=user.email,
-        language=proof.detail["language"],
+        language=user.locale or proof.detail["language"],
         values={"link": link},
         user_id=user.id,
     )

@@ -32,7 +32,7 @@ async def tell_person(
         return
     if about and await outbox.was_told(connection, user.id, template_of(kind), about_digest(runtime, kind, about)):
         return
-    language = language or runtime.settings.mail_language
+    language = user.locale or language or runtime.settings.mail_language
     mail = notice(
         runtime,
         kind,

@@ -55,7 +55,7 @@ async def _write(runtime: Runtime, connection: Connection, wish: Proof) -> None:
             runtime,
             template=what.template,
             to=wish.email,
-            language=wish.detail.get("language", "en"),
+            language=(owner and owner.locale) or wish.detail.get("language", "en"),
             values=values,
             user_id=what.user_id,
         )

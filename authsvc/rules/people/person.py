@@ -80,6 +80,13 @@ def judge_person(email: str, name: str, roles: Sequence[str]) -> Person | Refuse
     return person
 
 
+def judge_name(name: str) -> str | Refused:
+    """A name as it is stored: on one line."""
+    stored = one_line(name.strip())
+    problem = _name_problem(stored)
+    return Refused("invalid_person", problem, "name") if problem else stored
+
+
 def role_problem(role: str) -> str | None:
     """What is wrong with a role; None: it can be a person's, or be required by a client."""
     return None if _ROLE(role) else f"{role[:80]!r} is not a role: letters, digits, and . _ : - (64 at most)"

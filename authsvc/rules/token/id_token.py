@@ -56,6 +56,7 @@ def claims_about(user: User, scope: Sequence[str], names: Sequence[str] = ()) ->
     """Section 5.4: what each scope opens; and the single claims of `names` (section 5.5)."""
     known = {
         "name": user.name or None,
+        "locale": user.locale or None,
         "email": user.email,
         "email_verified": user.email_verified,
         "roles": list(user.roles),
@@ -65,5 +66,5 @@ def claims_about(user: User, scope: Sequence[str], names: Sequence[str] = ()) ->
     }
 
 
-SCOPE_OF = {"name": "profile", "email": "email", "email_verified": "email", "roles": ROLES_SCOPE}
+SCOPE_OF = {"name": "profile", "locale": "profile", "email": "email", "email_verified": "email", "roles": ROLES_SCOPE}
 """The claims that can be asked for one by one, and the scope that opens each."""

@@ -13,7 +13,7 @@ from authsvc.rules.person_record import User
 from authsvc.store.postgres import Connection, Database, record_of
 
 _COLUMNS = """id, email, email_verified, name, roles, password_hash, disabled_at, device_generation,
-              factor_generation, first_login_at IS NOT NULL AS logged_in_before"""
+              factor_generation, first_login_at IS NOT NULL AS logged_in_before, coalesce(locale, '') AS locale"""
 
 
 # A row that is not there would be 15 us less to send and to read: enough to tell addresses apart (SECURITY.md item 25).
@@ -21,7 +21,7 @@ _BY_EMAIL = f"""
 (SELECT {_COLUMNS}, true AS found FROM users WHERE email IN ($1, $2) ORDER BY email = $1 DESC LIMIT 1)
 UNION ALL
 SELECT '00000000-0000-0000-0000-000000000000', $1, false, 'Nobody', '{{customer}}', repeat('x', 97), NULL, 0, 0, true,
-       false
+       '', false
 LIMIT 1
 """  # noqa: S608
 
@@ -164,6 +164,12 @@ async def set_disabled(connection: Connection, user_id: UUID, disabled: bool) ->
 async def set_name(connection: Connection, user_id: UUID, name: str) -> None:
     """Store a new name."""
     await connection.execute("UPDATE users SET name = $2, updated_at = now() WHERE id = $1", user_id, name)
+
+
+async def set_profile(connection: Connection, user_id: UUID, name: str, locale: str) -> None:
+    """Store a new name and language ('': none)."""
+    sql = "UPDATE users SET name = $2, locale = nullif($3, ''), updated_at = now() WHERE id = $1"
+    await connection.execute(sql, user_id, name, locale)
 
 
 async def set_email(connection: Connection, user_id: UUID, email: str, *, verified: bool) -> bool:

@@ -70,7 +70,8 @@ WITH judged AS (
     RETURNING g.verdict, g.secret_hash, g.session_id, g.session_name, g.client_id, g.scope, g.audience, g.expires_at,
               g.code_nonce AS nonce, g.code_claims, g.acr_values
 )
-SELECT j.*, s.user_id, s.auth_time, s.amr, u.roles, u.email, u.email_verified, u.name, now() AS now
+SELECT j.*, s.user_id, s.auth_time, s.amr, u.roles, u.email, u.email_verified, u.name,
+       coalesce(u.locale, '') AS locale, now() AS now
 FROM judged j JOIN user_sessions s ON s.id = j.session_id JOIN users u ON u.id = s.user_id
 """
 
@@ -158,6 +159,7 @@ async def person_and_claims(db: Database, session_id: UUID, client_id: str) -> t
     """A person, and the single claims that a client asked to find at /userinfo, in any of its grants of the session.
     None: the session, and with it the person, is no longer known."""
     sql = """SELECT u.id, u.email, u.email_verified, u.name, u.roles, u.disabled_at,
+                    coalesce(u.locale, '') AS locale,
                     ARRAY(SELECT DISTINCT jsonb_array_elements_text(g.code_claims -> 'userinfo') FROM grants g
                           WHERE g.session_id = s.id AND g.client_id = $2 AND NOT g.ended AND g.code_state = 'redeemed'
                           AND g.code_claims IS NOT NULL) AS names

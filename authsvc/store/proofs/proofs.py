@@ -94,7 +94,8 @@ async def try_code(
 
 async def lock_owner(connection: Connection, digest: Digest) -> User | None:
     """Whom a proof is about; their logins and changes wait until the transaction ends."""
-    sql = """SELECT id, email, email_verified, name, roles, password_hash, disabled_at, device_generation FROM users
+    sql = """SELECT id, email, email_verified, name, roles, password_hash, disabled_at, device_generation,
+                    coalesce(locale, '') AS locale FROM users
              WHERE id = (SELECT user_id FROM mailed_proofs WHERE digest = $1) FOR NO KEY UPDATE"""
     row = await connection.fetchrow(sql, digest)
     return record_of(User, row) if row else None
@@ -122,7 +123,8 @@ async def can_undo(connection: Connection, user_id: UUID, email: str) -> bool:
 
 async def hold_by_email(connection: Connection, email: str, former: str) -> User | None:
     """Who has an address; as they are until the transaction ends. `former`: as in `users.by_email`."""
-    sql = """SELECT id, email, email_verified, name, roles, password_hash, disabled_at, device_generation FROM users
+    sql = """SELECT id, email, email_verified, name, roles, password_hash, disabled_at, device_generation,
+                    coalesce(locale, '') AS locale FROM users
              WHERE email IN ($1, $2) ORDER BY email = $1 DESC LIMIT 1 FOR SHARE"""
     row = await connection.fetchrow(sql, email, former)
     return record_of(User, row) if row else None

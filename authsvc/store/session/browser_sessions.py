@@ -32,7 +32,7 @@ async def by_cookie(db: Database, cookie_hash: Digest, *, idle_seconds: int) -> 
     its person disabled."""
     sql = """SELECT s.id, s.auth_time, s.expires_at, s.remember_me, s.last_activity, now() AS now,
                     s.amr, s.credentials, u.id AS user_id, u.email, u.email_verified, u.name, u.roles,
-                    u.factor_generation
+                    u.factor_generation, coalesce(u.locale, '') AS locale
              FROM user_sessions s JOIN users u ON u.id = s.user_id
              WHERE s.cookie_hash = $1 AND s.is_active AND s.expires_at > now() AND u.disabled_at IS NULL
              AND ($2::int = 0 OR s.last_activity > now() - $2::int * interval '1 second')"""

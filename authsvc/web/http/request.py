@@ -39,6 +39,8 @@ class Request(starlette.requests.Request):
     reason: str | None = None
     user_id: str | None = None
     session_id: str | None = None
+    locale: str = ""
+    """The language that the person chose who is logged in."""
     browser: str | None = None
     """The name that this answer gives to a browser that had none (web/pages/cookies_and_forms.py)."""
     _address: str | None = None

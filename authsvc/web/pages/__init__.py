@@ -13,6 +13,7 @@
     catalogue_of_factors  texts of second factors
     catalogue_of_passkeys  texts of passkeys
     catalogue_of_proofs   texts of the pages of proofs by mail
+    catalogue_of_own_account  texts of the pages beside the account page
     catalogue_of_own_events  texts of what happened to an account
     language              a language chosen, its texts, numbers and times
     brand                 name, logo, colours; static files

@@ -14,3 +14,13 @@ class OwnEvents(View):
 
     template = "own_events"
     found: History
+
+
+@dataclass(frozen=True, slots=True)
+class OwnProfile(View):
+    """Posts name, language ('' for that of the browser), csrf to /account/profile."""
+
+    template = "own_profile"
+    account: str
+    name: str
+    locale: str

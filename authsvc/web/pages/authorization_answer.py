@@ -50,6 +50,7 @@ def outcome_reply(
         return see(redirect_location(outcome.redirect_uri, outcome.parameters))
     if isinstance(outcome, Unproved):
         return error_page(request, "bad_request", outcome.reason)
+    request.locale = outcome.locale
     if outcome.step is Step.LOG_IN:
         return login_form(request, outcome, typed, problem)
     asked, csrf = outcome.request, form_token(request)

@@ -7,6 +7,7 @@ forms, CLDR). `tests/web/pages/test_pages` holds the columns to the same placeho
 from __future__ import annotations
 
 from authsvc.web.pages.catalogue_of_factors import FACTORS
+from authsvc.web.pages.catalogue_of_own_account import OWN_ACCOUNT
 from authsvc.web.pages.catalogue_of_own_events import OWN_EVENTS
 from authsvc.web.pages.catalogue_of_passkeys import PASSKEYS
 from authsvc.web.pages.catalogue_of_proofs import PROOFS
@@ -56,7 +57,7 @@ TEXT: dict[str, tuple[str, str]] = {
     ),
     "go_on.cancel": ("Cancel", "Abbrechen"),
     "scope.openid": ("Know that you are signed in", "Wissen, dass Sie angemeldet sind"),
-    "scope.profile": ("See your name", "Ihren Namen sehen"),
+    "scope.profile": ("See your name and language", "Ihren Namen und Ihre Sprache sehen"),
     "scope.email": ("See your e-mail address", "Ihre E-Mail-Adresse sehen"),
     "scope.phone": ("See your phone number", "Ihre Telefonnummer sehen"),
     "scope.address": ("See your postal address", "Ihre Postanschrift sehen"),
@@ -289,4 +290,5 @@ TEXT: dict[str, tuple[str, str]] = {
     **PROOFS,
     **OWN_EVENTS,
     **PASSKEYS,
+    **OWN_ACCOUNT,
 }

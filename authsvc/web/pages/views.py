@@ -28,6 +28,7 @@ from authsvc.flows.login import second_step as flow
 from authsvc.web.http.request import Request
 from authsvc.web.pages.account_rows import app_names, passkey_rows, session_rows
 from authsvc.web.pages.brand import look_of
+from authsvc.web.pages.catalogue import LANGUAGES
 from authsvc.web.pages.headers import page_headers
 from authsvc.web.pages.language import Words, choose_language, named, plain, strong, words
 
@@ -312,9 +313,10 @@ class FormPost(View):
 
 
 def page(request: Request, view: View, ui_locales: str | None = None) -> Response:
-    """Render a view in the operator's look and the person's language: ui_locales first, then Accept-Language."""
+    """Render a view in the operator's look and the person's language: ui_locales first, then the one that they chose,
+    then Accept-Language."""
     look = look_of(request.runtime.settings)
-    texts = words(choose_language(ui_locales, request.header_list(b"accept-language")))
+    texts = words(choose_language(f"{ui_locales or ''} {request.locale}", request.header_list(b"accept-language")))
     headers = page_headers(
         texts.language, logo_source=look.logo_source, target=view.target, script=view.script, module=bool(view.module)
     )
@@ -374,4 +376,5 @@ _TEMPLATES.env.globals.update(
     session_rows=session_rows,
     app_names=app_names,
     passkey_rows=passkey_rows,
+    languages=LANGUAGES,
 )

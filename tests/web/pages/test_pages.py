@@ -50,6 +50,7 @@ from tests.browser.samples import (
     new_passkey,
     overview,
     own_events,
+    own_profile,
     second_step,
     session,
     set_up_factor,
@@ -254,6 +255,7 @@ def test_what_strangers_wrote_is_text_and_nothing_else(hostile: str, language: s
             choose_password(text, text, name=text),
             confirm_proof(text, text, account=text),
             ProofDone("reset", text, text, csrf=text),
+            dataclasses.replace(own_profile(text, text), account=text, csrf=text),
             own_events(samples.event(text=text, apps=(name, name))),
             account(Overview(whose, [session()], 1, 1, (), passkeys=[samples.passkey(name=text, rp_id=text)])),
             new_passkey(account=text, options=text, challenge=text, name=text, csrf=text),
@@ -532,7 +534,18 @@ def test_templates_and_catalogue_name_the_same_texts() -> None:
         Path(views.__file__).with_name(name).read_text() for name in ("views.py", "language.py", "account_rows.py")
     )
     quoted = set(re.findall(r'"([a-z_]+(?:\.[a-z_]+)*)"', source))
-    families = ("event.", "letter.", "proof.", "notice.", "problem.", "error.", "scope.", "ago.", "wait.")
+    families = (
+        "event.",
+        "profile.in.",
+        "letter.",
+        "proof.",
+        "notice.",
+        "problem.",
+        "error.",
+        "scope.",
+        "ago.",
+        "wait.",
+    )
     for key in TEXT:
         stem = key.removesuffix(".one").removesuffix(".other")
         assert key in quoted or stem in quoted or key.startswith(families), f"{key} is used nowhere"
