@@ -221,11 +221,11 @@ def test_the_picture_of_the_architecture_has_every_wing_of_the_flows() -> None:
 _SECURITY = re.compile(r"SECURITY\.md(?: items? (\d+(?:,\s+\d+)*))?")
 
 
-def security_items() -> dict[int, str]:
-    """Number -> text."""
+def security_items() -> list[tuple[int, str]]:
+    """Numbers and texts, as they stand."""
     text = (ROOT / "SECURITY.md").read_text()
     parts = re.split(r"^(\d+)\. ", text.partition("## What is not defended")[0], flags=re.MULTILINE)
-    return {int(number): body for number, body in zip(parts[1::2], parts[2::2], strict=True)}
+    return [(int(number), body) for number, body in zip(parts[1::2], parts[2::2], strict=True)]
 
 
 def wrong_references(text: str, items: set[int]) -> Iterator[str]:
@@ -237,12 +237,12 @@ def wrong_references(text: str, items: set[int]) -> Iterator[str]:
 
 def test_security_items_are_numbered_and_each_names_its_tests() -> None:
     items = security_items()
-    assert list(items) == list(range(1, len(items) + 1))
-    assert [number for number, body in items.items() if not re.search(r"Tests: \S+test_\w+\.py", body)] == []
+    assert [number for number, _ in items] == list(range(1, len(items) + 1))
+    assert [number for number, body in items if not re.search(r"Tests: \S+test_\w+\.py", body)] == []
 
 
 def test_references_to_security_items_are_to_items_that_exist() -> None:
-    items = set(security_items())
+    items = {number for number, _ in security_items()}
     found = {}
     for name in tracked("*.py"):
         if name != "tests/test_docs.py" and (wrong := list(wrong_references((ROOT / name).read_text(), items))):

@@ -1,5 +1,5 @@
 """Services that verify tokens themselves refuse those of pairwise clients as soon as all others, when the session has
-ended: by each name that a client's tokens call it (SECURITY.md item 75)."""
+ended: by each name that a client's tokens call it (SECURITY.md item 77)."""
 
 from __future__ import annotations
 
