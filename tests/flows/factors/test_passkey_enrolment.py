@@ -1,5 +1,5 @@
 """A person adds a passkey, renames one, removes one: theirs, lately logged in, and never more than twenty
-(SECURITY.md item 77)."""
+(SECURITY.md item 79)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session knows the passkey that opened it, and ends with it at every verifier (SECURITY.md item 78)."""
+"""A session knows the passkey that opened it, and ends with it at every verifier (SECURITY.md item 80)."""
 
 from __future__ import annotations
 

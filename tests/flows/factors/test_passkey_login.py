@@ -1,4 +1,4 @@
-"""Log in by a passkey alone, and every way in which that must fail (SECURITY.md item 76)."""
+"""Log in by a passkey alone, and every way in which that must fail (SECURITY.md item 78)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verdicts on a passkey: every check by itself (SECURITY.md item 76)."""
+"""The verdicts on a passkey: every check by itself (SECURITY.md item 78)."""
 
 from __future__ import annotations
 
