@@ -144,7 +144,7 @@ ROUTES = (
 
 
 DEV_ROUTES = dev_mail.ROUTES
-"""Only where mails go to a page, which settings allow in dev mode alone."""
+"""Only where mails go to a page, which settings allow in dev mode alone, and `authsvc serve` never."""
 
 
 class App:

@@ -15,8 +15,9 @@ from authsvc.cli import STARTED
 from authsvc.cli.console import Refused
 from authsvc.clock import monotonic
 from authsvc.serving.listening import TlsPair, check_tls, host_and_port, listen, port_of
-from authsvc.settings import Settings, load
+from authsvc.settings import Settings, SettingsError, load
 from authsvc.settings.kinds import words
+from authsvc.settings.mail import DEV_PAGE
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -46,6 +47,8 @@ def command(
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key belong together: give both")
     settings = load(os.environ)
+    if settings.smtp_url == DEV_PAGE:
+        raise SettingsError([f"AUTHSVC_SMTP_URL: {DEV_PAGE} is for `authsvc dev` only; name a mail server, or none"])
     settings = replace(
         settings,
         host=host or settings.host,

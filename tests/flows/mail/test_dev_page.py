@@ -14,6 +14,7 @@ from authsvc.flows.mail.notices import notice
 from authsvc.rules.person_record import User
 from authsvc.runtime import Runtime
 from authsvc.store.mail import outbox
+from tests.cli.conftest import terminal
 from tests.conftest import ISSUER, following
 from tests.support.mail import post_office, until
 from tests.support.service import LOGIN
@@ -78,3 +79,8 @@ async def test_it_is_nowhere_where_mails_are_sent_or_where_there_are_none(settin
             answer = await http.get("/dev/mail")
             assert answer.status_code == 404
             assert "Mails" not in answer.text
+
+
+def test_authsvc_serve_has_no_such_page_even_in_dev_mode(settings_env: dict[str, str]) -> None:
+    result = terminal({**settings_env, **HERE})("serve", "--port", "0", code=2)
+    assert result.stderr.startswith("authsvc: AUTHSVC_SMTP_URL: dev: is for `authsvc dev` only")

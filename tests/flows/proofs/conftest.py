@@ -16,5 +16,6 @@ def settings_env(base_env: dict[str, str], database_url: str) -> dict[str, str]:
         **base_env,
         "AUTHSVC_DATABASE_URL": database_url,
         "AUTHSVC_REDIS_PREFIX": f"p{os.getpid()}-{next(_numbers)}",
-        "AUTHSVC_SMTP_URL": "dev:",
+        "AUTHSVC_SMTP_URL": "smtp://localhost:9",  # nobody is there
+        "AUTHSVC_MAIL_FROM": "mail@bar.example",
     }
