@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable
 
 import asyncpg
@@ -145,6 +146,25 @@ async def test_another_letter_is_a_press_away_for_the_same_request(http: httpx2.
     again = sent.text.partition('<a href="')[2].partition('"')[0]
     assert again == f"/reset?{where}"
     assert fields(await http.get(again))["request"] == where.partition("=")[2]
+
+
+async def test_the_whole_way_in_a_real_process_and_no_line_of_its_log_has_the_secret(replicas: Replicas) -> None:
+    """As under `authsvc dev`: the mail is at /dev/mail, and its link works."""
+    [replica] = replicas.start(1)
+    html = {"accept": "text/html"}
+    async with httpx2.AsyncClient(base_url=replica.url, headers=html, timeout=30) as browser:
+        await ask(browser)
+        shown: list[str] = []
+        for _ in range(100):
+            shown = re.findall(r"/proof\?key=([\w-]{43})", (await browser.get("/dev/mail")).text)
+            if shown:
+                break
+            await asyncio.sleep(0.1)
+        assert shown, replicas.logs()[-2000:]
+        assert "Your password is changed" in (await reset(browser, f"/proof?key={shown[0]}")).text
+        assert await logs_in(browser, NEW)
+    assert '"path":"/proof"' in replicas.logs()
+    assert shown[0] not in replicas.logs()
 
 
 # What gets nobody in
