@@ -98,6 +98,27 @@ def test_contradictions_are_refused_with_the_arithmetic() -> None:
     assert "loopback" in problems(dev_mode="true")[0]
 
 
+def test_passkeys_are_for_the_issuers_domain_or_one_above_it() -> None:
+    issuer = {**GOOD, "AUTHSVC_ISSUER": "https://auth.example.com"}
+    assert load({**issuer, "AUTHSVC_PASSKEY_RP_ID": "example.com"}).passkey_rp_id == "example.com"
+    shop = {**issuer, "AUTHSVC_PASSKEY_RP_ID": "example.com", "AUTHSVC_PASSKEY_ORIGINS": "https://shop.example.com"}
+    assert load(shop).passkey_origins == ("https://shop.example.com",)
+    for wrong in (
+        {"AUTHSVC_PASSKEY_RP_ID": "com"},
+        {"AUTHSVC_PASSKEY_RP_ID": "ample.com"},
+        {"AUTHSVC_PASSKEY_RP_ID": "shop.example.com"},
+        {"AUTHSVC_PASSKEY_RP_ID": "Example.com"},
+        {"AUTHSVC_PASSKEY_RP_ID": "https://example.com"},
+        {"AUTHSVC_PASSKEY_RP_ID": "192.0.2.7"},
+        {"AUTHSVC_PASSKEY_ORIGINS": "https://shop.example.com"},
+        {"AUTHSVC_PASSKEY_ORIGINS": "https://auth.example.com/"},
+        {"AUTHSVC_PASSKEY_ORIGINS": "http://auth.example.com"},
+        {"AUTHSVC_PASSKEY_ORIGINS": "https://evil.example"},
+    ):
+        with pytest.raises(SettingsError, match=next(iter(wrong))):
+            load({**issuer, **wrong})
+
+
 def test_no_secret_is_shown() -> None:
     shown = "\n".join(" ".join(row) for row in load(GOOD).table())
     assert "s3cret" not in shown

@@ -266,6 +266,26 @@ def test_the_doctor_names_what_is_left_out_of_the_database_url(settings_env: dic
     assert "correct AUTHSVC_DATABASE_URL" in refused("users", "list", code=1).stderr
 
 
+async def test_the_doctor_counts_passkeys_that_a_move_has_orphaned(
+    settings_env: dict[str, str], sql: asyncpg.Connection
+) -> None:
+    async def said(**env: str) -> dict[str, str]:
+        findings = answer(await asyncio.to_thread(terminal({**settings_env, **env}), "doctor", "--json"))
+        return next(finding for finding in findings if finding["check"] == "passkeys")
+
+    assert await said() == {"check": "passkeys", "state": "ok", "found": "0, all for localhost", "do": ""}
+    await sql.execute(
+        """INSERT INTO passkeys (id, user_id, credential_id, public_key, sign_count, backup_eligible, backed_up,
+                                 aaguid, rp_id)
+           SELECT gen_random_uuid(), id, 'a', 'k', 0, false, false, gen_random_uuid(), 'old.example'
+           FROM users LIMIT 1"""
+    )
+    lost = await said()
+    assert (lost["state"], "1 for old.example" in lost["found"]) == ("warn", True)
+    assert "AUTHSVC_PASSKEY_RP_ID" in lost["do"]
+    assert (await said(AUTHSVC_ISSUER="http://127.0.0.1:8000"))["state"] == "warn"
+
+
 async def test_the_doctor_says_when_it_is_run_as_owner_or_superuser(
     settings_env: dict[str, str], database_url: str, sql: asyncpg.Connection
 ) -> None:
