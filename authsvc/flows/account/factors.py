@@ -20,6 +20,7 @@ from authsvc.flows.login.authenticate_person import Attempt, new_device_cookie
 from authsvc.flows.mail.notices import Kind
 from authsvc.flows.proofs.tell_person import tell_person
 from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.rules.client_record import Digest
 from authsvc.rules.errors import Rejected
 from authsvc.rules.factors.recovery_codes import BYTES as CODE_BYTES
 from authsvc.rules.factors.recovery_codes import COUNT, code_of, digest_of_code
@@ -105,33 +106,51 @@ async def confirm_app(runtime: Runtime, cookie: str | None, typed: str, attempt:
     StoreUnavailable."""
     session = await person(runtime, cookie, recently=True)
     app = await one_time_codes.being_set_up(runtime.db, session.user.id, session.id, seconds=SET_UP_SECONDS)
+    fresh = base64url_encode(runtime.entropy(32))
     try:
         async with counted(runtime, session.user, attempt.network):
-            if app is None or not await one_time_code.take_code(runtime, app, typed, begun_in=session.id):
+            codes = await _confirmed(runtime, session, app, typed, attempt, digest_of(cookie or ""), digest_of(fresh))
+            if codes is None:
                 raise Guess
     except Guess:
         raise wrong() from None
-    fresh = base64url_encode(runtime.entropy(32))
-    amr = combined(session.amr, one_time_code.AMR)
+    return Confirmed(session, fresh, new_device_cookie(runtime, session.user), codes)
+
+
+async def _confirmed(
+    runtime: Runtime,
+    session: BrowserSession,
+    app: Authenticator | None,
+    typed: str,
+    attempt: Attempt,
+    old_hash: Digest,
+    new_hash: Digest,
+) -> tuple[str, ...] | None:
+    """Take the code, step the session up and make recovery codes, all or nothing: who is answered 503 has used no code
+    up. None: the code was wrong."""
+    user = session.user
     async with runtime.db.transaction(seconds=SECONDS) as connection:
+        if app is None or not await one_time_code.take_code(
+            runtime, app, typed, begun_in=session.id, connection=connection
+        ):
+            return None
         again = await browser_sessions.authenticated_again(
             connection,
             session.id,
             None,
-            old_hash=digest_of(cookie or ""),
-            new_hash=digest_of(fresh),
-            amr=amr,
+            old_hash=old_hash,
+            new_hash=new_hash,
+            amr=combined(session.amr, one_time_code.AMR),
             credentials=(one_time_code.credential_of(app.id),),
-            factor_generation=session.user.factor_generation,
+            factor_generation=user.factor_generation,
             keep_time=True,
         )
-        if again is None:  # it ended meanwhile; the factor stands all the same
+        if again is None:  # it ended meanwhile, and nothing is changed
             raise LoginNeeded(again=False)
-        await audit.record(connection, "factor_added", f"user:{session.user.id}", user_id=session.user.id, factor="otp")
-        await tell_of_factor(runtime, connection, "factor_added", session.user, attempt)
-        some = await recovery_codes.left(connection, session.user.id)
-        codes = () if some else await _new_codes(runtime, connection, session.user.id)
-    return Confirmed(session, fresh, new_device_cookie(runtime, session.user), codes)
+        await audit.record(connection, "factor_added", f"user:{user.id}", user_id=user.id, factor="otp")
+        await tell_of_factor(runtime, connection, "factor_added", user, attempt)
+        some = await recovery_codes.left(connection, user.id)
+        return () if some else await _new_codes(runtime, connection, user.id)
 
 
 async def new_recovery_codes(runtime: Runtime, cookie: str | None) -> tuple[BrowserSession, tuple[str, ...]]:

@@ -16,6 +16,7 @@ from authsvc.runtime import Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.factors import one_time_codes
 from authsvc.store.factors.one_time_codes import Authenticator
+from authsvc.store.postgres import Connection
 
 AMR = ("otp",)
 
@@ -38,14 +39,23 @@ def secret_of(runtime: Runtime, app: Authenticator) -> bytes:
         raise StoreUnavailable("master_key", "not_held") from None
 
 
-async def take_code(runtime: Runtime, app: Authenticator, typed: str, *, begun_in: UUID | None = None) -> bool:
-    """Take a code of an app, once. `begun_in`: of one that this session sets up, and that is a factor from now on.
-    Raises StoreUnavailable."""
+async def take_code(
+    runtime: Runtime,
+    app: Authenticator,
+    typed: str,
+    *,
+    begun_in: UUID | None = None,
+    connection: Connection | None = None,
+) -> bool:
+    """Take a code of an app, once. `begun_in`: of one that this session sets up, and that is a factor from now on;
+    `connection`: of the transaction in which it is. Raises StoreUnavailable."""
     now_step, code = step_at(app.now.timestamp()), typed_code(typed)
     found = matching_step(secret_of(runtime, app), code or "", now_step=now_step, drift=app.drift)
     step = -1 if found is None else found
     drift = app.drift if found is None else drift_of(found, now_step)
-    return await one_time_codes.take(runtime.db, app.user_id, app.id, step=step, drift=drift, begun_in=begun_in)
+    return await one_time_codes.take(
+        connection or runtime.db, app.user_id, app.id, step=step, drift=drift, begun_in=begun_in
+    )
 
 
 async def _check(runtime: Runtime, user: User, values: Mapping[str, str], _binding: str) -> Proved | None:
