@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from authsvc.flows.authorize.pending_request import Destination, seal_destination
 from authsvc.flows.device.authorize_device import authorize_device
-from authsvc.flows.device.confirm_device import RoleMissing, decide, find
+from authsvc.flows.device.confirm_device import LevelMissing, RoleMissing, decide, find
 from authsvc.flows.session.browser import browser_session
 from authsvc.rules.device.codes import MAX_TYPED, normal_user_code, shown_user_code
 from authsvc.rules.errors import TooMany
@@ -104,6 +104,9 @@ async def device_post(request: Request) -> Response:
     request.client_id = found.client.id
     if isinstance(found, RoleMissing):
         return error_page(request, "role_missing", "role_missing")
+    if isinstance(found, LevelMissing):
+        request.reason = "step_up_needed" if found.reachable else "factor_missing"
+        return _log_in(request, typed, again=True) if found.reachable else see("/account/factors")
     return page(request, DeviceConfirm(account, found, csrf=form_token(request)))
 
 
@@ -112,11 +115,11 @@ def _entry(request: Request, account: str, typed: str, problem: Problem | None =
     return page(request, view)
 
 
-def _log_in(request: Request, typed: str) -> Response:
+def _log_in(request: Request, typed: str, *, again: bool = False) -> Response:
     """The way back is ours, and of what was typed it carries nothing but a code."""
     code = normal_user_code(typed)
     path = f"{PATH}?{urlencode({'user_code': shown_user_code(code)})}" if code else PATH
-    sealed = seal_destination(request.runtime, Destination(path))
+    sealed = seal_destination(request.runtime, Destination(path, again=again))
     return see(f"/login?{urlencode({'request': sealed})}")
 
 

@@ -12,11 +12,14 @@ from uuid import UUID
 
 from authsvc import metrics
 from authsvc.flows.caller.network_limit import network_buckets
+from authsvc.flows.factors.ways import reach_of, ways_of
 from authsvc.keys.seal import open_value, seal_value
+from authsvc.rules.authorize.prompting import required_rung
 from authsvc.rules.client_record import Client
 from authsvc.rules.device.codes import USER_CODE_KEY, normal_user_code, shown_user_code, user_code_digest
 from authsvc.rules.device.polling import RequestState
 from authsvc.rules.errors import TooMany
+from authsvc.rules.levels import acr_of, demanded_of, reaches
 from authsvc.rules.sealed_value_lifetimes import DEVICE_CONFIRMATION_SECONDS
 from authsvc.runtime import Runtime
 from authsvc.store import audit
@@ -43,7 +46,18 @@ class RoleMissing:
     client: Client
 
 
-async def find(runtime: Runtime, session: BrowserSession, typed: str, *, network: str) -> Found | RoleMissing | None:
+@dataclass(frozen=True, slots=True)
+class LevelMissing:
+    """The login stands lower than client or person's roles demand. `reachable`: another login would do; else the
+    person has no such factor yet."""
+
+    client: Client
+    reachable: bool
+
+
+async def find(
+    runtime: Runtime, session: BrowserSession, typed: str, *, network: str
+) -> Found | RoleMissing | LevelMissing | None:
     """The request of a user code. None: it is unknown, expired, or decided already. Raises TooMany,
     StoreUnavailable."""
     code = normal_user_code(typed)
@@ -68,8 +82,12 @@ async def find(runtime: Runtime, session: BrowserSession, typed: str, *, network
             await runtime.attempts.give_back(buckets, attempt)
     if request is None or client is None:
         return None
-    if not _may(session, client):
+    if not _has_role(session, client):
         return RoleMissing(client)
+    wanted = _wanted(runtime, session, client)
+    if not reaches(acr_of(session.amr), wanted):
+        ways = await ways_of(runtime, session.user)
+        return LevelMissing(client, reaches(reach_of(ways), wanted))
     payload = [str(request.id), str(session.id), client.id, int(session.now.timestamp())]
     sealed = seal_value(runtime.master, _PURPOSE, json.dumps(payload).encode(), runtime.entropy)
     return Found(request, client, shown_user_code(code), sealed)
@@ -86,7 +104,7 @@ async def decide(runtime: Runtime, session: BrowserSession, sealed: str, *, allo
     request_id, session_id, client_id, shown_at = json.loads(payload)
     client = await runtime.clients.get(client_id)
     late = session.now.timestamp() - shown_at > DEVICE_CONFIRMATION_SECONDS
-    if late or session_id != str(session.id) or client is None or (allow and not _may(session, client)):
+    if late or session_id != str(session.id) or client is None or (allow and not _may(runtime, session, client)):
         return None
     state = await requests.decide(
         runtime.db, UUID(request_id), allow=allow, user_id=session.user.id, session_id=session.id
@@ -106,7 +124,16 @@ async def decide(runtime: Runtime, session: BrowserSession, sealed: str, *, allo
     return allowed
 
 
-def _may(session: BrowserSession, client: Client) -> bool:
+def _may(runtime: Runtime, session: BrowserSession, client: Client) -> bool:
+    level = reaches(acr_of(session.amr), _wanted(runtime, session, client))
+    return _has_role(session, client) and level
+
+
+def _wanted(runtime: Runtime, session: BrowserSession, client: Client) -> str:
+    return required_rung(client, demanded_of(session.user.roles, runtime.settings.mfa_roles))
+
+
+def _has_role(session: BrowserSession, client: Client) -> bool:
     return client.login.required_role is None or client.login.required_role in session.user.roles
 
 
