@@ -254,7 +254,7 @@ async def test_devices_and_names_of_strangers_are_inert(http: httpx2.AsyncClient
     await sql.execute("UPDATE audit_events SET client_id = 'customer', event = 'refresh_token_reuse'")
     for path in ("/account", "/account/events"):
         page = await http.get(path)
-        assert "<script" not in page.text
+        assert "<script>" not in page.text
         assert "\u202e" not in page.text
         assert "<script>alert(1)</script>gnp" in unescape(page.text)
         assert page.headers["cache-control"] == "no-store"
