@@ -33,6 +33,7 @@ from authsvc.tasks import end_tasks
 from authsvc.web import (
     account,
     account_address,
+    account_delete,
     account_events,
     account_factors,
     account_profile,
@@ -115,6 +116,7 @@ CAPABILITIES = (
         (
             *account.ROUTES,
             *account_address.ROUTES,
+            *account_delete.ROUTES,
             *account_events.ROUTES,
             *account_factors.ROUTES,
             *account_profile.ROUTES,

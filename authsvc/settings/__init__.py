@@ -129,6 +129,7 @@ class Settings:
     registration: str = setting(
         one_of("off", "invited", "open"), "off", help="who may join by mail: nobody, those an operator invited, anybody"
     )
+    account_deletion: bool = setting(boolean, False, help="people may delete their own account on its page")
     default_client: str = setting(str, "customer", help="client of a JSON login that names none")
     mfa_roles: tuple[str, ...] = setting(words, (), help="roles whose people need a second factor wherever they log in")
 

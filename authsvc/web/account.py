@@ -166,6 +166,7 @@ def _page(
         can_mail=mail_is_on(request.runtime),
         at_address=at_address,
         passkeys=bool(rp_id),
+        can_delete=request.runtime.settings.account_deletion,
         signal=_signal(found, rp_id, notice.kind if notice else None),
         csrf=form_token(request),
         problem=problem,

@@ -318,5 +318,8 @@ PAGES: dict[str, View] = {
     "account-events": own_events(*EVENTS, more=True),
     "account-no-events": own_events(),
     "account-profile": own_profile(),
+    "account-delete": account_views.DeleteAccount(PERSON, csrf="csrf-value"),
+    "account-may-delete": account(overview(1, ()), can_delete=True),
+    "account-deleted": account_views.AccountDeleted(),
     "account-profile-wrong": own_profile("x" * 300, "de", problem=Problem("name")),
 }

@@ -14,7 +14,7 @@ from authsvc.rules.authorize.request import Asked
 from authsvc.rules.sealed_value_lifetimes import PENDING_REQUEST_SECONDS
 from authsvc.runtime import Runtime
 
-OWN_PAGES = ("/account", "/device", "/account/factors", "/account/passkeys/new", "/account/profile")
+OWN_PAGES = ("/account", "/device", "/account/factors", "/account/passkeys/new", "/account/profile", "/account/delete")
 """Where `/login?next=` may lead."""
 EVER = float("inf")
 """Seconds within which what we sealed may be as old as it likes: as long as its master key is held."""

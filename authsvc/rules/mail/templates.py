@@ -175,6 +175,25 @@ TEMPLATES: dict[str, Template] = {
         values=frozenset({"link"}),
         lifetime_seconds=3600,
     ),
+    "account_deleted": Template(
+        ("Your account was deleted", "Ihr Konto wurde gelöscht"),
+        before=(
+            (
+                "Your account at {host} was deleted, as you asked on its page. This is the last mail about it.",
+                "Ihr Konto auf {host} wurde gelöscht, wie Sie es auf der Kontoseite verlangt haben. Dies ist die "
+                "letzte Mail dazu.",
+            ),
+        ),
+        after=(
+            (
+                "If it was not you, write to the people who run {brand}: nobody can bring the account back, but they "
+                "can see when it happened.",
+                "Waren Sie es nicht, schreiben Sie den Betreibern von {brand}: Das Konto lässt sich nicht "
+                "zurückholen, aber sie sehen, wann es geschah.",
+            ),
+        ),
+        values=frozenset(FACTS),
+    ),
     "test": Template(
         ("Test mail from {brand}", "Testmail von {brand}"),
         before=(

@@ -177,6 +177,14 @@ async def end_part(db: Database, session_id: UUID, client_id: str, reason: str) 
     return record_of(Ended, row, sessions=())
 
 
+async def is_live(connection: Connection, session_id: UUID) -> bool:
+    """Whether a session is alive now. A statement of its own: one that waited for a lock reads joined rows as they were
+    before the wait."""
+    sql = "SELECT EXISTS (SELECT FROM user_sessions WHERE id = $1 AND is_active AND expires_at > now())"
+    found: bool = await connection.fetchval(sql, session_id)
+    return found
+
+
 async def live(db: Database, user_id: UUID) -> list[Session]:
     """All of a person's sessions that can still be refreshed, the most recently used first."""
     sql = """SELECT id, device_info, host(ip_address) AS ip_address, user_agent, created_at, remember_me, expires_at,

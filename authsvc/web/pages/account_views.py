@@ -24,3 +24,18 @@ class OwnProfile(View):
     account: str
     name: str
     locale: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAccount(View):
+    """Whether to delete the account. Posts csrf to /account/delete."""
+
+    template = "delete_account"
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountDeleted(View):
+    """The account is gone."""
+
+    template = "account_deleted"

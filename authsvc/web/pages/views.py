@@ -193,6 +193,8 @@ class Account(View):
 
     passkeys: bool = False
     """Whether new ones may be added."""
+    can_delete: bool = False
+    """Whether people may delete their account."""
     signal: str = ""
     """What the script tells the browser's passkey providers (JSON)."""
 

@@ -22,6 +22,7 @@ from authsvc.rules.palette import DARK_SURFACE, LIGHT_SURFACE, contrast, palette
 from authsvc.settings import Settings, SettingsError, load
 from authsvc.store.account.sessions_and_apps import App
 from authsvc.web.pages import views
+from authsvc.web.pages.account_views import DeleteAccount
 from authsvc.web.pages.brand import Look, look_of, static_file
 from authsvc.web.pages.catalogue import LANGUAGES, TEXT
 from authsvc.web.pages.headers import form_source
@@ -255,6 +256,7 @@ def test_what_strangers_wrote_is_text_and_nothing_else(hostile: str, language: s
             choose_password(text, text, name=text),
             confirm_proof(text, text, account=text),
             ProofDone("reset", text, text, csrf=text),
+            DeleteAccount(text, csrf=text),
             dataclasses.replace(own_profile(text, text), account=text, csrf=text),
             own_events(samples.event(text=text, apps=(name, name))),
             account(Overview(whose, [session()], 1, 1, (), passkeys=[samples.passkey(name=text, rp_id=text)])),
