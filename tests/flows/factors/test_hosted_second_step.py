@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx2
 import pytest
 from jwt import decode
 
+from authsvc.flows.authorize import authorize as flow
 from authsvc.rules.levels import MFA_ACR, PASSWORD_ACR
 from tests.support.factors import App, app_of, person, recovery_codes_of
 from tests.support.login_steps import (
@@ -232,13 +234,22 @@ async def test_a_stranger_does_not_learn_silently_whether_somebody_has_a_factor(
     assert redirected(await http.get(url))["error"] == "consent_required"
 
 
-async def test_a_factor_that_goes_between_judgement_and_code_gives_no_code(house: Service, email: str) -> None:
-    """The statement that issues a code asks for the login as it was judged."""
+async def test_a_factor_that_goes_between_judgement_and_code_gives_no_code(
+    house: Service, email: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The statement that issues a code asks for the login as it was judged; then the request is judged anew."""
     http, app = await signed_in(house, email)
-    pkce = Pkce()
-    page = await http.get(authorize_url(pkce, claims=ESSENTIAL))
-    await answer(http, page, app.code())
-    await house.sql.execute("UPDATE user_sessions SET amr = '{pwd}' WHERE user_id = $1", app.user_id)
+    read = flow.browser_session
+    seen = []
+
+    async def stale(runtime: Any, cookie: str | None) -> Any:
+        """What was read before the factor was removed."""
+        session = await read(runtime, cookie)
+        seen.append(session)
+        return replace(session, amr=("pwd", "otp", "mfa")) if session and len(seen) == 1 else session
+
+    monkeypatch.setattr(flow, "browser_session", stale)
     await house.sql.execute("DELETE FROM one_time_codes WHERE user_id = $1", app.user_id)
-    said = redirected(await http.get(authorize_url(pkce, claims=ESSENTIAL)))
+    said = redirected(await http.get(authorize_url(Pkce(), claims=ESSENTIAL)))
     assert said["error"] == "unmet_authentication_requirements"
+    assert len(seen) == 2
