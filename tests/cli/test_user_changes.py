@@ -95,6 +95,18 @@ async def test_what_cannot_be_is_refused_and_ends_nothing(
     assert await sql.fetchval("SELECT count(*) FROM audit_events WHERE event LIKE 'user_%'") == 0
 
 
+async def test_another_address_voids_what_was_mailed_to_the_old_one(cli: Cli, sql: asyncpg.Connection) -> None:
+    await sql.execute(
+        """INSERT INTO mailed_proofs (id, purpose, email, user_id, subject, digest, expires_at)
+           SELECT gen_random_uuid(), purpose, email, id, id::text, sha256(purpose::bytea), now() + interval '1 hour'
+           FROM users, unnest('{reset,verify,undo_address}'::text[]) purpose WHERE email = $1""",
+        ADDRESS,
+    )
+    await run(cli, "change-address", ADDRESS, "ann@example.com", "--verified")
+    assert [row["purpose"] for row in await sql.fetch("SELECT purpose FROM mailed_proofs")] == ["undo_address"]
+    assert await sql.fetchval("SELECT email_verified FROM users WHERE email = 'ann@example.com'")
+
+
 async def test_a_new_name_ends_nothing(cli: Cli, http: httpx2.AsyncClient, sql: asyncpg.Connection) -> None:
     tokens = await login(http)
     assert "is called Ann Ash now." in await run(cli, "rename", ADDRESS, " Ann Ash ")
