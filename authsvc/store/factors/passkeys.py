@@ -11,6 +11,7 @@ from authsvc.rules.client_record import Digest
 from authsvc.rules.factors.passkey_record import Passkey, Use
 from authsvc.rules.person_record import User
 from authsvc.store.postgres import Connection, Database, record_of
+from authsvc.store.session import sessions
 
 _COLUMNS = ", ".join(f"p.{item.name}" for item in fields(Passkey))
 _PERSON = """u.email, u.email_verified, u.name AS person_name, u.roles, u.disabled_at, u.device_generation,
@@ -44,11 +45,11 @@ async def of_person(db: Database | Connection, user_id: UUID) -> list[Passkey]:
 async def lock_owner(connection: Connection, session_id: UUID) -> UUID | None:
     """The person of a live session, who can neither log in, nor add or remove a passkey, until the transaction ends.
     None: it has ended, or the person is disabled."""
-    sql = """SELECT u.id FROM users u JOIN user_sessions s ON s.user_id = u.id
-             WHERE s.id = $1 AND s.is_active AND s.expires_at > now() AND u.disabled_at IS NULL
-             FOR NO KEY UPDATE OF u"""
+    sql = """SELECT id FROM users WHERE id = (SELECT user_id FROM user_sessions WHERE id = $1)
+             AND disabled_at IS NULL FOR NO KEY UPDATE"""
     found: UUID | None = await connection.fetchval(sql, session_id)
-    return found
+    # A statement that waited for the lock reads joined rows as they were before the wait.
+    return found if found and await sessions.is_live(connection, session_id) else None
 
 
 async def add(connection: Connection, new: Passkey, *, most: int) -> str:
