@@ -105,7 +105,7 @@ def test_frozen_servers_die_with_a_killed_parent_too_and_the_data_are_usable(dat
     pids = pids_from(parent)
     assert len(pids) > 4
     table = processes.process_table()
-    assert {table[pid][1] for pid in pids} == {"T"}
+    assert {table[pid][1] for pid in pids} - {"Z"} == {"T"}  # Z: a child that ended while its frozen parent looks away
     finish(parent, signal.SIGKILL)
     assert wait_until_gone(*pids, seconds=5)
     with Servers(data_dir) as servers:

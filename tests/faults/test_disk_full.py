@@ -37,7 +37,7 @@ def small_disk() -> Iterator[Path]:
 
 @again_when_busy
 async def test_a_full_disk_refuses_honestly_and_heals_by_itself(small_disk: Path, base_env: dict[str, str]) -> None:
-    with Servers(small_disk / "data", durable=False) as servers:
+    with Servers(small_disk / "data") as servers:  # durable: it may end for want of room, and owes what it acknowledged
         env = base_env | {"AUTHSVC_REDIS_URL": servers.redis_url, "AUTHSVC_REDIS_PREFIX": "full"}
         env["AUTHSVC_DATABASE_URL"] = with_database(servers.database_url, "authsvc_template")
         await asyncio.to_thread(lambda: asyncio.run(_make_template(servers, env)))
