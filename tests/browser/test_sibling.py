@@ -18,7 +18,7 @@ def test_a_sibling_host_neither_logs_a_visitor_in_nor_out(
 ) -> None:
     """The plain name is kept out by the browser; with a byte before it, it is sent to us, and is another cookie."""
     files = make_certificate(tmp_path, ("auth.bar.localhost", "evil.bar.localhost"))
-    [replica] = replicas.start(tls=files, AUTHSVC_DEV_MODE="false")
+    [replica] = replicas.start(tls=files, known_as="auth.bar.localhost", AUTHSVC_DEV_MODE="false")
     job = {"browser": browser, "port": replica.port, "key": str(files.key_file), "cert": str(files.cert_file)}
     said = played(stage, "sibling.mjs", job)
     untouched = {"stranger": "/login", "owner": "/account"}

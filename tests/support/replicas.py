@@ -29,7 +29,12 @@ class Replica:
     """With `tls` it speaks https. With `tls` or `own_issuer` it is its own issuer: http(s)://localhost:PORT."""
 
     def __init__(
-        self, env: dict[str, str], workers: int = 1, tls: TlsFiles | None = None, own_issuer: bool = False
+        self,
+        env: dict[str, str],
+        workers: int = 1,
+        tls: TlsFiles | None = None,
+        own_issuer: bool = False,
+        known_as: str = "localhost",
     ) -> None:
         self.port = free_port()
         own_issuer = own_issuer or tls is not None
@@ -37,7 +42,7 @@ class Replica:
         self.trust = ssl.create_default_context(cafile=str(tls.ca_file)) if tls else None
         options: list[str] = []
         if own_issuer:
-            env = {**env, "AUTHSVC_ISSUER": self.url}
+            env = {**env, "AUTHSVC_ISSUER": self.url.replace("localhost", known_as)}
         if tls:
             options = ["--tls-cert", str(tls.cert_file), "--tls-key", str(tls.key_file)]
         self.log = Path(tempfile.mkstemp(prefix="authsvc-replica-", suffix=".log")[1])
@@ -103,9 +108,17 @@ class Replicas:
         self.all: list[Replica] = []
 
     def start(
-        self, number: int = 1, *, workers: int = 1, tls: TlsFiles | None = None, own_issuer: bool = False, **env: str
+        self,
+        number: int = 1,
+        *,
+        workers: int = 1,
+        tls: TlsFiles | None = None,
+        own_issuer: bool = False,
+        known_as: str = "localhost",
+        **env: str,
     ) -> list[Replica]:
-        started = [Replica({**self.env, **env}, workers, tls, own_issuer) for _ in range(number)]
+        """`known_as`: the host of their issuer, where that is one of their own."""
+        started = [Replica({**self.env, **env}, workers, tls, own_issuer, known_as) for _ in range(number)]
         self.all += started
         for replica in started:
             replica.wait_ready()
