@@ -29,10 +29,9 @@ if uid != os.geteuid():
 servers = Servers(Path(sys.argv[1]), redis_port="redis_port" in sys.argv)
 servers.start()
 try:
-    pids = [servers.postgres.pid, servers.redis.pid, *servers.postgres._children()]
     for server in (servers.postgres, servers.redis) if "freeze" in sys.argv else ():
         server.freeze()
-    print(*pids, flush=True)
+    print(servers.postgres.pid, servers.redis.pid, *servers.postgres._children(), flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     servers.stop()
