@@ -33,7 +33,8 @@ from authsvc.store.session.sessions import Ended
 # lock has SET evaluated again on the newest version of the row, so 200 parallel calls make one rotation. Nothing
 # joined is part of the decision, because joined rows are NOT read again after such a wait; whatever ends a session
 # updates its grants in the same transaction instead. The role that a client wants of people is the one exception: it is
-# read as the statement began, and who loses it meanwhile is refused the next time.
+# read as the statement began, and who loses it meanwhile is refused the next time. It is looked up for every client:
+# where none is wanted, a plan made for that would be so much cheaper that PostgreSQL would plan at every refresh.
 #
 # A grant that is bound to a key (RFC 9449) is found by that key alone: with another one there is nothing to judge, and
 # nothing changes.
@@ -58,9 +59,9 @@ WITH judged AS (
                     THEN greatest(now(), g.paced_until) + interval '{ROTATION_PACE}'
                     ELSE g.paced_until END
         FROM (SELECT CASE
-                WHEN v.verdict IN ('rotate', 'recover', 'repeat', 'supersede') AND NOT ($9::text IS NULL OR EXISTS (
+                WHEN v.verdict IN ('rotate', 'recover', 'repeat', 'supersede') AND NOT EXISTS (
                     SELECT FROM user_sessions s JOIN users u ON u.id = s.user_id
-                    WHERE s.id = g.session_id AND $9 = ANY (u.roles)))
+                    WHERE s.id = g.session_id AND ($9::text IS NULL OR $9 = ANY (u.roles)))
                 THEN 'role_missing'
                 WHEN v.verdict IN ('rotate', 'recover', 'repeat', 'supersede') AND NOT ($6::text[] <@ g.scope)
                 THEN 'wider_scope'

@@ -43,7 +43,7 @@ STATEMENT = [
         "a_wider_scope_spends_nothing",
     ),
     Mutant("a lost role goes on", "$9::text IS NULL OR", "true OR", "a_lost_role_spends_nothing"),
-    Mutant("any role will do", "AND $9 = ANY (u.roles)", "", "a_lost_role_spends_nothing"),
+    Mutant("any role will do", "$9 = ANY (u.roles)", "cardinality(u.roles) > 0", "a_lost_role_spends_nothing"),
     Mutant(
         "a lost role spends the token",
         "WHEN s.verdict IN ('rotate', 'recover') THEN $3::bigint + 1",
