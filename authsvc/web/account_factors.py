@@ -66,7 +66,7 @@ async def confirm_app(request: Request) -> Response:
         done = await factors.confirm_app(request.runtime, cookie(request, SESSION), form.get("code", ""), attempt)
     except (Rejected, TooMany, Unavailable) as error:
         return await _shown(request, problem_of(failure_of(request, error), "second_factor"))
-    request.user_id, request.session_id = str(done.session.user.id), str(done.session.id)
+    known(request, done.session)
     request.reason = "factor_added"
     keep_login(request, done.cookie, done.device, done.session)
     return page(request, RecoveryCodes(done.codes, added=True, csrf=form_token(request))) if done.codes else see(PATH)
@@ -77,7 +77,7 @@ async def confirm_app(request: Request) -> Response:
 async def new_codes(request: Request) -> Response:
     await own_form(request)
     session, codes = await factors.new_recovery_codes(request.runtime, cookie(request, SESSION))
-    request.user_id, request.session_id = str(session.user.id), str(session.id)
+    known(request, session)
     request.reason = "recovery_codes_made"
     return page(request, RecoveryCodes(codes, csrf=form_token(request)))
 
@@ -87,7 +87,7 @@ async def new_codes(request: Request) -> Response:
 async def remove_app(request: Request) -> Response:
     await own_form(request)
     session = await factors.remove_app(request.runtime, cookie(request, SESSION), attempt_of(request, "", ""))
-    request.user_id, request.session_id = str(session.user.id), str(session.id)
+    known(request, session)
     notice = ResultMessage("factor_removed")
     request.reason = notice.kind
     return see(f"{PATH}?notice={seal_result(request.runtime, session.id, notice)}")
