@@ -14,7 +14,7 @@ from authsvc.flows.proofs.ask_for_letter import open_asked
 from authsvc.flows.proofs.issue_proof import PATH
 from authsvc.flows.proofs.join import Joining, accept_invitation, register
 from authsvc.flows.proofs.own_address import change_address, verify_address
-from authsvc.flows.proofs.reset_password import Place, reset_password
+from authsvc.flows.proofs.reset_password import Chooser, reset_password
 from authsvc.flows.proofs.spend_proof import Shown, show_proof, try_code
 from authsvc.flows.proofs.take_back import take_back
 from authsvc.rules.errors import Rejected, Unavailable
@@ -131,7 +131,7 @@ async def _choose(request: Request, shown: Shown, form: Filled) -> Response:
         request.reason = fault
         return draw(request, shown, form, Problem(fault, count=runtime.settings.password_characters))
     if shown.purpose is Purpose.RESET:
-        await reset_password(runtime, shown, new, Place(request.network, request.address, request.user_agent))
+        await reset_password(runtime, shown, new, Chooser(request.network, request.address, request.user_agent))
         return _done(request, shown, "reset", form)
     joining = Joining(name, new, request.network)
     if shown.purpose is Purpose.INVITATION:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from authsvc.device_name import device_name
 from authsvc.flows.account.sessions_and_apps import LoginNeeded, person
 from authsvc.flows.factors.way import PASSWORD
 from authsvc.flows.login.authenticate_person import (
@@ -81,8 +80,8 @@ async def change_password(runtime: Runtime, cookie: str | None, attempt: Attempt
             session_id=session.id,
             sessions=batch.count,
             more=batch.more,
-            device=device_name(attempt.user_agent),
-            address=attempt.address or "",
+            device=attempt.place.device,
+            address=attempt.place.address,
         )
         await tell_person(
             runtime,
@@ -90,9 +89,7 @@ async def change_password(runtime: Runtime, cookie: str | None, attempt: Attempt
             "password_changed",
             user,
             when=runtime.clock.now(),
-            device=device_name(attempt.user_agent),
-            address_text=attempt.address or "",
-            language=attempt.language,
+            place=attempt.place,
         )
     over = True
     try:

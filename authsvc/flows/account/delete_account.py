@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from authsvc.device_name import device_name
 from authsvc.flows.account.sessions_and_apps import LoginNeeded, person
 from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.flows.mail.queue import letter, mail_is_on
@@ -70,8 +69,8 @@ async def _remove(runtime: Runtime, connection: Connection, user: User, ended: i
             language=user.locale or attempt.language or runtime.settings.mail_language,
             values={
                 "when": moment(runtime.clock.now()),
-                "device": device_name(attempt.user_agent),
-                "address": attempt.address or "",
+                "device": attempt.place.device,
+                "address": attempt.place.address,
             },
             user_id=None,
         )

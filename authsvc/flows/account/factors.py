@@ -10,15 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from authsvc.device_name import device_name
 from authsvc.flows.account.sessions_and_apps import LoginNeeded, person
 from authsvc.flows.factors import one_time_code
 from authsvc.flows.factors.recovery_code import CREDENTIAL as BY_RECOVERY_CODE
 from authsvc.flows.factors.way import PASSWORD
 from authsvc.flows.factors.ways import Guess, counted, ways_of, wrong
 from authsvc.flows.login.authenticate_person import Attempt, new_device_cookie
-from authsvc.flows.mail.notices import Kind
-from authsvc.flows.proofs.tell_person import tell_person
+from authsvc.flows.proofs.tell_person import Place, tell_person
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.rules.client_record import Digest
 from authsvc.rules.errors import Rejected
@@ -26,7 +24,6 @@ from authsvc.rules.factors.recovery_codes import BYTES as CODE_BYTES
 from authsvc.rules.factors.recovery_codes import COUNT, code_of, digest_of_code
 from authsvc.rules.factors.totp import SECRET_BYTES, address_of, text_of
 from authsvc.rules.levels import combined, without
-from authsvc.rules.person_record import User
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store import audit
@@ -148,7 +145,7 @@ async def _confirmed(
         if again is None:  # it ended meanwhile, and nothing is changed
             raise LoginNeeded(again=False)
         await audit.record(connection, "factor_added", f"user:{user.id}", user_id=user.id, factor="otp")
-        await tell_of_factor(runtime, connection, "factor_added", user, attempt)
+        await tell_person(runtime, connection, "factor_added", user, when=runtime.clock.now(), place=attempt.place)
         some = await recovery_codes.left(connection, user.id)
         return () if some else await _new_codes(runtime, connection, user.id)
 
@@ -168,22 +165,6 @@ async def _new_codes(runtime: Runtime, connection: Connection, user_id: UUID) ->
     await recovery_codes.replace(connection, user_id, [digest_of_code(user_id, code) for code in codes])
     await audit.record(connection, "recovery_codes_made", f"user:{user_id}", user_id=user_id)
     return codes
-
-
-async def tell_of_factor(
-    runtime: Runtime, connection: Connection, kind: Kind, user: User, attempt: Attempt | None
-) -> None:
-    """Promise the mail that tells of it. `attempt`: None where an operator did it."""
-    await tell_person(
-        runtime,
-        connection,
-        kind,
-        user,
-        when=runtime.clock.now(),
-        device=device_name(attempt.user_agent) if attempt else "",
-        address_text=(attempt.address or "") if attempt else "",
-        language=attempt.language if attempt else "",
-    )
 
 
 async def remove_app(runtime: Runtime, cookie: str | None, attempt: Attempt) -> BrowserSession:
@@ -219,7 +200,8 @@ async def remove_app_of(
         ended, lowered = await end_what_it_opened(connection, user_id, gone, one_time_code.AMR, keep=keep)
         count = len(ended.sessions)
         await audit.record(connection, "factor_removed", actor, user_id=user_id, factor="otp", sessions=count)
-        await tell_of_factor(runtime, connection, "factor_removed", user, attempt)
+        place = attempt.place if attempt else Place()
+        await tell_person(runtime, connection, "factor_removed", user, when=runtime.clock.now(), place=place)
     for one in (ended, lowered):
         await publish_revocation(runtime, one)
     return count

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from authsvc.device_name import device_name
-from authsvc.flows.account.factors import tell_of_factor
 from authsvc.flows.factors.passkey_assertion import described
 from authsvc.flows.factors.passkey_challenge import Purpose, make_challenge, open_challenge, spend_challenge
 from authsvc.flows.factors.relying_party import expected_of, rp_id_of
 from authsvc.flows.login.authenticate_person import Attempt
+from authsvc.flows.proofs.tell_person import tell_person
 from authsvc.rules.errors import rejected
 from authsvc.rules.factors.passkey_record import Passkey, Registration
 from authsvc.rules.factors.passkeys import ALGORITHMS, CREATE, MOST, chosen_name, judge_registration, refusal
@@ -86,10 +85,12 @@ async def finish_enrolment(
             session_id=session.id,
             passkey=str(new.id),
             synced=new.backup_eligible,
-            device=device_name(attempt.user_agent),
-            address=attempt.address or "",
+            device=attempt.place.device,
+            address=attempt.place.address,
         )
-        await tell_of_factor(runtime, connection, "factor_added", session.user, attempt)
+        await tell_person(
+            runtime, connection, "factor_added", session.user, when=runtime.clock.now(), place=attempt.place
+        )
 
 
 def _holder(session: BrowserSession, browser: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from authsvc.device_name import device_name
-from authsvc.flows.account.factors import end_what_it_opened, tell_of_factor
+from authsvc.flows.account.factors import end_what_it_opened
 from authsvc.flows.account.sessions_and_apps import person
 from authsvc.flows.factors.passkey_assertion import credential_of
 from authsvc.flows.login.authenticate_person import Attempt
+from authsvc.flows.proofs.tell_person import tell_person
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.rules.errors import Rejected, rejected
 from authsvc.rules.factors.passkeys import chosen_name, refusal
@@ -58,10 +58,12 @@ async def remove_passkey(
             passkey=str(passkey_id),
             sessions=len(ended.sessions),
             session_id=session.id,
-            device=device_name(attempt.user_agent),
-            address=attempt.address or "",
+            device=attempt.place.device,
+            address=attempt.place.address,
         )
-        await tell_of_factor(runtime, connection, "factor_removed", session.user, attempt)
+        await tell_person(
+            runtime, connection, "factor_removed", session.user, when=runtime.clock.now(), place=attempt.place
+        )
     for one in (ended, lowered):
         await publish_revocation(runtime, one)
     return session, goes_on

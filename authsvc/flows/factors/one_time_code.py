@@ -5,10 +5,9 @@ A code that was taken looks like a wrong one, and costs the same statement.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from uuid import UUID
 
-from authsvc.flows.factors.way import Proved, Way
+from authsvc.flows.factors.way import Proved, Tried, Way
 from authsvc.keys.seal import AUTHENTICATOR_SECRET, SealError, open_secret, seal_secret
 from authsvc.rules.factors.totp import drift_of, matching_step, step_at, typed_code
 from authsvc.rules.person_record import User
@@ -58,9 +57,9 @@ async def take_code(
     )
 
 
-async def _check(runtime: Runtime, user: User, values: Mapping[str, str], _binding: str) -> Proved | None:
+async def _check(runtime: Runtime, user: User, tried: Tried) -> Proved | None:
     app = await one_time_codes.confirmed(runtime.db, user.id)
-    if app is None or not await take_code(runtime, app, values.get("code", "")):
+    if app is None or not await take_code(runtime, app, tried.values.get("code", "")):
         return None
     return Proved(AMR, (credential_of(app.id),))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from authsvc.flows.factors.passkey_assertion import judge_credential, request_options, take
 from authsvc.flows.factors.relying_party import rp_id_of
-from authsvc.flows.factors.way import Proved, Way
+from authsvc.flows.factors.way import Proved, Tried, Way
 from authsvc.rules.errors import Rejected
 from authsvc.rules.levels import PHR_ACR, PHRH_ACR
 from authsvc.rules.person_record import User
@@ -35,13 +35,11 @@ async def _ask(runtime: Runtime, user: User, binding: str, *, device_bound: bool
     return {"options": request_options(runtime, _challenge(binding), allowed)}
 
 
-async def _check(
-    runtime: Runtime, user: User, values: Mapping[str, str], binding: str, *, device_bound: bool
-) -> Proved | None:
-    credential = values.get("credential", "")
+async def _check(runtime: Runtime, user: User, tried: Tried, *, device_bound: bool) -> Proved | None:
+    credential = tried.values.get("credential", "")
     try:
         shown = await judge_credential(
-            runtime, _challenge(binding), credential, owner=user.id, device_bound=device_bound
+            runtime, _challenge(tried.binding), credential, owner=user.id, device_bound=device_bound
         )
         async with runtime.db.transaction(seconds=SECONDS) as connection:
             await take(runtime, connection, shown)

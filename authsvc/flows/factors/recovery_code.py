@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from authsvc.flows.factors.way import Proved, Way
+from authsvc.flows.factors.way import Proved, Tried, Way
 from authsvc.flows.proofs.tell_person import tell_person
 from authsvc.rules.factors.recovery_codes import digest_of_code
 from authsvc.rules.person_record import User
@@ -17,8 +15,8 @@ AMR = ("mfa",)
 """RFC 8176 has no name for what somebody wrote down; that it was a second factor is true."""
 
 
-async def _check(runtime: Runtime, user: User, values: Mapping[str, str], _binding: str) -> Proved | None:
-    digest = digest_of_code(user.id, values.get("code", ""))
+async def _check(runtime: Runtime, user: User, tried: Tried) -> Proved | None:
+    digest = digest_of_code(user.id, tried.values.get("code", ""))
     async with runtime.db.transaction() as connection:
         left = await recovery_codes.spend(connection, user.id, digest)
         if left is None:
@@ -30,9 +28,7 @@ async def _check(runtime: Runtime, user: User, values: Mapping[str, str], _bindi
             "recovery_code_used",
             user,
             when=runtime.clock.now(),
-            device=values.get("device", ""),
-            address_text=values.get("address", ""),
-            language=values.get("language", ""),
+            place=tried.place,
         )
     return Proved(AMR, (CREDENTIAL,))
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from authsvc.flows.proofs.tell_person import Place
 from authsvc.rules.levels import MFA_ACR
 from authsvc.rules.person_record import User
 from authsvc.runtime import Runtime
@@ -22,6 +23,16 @@ class Proved:
 PASSWORD = Proved(("pwd",), ("password",))
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """An answer. `values`: the members or fields that are not ours; `binding`: the digest of the challenge that it came
+    back with; `place`: of who answers, for a notice."""
+
+    values: Mapping[str, str] = field(repr=False)
+    binding: str
+    place: Place
+
+
 async def _nothing(_runtime: Runtime, _user: User, _binding: str) -> Mapping[str, Any]:
     return {}
 
@@ -31,17 +42,15 @@ class Way:
     """One second factor. `name`: as `store/factors/held` calls it, and as JSON and forms name it.
 
     `ask`: what the caller needs besides the name (a challenge to sign), for a person and the digest of the challenge
-    that it will come back with. `check`: judge what was answered, `values` being the members or fields that are not
-    ours (and `device`, `address`, `language` of who answers, for a notice), and use it up: one statement decides. None:
-    it was wrong. Tries are counted around it. Both raise
-    StoreUnavailable.
+    that it will come back with. `check`: judge what was answered, and use it up: one statement decides. None: it was
+    wrong. Tries are counted around it. Both raise StoreUnavailable.
 
     `acr`: the rung that it reaches beside a password. `spare`: it is good only beside another factor. `on_demand`: who
     has no other one is asked for it only where a second factor is demanded.
     """
 
     name: str
-    check: Callable[[Runtime, User, Mapping[str, str], str], Awaitable[Proved | None]]
+    check: Callable[[Runtime, User, Tried], Awaitable[Proved | None]]
     ask: Callable[[Runtime, User, str], Awaitable[Mapping[str, Any]]] = _nothing
     acr: str = MFA_ACR
     spare: bool = False

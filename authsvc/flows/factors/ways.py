@@ -6,7 +6,7 @@ asks (`second_step.html`).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from authsvc import metrics
@@ -14,7 +14,7 @@ from authsvc.flows.caller.network_limit import network_buckets
 from authsvc.flows.factors.one_time_code import ONE_TIME_CODE
 from authsvc.flows.factors.passkey_way import DEVICE_BOUND_PASSKEY, PASSKEY
 from authsvc.flows.factors.recovery_code import RECOVERY_CODE
-from authsvc.flows.factors.way import Proved, Way
+from authsvc.flows.factors.way import Proved, Tried, Way
 from authsvc.rules.errors import Rejected, TooMany
 from authsvc.rules.levels import PASSWORD_ACR, highest, reaches
 from authsvc.rules.person_record import User
@@ -83,15 +83,13 @@ async def counted(runtime: Runtime, user: User, network: str) -> AsyncIterator[N
             await runtime.attempts.give_back(buckets, name)
 
 
-async def check_way(
-    runtime: Runtime, user: User, name: str, values: Mapping[str, str], *, binding: str, network: str
-) -> Proved:
+async def check_way(runtime: Runtime, user: User, name: str, tried: Tried, *, network: str) -> Proved:
     """Judge an answer by one of the person's ways, counted before it is looked at: 200 parallel guesses with a limit of
     5 are 5 guesses. Raises Rejected (invalid_credentials), TooMany, StoreUnavailable."""
     way = next((way for way in await ways_of(runtime, user) if way.name == name), None)
     try:
         async with counted(runtime, user, network):
-            proved = await way.check(runtime, user, values, binding) if way else None
+            proved = await way.check(runtime, user, tried) if way else None
             if proved is None:
                 raise Guess
     except Guess:

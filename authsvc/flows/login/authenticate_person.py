@@ -14,6 +14,7 @@ from authsvc import metrics
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, device_name
 from authsvc.flows.caller.network_limit import network_buckets
 from authsvc.flows.factors.way import PASSWORD, Proved
+from authsvc.flows.proofs.tell_person import Place
 from authsvc.flows.session.lifetime import lifetime
 from authsvc.passwords import Asker
 from authsvc.rules.client_record import Client, Digest
@@ -46,6 +47,11 @@ class Attempt:
     network: str
     device: str | None = field(repr=False, default=None)
     language: str = ""
+
+    @property
+    def place(self) -> Place:
+        """From where it came, as people read it."""
+        return Place(device_name(self.user_agent), self.address or "", self.language)
 
 
 @dataclass(frozen=True, slots=True)

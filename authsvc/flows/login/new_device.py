@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from authsvc.flows.login.authenticate_person import Attempt, Authenticated, is_known_device
-from authsvc.flows.proofs.tell_person import tell_person
+from authsvc.flows.proofs.tell_person import Place, tell_person
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
@@ -64,8 +64,6 @@ async def tell_of_device(
         "new_device",
         person.user,
         when=runtime.clock.now(),
-        device=device,
-        address_text=address,
-        language=attempt.language,
+        place=Place(device, address, attempt.language),
         about=f"{device}\n{address}",
     )

@@ -16,8 +16,7 @@ from hmac import compare_digest
 from typing import Any
 from uuid import UUID
 
-from authsvc.device_name import device_name
-from authsvc.flows.factors.way import PASSWORD, Proved, Way
+from authsvc.flows.factors.way import PASSWORD, Proved, Tried, Way
 from authsvc.flows.factors.ways import asked_of_everybody, check_way, reach_of, those_that_reach, ways_of
 from authsvc.flows.login.authenticate_person import Attempt, Authenticated
 from authsvc.keys.seal import open_value, seal_value
@@ -177,10 +176,8 @@ async def check_second_step(
     proof = cookie if waiting.session_id else (user and user.password_hash)
     if user is None or user.disabled_at is not None or digest_of(proof or "").hex() != waiting.proof:
         raise _void("second_step_outdated")
-    attempt = answer.attempt
-    theirs = {"device": device_name(attempt.user_agent), "address": attempt.address or "", "language": attempt.language}
-    values = {**answer.values, **theirs}
-    proved = await check_way(runtime, user, answer.way, values, binding=waiting.name, network=attempt.network)
+    tried = Tried(answer.values, waiting.name, answer.attempt.place)
+    proved = await check_way(runtime, user, answer.way, tried, network=answer.attempt.network)
     spent = sha256(f"{_PURPOSE}\0{waiting.name}".encode()).digest()
     if not await spend(runtime.redis, runtime.db, spent, SECOND_STEP_SECONDS):
         raise _void("second_step_used")

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from authsvc.flows.factors.one_time_code import seal as seal_app
 from authsvc.flows.people.choose_password import judge_given
-from authsvc.flows.proofs.tell_person import tell_person
+from authsvc.flows.proofs.tell_person import Place, tell_person
 from authsvc.flows.session.end_all import begin_ending, finish_ending
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.rules.people.import_rows import ImportRow, Unreadable, judge_rows
@@ -164,7 +164,7 @@ async def set_password(runtime: Runtime, actor: str, email: str, password: str) 
         batch = await begin_ending(connection, user.id, "password_changed")
         await audit.record(connection, "password_set", actor, user_id=user.id, sessions=batch.count, more=batch.more)
         now = runtime.clock.now()
-        await tell_person(runtime, connection, "password_changed", user, when=now, device="", address_text="")
+        await tell_person(runtime, connection, "password_changed", user, when=now, place=Place())
     return await finish_ending(runtime, user.id, batch)
 
 

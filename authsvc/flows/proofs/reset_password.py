@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from authsvc.device_name import device_name
 from authsvc.flows.proofs.spend_proof import Shown, end_rest, proof_void, spend_proof
-from authsvc.flows.proofs.tell_person import tell_person
+from authsvc.flows.proofs.tell_person import Place, tell_person
 from authsvc.flows.session.end_all import begin_ending
 from authsvc.passwords import Asker
 from authsvc.rules.login.device_cookie import account_digest
@@ -26,7 +26,7 @@ SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Chooser:
     """Where a password is chosen: the network for the queue of hashes, the rest for the mail that tells of it."""
 
     network: str
@@ -34,10 +34,10 @@ class Place:
     user_agent: str | None
 
 
-async def reset_password(runtime: Runtime, shown: Shown, new: str, place: Place) -> bool:
+async def reset_password(runtime: Runtime, shown: Shown, new: str, chooser: Chooser) -> bool:
     """Whether all sessions are over; False: they are still being ended, and the password counts. Raises Rejected
     (proof_void), Unavailable, StoreUnavailable."""
-    password_hash = await runtime.passwords.hash(new, asker_of(runtime, shown.proof.email, place.network))
+    password_hash = await runtime.passwords.hash(new, asker_of(runtime, shown.proof.email, chooser.network))
     async with runtime.db.transaction(seconds=SECONDS) as connection:
         spent = await spend_proof(connection, shown.secret, Purpose.RESET)
         if spent is not None:
@@ -48,9 +48,7 @@ async def reset_password(runtime: Runtime, shown: Shown, new: str, place: Place)
                 "password_changed",
                 spent[1],
                 when=runtime.clock.now(),
-                device=device_name(place.user_agent),
-                address_text=place.address,
-                language=spent[0].detail.get("language", ""),
+                place=Place(device_name(chooser.user_agent), chooser.address, spent[0].detail.get("language", "")),
             )
     if spent is None:
         raise proof_void()

@@ -3,6 +3,7 @@ transaction of what is told."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from authsvc.flows.mail.notices import Kind, about_digest, notice, template_of
@@ -14,6 +15,16 @@ from authsvc.store.mail import outbox
 from authsvc.store.postgres import Connection
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """From where something was done, as people read it: device and address, "" where nobody knows. `language`: what the
+    browser asks for, "" where it does not."""
+
+    device: str = ""
+    address: str = ""
+    language: str = ""
+
+
 async def tell_person(
     runtime: Runtime,
     connection: Connection,
@@ -21,9 +32,7 @@ async def tell_person(
     user: User,
     *,
     when: datetime,
-    device: str,
-    address_text: str,
-    language: str = "",
+    place: Place,
     about: str = "",
 ) -> None:
     """Queue the mail, where mails can be sent. The words are those of `notice`; what was told about the same within a
@@ -32,14 +41,14 @@ async def tell_person(
         return
     if about and await outbox.was_told(connection, user.id, template_of(kind), about_digest(runtime, kind, about)):
         return
-    language = user.locale or language or runtime.settings.mail_language
+    language = user.locale or place.language or runtime.settings.mail_language
     mail = notice(
         runtime,
         kind,
         user,
         when=when,
-        device=device,
-        address_text=address_text,
+        device=place.device,
+        address_text=place.address,
         link=await not_me_link(runtime, connection, user, language=language),
         language=language,
         about=about,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from authsvc.flows.mail.queue import mail_is_on
-from authsvc.flows.proofs.tell_person import tell_person
+from authsvc.flows.proofs.tell_person import Place, tell_person
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.rules.client_record import Client
 from authsvc.rules.person_record import Login
@@ -44,8 +44,7 @@ async def end_stolen(runtime: Runtime, client: Client, login: Login, now: dateti
                 "theft",
                 user,
                 when=now,
-                device=place.device,
-                address_text=place.address,
+                place=Place(place.device, place.address),
                 about=str(login.session_id),
             )
     if ended is not None:

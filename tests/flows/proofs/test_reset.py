@@ -14,7 +14,7 @@ import pytest
 from authsvc.flows.proofs.issue_proof import issue_proof, new_proof
 from authsvc.flows.proofs.join import Joining, accept_invitation
 from authsvc.flows.proofs.own_address import change_address, verify_address
-from authsvc.flows.proofs.reset_password import Place, reset_password
+from authsvc.flows.proofs.reset_password import Chooser, reset_password
 from authsvc.flows.proofs.spend_proof import show_proof
 from authsvc.rules.errors import Rejected
 from authsvc.rules.proofs.proof import STANDING, Purpose
@@ -289,7 +289,7 @@ async def test_a_proof_of_any_other_purpose_resets_nothing(
         link = (await issue_proof(runtime, connection, proof)).link
     shown = await show_proof(runtime, link.partition("key=")[2])
     assert shown is not None
-    place = Place("192.0.2.7", "192.0.2.7", None)
+    place = Chooser("192.0.2.7", "192.0.2.7", None)
     spends: list[Awaitable[object]] = [reset_password(runtime, shown, NEW, place)]
     if purpose is not Purpose.VERIFY:
         spends.append(verify_address(runtime, shown))
