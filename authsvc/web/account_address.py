@@ -7,19 +7,13 @@ from starlette.responses import Response
 from authsvc.flows.account import sessions_and_apps
 from authsvc.flows.account.sessions_and_apps import Owner
 from authsvc.flows.mail.queue import mail_is_on
-from authsvc.flows.proofs.ask_for_letter import ask_for_letter
-from authsvc.rules.errors import TooMany, Unavailable
 from authsvc.rules.proofs.proof import Purpose
-from authsvc.rules.refused import Refused
-from authsvc.store.errors import StoreUnavailable
 from authsvc.web.account import again, known, logged_in_first, page_redrawn, password_landing
 from authsvc.web.http.endpoint import Route
-from authsvc.web.http.failures import failure_of
 from authsvc.web.http.request import Request
-from authsvc.web.letters import language_of, letter_sent
-from authsvc.web.pages.authorization_answer import MAX_EMAIL
-from authsvc.web.pages.cookies_and_forms import SESSION, cookie, own_form, this_browser
-from authsvc.web.pages.failure_page import error_page, page_failure, problem_of, redrawn
+from authsvc.web.letters import asked_of, language_of, letter_sent
+from authsvc.web.pages.cookies_and_forms import SESSION, cookie, own_form
+from authsvc.web.pages.failure_page import error_page, page_failure, redrawn
 from authsvc.web.pages.views import Problem
 
 
@@ -43,21 +37,10 @@ async def _ask(request: Request, session: Owner, purpose: Purpose, address: str)
     known(request, session)
     if not mail_is_on(request.runtime):
         return error_page(request, "not_found", "mail_off")
-    try:
-        asked = await ask_for_letter(
-            request.runtime,
-            purpose,
-            address[: MAX_EMAIL + 1],
-            network=request.network,
-            browser=this_browser(request),
-            user_id=session.user.id,
-            detail={"language": session.user.locale or language_of(request)},
-        )
-    except (TooMany, Unavailable, StoreUnavailable) as error:
-        return await again(request, problem_of(failure_of(request, error), "email"), at_address=True)
-    if isinstance(asked, Refused):
-        request.reason = asked.reason
-        return await again(request, Problem("email"), at_address=True)
+    language = session.user.locale or language_of(request)
+    asked = await asked_of(request, purpose, address, {"language": language}, session.user.id)
+    if isinstance(asked, Problem):
+        return await again(request, asked, at_address=True)
     return letter_sent(request, asked, {})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from uuid import UUID
 
 from starlette.responses import Response
 
@@ -58,21 +59,33 @@ async def ask(
     typed = filled.get("username", "")
     if not typed.strip():
         return ask_page(request, form, filled, Problem("missing"))
+    asked = await asked_of(request, form.purpose, typed, {"language": language_of(request), **(detail or {})})
+    if isinstance(asked, Problem):
+        return ask_page(request, form, filled, asked)
+    return letter_sent(request, asked, filled)
+
+
+async def asked_of(
+    request: Request, purpose: Purpose, typed: str, detail: Mapping[str, str], user_id: UUID | None = None
+) -> Asked | Problem:
+    """Ask for a letter to what was typed; a problem, for the page that asked: there was none. `user_id`: who is logged
+    in, where that is needed."""
     try:
         asked = await ask_for_letter(
             request.runtime,
-            form.purpose,
+            purpose,
             typed[: MAX_EMAIL + 1],
             network=request.network,
             browser=this_browser(request),
-            detail={"language": language_of(request), **(detail or {})},
+            user_id=user_id,
+            detail=detail,
         )
     except (TooMany, Unavailable, StoreUnavailable) as error:
-        return ask_page(request, form, filled, problem_of(failure_of(request, error), "email"))
+        return problem_of(failure_of(request, error), "email")
     if isinstance(asked, Refused):
         request.reason = asked.reason
-        return ask_page(request, form, filled, Problem("email"))
-    return letter_sent(request, asked, filled)
+        return Problem("email")
+    return asked
 
 
 def letter_sent(request: Request, asked: Asked, filled: Mapping[str, str], problem: Problem | None = None) -> Response:

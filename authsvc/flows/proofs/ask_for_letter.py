@@ -14,6 +14,7 @@ from uuid import UUID
 
 from authsvc import metrics
 from authsvc.flows.caller.network_limit import network_buckets
+from authsvc.flows.proofs.issue_proof import new_proof
 from authsvc.keys.seal import open_value, seal_value
 from authsvc.rules.errors import TooMany
 from authsvc.rules.login.device_cookie import account_digest
@@ -24,7 +25,6 @@ from authsvc.rules.sealed_value_lifetimes import MAILED_CODE_SECONDS
 from authsvc.runtime import Memory, Runtime
 from authsvc.store.caller.attempts import Bucket
 from authsvc.store.proofs import proofs
-from authsvc.store.proofs.proofs import Proof
 
 _SEAL = "mailed code form"
 
@@ -58,7 +58,7 @@ async def ask_for_letter(
     if isinstance(judged, Refused):
         return judged
     await _count(runtime, judged.email, network, user_id)
-    wish = Proof(UUID(bytes=runtime.entropy(16)), purpose, judged.email, user_id, detail)
+    wish = new_proof(runtime, purpose, judged.email, user_id, detail)
     await proofs.ask(runtime.db, wish, seconds=SHORT_SECONDS)
     asked_here.of(runtime).set()
     return Asked(wish.id, purpose, judged.email, browser)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from authsvc.rules.person_record import User
@@ -45,18 +45,13 @@ async def issue_decoy(runtime: Runtime, connection: Connection, proof: Proof) ->
 
 async def not_me_link(runtime: Runtime, connection: Connection, user: User, *, language: str) -> str:
     """The link of "this was not me", for a notice to a person's address."""
-    proof = Proof(UUID(bytes=runtime.entropy(16)), Purpose.NOT_ME, user.email, user.id, {"language": language})
+    proof = new_proof(runtime, Purpose.NOT_ME, user.email, user.id, {"language": language})
     return (await issue_proof(runtime, connection, proof)).link
 
 
 def new_proof(runtime: Runtime, purpose: Purpose, email: str, user_id: UUID | None, detail: Mapping[str, str]) -> Proof:
     """A proof that is not stored yet."""
     return Proof(UUID(bytes=runtime.entropy(16)), purpose, email, user_id, detail)
-
-
-def about(proof: Proof, user_id: UUID | None) -> Proof:
-    """The same proof, about somebody."""
-    return replace(proof, user_id=user_id)
 
 
 async def _store(runtime: Runtime, connection: Connection, proof: Proof, digest: bytes, code: bytes) -> None:

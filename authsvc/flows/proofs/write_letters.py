@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 
 from authsvc.flows.mail.queue import letter, mail_is_on
 from authsvc.flows.proofs.ask_for_letter import asked_here
-from authsvc.flows.proofs.issue_proof import about, issue_decoy, issue_proof
+from authsvc.flows.proofs.issue_proof import issue_decoy, issue_proof
 from authsvc.logs import get_logger
 from authsvc.rules.people.person import ascii_email
 from authsvc.rules.proofs.letters import letter_for
@@ -46,7 +47,7 @@ async def _write(runtime: Runtime, connection: Connection, wish: Proof) -> None:
     owner = await proofs.hold_by_email(connection, wish.email, ascii_email(wish.email))
     what = letter_for(Purpose(wish.purpose), owner, wish.user_id)
     if what.proves:
-        values = (await issue_proof(runtime, connection, about(wish, what.user_id))).values()
+        values = (await issue_proof(runtime, connection, replace(wish, user_id=what.user_id))).values()
     else:
         await issue_decoy(runtime, connection, wish)
         values = {"link": f"{runtime.settings.issuer}/login?next=/account"}
