@@ -1,14 +1,16 @@
-"""Tasks that end when they are told to, and tasks that several wait for."""
+"""Tasks that end when they are told to, tasks that a loop has begun, and tasks that several wait for."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 AGAIN_SECONDS = 0.5
 Key = TypeVar("Key")
 Result = TypeVar("Result")
+Work = TypeVar("Work")
 
 
 async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
@@ -22,6 +24,44 @@ async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=AGAIN_SECONDS)
+
+
+class UnderWay(Generic[Work]):
+    """Pieces of work that a loop has begun, each a task of its own; the end of one wakes the loop."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[asyncio.Task[None], Work] = {}
+        self._ended = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def pieces(self) -> list[Work]:
+        """What has not ended."""
+        return list(self._tasks.values())
+
+    def begin(self, piece: Work, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks[task] = piece
+        task.add_done_callback(self._has_ended)
+
+    def begin_round(self) -> None:
+        """Whatever ends from now on wakes the next `wait`."""
+        self._ended.clear()
+
+    async def wait(self, seconds: float) -> None:
+        """Until a piece ends, or so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+
+    async def end(self) -> None:
+        """Cancel what has not ended, and wait until it has."""
+        await end_tasks(self._tasks)
+
+    def _has_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
+        self._ended.set()
 
 
 class SharedTasks(Generic[Key, Result]):

@@ -7,10 +7,8 @@ Delivery is at least once: each attempt carries a new jti, because a receiver ma
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections import Counter
-from contextlib import suppress
 
 from authsvc import metrics
 from authsvc.flows.keys.sign import signed
@@ -24,7 +22,7 @@ from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.ending import outbox
 from authsvc.store.errors import StoreUnavailable
-from authsvc.tasks import end_tasks
+from authsvc.tasks import UnderWay
 from authsvc_jws.base64url import base64url_encode
 
 POLL_SECONDS = 0.5
@@ -43,42 +41,31 @@ async def deliver_for_ever(runtime: Runtime) -> None:
 class _Courier:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._under_way: dict[asyncio.Task[None], str] = {}
-        self._more = asyncio.Event()
+        self._under_way = UnderWay[str]()
+        """The clients that are being told."""
 
     async def run(self) -> None:
         try:
             while True:
-                self._more.clear()
+                self._under_way.begin_round()
                 try:
                     await self._claim()
                 except StoreUnavailable as error:
                     log.debug("outbox_postponed", reason=error.kind)
                 except Exception as error:
                     log.error("outbox_failed", error_type=type(error).__name__, exc_info=True)
-                await self._wait()
+                await self._under_way.wait(POLL_SECONDS * random.uniform(0.8, 1.0))  # noqa: S311
         finally:
-            await end_tasks(self._under_way)
-
-    async def _wait(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(POLL_SECONDS * random.uniform(0.8, 1.0)):  # noqa: S311
-                await self._more.wait()
+            await self._under_way.end()
 
     async def _claim(self) -> None:
-        taken = Counter(self._under_way.values())
+        taken = Counter(self._under_way.pieces())
         free = PLACES - len(self._under_way)
         if free <= 0:
             return
         busy = [client_id for client_id, count in taken.items() if count >= PLACES_OF_A_CLIENT]
         for due in await outbox.claim(self._runtime.db, busy=busy, each=PLACES_OF_A_CLIENT, limit=free):
-            task = asyncio.create_task(self._deliver(due))
-            self._under_way[task] = due.client_id
-            task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._under_way.pop(task, None)
-        self._more.set()
+            self._under_way.begin(due.client_id, self._deliver(due))
 
     async def _deliver(self, due: outbox.Due) -> None:
         try:

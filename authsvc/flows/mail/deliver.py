@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import suppress
 
 from authsvc import metrics
 from authsvc.clock import monotonic
@@ -26,7 +25,7 @@ from authsvc.store.errors import StoreUnavailable
 from authsvc.store.mail import outbox
 from authsvc.store.mail.outbox import DueMail, GivenUp
 from authsvc.store.postgres import Connection
-from authsvc.tasks import end_tasks
+from authsvc.tasks import UnderWay
 
 POLL_SECONDS = 1.0
 HOLD_SECONDS = outbox.LEASE_SECONDS / 4
@@ -53,8 +52,7 @@ async def deliver_for_ever(runtime: Runtime) -> None:
 class _PostOffice:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._under_way: dict[asyncio.Task[None], DueMail] = {}
-        self._more = asyncio.Event()
+        self._under_way = UnderWay[DueMail]()
         self._held_at = self._looked_at = float("-inf")
         self._failures = 0
         """How often in a row the server, and not a mail, was at fault."""
@@ -63,26 +61,21 @@ class _PostOffice:
     async def run(self) -> None:
         try:
             while True:
-                self._more.clear()
+                self._under_way.begin_round()
                 try:
                     await self._round()
                 except StoreUnavailable as error:
                     log.debug("mails_postponed", reason=error.kind)
                 except Exception as error:
                     log.error("mails_failed", error_type=type(error).__name__, exc_info=True)
-                await self._wait()
+                await self._under_way.wait(POLL_SECONDS * random.uniform(0.8, 1.0))  # noqa: S311
         finally:
-            await end_tasks(self._under_way)
-
-    async def _wait(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(POLL_SECONDS * random.uniform(0.8, 1.0)):  # noqa: S311
-                await self._more.wait()
+            await self._under_way.end()
 
     async def _round(self) -> None:
         now = monotonic()
         if self._under_way and now - self._held_at > HOLD_SECONDS:
-            await outbox.hold(self._runtime.db, {mail.id: mail.attempts for mail in self._under_way.values()})
+            await outbox.hold(self._runtime.db, {mail.id: mail.attempts for mail in self._under_way.pieces()})
             self._held_at = now
         if now - self._looked_at > LOOK_SECONDS:
             await look(self._runtime)
@@ -91,14 +84,8 @@ class _PostOffice:
         if free <= 0 or now < self._closed_until or self._runtime.following.draining:
             return
         for mail in await outbox.claim(self._runtime.db, free):
-            task = asyncio.create_task(self._deliver(mail))
-            self._under_way[task] = mail
-            task.add_done_callback(self._finished)
+            self._under_way.begin(mail, self._deliver(mail))
             self._held_at = min(self._held_at, now) if len(self._under_way) > 1 else now
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._under_way.pop(task, None)
-        self._more.set()
 
     async def _deliver(self, mail: DueMail) -> None:
         before = self._failures
