@@ -13,6 +13,7 @@ import pytest
 
 from authsvc.flows.proofs.write_letters import write_for_ever, write_one
 from tests.faults.conftest import Service, serving
+from tests.support.background import beside
 from tests.support.login_steps import submit
 
 pytestmark = pytest.mark.faults
@@ -120,8 +121,7 @@ async def timed(service: Service, page: httpx2.Response, path: str, **filled: st
 
 async def test_a_letter_is_asked_for_in_one_time(env: dict[str, str]) -> None:
     """While the worker writes the letters: to those who have an account alone."""
-    async with serving(env | GENEROUS) as service:
-        worker = asyncio.create_task(write_for_ever(service.runtime))
+    async with serving(env | GENEROUS) as service, beside(write_for_ever, service.runtime):
         page = await service.http.get("/reset")
         for known in ("test", "admin", "bartender"):
             times: dict[str, list[float]] = {f"{known}@example.com": [], f"{known[:-1]}x@example.com": []}
@@ -133,7 +133,6 @@ async def test_a_letter_is_asked_for_in_one_time(env: dict[str, str]) -> None:
             probability = kolmogorov_smirnov(*times.values())
             if probability > 0.01:
                 break
-        worker.cancel()
         assert probability > 0.01
 
 

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 
 import asyncpg
 
 from authsvc.flows.ending import deliver_logouts
 from authsvc.runtime import Runtime
+from tests.support.background import beside
 
 
-@asynccontextmanager
-async def courier(runtime: Runtime) -> AsyncIterator[None]:
-    """The worker's task, as in the lifespan."""
-    task = asyncio.create_task(deliver_logouts.deliver_for_ever(runtime))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+def courier(runtime: Runtime) -> AbstractAsyncContextManager[None]:
+    return beside(deliver_logouts.deliver_for_ever, runtime)
 
 
 async def wants_to_know(sql: asyncpg.Connection, client_id: str, url: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -17,6 +17,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from authsvc.flows.mail import deliver
 from authsvc.runtime import Runtime
+from tests.support.background import beside
 
 NOT_LOCAL = "127.0.0.2"
 """This machine by a name that the settings do not take for it: STARTTLS is demanded."""
@@ -154,16 +155,8 @@ def settings_of(env: dict[str, str], server: MailServer, **others: str) -> dict[
     return {**env, "AUTHSVC_SMTP_URL": server.url(), "AUTHSVC_MAIL_FROM": "The Bar <mail@bar.example>", **others}
 
 
-@asynccontextmanager
-async def post_office(runtime: Runtime) -> AsyncIterator[None]:
-    """The worker's task, as in the lifespan."""
-    task = asyncio.create_task(deliver.deliver_for_ever(runtime))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+def post_office(runtime: Runtime) -> AbstractAsyncContextManager[None]:
+    return beside(deliver.deliver_for_ever, runtime)
 
 
 async def until(sql: asyncpg.Connection, condition: str, count: int = 1, seconds: float = 15) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from time import monotonic
@@ -21,6 +20,7 @@ from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
 from authsvc.rules.revocation.status_list import decode
 from authsvc.runtime import Runtime
 from authsvc.store.caller import clients
+from tests.support.background import beside
 from tests.support.clients import flat_client
 
 METER = ("meter", "meter-secret")
@@ -127,11 +127,8 @@ def place(token: str) -> tuple[str, int]:
 
 @pytest.fixture
 async def lists(listed: None, runtime: Runtime, http: httpx2.AsyncClient) -> AsyncIterator[Lists]:
-    task = asyncio.create_task(keep_for_ever(runtime))
-    yield Lists(http)
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    async with beside(keep_for_ever, runtime):
+        yield Lists(http)
 
 
 async def until(check: Callable[[], Any], seconds: float = 5) -> None:
