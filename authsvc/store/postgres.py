@@ -20,6 +20,9 @@ from authsvc.clock import monotonic
 from authsvc.store.database_url import connect_options
 from authsvc.store.errors import ClientRemoved, StoreUnavailable
 
+CHANGE_SECONDS = 5.0
+"""How long a transaction may take in which a request changes a person: it waits for their row, and ends sessions."""
+
 
 class Deadlines(NamedTuple):
     """Seconds that a caller waits for a connection, for a statement (or for a connection to be made), and within that
@@ -176,8 +179,8 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self, *, seconds: float | None = None) -> AsyncIterator[Connection]:
-        """Several statements, `seconds` long at most (else as long as one). For the CLI, clean-up and start, not for
-        requests."""
+        """Several statements, `seconds` long at most (else as long as one). Not for the hot requests, whose statement
+        is one."""
         connection = await self._acquire()
         try:
             async with asyncio.timeout(seconds or self._deadlines.statement), connection.transaction():

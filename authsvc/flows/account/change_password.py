@@ -26,11 +26,10 @@ from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
 from authsvc.store.errors import StoreUnavailable
+from authsvc.store.postgres import CHANGE_SECONDS
 from authsvc.store.session import browser_sessions
 from authsvc.store.session.browser_sessions import BrowserSession
 from authsvc_jws.base64url import base64url_encode
-
-SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ async def change_password(runtime: Runtime, cookie: str | None, attempt: Attempt
         raise refused(known.user)
     password_hash = await runtime.passwords.hash(new, asker(runtime, attempt, known=True))
     fresh = base64url_encode(runtime.entropy(32))
-    async with runtime.db.transaction(seconds=SECONDS) as connection:
+    async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
         user = await users.lock(connection, known.user.email)
         if user is None or user.id != session.user.id or user.password_hash != known.password_hash:
             raise refused(user)  # changed by somebody else since it was judged

@@ -19,11 +19,9 @@ from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
 from authsvc.store.mail import outbox
-from authsvc.store.postgres import Connection
+from authsvc.store.postgres import CHANGE_SECONDS, Connection
 from authsvc.store.session import sessions
 from authsvc.store.session.browser_sessions import BrowserSession
-
-SECONDS = 5.0
 
 
 async def may_delete(runtime: Runtime, cookie: str | None) -> BrowserSession:
@@ -37,7 +35,7 @@ async def delete_account(runtime: Runtime, cookie: str | None, attempt: Attempt)
     session = await may_delete(runtime, cookie)
     user, count, first = session.user, 0, True
     while True:  # who has many sessions is removed with the last of them
-        async with runtime.db.transaction(seconds=SECONDS) as connection:
+        async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
             if await _owner(connection, session, first=first) != user.id:
                 raise LoginNeeded(again=False)
             batch = await begin_ending(connection, user.id, "user_removed")

@@ -30,7 +30,7 @@ from authsvc.store import audit
 from authsvc.store.account import users
 from authsvc.store.factors import held, one_time_codes, recovery_codes
 from authsvc.store.factors.one_time_codes import Authenticator
-from authsvc.store.postgres import Connection
+from authsvc.store.postgres import CHANGE_SECONDS, Connection
 from authsvc.store.session import browser_sessions
 from authsvc.store.session.browser_sessions import BrowserSession
 from authsvc.store.session.sessions import Ended
@@ -38,7 +38,6 @@ from authsvc_jws.base64url import base64url_encode
 
 SET_UP_SECONDS = 900
 """How long an app may take to be confirmed."""
-SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ async def _confirmed(
     """Take the code, step the session up and make recovery codes, all or nothing: who is answered 503 has used no code
     up. None: the code was wrong."""
     user = session.user
-    async with runtime.db.transaction(seconds=SECONDS) as connection:
+    async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
         if app is None or not await one_time_code.take_code(
             runtime, app, typed, begun_in=session.id, connection=connection
         ):
@@ -155,7 +154,7 @@ async def new_recovery_codes(runtime: Runtime, cookie: str | None) -> tuple[Brow
     session = await person(runtime, cookie, recently=True)
     if not await ways_of(runtime, session.user):
         raise _no_factor()
-    async with runtime.db.transaction(seconds=SECONDS) as connection:
+    async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
         codes = await _new_codes(runtime, connection, session.user.id)
     return session, codes
 
@@ -187,7 +186,7 @@ async def remove_app_of(
 ) -> int | None:
     """Remove somebody's app; how many sessions ended with it. None: there was none. Recovery codes go with the last
     factor. `keep`: the session that goes on; `attempt`: of that one. Raises StoreUnavailable."""
-    async with runtime.db.transaction(seconds=SECONDS) as connection:
+    async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
         user = await users.lock(connection, email)
         factor_id = await one_time_codes.remove(connection, user.id) if user else None
         if user is None or factor_id is None:

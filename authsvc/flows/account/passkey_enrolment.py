@@ -21,11 +21,11 @@ from authsvc.rules.sealed_value_lifetimes import PASSKEY_CHALLENGE_SECONDS
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.factors import passkeys
+from authsvc.store.postgres import CHANGE_SECONDS
 from authsvc.store.session.browser_sessions import BrowserSession
 from authsvc.webauthn import read_registration
 from authsvc_jws.base64url import base64url_encode
 
-SECONDS = 5.0
 _PURPOSE: Purpose = "passkey enrolment"
 
 
@@ -68,7 +68,7 @@ async def finish_enrolment(
     if isinstance(judged, Refused):
         raise rejected(judged)
     new = _new(runtime, session.user.id, judged, expected.rp_id, name)
-    async with runtime.db.transaction(seconds=SECONDS) as connection:
+    async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
         owner = await passkeys.lock_owner(connection, session.id)
         if owner != session.user.id:
             raise rejected(refusal("session_ended"))

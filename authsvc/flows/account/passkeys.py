@@ -15,9 +15,9 @@ from authsvc.rules.factors.passkeys import chosen_name, refusal
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.factors import passkeys
+from authsvc.store.postgres import CHANGE_SECONDS
 from authsvc.store.session.browser_sessions import BrowserSession
 
-SECONDS = 5.0
 METHODS = ("hwk", "swk", "user")
 """What only a passkey proves of an `amr`."""
 
@@ -40,7 +40,7 @@ async def remove_passkey(
     session = await person(runtime, cookie, recently=True)
     credential = credential_of(passkey_id)
     goes_on = set(session.credentials) != {credential}
-    async with runtime.db.transaction(seconds=SECONDS) as connection:
+    async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
         owner = await passkeys.lock_owner(connection, session.id)
         if owner != session.user.id:
             raise rejected(refusal("session_ended"))

@@ -19,8 +19,7 @@ from authsvc.rules.levels import PHR_ACR, PHRH_ACR
 from authsvc.rules.person_record import User
 from authsvc.runtime import Runtime
 from authsvc.store.factors import passkeys
-
-SECONDS = 5.0
+from authsvc.store.postgres import CHANGE_SECONDS
 
 
 def _challenge(binding: str) -> bytes:
@@ -41,7 +40,7 @@ async def _check(runtime: Runtime, user: User, tried: Tried, *, device_bound: bo
         shown = await judge_credential(
             runtime, _challenge(tried.binding), credential, owner=user.id, device_bound=device_bound
         )
-        async with runtime.db.transaction(seconds=SECONDS) as connection:
+        async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
             await take(runtime, connection, shown)
     except Rejected:
         return None

@@ -19,11 +19,11 @@ from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
+from authsvc.store.postgres import CHANGE_SECONDS
 from authsvc.store.session import browser_sessions, sessions
 from authsvc_jws.base64url import base64url_encode
 
 PURPOSE: Purpose = "passkey log in"
-SECONDS = 5.0
 
 
 async def passkey_login(
@@ -51,7 +51,7 @@ async def _log_in(
         await end_session(runtime, old.id, "replaced")
         old = None
     cookie, device = base64url_encode(runtime.entropy(32)), new_device_cookie(runtime, shown.user)
-    async with runtime.db.transaction(seconds=SECONDS) as connection:
+    async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
         await take(runtime, connection, shown)
         if old is not None and old_cookie is not None:
             now = await browser_sessions.authenticated_again(

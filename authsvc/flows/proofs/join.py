@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from authsvc.flows.proofs.reset_password import SECONDS, asker_of
+from authsvc.flows.proofs.reset_password import asker_of
 from authsvc.flows.proofs.spend_proof import Shown, proof_void, spend_of_nobody, spend_proof
 from authsvc.rules.people.person import judge_person
 from authsvc.rules.proofs.proof import Purpose
@@ -17,7 +17,7 @@ from authsvc.rules.refused import Refused
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
-from authsvc.store.postgres import Connection
+from authsvc.store.postgres import CHANGE_SECONDS, Connection
 
 CLIENT = "client"
 """The member of a proof's detail that names the client where somebody registered."""
@@ -45,7 +45,7 @@ async def register(runtime: Runtime, shown: Shown, joining: Joining) -> UUID | R
         raise proof_void()
     password_hash = await runtime.passwords.hash(joining.password, asker_of(runtime, person.email, joining.network))
     added = None
-    async with runtime.db.transaction(seconds=SECONDS) as connection:
+    async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
         spent = await spend_of_nobody(connection, shown.secret, Purpose.REGISTRATION)
         if spent is not None:
             roles = list(person.roles)
@@ -67,7 +67,7 @@ async def accept_invitation(runtime: Runtime, shown: Shown, joining: Joining) ->
     if runtime.settings.registration == "off":
         raise proof_void()
     password_hash = await runtime.passwords.hash(joining.password, asker_of(runtime, person.email, joining.network))
-    async with runtime.db.transaction(seconds=SECONDS) as connection:
+    async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
         spent = await spend_proof(connection, shown.secret, Purpose.INVITATION)
         if spent is not None:
             await _welcome(connection, spent[1].id, person.name, password_hash)

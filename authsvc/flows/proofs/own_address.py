@@ -16,17 +16,15 @@ from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
 from authsvc.store.mail import outbox
-from authsvc.store.postgres import Connection
+from authsvc.store.postgres import CHANGE_SECONDS, Connection
 from authsvc.store.proofs.proofs import Proof
 from authsvc.store.session.endings import Batch
-
-SECONDS = 5.0
 
 
 async def verify_address(runtime: Runtime, shown: Shown) -> None:
     """The address is known to be theirs: the next ID token and userinfo say so. Raises Rejected (proof_void),
     StoreUnavailable."""
-    async with runtime.db.transaction(seconds=SECONDS) as connection:
+    async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
         spent = await spend_proof(connection, shown.secret, Purpose.VERIFY)
         if spent is not None and not spent[1].email_verified:
             await users.set_verified(connection, spent[1].id)
@@ -39,7 +37,7 @@ async def change_address(runtime: Runtime, shown: Shown) -> bool:
     """Give a person the address that the proof was mailed to. False: it is somebody else's by now, and nothing is
     changed. Raises Rejected (proof_void), StoreUnavailable."""
     batch = None
-    async with runtime.db.transaction(seconds=SECONDS) as connection:
+    async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
         spent = await spend_proof(connection, shown.secret, Purpose.ADDRESS_CHANGE)
         if spent is not None:
             batch = await _change(runtime, connection, *spent)

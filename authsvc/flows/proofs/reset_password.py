@@ -19,10 +19,8 @@ from authsvc.rules.proofs.proof import Purpose
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
-from authsvc.store.postgres import Connection
+from authsvc.store.postgres import CHANGE_SECONDS, Connection
 from authsvc.store.session.endings import Batch
-
-SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ async def reset_password(runtime: Runtime, shown: Shown, new: str, chooser: Choo
     """Whether all sessions are over; False: they are still being ended, and the password counts. Raises Rejected
     (proof_void), Unavailable, StoreUnavailable."""
     password_hash = await runtime.passwords.hash(new, asker_of(runtime, shown.proof.email, chooser.network))
-    async with runtime.db.transaction(seconds=SECONDS) as connection:
+    async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
         spent = await spend_proof(connection, shown.secret, Purpose.RESET)
         if spent is not None:
             batch = await _change(connection, spent[1], password_hash)

@@ -19,12 +19,10 @@ from authsvc.rules.proofs.proof import SHORT_SECONDS, Purpose
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
-from authsvc.store.postgres import Connection
+from authsvc.store.postgres import CHANGE_SECONDS, Connection
 from authsvc.store.proofs import proofs
 from authsvc.store.proofs.proofs import Proof
 from authsvc.store.session.endings import Batch
-
-SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ class TakenBack:
 async def take_back(runtime: Runtime, shown: Shown) -> TakenBack:
     """Spend a proof of either purpose. Raises Rejected (proof_void), StoreUnavailable."""
     lettered = False
-    async with runtime.db.transaction(seconds=SECONDS) as connection:
+    async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
         spent = await spend_proof(connection, shown.secret, shown.purpose)
         if spent is not None:
             proof, user = spent
