@@ -62,7 +62,7 @@ def signature_is_right(public_key: bytes, assertion: Assertion) -> bool:
 
     try:
         CoseKey.parse(cbor.decode(public_key)).verify(assertion.signed, assertion.signature)  # type: ignore[arg-type]
-    except (InvalidSignature, ValueError, LookupError, NotImplementedError):
+    except (InvalidSignature, ValueError, LookupError, NotImplementedError):  # the last: a kind of key unknown to fido2
         return False
     return True
 
