@@ -73,6 +73,9 @@ class Browser:
 
     def code(self) -> str:
         answer, page = self.ask("GET", AUTHORIZE)
+        csrf, box = _CSRF.search(page), _BOX.search(page)
+        if csrf and box:  # the page on which a person goes on to an app that anybody can pose as
+            answer, page = self.ask("POST", "/consent", {"csrf": csrf[1], "request": box[1], "decision": "allow"})
         codes = parse_qs(urlsplit(answer.headers.get("location", "")).query).get("code")
         if not codes:
             raise SystemExit(f"no code, but {answer.status}:\n{page[:2000]}")
