@@ -148,6 +148,9 @@ class Settings:
     push_network_requests: int = setting(
         whole(1, 1_000_000), 1000, help="requests that public clients of a network push to /par in the window"
     )
+    passkey_network_requests: int = setting(
+        whole(1, 1_000_000), 1000, help="challenges for passkeys that a network asks for in the window"
+    )
     mail_address_requests: int = setting(
         whole(1, 1000), 3, help="mails that can be asked for to an address, or by a person, in the window"
     )

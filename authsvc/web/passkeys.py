@@ -14,9 +14,8 @@ from authsvc.flows.account.passkeys import not_there
 from authsvc.flows.account.result_message import ResultMessage
 from authsvc.flows.account.sessions_and_apps import Owner, person
 from authsvc.flows.ending.browser_logout import LoggedOut
-from authsvc.flows.factors.passkey_assertion import begin_assertion
 from authsvc.flows.factors.relying_party import rp_id_of
-from authsvc.flows.login.passkey_login import PURPOSE
+from authsvc.flows.login.passkey_login import begin_passkey_login
 from authsvc.rules.errors import Rejected
 from authsvc.web.account import again, back, back_to, logged_in_first, page_redrawn, password_landing
 from authsvc.web.http.endpoint import Route
@@ -41,11 +40,12 @@ _PROBLEMS: Mapping[str, ProblemKind] = {
 
 async def login_challenge(request: Request) -> Reply:
     """A fresh challenge for whichever passkey the person has, for the script of the login page. Gives no access, and
-    leaves nothing behind."""
+    leaves no row behind; a network gets so many."""
     refuse_foreign(request)
     if not rp_id_of(request.runtime.settings):
         raise NotFound
-    options, sealed = begin_assertion(request.runtime, PURPOSE, this_browser(request))
+    browser = this_browser(request)
+    options, sealed = await begin_passkey_login(request.runtime, browser=browser, network=request.network)
     return json_reply({"options": options, "challenge": sealed})
 
 

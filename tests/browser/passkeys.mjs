@@ -89,6 +89,17 @@ await play(async () => {
   await page.evaluate(() => sessionStorage.setItem("buttonAlone", "1"));
   const asked = authorizeUrl("bar", CALLBACK);
   await page.goto(asked.url);
+
+  // Not while the network has asked too often: the page says so, and keeps what was typed
+  const turnedAway = { status: 429, headers: { "retry-after": "60" }, json: { error: "too_many_attempts" } };
+  await page.route("**/login/passkey", (route) => route.fulfill(turnedAway));
+  await page.locator("#username").fill(PERSON);
+  await press("Use a passkey");
+  await page.getByText("in a few minutes").waitFor();
+  said.kept = await page.locator("#username").inputValue();
+  await examine(page, "login, too many passkeys");
+  await page.unroute("**/login/passkey");
+
   await press("Use a passkey");
   const byButton = await tokens(page, asked);
   said.claims = [claims(byButton).acr, claims(byButton).amr];

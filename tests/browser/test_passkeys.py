@@ -17,6 +17,7 @@ def test_a_passkey_is_made_used_and_removed(play: Play) -> None:
     assert said["cards"] == ["My key"]
     assert said["resident"] == [[True, "localhost"]]
     assert said["renamed"] == "signalCurrentUserDetails(localhost)"
+    assert said["kept"] == "test@example.com"
     assert said["button"] == ["asked"]
     assert said["claims"] == ["phrh", ["hwk", "user", "mfa"]]
     assert said["field"] == ["conditional"]
@@ -32,5 +33,6 @@ def test_a_passkey_is_made_used_and_removed(play: Play) -> None:
         "new passkey",
         "account, with a passkey",
         "new passkey, known",
+        "login, too many passkeys",
         "second step, with a passkey",
     ]

@@ -18,8 +18,8 @@ def network_buckets(name: str, network: str, limit: int) -> list[Bucket]:
 
 
 async def wait_of_network(runtime: Runtime, kind: str, network: str, limit: int) -> int:
-    """Anybody may ask in a public client's name, and each request is a row: so many a network, and no more. 0, or the
-    seconds that this one has to wait. `kind`: of request, with underscores."""
+    """Anybody may ask: so many a network, and no more. 0, or the seconds that this one has to wait. `kind`: of request,
+    with underscores."""
     buckets = network_buckets(kind.replace("_", "-"), network, limit)
     wait = await runtime.attempts.take(buckets, runtime.entropy(8).hex())
     if wait:

@@ -1,13 +1,17 @@
 """A person logs in on the hosted page with a passkey alone: a browser session, as after a password and a second factor.
 
-Nothing is counted against anybody: a signature is not found by guessing, and a wrong one leaves no row behind. The
-challenge is spent in the transaction that begins the session, or not at all.
+No wrong answer is counted against anybody: a signature is not found by guessing, and a wrong one leaves no row behind.
+What a network asks for is counted: so many challenges, and no more. A challenge is spent in the transaction that begins
+the session, or not at all.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from authsvc import metrics
-from authsvc.flows.factors.passkey_assertion import Sent, Shown, judge_answer, refused, take
+from authsvc.flows.caller.network_limit import wait_of_network
+from authsvc.flows.factors.passkey_assertion import Sent, Shown, begin_assertion, judge_answer, refused, take
 from authsvc.flows.factors.passkey_challenge import Purpose
 from authsvc.flows.login.authenticate_person import Attempt, Authenticated, new_device_cookie, new_session
 from authsvc.flows.login.browser_login import BrowserLogin
@@ -16,7 +20,7 @@ from authsvc.flows.session.browser import browser_session
 from authsvc.flows.session.end_surplus import end_surplus
 from authsvc.flows.session.publish_revocation import end_session
 from authsvc.rules.client_record import Client
-from authsvc.rules.errors import Rejected
+from authsvc.rules.errors import Rejected, TooMany
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store.postgres import CHANGE_SECONDS
@@ -24,6 +28,14 @@ from authsvc.store.session import browser_sessions, sessions
 from authsvc_jws.base64url import base64url_encode
 
 PURPOSE: Purpose = "passkey log in"
+
+
+async def begin_passkey_login(runtime: Runtime, *, browser: str, network: str) -> tuple[dict[str, Any], str]:
+    """The options for whichever passkey the person has, and what must come back with the answer. Raises TooMany."""
+    limit = runtime.settings.passkey_network_requests
+    if wait := await wait_of_network(runtime, "passkey_challenge", network, limit):
+        raise TooMany("passkey_challenges", retry_after=wait)
+    return begin_assertion(runtime, PURPOSE, browser)
 
 
 async def passkey_login(

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 PASSKEYS: dict[str, tuple[str, str]] = {
     "login.passkey": ("Use a passkey", "Passkey verwenden"),
+    "login.passkey_later": (
+        "Too many people near you are asking for passkeys. Please try again in a few minutes, or sign in with your "
+        "password.",
+        "Zu viele in Ihrem Netz verwenden gerade Passkeys. Bitte versuchen Sie es in einigen Minuten erneut, oder "
+        "melden Sie sich mit Ihrem Passwort an.",
+    ),
     "second.passkey_needs_script": (
         "To use a passkey, allow JavaScript for this page.",
         "Um einen Passkey zu benutzen, erlauben Sie JavaScript für diese Seite.",

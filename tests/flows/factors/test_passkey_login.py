@@ -13,11 +13,12 @@ import pytest
 
 from authsvc.keys.seal import seal_value
 from authsvc.runtime import Runtime
+from authsvc_devkit.servers import Servers
 from tests.support.authenticator import Authenticator, decoded, encoded
 from tests.support.login_steps import Pkce, authorize_url, enter, fields, is_page, redeem, redirected
 from tests.support.passkeys import challenged, enrolled, log_in_by, logged_in, show
 from tests.support.replicas import Replicas
-from tests.support.service import Service
+from tests.support.service import Service, service
 
 PERSON, OTHER = "test@example.com", "bartender@example.com"
 Change = Callable[[Authenticator], object]
@@ -320,6 +321,24 @@ async def test_a_challenge_is_kept_by_no_cache_and_read_by_no_other_origin(house
     answer = await house.caller().post("/login/passkey")
     assert answer.headers["cache-control"] == "no-store"
     assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_a_network_gets_so_many_challenges_and_its_people_log_in_by_password(
+    servers: Servers, base_env: dict[str, str]
+) -> None:
+    """Parallel ones are counted, too; what a network already has stays good, and another network is none the wiser."""
+    async with service(servers, base_env, passkey_network_requests=5) as house:
+        key = await enrolled(await logged_in(house.caller()))
+        here, there = house.caller("198.51.100.30"), house.caller("203.0.113.8")
+        begun = await challenged(here)
+        answers = await asyncio.gather(*(house.caller("198.51.100.30").post("/login/passkey") for _ in range(40)))
+        assert sorted(answer.status_code for answer in answers) == [200] * 4 + [429] * 36
+        late = await here.post("/login/passkey")
+        assert (late.status_code, late.json()["error"]) == (429, "too_many_attempts")
+        assert 0 < int(late.headers["retry-after"]) <= 900
+        assert (await log_in_by(there, key)).status_code == 303
+        assert (await logged_in(house.caller("198.51.100.30"))).cookies
+        assert (await show(here, begun, key.get(begun["options"]))).status_code == 303
 
 
 async def test_a_disabled_person_is_refused(house: Service) -> None:

@@ -37,11 +37,12 @@
 
   const button = one("#passkey");
   if (button) {
+    const later = one("#passkey-later");
     let waiting = null;
 
     const ask = async () => {
       const answer = await fetch("/login/passkey", { method: "POST", headers: { accept: "application/json" } });
-      if (!answer.ok) throw new Error(`status ${answer.status}`);
+      if (!answer.ok) throw Object.assign(new Error(`status ${answer.status}`), { status: answer.status });
       const { options, challenge } = await answer.json();
       return { sealed: challenge, publicKey: asked(options) };
     };
@@ -91,11 +92,13 @@
     button.addEventListener("click", async () => {
       stop();
       button.disabled = true;
+      show(later, false);
       try {
         const { publicKey, sealed } = await ask();
         send(await navigator.credentials.get({ publicKey }), sealed);
-      } catch {
-        offer(); // the person thought better of it, or has none here
+      } catch ({ status }) {
+        if (status === 429) show(later);
+        else offer(); // the person thought better of it, or has none here
       } finally {
         button.disabled = false;
       }
