@@ -10,10 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from authsvc.flows.account.end_removed_factor import end_what_it_opened
 from authsvc.flows.account.sessions_and_apps import LoginNeeded, person
 from authsvc.flows.factors import one_time_code
-from authsvc.flows.factors.recovery_code import CREDENTIAL as BY_RECOVERY_CODE
-from authsvc.flows.factors.way import PASSWORD
 from authsvc.flows.factors.ways import Guess, counted, ways_of, wrong
 from authsvc.flows.login.authenticate_person import Attempt, new_device_cookie
 from authsvc.flows.proofs.tell_person import Place, tell_person
@@ -23,17 +22,16 @@ from authsvc.rules.errors import Rejected
 from authsvc.rules.factors.recovery_codes import BYTES as CODE_BYTES
 from authsvc.rules.factors.recovery_codes import COUNT, code_of, digest_of_code
 from authsvc.rules.factors.totp import SECRET_BYTES, address_of, text_of
-from authsvc.rules.levels import combined, without
+from authsvc.rules.levels import combined
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
-from authsvc.store.factors import held, one_time_codes, recovery_codes
+from authsvc.store.factors import one_time_codes, recovery_codes
 from authsvc.store.factors.one_time_codes import Authenticator
 from authsvc.store.postgres import CHANGE_SECONDS, Connection
 from authsvc.store.session import browser_sessions
 from authsvc.store.session.browser_sessions import BrowserSession
-from authsvc.store.session.sessions import Ended
 from authsvc_jws.base64url import base64url_encode
 
 SET_UP_SECONDS = 900
@@ -192,11 +190,8 @@ async def remove_app_of(
         if user is None or factor_id is None:
             return None
         user_id = user.id
-        gone = [one_time_code.credential_of(factor_id)]
-        if await held.held(connection, user_id) <= {"recovery_code"}:
-            await recovery_codes.replace(connection, user_id, ())
-            gone.append(BY_RECOVERY_CODE)
-        ended, lowered = await end_what_it_opened(connection, user_id, gone, one_time_code.AMR, keep=keep)
+        credential = one_time_code.credential_of(factor_id)
+        ended, lowered = await end_what_it_opened(connection, user_id, credential, one_time_code.AMR, keep=keep)
         count = len(ended.sessions)
         await audit.record(connection, "factor_removed", actor, user_id=user_id, factor="otp", sessions=count)
         place = attempt.place if attempt else Place()
@@ -204,27 +199,6 @@ async def remove_app_of(
     for one in (ended, lowered):
         await publish_revocation(runtime, one)
     return count
-
-
-async def end_what_it_opened(
-    connection: Connection,
-    user_id: UUID,
-    credentials: list[str],
-    methods: tuple[str, ...],
-    *,
-    keep: BrowserSession | None,
-) -> tuple[Ended, Ended]:
-    """End the sessions that credentials opened which are removed in this transaction, and lower the one that goes on;
-    no login that is under way slips in behind. Both are to be published after it. `methods`: of RFC 8176, which the
-    credentials proved."""
-    await held.outdate_logins(connection, user_id)
-    reason = "factor_removed"
-    ended = await held.end_opened(connection, user_id, credentials, reason, keep=keep.id if keep else None)
-    lowered = Ended((), 0, 0)
-    if keep is not None and not set(credentials).isdisjoint(keep.credentials):
-        amr = without(keep.amr, methods) or PASSWORD.amr  # what it was opened by before it was authenticated again
-        lowered = await held.lower(connection, keep.id, amr, credentials, reason)
-    return ended, lowered
 
 
 def _no_factor() -> Rejected:

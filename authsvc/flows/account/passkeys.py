@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from authsvc.flows.account.factors import end_what_it_opened
+from authsvc.flows.account.end_removed_factor import end_what_it_opened
 from authsvc.flows.account.sessions_and_apps import person
 from authsvc.flows.factors.passkey_assertion import credential_of
 from authsvc.flows.login.authenticate_person import Attempt
@@ -49,7 +49,7 @@ async def remove_passkey(
         if not await passkeys.may_log_in_without(connection, owner):
             raise rejected(refusal("passkey_last"))
         keep = session if goes_on else None
-        ended, lowered = await end_what_it_opened(connection, owner, [credential], METHODS, keep=keep)
+        ended, lowered = await end_what_it_opened(connection, owner, credential, METHODS, keep=keep)
         await audit.record(
             connection,
             "passkey_removed",

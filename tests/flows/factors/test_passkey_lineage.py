@@ -13,7 +13,8 @@ from jwt import decode
 from authsvc.rules.levels import PASSWORD_ACR, PHRH_ACR
 from tests.support.authenticator import Authenticator
 from tests.support.busy import again_when_busy, prompt
-from tests.support.login_steps import Pkce, authorize_url, fields, redeem, redirected
+from tests.support.factors import PASSWORD, app_of, person, recovery_codes_of
+from tests.support.login_steps import Pkce, authorize_url, enter, fields, redeem, redirected
 from tests.support.passkeys import challenged, enrolled, log_in_by, logged_in, show
 from tests.support.replicas import Replicas
 from tests.support.service import Service
@@ -94,6 +95,30 @@ async def test_a_login_under_way_begins_no_session_behind_the_removal(house: Ser
     assert answers[10].status_code == 303
     left = "SELECT count(*) FROM user_sessions WHERE is_active AND $1 = ANY (credentials)"
     assert await house.sql.fetchval(left, f"passkey:{passkey}") == 0
+
+
+async def test_recovery_codes_and_what_they_opened_go_with_the_last_factor(house: Service, email: str) -> None:
+    """An app was removed first, and the passkey let the codes stay: the next app would have found them good."""
+    user_id = await person(house, email)
+    owner = await logged_in(house.caller(), email)
+    await enrolled(owner)
+    app, codes = await app_of(house, user_id), await recovery_codes_of(house, user_id)
+    caller = house.caller()
+    first = await caller.post("/api/auth/login", json={"email": email, "password": PASSWORD})
+    second = {"mfa_challenge": first.json()["mfa_challenge"], "way": "recovery_code", "code": codes[0]}
+    opened = (await caller.post("/api/auth/login/second", json=second)).json()
+    by_app = house.caller()
+    page = await enter(by_app, await by_app.get("/login"), email)
+    await by_app.post("/login/second", data={**fields(page), "way": "otp", "code": app.code()})
+    page = await by_app.get("/account/factors")
+    await by_app.post("/account/factors/otp/remove", data={"csrf": fields(page)["csrf"]})
+    left = "SELECT count(*) FROM recovery_codes WHERE user_id = $1"
+    assert await house.sql.fetchval(left, user_id) == 9, "the passkey is there"
+    assert await house.active(opened["access_token"])
+    passkey = await house.sql.fetchval("SELECT id FROM passkeys WHERE user_id = $1", user_id)
+    assert (await remove(by_app, passkey)).status_code == 303
+    assert await house.sql.fetchval(left, user_id) == 0
+    assert not await house.active(opened["access_token"])
 
 
 @again_when_busy
