@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.flows.caller.network_limit import wait_of_network
-from authsvc.flows.caller.prove_possession import Proof, spend_proof
+from authsvc.flows.caller.prove_possession import Proof, spend_dpop_proof
 from authsvc.jose.client_signatures import verify_request_object
 from authsvc.jose.verify import Invalid
 from authsvc.rules.authorize.request import REQUEST_URI, Asked, Proved, judge, prove, read_pairs, reference_in
@@ -49,7 +49,7 @@ async def push_request(
         if wait := await wait_of_network(runtime, "pushed_request", network, limit):
             raise TooMany("pushed_requests", retry_after=wait)
     if proof is not None:
-        await spend_proof(runtime, proof)
+        await spend_dpop_proof(runtime, proof)
     reference = base64url_encode(runtime.entropy(32))
     digest = digest_of(reference)
     await pushed_requests.push(runtime.db, digest, client.id, asked.parameters, REQUEST_SECONDS)

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from authsvc.flows.caller.check_revoked import is_revoked
-from authsvc.flows.caller.prove_possession import Shown, check_proof, spend_proof
+from authsvc.flows.caller.prove_possession import Shown, check_proof, spend_dpop_proof
 from authsvc.flows.session.subject import session_of
 from authsvc.jose.verify import Invalid, VerifiedClaims
 from authsvc.rules.confirmation import UNBOUND, Confirmation, confirmation_in
@@ -136,7 +136,7 @@ async def _check_binding(
         proof = check_proof(runtime, shown, access_token=token)
         if not proof.confirmation.satisfies(bound_to):
             raise invalid_token("dpop_other_key", scheme="DPoP")
-        await spend_proof(runtime, proof)
+        await spend_dpop_proof(runtime, proof)
     except Rejected as error:
         raise BearerRejected(
             error.reason, error=error.error.error, description=error.error.description or "", scheme="DPoP"

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, UNKNOWN, device_name
 from authsvc.flows.caller.network_limit import wait_of_network
-from authsvc.flows.caller.prove_possession import Proof, key_of, spend_proof
+from authsvc.flows.caller.prove_possession import Proof, key_of, spend_dpop_proof
 from authsvc.rules.client_record import Client
 from authsvc.rules.device.codes import GRANT_TYPE, USER_CODE_KEY, encode, shown_user_code, user_code, user_code_digest
 from authsvc.rules.device.polling import CODE_SECONDS, INTERVAL_SECONDS
@@ -62,7 +62,7 @@ async def authorize_device(
     if wait := await wait_of_network(runtime, "device_request", network, limit):
         raise TooMany("device_requests", retry_after=wait)
     if proof is not None:
-        await spend_proof(runtime, proof)
+        await spend_dpop_proof(runtime, proof)
     for _ in range(_TRIES):
         code = Code(runtime.master.current_id, UUID(bytes=runtime.entropy(16)), runtime.entropy(16))
         shown = user_code(runtime.entropy(16))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from authsvc.flows.caller.authenticate_bearer import bearer_in, verify
-from authsvc.flows.caller.prove_possession import Proof, key_of, spend_proof
+from authsvc.flows.caller.prove_possession import Proof, key_of, spend_dpop_proof
 from authsvc.flows.session.publish_revocation import publish_revocation, publish_rows
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.client_record import Client
@@ -61,4 +61,4 @@ async def take_proof(runtime: Runtime, proof: Proof | None, bound_to: Confirmati
         return
     if not key_of(proof).satisfies(bound_to):
         raise Rejected("invalid_dpop_proof", "The token is bound to another key.", "dpop_other_key")
-    await spend_proof(runtime, proof)
+    await spend_dpop_proof(runtime, proof)

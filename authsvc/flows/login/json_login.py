@@ -10,7 +10,7 @@ from functools import partial
 from uuid import UUID
 
 from authsvc import metrics
-from authsvc.flows.caller.prove_possession import spend_proof
+from authsvc.flows.caller.prove_possession import spend_dpop_proof
 from authsvc.flows.login.authenticate_person import (
     Attempt,
     Authenticated,
@@ -75,7 +75,7 @@ async def login(runtime: Runtime, caller: Caller, asked: PasswordSent) -> Logged
     client, attempt = caller.client, asked.attempt
     person = await authenticate_person(runtime, attempt, required_role=client.login.required_role)
     if caller.proof is not None:  # a wrong password is anybody's, and leaves no row behind
-        await spend_proof(runtime, caller.proof)
+        await spend_dpop_proof(runtime, caller.proof)
     ways = await ways_after_password(runtime, client, person.user)
     judge_reach(runtime, client, person.user, ways)
     if ways:

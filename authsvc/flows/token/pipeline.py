@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from authsvc.flows.caller.authenticate_client import authenticate_client
-from authsvc.flows.caller.prove_possession import Shown, check_proof_for_tokens, spend_proof
+from authsvc.flows.caller.prove_possession import Shown, check_proof_for_tokens, spend_dpop_proof
 from authsvc.flows.keys.sign import require_keys
 from authsvc.flows.revocation.status_indices import IndexAtHand
 from authsvc.flows.token.authorization_code import AUTHORIZATION_CODE
@@ -83,7 +83,7 @@ async def issue_tokens(
             grant.recognize(runtime, client, asked)
         # 7 spend
         if not grant.spends_proof:
-            await spend_proof(runtime, proof)
+            await spend_dpop_proof(runtime, proof)
     # 8 index
     async with IndexAtHand(runtime, client):
         # 9 grant
