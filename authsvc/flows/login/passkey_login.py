@@ -7,25 +7,20 @@ the session, or not at all.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from authsvc import metrics
 from authsvc.flows.caller.network_limit import wait_of_network
 from authsvc.flows.factors.passkey_assertion import Sent, Shown, begin_assertion, judge_answer, refused, take
 from authsvc.flows.factors.passkey_challenge import Purpose
-from authsvc.flows.login.authenticate_person import Attempt, Authenticated, new_device_cookie, new_session
+from authsvc.flows.login.authenticate_person import Attempt, Authenticated
 from authsvc.flows.login.browser_login import BrowserLogin
-from authsvc.flows.login.new_device import is_worth_telling, tell_of_device
-from authsvc.flows.session.browser import browser_session
-from authsvc.flows.session.end_surplus import end_surplus
-from authsvc.flows.session.publish_revocation import end_session
+from authsvc.flows.login.enter_by_proof import enter_by_proof
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected, TooMany
-from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
-from authsvc.store.postgres import CHANGE_SECONDS
-from authsvc.store.session import browser_sessions, sessions
-from authsvc_jws.base64url import base64url_encode
+from authsvc.store.postgres import Connection
 
 PURPOSE: Purpose = "passkey log in"
 
@@ -46,7 +41,11 @@ async def passkey_login(
     (invalid_credentials), StoreUnavailable. Roles are judged by `authorize`."""
     try:
         shown = await judge_answer(runtime, PURPOSE, browser, sent)
-        done = await _log_in(runtime, client, attempt, shown, old_cookie)
+        taking = partial(_take, runtime, shown)
+        gone = refused("factor_removed")
+        done = await enter_by_proof(
+            runtime, client, attempt, shown.user.id, taking, old_cookie=old_cookie, otherwise=gone
+        )
     except Rejected as rejected:
         metrics.logins.labels(rejected.reason).inc()
         raise
@@ -54,36 +53,6 @@ async def passkey_login(
     return done
 
 
-async def _log_in(
-    runtime: Runtime, client: Client | None, attempt: Attempt, shown: Shown, old_cookie: str | None
-) -> BrowserLogin:
-    """The session that this person has in this browser, authenticated anew, or a new one; another person's ends."""
-    old = await browser_session(runtime, old_cookie)
-    if old is not None and old.user.id != shown.user.id:
-        await end_session(runtime, old.id, "replaced")
-        old = None
-    cookie, device = base64url_encode(runtime.entropy(32)), new_device_cookie(runtime, shown.user)
-    async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
-        await take(runtime, connection, shown)
-        if old is not None and old_cookie is not None:
-            now = await browser_sessions.authenticated_again(
-                connection,
-                old.id,
-                None,
-                old_hash=digest_of(old_cookie),
-                new_hash=digest_of(cookie),
-                amr=shown.proved.amr,
-                credentials=shown.proved.credentials,
-                factor_generation=shown.user.factor_generation,
-            )
-            if now is not None:
-                return BrowserLogin(old.id, old.user.id, cookie, device, old.expires_at, now, old.remember_me)
-        person = Authenticated(shown.user, None, shown.proved)
-        new = new_session(runtime, client, attempt, person, digest_of(cookie))
-        begun = await sessions.begin(connection, new)
-        if begun is None:
-            raise refused("factor_removed")
-        if is_worth_telling(runtime, attempt, person):
-            await tell_of_device(runtime, connection, attempt, person, new)
-    await end_surplus(runtime, new.user_id, new.id, begun.others)
-    return BrowserLogin(new.id, new.user_id, cookie, device, begun.expires_at, begun.now, new.remember_me)
+async def _take(runtime: Runtime, shown: Shown, connection: Connection) -> Authenticated:
+    await take(runtime, connection, shown)
+    return Authenticated(shown.user, None, shown.proved)
