@@ -76,7 +76,8 @@ async def confirm_app(request: Request) -> Response:
 @redrawn(_redrawn)
 async def new_codes(request: Request) -> Response:
     await own_form(request)
-    session, codes = await factors.new_recovery_codes(request.runtime, cookie(request, SESSION))
+    attempt = attempt_of(request, "", "")
+    session, codes = await factors.new_recovery_codes(request.runtime, cookie(request, SESSION), attempt)
     known(request, session)
     request.reason = "recovery_codes_made"
     return page(request, RecoveryCodes(codes, csrf=form_token(request)))

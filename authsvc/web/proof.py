@@ -9,6 +9,7 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from authsvc.device_name import device_name
 from authsvc.flows.people.choose_password import judge_choice
 from authsvc.flows.proofs.ask_for_letter import open_asked
 from authsvc.flows.proofs.issue_proof import PATH
@@ -17,6 +18,7 @@ from authsvc.flows.proofs.own_address import change_address, verify_address
 from authsvc.flows.proofs.reset_password import Chooser, reset_password
 from authsvc.flows.proofs.spend_proof import Shown, show_proof, try_code
 from authsvc.flows.proofs.take_back import take_back
+from authsvc.flows.proofs.tell_person import Place
 from authsvc.rules.errors import Rejected, Unavailable
 from authsvc.rules.people.person import MAX_NAME, normal_email
 from authsvc.rules.proofs.proof import Purpose
@@ -131,9 +133,9 @@ async def _choose(request: Request, shown: Shown, form: Filled) -> Response:
         request.reason = fault
         return draw(request, shown, form, Problem(fault, count=runtime.settings.password_characters))
     if shown.purpose is Purpose.RESET:
-        await reset_password(runtime, shown, new, Chooser(request.network, request.address, request.user_agent))
+        await reset_password(runtime, shown, new, Chooser(request.network, _place(request)))
         return _done(request, shown, "reset", form)
-    joining = Joining(name, new, request.network)
+    joining = Joining(name, new, request.network, _place(request))
     if shown.purpose is Purpose.INVITATION:
         joined: UUID | Refused | None = await accept_invitation(runtime, shown, joining)
     else:
@@ -146,19 +148,23 @@ async def _choose(request: Request, shown: Shown, form: Filled) -> Response:
 
 
 async def _verify(request: Request, shown: Shown, form: Filled) -> Response:
-    await verify_address(request.runtime, shown)
+    await verify_address(request.runtime, shown, _place(request))
     return _done(request, shown, "verify", form)
 
 
 async def _change_address(request: Request, shown: Shown, form: Filled) -> Response:
-    changed = await change_address(request.runtime, shown)
+    changed = await change_address(request.runtime, shown, _place(request))
     return _done(request, shown, "address_change" if changed else "address_taken", form)
 
 
 async def _take_back(request: Request, shown: Shown, form: Filled) -> Response:
-    done = await take_back(request.runtime, shown)
+    done = await take_back(request.runtime, shown, _place(request))
     kind: DoneKind = "undo_address" if shown.purpose is Purpose.UNDO_ADDRESS else "not_me"
     return _done(request, shown, kind if done.lettered else "address_lost", form)
+
+
+def _place(request: Request) -> Place:
+    return Place(device_name(request.user_agent), request.address)
 
 
 def _done(request: Request, shown: Shown, kind: DoneKind, form: Filled) -> Response:

@@ -141,26 +141,49 @@ async def _confirmed(
         )
         if again is None:  # it ended meanwhile, and nothing is changed
             raise LoginNeeded(again=False)
-        await audit.record(connection, "factor_added", f"user:{user.id}", user_id=user.id, factor="otp")
+        await audit.record(
+            connection,
+            "factor_added",
+            f"user:{user.id}",
+            user_id=user.id,
+            session_id=session.id,
+            factor="otp",
+            device=attempt.place.device,
+            address=attempt.place.address,
+        )
         await tell_person(runtime, connection, "factor_added", user, when=runtime.clock.now(), place=attempt.place)
         some = await recovery_codes.left(connection, user.id)
-        return () if some else await _new_codes(runtime, connection, user.id)
+        return () if some else await _new_codes(runtime, connection, session, attempt.place)
 
 
-async def new_recovery_codes(runtime: Runtime, cookie: str | None) -> tuple[BrowserSession, tuple[str, ...]]:
-    """Ten codes in place of whatever there were. Raises LoginNeeded, Rejected, StoreUnavailable."""
+async def new_recovery_codes(
+    runtime: Runtime, cookie: str | None, attempt: Attempt
+) -> tuple[BrowserSession, tuple[str, ...]]:
+    """Ten codes in place of whatever there were. `attempt`: what browser and network say of themselves. Raises
+    LoginNeeded, Rejected, StoreUnavailable."""
     session = await person(runtime, cookie, recently=True)
     if not await ways_of(runtime, session.user):
         raise _no_factor()
     async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
-        codes = await _new_codes(runtime, connection, session.user.id)
+        codes = await _new_codes(runtime, connection, session, attempt.place)
     return session, codes
 
 
-async def _new_codes(runtime: Runtime, connection: Connection, user_id: UUID) -> tuple[str, ...]:
+async def _new_codes(
+    runtime: Runtime, connection: Connection, session: BrowserSession, place: Place
+) -> tuple[str, ...]:
+    user_id = session.user.id
     codes = tuple(code_of(runtime.entropy(CODE_BYTES)) for _ in range(COUNT))
     await recovery_codes.replace(connection, user_id, [digest_of_code(user_id, code) for code in codes])
-    await audit.record(connection, "recovery_codes_made", f"user:{user_id}", user_id=user_id)
+    await audit.record(
+        connection,
+        "recovery_codes_made",
+        f"user:{user_id}",
+        user_id=user_id,
+        session_id=session.id,
+        device=place.device,
+        address=place.address,
+    )
     return codes
 
 
@@ -192,9 +215,18 @@ async def remove_app_of(
         user_id = user.id
         credential = one_time_code.credential_of(factor_id)
         ended, lowered = await end_what_it_opened(connection, user_id, credential, one_time_code.AMR, keep=keep)
-        count = len(ended.sessions)
-        await audit.record(connection, "factor_removed", actor, user_id=user_id, factor="otp", sessions=count)
-        place = attempt.place if attempt else Place()
+        count, place = len(ended.sessions), attempt.place if attempt else Place()
+        await audit.record(
+            connection,
+            "factor_removed",
+            actor,
+            user_id=user_id,
+            session_id=keep.id if keep else None,
+            factor="otp",
+            sessions=count,
+            device=place.device,
+            address=place.address,
+        )
         await tell_person(runtime, connection, "factor_removed", user, when=runtime.clock.now(), place=place)
     for one in (ended, lowered):
         await publish_revocation(runtime, one)

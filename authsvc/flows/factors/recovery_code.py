@@ -21,7 +21,15 @@ async def _check(runtime: Runtime, user: User, tried: Tried) -> Proved | None:
         left = await recovery_codes.spend(connection, user.id, digest)
         if left is None:
             return None
-        await audit.record(connection, "recovery_code_used", f"user:{user.id}", user_id=user.id, left=left)
+        await audit.record(
+            connection,
+            "recovery_code_used",
+            f"user:{user.id}",
+            user_id=user.id,
+            left=left,
+            device=tried.place.device,
+            address=tried.place.address,
+        )
         await tell_person(
             runtime,
             connection,

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from authsvc.flows.proofs.reset_password import asker_of
 from authsvc.flows.proofs.spend_proof import Shown, proof_void, spend_of_nobody, spend_proof
+from authsvc.flows.proofs.tell_person import Place
 from authsvc.rules.people.person import judge_person
 from authsvc.rules.proofs.proof import Purpose
 from authsvc.rules.refused import Refused
@@ -30,6 +31,7 @@ class Joining:
     name: str
     password: str = field(repr=False)
     network: str
+    place: Place
 
 
 async def register(runtime: Runtime, shown: Shown, joining: Joining) -> UUID | Refused | None:
@@ -51,8 +53,16 @@ async def register(runtime: Runtime, shown: Shown, joining: Joining) -> UUID | R
             roles = list(person.roles)
             added = await users.add(connection, spent.email, person.name, roles, password_hash, email_verified=True)
         if added is not None:
-            actor = f"user:{added}"
-            await audit.record(connection, "user_registered", actor, user_id=added, client_id=client_id, roles=roles)
+            await audit.record(
+                connection,
+                "user_registered",
+                f"user:{added}",
+                user_id=added,
+                client_id=client_id,
+                roles=roles,
+                device=joining.place.device,
+                address=joining.place.address,
+            )
     if spent is None:
         raise proof_void()
     return added
@@ -70,14 +80,21 @@ async def accept_invitation(runtime: Runtime, shown: Shown, joining: Joining) ->
     async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
         spent = await spend_proof(connection, shown.secret, Purpose.INVITATION)
         if spent is not None:
-            await _welcome(connection, spent[1].id, person.name, password_hash)
+            await _welcome(connection, spent[1].id, person.name, password_hash, joining.place)
     if spent is None:
         raise proof_void()
     return spent[1].id
 
 
-async def _welcome(connection: Connection, user_id: UUID, name: str, password_hash: str) -> None:
+async def _welcome(connection: Connection, user_id: UUID, name: str, password_hash: str, place: Place) -> None:
     await users.set_password(connection, user_id, password_hash)
     await users.set_verified(connection, user_id)
     await users.set_name(connection, user_id, name)
-    await audit.record(connection, "invitation_accepted", f"user:{user_id}", user_id=user_id)
+    await audit.record(
+        connection,
+        "invitation_accepted",
+        f"user:{user_id}",
+        user_id=user_id,
+        device=place.device,
+        address=place.address,
+    )

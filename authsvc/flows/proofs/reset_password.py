@@ -6,9 +6,8 @@ before, a second factor too, and no factor is removed. The address is known to b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from authsvc.device_name import device_name
 from authsvc.flows.proofs.spend_proof import Shown, end_rest, proof_void, spend_proof
 from authsvc.flows.proofs.tell_person import Place, tell_person
 from authsvc.flows.session.end_all import begin_ending
@@ -25,11 +24,10 @@ from authsvc.store.session.endings import Batch
 
 @dataclass(frozen=True, slots=True)
 class Chooser:
-    """Where a password is chosen: the network for the queue of hashes, the rest for the mail that tells of it."""
+    """Where a password is chosen: the network for the queue of hashes, the rest for the mail and the event of it."""
 
     network: str
-    address: str
-    user_agent: str | None
+    place: Place
 
 
 async def reset_password(runtime: Runtime, shown: Shown, new: str, chooser: Chooser) -> bool:
@@ -39,27 +37,34 @@ async def reset_password(runtime: Runtime, shown: Shown, new: str, chooser: Choo
     async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
         spent = await spend_proof(connection, shown.secret, Purpose.RESET)
         if spent is not None:
-            batch = await _change(connection, spent[1], password_hash)
+            batch = await _change(connection, spent[1], password_hash, chooser.place)
             await tell_person(
                 runtime,
                 connection,
                 "password_changed",
                 spent[1],
                 when=runtime.clock.now(),
-                place=Place(device_name(chooser.user_agent), chooser.address, spent[0].detail.get("language", "")),
+                place=replace(chooser.place, language=spent[0].detail.get("language", "")),
             )
     if spent is None:
         raise proof_void()
     return await end_rest(runtime, spent[1].id, batch)
 
 
-async def _change(connection: Connection, user: User, password_hash: str) -> Batch:
+async def _change(connection: Connection, user: User, password_hash: str, place: Place) -> Batch:
     await users.set_password(connection, user.id, password_hash)
     if not user.email_verified:
         await users.set_verified(connection, user.id)
     batch = await begin_ending(connection, user.id, "password_reset")
     await audit.record(
-        connection, "password_reset", f"user:{user.id}", user_id=user.id, sessions=batch.count, more=batch.more
+        connection,
+        "password_reset",
+        f"user:{user.id}",
+        user_id=user.id,
+        sessions=batch.count,
+        more=batch.more,
+        device=place.device,
+        address=place.address,
     )
     return batch
 

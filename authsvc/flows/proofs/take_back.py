@@ -12,6 +12,7 @@ from uuid import UUID
 from authsvc.flows.proofs.ask_for_letter import asked_here
 from authsvc.flows.proofs.issue_proof import new_proof
 from authsvc.flows.proofs.spend_proof import Shown, end_rest, proof_void, spend_proof
+from authsvc.flows.proofs.tell_person import Place
 from authsvc.flows.session.end_all import begin_ending
 from authsvc.rules.people.person import normal_email
 from authsvc.rules.person_record import User
@@ -34,7 +35,7 @@ class TakenBack:
     lettered: bool
 
 
-async def take_back(runtime: Runtime, shown: Shown) -> TakenBack:
+async def take_back(runtime: Runtime, shown: Shown, place: Place) -> TakenBack:
     """Spend a proof of either purpose. Raises Rejected (proof_void), StoreUnavailable."""
     lettered = False
     async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
@@ -42,7 +43,7 @@ async def take_back(runtime: Runtime, shown: Shown) -> TakenBack:
         if spent is not None:
             proof, user = spent
             lettered = await _restored(connection, proof, user)
-            batch = await _ended(connection, proof, user, lettered=lettered)
+            batch = await _ended(connection, proof, user, place, lettered=lettered)
             if lettered:
                 wish = new_proof(runtime, Purpose.RESET, proof.email, None, proof.detail)
                 await proofs.ask(connection, wish, seconds=SHORT_SECONDS)
@@ -64,7 +65,7 @@ async def _restored(connection: Connection, proof: Proof, user: User) -> bool:
     return await users.set_email(connection, user.id, proof.email, verified=True)
 
 
-async def _ended(connection: Connection, proof: Proof, user: User, *, lettered: bool) -> Batch:
+async def _ended(connection: Connection, proof: Proof, user: User, place: Place, *, lettered: bool) -> Batch:
     await users.clear_password(connection, user.id)
     if proof.purpose == Purpose.UNDO_ADDRESS and proof.made_at is not None:
         # What was made since is the thief's, an undoing of his own change too; an earlier one is the owner's.
@@ -79,5 +80,7 @@ async def _ended(connection: Connection, proof: Proof, user: User, *, lettered: 
         has_address=lettered,
         sessions=batch.count,
         more=batch.more,
+        device=place.device,
+        address=place.address,
     )
     return batch

@@ -142,6 +142,37 @@ async def test_an_app_that_another_session_set_up_is_confirmed_by_nobody_else(ho
     assert await house.sql.fetchval("SELECT confirmed_at FROM one_time_codes WHERE user_id = $1", user_id) is None
 
 
+FIREFOX = {"user-agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:133.0) Gecko/20100101 Firefox/133.0"}
+
+
+async def test_what_becomes_of_factors_is_on_record_with_device_and_network(house: Service, email: str) -> None:
+    user_id = await person(house, email)
+    http = house.caller("198.51.100.77", headers=FIREFOX)
+    await enter(http, await http.get("/login"), email)
+    secret, _ = await set_up(house, http)
+    codes = codes_on(await post(http, "otp/confirm", code=code_of(house, secret)))
+    assert codes_on(await post(http, "recovery-codes"))
+    codes = codes_on(await post(http, "recovery-codes"))
+    elsewhere = house.caller("203.0.113.5", headers=FIREFOX)
+    page = await enter(elsewhere, await elsewhere.get("/login"), email)
+    form = {**fields(page), "way": "recovery_code", "code": codes[0]}
+    assert (await elsewhere.post("/login/second", data=form)).status_code == 303
+    assert (await post(http, "otp/remove")).status_code == 303
+    rows = await house.sql.fetch(
+        """SELECT event, detail->>'device' AS device, detail->>'address' AS address, session_id IS NOT NULL AS session
+           FROM audit_events WHERE user_id = $1 AND (event LIKE 'factor%' OR event LIKE 'recovery%') ORDER BY id""",
+        user_id,
+    )
+    device, here, there = "Firefox on Windows", "198.51.100.77", "203.0.113.5"
+    assert [tuple(row) for row in rows] == [
+        ("factor_added", device, here, True),
+        *[("recovery_codes_made", device, here, True)] * 3,
+        ("recovery_code_used", device, there, False),
+        ("factor_removed", device, here, True),
+    ]
+    assert f"<bdi>{there}</bdi>" in (await http.get("/account/events")).text
+
+
 # Who may not
 
 

@@ -65,7 +65,7 @@ async def test_an_operator_sees_and_removes_a_lost_app_and_what_it_opened_ends(
     assert "nobody has the address" in (await run(cli, "users", "factors", "x@example.com", code=1)).stderr
     [event] = await sql.fetch("SELECT actor, detail FROM audit_events WHERE event = 'factor_removed'")
     assert event["actor"].startswith("cli:")
-    assert json.loads(event["detail"]) == {"factor": "otp", "sessions": 1}
+    assert json.loads(event["detail"]) == {"factor": "otp", "sessions": 1, "device": "", "address": ""}
 
 
 @pytest.mark.parametrize("given_id", ["", "11111111-1111-4111-8111-111111111111"])

@@ -72,7 +72,8 @@ async def test_a_person_registers_at_a_client_and_goes_on_there(
     answer = await enter(http, again, ANN, CHOSEN["new_password"])
     assert answer.headers["location"].startswith("http://localhost:5173/callback?code=")
     event = await sql.fetchrow("SELECT * FROM audit_events WHERE event = 'user_registered'")
-    assert (event["client_id"], json.loads(event["detail"])) == ("customer", {"roles": ["customer"]})
+    place = {"device": "Unknown device", "address": "192.0.2.7"}
+    assert (event["client_id"], json.loads(event["detail"])) == ("customer", {"roles": ["customer"], **place})
 
 
 async def test_who_registers_at_no_client_has_no_role(

@@ -16,6 +16,7 @@ from authsvc.flows.proofs.join import Joining, accept_invitation
 from authsvc.flows.proofs.own_address import change_address, verify_address
 from authsvc.flows.proofs.reset_password import Chooser, reset_password
 from authsvc.flows.proofs.spend_proof import show_proof
+from authsvc.flows.proofs.tell_person import Place
 from authsvc.rules.errors import Rejected
 from authsvc.rules.proofs.proof import STANDING, Purpose
 from authsvc.runtime import Runtime
@@ -289,20 +290,34 @@ async def test_a_proof_of_any_other_purpose_resets_nothing(
         link = (await issue_proof(runtime, connection, proof)).link
     shown = await show_proof(runtime, link.partition("key=")[2])
     assert shown is not None
-    place = Chooser("192.0.2.7", "192.0.2.7", None)
-    spends: list[Awaitable[object]] = [reset_password(runtime, shown, NEW, place)]
+    place = Place("Firefox", "192.0.2.7")
+    spends: list[Awaitable[object]] = [reset_password(runtime, shown, NEW, Chooser("192.0.2.7", place))]
     if purpose is not Purpose.VERIFY:
-        spends.append(verify_address(runtime, shown))
+        spends.append(verify_address(runtime, shown, place))
     if purpose is not Purpose.ADDRESS_CHANGE:
-        spends.append(change_address(runtime, shown))
+        spends.append(change_address(runtime, shown, place))
     if purpose is not Purpose.INVITATION:
         object.__setattr__(runtime.settings, "registration", "open")
-        spends.append(accept_invitation(runtime, shown, Joining("Ann", NEW, "192.0.2.7")))
+        spends.append(accept_invitation(runtime, shown, Joining("Ann", NEW, "192.0.2.7", place)))
     for spending in spends:
         with pytest.raises(Rejected, match="proof_void"):
             await spending
     assert await logs_in(http, PASSWORD)
     assert await sql.fetchval("SELECT count(*) FROM mailed_proofs WHERE purpose = $1", purpose) == 1
+
+
+async def test_a_reset_is_on_record_with_device_and_network(
+    http: httpx2.AsyncClient, runtime: Runtime, sql: asyncpg.Connection
+) -> None:
+    await ask(http)
+    link = (await letter(runtime)).link
+    async with another(http) as elsewhere:
+        elsewhere.headers["user-agent"] = "Mozilla/5.0 (Windows NT 10.0; rv:133.0) Gecko/20100101 Firefox/133.0"
+        assert "Your password is changed" in (await reset(elsewhere, link)).text
+    detail = json.loads(await sql.fetchval("SELECT detail FROM audit_events WHERE event = 'password_reset'"))
+    assert (detail["device"], detail["address"]) == ("Firefox on Windows", "192.0.2.7")
+    await enter(http, await http.get("/login"), EMAIL, NEW)
+    assert "<bdi>Firefox on Windows</bdi>" in (await http.get("/account/events")).text
 
 
 async def test_a_later_letter_takes_the_place_of_an_earlier_one(http: httpx2.AsyncClient, runtime: Runtime) -> None:
