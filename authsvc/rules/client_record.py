@@ -30,7 +30,8 @@ class Login:
     """How people log in at a client, for how long, and as whom it knows them. `origins`: of pages of the client that no
     redirect URI names; `sector`: whose subjects a pairwise client shares; '': nobody's; `required_acr`: the rung of
     `rules/levels` that they must stand on, None: any; `registration_role`: given to those who register here,
-    None: none is."""
+    None: none is. `sector_identifier_uri`: the document that lists the redirect URIs of the sector, whose host is its
+    name (OpenID Connect Core section 8.1); None: there is none."""
 
     application_type: str = "web"
     redirect_uris: tuple[str, ...] = ()
@@ -44,6 +45,7 @@ class Login:
     remember_me_seconds: int | None = None
     subject_type: str = "public"
     sector: str = ""
+    sector_identifier_uri: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

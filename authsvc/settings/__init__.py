@@ -124,7 +124,7 @@ class Settings:
         boolean, False, help="clients may register at /register with a token of `clients registration-token`"
     )
     outgoing_private: bool = setting(
-        boolean, False, help="let logout receivers and jwks_uri be in private networks; link-local never"
+        boolean, False, help="let logout receivers, jwks_uri and sectors be in private networks; link-local never"
     )
     registration: str = setting(
         one_of("off", "invited", "open"), "off", help="who may join by mail: nobody, those an operator invited, anybody"

@@ -13,6 +13,8 @@ import pytest
 from authsvc.jose import jwk
 from authsvc.rules.client_record import Client, flat_of
 from tests.cli.conftest import Cli, answer
+from tests.support.receiver import answer as said
+from tests.support.receiver import receiver
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 REDIRECTS = ["--redirect-uri", "https://a.example/cb", "--redirect-uri", "https://b.example/cb"]
@@ -157,6 +159,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "dpop_bound_access_tokens": True,
         "subject_type": "pairwise",
         "sector": "bank.example",
+        "sector_identifier_uri": None,
         "post_logout_redirect_uris": ["https://bank.example/bye"],
         "scopes": ["openid"],
         "backchannel_logout_uri": "https://bank.example/logout",
@@ -187,7 +190,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
     told = set(plain) - {"secret_hashes", "registration_hash"}
     assert set(row) == told | {"secrets", "registered_itself"}
     default = {name for name in told if row[name] == plain[name]}
-    assert default == {"jwks"}, "an option is missing for these"
+    assert default == {"jwks", "sector_identifier_uri"}, "an option is missing for these"
     line = next(line for line in cli("clients", "list").stdout.splitlines() if line.startswith("bank "))
     for words in (
         "keys at its jwks_uri (private_key_jwt only)",
@@ -306,6 +309,23 @@ def test_origins_are_given_at_the_beginning_and_changed(cli: Cli) -> None:
     assert "say what to change" in cli("clients", "origins", "app", code=2).stderr
     assert "is not an origin" in cli("clients", "origins", "app", "--add", "https://a.example/", code=2).stderr
     assert "has no origin" in cli("clients", "origins", "app", "--remove", "https://a.example", code=1).stderr
+
+
+async def test_a_sector_is_read_where_it_lists_its_redirect_uris(cli: Cli) -> None:
+    async with receiver(said(200, b'["https://a.example/cb", "https://b.example/cb"]')) as host:
+        uri = f"http://127.0.0.1:{host.port}/sector.json"
+        words = ("--public", "--pairwise", *REDIRECTS, "--sector-identifier-uri", uri)
+        await asyncio.to_thread(cli, "clients", "add", "a", *words)
+        row = await asyncio.to_thread(listed, cli, "a")
+        assert (row["sector"], row["sector_identifier_uri"]) == ("127.0.0.1", uri)
+        other = (*words, "--redirect-uri", "https://c.example/cb")
+        done = await asyncio.to_thread(cli, "clients", "add", "b", *other, code=2)
+        assert "--sector-identifier-uri does not list all of --redirect-uri" in done.stderr
+        host.answer = said(500)
+        done = await asyncio.to_thread(cli, "clients", "add", "b", *words, code=2)
+        assert "--sector-identifier-uri could not be read" in done.stderr
+    done = await asyncio.to_thread(cli, "clients", "add", "b", *words, "--sector", "a.example", code=2)
+    assert "leave --sector away" in done.stderr
 
 
 def test_what_a_client_may_ask_about_is_chosen(cli: Cli) -> None:

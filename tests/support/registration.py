@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 
 from authsvc.flows.operator.manage_clients import add_registration_token
+from tests.support.login_steps import Pkce, authorize_url, enter, is_page, redirected, submit
 from tests.support.service import Service, bearer
 
 CALLBACK = "https://shop.example/callback"
@@ -41,3 +42,30 @@ def same(client: dict[str, Any], **changed: Any) -> dict[str, Any]:
     ours = {"registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"}
     kept = {name: value for name, value in client.items() if name not in ours}
     return {name: value for name, value in {**kept, **changed}.items() if value is not ...}
+
+
+def is_error(answer: httpx2.Response, status: int, error: str) -> httpx2.Response:
+    assert (answer.status_code, answer.json()["error"]) == (status, error), answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    if status == 401:
+        assert answer.headers["www-authenticate"].startswith('Bearer realm="authsvc"')
+    return answer
+
+
+async def tokens_of(house: Service, client: dict[str, Any], **asked: str) -> dict[str, Any]:
+    """A person logs in and consents, and the client redeems its code."""
+    pkce = Pkce()
+    http = house.caller()
+    url = authorize_url(pkce, client_id=client["client_id"], redirect_uri=CALLBACK, **asked)
+    page = await enter(http, await http.get(url))
+    assert is_page(page, "/consent"), "whoever registers itself asks for consent"
+    got = redirected(await submit(http, page, "/consent", decision="allow"), CALLBACK)
+    form = {"grant_type": "authorization_code", "code": got["code"], "code_verifier": pkce.verifier}
+    form |= {"redirect_uri": CALLBACK}
+    auth = (client["client_id"], client["client_secret"]) if "client_secret" in client else None
+    if auth is None:
+        form["client_id"] = client["client_id"]
+    answer = await house.http.post("/token", data=form, auth=auth)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found

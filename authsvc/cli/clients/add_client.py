@@ -102,6 +102,11 @@ _OPTIONS: tuple[click.Parameter, ...] = (
         help="Pairwise clients of one sector share their subjects; the host of the redirect URIs where it is left "
         "away.",
     ),
+    click.Option(
+        ["--sector-identifier-uri"],
+        metavar="URI",
+        help="Where the sector lists its redirect URIs (JSON), instead of --sector: it is read now.",
+    ),
     _several("--post-logout-redirect-uri", "URI", "Where people may go from /logout"),
     click.Option(["--backchannel-logout-uri"], metavar="URI", help="Is told there of the end of sessions."),
     _several("--exchange-audience", "URI", "For whom it may exchange tokens (--grant-type token_exchange)"),

@@ -14,6 +14,7 @@ from typing import Any
 from authsvc.clock import monotonic
 from authsvc.flows.keys.served_settings import in_force
 from authsvc.flows.keys.sign import offered_algorithms
+from authsvc.flows.operator.read_sector import judge_sector
 from authsvc.flows.session.publish_revocation import publish_rows
 from authsvc.jose.algorithms import KeyRefused
 from authsvc.jose.client_jwks import read_client_jwks
@@ -60,6 +61,8 @@ async def add(runtime: Runtime, actor: str, client: Client) -> Stored | Refused:
     fit = judged(client, "operator", await _operators_service(runtime))
     if isinstance(fit, Refused):
         return fit
+    if refused := await judge_sector(runtime, fit):
+        return refused
     async with runtime.db.transaction(seconds=10) as connection:
         if not await clients.add(connection, fit):
             description = f"there is a client {fit.id} already: `authsvc clients list` shows it"

@@ -12,6 +12,7 @@ from typing import Any
 
 from authsvc.flows.caller.client_failures import count_failure, refuse_blocked, refuse_flood
 from authsvc.flows.operator import manage_clients
+from authsvc.flows.operator.read_sector import judge_sector
 from authsvc.flows.session.end_all import REQUEST_SECONDS
 from authsvc.rules.client_record import Client
 from authsvc.rules.clients.judge_client import Service
@@ -54,6 +55,8 @@ async def register_client(runtime: Runtime, token: str, members: Mapping[str, An
     access_token = base64url_encode(runtime.entropy(32))
     service = await manage_clients.registrants_service(runtime)
     client, secret = _judged(runtime, service, members, new_client(client_id, digest_of(access_token)))
+    if refused := await judge_sector(runtime, client):
+        raise rejected(refused)
     async with runtime.db.transaction(seconds=10) as connection:
         spent = await registration_tokens.spend(connection, digest_of(token))
         if spent is None:  # somebody else took the last use since
@@ -98,6 +101,7 @@ async def change_registration(runtime: Runtime, client_id: str, token: str, memb
     Raises Rejected, BearerRejected, StoreUnavailable.
     """
     service = await manage_clients.registrants_service(runtime)
+    await _judge_sector(runtime, service, client_id, members)
     async with runtime.db.transaction(seconds=10) as connection:
         known = await clients.lock(connection, client_id)
         if known is None or not _is_its_token(known, token):
@@ -130,6 +134,19 @@ def _judged(runtime: Runtime, service: Service, members: Mapping[str, Any], know
     secret = base64url_encode(runtime.entropy(32))
     authentication = replace(client.authentication, secret_hashes=(digest_of(secret),))
     return replace(client, authentication=authentication), secret
+
+
+async def _judge_sector(runtime: Runtime, service: Service, client_id: str, members: Mapping[str, Any]) -> None:
+    """Before the row is locked: a host may take its time. What of the client it bears on is in `members` alone, so that
+    it is the same in the row that will be locked. Raises Rejected, StoreUnavailable."""
+    if members.get("sector_identifier_uri") is None:
+        return
+    known = await clients.by_id(runtime.db, client_id)
+    if known is None:
+        raise _not_admitted("registration_access_token_wrong")
+    client, _ = _judged(runtime, service, members, known)
+    if refused := await judge_sector(runtime, client, known):
+        raise rejected(refused)
 
 
 def _judge_secret(members: Mapping[str, Any], client: Client) -> Refused | None:

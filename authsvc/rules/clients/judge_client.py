@@ -16,6 +16,7 @@ from authsvc.rules.authorize.redirect import origin_problem, registration_proble
 from authsvc.rules.client_record import Client, flat_of
 from authsvc.rules.clients import limits
 from authsvc.rules.clients.client_name import name_problem
+from authsvc.rules.clients.sector import judge_sector_identifier_uri, sector_of
 from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
 from authsvc.rules.discovery import CLIENT_AUTH_METHODS, GRANT_TYPES, SCOPES
 from authsvc.rules.levels import LADDER
@@ -88,7 +89,7 @@ def judge_client(client: Client, who: Who, service: Service, known: Client | Non
     """The client as it may be stored: its name on one line, with the sector that it did not name. `known`: as it is
     registered now.
 
-    Keys in `jwks` are judged by `jose.client_jwks`.
+    Keys in `jwks` are judged by `jose.client_jwks`, the document at a `sector_identifier_uri` by `sector`.
     """
     client = replace(client, name=one_line(client.name))
     case = _Case(client, who, service, known or Client(id=client.id, name="", kind=client.kind))
@@ -97,8 +98,7 @@ def judge_client(client: Client, who: Who, service: Service, known: Client | Non
             return refused
     if client.login.subject_type != "pairwise" or client.login.sector:
         return client
-    # A host proves something only where tokens come by way of it: a device gets them without any redirect URI.
-    sector = "" if DEVICE_CODE in client.grant_types else sector_of(client.login.redirect_uris)
+    sector = sector_of(client)
     if sector is None:
         return case.refused(
             "The redirect URIs of a pairwise client have one host.",
@@ -126,13 +126,6 @@ def judge_algorithms(client: Client, who: Who, service: Service, known: Client) 
 def judge_audiences(client: Client, known: Client) -> Refused | None:
     """Whether tokens of a client may be for these audiences."""
     return next(_audiences(_Case(client, "operator", _NO_SERVICE, known)), None)
-
-
-def sector_of(redirect_uris: tuple[str, ...]) -> str | None:
-    """OpenID Connect Core section 8.1: the one host of all redirect URIs; None: there are several. Loopback and private
-    schemes are nobody's in particular, so such a client is a sector of its own ('')."""
-    hosts = {urlsplit(uri).hostname or "" if urlsplit(uri).scheme == "https" else "" for uri in redirect_uris}
-    return None if len(hosts) > 1 else next(iter(hosts), "")
 
 
 # What holds for everybody.
@@ -247,6 +240,7 @@ def _asked(case: _Case) -> Iterator[Refused]:
     schemes = ("https", "http") if case.service.loopback else ("https",)
     for name, uri in (
         ("jwks_uri", case.client.authentication.jwks_uri),
+        ("sector_identifier_uri", case.client.login.sector_identifier_uri),
         ("backchannel_logout_uri", case.client.logout.backchannel_logout_uri),
     ):
         if uri is None:
@@ -310,6 +304,8 @@ def _sector(case: _Case) -> Iterator[Refused]:
         yield case.refused("The sector is for pairwise clients.", "sector")
     if sector and not _HOST(sector):
         yield case.refused("The sector is a host name in small letters, such as shop.example.com.", "sector")
+    if refused := judge_sector_identifier_uri(case.client, by_registrant=case.by_registrant):
+        yield refused
 
 
 # What is the operator's alone.

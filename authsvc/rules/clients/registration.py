@@ -28,12 +28,11 @@ _WORDS = {
     "access_token_signed_response_alg": DEFAULT_ALG,
 }
 _FLAGS = ("require_pushed_authorization_requests", "dpop_bound_access_tokens")
-_ADDRESSES = ("client_uri", "policy_uri", "tos_uri", "jwks_uri", "backchannel_logout_uri")
+_ADDRESSES = ("client_uri", "policy_uri", "tos_uri", "jwks_uri", "sector_identifier_uri", "backchannel_logout_uri")
 
 # What we do in one way only: a client that counts on another way is told so, rather than registered for this one.
 _FIXED = {"introspection_signed_response_alg": DEFAULT_ALG}
 _MISSING = (
-    "sector_identifier_uri",
     "userinfo_signed_response_alg",
     "id_token_encrypted_response_alg",
     "userinfo_encrypted_response_alg",

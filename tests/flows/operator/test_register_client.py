@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from hashlib import sha256
 from typing import Any
 
-import httpx2
 import jwt
 import pytest
 import pytest_asyncio
@@ -21,10 +20,10 @@ from authsvc.rules.device.codes import GRANT_TYPE
 from authsvc_devkit.servers import Servers
 from tests.security.conftest import statements
 from tests.support.devices import ask, browser, decide, poll
-from tests.support.login_steps import Pkce, authorize_url, enter, is_page, redirected, submit
+from tests.support.login_steps import Pkce, authorize_url, enter
 from tests.support.receiver import answer as said
 from tests.support.receiver import receiver
-from tests.support.registration import CALLBACK, SHOP, at, initial, register, registered, same
+from tests.support.registration import CALLBACK, SHOP, at, initial, is_error, register, registered, same, tokens_of
 from tests.support.service import BACKEND, ISSUER, LOGIN, Service, bearer, service
 from tests.support.signers import KEYS, PUBLIC
 from tests.support.until_answered import until_answered
@@ -34,33 +33,6 @@ from tests.support.until_answered import until_answered
 async def house(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[Service]:
     async with service(servers, base_env, client_failures=100_000) as running:
         yield running
-
-
-def is_error(answer: httpx2.Response, status: int, error: str) -> httpx2.Response:
-    assert (answer.status_code, answer.json()["error"]) == (status, error), answer.text
-    assert answer.headers["cache-control"] == "no-store"
-    if status == 401:
-        assert answer.headers["www-authenticate"].startswith('Bearer realm="authsvc"')
-    return answer
-
-
-async def tokens_of(house: Service, client: dict[str, Any], **asked: str) -> dict[str, Any]:
-    """A person logs in and consents, and the client redeems its code."""
-    pkce = Pkce()
-    http = house.caller()
-    url = authorize_url(pkce, client_id=client["client_id"], redirect_uri=CALLBACK, **asked)
-    page = await enter(http, await http.get(url))
-    assert is_page(page, "/consent"), "whoever registers itself asks for consent"
-    got = redirected(await submit(http, page, "/consent", decision="allow"), CALLBACK)
-    form = {"grant_type": "authorization_code", "code": got["code"], "code_verifier": pkce.verifier}
-    form |= {"redirect_uri": CALLBACK}
-    auth = (client["client_id"], client["client_secret"]) if "client_secret" in client else None
-    if auth is None:
-        form["client_id"] = client["client_id"]
-    answer = await house.http.post("/token", data=form, auth=auth)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 # Registering

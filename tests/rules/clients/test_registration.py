@@ -18,6 +18,7 @@ from tests.support.clients import changed_client
 CALLBACK = "https://shop.example/callback"
 PLAIN = {"redirect_uris": [CALLBACK]}
 JWKS = {"keys": [{"kty": "EC"}]}
+SECTOR = {"subject_type": "pairwise", "sector_identifier_uri": "https://Group.example:8443/sector.json"}
 OFFERED = ("RS256", "ES256", "EdDSA")
 
 
@@ -329,7 +330,14 @@ REDIRECT, METADATA = "invalid_redirect_uri", "invalid_client_metadata"
         *(({"subject_type": value}, METADATA) for value in ("Pairwise", "", 1)),
         ({"subject_type": "pairwise", "redirect_uris": ["https://a.example/", "https://b.example/"]}, METADATA),
         ({"subject_type": "pairwise", **NATIVE, "redirect_uris": ["https://a.example/", "com.x.y:/b"]}, METADATA),
-        ({"sector_identifier_uri": "https://a.example/sector"}, METADATA),
+        *(
+            ({"subject_type": "pairwise", "sector_identifier_uri": value}, METADATA)
+            for value in ("http://a.example/s", "https://private.example/s", "https://a.example/#s", "a.example", "", 1)
+        ),
+        ({**SECTOR, "grant_types": ["authorization_code", DEVICE_CODE]}, METADATA),
+        ({**SECTOR, "grant_types": [DEVICE_CODE], "response_types": [], "redirect_uris": []}, METADATA),
+        ({**SECTOR, **NATIVE, "redirect_uris": [CALLBACK, "com.example.app:/cb"]}, METADATA),
+        ({**SECTOR, **NATIVE, "redirect_uris": ["http://127.0.0.1/cb"]}, METADATA),
         *(({"application_type": value}, METADATA) for value in ("browser", 1, [])),
         *(
             ({"post_logout_redirect_uris": value}, METADATA)
@@ -398,6 +406,18 @@ def test_a_device_client_is_a_sector_of_its_own_whatever_host_it_names() -> None
     changed = judge_metadata({**metadata_of(known), **pairwise}, loopback=False, known=known)
     assert isinstance(changed, Client)
     assert changed.login.sector == "", "nor by a change"
+
+
+def test_the_sector_is_the_host_of_the_document_that_lists_it() -> None:
+    several = ["https://a.example/callback", "https://b.example/callback"]
+    client = registered(**SECTOR, redirect_uris=several)
+    assert client.login.sector == "group.example"
+    assert metadata_of(client)["sector_identifier_uri"] == SECTOR["sector_identifier_uri"]
+    assert registered(**{**SECTOR, "subject_type": "public"}).login.sector == ""
+    without = {**metadata_of(client), "redirect_uris": [CALLBACK], "sector_identifier_uri": None}
+    changed = judge_metadata(without, loopback=False, known=client)
+    assert isinstance(changed, Client)
+    assert changed.login.sector == "shop.example"
 
 
 def test_the_sector_is_the_one_host_and_nobody_elses() -> None:
