@@ -54,7 +54,7 @@ async def push_request(
     digest = digest_of(reference)
     await pushed_requests.push(runtime.db, digest, client.id, asked.parameters, REQUEST_SECONDS)
     # Last, so that an outage or a wrong key before it leaves the object good; a replay's reference is never told.
-    if use and not await spend(runtime.redis, runtime.db, use.digest, use.seconds):
+    if use and not await spend(runtime.db, use.digest, use.seconds):
         raise rejected(invalid_object("request_object_replayed"))
     return REQUEST_URI + reference
 

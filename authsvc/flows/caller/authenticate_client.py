@@ -107,7 +107,7 @@ async def _assertion_problem(runtime: Runtime, client: Client, assertion: str) -
     )
     if isinstance(verdict, Invalid):
         return verdict.reason
-    return None if await spend(runtime.redis, runtime.db, verdict.digest, verdict.seconds) else "assertion_replayed"
+    return None if await spend(runtime.db, verdict.digest, verdict.seconds) else "assertion_replayed"
 
 
 def _proof(sent: Credentials, presented: Presented) -> bytes:

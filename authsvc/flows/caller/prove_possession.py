@@ -81,7 +81,7 @@ def key_of(proof: Proof | None) -> Confirmation:
 
 async def spend_dpop_proof(runtime: Runtime, proof: Proof) -> None:
     """Take the proof; it is good once (section 11.1). Raises Rejected, StoreUnavailable."""
-    if not await spend(runtime.redis, runtime.db, proof.digest, proof.seconds):
+    if not await spend(runtime.db, proof.digest, proof.seconds):
         raise Rejected("invalid_dpop_proof", "The DPoP proof was used before.", "dpop_replayed")
 
 

@@ -179,7 +179,7 @@ async def check_second_step(
     tried = Tried(answer.values, waiting.name, answer.attempt.place)
     proved = await check_way(runtime, user, answer.way, tried, network=answer.attempt.network)
     spent = sha256(f"{_PURPOSE}\0{waiting.name}".encode()).digest()
-    if not await spend(runtime.redis, runtime.db, spent, SECOND_STEP_SECONDS):
+    if not await spend(runtime.db, spent, SECOND_STEP_SECONDS):
         raise _void("second_step_used")
     return Passed(user, waiting, proved)
 

@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.security.conftest import statements
-from tests.support.busy import again_when_busy, prompt
 from tests.support.calls import refused
 from tests.support.clients import flat_client
 from tests.support.login_steps import CALLBACK, Pkce, authorize_parameters, code_for
@@ -381,11 +380,18 @@ async def test_a_proof_opens_once(holder: Holder) -> None:
         assert refused_proof(await holder.post("/token", proof, **CLIENT))
 
 
-async def test_of_a_hundred_parallel_calls_with_one_proof_one_passes_at_most(holder: Holder) -> None:
-    """None, where one is first in Redis and another in PostgreSQL, as on a busy machine: each of the two may refuse."""
+async def test_of_a_hundred_parallel_calls_with_one_proof_one_passes(holder: Holder) -> None:
+    """None, where a busy machine lost an answer of PostgreSQL after its commit."""
     headers = {"DPoP": holder.proof()}
-    given = await until_answered(lambda: holder.house.http.post("/token", headers=headers, **CLIENT), 100)
-    assert sorted(answer.status_code for answer in given) in ([200] + [400] * 99, [400] * 100)
+    turned_away: list[httpx2.Response] = []
+
+    async def send() -> httpx2.Response:
+        answer = await holder.house.http.post("/token", headers=headers, **CLIENT)
+        turned_away.extend([answer] if answer.status_code == 503 else [])
+        return answer
+
+    codes = sorted(answer.status_code for answer in await until_answered(send, 100))
+    assert codes == [200] + [400] * 99 or (turned_away and codes == [400] * 100)
     assert (await holder.post("/token", holder.proof(), **CLIENT)).status_code == 200
 
 
@@ -396,15 +402,9 @@ async def test_the_same_jti_under_another_key_is_another_proof(holder: Holder) -
     assert refused_proof(await holder.post("/token", holder.proof(jti="shared"), **CLIENT))
 
 
-@again_when_busy
 async def test_the_replay_cache_is_bounded_by_the_life_of_a_proof(holder: Holder) -> None:
-    proof = holder.proof()
-    before = set(await holder.house.redis_keys("{jti}*"))
-    assert (await holder.post("/token", proof, **CLIENT)).status_code == 200
-    kept = set(await holder.house.redis_keys("{jti}*")) - before
-    prompt(len(kept) > 0, "Redis did not answer in time, and PostgreSQL alone spent the proof")
-    (key,) = kept
-    assert 0 < await holder.house.runtime.redis.command("TTL", key) <= 601
+    assert (await holder.post("/token", holder.proof(), **CLIENT)).status_code == 200
+    assert 0 < await longest_memory(holder.house) <= 601
 
 
 async def test_a_proof_for_one_endpoint_does_not_serve_at_another(holder: Holder) -> None:
@@ -623,9 +623,17 @@ STRANGERS: dict[str, tuple[str, dict[str, Any], int]] = {
 }
 
 
-async def remembered(house: Service) -> tuple[int, int]:
-    """How many proofs PostgreSQL and Redis remember."""
-    return await house.sql.fetchval("SELECT count(*) FROM spent_assertions"), len(await house.redis_keys("{jti}*"))
+async def longest_memory(house: Service) -> float:
+    """Seconds for which the newest proof is remembered."""
+    sql = "SELECT extract(epoch FROM max(expires_at) - now())::float8 FROM spent_assertions"
+    seconds: float = await house.sql.fetchval(sql)
+    return seconds
+
+
+async def remembered(house: Service) -> int:
+    """How many proofs are remembered."""
+    count: int = await house.sql.fetchval("SELECT count(*) FROM spent_assertions")
+    return count
 
 
 @pytest.mark.parametrize("what", STRANGERS)
