@@ -43,6 +43,5 @@ class _Side:
         self._likely = 1.5 * warm["answers"] / warm["seconds"]
 
     def turn(self, seconds: float) -> None:
-        used = self.service.cpu_seconds()
         answer = send(self.service, self.scenario, seconds, None, self._chains, self._likely)
-        self.cpu.append((self.service.cpu_seconds() - used) / max(1, answer["answers"]))
+        self.cpu.append(answer["cpu"] / max(1, answer["answers"]))

@@ -121,7 +121,8 @@ def _free_port() -> int:
 def send(
     service: Service, scenario: Scenario, seconds: float, rate: float | None, chains: list[str], likely: float
 ) -> dict[str, Any]:
-    """`likely`: how many answers a second there may be, for requests that can be sent only once."""
+    """What `bench.load` prints, and `cpu`: seconds that the worker used while the load ran, without what was asked of it
+    before. `likely`: how many answers a second there may be, for requests that can be sent only once."""
     once = exchanges(service.browsers, int(likely * seconds) + 2 * scenario.connections) if scenario.codes else []
     job = {
         "once": [one.decode("latin-1") for one in once],
@@ -132,6 +133,7 @@ def send(
         "seconds": seconds,
         "rate": rate,
     }
+    used = service.cpu_seconds()
     done = subprocess.run(
         [sys.executable, "-m", "bench.load"],
         input=json.dumps(job),
@@ -140,7 +142,7 @@ def send(
         check=True,
         **on_core(LOAD_CORE),
     )
-    answer: dict[str, Any] = json.loads(done.stdout)
+    answer: dict[str, Any] = {**json.loads(done.stdout), "cpu": service.cpu_seconds() - used}
     if scenario.chains:
         chains[:] = answer["chains"]
     if answer["errors"]:
