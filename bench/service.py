@@ -121,8 +121,8 @@ def _free_port() -> int:
 def send(
     service: Service, scenario: Scenario, seconds: float, rate: float | None, chains: list[str], likely: float
 ) -> dict[str, Any]:
-    """What `bench.load` prints, and `cpu`: seconds that the worker used while the load ran, without what was asked of it
-    before. `likely`: how many answers a second there may be, for requests that can be sent only once."""
+    """What `bench.load` prints, and `cpu`: seconds that the worker used while the load ran, and not for what was asked
+    of it before. `likely`: how many answers a second there may be, for requests that can be sent only once."""
     once = exchanges(service.browsers, int(likely * seconds) + 2 * scenario.connections) if scenario.codes else []
     job = {
         "once": [one.decode("latin-1") for one in once],
