@@ -20,11 +20,13 @@ def read_resources(text: str) -> tuple[str, ...]:
 
 def as_registered(asked: Iterable[str], registered: Iterable[str]) -> tuple[str, ...]:
     """What was asked for, each once: in its registered spelling where it is registered, else as it came."""
-    exact = dict.fromkeys(sorted(registered))
+    once, exact = dict.fromkeys(asked), frozenset(registered)
+    if once.keys() <= exact:  # as nearly always, and at every refresh
+        return tuple(once)
     same: dict[object, str] = {}
-    for name in exact:
+    for name in sorted(exact):
         same.setdefault(_normal(name), name)
-    return tuple(dict.fromkeys(name if name in exact else same.get(_normal(name), name) for name in asked))
+    return tuple(dict.fromkeys(name if name in exact else same.get(_normal(name), name) for name in once))
 
 
 def overlap(some: Iterable[str], others: Iterable[str]) -> bool:
