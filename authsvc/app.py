@@ -41,6 +41,7 @@ from authsvc.web import (
     dev_mail,
     device,
     first_party_json,
+    first_party_reset,
     login,
     logout,
     passkeys,
@@ -124,7 +125,7 @@ CAPABILITIES = (
         ),
         openid_metadata=discovery.account,
     ),
-    Capability("JSON for first-party frontends", first_party_json.ROUTES),
+    Capability("JSON for first-party frontends", first_party_json.ROUTES + first_party_reset.ROUTES),
     Capability("ID tokens", openid_metadata=discovery.id_tokens),
     Capability("log-out", logout.ROUTES, openid_metadata=discovery.logout),
     Capability(

@@ -64,6 +64,14 @@ LOGIN = {
 AGAIN = {"refresh_token": "x" * 72, "client_id": "customer", "scope": "openid"}
 BODIES: dict[str, dict[str, Any]] = {
     "/api/auth/login": LOGIN,
+    "/api/auth/reset": {"email": "nobody", "client_id": "customer"},
+    "/api/auth/reset/finish": {"reset_challenge": "x", "code": "1", "new_password": "x", "client_id": "customer"},
+    "/api/auth/reset/second": {
+        "mfa_challenge": "x",
+        "way": "otp",
+        "new_password": "x",
+        "client_id": "customer",
+    },
     "/api/auth/refresh": AGAIN,
     "/api/auth/logout": {"refresh_token": "x" * 72, "client_id": "customer"},
 }

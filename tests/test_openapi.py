@@ -22,6 +22,8 @@ from authsvc.app import ROUTES
 from authsvc.flows.operator.manage_clients import add_registration_token
 from authsvc.web import wellknown
 from authsvc_devkit.servers import Servers
+from tests.support.factors import app_of, person
+from tests.support.letters import letter
 from tests.support.service import BACKEND, ISSUER, LOGIN, Service, bearer, service
 
 FILE = Path(__file__).parents[1] / "openapi.yaml"
@@ -29,7 +31,10 @@ SPEC: dict[str, Any] = yaml.safe_load(FILE.read_text())
 REGISTRY: Registry[Any] = Registry().with_resource("urn:spec", Resource(SPEC, DRAFT202012))
 SOURCE = "".join(path.read_text() for path in Path(authsvc.__file__).parent.rglob("*.py"))
 
-JSON_PATHS = ("/api/auth/login", "/api/auth/refresh", "/api/auth/logout")
+JSON_PATHS = (
+    *("/api/auth/login", "/api/auth/refresh", "/api/auth/logout"),
+    *("/api/auth/reset", "/api/auth/reset/finish", "/api/auth/reset/second"),
+)
 
 Pointer = tuple[str, ...]
 
@@ -301,6 +306,31 @@ async def test_refusals_are_as_documented(house: Service) -> None:
         assert is_documented(answer).status_code == status, answer.request.url
     unknown = is_documented(await http.delete("/api/auth/sessions/x", headers=headers), "/api/auth/sessions/{id}")
     assert unknown.status_code == 404
+
+
+async def test_a_reset_through_a_frontend_is_as_documented(servers: Servers, base_env: dict[str, str]) -> None:
+    async with service(servers, base_env, smtp_url="dev:") as house:
+        http, email = house.caller(), "careful@example.com"
+        app = await app_of(house, await person(house, email))
+        asked = is_documented(await http.post("/api/auth/reset", json={"email": email})).json()
+        finish = {"reset_challenge": asked["reset_challenge"], "new_password": "a new one, quite long"}
+        for code, password, status in (
+            ("1", "a new one, quite long", 401),
+            ((await letter(house.runtime, email)).code, "short", 400),
+            ((await letter(house.runtime, email)).code, "a new one, quite long", 401),
+        ):
+            said = {**finish, "code": code, "new_password": password}
+            answer = is_documented(await http.post("/api/auth/reset/finish", json=said))
+            assert answer.status_code == status
+        step = {"mfa_challenge": answer.json()["mfa_challenge"], "way": "otp", "new_password": finish["new_password"]}
+        for code, status in (("1", 401), (app.code(), 204), (app.code(), 400)):
+            answer = await http.post("/api/auth/reset/second", json={**step, "code": code})
+            assert is_documented(answer).status_code == status
+        void = {**finish, "reset_challenge": "x"}
+        assert is_documented(await http.post("/api/auth/reset/finish", json=void)).status_code == 400
+    async with service(servers, base_env) as house:
+        answer = await house.caller().post("/api/auth/reset", json={"email": email})
+        assert is_documented(answer).status_code == 404
 
 
 async def test_limits_and_outages_are_as_documented(servers: Servers, base_env: dict[str, str]) -> None:

@@ -35,14 +35,14 @@ from authsvc.web.userinfo import bearer
 
 Read = TypeVar("Read")
 MAX_CHALLENGE = 4096
-_NO_VALUES = frozenset({"client_id", "client_secret", "mfa_challenge", "way"})
+_NO_VALUES = frozenset({"client_id", "client_secret", "mfa_challenge", "way", "new_password"})
 
 
 async def api_login(request: Request) -> Reply:
     members = await request.json()
-    credentials = _credentials(request, members)
+    credentials = credentials_of(request, members)
     attempt = _parsed(lambda: _attempt(request, members))
-    asked = attempt if isinstance(attempt, Refused) else PasswordSent(attempt, _holder(request))
+    asked = attempt if isinstance(attempt, Refused) else PasswordSent(attempt, holder_of(request))
     login, tokens = await issued(request, PASSWORD_LOGIN, asked, credentials)
     return _logged_in(request, login, tokens)
 
@@ -50,21 +50,22 @@ async def api_login(request: Request) -> Reply:
 async def api_second_step(request: Request) -> Reply:
     """The second call of a login that was answered mfa_required."""
     members = await request.json()
-    credentials = _credentials(request, members)
-    asked = _parsed(lambda: _answer(request, members))
+    credentials = credentials_of(request, members)
+    asked = _parsed(lambda: SecondSent(answer_of(request, members), holder_of(request)))
     login, tokens = await issued(request, SECOND_STEP, asked, credentials)
     return _logged_in(request, login, tokens)
 
 
-def _answer(request: Request, members: dict[str, Any]) -> SecondSent:
+def answer_of(request: Request, members: dict[str, Any]) -> Answer:
+    """An answer to a second step. Raises Rejected."""
     challenge = text(members, "mfa_challenge", limit=MAX_CHALLENGE, required=True) or ""
     way = text(members, "way", limit=64, required=True) or ""
     names = [name for name, value in members.items() if name not in _NO_VALUES and isinstance(value, str)]
     values = {name: text(members, name, limit=MAX_CHALLENGE) or "" for name in names}
-    return SecondSent(Answer(challenge, way, values, attempt_of(request, "", "")), _holder(request))
+    return Answer(challenge, way, values, attempt_of(request, "", ""))
 
 
-def _holder(request: Request) -> str:
+def holder_of(request: Request) -> str:
     """What stands for the program that logs in: the browser, where it sends our cookie; else what it says it is."""
     if cookie(request, BROWSER):
         return this_browser(request)
@@ -99,7 +100,7 @@ def _attempt(request: Request, members: dict[str, Any]) -> Attempt:
 async def api_refresh(request: Request) -> Reply:
     """As the grant refresh_token at /token."""
     members = await request.json()
-    credentials = _credentials(request, members)
+    credentials = credentials_of(request, members)
     sent = _parsed(lambda: {name: text(members, name, limit=4096) or "" for name in ("refresh_token", "scope")})
     asked = sent if isinstance(sent, Refused) else REFRESH_TOKEN.parse(sent)
     _, tokens = await issued(request, REFRESH_TOKEN, asked, credentials)
@@ -111,7 +112,7 @@ async def api_logout(request: Request) -> Reply:
     members = await request.json() if _has_body(request) else {}
     refresh_token = text(members, "refresh_token", limit=4096)
     if refresh_token is not None:
-        client = await authenticated_client(request, _credentials(request, members))
+        client = await authenticated_client(request, credentials_of(request, members))
         proof = checked_proof(request)
         request.reason = await logout_by_refresh_token(request.runtime, client, refresh_token, proof=proof)
     else:
@@ -141,7 +142,7 @@ async def api_profile(request: Request) -> Reply:
     return json_reply(_user(await profile(request.runtime, claims)))
 
 
-def _credentials(request: Request, members: dict[str, Any]) -> Credentials:
+def credentials_of(request: Request, members: dict[str, Any]) -> Credentials:
     """The client that the body names, or the default one; a confidential client authenticates as it would at /token."""
     authorization = request.header(b"authorization")
     return Credentials(

@@ -136,6 +136,35 @@ async def test_a_letter_is_asked_for_in_one_time(env: dict[str, str]) -> None:
         assert probability > 0.01
 
 
+async def test_a_frontend_asks_for_a_letter_in_one_time(env: dict[str, str]) -> None:
+    """As the page does: for the code of the letter, too."""
+    async with serving(env | GENEROUS) as service, beside(write_for_ever, service.runtime):
+        for known in ("test", "admin", "bartender"):
+            people = f"{known}@example.com", f"{known[:-1]}x@example.com"
+            asking: dict[str, list[float]] = {email: [] for email in people}
+            trying: dict[str, list[float]] = {email: [] for email in people}
+            for number in range(ROUNDS // 2):
+                for email in sorted(people, reverse=bool(number % 2)):
+                    answer, took = await posted(service, "/api/auth/reset", {"email": email})
+                    asking[email].append(took)
+                    assert answer.status_code == 200
+                    challenge = answer.json()["reset_challenge"]
+                    wrong = {"reset_challenge": challenge, "code": "12345678", "new_password": "a long one"}
+                    answer, took = await posted(service, "/api/auth/reset/finish", wrong)
+                    trying[email].append(took)
+                    assert answer.status_code == 401
+            probability = min(kolmogorov_smirnov(*asking.values()), kolmogorov_smirnov(*trying.values()))
+            if probability > 0.01:
+                break
+        assert probability > 0.01
+
+
+async def posted(service: Service, path: str, members: dict[str, str]) -> tuple[httpx2.Response, float]:
+    started = perf_counter()
+    answer = await service.http.post(path, json=members)
+    return answer, perf_counter() - started
+
+
 async def test_the_code_of_a_letter_is_tried_in_one_time(env: dict[str, str]) -> None:
     """Where nobody was written to, too; and as often."""
     async with serving(env | GENEROUS) as service:

@@ -46,6 +46,9 @@ ANSWERS: list[tuple[str, str, dict[str, Any], int, set[str]]] = [
     ("POST", "/device_authorization", {"data": {"client_id": "terminal"}}, 200, NOBODY),  # it has no redirect URI
     ("POST", "/api/auth/login", {"json": {**LOGIN, "client_id": "customer"}}, 200, OWN),
     ("POST", "/api/auth/login", {"json": {"email": "test@example.com"}}, 400, OWN),
+    ("POST", "/api/auth/reset", {"json": {"client_id": "customer"}}, 400, OWN),
+    ("POST", "/api/auth/reset/finish", {"json": {"client_id": "customer"}}, 400, OWN),
+    ("POST", "/api/auth/reset/second", {"json": {"client_id": "customer"}}, 400, OWN),
     ("POST", "/api/auth/refresh", {"json": JSON}, 400, OWN),
     ("POST", "/api/auth/logout", {"json": JSON}, 204, OWN),
     # Where a token does: pages of any client, and also where the token is worth nothing any more.
@@ -72,7 +75,10 @@ ANSWERS: list[tuple[str, str, dict[str, Any], int, set[str]]] = [
 ]
 PREFLIGHTS = [
     *((path, "POST", ANY_CLIENT) for path in ("/token", "/revoke", "/device_authorization", "/par")),
-    *((f"/api/auth/{name}", "GET, POST, DELETE", ANY_CLIENT) for name in ("login", "refresh", "logout", "sessions")),
+    *(
+        (f"/api/auth/{name}", "GET, POST, DELETE", ANY_CLIENT)
+        for name in ("login", "reset", "refresh", "logout", "sessions")
+    ),
     *((path, "GET, POST, DELETE", ANY_CLIENT) for path in ("/userinfo", "/api/auth/sessions/x", "/api/profile/me")),
     *((path, "", NOBODY) for path in ("/introspect", "/revocations")),
     ("/register", "POST", NOBODY),

@@ -152,11 +152,12 @@ def _holder(caller: Caller, holder: str) -> str:
     return f"{holder} {caller.confirmation.thumbprint}"
 
 
-def _may_log_in(client: Client, _name: str) -> Refused | None:
+def may_log_in(client: Client, _name: str) -> Refused | None:
+    """Whether a client may have people log in without our pages."""
     if client.first_party:
         return None
     return Refused("unauthorized_client", "This client may not log people in by password.", "client_not_first_party")
 
 
-PASSWORD_LOGIN = Issuance(name="password_login", run=login, permit=_may_log_in, spends_proof=True)
-SECOND_STEP = Issuance(name="password_login", run=second_step, permit=_may_log_in)
+PASSWORD_LOGIN = Issuance(name="password_login", run=login, permit=may_log_in, spends_proof=True)
+SECOND_STEP = Issuance(name="password_login", run=second_step, permit=may_log_in)

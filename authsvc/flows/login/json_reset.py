@@ -1,0 +1,161 @@
+"""A first-party frontend lets somebody choose a new password by the code of a letter: the judgement of the hosted
+pages, without a page.
+
+Whoever has a second factor is asked for it before the password is changed. What waits lies sealed at the frontend, for
+this client and this program alone. Nobody is logged in by it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from authsvc.flows.login.second_step import Answer, begin_second_step, check_second_step, ways_after_password
+from authsvc.flows.mail.queue import mail_is_on
+from authsvc.flows.people.choose_password import judge_choice
+from authsvc.flows.proofs.ask_for_letter import ask_for_letter, open_asked, seal_asked
+from authsvc.flows.proofs.reset_password import Chooser, reset_password
+from authsvc.flows.proofs.spend_proof import Shown, show_proof, try_code
+from authsvc.keys.seal import open_value, seal_value
+from authsvc.rules.client_record import Client
+from authsvc.rules.errors import Rejected, mfa_required
+from authsvc.rules.people.new_password import Fault
+from authsvc.rules.proofs.proof import Purpose
+from authsvc.rules.refused import Refused
+from authsvc.rules.sealed_value_lifetimes import MAILED_CODE_SECONDS, SECOND_STEP_SECONDS
+from authsvc.runtime import Runtime
+
+_RIGHT_CODE = "reset whose code was right"
+_SECOND = "reset that waits for a second factor"
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassword:
+    """A password that somebody chose, and where: `chooser`. `holder`: what stands for the program that they use."""
+
+    password: str = field(repr=False)
+    holder: str
+    chooser: Chooser
+
+
+async def ask_for_code(
+    runtime: Runtime, client: Client, typed: str, *, network: str, holder: str, language: str
+) -> str | Refused | None:
+    """What must come back with the code, whoever has the address that was `typed`. Refused: no address can look like
+    that. None: no mail can be sent. Raises TooMany, StoreUnavailable."""
+    if not mail_is_on(runtime):
+        return None
+    asked = await ask_for_letter(
+        runtime,
+        Purpose.RESET,
+        typed,
+        network=network,
+        browser=_holder(client, holder),
+        detail={"language": language},
+    )
+    return asked if isinstance(asked, Refused) else seal_asked(runtime, asked)
+
+
+async def reset_by_code(runtime: Runtime, client: Client, sealed: str, code: str, new: NewPassword) -> None:
+    """Choose a new password. `sealed`: as `ask_for_code` gave it, or a refusal of the password after a right code; then
+    `code` is not looked at. Raises Rejected (invalid_grant, invalid_credentials, password_refused, mfa_required),
+    Unavailable, StoreUnavailable. A password that is refused costs no try."""
+    shown = await _shown(runtime, client, sealed, code, new)
+    assert shown.user is not None
+    if fault := await _fault(runtime, shown.proof.email, shown.user.name, new):
+        again = _seal(runtime, _RIGHT_CODE, [shown.secret, _holder(client, new.holder)])
+        raise _refused_password(runtime, fault, {"reset_challenge": again})
+    if ways := await ways_after_password(runtime, None, shown.user):
+        step = await begin_second_step(
+            runtime,
+            shown.user,
+            ways,
+            client_id=client.id,
+            holder=new.holder,
+            proof=shown.user.password_hash or "",
+        )
+        sealed = _seal(runtime, _SECOND, [shown.secret, step.sealed])
+        raise mfa_required(sealed, step.ways, SECOND_STEP_SECONDS)
+    await _change(runtime, shown, new)
+
+
+async def reset_by_second_step(runtime: Runtime, client: Client, answer: Answer, new: NewPassword) -> None:
+    """Finish a reset that was answered mfa_required. Raises as `reset_by_code`, and TooMany."""
+    opened = _open(runtime, _SECOND, answer.sealed, SECOND_STEP_SECONDS)
+    if opened is None:
+        raise _void("second_step_expired")
+    secret, inner = opened
+    shown = await show_proof(runtime, secret)
+    if shown is None or shown.user is None:
+        raise _void("proof_void")
+    if fault := await _fault(runtime, shown.proof.email, shown.user.name, new):
+        raise _refused_password(runtime, fault, {})
+    step = Answer(inner, answer.way, answer.values, answer.attempt)
+    await check_second_step(runtime, step, client_id=client.id, holder=new.holder)
+    await _change(runtime, shown, new)
+
+
+async def _shown(runtime: Runtime, client: Client, sealed: str, code: str, new: NewPassword) -> Shown:
+    """The proof of a code that is right, or was."""
+    holder = _holder(client, new.holder)
+    if right := _open(runtime, _RIGHT_CODE, sealed, MAILED_CODE_SECONDS):
+        secret, made_for = right
+        shown = await show_proof(runtime, secret) if made_for == holder else None
+        if shown is None or shown.user is None:
+            raise _void("proof_void")
+        return shown
+    asked = open_asked(runtime, sealed)
+    if asked is None or asked.purpose is not Purpose.RESET or asked.browser != holder:
+        raise _void("reset_expired")
+    if fault := await _fault(runtime, asked.email, "", new):
+        raise _refused_password(runtime, fault, {})
+    shown = await try_code(runtime, asked, code)
+    if shown is None or shown.user is None:
+        description = "The code is wrong, or may not be tried any more."
+        raise Rejected("invalid_credentials", description, "mailed_code_wrong", status=401)
+    return shown
+
+
+async def _change(runtime: Runtime, shown: Shown, new: NewPassword) -> None:
+    try:
+        await reset_password(runtime, shown, new.password, new.chooser)
+    except Rejected as rejected:
+        if rejected.reason != "proof_void":
+            raise
+        raise _void(rejected.reason) from None
+
+
+async def _fault(runtime: Runtime, email: str, name: str, new: NewPassword) -> Fault | None:
+    return await judge_choice(runtime, new.password, new.password, account=email, name=name)
+
+
+def _refused_password(runtime: Runtime, fault: Fault, members: Mapping[str, Any]) -> Rejected:
+    """`members`: beside the error, what must come back with another password."""
+    description = {
+        "password_short": f"A password needs at least {runtime.settings.password_characters} characters.",
+        "password_long": "The password is longer than 1024 bytes.",
+    }.get(fault, "This password is known to attackers: choose another one.")
+    return Rejected("password_refused", description, fault, members=members)
+
+
+def _holder(client: Client, holder: str) -> str:
+    return f"{client.id} {holder}"
+
+
+def _seal(runtime: Runtime, purpose: str, values: list[str]) -> str:
+    payload = json.dumps([*values, runtime.clock.seconds()]).encode()
+    return seal_value(runtime.master, purpose, payload, runtime.entropy)
+
+
+def _open(runtime: Runtime, purpose: str, sealed: str, seconds: int) -> tuple[str, str] | None:
+    payload = open_value(runtime.master, purpose, sealed)
+    if payload is None:
+        return None
+    first, second, made_at = json.loads(payload)
+    return (first, second) if made_at >= runtime.clock.seconds() - seconds else None
+
+
+def _void(reason: str) -> Rejected:
+    return Rejected("invalid_grant", "This reset has expired, was used, or is not yours: begin again.", reason)
