@@ -155,8 +155,8 @@ class Apps:
     proxy: FaultProxy
     sql: asyncpg.Connection
 
-    async def play(self, script: str, **more: Any) -> Scenes:
-        return Scenes(await asyncio.to_thread(played, self.stage, script, {**self.job, **more}))
+    async def play(self, script: str, *, seconds: float = 90, **more: Any) -> Scenes:
+        return Scenes(await asyncio.to_thread(played, self.stage, script, {**self.job, **more}, seconds=seconds))
 
     async def lineage(self, session_id: str) -> tuple[int, int, bool]:
         """Of the one grant of a session: its generation, the repeats of that, whether it has ended."""

@@ -42,28 +42,31 @@ class Site:
 
 
 class App(Site):
-    """Pages with the module. /CLIENT/STORAGE[/dpop] is one, and its redirect URI; /README and /package are those that
-    the two READMEs show. They may load scripts from the issuer, speak with it, and nothing else."""
+    """Pages with the module. /CLIENT/STORAGE[/dpop|/step-up] is one, and its redirect URI; /README and /package are
+    those that the two READMEs show. They may load scripts from the issuer, speak with it and with `api`, and nothing
+    else."""
 
     def redirect_uris(self, client_id: str) -> tuple[str, ...]:
         storages = ("memory", "session", "local")
-        pages = [f"{self.url}/{client_id}/{storage}{more}" for storage in storages for more in ("", "/dpop")]
+        ways = ("", "/dpop", "/step-up")
+        pages = [f"{self.url}/{client_id}/{storage}{way}" for storage in storages for way in ways]
         return (*pages, f"{self.url}/README", f"{self.url}/package")
 
-    def serve(self, issuer: str, directory: Path, documented: dict[str, str]) -> None:
-        """`documented`: path -> HTML. `directory` has node_modules."""
+    def serve(self, issuer: str, directory: Path, documented: dict[str, str], api: str = "") -> None:
+        """`documented`: path -> HTML. `directory` has node_modules. `api`: origin of a service that takes tokens."""
         inline = [
             f"'{script_hash(script)}'"
             for page in documented.values()
             for script in re.findall(r'<script type="module">(.*?)</script>', page, re.DOTALL)
         ]
         html, script = "text/html; charset=utf-8", "text/javascript"
+        config = {"issuer": issuer, "origins": [api] if api else []}
         self.publish(
             APP,
             f"default-src 'none'; script-src 'self' {issuer} {' '.join(inline)}; img-src data:; "
-            f"connect-src 'self' {issuer}; frame-ancestors 'none'; base-uri 'none'",
+            f"connect-src 'self' {issuer} {api}; frame-ancestors 'none'; base-uri 'none'",
             {
-                "/config.json": ("application/json", json.dumps({"issuer": issuer}).encode()),
+                "/config.json": ("application/json", json.dumps(config).encode()),
                 "/app.js": (script, Path(__file__).with_name("app.js").read_bytes()),
                 "/axios.js": (script, (directory / AXIOS).read_bytes()),
                 **{path: (html, page.encode()) for path, page in documented.items()},

@@ -1,25 +1,10 @@
 // A passkey in Chromium, by its virtual authenticator: made on the account page, used by the button, by the address field
 // and as a second factor, removed; its sessions end. Without scripts the password still does.
+import { authenticator } from "./authenticator.mjs";
 import { authorizeUrl, examine, job, logIn, play, post, standing, visitor } from "./stage.mjs";
 
 const PERSON = "test@example.com";
 const CALLBACK = `${job.bar}/callback`;
-
-/** An authenticator of this page's browser, with a person who is there and verified. */
-async function authenticator(page) {
-  const cdp = await page.context().newCDPSession(page);
-  await cdp.send("WebAuthn.enable", { enableUI: false });
-  const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", {
-    options: {
-      protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true,
-      automaticPresenceSimulation: true,
-    },
-  });
-  return {
-    credentials: async () => (await cdp.send("WebAuthn.getCredentials", { authenticatorId })).credentials,
-    present: (enabled) => cdp.send("WebAuthn.setAutomaticPresenceSimulation", { authenticatorId, enabled }),
-  };
-}
 
 /** The page's calls of the browser's own methods, in their order. */
 const watch = (context) => context.addInitScript(() => {
