@@ -10,7 +10,8 @@ from uuid import UUID
 
 from authsvc.flows.login.authenticate_person import Attempt, Authenticated, new_device_cookie, new_session
 from authsvc.flows.login.browser_login import BrowserLogin
-from authsvc.flows.login.new_device import is_worth_telling, tell_of_device
+from authsvc.flows.login.new_device import is_worth_telling, place_of
+from authsvc.flows.proofs.tell_of_device import tell_of_device
 from authsvc.flows.session.browser import browser_session
 from authsvc.flows.session.end_surplus import end_surplus
 from authsvc.flows.session.publish_revocation import end_session
@@ -65,6 +66,6 @@ async def enter_by_proof(
         if begun is None:
             raise otherwise
         if is_worth_telling(runtime, attempt, person):
-            await tell_of_device(runtime, connection, attempt, person, new)
+            await tell_of_device(runtime, connection, person.user, new.id, place_of(attempt, new))
     await end_surplus(runtime, new.user_id, new.id, begun.others)
     return BrowserLogin(new.id, new.user_id, cookie, device, begun.expires_at, begun.now, new.remember_me)

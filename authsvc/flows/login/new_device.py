@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from authsvc.flows.login.authenticate_person import Attempt, Authenticated, is_known_device
-from authsvc.flows.proofs.tell_person import Place, tell_person
+from authsvc.flows.proofs.tell_of_device import tell_of_device
+from authsvc.flows.proofs.tell_person import Place
 from authsvc.runtime import Runtime
-from authsvc.store import audit
 from authsvc.store.account import users
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Connection, Database
@@ -33,7 +33,7 @@ async def begin_and_tell(
     async with runtime.db.transaction() as connection:
         begun = await begin(connection)
         if begun:
-            await tell_of_device(runtime, connection, attempt, person, new)
+            await tell_of_device(runtime, connection, person.user, new.id, place_of(attempt, new))
     return begun
 
 
@@ -42,28 +42,6 @@ def is_worth_telling(runtime: Runtime, attempt: Attempt, person: Authenticated) 
     return person.user.logged_in_before and not is_known_device(runtime, person.user, attempt.device)
 
 
-async def tell_of_device(
-    runtime: Runtime, connection: Connection, attempt: Attempt, person: Authenticated, new: NewSession
-) -> None:
-    """Write it down, and promise the mail, in the transaction that begins the session."""
-    # Programs that keep no cookie log in again and again: one device at one address is told once a day.
-    device, address = new.device_info, attempt.address or ""
-    await audit.record(
-        connection,
-        "new_device_login",
-        f"user:{new.user_id}",
-        user_id=new.user_id,
-        session_id=new.id,
-        once_a_day=True,
-        device=device,
-        address=address,
-    )
-    await tell_person(
-        runtime,
-        connection,
-        "new_device",
-        person.user,
-        when=runtime.clock.now(),
-        place=Place(device, address, attempt.language),
-        about=f"{device}\n{address}",
-    )
+def place_of(attempt: Attempt, new: NewSession) -> Place:
+    """Where a session begins, as its list and its notice say."""
+    return Place(new.device_info, attempt.address or "", attempt.language)

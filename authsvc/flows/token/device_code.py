@@ -1,16 +1,20 @@
 """Grant type device_code (RFC 8628 section 3.4): a device asks whether it has been allowed, until it knows.
 
-PostgreSQL decides, and remembers how fast the device may ask: the same on every replica.
+PostgreSQL decides, and remembers how fast the device may ask: the same on every replica. The person is told of the
+session as of a login on a new device.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from authsvc import metrics
+from authsvc.flows.proofs.tell_of_device import tell_of_device
+from authsvc.flows.proofs.tell_person import Place
 from authsvc.flows.session.end_surplus import end_surplus
 from authsvc.flows.session.lifetime import lifetime
 from authsvc.flows.session.subject import session_name_for
@@ -25,6 +29,7 @@ from authsvc.rules.refused import Refused
 from authsvc.rules.token.granted import Granted, Identified
 from authsvc.rules.token.refresh_token import RefreshToken, gets_refresh_token
 from authsvc.runtime import Memory, Runtime
+from authsvc.store.account import users
 from authsvc.store.device import requests
 from authsvc.store.token.grants import Turns
 
@@ -42,6 +47,7 @@ _REFUSALS = {
 }
 """RFC 8628 section 3.5."""
 _turns = Memory(Turns)
+Poll = Callable[..., Coroutine[Any, Any, requests.Begun | PollVerdict]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +68,10 @@ async def redeem_device_code(runtime: Runtime, caller: Caller, asked: DeviceCode
     code = _recognize(runtime, client, asked)
     session_id, grant_id = UUID(bytes=runtime.entropy(16)), UUID(bytes=runtime.entropy(16))
     first = RefreshToken(runtime.master.current_id, grant_id, 0, runtime.entropy(16))
-    # One poll of a request at a time in a worker: a burst must not hold every connection while it waits for the row.
     poll = partial(
         requests.poll,
-        runtime.db,
-        code.id,
-        code.secret_hash,
+        request_id=code.id,
+        device_hash=code.secret_hash,
         client_id=client.id,
         required_role=client.login.required_role,
         session_id=session_id,
@@ -78,11 +82,27 @@ async def redeem_device_code(runtime: Runtime, caller: Caller, asked: DeviceCode
         bound_to=refresh_binding(client, caller.confirmation),
         session_name=session_name_for(runtime, client, session_id),
     )
-    done = await _turns.of(runtime).run(code.id, poll)
+    # One poll of a request at a time in a worker: a burst must not hold every connection while it waits for the row.
+    done = await _turns.of(runtime).run(code.id, partial(_polled, runtime, poll))
     if isinstance(done, requests.Begun):
         await end_surplus(runtime, done.login.user_id, done.login.session_id, done.others)
         return _granted(client, done, first)
     raise _refusal(done)
+
+
+async def _polled(runtime: Runtime, poll: Poll) -> requests.Begun | PollVerdict:
+    """One statement while nobody has decided. The session of a device that was allowed begins in the transaction of
+    its notice: the device is a stranger, whoever allowed it."""
+    done = await poll(runtime.db, redeem=False)
+    if done is not PollVerdict.UNKNOWN:
+        return done
+    async with runtime.db.transaction() as connection:
+        done = await poll(connection, redeem=True)
+        user = await users.by_id(connection, done.login.user_id) if isinstance(done, requests.Begun) else None
+        if isinstance(done, requests.Begun) and user is not None:
+            place = Place(done.device_info, done.address)
+            await tell_of_device(runtime, connection, user, done.login.session_id, place)
+    return done
 
 
 def _recognize(runtime: Runtime, client: Client, asked: DeviceCodeRequest) -> Code:

@@ -34,7 +34,7 @@ async def by_email(db: Database, email: str, former: str = "") -> User | None:
     return user if row["found"] else None
 
 
-async def by_id(db: Database, user_id: UUID) -> User | None:
+async def by_id(db: Database | Connection, user_id: UUID) -> User | None:
     """One person; None: there is none of this id."""
     row = await db.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE id = $1", user_id)  # noqa: S608
     return record_of(User, row) if row else None

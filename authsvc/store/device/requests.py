@@ -13,7 +13,7 @@ from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.device import polling
 from authsvc.rules.device.polling import LONGEST_INTERVAL, SLOWER_SECONDS, PollVerdict, RequestState
 from authsvc.rules.person_record import Login
-from authsvc.store.postgres import Database, record_of
+from authsvc.store.postgres import Connection, Database, record_of
 from authsvc.store.session.sessions import LIVE_OF_PERSON
 
 
@@ -104,7 +104,7 @@ WITH judged AS (
                 WHEN d.polled_at > now() - d.interval_seconds * interval '1 second' + interval '{polling.ALLOWANCE}'
                 THEN 'slow_down'
                 ELSE 'pending' END AS verdict) v)
-    WHERE d.id = $1 AND d.device_hash = $2 AND d.client_id = $3
+    WHERE d.id = $1 AND d.device_hash = $2 AND d.client_id = $3 AND ($12 OR d.state <> 'allowed')
     RETURNING d.*
 ), person AS (
     SELECT u.id, u.roles, s.auth_time, s.amr, s.credentials
@@ -125,7 +125,8 @@ WITH judged AS (
 )
 SELECT CASE WHEN j.verdict = 'redeemed' AND p.id IS NULL THEN 'ended' ELSE j.verdict END AS verdict,
        j.scope, j.audience, p.id AS user_id, p.roles, p.auth_time, p.amr, session.id AS session_id,
-       granted.session_name, session.expires_at, now() AS now,
+       granted.session_name, session.expires_at, now() AS now, j.device_info,
+       coalesce(host(j.ip_address), '') AS address,
        CASE WHEN p.id IS NULL THEN 0 ELSE {LIVE_OF_PERSON.format("p.id")} END AS others
 FROM judged j LEFT JOIN person p ON true LEFT JOIN session ON true LEFT JOIN granted ON true
 """  # noqa: S608 - constants
@@ -133,19 +134,21 @@ FROM judged j LEFT JOIN person p ON true LEFT JOIN session ON true LEFT JOIN gra
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What a redeemed code gave: the device's own session and its grant; `others`: how many live sessions the person
-    had before."""
+    """What a redeemed code gave: the device's own session and its grant; `device_info`, `address`: of the device;
+    `others`: how many live sessions the person had before."""
 
     login: Login
     scope: tuple[str, ...]
     audience: tuple[str, ...]
     expires_at: datetime
     now: datetime
+    device_info: str
+    address: str
     others: int
 
 
 async def poll(
-    db: Database,
+    db: Database | Connection,
     request_id: UUID,
     device_hash: Digest,
     *,
@@ -158,15 +161,19 @@ async def poll(
     proved: Confirmation,
     bound_to: Confirmation,
     session_name: str | None,
+    redeem: bool = True,
 ) -> Begun | PollVerdict:
-    """Judge and apply, in one committed statement: the new session, or the verdict (see `rules/device/polling`).
+    """Judge and apply, in one statement: the new session, or the verdict (see `rules/device/polling`). `redeem`: False
+    for who opens no transaction yet: a request that was allowed is left as it is, and is unknown to them.
 
     `proved`: by the device, now; `bound_to`: what its refresh token is bound to; `session_name`: what its tokens will
     call the session, None: by its id.
     """
     new = (session_id, lifetime_seconds, grant_id, secret_hash)
     keys = (proved.thumbprint, bound_to.thumbprint)
-    row: Any = await db.fetchrow(POLL, request_id, device_hash, client_id, required_role, *new, *keys, session_name)
+    row: Any = await db.fetchrow(
+        POLL, request_id, device_hash, client_id, required_role, *new, *keys, session_name, redeem
+    )
     verdict = PollVerdict(row["verdict"]) if row else PollVerdict.UNKNOWN
     if verdict is not PollVerdict.REDEEMED:
         return verdict
