@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit, urlunsplit
 
 from authsvc_devkit.processes import Guard
 from tests.cli.conftest import clean_environment
@@ -41,6 +42,12 @@ def service_variables(name: str, address: str, **ports: int) -> dict[str, str]:
         link = f"{prefix}_PORT_{number}_TCP"
         found |= {link: url, f"{link}_PROTO": "tcp", f"{link}_PORT": str(number), f"{link}_ADDR": address}
     return found
+
+
+def by_tcp(url: str, port: int, **changed: str) -> str:
+    """As in a cluster, where no store has a socket in the file system."""
+    credentials = urlsplit(url).netloc.rpartition("@")[0]
+    return urlunsplit(urlsplit(url)._replace(netloc=f"{credentials}@127.0.0.1:{port}", **changed))
 
 
 def mounted(directory: Path, user: str | None, **contents: str) -> dict[str, Path]:

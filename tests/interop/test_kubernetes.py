@@ -10,7 +10,6 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import fields
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
 import pytest
@@ -18,7 +17,7 @@ import yaml
 
 from authsvc.settings import Settings, variable
 from authsvc_devkit.servers import Servers
-from tests.interop.pod import Pod, mounted, service_variables, unprivileged
+from tests.interop.pod import Pod, by_tcp, mounted, service_variables, unprivileged
 from tests.support.faultproxy import FaultProxy
 from tests.support.papers import snippet
 from tests.support.replicas import free_port
@@ -37,12 +36,6 @@ KUBELET = {"Host": "10.244.1.7:8000", "User-Agent": "kube-probe/1.34"}
 """Probes name the pod by its address, not the service by its host."""
 DEPLOY = Path(__file__).parents[2] / "deploy/README.md"
 FILES = ("database_url", "redis_url", "master_key")
-
-
-def by_tcp(url: str, port: int, **changed: str) -> str:
-    """As in a cluster, where no store has a socket in the file system."""
-    credentials = urlsplit(url).netloc.rpartition("@")[0]
-    return urlunsplit(urlsplit(url)._replace(netloc=f"{credentials}@127.0.0.1:{port}", **changed))
 
 
 def user_of(kind: str, directory: Path) -> str | None:
