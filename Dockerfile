@@ -39,3 +39,10 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["authsvc"]
 CMD ["serve"]
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title=authsvc \
+    org.opencontainers.image.description="A standalone OAuth 2 / OpenID Connect token service" \
+    org.opencontainers.image.version=0.2.0 \
+    org.opencontainers.image.revision=$REVISION \
+    org.opencontainers.image.licenses=Apache-2.0 \
+    org.opencontainers.image.base.name=python:3.13-slim

@@ -9,11 +9,16 @@ from pathlib import Path
 import httpx2
 import pytest
 
+import authsvc
 from tests.support.replicas import Replicas
 from tests.support.service import LOGIN
 
 DOCKERFILE = (Path(__file__).parents[1] / "Dockerfile").read_text()
 NEEDED = (2, 35)
+
+
+def test_its_label_has_this_version() -> None:
+    assert re.findall(r"org\.opencontainers\.image\.version=(\S+)", DOCKERFILE) == [authsvc.__version__]
 
 
 def _glibc() -> tuple[int, ...]:
