@@ -5,8 +5,10 @@ Rules: `rules/authorize/request` (the request), `rules/authorize/prompting` (wha
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from uuid import UUID
 
 from authsvc.flows.authorize.pending_request import PendingRequest, seal_request
@@ -215,11 +217,13 @@ def _hint(runtime: Runtime, request: AuthorizationRequest) -> Hint | None:
 
 
 async def _issue(runtime: Runtime, understood: Understood, session: BrowserSession) -> str | None:
-    """A code; None: what was decided is not so any more."""
+    """A code; None: what was decided is not so any more. Takes up to a second where the client has just ended what it
+    had of this session: what is issued in that second is void."""
     client, request = understood.client, understood.request
     code = Code(runtime.master.current_id, UUID(bytes=runtime.entropy(16)), runtime.entropy(16))
     claims = {"id_token": request.claims.id_token, "userinfo": request.claims.userinfo}
-    issued = await codes.issue(
+    issue = partial(
+        codes.issue,
         runtime.db,
         grant_id=code.id,
         session_id=session.id,
@@ -239,4 +243,8 @@ async def _issue(runtime: Runtime, understood: Understood, session: BrowserSessi
         acr_values=request.acr_asked,
         session_name=session_name_for(runtime, client, session.id),
     )
+    issued = await issue()
+    if not issued and (seconds := await codes.seconds_void(runtime.db, session.id, client.id)) is not None:
+        await asyncio.sleep(seconds)
+        issued = await issue()
     return encode(code, runtime.code_mac_key) if issued else None

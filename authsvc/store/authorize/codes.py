@@ -21,6 +21,8 @@ from authsvc.store.redis import RedisStore
 # FOR SHARE: a session that is being ended is waited for and looked at again; no grant slips in behind its end.
 # auth_time, too, is of the row as it is now, and the grant ends with the session or with what its client allows. A
 # login that has lost a factor since it was judged (amr) is judged again.
+#
+# An entry `grant` voids what is issued in its second, because `iat` is whole seconds: no code is issued in it.
 _ISSUE = """
 WITH consent AS MATERIALIZED (
     SELECT user_id FROM consents WHERE user_id = $14 AND client_id = $3 AND scope @> $15 FOR KEY SHARE
@@ -32,7 +34,9 @@ SELECT $1, s.id, $3, $4, $5, $6, least(s.expires_at, s.auth_time + $11::int * in
        now() + $10::int * interval '1 second', $7, $8, $9, $12::jsonb, $13, $17, $18
 FROM user_sessions s
 WHERE ($15::text[] IS NULL OR EXISTS (SELECT FROM consent)) AND s.id = $2 AND s.user_id = $14
-AND s.amr = $16 AND s.is_active AND s.expires_at > now() FOR SHARE OF s
+AND s.amr = $16 AND s.is_active AND s.expires_at > now()
+AND NOT EXISTS (SELECT FROM revocations r WHERE r.kind = 'grant' AND r.subject = s.id || ':' || $3
+                AND r.not_before >= date_trunc('second', now())) FOR SHARE OF s
 RETURNING id
 """
 
@@ -114,7 +118,8 @@ async def issue(
     acr_values: Sequence[str],
     session_name: str | None,
 ) -> bool:
-    """False: the session has ended meanwhile, or the consent was taken back. `consent`: the scope that the person must
+    """False: the session has ended meanwhile, the consent was taken back, or it is the second in which what the client
+    had of the session was revoked (`seconds_void`). `consent`: the scope that the person must
     have allowed, None where nobody is asked; `lifetime_seconds`: how long the grant may live after the login;
     `bound_to`: what must be proved at redemption; `amr`: of the login that was judged; `acr_values`: contexts that were
     asked for by name; `session_name`: what the grant's tokens will call the session, None: by its id. Raises
@@ -125,6 +130,17 @@ async def issue(
         user_id, consent, list(amr), list(acr_values), session_name,
     )  # fmt: skip
     return row is not None
+
+
+async def seconds_void(db: Database, session_id: UUID, client_id: str) -> float | None:
+    """How long a token would still be void that the client got in this session now; None: nothing was revoked there
+    within the last two seconds."""
+    sql = """SELECT greatest(0, 1 - extract(epoch FROM clock_timestamp() - date_trunc('second', max(not_before))))
+                    ::float8 FROM revocations
+             WHERE kind = 'grant' AND subject = $1 AND not_before > now() - interval '2 seconds'
+             HAVING count(*) > 0"""
+    seconds: float | None = await db.fetchval(sql, f"{session_id}:{client_id}")
+    return seconds
 
 
 async def redeem(db: Database, grant_id: UUID, code_hash: Digest, use: Use) -> Redeemed | None:

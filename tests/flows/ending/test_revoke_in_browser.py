@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from tests.support import devices
-from tests.support.login_steps import PARTNER, Pkce, authorize_url, redirected, tokens_for
+from tests.support.login_steps import PARTNER, Pkce, authorize_url, press, redirected, tokens_for
 from tests.support.service import Service
 
 
@@ -36,9 +36,38 @@ async def test_the_browsers_session_outlives_the_last_grant_of_a_client_that_is_
     assert await logged_in(http)
     await revoke(house, "partner", tokens["refresh_token"])  # once more is no more
     assert await logged_in(http)
-    await asyncio.sleep(1)  # a revoked grant voids what was issued in the same second
     fresh = await tokens_for(http, "partner", scope="openid")
     assert await house.active(fresh["access_token"])
+
+
+async def second_begins(house: Service) -> None:
+    """Until PostgreSQL's second has just begun."""
+    await asyncio.sleep(await house.sql.fetchval("SELECT (1 - extract(epoch FROM clock_timestamp()) % 1)::float8"))
+
+
+async def test_a_login_within_the_second_of_a_revoke_gets_tokens_that_live(house: Service) -> None:
+    """What was issued in that second is void, and nothing else."""
+    http = house.caller()
+    tokens = await tokens_for(http, "partner", scope="openid offline_access")
+    await second_begins(house)
+    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    before = (await house.http.post("/token", data=form, auth=PARTNER)).json()
+    await revoke(house, "partner", before["refresh_token"])
+    for _ in range(2):
+        fresh = await tokens_for(http, "partner", scope="openid")
+        assert await house.active(fresh["access_token"])
+    assert not await house.active(before["access_token"])
+
+
+async def test_a_login_within_the_second_of_the_end_of_an_app_gets_tokens_that_live(house: Service) -> None:
+    http = house.caller()
+    before = await tokens_for(http, "partner", scope="openid")
+    await second_begins(house)
+    answer = await press(http, "/account/apps/revoke", client_id="partner")
+    assert answer.status_code == 303, answer.text
+    fresh = await tokens_for(http, "partner", scope="openid")
+    assert await house.active(fresh["access_token"])
+    assert not await house.active(before["access_token"])
 
 
 async def test_a_frontend_of_the_house_logs_out_by_revoking_its_last_grant(house: Service) -> None:
