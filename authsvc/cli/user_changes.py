@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import click
 
@@ -11,7 +12,12 @@ from authsvc.cli.console import answer, confirm, exact, json_option, plural, tab
 from authsvc.cli.sessions import person
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from authsvc.flows.operator.change_users import Changed
+    from authsvc.flows.operator.manage_factors import Removable
+
+_WHAT = {"otp": "the authenticator app", "recovery-codes": "the set of recovery codes"}
 
 
 def _tell(changed: Changed, text: str) -> None:
@@ -157,41 +163,73 @@ def invite(email: str, name: str, roles: tuple[str, ...], language: str | None) 
     answer(done, f"{done.email} is invited{' again' if done.again else ''}, id {done.id}.")
 
 
+class _Factor(click.ParamType[Any]):
+    """`otp`, `recovery-codes`, or the id of a passkey."""
+
+    name = "factor"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value in ("otp", "recovery-codes") or isinstance(value, UUID):
+            return value
+        try:
+            return UUID(value)
+        except ValueError:
+            self.fail(
+                "give otp, recovery-codes, or the id of a passkey as `authsvc users factors` lists it", param, ctx
+            )
+
+
 @click.command()
 @click.argument("email")
 @click.option(
-    "--remove", type=click.Choice(["otp"]), help="The authenticator app; with the last factor the recovery codes."
+    "--remove",
+    type=_Factor(),
+    metavar="FACTOR",
+    help="otp (the authenticator app), recovery-codes, or the id of a passkey. With the last factor the recovery codes "
+    "go, too.",
 )
 @yes_option
 @json_option
-def factors(email: str, remove: str | None, yes: bool) -> None:
-    """Show somebody's second factors, or remove one for who has lost it. Every session that it opened ends.
+def factors(email: str, remove: Removable | None, yes: bool) -> None:
+    """Show somebody's second factors and passkeys, or remove one for who has lost it. Every session that it opened
+    ends, and a mail tells them.
 
-    Make sure that it is them who ask: without the factor the password alone opens the account.
+    Make sure that it is them who ask: without a factor the password alone opens the account.
 
     \b
     Examples:
       authsvc users factors ann@example.com
       authsvc users factors ann@example.com --remove otp
+      authsvc users factors ann@example.com --remove 0b9b3f5e-6f0c-4a39-9f1c-6d1f3f1c2a77
     """
     from authsvc.flows.operator import manage_factors
 
     if remove:
-        confirm(f"From now on the password alone opens the account of {email}. Remove the authenticator app?", yes=yes)
-        user, ended = operate(lambda runtime, actor: manage_factors.remove_otp(runtime, actor, email), warm_redis=True)
-        text = f"{user.email} has no authenticator app now; {plural(ended, 'session')} ended."
-        answer({"id": user.id, "email": user.email, "removed": remove, "sessions_ended": ended}, text)
+        what = "the passkey" if isinstance(remove, UUID) else _WHAT[remove]
+        confirm(f"{email} proves nothing by {what} from now on. Remove {what}?", yes=yes)
+        done = operate(
+            lambda runtime, actor: manage_factors.remove_factor(runtime, actor, email, remove), warm_redis=True
+        )
+        user, ended = done.user, done.sessions_ended
+        text = f"{what[:1].upper()}{what[1:]} of {user.email} is gone; {plural(ended, 'session')} ended."
+        said = {"id": user.id, "email": user.email, "removed": remove, "sessions_ended": ended}
+        alone = f"{user.email} has neither password nor passkey now: a reset or `users set-password` lets them in."
+        answer({**said, "logs_in": done.logs_in}, text, notes=() if done.logs_in else (alone,))
         return
     found = operate(lambda runtime, _actor: manage_factors.look(runtime, email))
-    rows = (
-        [("otp", exact(found.otp_since), exact(found.otp_used) if found.otp_used else "never")]
-        if found.otp_since
-        else []
-    )
-    lines = [*table(("FACTOR", "SINCE", "LAST USED"), rows, empty=f"{found.email} has no second factor.")]
+    rows = [("otp", "", "", exact(found.otp_since), _used(found.otp_used))] if found.otp_since else []
+    for one in found.passkeys:
+        kind = "passkey, synced" if one.synced else "passkey"
+        rows.append((kind, str(one.id), one.name, exact(one.since), _used(one.used)))
+    columns = ("FACTOR", "ID", "NAME", "SINCE", "LAST USED")
+    lines = [*table(columns, rows, empty=f"{found.email} has no second factor.")]
     if found.recovery_codes:
         lines.append(f"{plural(found.recovery_codes, 'recovery code')} left.")
     answer(found, lines)
+
+
+def _used(at: datetime | None) -> str:
+    return exact(at) if at else "never"
 
 
 COMMANDS = (change_address, invite, rename, roles, verify, remove, factors)

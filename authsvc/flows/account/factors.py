@@ -188,49 +188,32 @@ async def _new_codes(
 
 
 async def remove_app(runtime: Runtime, cookie: str | None, attempt: Attempt) -> BrowserSession:
-    """Remove the person's app, and end what it opened. Raises LoginNeeded, Rejected, StoreUnavailable."""
+    """Remove the person's app, and end what it opened. `attempt`: what browser and network say of themselves. Raises
+    LoginNeeded, Rejected, StoreUnavailable."""
     session = await person(runtime, cookie, recently=True)
-    actor = f"user:{session.user.id}"
-    removed = await remove_app_of(runtime, session.user.email, actor, keep=session, attempt=attempt)
-    if removed is None:
-        raise _no_factor()
-    return session
-
-
-async def remove_app_of(
-    runtime: Runtime,
-    email: str,
-    actor: str,
-    *,
-    keep: BrowserSession | None = None,
-    attempt: Attempt | None = None,
-) -> int | None:
-    """Remove somebody's app; how many sessions ended with it. None: there was none. Recovery codes go with the last
-    factor. `keep`: the session that goes on; `attempt`: of that one. Raises StoreUnavailable."""
+    place = attempt.place
     async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
-        user = await users.lock(connection, email)
+        user = await users.lock(connection, session.user.email)
         factor_id = await one_time_codes.remove(connection, user.id) if user else None
         if user is None or factor_id is None:
-            return None
-        user_id = user.id
+            raise _no_factor()
         credential = one_time_code.credential_of(factor_id)
-        ended, lowered = await end_what_it_opened(connection, user_id, credential, one_time_code.AMR, keep=keep)
-        count, place = len(ended.sessions), attempt.place if attempt else Place()
+        over = await end_what_it_opened(connection, user.id, credential, one_time_code.AMR, keep=session)
         await audit.record(
             connection,
             "factor_removed",
-            actor,
-            user_id=user_id,
-            session_id=keep.id if keep else None,
+            f"user:{user.id}",
+            user_id=user.id,
+            session_id=session.id,
             factor="otp",
-            sessions=count,
+            sessions=len(over[0].sessions),
             device=place.device,
             address=place.address,
         )
         await tell_person(runtime, connection, "factor_removed", user, when=runtime.clock.now(), place=place)
-    for one in (ended, lowered):
+    for one in over:
         await publish_revocation(runtime, one)
-    return count
+    return session
 
 
 def _no_factor() -> Rejected:

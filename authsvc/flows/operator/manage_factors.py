@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
-from authsvc.flows.account.factors import remove_app_of
+from authsvc.flows.account.end_removed_factor import end_what_it_opened
+from authsvc.flows.account.passkeys import METHODS
+from authsvc.flows.factors import one_time_code, passkey_assertion, recovery_code
+from authsvc.flows.proofs.tell_person import Place, tell_person
+from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.rules.factors.authenticators import authenticator_name
 from authsvc.rules.people.person import normal_email
 from authsvc.rules.person_record import User
 from authsvc.rules.refused import Refused
 from authsvc.runtime import Runtime
+from authsvc.store import audit
 from authsvc.store.account import users
-from authsvc.store.factors import one_time_codes, recovery_codes
+from authsvc.store.factors import one_time_codes, passkeys, recovery_codes
+from authsvc.store.postgres import CHANGE_SECONDS, Connection
+
+Removable = Literal["otp", "recovery-codes"] | UUID
+"""An authenticator app, all recovery codes, or one passkey by its id."""
+_NAMES = {"otp": "authenticator app", "recovery-codes": "recovery codes"}
+
+
+@dataclass(frozen=True, slots=True)
+class PasskeyOf:
+    """`name`: the person's, or that of its provider; `synced`: it may be copied between their devices; `used`: None
+    where it never was."""
+
+    id: UUID
+    name: str
+    synced: bool
+    since: datetime
+    used: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +49,16 @@ class FactorsOf:
     otp_since: datetime | None
     otp_used: datetime | None
     recovery_codes: int
+    passkeys: Sequence[PasskeyOf]
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """`logs_in`: whether the person still has a password or a passkey."""
+
+    user: User
+    sessions_ended: int
+    logs_in: bool
 
 
 async def look(runtime: Runtime, email: str) -> FactorsOf | Refused:
@@ -34,19 +69,57 @@ async def look(runtime: Runtime, email: str) -> FactorsOf | Refused:
     app = await one_time_codes.confirmed(runtime.db, user.id)
     left = await recovery_codes.left(runtime.db, user.id)
     since, used = (app.confirmed_at, app.used_at) if app else (None, None)
-    return FactorsOf(user.id, user.email, since, used, left)
+    held = [
+        PasskeyOf(
+            one.id,
+            one.name or authenticator_name(one.aaguid),
+            one.backup_eligible,
+            one.created_at,
+            one.last_used_at,
+        )
+        for one in await passkeys.of_person(runtime.db, user.id)
+    ]
+    return FactorsOf(user.id, user.email, since, used, left, held)
 
 
-async def remove_otp(runtime: Runtime, actor: str, email: str) -> tuple[User, int] | Refused:
-    """Remove somebody's authenticator app, and with the last factor the recovery codes; how many sessions that they
-    opened ended. Raises StoreUnavailable."""
-    user = await users.by_email(runtime.db, normal_email(email))
-    if user is None:
+async def remove_factor(runtime: Runtime, actor: str, email: str, what: Removable) -> Removed | Refused:
+    """Remove a factor of somebody, and end whatever it opened; with the last factor the recovery codes go. An operator
+    may remove the only way to log in: it may be a thief's. Raises StoreUnavailable."""
+    found = await users.by_email(runtime.db, normal_email(email))
+    if found is None:
         return _nobody(email)
-    ended = await remove_app_of(runtime, user.email, actor)
-    if ended is None:
-        return Refused("not_found", f"{user.email} has no authenticator app", "factor_missing")
-    return user, ended
+    async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
+        user = await users.lock(connection, found.email)
+        gone = await _deleted(connection, user.id, what) if user else None
+        if user is None or gone is None:
+            name = "such passkey" if isinstance(what, UUID) else _NAMES[what]
+            return Refused("not_found", f"{found.email} has no {name}", "factor_missing")
+        credential, methods = gone
+        ended, _ = await end_what_it_opened(connection, user.id, credential, methods, keep=None)
+        count = len(ended.sessions)
+        if isinstance(what, UUID):
+            await audit.record(connection, "passkey_removed", actor, user_id=user.id, passkey=str(what), sessions=count)
+        else:
+            factor = what.replace("-", "_")
+            await audit.record(connection, "factor_removed", actor, user_id=user.id, factor=factor, sessions=count)
+        await tell_person(runtime, connection, "factor_removed", user, when=runtime.clock.now(), place=Place())
+        logs_in = await passkeys.may_log_in_without(connection, user.id)
+    await publish_revocation(runtime, ended)
+    return Removed(user, count, logs_in)
+
+
+async def _deleted(connection: Connection, user_id: UUID, what: Removable) -> tuple[str, tuple[str, ...]] | None:
+    """The credential that sessions name, and what it proved of an `amr`. None: there is no such factor."""
+    if isinstance(what, UUID):
+        gone = await passkeys.remove(connection, user_id, what)
+        return (passkey_assertion.credential_of(what), METHODS) if gone else None
+    if what == "otp":
+        factor_id = await one_time_codes.remove(connection, user_id)
+        return (one_time_code.credential_of(factor_id), one_time_code.AMR) if factor_id else None
+    if not await recovery_codes.left(connection, user_id):
+        return None
+    await recovery_codes.replace(connection, user_id, ())
+    return recovery_code.CREDENTIAL, recovery_code.AMR
 
 
 def _nobody(email: str) -> Refused:

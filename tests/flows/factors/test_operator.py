@@ -15,8 +15,10 @@ import pytest
 from authsvc.rules.factors.totp import code_at, secret_in, step_at
 from authsvc.runtime import Runtime
 from tests.cli.conftest import Cli, answer, terminal
+from tests.support.authenticator import Authenticator
 from tests.support.factors import PASSWORD, App, app_of, person, recovery_codes_of
 from tests.support.login_steps import enter, fields
+from tests.support.passkeys import enrolled, log_in_by, logged_in
 from tests.support.service import Service
 
 EMAIL = "lost@example.com"
@@ -65,7 +67,82 @@ async def test_an_operator_sees_and_removes_a_lost_app_and_what_it_opened_ends(
     assert "nobody has the address" in (await run(cli, "users", "factors", "x@example.com", code=1)).stderr
     [event] = await sql.fetch("SELECT actor, detail FROM audit_events WHERE event = 'factor_removed'")
     assert event["actor"].startswith("cli:")
-    assert json.loads(event["detail"]) == {"factor": "otp", "sessions": 1, "device": "", "address": ""}
+    assert json.loads(event["detail"]) == {"factor": "otp", "sessions": 1}
+
+
+async def passkey_login(http: httpx2.AsyncClient, key: Authenticator) -> httpx2.AsyncClient:
+    browser = httpx2.AsyncClient(transport=http._transport, base_url=http.base_url)
+    assert (await log_in_by(browser, key)).status_code == 303
+    return browser
+
+
+async def test_an_operator_sees_and_removes_one_passkey_and_what_it_opened_ends(
+    cli: Cli, http: httpx2.AsyncClient, runtime: Runtime, sql: asyncpg.Connection
+) -> None:
+    house = cast(Service, SimpleNamespace(runtime=runtime, sql=sql))
+    user_id = await person(house, EMAIL)
+    await logged_in(http, EMAIL)
+    lost, kept = await enrolled(http, name="Lost one"), await enrolled(http, Authenticator(synced=True), name="Kept")
+    by_lost, by_kept = await passkey_login(http, lost), await passkey_login(http, kept)
+    shown = answer(await run(cli, "users", "factors", EMAIL, "--json"))["passkeys"]
+    assert [(one["name"], one["synced"]) for one in shown] == [("Lost one", False), ("Kept", True)]
+    table = (await run(cli, "users", "factors", EMAIL)).stdout
+    assert shown[0]["id"] in table
+    assert "passkey, synced" in table
+    done = answer(await run(cli, "users", "factors", EMAIL, "--remove", shown[0]["id"], "--yes", "--json"))
+    assert (done["sessions_ended"], done["logs_in"]) == (1, True)
+    assert (await by_lost.get("/account")).status_code == 303
+    for browser in (by_kept, http):
+        assert (await browser.get("/account")).status_code == 200
+    assert (await log_in_by(by_lost, lost)).status_code == 400
+    [event] = await sql.fetch("SELECT actor, user_id, detail FROM audit_events WHERE event = 'passkey_removed'")
+    assert (event["actor"][:4], event["user_id"]) == ("cli:", user_id)
+    assert json.loads(event["detail"]) == {"passkey": shown[0]["id"], "sessions": 1}
+    assert (await told(sql))[-1] == "notice_factor_removed"
+    again = await run(cli, "users", "factors", EMAIL, "--remove", shown[0]["id"], "--yes", code=1)
+    assert "has no such passkey" in again.stderr
+    others = await run(cli, "users", "factors", "test@example.com", "--remove", shown[1]["id"], "--yes", code=1)
+    assert "has no such passkey" in others.stderr
+    assert "the id of a passkey" in (await run(cli, "users", "factors", EMAIL, "--remove", "all", code=2)).stderr
+
+
+async def test_an_operator_may_remove_the_only_way_in_and_is_told(
+    cli: Cli, http: httpx2.AsyncClient, runtime: Runtime, sql: asyncpg.Connection
+) -> None:
+    house = cast(Service, SimpleNamespace(runtime=runtime, sql=sql))
+    await person(house, EMAIL)
+    await enrolled(await logged_in(http, EMAIL))
+    await sql.execute("UPDATE users SET password_hash = NULL WHERE email = $1", EMAIL)
+    (one,) = answer(await run(cli, "users", "factors", EMAIL, "--json"))["passkeys"]
+    done = await run(cli, "users", "factors", EMAIL, "--remove", one["id"], "--yes")
+    assert "neither password nor passkey" in done.stderr
+
+
+async def test_an_operator_removes_recovery_codes_and_what_they_opened_ends(
+    cli: Cli, http: httpx2.AsyncClient, runtime: Runtime, sql: asyncpg.Connection
+) -> None:
+    app = await owner(runtime, sql)
+    house = cast(Service, SimpleNamespace(runtime=runtime, sql=sql))
+    await sql.execute("DELETE FROM recovery_codes WHERE user_id = $1", app.user_id)
+    codes = await recovery_codes_of(house, app.user_id)
+    by_app = (await json_login(http, EMAIL, app.code())).json()
+    first = await http.post("/api/auth/login", json={"email": EMAIL, "password": PASSWORD})
+    second = {"mfa_challenge": first.json()["mfa_challenge"], "way": "recovery_code", "code": codes[0]}
+    by_code = (await http.post("/api/auth/login/second", json=second)).json()
+    done = answer(await run(cli, "users", "factors", EMAIL, "--remove", "recovery-codes", "--yes", "--json"))
+    assert done["sessions_ended"] == 1
+
+    async def lives(tokens: dict[str, Any]) -> bool:
+        access = {"Authorization": f"Bearer {tokens['access_token']}"}
+        return (await http.get("/api/profile/me", headers=access)).status_code == 200
+
+    assert (await lives(by_app), await lives(by_code)) == (True, False)
+    shown = answer(await run(cli, "users", "factors", EMAIL, "--json"))
+    assert (shown["recovery_codes"], shown["otp_since"] is None) == (0, False)
+    [event] = await sql.fetch("SELECT detail FROM audit_events WHERE event = 'factor_removed'")
+    assert json.loads(event["detail"]) == {"factor": "recovery_codes", "sessions": 1}
+    again = await run(cli, "users", "factors", EMAIL, "--remove", "recovery-codes", "--yes", code=1)
+    assert "has no recovery codes" in again.stderr
 
 
 @pytest.mark.parametrize("given_id", ["", "11111111-1111-4111-8111-111111111111"])
