@@ -23,6 +23,7 @@ from tests.support.clients import changed_client
 from tests.support.login_steps import Pkce, code_for, redeem
 from tests.support.service import ISSUER, LOGIN, Service, service
 from tests.support.signers import KEYS, SIGNER
+from tests.support.signing import signed_by_other
 
 DOCUMENTS = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
 ENDPOINTS = {
@@ -59,7 +60,7 @@ GOING_ON = changed_client(
     exchange_subjects=(ISSUER,),
     exchange_audiences=("https://stock.example.com",),
 )
-ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "EdDSA"]
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "EdDSA", "Ed25519"]
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -134,7 +135,7 @@ async def test_a_grant_type_works_when_it_is_listed_and_only_then(house: Service
 def _assertion(house: Service, alg: str, key: Any) -> dict[str, str]:
     now = int(house.runtime.clock.seconds())
     claims = {"iss": "signer", "sub": "signer", "aud": ISSUER, "exp": now + 60, "jti": os.urandom(8).hex()}
-    return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": jwt.encode(claims, key, alg)}
+    return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": signed_by_other(claims, key, alg)}
 
 
 async def _by(house: Service, method: str, endpoint: str) -> httpx2.Response:

@@ -1,6 +1,7 @@
 """Which algorithms a key may sign with, and which key fits which. The arithmetic is PyJWT's and cryptography's.
 
-Asymmetric algorithms only (RFC 7518 section 3.1, RFC 8037): there is no `none` and no HMAC here to be talked into.
+Asymmetric algorithms only (RFC 7518 section 3.1, RFC 8037, RFC 9864): there is no `none` and no HMAC here to be talked
+into.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-from authsvc.jose.names import ALGORITHM_NAMES
+from authsvc.jose.names import ALGORITHM_NAMES, ED25519_NAMES
 
 PrivateKey: TypeAlias = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey
 PublicKey: TypeAlias = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
@@ -29,7 +30,9 @@ Check: TypeAlias = Callable[[bytes, bytes], bool]
 
 MIN_RSA_BITS: Final = 2048  # RFC 7518 section 3.3
 
-ALGORITHMS: Final[Mapping[str, Any]] = {name: jwt.get_algorithm_by_name(name) for name in ALGORITHM_NAMES}
+ALGORITHMS: Final[Mapping[str, Any]] = {
+    name: jwt.get_algorithm_by_name("EdDSA" if name in ED25519_NAMES else name) for name in ALGORITHM_NAMES
+}  # PyJWT knows the older name alone
 
 
 class KeyRefused(Exception):
@@ -56,7 +59,7 @@ def check_fit(key: PrivateKey | PublicKey, alg: str) -> None:
         if not isinstance(key.curve, SECP256R1):
             raise KeyRefused("ES256 needs a key on the curve P-256")
     elif not isinstance(key, Ed25519PrivateKey | Ed25519PublicKey):
-        raise KeyRefused("EdDSA needs an Ed25519 key, and this is none")
+        raise KeyRefused(f"{alg} needs an Ed25519 key, and this is none")
 
 
 def usual_alg(key: PrivateKey | PublicKey) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from authsvc.jose.algorithms import ALGORITHMS, KeyRefused, checking
 from authsvc.jose.client_jwks import MAX_KEYS
 from authsvc.jose.jwk import read_public
+from authsvc.jose.names import same_algorithm
 from authsvc.jose.verify import Invalid
 from authsvc_jws.base64url import base64url_decode
 from authsvc_jws.compact import Unverified, is_plain, is_type, json_object, read_jws, segments
@@ -101,7 +102,7 @@ def _is_signed(found: Unverified, jwks: Mapping[str, Any]) -> bool:
     if not isinstance(alg, str) or alg not in ALGORITHMS:
         return False
     for key in jwks.get("keys", [])[:MAX_KEYS]:
-        if (kid is not None and key.get("kid") != kid) or key.get("alg", alg) != alg:
+        if (kid is not None and key.get("kid") != kid) or not same_algorithm(key.get("alg", alg), alg):
             continue
         try:
             holds = checking(read_public(key, alg), alg)

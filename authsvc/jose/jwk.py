@@ -30,6 +30,7 @@ from authsvc.jose.algorithms import (
     known,
     usual_alg,
 )
+from authsvc.jose.names import ED25519_NAMES
 from authsvc_jws import thumbprint as rfc7638
 
 PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
@@ -84,7 +85,7 @@ def generate(alg: str = "RS256", bits: int = MIN_RSA_BITS) -> PrivateKey:
     """A new private key, from OpenSSL's generator. `bits` is for RSA (20 ms at 2048). Raises `KeyRefused`."""
     if known(alg) == "ES256":
         return ec.generate_private_key(ec.SECP256R1())
-    if alg == "EdDSA":
+    if alg in ED25519_NAMES:
         return ed25519.Ed25519PrivateKey.generate()
     if not MIN_RSA_BITS <= bits <= 8192:
         raise KeyRefused(f"an RSA key has from {MIN_RSA_BITS} to 8192 bits, not {bits}")

@@ -20,7 +20,7 @@ CLAIMS = (
 )  # fmt: skip
 UI_LOCALES = ("en", "de")
 CLIENT_AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post", "private_key_jwt")
-ASSERTION_ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
+ASSERTION_ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 GRANT_TYPES = (
     "authorization_code",
     "client_credentials",

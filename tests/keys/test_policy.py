@@ -64,7 +64,7 @@ def test_what_the_file_says_is_read(text: str, field: str, value: object) -> Non
         ('sign = "3 weeks"', "sign: '3 weeks' is not a duration"),
         ("bits = 1024", "bits: must be a whole number from 2048 to 8192"),
         ('bits = "2048"', "bits: must be a whole number"),
-        ("algorithms = []", "algorithms: must be a list out of RS256, PS256, ES256, EdDSA"),
+        ("algorithms = []", "algorithms: must be a list out of RS256, PS256, ES256, EdDSA, Ed25519"),
         ('algorithms = ["HS256", "RS256"]', "algorithms: must be a list out of"),
         ('algorithms = ["RS256", "RS256"]', "algorithms: must be a list out of"),
         ('algorithms = ["ES256"]', "algorithms: RS256 must be among them"),

@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
-import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from authsvc.jose.jwk import public_jwk, thumbprint
 from tests.support.service import BACKEND, ISSUER, Service
+from tests.support.signing import signed_by_other
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Holder:
         }
         head = {"typ": "dpop+jwt", "jwk": self.jwk, **(header or {})}
         claims = {name: value for name, value in claims.items() if value is not ...}
-        return jwt.encode(claims, sign_with or self.key, alg or self.alg, headers=head)
+        return signed_by_other(claims, sign_with or self.key, alg or self.alg, head)
 
     async def post(self, path: str, proof: str | None = None, **request: Any) -> httpx2.Response:
         """POST with a proof; without one given, as clients do: again with the nonce where one is asked for."""

@@ -15,6 +15,7 @@ KEYS: dict[str, Any] = {
     "PS256": rsa.generate_private_key(public_exponent=65537, key_size=2048),
     "ES256": ec.generate_private_key(ec.SECP256R1()),
     "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+    "Ed25519": ed25519.Ed25519PrivateKey.generate(),
 }
 FOREIGN = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 JWKS = [dict(public_jwk(key.public_key(), alg)) for alg, key in KEYS.items()]

@@ -20,7 +20,7 @@ from authsvc.rules.mac_token import MacKey, mac
 from authsvc_jws.base64url import base64url_decode, base64url_encode
 from authsvc_jws.dpop import normal_url, token_hash
 
-ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA")
+ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA", "Ed25519")
 """dpop_signing_alg_values_supported (section 5.1)."""
 SLICE_SECONDS = 120
 PAST_SECONDS = 60

@@ -19,7 +19,7 @@ ID_TOKEN_SECONDS = 300
 def half_hash(token: str, alg: str) -> str:
     """at_hash and c_hash: the left half of the hash that `alg` itself signs (section 3.1.3.6). Ed25519 is made with
     SHA-512 (RFC 8032 section 5.1); the working group settled on it (openid/connect issue 1125), and clients compare."""
-    digest = (sha512 if alg == "EdDSA" else sha256)(token.encode("ascii")).digest()
+    digest = (sha512 if alg in ("EdDSA", "Ed25519") else sha256)(token.encode("ascii")).digest()
     return base64url_encode(digest[: len(digest) // 2])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-DPOP_ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA")
+DPOP_ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA", "Ed25519")
 
 
 class VerifierError(Exception):

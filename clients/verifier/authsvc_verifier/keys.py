@@ -21,11 +21,11 @@ FITTING: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("EC", "P-256"): ("ES256",),
     ("EC", "P-384"): ("ES384",),
     ("EC", "P-521"): ("ES512",),
-    ("OKP", "Ed25519"): ("EdDSA",),
+    ("OKP", "Ed25519"): ("EdDSA", "Ed25519"),
 }
-"""Algorithms by kty and crv (RFC 7518 section 3.1, RFC 8037)."""
+"""Algorithms by kty and crv (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
 ALGORITHMS: Final = frozenset(name for names in FITTING.values() for name in names)
-SAFE: Final = frozenset({"RS256", "PS256", "ES256", "EdDSA"})
+SAFE: Final = frozenset({"RS256", "PS256", "ES256", "EdDSA", "Ed25519"})
 """Accepted unless the caller says otherwise."""
 PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 RSA_BITS: Final = range(2048, 8193)
@@ -110,7 +110,7 @@ def read_key(entry: object, allowed: frozenset[str]) -> Iterator[Key]:
 def public_key(entry: Mapping[str, Any], alg: str) -> Any:
     """The public key of a JWK for one algorithm. Raises KeyRefused."""
     try:
-        key = jwt.get_algorithm_by_name(alg).from_jwk(dict(entry))
+        key = _arithmetic(alg).from_jwk(dict(entry))
     except Exception:  # PyJWT and cryptography raise a dozen kinds here, and all mean this
         raise KeyRefused("not a public key") from None
     if isinstance(key, RSAPublicKey) and (key.key_size not in RSA_BITS or key.public_numbers().e >= 2**32):
@@ -120,12 +120,16 @@ def public_key(entry: Mapping[str, Any], alg: str) -> Any:
 
 def checking(key: Any, alg: str) -> Check:
     """The verification function of a key: (signing input, signature) -> does it hold?"""
-    verify = jwt.get_algorithm_by_name(alg).verify
+    verify = _arithmetic(alg).verify
 
     def check(signing_input: bytes, signature: bytes) -> bool:
         return bool(verify(signing_input, key, signature))
 
     return check
+
+
+def _arithmetic(alg: str) -> Any:
+    return jwt.get_algorithm_by_name("EdDSA" if alg == "Ed25519" else alg)  # PyJWT knows the older name alone
 
 
 def fresh_seconds(cache_control: str) -> float:

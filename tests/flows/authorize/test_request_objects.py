@@ -35,6 +35,7 @@ from tests.support.login_steps import (
 from tests.support.proofs import Holder
 from tests.support.service import ISSUER, Service, service
 from tests.support.signers import FOREIGN, JWKS, KEYS
+from tests.support.signing import signed_by_other
 from tests.support.until_answered import until_answered
 
 SECRET = ("signing", "signing-secret")
@@ -77,7 +78,7 @@ def signed(
     pkce: Pkce | None = None,
     **changed: Any,
 ) -> str:
-    return jwt.encode(claims(house, pkce, **changed), key or KEYS[alg], alg, headers=header or TYPE)
+    return signed_by_other(claims(house, pkce, **changed), key or KEYS[alg], alg, header or TYPE)
 
 
 async def push(house: Service, text: str, **form: str) -> httpx2.Response:

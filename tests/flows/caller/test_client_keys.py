@@ -10,7 +10,6 @@ from hashlib import sha256
 from typing import Any
 
 import httpx2
-import jwt
 import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -27,6 +26,7 @@ from tests.support.login_steps import PARTNER_CALLBACK, Pkce, authorize_paramete
 from tests.support.receiver import Receiver, answer, receiver, silence
 from tests.support.service import ISSUER, Service, service
 from tests.support.signers import FOREIGN, KEYS
+from tests.support.signing import signed_by_other
 
 PUBLIC = {alg: dict(public_jwk(key.public_key(), alg)) for alg, key in KEYS.items()}
 FAILURES = 3
@@ -74,7 +74,7 @@ class Signer:
             **claims,
         }
         content = {name: value for name, value in content.items() if value is not ...}
-        return jwt.encode(content, key or KEYS[alg], alg, headers={"kid": named} if named else None)
+        return signed_by_other(content, key or KEYS[alg], alg, {"kid": named} if named else None)
 
     async def present(self, text: str) -> httpx2.Response:
         form = {"grant_type": "client_credentials", "scope": "api", "client_assertion": text}
@@ -127,8 +127,19 @@ async def test_a_client_is_proved_by_the_keys_of_its_host(signer: Signer, alg: s
     assert signer.asked == 1
 
 
+@pytest.mark.parametrize(("named", "alg"), [("EdDSA", "Ed25519"), ("Ed25519", "EdDSA")])
+async def test_a_key_that_is_named_by_one_name_proves_signatures_by_the_other(
+    signer: Signer, named: str, alg: str
+) -> None:
+    """RFC 9864 section 2.2: one algorithm, and libraries change to its newer name before or after their keys do."""
+    signer.host.answer = published(named)
+    assert await signer.works(alg, key=KEYS[named], kid=PUBLIC[named]["kid"])
+    assert await signer.refused(signer.sign(alg, key=_other(alg), kid=PUBLIC[named]["kid"])) == FAILED
+
+
 def _other(alg: str) -> Any:
-    return {"ES256": _ec, "EdDSA": ed25519.Ed25519PrivateKey.generate}.get(alg, lambda: FOREIGN)()
+    made = ed25519.Ed25519PrivateKey.generate
+    return {"ES256": _ec, "EdDSA": made, "Ed25519": made}.get(alg, lambda: FOREIGN)()
 
 
 def _ec() -> Any:

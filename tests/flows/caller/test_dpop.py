@@ -32,6 +32,7 @@ KEYS: dict[str, Any] = {
     "PS256": rsa.generate_private_key(public_exponent=65537, key_size=2048),
     "ES256": ec.generate_private_key(ec.SECP256R1()),
     "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+    "Ed25519": ed25519.Ed25519PrivateKey.generate(),
 }
 BOUND = flat_client(
     id="bound",

@@ -26,6 +26,7 @@ from tests.support.receiver import receiver
 from tests.support.registration import CALLBACK, SHOP, at, initial, is_error, register, registered, same, tokens_of
 from tests.support.service import BACKEND, ISSUER, LOGIN, Service, bearer, service
 from tests.support.signers import KEYS, PUBLIC
+from tests.support.signing import signed_by_other
 from tests.support.until_answered import until_answered
 
 
@@ -70,7 +71,7 @@ async def test_a_client_registers_with_keys(house: Service) -> None:
             assert "client_secret" not in client
             now = int(house.runtime.clock.seconds())
             claims = {"iss": client["client_id"], "sub": client["client_id"], "aud": ISSUER, "exp": now + 60}
-            text = jwt.encode({**claims, "jti": os.urandom(8).hex()}, KEYS[alg], alg)
+            text = signed_by_other({**claims, "jti": os.urandom(8).hex()}, KEYS[alg], alg)
             form = {"token": "x", "client_assertion": text, "client_assertion_type": ASSERTION_TYPE}
             assert (await house.http.post("/revoke", data=form)).status_code == 200
         assert len(host.requests) == 1

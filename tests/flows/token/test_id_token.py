@@ -108,7 +108,7 @@ def test_at_hash_of_the_example_in_the_specification() -> None:
 
 
 @pytest.mark.parametrize(
-    ("alg", "hashed"), [("RS256", sha256), ("PS256", sha256), ("ES256", sha256), ("EdDSA", sha512)]
+    ("alg", "hashed"), [("RS256", sha256), ("PS256", sha256), ("ES256", sha256), ("EdDSA", sha512), ("Ed25519", sha512)]
 )
 def test_at_hash_is_half_of_the_hash_that_the_algorithm_uses(alg: str, hashed: Any) -> None:
     digest = hashed(b"a.b.c").digest()
