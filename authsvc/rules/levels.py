@@ -6,7 +6,9 @@
     phr                         a key that no other site can ask for (OpenID EAP ACR Values)
     phrh                        the same, and the key cannot leave its hardware
 
-Whoever stands on one rung stands on all below it. What was proved is a list of RFC 8176 names (`amr`).
+Whoever stands on one rung stands on all below it. What was proved is a list of RFC 8176 names (`amr`). A mailed code
+has none of these names and is no factor (NIST SP 800-63B-4 section 3.1.3): it opens a login on the lowest rung, and
+what is proved after it counts as if it had been proved alone.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ SUPPORTED = LADDER
 """The rungs that the factors of this service reach."""
 _SECOND = frozenset({"otp", "hwk", "swk"})
 """What nobody has by knowing a password."""
+_FIRST = frozenset({"pwd", "hwk", "swk"})
+"""What opens a login by itself."""
 
 
 def acr_of(amr: Collection[str]) -> str:
@@ -32,6 +36,11 @@ def acr_of(amr: Collection[str]) -> str:
     if "swk" in amr:
         return PHR_ACR
     return MFA_ACR if "mfa" in amr else PASSWORD_ACR
+
+
+def is_by_mail(amr: Collection[str]) -> bool:
+    """Whether a login was opened by a mailed code: nothing that it proved opens one."""
+    return _FIRST.isdisjoint(amr)
 
 
 def reaches(acr: str, wanted: str) -> bool:
@@ -68,11 +77,13 @@ def stated(amr: Collection[str], wanted: Sequence[str]) -> str:
 
 
 def combined(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:
-    """The methods of two proofs of different kinds as one `amr` (RFC 8176 section 2, `mfa`)."""
-    return (*dict.fromkeys(method for method in (*first, *second) if method != "mfa"), "mfa")
+    """The methods of two proofs of different kinds as one `amr` (RFC 8176 section 2, `mfa`); after a mailed code the
+    second one stands alone."""
+    methods = tuple(dict.fromkeys(method for method in (*first, *second) if method != "mfa"))
+    return methods if is_by_mail(methods) else (*methods, "mfa")
 
 
 def without(amr: Iterable[str], gone: Collection[str]) -> tuple[str, ...]:
     """What is left of a login when the factor that proved some of its methods is removed."""
     left = tuple(method for method in amr if method not in gone and method != "mfa")
-    return (*left, "mfa") if _SECOND.intersection(left) else left
+    return left if _SECOND.isdisjoint(left) or is_by_mail(left) else (*left, "mfa")

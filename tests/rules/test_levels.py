@@ -15,6 +15,7 @@ from authsvc.rules.levels import (
     combined,
     demanded_of,
     highest,
+    is_by_mail,
     known,
     reaches,
     stated,
@@ -98,12 +99,46 @@ def test_two_proofs_are_mfa_and_name_each_method_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("second", "amr", "acr"),
+    [
+        ((), (), PASSWORD_ACR),
+        (("otp",), ("otp",), PASSWORD_ACR),
+        (("mfa",), (), PASSWORD_ACR),
+        (("swk", "user", "mfa"), ("swk", "user", "mfa"), PHR_ACR),
+        (("hwk", "user", "mfa"), ("hwk", "user", "mfa"), PHRH_ACR),
+    ],
+)
+def test_after_a_mailed_code_a_proof_stands_alone(second: tuple[str, ...], amr: tuple[str, ...], acr: str) -> None:
+    assert combined((), second) == amr
+    assert acr_of(combined((), second)) == acr
+    assert combined(combined((), second), ("otp",)).count("mfa") == (acr != PASSWORD_ACR)
+
+
+@pytest.mark.parametrize(
+    ("amr", "mailed"),
+    [
+        ((), True),
+        (("otp",), True),
+        (("pwd",), False),
+        (("pwd", "otp", "mfa"), False),
+        (("pwd", "mfa"), False),
+        (("swk", "user", "mfa"), False),
+        (("hwk", "user", "mfa"), False),
+    ],
+)
+def test_a_login_that_proved_nothing_that_opens_one_was_opened_by_mail(amr: tuple[str, ...], mailed: bool) -> None:
+    assert is_by_mail(amr) is mailed
+
+
+@pytest.mark.parametrize(
     ("amr", "gone", "left"),
     [
         (("pwd", "otp", "mfa"), {"otp"}, ("pwd",)),
         (("pwd", "mfa"), set(), ("pwd",)),
         (("pwd", "otp", "swk", "user", "mfa"), {"otp"}, ("pwd", "swk", "user", "mfa")),
         (("pwd", "otp", "swk", "user", "mfa"), {"swk", "user"}, ("pwd", "otp", "mfa")),
+        (("swk", "user", "otp", "mfa"), {"swk", "user"}, ("otp",)),
+        (("otp",), {"otp"}, ()),
     ],
 )
 def test_a_login_without_one_of_its_factors_is_what_the_others_proved(

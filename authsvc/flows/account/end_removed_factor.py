@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from authsvc.flows.factors.recovery_code import CREDENTIAL as BY_RECOVERY_CODE
-from authsvc.flows.factors.way import PASSWORD
+from authsvc.flows.factors.way import MAILED_CODE, PASSWORD
 from authsvc.rules.levels import without
 from authsvc.store.factors import held, recovery_codes
 from authsvc.store.postgres import Connection
@@ -33,6 +33,7 @@ async def end_what_it_opened(
     ended = await held.end_opened(connection, user_id, gone, reason, keep=keep.id if keep else None)
     lowered = Ended((), 0, 0)
     if keep is not None and not set(gone).isdisjoint(keep.credentials):
-        amr = without(keep.amr, methods) or PASSWORD.amr  # what it was opened by before it was authenticated again
+        before = PASSWORD.amr if set(MAILED_CODE.credentials).isdisjoint(keep.credentials) else MAILED_CODE.amr
+        amr = without(keep.amr, methods) or before  # what it was opened by before it was authenticated again
         lowered = await held.lower(connection, keep.id, amr, gone, reason)
     return ended, lowered

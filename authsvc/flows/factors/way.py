@@ -21,6 +21,8 @@ class Proved:
 
 
 PASSWORD = Proved(("pwd",), ("password",))
+MAILED_CODE = Proved((), ("mail",))
+"""No factor, so it has no name in `amr`; the session knows all the same what opened it."""
 
 
 @dataclass(frozen=True, slots=True)
