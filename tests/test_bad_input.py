@@ -23,6 +23,7 @@ from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
 from tests.support.clients import flat_client
+from tests.support.mailed_codes import allow
 from tests.support.service import BACKEND, Service, bearer, service
 from tests.support.signing import sign_now
 from tests.support.until_answered import ComingAgain
@@ -72,6 +73,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "new_password": "x",
         "client_id": "customer",
     },
+    "/api/auth/login/mail": {"email": "nobody", "remember_me": False, "client_id": "customer", "device_info": "Tablet"},
+    "/api/auth/login/mail/finish": {"mail_challenge": "x", "code": "1", "client_id": "customer"},
     "/api/auth/refresh": AGAIN,
     "/api/auth/logout": {"refresh_token": "x" * 72, "client_id": "customer"},
 }
@@ -112,6 +115,7 @@ async def house(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[Ser
     limits = {"client_failures": 100_000, "login_account_failures": 1000, "login_network_failures": 100_000}
     async with service(servers, base_env, **limits) as running:
         running.transport = ComingAgain
+        await allow(running.runtime, running.sql)
         await running.login()
         digest = sha256(REGISTRATION.encode()).digest()
         await running.sql.execute(

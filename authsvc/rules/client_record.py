@@ -31,7 +31,8 @@ class Login:
     redirect URI names; `sector`: whose subjects a pairwise client shares; '': nobody's; `required_acr`: the rung of
     `rules/levels` that they must stand on, None: any; `registration_role`: given to those who register here,
     None: none is. `sector_identifier_uri`: the document that lists the redirect URIs of the sector, whose host is its
-    name (OpenID Connect Core section 8.1); None: there is none."""
+    name (OpenID Connect Core section 8.1); None: there is none. `mail_code_login`: people may log in by a mailed
+    code."""
 
     application_type: str = "web"
     redirect_uris: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class Login:
     required_role: str | None = None
     required_acr: str | None = None
     registration_role: str | None = None
+    mail_code_login: bool = False
     remember_me_allowed: bool = True
     session_seconds: int | None = None
     remember_me_seconds: int | None = None

@@ -41,19 +41,19 @@ _NO_VALUES = frozenset({"client_id", "client_secret", "mfa_challenge", "way", "n
 async def api_login(request: Request) -> Reply:
     members = await request.json()
     credentials = credentials_of(request, members)
-    attempt = _parsed(lambda: _attempt(request, members))
+    attempt = parsed(lambda: _attempt(request, members))
     asked = attempt if isinstance(attempt, Refused) else PasswordSent(attempt, holder_of(request))
     login, tokens = await issued(request, PASSWORD_LOGIN, asked, credentials)
-    return _logged_in(request, login, tokens)
+    return logged_in(request, login, tokens)
 
 
 async def api_second_step(request: Request) -> Reply:
     """The second call of a login that was answered mfa_required."""
     members = await request.json()
     credentials = credentials_of(request, members)
-    asked = _parsed(lambda: SecondSent(answer_of(request, members), holder_of(request)))
+    asked = parsed(lambda: SecondSent(answer_of(request, members), holder_of(request)))
     login, tokens = await issued(request, SECOND_STEP, asked, credentials)
-    return _logged_in(request, login, tokens)
+    return logged_in(request, login, tokens)
 
 
 def answer_of(request: Request, members: dict[str, Any]) -> Answer:
@@ -72,7 +72,8 @@ def holder_of(request: Request) -> str:
     return digest_of(request.user_agent or "").hex()
 
 
-def _logged_in(request: Request, login: LoggedIn, tokens: Tokens) -> Reply:
+def logged_in(request: Request, login: LoggedIn, tokens: Tokens) -> Reply:
+    """The answer to whatever logs a person in."""
     request.user_id, request.session_id = str(login.user.id), str(login.session_id)
     answer = {
         **token_response(tokens),
@@ -101,7 +102,7 @@ async def api_refresh(request: Request) -> Reply:
     """As the grant refresh_token at /token."""
     members = await request.json()
     credentials = credentials_of(request, members)
-    sent = _parsed(lambda: {name: text(members, name, limit=4096) or "" for name in ("refresh_token", "scope")})
+    sent = parsed(lambda: {name: text(members, name, limit=4096) or "" for name in ("refresh_token", "scope")})
     asked = sent if isinstance(sent, Refused) else REFRESH_TOKEN.parse(sent)
     _, tokens = await issued(request, REFRESH_TOKEN, asked, credentials)
     return json_reply(token_response(tokens))
@@ -152,7 +153,7 @@ def credentials_of(request: Request, members: dict[str, Any]) -> Credentials:
     )
 
 
-def _parsed(read: Callable[[], Read]) -> Read | Refused:
+def parsed(read: Callable[[], Read]) -> Read | Refused:
     """What `read` returns, or why the members are malformed: to be said once the client is known."""
     try:
         return read()

@@ -27,10 +27,14 @@ from authsvc.web.pages.views import Problem, page
 
 @dataclass(frozen=True, slots=True)
 class LetterForm:
-    """What the letter is for, and where the page posts to."""
+    """What the letter is for, where the page posts to, and for which app and whether it offers remember me: there
+    where a login follows. `target`: where that may lead."""
 
     purpose: Purpose
     action: str
+    client_name: str | None = None
+    remember_me_allowed: bool = False
+    target: str | None = None
 
 
 def ask_page(request: Request, form: LetterForm, filled: Mapping[str, str], problem: Problem | None = None) -> Response:
@@ -43,9 +47,12 @@ def ask_page(request: Request, form: LetterForm, filled: Mapping[str, str], prob
         form.action,
         filled.get("username", "")[:MAX_EMAIL],
         waiting,
+        form.client_name,
+        form.remember_me_allowed,
+        filled.get("remember_me") == "1",
         csrf=form_token(request),
         problem=problem,
-        target=target_of(request, waiting),
+        target=form.target or target_of(request, waiting),
     )
     return page(request, view)
 
@@ -62,7 +69,7 @@ async def ask(
     asked = await asked_of(request, form.purpose, typed, {"language": language_of(request), **(detail or {})})
     if isinstance(asked, Problem):
         return ask_page(request, form, filled, asked)
-    return letter_sent(request, asked, filled)
+    return letter_sent(request, asked, filled, target=form.target)
 
 
 async def asked_of(
@@ -88,8 +95,15 @@ async def asked_of(
     return asked
 
 
-def letter_sent(request: Request, asked: Asked, filled: Mapping[str, str], problem: Problem | None = None) -> Response:
-    """The page after it, with the field for the code."""
+def letter_sent(
+    request: Request,
+    asked: Asked,
+    filled: Mapping[str, str],
+    problem: Problem | None = None,
+    *,
+    target: str | None = None,
+) -> Response:
+    """The page after it, with the field for the code. `target`: where its form may lead, where that is not a page."""
     waiting = waiting_request(request, filled)
     view = LetterSent(
         asked.purpose,
@@ -99,12 +113,12 @@ def letter_sent(request: Request, asked: Asked, filled: Mapping[str, str], probl
         _PAGE.get(asked.purpose, "/account") + (f"?request={waiting}" if 0 < len(waiting) <= MAX_QUERY else ""),
         csrf=form_token(request),
         problem=problem,
-        target=target_of(request, waiting),
+        target=target or target_of(request, waiting),
     )
     return page(request, view)
 
 
-_PAGE = {Purpose.RESET: "/reset", Purpose.REGISTRATION: "/signup"}
+_PAGE = {Purpose.RESET: "/reset", Purpose.REGISTRATION: "/signup", Purpose.LOGIN: "/login/mail"}
 """Where a letter is asked for; else on the account page."""
 
 

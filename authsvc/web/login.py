@@ -11,7 +11,8 @@ from authsvc.flows.authorize.authorize import SendAnswer, ShowPage, authorize, g
 from authsvc.flows.authorize.pending_request import EVER, OWN_PAGES, Destination, open_destination, open_request
 from authsvc.flows.factors.passkey_assertion import Sent
 from authsvc.flows.login.authenticate_person import Attempt
-from authsvc.flows.login.browser_login import BrowserLogin, browser_login
+from authsvc.flows.login.browser_login import browser_login
+from authsvc.flows.login.enter_by_proof import BrowserLogin
 from authsvc.flows.login.passkey_login import passkey_login
 from authsvc.flows.login.second_step import SecondStep
 from authsvc.flows.session.browser import browser_session

@@ -28,6 +28,7 @@ from authsvc.web.http.endpoint import Route
 from authsvc.web.http.failures import failure_of
 from authsvc.web.http.request import Request
 from authsvc.web.letters import letter_sent, target_of, waiting_request
+from authsvc.web.mailed_code import draw_login, log_in, target_of_code
 from authsvc.web.pages.authorization_answer import see
 from authsvc.web.pages.cookies_and_forms import form_token, is_browser, own_form
 from authsvc.web.pages.failure_page import error_page, page_failure, problem_of, redrawn
@@ -54,6 +55,10 @@ async def proof(request: Request) -> Response:
     shown = await show_proof(request.runtime, form.get("key", ""))
     if shown is None or shown.purpose not in _SPEND:
         return void(request)
+    return await _spent(request, shown, form)
+
+
+async def _spent(request: Request, shown: Shown, form: Filled) -> Response:
     try:
         return await _SPEND[shown.purpose](request, shown, form)
     except Rejected as rejected:
@@ -61,7 +66,7 @@ async def proof(request: Request) -> Response:
             raise
         return void(request)
     except (Unavailable, StoreUnavailable) as error:
-        return draw(request, shown, form, problem_of(failure_of(request, error), "missing"))
+        return await draw(request, shown, form, problem_of(failure_of(request, error), "missing"))
 
 
 async def code_landing(_request: Request) -> Response:
@@ -80,21 +85,25 @@ async def code(request: Request) -> Response:
     asked = open_asked(request.runtime, form.get("sealed", ""))
     if asked is None or not is_browser(request, asked.browser):
         return error_page(request, "expired", "request_expired")
+    target = await target_of_code(request, form) if asked.purpose is Purpose.LOGIN else None
     if not form.get("code", "").strip():
-        return letter_sent(request, asked, form, Problem("missing"))
+        return letter_sent(request, asked, form, Problem("missing"), target=target)
     try:
         shown = await try_code(request.runtime, asked, form["code"])
     except StoreUnavailable as error:
-        return letter_sent(request, asked, form, problem_of(failure_of(request, error), "mailed_code"))
+        problem = problem_of(failure_of(request, error), "mailed_code")
+        return letter_sent(request, asked, form, problem, target=target)
     if shown is None:
         request.reason = "mailed_code_wrong"
-        return letter_sent(request, asked, form, Problem("mailed_code"))
-    return draw(request, shown, form)
+        return letter_sent(request, asked, form, Problem("mailed_code"), target=target)
+    if shown.purpose is Purpose.LOGIN:  # to type the code was to press the button
+        return await _spent(request, shown, form)
+    return await draw(request, shown, form)
 
 
 async def _shown(request: Request, form: Filled, problem: Problem | None = None) -> Response:
     shown = await show_proof(request.runtime, form.get("key", ""))
-    return void(request) if shown is None else draw(request, shown, form, problem)
+    return void(request) if shown is None else await draw(request, shown, form, problem)
 
 
 def void(request: Request) -> Response:
@@ -102,10 +111,12 @@ def void(request: Request) -> Response:
     return page(request, ProofVoid())
 
 
-def draw(request: Request, shown: Shown, form: Filled, problem: Problem | None = None) -> Response:
+async def draw(request: Request, shown: Shown, form: Filled, problem: Problem | None = None) -> Response:
     """The page of a proof that is alive."""
     if shown.purpose not in _SPEND or (shown.user and shown.user.disabled_at):
         return void(request)
+    if shown.purpose is Purpose.LOGIN:
+        return await draw_login(request, shown, problem)
     waiting = waiting_request(request, form)
     shared: dict[str, Any] = {
         "purpose": shown.purpose,
@@ -131,7 +142,7 @@ async def _choose(request: Request, shown: Shown, form: Filled) -> Response:
     fault = await judge_choice(runtime, new, form.get("repeat_password", ""), account=shown.proof.email, name=name)
     if fault:
         request.reason = fault
-        return draw(request, shown, form, Problem(fault, count=runtime.settings.password_characters))
+        return await draw(request, shown, form, Problem(fault, count=runtime.settings.password_characters))
     if shown.purpose is Purpose.RESET:
         await reset_password(runtime, shown, new, Chooser(request.network, _place(request)))
         return _done(request, shown, "reset", form)
@@ -142,7 +153,7 @@ async def _choose(request: Request, shown: Shown, form: Filled) -> Response:
         joined = await register(runtime, shown, joining)
     if isinstance(joined, Refused):
         request.reason = joined.reason
-        return draw(request, shown, form, Problem("name"))
+        return await draw(request, shown, form, Problem("name"))
     kind: DoneKind = "invitation" if shown.purpose is Purpose.INVITATION else "registration"
     return _done(request, shown, kind if joined else "account_exists", form)
 
@@ -181,6 +192,7 @@ _SPEND: dict[Purpose, Callable[[Request, Shown, Filled], Awaitable[Response]]] =
     Purpose.ADDRESS_CHANGE: _change_address,
     Purpose.UNDO_ADDRESS: _take_back,
     Purpose.NOT_ME: _take_back,
+    Purpose.LOGIN: log_in,
 }
 
 ROUTES = (

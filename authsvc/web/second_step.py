@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from authsvc.flows.authorize.authorize import SendAnswer, ShowPage, authorize, understand
 from authsvc.flows.authorize.pending_request import Destination, open_destination, open_request
-from authsvc.flows.login.browser_login import BrowserLogin, finish_browser_login
+from authsvc.flows.login.browser_login import finish_browser_login
+from authsvc.flows.login.enter_by_proof import BrowserLogin
 from authsvc.flows.login.second_step import Answer, asked_again
 from authsvc.rules.authorize.prompting import Step
 from authsvc.rules.authorize.request import Unproved

@@ -214,7 +214,18 @@ def ask_for_letter(text: str = PERSON, sealed: str = "closed-box", **changes: An
 
 
 def letter_sent(text: str = PERSON, sealed: str = "closed-box", **changes: Any) -> View:
-    return proof_views.LetterSent(Purpose.RESET, text, sealed, sealed, csrf="csrf-value", **changes)
+    return replace(proof_views.LetterSent(Purpose.RESET, text, sealed, sealed, csrf="csrf-value"), **changes)
+
+
+def mail_code(text: str = PERSON, name: str = "Customer app", **changes: Any) -> View:
+    view = proof_views.AskForLetter(Purpose.LOGIN, "/login/mail", text, "closed-box", name, True, csrf="csrf-value")
+    return replace(view, target=CALLBACK, **changes)
+
+
+def mail_code_link(text: str = PERSON, name: str = "Customer app") -> View:
+    return proof_views.ConfirmProof(
+        Purpose.LOGIN, text, "closed-box", client_name=name, csrf="csrf-value", target=CALLBACK
+    )
 
 
 def choose_password(text: str = PERSON, sealed: str = "closed-box", **changes: Any) -> View:
@@ -293,6 +304,12 @@ PAGES: dict[str, View] = {
     "error-role": Failure("role_missing", "7f3a9c0000001c", "role_missing"),
     "error-unavailable": Failure("unavailable", "7f3a9c0000001b", retry_after=4),
     "form-post": FORM_POST,
+    "login-mail": login(mail_code="/login/mail", forgot="/reset"),
+    "mail-code": mail_code(),
+    "mail-code-sent": letter_sent(purpose=Purpose.LOGIN, target=CALLBACK),
+    "mail-code-link": mail_code_link(),
+    "mail-code-elsewhere": proof_views.ProofElsewhere(),
+    "mail-code-level": login(forgot="/reset", username=PERSON, problem=Problem("mail_code_level")),
     "reset": ask_for_letter("", ""),
     "reset-wrong": ask_for_letter("mara", problem=Problem("email"), target=ISSUER),
     "reset-sent": letter_sent(),

@@ -120,7 +120,8 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "--registration-role",
         "customer",
         "--required-acr",
-        "urn:authsvc:acr:mfa",
+        "urn:authsvc:acr:password",
+        "--mail-code-login",
         "--no-remember-me",
         "--strict",
         "--lost-answer-seconds",
@@ -174,7 +175,8 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "introspection_all": True,
         "required_role": "customer",
         "registration_role": "customer",
-        "required_acr": "urn:authsvc:acr:mfa",
+        "required_acr": "urn:authsvc:acr:password",
+        "mail_code_login": True,
         "remember_me_allowed": False,
         "refresh_grace_seconds": 0,
         "refresh_lost_answer_seconds": 3600,
@@ -203,9 +205,26 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "told of logouts",
         "exchange for https://orders.example",
         "introspection of all",
+        "codes by mail",
         "ID tokens ES256, access tokens EdDSA",
     ):
         assert words in line
+
+
+def test_whether_people_log_in_by_a_mailed_code_is_chosen(cli: Cli) -> None:
+    cli("clients", "add", "shop", "--public", *REDIRECTS)
+    assert listed(cli, "shop")["mail_code_login"] is False
+    done = answer(cli("clients", "choose-login", "shop", "--mail-code-login", "--json"))
+    assert done == {"id": "shop", "mail_code_login": True}
+    assert listed(cli, "shop")["mail_code_login"] is True
+    assert "takes no codes by mail" in cli("clients", "choose-login", "shop", "--no-mail-code-login").stdout
+    assert "say what to choose" in cli("clients", "choose-login", "shop", code=2).stderr
+    assert "there is no client bank" in cli("clients", "choose-login", "bank", "--mail-code-login", code=1).stderr
+    cli("clients", "add", "bank", "--public", *REDIRECTS, "--required-acr", "urn:authsvc:acr:mfa")
+    refused = cli("clients", "choose-login", "bank", "--mail-code-login", code=2)
+    assert "never reaches" in refused.stderr
+    both = ("--mail-code-login", "--required-acr", "phr")
+    assert "never reaches" in cli("clients", "add", "vault", "--public", *REDIRECTS, *both, code=2).stderr
 
 
 def test_an_algorithm_is_chosen_out_of_the_key_policy(cli: Cli, many_algorithms: None) -> None:

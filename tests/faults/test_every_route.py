@@ -13,12 +13,15 @@ import pytest
 from authsvc.app import ROUTES
 from authsvc.flows.caller.check_revoked import asked_postgres
 from authsvc.flows.login.second_step import begin_second_step
+from authsvc.flows.proofs.ask_for_letter import Asked, seal_asked
 from authsvc.rules.person_record import User
+from authsvc.rules.proofs.proof import Purpose
 from authsvc.web.pages.cookies_and_forms import _mark, _token
 from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, honest, serving, settled
 from tests.support.calls import LOGIN, bearer, login
 from tests.support.login_steps import Pkce, authorize_parameters, fields, is_page
+from tests.support.mailed_codes import allow
 
 pytestmark = pytest.mark.faults
 
@@ -40,7 +43,7 @@ def request_for(method: str, path: str, tokens: dict[str, Any]) -> dict[str, Any
     form = {"token": tokens["access_token"], "client_id": "customer"}
     if path == "/authorize":
         return {"params" if method == "GET" else "data": authorize_parameters(Pkce())}
-    if method == "POST" and path in ("/login", "/consent"):
+    if method == "POST" and path in ("/login", "/login/mail", "/consent"):
         filled = {"username": LOGIN["email"], "password": LOGIN["password"], "decision": "allow"}
         return {"data": {**tokens["fields"], **filled}}
     if method == "POST" and path == "/login/second":
@@ -72,6 +75,8 @@ def request_for(method: str, path: str, tokens: dict[str, Any]) -> dict[str, Any
         "/api/auth/login/second": {
             "json": {"mfa_challenge": tokens.get("json_challenge"), "way": "otp", "code": "123456"},
         },
+        "/api/auth/login/mail": {"json": {"email": LOGIN["email"]}},
+        "/api/auth/login/mail/finish": {"json": {"mail_challenge": tokens.get("mail_challenge"), "code": "12345678"}},
         "/api/auth/refresh": {"json": {"refresh_token": tokens["refresh_token"]}},
         "/api/auth/logout": {"json": {"refresh_token": tokens["refresh_token"]}},
         "/revocations": {},  # in dev mode nobody need say who he is
@@ -145,8 +150,16 @@ async def waiting(service: Service, ending: str) -> str:
     return step.sealed
 
 
+def mail_challenge(service: Service) -> str:
+    """A code that somebody asked for in that browser, through a frontend."""
+    holder = f"customer {_mark('x' * 22)} "
+    return seal_asked(service.runtime, Asked(UUID(int=1), Purpose.LOGIN, LOGIN["email"], holder))
+
+
 async def test_no_route_blames_the_caller_with_both_stores_gone(service: Service, servers: Servers) -> None:
+    await allow(service.runtime, service.runtime.db)
     tokens = await login(service.http)
+    tokens["mail_challenge"] = mail_challenge(service)
     tokens |= a_browser(service)
     tokens |= {name: await waiting(service, ending) for name, ending in (("challenge", ""), ("json_challenge", " "))}
     await service.http.post("/device_authorization", data={"client_id": "terminal"})  # the client is remembered

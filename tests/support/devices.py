@@ -9,7 +9,8 @@ from typing import Any
 import httpx2
 
 from authsvc.flows.login.authenticate_person import Attempt
-from authsvc.flows.login.browser_login import BrowserLogin, browser_login
+from authsvc.flows.login.browser_login import browser_login
+from authsvc.flows.login.enter_by_proof import BrowserLogin
 from authsvc.rules.device.codes import GRANT_TYPE
 from authsvc.runtime import Runtime
 from tests.support.service import Service

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from authsvc.cli.clients.add_client import ALGORITHM, SHORT, add, scheme_warnings, secret_stdin, shown_once, warnings
+from authsvc.cli.clients.choose_login import choose_login
 from authsvc.cli.command_runtime import granted, operate
 from authsvc.cli.console import Refused, answer, complain, confirm, json_option, plural, table, yes_option
 from authsvc.cli.secret_input import read_secret
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @click.group()
 def command() -> None:
     """Registered clients: add, list, redirect-uris, origins, audiences, introspection, rotate-secret, choose-alg,
-    remove; registration-token lets others register theirs.
+    choose-login, remove; registration-token lets others register theirs.
 
     Workers know of a change within a second.
 
@@ -41,6 +42,7 @@ def command() -> None:
 
 
 command.add_command(add)
+command.add_command(choose_login)
 
 
 @command.command("list")
@@ -100,6 +102,7 @@ def _policy(client: Client) -> list[str]:
         "told of logouts": client.logout.backchannel_logout_uri,
         f"role {client.login.required_role}": client.login.required_role,
         f"gives {client.login.registration_role}": client.login.registration_role,
+        "codes by mail": client.login.mail_code_login,
         f"level {client.login.required_acr}": client.login.required_acr,
         f"access {client.tokens.access_token_seconds} s": client.tokens.access_token_seconds,
         f"session {client.login.session_seconds} s": client.login.session_seconds,

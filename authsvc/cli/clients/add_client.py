@@ -81,6 +81,7 @@ _OPTIONS: tuple[click.Parameter, ...] = (
     click.Option(
         ["--registration-role"], metavar="ROLE", help="Given to people who register here (AUTHSVC_REGISTRATION=open)."
     ),
+    click.Option(["--mail-code-login"], is_flag=True, help="People may log in there by a code that is mailed to them."),
     click.Option(["--no-remember-me"], is_flag=True, help="Its sessions are never the long ones."),
     click.Option(["--introspection"], is_flag=True, help="May ask at /introspect about tokens that are meant for it."),
     click.Option(["--introspection-all"], is_flag=True, help="May ask there about tokens of every audience."),

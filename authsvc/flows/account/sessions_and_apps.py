@@ -18,10 +18,11 @@ from authsvc.flows.session.browser import browser_session
 from authsvc.flows.session.end_all import REQUEST_SECONDS
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.rules.factors.passkey_record import Passkey
-from authsvc.rules.levels import MFA_ACR, acr_of, reaches
+from authsvc.rules.levels import MFA_ACR, acr_of, is_by_mail, reaches
+from authsvc.rules.person_record import User
 from authsvc.runtime import Runtime
 from authsvc.store import audit
-from authsvc.store.account import sessions_and_apps
+from authsvc.store.account import sessions_and_apps, users
 from authsvc.store.account.sessions_and_apps import App, Listed
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.factors import passkeys
@@ -82,11 +83,20 @@ async def person(runtime: Runtime, cookie: str | None, *, recently: bool = False
 
 
 async def _check_recent(runtime: Runtime, session: BrowserSession) -> None:
-    """The login was made in the last minutes, and at the person's own level: who has a second factor has proved it."""
+    """The login was made in the last minutes, and at the person's own level: who has a second factor has proved it, and
+    who has a password or a passkey one of the two. Who reads somebody's mail can choose a new password, which is told;
+    a mailed code is not."""
     if (session.now - session.auth_time).total_seconds() > RECENT_SECONDS:
         raise LoginNeeded(again=True)
     if not reaches(acr_of(session.amr), MFA_ACR) and asked_of_everybody(await ways_of(runtime, session.user)):
         raise LoginNeeded(again=True)
+    if is_by_mail(session.amr) and await _has_better(runtime, session.user):
+        raise LoginNeeded(again=True)
+
+
+async def _has_better(runtime: Runtime, user: User) -> bool:
+    owner = await users.by_id(runtime.db, user.id)
+    return owner is None or owner.password_hash is not None or bool(await ways_of(runtime, user))
 
 
 async def end_session(runtime: Runtime, cookie: str | None, session_id: str) -> tuple[BrowserSession, bool]:

@@ -19,7 +19,7 @@ from authsvc.rules.client_record import Client
 from authsvc.rules.device.codes import USER_CODE_KEY, normal_user_code, shown_user_code, user_code_digest
 from authsvc.rules.device.polling import RequestState
 from authsvc.rules.errors import TooMany
-from authsvc.rules.levels import acr_of, demanded_of, reaches
+from authsvc.rules.levels import acr_of, demanded_of, is_by_mail, reaches
 from authsvc.rules.sealed_value_lifetimes import DEVICE_CONFIRMATION_SECONDS
 from authsvc.runtime import Runtime
 from authsvc.store import audit
@@ -85,6 +85,8 @@ async def find(
     if not _has_role(session, client):
         return RoleMissing(client)
     wanted = _wanted(runtime, session, client)
+    if _by_mail_alone(session, client):
+        return LevelMissing(client, reachable=True)
     if not reaches(acr_of(session.amr), wanted):
         ways = await ways_of(runtime, session.user)
         return LevelMissing(client, reaches(reach_of(ways), wanted))
@@ -126,7 +128,12 @@ async def decide(runtime: Runtime, session: BrowserSession, sealed: str, *, allo
 
 def _may(runtime: Runtime, session: BrowserSession, client: Client) -> bool:
     level = reaches(acr_of(session.amr), _wanted(runtime, session, client))
-    return _has_role(session, client) and level
+    return _has_role(session, client) and level and not _by_mail_alone(session, client)
+
+
+def _by_mail_alone(session: BrowserSession, client: Client) -> bool:
+    """Whether a mailed code opened the login, which this client does not allow."""
+    return is_by_mail(session.amr) and not client.login.mail_code_login
 
 
 def _wanted(runtime: Runtime, session: BrowserSession, client: Client) -> str:

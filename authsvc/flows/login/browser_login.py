@@ -8,10 +8,8 @@ asked for it first (`second_step`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 from functools import partial
-from uuid import UUID
 
 from authsvc import metrics
 from authsvc.flows.factors.way import Way
@@ -24,6 +22,8 @@ from authsvc.flows.login.authenticate_person import (
     new_session,
     refused,
 )
+from authsvc.flows.login.enter_by_proof import BrowserLogin
+from authsvc.flows.login.mailed_code_login import enter_after_second_step
 from authsvc.flows.login.new_device import begin_and_tell
 from authsvc.flows.login.second_step import (
     Answer,
@@ -43,19 +43,6 @@ from authsvc.runtime import Runtime
 from authsvc.store.session import browser_sessions, sessions
 from authsvc.store.session.browser_sessions import BrowserSession
 from authsvc_jws.base64url import base64url_encode
-
-
-@dataclass(frozen=True, slots=True)
-class BrowserLogin:
-    """`cookie`: the browser's new secret. `device`: its new device cookie."""
-
-    session_id: UUID
-    user_id: UUID
-    cookie: str = field(repr=False)
-    device: str = field(repr=False)
-    expires_at: datetime
-    now: datetime
-    remember_me: bool
 
 
 async def browser_login(
@@ -85,14 +72,16 @@ async def browser_login(
 async def finish_browser_login(
     runtime: Runtime, client: Client | None, answer: Answer, *, old_cookie: str | None, browser: str
 ) -> BrowserLogin:
-    """The second step of `browser_login`, or of a session that is stepped up. Raises Rejected, TooMany, Unavailable,
-    StoreUnavailable."""
+    """The second step of `browser_login`, of a login by a mailed code, or of a session that is stepped up. Raises
+    Rejected, TooMany, Unavailable, StoreUnavailable."""
     passed = await check_second_step(
         runtime, answer, client_id=client.id if client else "", holder=browser, cookie=old_cookie
     )
     if passed.waiting.session_id is not None:
         return await _step_up(runtime, passed, old_cookie)
     attempt = replace(answer.attempt, email=passed.user.email, remember_me=passed.waiting.remember_me)
+    if passed.waiting.mailed:
+        return await enter_after_second_step(runtime, client, attempt, passed, old_cookie=old_cookie)
     return await enter(runtime, client, attempt, passed.person(), old_cookie=old_cookie)
 
 

@@ -6,10 +6,11 @@ For proofs that are good once. A password is none of them: `browser_login`.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from authsvc.flows.login.authenticate_person import Attempt, Authenticated, new_device_cookie, new_session
-from authsvc.flows.login.browser_login import BrowserLogin
 from authsvc.flows.login.new_device import is_worth_telling, place_of
 from authsvc.flows.proofs.tell_of_device import tell_of_device
 from authsvc.flows.session.browser import browser_session
@@ -22,6 +23,20 @@ from authsvc.runtime import Runtime
 from authsvc.store.postgres import CHANGE_SECONDS, Connection
 from authsvc.store.session import browser_sessions, sessions
 from authsvc_jws.base64url import base64url_encode
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserLogin:
+    """`cookie`: the browser's new secret. `device`: its new device cookie."""
+
+    session_id: UUID
+    user_id: UUID
+    cookie: str = field(repr=False)
+    device: str = field(repr=False)
+    expires_at: datetime
+    now: datetime
+    remember_me: bool
+
 
 Take = Callable[[Connection], Awaitable[Authenticated]]
 """Spends a proof, and says who proved what. Raises Rejected: it is void, and nothing may be changed."""

@@ -19,14 +19,18 @@ from authsvc.flows.login.authenticate_person import (
     new_session,
     refused,
 )
-from authsvc.flows.login.new_device import begin_and_tell
+from authsvc.flows.login.enter_by_proof import Take
+from authsvc.flows.login.mailed_code import hold_passed
+from authsvc.flows.login.new_device import Begin, begin_and_tell, is_worth_telling, place_of
 from authsvc.flows.login.second_step import (
     Answer,
     begin_second_step,
     check_second_step,
     judge_reach,
+    void,
     ways_after_password,
 )
+from authsvc.flows.proofs.tell_of_device import tell_of_device
 from authsvc.flows.session.end_surplus import end_surplus
 from authsvc.flows.session.subject import session_name_for
 from authsvc.flows.token.grant_type import Caller, Issuance
@@ -40,7 +44,9 @@ from authsvc.rules.token.audience import audience_of
 from authsvc.rules.token.granted import Granted
 from authsvc.rules.token.refresh_token import RefreshToken
 from authsvc.runtime import Runtime
+from authsvc.store.postgres import CHANGE_SECONDS
 from authsvc.store.session import sessions
+from authsvc.store.session.sessions import Begun, NewSession
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +91,7 @@ async def login(runtime: Runtime, caller: Caller, asked: PasswordSent) -> Logged
             person.user,
             ways,
             client_id=client.id,
-            holder=_holder(caller, asked.holder),
+            holder=holder_with_key(caller, asked.holder),
             proof=person.password_hash or "",
             remember_me=attempt.remember_me,
             device_info=attempt.device_info,
@@ -98,7 +104,9 @@ async def second_step(runtime: Runtime, caller: Caller, asked: SecondSent) -> Lo
     """Finish a login that was answered mfa_required. Raises Rejected (invalid_grant, invalid_credentials,
     access_denied), TooMany, Unavailable, StoreUnavailable."""
     client = caller.client
-    passed = await check_second_step(runtime, asked.answer, client_id=client.id, holder=_holder(caller, asked.holder))
+    passed = await check_second_step(
+        runtime, asked.answer, client_id=client.id, holder=holder_with_key(caller, asked.holder)
+    )
     if client.misses_role(passed.user.roles):
         raise Rejected("access_denied", "This account may not use this client.", "role_missing", status=403)
     waiting = passed.waiting
@@ -108,10 +116,48 @@ async def second_step(runtime: Runtime, caller: Caller, asked: SecondSent) -> Lo
         remember_me=waiting.remember_me,
         device_info=waiting.device_info,
     )
+    if waiting.mailed:
+        taking = partial(hold_passed, runtime, client, passed)
+        return await begin_by_proof(runtime, caller, attempt, taking, otherwise=void("second_step_outdated"))
     return await _begin(runtime, caller, attempt, passed.person())
 
 
+async def begin_by_proof(
+    runtime: Runtime, caller: Caller, attempt: Attempt, take: Take, *, otherwise: Rejected
+) -> LoggedIn:
+    """A session and its grant, in the transaction that takes what proved the person. Raises Rejected (`otherwise` where
+    they have changed meanwhile), StoreUnavailable."""
+    async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
+        person = await take(connection)
+        made = _make(runtime, caller, attempt, person)
+        begun = await made.begin(connection)
+        if begun is None:
+            raise otherwise
+        if is_worth_telling(runtime, attempt, person):
+            await tell_of_device(runtime, connection, person.user, made.new.id, place_of(attempt, made.new))
+    return await _logged_in(runtime, caller, person, made, begun)
+
+
 async def _begin(runtime: Runtime, caller: Caller, attempt: Attempt, person: Authenticated) -> LoggedIn:
+    made = _make(runtime, caller, attempt, person)
+    begun = await begin_and_tell(runtime, attempt, person, made.new, made.begin)
+    if begun is None:
+        raise refused(person.user)
+    return await _logged_in(runtime, caller, person, made, begun)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A session that is not stored yet, and the refresh token of its grant. `name`: what the tokens call it."""
+
+    new: NewSession
+    first: RefreshToken
+    audience: tuple[str, ...]
+    name: str | None
+    begin: Begin
+
+
+def _make(runtime: Runtime, caller: Caller, attempt: Attempt, person: Authenticated) -> _Made:
     client = caller.client
     new = new_session(runtime, client, attempt, person)
     first = RefreshToken(runtime.master.current_id, UUID(bytes=runtime.entropy(16)), 0, runtime.entropy(16))
@@ -128,18 +174,20 @@ async def _begin(runtime: Runtime, caller: Caller, attempt: Attempt, person: Aut
         bound_to=refresh_binding(client, caller.confirmation),
         session_name=name,
     )
-    begun = await begin_and_tell(runtime, attempt, person, new, begin)
-    if begun is None:
-        raise refused(person.user)
+    return _Made(new, first, audience, name, begin)
+
+
+async def _logged_in(runtime: Runtime, caller: Caller, person: Authenticated, made: _Made, begun: Begun) -> LoggedIn:
+    client, new = caller.client, made.new
     await end_surplus(runtime, new.user_id, new.id, begun.others)
     metrics.logins.labels("ok").inc()
     return LoggedIn(
-        subject=Login(person.user.id, new.id, begun.now, new.amr, person.user.roles, session_name=name),
+        subject=Login(person.user.id, new.id, begun.now, new.amr, person.user.roles, session_name=made.name),
         scope=client.tokens.scopes,
-        audience=audience,
+        audience=made.audience,
         now=begun.now,
         expires_at=begun.expires_at,
-        refresh_token=first,
+        refresh_token=made.first,
         user=person.user,
         session_id=new.id,
         remember_me=new.remember_me,
@@ -147,7 +195,7 @@ async def _begin(runtime: Runtime, caller: Caller, attempt: Attempt, person: Aut
     )
 
 
-def _holder(caller: Caller, holder: str) -> str:
+def holder_with_key(caller: Caller, holder: str) -> str:
     """With the key that it proved: a login that began with a key goes on with the same."""
     return f"{holder} {caller.confirmation.thumbprint}"
 

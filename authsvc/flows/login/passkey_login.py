@@ -15,8 +15,7 @@ from authsvc.flows.caller.network_limit import wait_of_network
 from authsvc.flows.factors.passkey_assertion import Sent, Shown, begin_assertion, judge_answer, refused, take
 from authsvc.flows.factors.passkey_challenge import Purpose
 from authsvc.flows.login.authenticate_person import Attempt, Authenticated
-from authsvc.flows.login.browser_login import BrowserLogin
-from authsvc.flows.login.enter_by_proof import enter_by_proof
+from authsvc.flows.login.enter_by_proof import BrowserLogin, enter_by_proof
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected, TooMany
 from authsvc.runtime import Runtime

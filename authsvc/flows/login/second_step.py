@@ -3,7 +3,8 @@ device before it is done.
 
 A challenge is for one person, one client and one holder (the browser that began, or where there is no cookie the kind
 of program and its DPoP key). It is good for five minutes and once, and void when the password is changed: it holds a
-digest of the hash that was right. To step up a session that there is, it holds the digest of that session's cookie.
+digest of the hash that was right, and after a mailed code of the address, too. To step up a session that there is, it
+holds the digest of that session's cookie.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from hmac import compare_digest
 from typing import Any
 from uuid import UUID
 
-from authsvc.flows.factors.way import PASSWORD, Proved, Tried, Way
+from authsvc.flows.factors.way import MAILED_CODE, PASSWORD, Proved, Tried, Way
 from authsvc.flows.factors.ways import asked_of_everybody, check_way, reach_of, those_that_reach, ways_of
 from authsvc.flows.login.authenticate_person import Attempt, Authenticated
 from authsvc.keys.seal import open_value, seal_value
@@ -38,7 +39,7 @@ _PURPOSE = "second step of a login"
 class Waiting:
     """A login that waits for its second factor, as it is sealed. `client_id`: '' for our own pages. `proof`: the digest
     of the password hash that was right, or of the cookie of the session that shall be stepped up. `ways`: the names of
-    those that were open; `name`: unique."""
+    those that were open; `name`: unique; `mailed`: it began with a mailed code."""
 
     user_id: UUID
     client_id: str
@@ -50,6 +51,7 @@ class Waiting:
     ways: Sequence[str]
     name: str
     started_at: float
+    mailed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,11 @@ class Passed:
     proved: Proved
 
     def person(self) -> Authenticated:
-        """Who has proved a password and this."""
-        amr = combined(PASSWORD.amr, self.proved.amr)
-        both = Proved(amr, (*PASSWORD.credentials, *self.proved.credentials))
-        return Authenticated(self.user, self.user.password_hash or "", both)
+        """Who has proved a password, or has read a mail, and this."""
+        first, hashed = (MAILED_CODE, None) if self.waiting.mailed else (PASSWORD, self.user.password_hash or "")
+        amr = combined(first.amr, self.proved.amr)
+        both = Proved(amr, (*first.credentials, *self.proved.credentials))
+        return Authenticated(self.user, hashed, both)
 
 
 def wanted_of(runtime: Runtime, client: Client | None, user: User) -> str:
@@ -101,6 +104,13 @@ async def ways_after_password(runtime: Runtime, client: Client | None, user: Use
     if wanted == PASSWORD_ACR and not asked_of_everybody(ways):
         return ()
     return those_that_reach(ways, wanted) or ways
+
+
+async def ways_after_mail(runtime: Runtime, user: User) -> tuple[Way, ...]:
+    """As `ways_after_password`, after a mailed code: whoever is asked after a password is asked after that, too. Raises
+    StoreUnavailable."""
+    ways = await ways_of(runtime, user)
+    return ways if asked_of_everybody(ways) else ()
 
 
 def judge_reach(runtime: Runtime, client: Client, user: User, ways: Sequence[Way]) -> None:
@@ -126,9 +136,10 @@ async def begin_second_step(
     session_id: UUID | None = None,
     remember_me: bool = False,
     device_info: str | None = None,
+    mailed: bool = False,
 ) -> SecondStep:
-    """Let a login wait. `proof`: the password hash that was right, or the cookie of the session. Raises
-    StoreUnavailable."""
+    """Let a login wait. `proof`: the password hash that was right, `whom` the mail went to, or the cookie of the
+    session. Raises StoreUnavailable."""
     waiting = Waiting(
         user.id,
         client_id,
@@ -140,6 +151,7 @@ async def begin_second_step(
         [way.name for way in ways],
         runtime.entropy(16).hex(),
         runtime.clock.seconds(),
+        mailed,
     )
     asked = {way.name: await way.ask(runtime, user, waiting.name) for way in ways}
     return SecondStep(user.id, _seal(runtime, waiting), asked)
@@ -168,20 +180,34 @@ async def check_second_step(
     step is void, invalid_credentials), TooMany, StoreUnavailable."""
     waiting = open_waiting(runtime, answer.sealed)
     if waiting is None:
-        raise _void("second_step_expired")
+        raise void("second_step_expired")
     holds = waiting.session_id is not None or compare_digest(waiting.holder.encode(), holder.encode())
     if waiting.client_id != client_id or not holds:
-        raise _void("second_step_foreign")
+        raise void("second_step_foreign")
     user = await users.by_id(runtime.db, waiting.user_id)
-    proof = cookie if waiting.session_id else (user and user.password_hash)
+    proof = cookie if waiting.session_id else user and _proof_of(waiting, user)
     if user is None or user.disabled_at is not None or digest_of(proof or "").hex() != waiting.proof:
-        raise _void("second_step_outdated")
+        raise void("second_step_outdated")
     tried = Tried(answer.values, waiting.name, answer.attempt.place)
     proved = await check_way(runtime, user, answer.way, tried, network=answer.attempt.network)
     spent = sha256(f"{_PURPOSE}\0{waiting.name}".encode()).digest()
     if not await spend(runtime.db, spent, SECOND_STEP_SECONDS):
-        raise _void("second_step_used")
+        raise void("second_step_used")
     return Passed(user, waiting, proved)
+
+
+def is_unchanged(waiting: Waiting, user: User) -> bool:
+    """Whether somebody is still whom the first step found: with that password and, after a mailed code, address."""
+    return user.disabled_at is None and digest_of(_proof_of(waiting, user)).hex() == waiting.proof
+
+
+def whom(user: User) -> str:
+    """What must not change while a login waits that a mailed code began."""
+    return f"{user.email} {user.password_hash or ''}"
+
+
+def _proof_of(waiting: Waiting, user: User) -> str:
+    return whom(user) if waiting.mailed else user.password_hash or ""
 
 
 def open_waiting(runtime: Runtime, sealed: str) -> Waiting | None:
@@ -199,9 +225,10 @@ def _seal(runtime: Runtime, waiting: Waiting) -> str:
     ids = (str(waiting.user_id), waiting.client_id, waiting.holder, waiting.proof)
     session = str(waiting.session_id) if waiting.session_id else None
     known = [session, waiting.remember_me, waiting.device_info, list(waiting.ways), waiting.name, waiting.started_at]
-    payload = [*ids, *known]
+    payload = [*ids, *known, *([True] if waiting.mailed else [])]  # the version before knows no such step
     return seal_value(runtime.master, _PURPOSE, json.dumps(payload).encode(), runtime.entropy)
 
 
-def _void(reason: str) -> Rejected:
+def void(reason: str) -> Rejected:
+    """One answer for whatever a step lacks."""
     return Rejected("invalid_grant", "This login has expired, was used, or is not yours: begin again.", reason)

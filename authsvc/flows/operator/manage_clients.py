@@ -120,6 +120,18 @@ async def change_origins(
     )
 
 
+async def choose_login(runtime: Runtime, actor: str, client_id: str, mail_code_login: bool) -> Client | Refused:
+    """How people may log in at a client from now on. Raises StoreUnavailable."""
+    return await _change(
+        runtime,
+        actor,
+        client_id,
+        lambda known: changes.choose_login(known, mail_code_login),
+        "client_login_chosen",
+        lambda client: {"mail_code_login": client.login.mail_code_login},
+    )
+
+
 async def choose_introspection(runtime: Runtime, actor: str, client_id: str, about: str) -> Client | Refused:
     """`about`: none, own, all. Raises StoreUnavailable."""
     return await _change(

@@ -47,7 +47,8 @@ async def _write(runtime: Runtime, connection: Connection, wish: Proof) -> None:
     owner = await proofs.hold_by_email(connection, wish.email, ascii_email(wish.email))
     what = letter_for(Purpose(wish.purpose), owner, wish.user_id)
     if what.proves:
-        values = (await issue_proof(runtime, connection, replace(wish, user_id=what.user_id))).values()
+        issued = await issue_proof(runtime, connection, replace(wish, user_id=what.user_id))
+        values = _of_a_login(wish, issued.values()) if wish.purpose == Purpose.LOGIN else issued.values()
     else:
         await issue_decoy(runtime, connection, wish)
         values = {"link": f"{runtime.settings.issuer}/login?next=/account"}
@@ -61,6 +62,14 @@ async def _write(runtime: Runtime, connection: Connection, wish: Proof) -> None:
             user_id=what.user_id,
         )
         await outbox.queue(connection, mail)
+
+
+def _of_a_login(wish: Proof, values: dict[str, str]) -> dict[str, str]:
+    """Whoever is asked for the code by a stranger shall see that a stranger asks: for what, on which device, from
+    where. A link is for a page of ours to go on from."""
+    if not wish.detail.get("request"):
+        del values["link"]
+    return {**values, **{name: wish.detail.get(name, "") for name in ("app", "device", "address")}}
 
 
 async def write_for_ever(runtime: Runtime) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from authsvc.rules.authorize.request import AuthorizationRequest
 from authsvc.rules.client_record import Client
-from authsvc.rules.levels import PASSWORD_ACR, acr_of, aim, highest, reaches
+from authsvc.rules.levels import PASSWORD_ACR, acr_of, aim, highest, is_by_mail, reaches
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import missing_consent
 
@@ -97,7 +97,7 @@ def _needed(
     silent = "none" in request.prompt
     if silent and hint is not None and hint.subject is None:
         return _SILENT[Step.LOG_IN]  # we cannot tell whether the hinted person is here
-    if present is None or _must_log_in(request, present):
+    if present is None or _must_log_in(request, client, present):
         return Step.LOG_IN
     wanted = {subject for subject in (request.claims.subject, hint.subject if hint else None) if subject is not None}
     asked = _to_be_asked(request, client, present, dev_mode)
@@ -119,10 +119,20 @@ def required_rung(client: Client, demanded: str) -> str:
 
 def needs_reach(request: AuthorizationRequest, client: Client, present: Present) -> bool:
     """Whether it matters which rung the person could reach: the login stands on none that was wanted."""
-    if not reaches(present.acr, required_rung(client, present.demanded)):
+    return _asks_for_more(request, client, present.acr, present.demanded)
+
+
+def mailed_code_will_do(request: AuthorizationRequest, client: Client, demanded: str = PASSWORD_ACR) -> bool:
+    """Whether a login that a mailed code opened, whoever the client was that it was for, will do for a request: this
+    client's policy allows it, and nothing above the lowest rung is asked for, not even as a wish."""
+    return client.login.mail_code_login and not _asks_for_more(request, client, PASSWORD_ACR, demanded)
+
+
+def _asks_for_more(request: AuthorizationRequest, client: Client, acr: str, demanded: str) -> bool:
+    if not reaches(acr, required_rung(client, demanded)):
         return True
     wishes = (request.claims.acr, request.acr_values or request.claims.acr_wish)
-    return any(wanted and not reaches(present.acr, wanted[0]) for wanted in wishes)
+    return any(wanted and not reaches(acr, wanted[0]) for wanted in wishes)
 
 
 def wanted_rung(request: AuthorizationRequest, client: Client, present: Present) -> str:
@@ -151,7 +161,9 @@ def _to_reach(request: AuthorizationRequest, client: Client, present: Present) -
     return Step.STEP_UP if wanted and not reaches(present.acr, wanted) and not silent else None
 
 
-def _must_log_in(request: AuthorizationRequest, present: Present) -> bool:
+def _must_log_in(request: AuthorizationRequest, client: Client, present: Present) -> bool:
+    if is_by_mail(present.amr) and not mailed_code_will_do(request, client, present.demanded):
+        return True
     if present.now >= present.auth_time + timedelta(seconds=present.lifetime_seconds):
         return True
     if present.authenticated_for_this:

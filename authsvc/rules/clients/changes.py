@@ -10,6 +10,7 @@ from authsvc.rules.clients.judge_client import (
     Service,
     judge_algorithms,
     judge_audiences,
+    judge_login,
     judge_origins,
     judge_redirect_uris,
 )
@@ -73,6 +74,12 @@ def choose_algorithms(
     )
     changed = replace(client, tokens=tokens)
     return judge_algorithms(changed, "operator", service, client) or changed
+
+
+def choose_login(client: Client, mail_code_login: bool) -> Client | Refused:
+    """Whether people may log in by a mailed code."""
+    changed = replace(client, login=replace(client.login, mail_code_login=mail_code_login))
+    return judge_login(changed, client) or changed
 
 
 def choose_introspection(client: Client, about: str) -> Client | Refused:

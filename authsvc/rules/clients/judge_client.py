@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 from authsvc.rules.authorize.redirect import origin_problem, registration_problem
 from authsvc.rules.client_record import Client, flat_of
 from authsvc.rules.clients import limits
 from authsvc.rules.clients.client_name import name_problem
+from authsvc.rules.clients.powers import asks_about, given
 from authsvc.rules.clients.sector import judge_sector_identifier_uri, sector_of
 from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
 from authsvc.rules.discovery import CLIENT_AUTH_METHODS, GRANT_TYPES, SCOPES
-from authsvc.rules.levels import LADDER
+from authsvc.rules.levels import LADDER, PASSWORD_ACR
 from authsvc.rules.people.person import role_problem
 from authsvc.rules.readable_text import hides_nothing, is_readable, one_line
 from authsvc.rules.refused import Refused
@@ -126,6 +127,11 @@ def judge_algorithms(client: Client, who: Who, service: Service, known: Client) 
 def judge_audiences(client: Client, known: Client) -> Refused | None:
     """Whether tokens of a client may be for these audiences."""
     return next(_audiences(_Case(client, "operator", _NO_SERVICE, known)), None)
+
+
+def judge_login(client: Client, known: Client) -> Refused | None:
+    """Whether people may log in at a client like this."""
+    return next(_login(_Case(client, "operator", _NO_SERVICE, known)), None)
 
 
 # What holds for everybody.
@@ -313,26 +319,8 @@ def _sector(case: _Case) -> Iterator[Refused]:
 
 def _powers(case: _Case) -> Iterator[Refused]:
     """Neither does a registrant give themselves a right, nor shake off a restriction."""
-    if _given(case.client) != _given(case.had) or _asks(case.client) > _asks(case.had):
+    if given(case.client) != given(case.had) or asks_about(case.client) > asks_about(case.had):
         yield case.refused("That is for the operator to give.", "operators_alone")
-
-
-def _asks(client: Client) -> int:
-    """About how many tokens: none, those that are meant for it, all."""
-    return client.introspection + (client.introspection and client.introspection_all)
-
-
-def _given(client: Client) -> tuple[Any, ...]:
-    login, tokens = client.login, client.tokens
-    return (
-        client.first_party,
-        client.exchange,
-        login.origins,
-        (login.required_role, login.required_acr, login.registration_role, login.remember_me_allowed),
-        (login.session_seconds, login.remember_me_seconds),
-        (tokens.audiences, tokens.access_token_seconds, tokens.status_list),
-        (tokens.refresh_grace_seconds, tokens.refresh_lost_answer_seconds),
-    )
 
 
 def _exchange(case: _Case) -> Iterator[Refused]:
@@ -358,15 +346,17 @@ def _audiences(case: _Case) -> Iterator[Refused]:
 
 
 def _login(case: _Case) -> Iterator[Refused]:
-    role = case.client.login.required_role
-    if role is not None and (problem := role_problem(role)):
-        yield case.refused(problem, "required_role")
-    given = case.client.login.registration_role
-    if given is not None and (problem := role_problem(given)):
-        yield case.refused(problem, "registration_role")
-    acr = case.client.login.required_acr
+    login = case.client.login
+    for name, role in (("required_role", login.required_role), ("registration_role", login.registration_role)):
+        if role is not None and (problem := role_problem(role)):
+            yield case.refused(problem, name)
+    acr = login.required_acr
     if acr is not None and acr not in LADDER:
         yield case.refused(f"The required_acr must be one of {', '.join(LADDER)}.", "required_acr")
+    if login.mail_code_login and acr not in (None, PASSWORD_ACR):
+        yield case.refused(
+            "A mail_code_login never reaches the required_acr: no login could be made.", "mail_code_login"
+        )
 
 
 def _seconds(case: _Case) -> Iterator[Refused]:

@@ -67,6 +67,11 @@ _ONCE: Text = (
     "The link and the code are good for 15 minutes, once. Give neither to anybody: nobody of {brand} asks for them.",
     "Link und Code gelten 15 Minuten und nur einmal. Geben Sie beides niemandem: Niemand von {brand} fragt danach.",
 )
+_FOR_NOBODY: Text = (
+    "Whoever has the code is signed in as you. Give it to nobody, whoever asks, and type it on no other page.",
+    "Wer den Code hat, ist als Sie angemeldet. Geben Sie ihn niemandem, wer auch fragt, und tippen Sie ihn auf keiner "
+    "anderen Seite ein.",
+)
 _NOT_ASKED: Text = (
     "If you did not ask for this, there is nothing to do: without this mail nothing changes.",
     "Haben Sie das nicht angefordert, müssen Sie nichts tun: Ohne diese Mail ändert sich nichts.",
@@ -93,6 +98,37 @@ TEMPLATES: dict[str, Template] = {
             "Jemand, wahrscheinlich Sie selbst, möchte für Ihr Konto auf {host} ein neues Passwort wählen.",
         ),
         ("Choose a new password", "Neues Passwort wählen"),
+    ),
+    "login": Template(
+        ("Your code to sign in", "Ihr Code zur Anmeldung"),
+        before=(
+            (
+                "Somebody, most likely you, wants to sign in to {app} with your account at {host}.",
+                "Jemand, wahrscheinlich Sie selbst, möchte sich mit Ihrem Konto auf {host} bei {app} anmelden.",
+            ),
+        ),
+        after=(
+            (
+                "Enter the code where you asked for it. The link works in that browser alone. Both are good for 15 "
+                "minutes, once.",
+                "Geben Sie den Code dort ein, wo Sie ihn angefordert haben. Der Link geht nur in diesem Browser. "
+                "Beides gilt 15 Minuten und nur einmal.",
+            ),
+            _FOR_NOBODY,
+            _NOT_ASKED,
+        ),
+        button=("Sign in", "Anmelden"),
+        instead=(
+            (
+                "Enter the code where you asked for it. It is good for 15 minutes, once.",
+                "Geben Sie den Code dort ein, wo Sie ihn angefordert haben. Er gilt 15 Minuten und nur einmal.",
+            ),
+            _FOR_NOBODY,
+            _NOT_ASKED,
+        ),
+        values=frozenset({"code", "app", "device", "address"}),
+        optional=frozenset({"link"}),
+        lifetime_seconds=900,
     ),
     "verify": _proof(
         ("Confirm your e-mail address", "E-Mail-Adresse bestätigen"),

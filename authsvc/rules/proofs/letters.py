@@ -30,6 +30,8 @@ def letter_for(purpose: Purpose, owner: User | None, asked_by: UUID | None) -> L
     match purpose:
         case Purpose.RESET:
             return Letter("reset", True, owner.id) if owner and may_reset(owner) else NO_LETTER
+        case Purpose.LOGIN:
+            return Letter("login", True, owner.id) if owner and may_reset(owner) else NO_LETTER
         case Purpose.REGISTRATION:
             return HAVE_ACCOUNT if owner else Letter("registration", True)
         case Purpose.VERIFY:
@@ -42,6 +44,6 @@ def letter_for(purpose: Purpose, owner: User | None, asked_by: UUID | None) -> L
 
 
 def may_reset(user: User) -> bool:
-    """Whether who reads the mail of a person's address may choose a password for them. Not where an operator added
-    somebody without one and never said that the address is theirs: that is what an invitation is for."""
+    """Whether who reads the mail of a person's address may choose a password for them, or log in. Not where an
+    operator added somebody without one and never said that the address is theirs: that is what an invitation is for."""
     return user.password_hash is not None or user.email_verified

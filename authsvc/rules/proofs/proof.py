@@ -30,11 +30,12 @@ class Purpose(StrEnum):
     INVITATION = "invitation"
     REGISTRATION = "registration"
     NOT_ME = "not_me"
+    LOGIN = "login"
 
 
 STANDING = frozenset({Purpose.UNDO_ADDRESS, Purpose.NOT_ME})
 """They take power away and give none, so a new password or address leaves them alone; and each letter has its own."""
-OF_THE_ADDRESS = frozenset({Purpose.RESET, Purpose.VERIFY, Purpose.INVITATION})
+OF_THE_ADDRESS = frozenset({Purpose.RESET, Purpose.VERIFY, Purpose.INVITATION, Purpose.LOGIN})
 """Good only while the person has the address that the letter went to."""
 _LIFE = {Purpose.INVITATION: 7 * 86_400, Purpose.UNDO_ADDRESS: 72 * 3600, Purpose.NOT_ME: 7 * 86_400}
 

@@ -129,7 +129,7 @@ async def clear_password(connection: Connection, user_id: UUID) -> None:
     await connection.execute(sql, user_id)
 
 
-async def set_first_login(db: Database, user_id: UUID) -> None:
+async def set_first_login(db: Database | Connection, user_id: UUID) -> None:
     """Store that a person has logged in: every later login on an unknown device is worth telling."""
     await db.execute("UPDATE users SET first_login_at = now() WHERE id = $1 AND first_login_at IS NULL", user_id)
 

@@ -95,7 +95,8 @@ async def try_code(
 async def lock_owner(connection: Connection, digest: Digest) -> User | None:
     """Whom a proof is about; their logins and changes wait until the transaction ends."""
     sql = """SELECT id, email, email_verified, name, roles, password_hash, disabled_at, device_generation,
-                    coalesce(locale, '') AS locale FROM users
+                    factor_generation, first_login_at IS NOT NULL AS logged_in_before, coalesce(locale, '') AS locale
+             FROM users
              WHERE id = (SELECT user_id FROM mailed_proofs WHERE digest = $1) FOR NO KEY UPDATE"""
     row = await connection.fetchrow(sql, digest)
     return record_of(User, row) if row else None

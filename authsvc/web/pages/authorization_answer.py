@@ -19,7 +19,7 @@ from authsvc.flows.authorize.pending_request import (
 from authsvc.flows.factors.relying_party import rp_id_of
 from authsvc.flows.login.second_step import SecondStep
 from authsvc.flows.mail.queue import mail_is_on
-from authsvc.rules.authorize.prompting import Step
+from authsvc.rules.authorize.prompting import Step, mailed_code_will_do
 from authsvc.rules.authorize.request import Unproved, redirect_location
 from authsvc.web.http.reply import Headers, Reply
 from authsvc.web.http.request import Request
@@ -145,6 +145,8 @@ def login_form(
         )
         waiting = f"?request={asked.sealed}" if len(asked.sealed) <= MAX_QUERY else ""
         joins = client.login.registration_role is not None or client.login.required_role is None
+        if waiting and mail_is_on(request.runtime) and mailed_code_will_do(asked.request, client):
+            view = replace(view, mail_code=f"/login/mail{waiting}")
     view = replace(view, passkeys=bool(rp_id_of(request.runtime.settings)))
     if mail_is_on(request.runtime):
         joins = joins and request.runtime.settings.registration == "open"

@@ -129,6 +129,34 @@ PROOFS: dict[str, tuple[str, str]] = {
         "Alle sind abgemeldet, und das Passwort gilt nicht mehr. Aber {email} ist nicht mehr die Adresse des Kontos. "
         "Bitte wenden Sie sich an die Betreiber dieses Dienstes.",
     ),
+    # logging in by a mailed code
+    "login.mail_code": ("Mail me a code", "Code per Mail senden"),
+    "letter.title.login": ("Sign in by mail", "Anmeldung per Mail"),
+    "letter.explain.login": (
+        "Enter the e-mail address of your account. You get a mail with a code, and need no password.",
+        "Geben Sie die E-Mail-Adresse Ihres Kontos ein. Sie bekommen eine Mail mit einem Code und brauchen kein "
+        "Passwort.",
+    ),
+    "letter.sent.login": (
+        "If there is an account for {email}, a mail is on its way. Enter its code here, within 15 minutes. Its link "
+        "works in this browser alone.",
+        "Gibt es ein Konto für {email}, ist eine Mail unterwegs. Geben Sie ihren Code hier ein, innerhalb von 15 "
+        "Minuten. Ihr Link geht nur in diesem Browser.",
+    ),
+    "proof.title.login": ("Sign in", "Anmelden"),
+    "proof.explain.login": ("You sign in as {email}.", "Sie melden sich als {email} an."),
+    "proof.submit.login": ("Sign in", "Anmelden"),
+    "proof.elsewhere": ("This link works elsewhere", "Dieser Link geht woanders"),
+    "proof.elsewhere_hint": (
+        "It signs in only the browser that asked for it. There, enter the code from the mail. If you did not ask for "
+        "it, there is nothing to do: close this page, and give the code to nobody.",
+        "Er meldet nur den Browser an, der ihn angefordert hat. Geben Sie dort den Code aus der Mail ein. Haben Sie "
+        "ihn nicht angefordert, müssen Sie nichts tun: Schließen Sie diese Seite, und geben Sie den Code niemandem.",
+    ),
+    "problem.mail_code_level": (
+        "This account needs more than a code by mail. Sign in with your password or a passkey.",
+        "Für dieses Konto reicht ein Code per Mail nicht. Melden Sie sich mit Passwort oder Passkey an.",
+    ),
     # joining
     "login.join": ("Create an account", "Konto anlegen"),
     "letter.title.registration": ("Create an account", "Konto anlegen"),

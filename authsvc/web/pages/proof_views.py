@@ -11,13 +11,17 @@ from authsvc.web.pages.views import View
 
 @dataclass(frozen=True, slots=True)
 class AskForLetter(View):
-    """Where somebody gives their address. Posts username, request, csrf to `action`."""
+    """Where somebody gives their address. Posts username, request, csrf, and remember_me where that is allowed, to
+    `action`. `client_name`: of the app that a login is for."""
 
     template = "ask_for_letter"
     purpose: Purpose
     action: str
     username: str = ""
     request: str = field(repr=False, default="")
+    client_name: str | None = None
+    remember_me_allowed: bool = False
+    remember_me: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class ChoosePassword(View):
 @dataclass(frozen=True, slots=True)
 class ConfirmProof(View):
     """A button that spends a proof. Posts key, request, csrf to /proof. `account`: the person's address, where the
-    letter went to another one."""
+    letter went to another one; `client_name`: of the app that a login is for."""
 
     template = "confirm_proof"
     purpose: Purpose
@@ -57,6 +61,7 @@ class ConfirmProof(View):
     key: str = field(repr=False)
     account: str = ""
     request: str = field(repr=False, default="")
+    client_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,17 @@ class ProofVoid(View):
     """A link that is spent, void or too old, and where another is to be had."""
 
     template = "proof_void"
+
+    @property
+    def status(self) -> int:
+        return 403
+
+
+@dataclass(frozen=True, slots=True)
+class ProofElsewhere(View):
+    """The link of a login, opened in another browser than the one that asked for it."""
+
+    template = "proof_elsewhere"
 
     @property
     def status(self) -> int:

@@ -48,6 +48,7 @@ ProblemKind = Literal[
     "password_same",
     "email",
     "mailed_code",
+    "mail_code_level",
     "name",
     "passkey",
     "passkey_add",
@@ -112,6 +113,8 @@ class Login(View):
     """Where a forgotten password is replaced; '': nowhere, for there is no mail."""
     join: str = ""
     """Where an account can be made; '': not here."""
+    mail_code: str = ""
+    """Where a code is asked for by mail instead; '': not here."""
     passkeys: bool = False
 
     @property

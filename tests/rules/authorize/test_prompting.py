@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from authsvc.rules.authorize.claims_parameter import ClaimsRequest
-from authsvc.rules.authorize.prompting import Hint, Present, Step, next_step
+from authsvc.rules.authorize.prompting import Hint, Present, Step, mailed_code_will_do, next_step
 from authsvc.rules.authorize.request import AuthorizationRequest
 from authsvc.rules.client_record import Client
 from authsvc.rules.levels import MFA_ACR, PASSWORD_ACR
@@ -277,3 +278,39 @@ def test_an_unconsented_client_does_not_learn_what_factors_somebody_has() -> Non
     asked = replace(ASKED, prompt=frozenset({"none"}), claims=ClaimsRequest(acr=(MFA_ACR,)))
     verdicts = {next_step(asked, PARTNER, None, present) for present in (HERE, ABLE, replace(ABLE, amr=MFA))}
     assert len(verdicts) == 1
+
+
+MAILED = replace(HERE, amr=())
+MAIL = changed_client(HOUSE, mail_code_login=True)
+
+
+@pytest.mark.parametrize(
+    ("client", "present", "asked", "expected"),
+    [
+        (MAIL, MAILED, {}, Step.GIVE_CODE),
+        (MAIL, replace(MAILED, amr=("otp",)), {}, Step.GIVE_CODE),
+        (MAIL, MAILED, {"acr_values": (PASSWORD_ACR, MFA_ACR)}, Step.GIVE_CODE),
+        (HOUSE, MAILED, {}, Step.LOG_IN),
+        (HOUSE, replace(MAILED, amr=("otp",)), {}, Step.LOG_IN),
+        (HOUSE, replace(MAILED, authenticated_for_this=True), {}, Step.LOG_IN),
+        (HOUSE, replace(MAILED, amr=("swk", "user", "mfa")), {}, Step.GIVE_CODE),
+        (HOUSE, replace(MAILED, amr=("pwd",)), {}, Step.GIVE_CODE),
+        (MAIL, MAILED, {"acr_values": (MFA_ACR, PASSWORD_ACR)}, Step.LOG_IN),
+        (MAIL, MAILED, {"claims": ClaimsRequest(acr=(MFA_ACR,))}, Step.LOG_IN),
+        (MAIL, MAILED, {"claims": ClaimsRequest(acr_wish=("phr",))}, Step.LOG_IN),
+        (MAIL, replace(MAILED, demanded=MFA_ACR, reach=MFA_ACR), {}, Step.LOG_IN),
+        (changed_client(MAIL, required_acr=MFA_ACR), replace(MAILED, reach=MFA_ACR), {}, Step.LOG_IN),
+    ],
+)
+def test_a_login_that_a_mailed_code_opened_does_where_the_client_allows_it_and_nothing_more_is_asked_for(
+    client: Client, present: Present, asked: dict[str, Any], expected: Step
+) -> None:
+    request = replace(ASKED, **asked)
+    assert next_step(request, client, None, present) is expected
+    silent = next_step(replace(request, prompt=frozenset({"none"})), client, None, present)
+    assert silent is expected if expected is Step.GIVE_CODE else silent == LOGIN_REQUIRED
+    opens = mailed_code_will_do(request, client, present.demanded)
+    assert opens is (expected is Step.GIVE_CODE) or present.amr in (("swk", "user", "mfa"), ("pwd",))
+
+
+LOGIN_REQUIRED = Refused("login_required", "A login is needed.", "login_required")

@@ -136,6 +136,7 @@ OPERATORS_ALONE = [
             {"first_party": True},
             {"required_role": "admin"},
             {"remember_me_allowed": False},
+            {"mail_code_login": True},
             {"status_list": True},
             {"audiences": ("https://api.example",)},
             {"access_token_seconds": 60},
