@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit, urlunsplit
 
 import httpx2
-import jwt
 import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -25,6 +24,7 @@ from tests.support.clients import flat_client
 from tests.support.faultproxy import FaultProxy
 from tests.support.service import BACKEND, ISSUER, Service, service
 from tests.support.signers import FOREIGN, JWKS, KEYS, SIGNER
+from tests.support.signing import signed_by_other
 
 ODD = "a:b c%+é"
 ENDPOINTS = {"/token": {"grant_type": "client_credentials"}, "/introspect": {"token": "x"}, "/revoke": {"token": "x"}}
@@ -59,7 +59,7 @@ def assertion(
     now = int(house.runtime.clock.seconds())
     claims = {"iss": "signer", "sub": "signer", "aud": ISSUER, "exp": now + 60, "jti": house.runtime.entropy(8).hex()}
     claims = {name: value for name, value in {**claims, **changes}.items() if value is not ...}
-    return jwt.encode(claims, key or KEYS[alg], alg, headers=headers)
+    return signed_by_other(claims, key or KEYS[alg], alg, headers)
 
 
 async def present(house: Service, text: str, path: str = "/token", **form: str) -> httpx2.Response:
