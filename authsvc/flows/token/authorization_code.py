@@ -51,10 +51,10 @@ class CodeRequest:
 
 def parse(form: Mapping[str, str]) -> CodeRequest | Refused:
     code, redirect_uri, verifier = (form.get(name) for name in ("code", "redirect_uri", "code_verifier"))
-    if not code or not redirect_uri or not verifier:
-        return Refused(
-            "invalid_request", "The parameters code, redirect_uri and code_verifier are needed.", "code_parameters"
-        )
+    if not code or not redirect_uri:
+        return Refused("invalid_request", "The parameters code and redirect_uri are needed.", "code_parameters")
+    if not verifier:  # RFC 7636 section 4.6: what is compared differs, for each code is bound to a challenge
+        return Refused("invalid_grant", "The code_verifier is missing.", "pkce_verifier_missing")
     if not verifier_well_formed(verifier):
         return Refused("invalid_grant", "The code_verifier is malformed.", "pkce_verifier_malformed")
     return CodeRequest(code, redirect_uri, verifier, read_resources(form.get("resource", "")))
