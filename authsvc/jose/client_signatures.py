@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from authsvc.jose.algorithms import ALGORITHMS, KeyRefused, checking
 from authsvc.jose.client_jwks import MAX_KEYS
@@ -57,11 +57,32 @@ def judge_assertion(
     named = typ is None or is_type(typ, "JWT", "client-authentication+jwt")
     if not named or not {"response_type", "redirect_uri", "code_challenge"}.isdisjoint(claims):
         return Invalid("assertion_typ")
-    # RFC 10070: the audience is the issuer as one string, not one among several.
-    meant = claims.get("aud") == issuer and claims.get("iss") == claims.get("sub") == client_id
-    if not meant or not _is_signed(found, jwks):
+    if not _is_signed(found, jwks):
         return Invalid("assertion_not_verified")
+    if not claims.get("iss") == claims.get("sub") == client_id:
+        return Invalid("assertion_issuer")
+    # RFC 10070: the audience is the issuer, not one among several. A list of it alone says the same.
+    if claims.get("aud") not in (issuer, [issuer]):
+        return Invalid("assertion_audience")
     return _judge_times(claims, client_id, skew_seconds, now.timestamp())
+
+
+def told_of_assertion(reason: str, issuer: str) -> str | None:
+    """What a client may be told whose key has signed: what is expected. None: nothing, for it is not known to be the
+    client. Nothing of what was sent is repeated."""
+    return _TOLD[reason].format(issuer=issuer) if reason in _TOLD else None
+
+
+_TOLD: Final = {
+    "assertion_issuer": "The iss and sub of the assertion must be the client id.",
+    "assertion_audience": "The aud of the assertion must be the issuer, {issuer}, alone.",
+    "assertion_jti": f"The jti of the assertion must be a text of 1 to {MAX_JTI} characters.",
+    "assertion_times": "The exp, nbf and iat of the assertion must be whole seconds, and exp is needed.",
+    "assertion_expired": "The assertion has expired: compare the clocks.",
+    "assertion_lives_too_long": f"The exp of the assertion must be at most {MAX_LIFE_SECONDS} seconds ahead.",
+    "assertion_not_yet_valid": "The nbf or iat of the assertion lies ahead: compare the clocks.",
+    "assertion_replayed": "The assertion was used before: each request needs one of its own, with another jti.",
+}
 
 
 def _judge_times(claims: Mapping[str, Any], client_id: str, skew: int, now: float) -> Accepted | Invalid:

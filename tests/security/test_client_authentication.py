@@ -149,8 +149,10 @@ async def test_a_critical_extension_that_nobody_knows_is_refused(house: Service)
 
 
 AUDIENCES: list[Any] = [
-    [ISSUER],
     [ISSUER, "https://other.example"],
+    [ISSUER, ISSUER],
+    [[ISSUER]],
+    [],
     f"{ISSUER}/token",
     f"{ISSUER}/",
     ISSUER[:-1],
@@ -167,8 +169,35 @@ AUDIENCES: list[Any] = [
 
 @pytest.mark.parametrize("aud", AUDIENCES, ids=range(len(AUDIENCES)))
 async def test_the_audience_is_the_issuer_alone(house: Service, aud: Any) -> None:
-    """RFC 10070: neither a list nor the token endpoint, so that no other server can use what it was sent."""
+    """RFC 10070: neither one among several nor the token endpoint, so that no other server can use what it was sent."""
     assert refused(await present(house, assertion(house, aud=aud)))
+
+
+async def test_a_list_of_the_issuer_alone_says_the_same(house: Service) -> None:
+    assert (await present(house, assertion(house, aud=[ISSUER]))).status_code == 200
+
+
+async def test_whose_key_signed_is_told_what_is_expected_and_nobody_else_is(house: Service) -> None:
+    now = int(house.runtime.clock.seconds())
+    used = assertion(house)
+    assert (await present(house, used)).status_code == 200
+    told = {
+        f"The aud of the assertion must be the issuer, {ISSUER}, alone.": {"aud": f"{ISSUER}/token"},
+        "The iss and sub of the assertion must be the client id.": {"iss": "https://signer.example"},
+        "The exp of the assertion must be at most 300 seconds ahead.": {"exp": now + 3600},
+        "The assertion has expired: compare the clocks.": {"exp": now - 3600},
+        "The nbf or iat of the assertion lies ahead: compare the clocks.": {"iat": now + 3600},
+        "The jti of the assertion must be a text of 1 to 256 characters.": {"jti": ...},
+        "The exp, nbf and iat of the assertion must be whole seconds, and exp is needed.": {"exp": ...},
+    }
+    for description, wrong in told.items():
+        answer = await present(house, assertion(house, **wrong))
+        assert refused(answer)
+        assert answer.json()["error_description"] == description
+        stranger = await present(house, assertion(house, key=FOREIGN, **wrong))
+        assert stranger.json()["error_description"] == "Client authentication failed."
+    again = (await present(house, used)).json()["error_description"]
+    assert again == "The assertion was used before: each request needs one of its own, with another jti."
 
 
 async def test_an_assertion_lives_five_minutes_at_most(house: Service) -> None:

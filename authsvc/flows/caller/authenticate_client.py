@@ -10,7 +10,7 @@ from collections import OrderedDict
 
 from authsvc.flows.caller.client_failures import count_failure, is_blocked, refuse_blocked, refuse_flood
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
-from authsvc.jose.client_signatures import judge_assertion, unverified_subject
+from authsvc.jose.client_signatures import judge_assertion, told_of_assertion, unverified_subject
 from authsvc.jose.verify import Invalid
 from authsvc.rules.caller.client_authentication import Credentials, Presented, read_credentials
 from authsvc.rules.client_record import Client
@@ -53,7 +53,8 @@ async def authenticate_client(runtime: Runtime, sent: Credentials, *, network: s
         return client
     refuse_blocked(runtime, pair)
     await count_failure(runtime, pair, network)
-    raise not_authenticated(problem, "Client authentication failed.")
+    told = told_of_assertion(problem, runtime.settings.issuer) or "Client authentication failed."
+    raise not_authenticated(problem, told)
 
 
 def _remembered_client(runtime: Runtime, sent: Credentials, network: str) -> Client | None:
