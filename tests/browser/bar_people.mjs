@@ -19,19 +19,6 @@ export async function signIn(page, email, { remember = false, password = "passwo
   await press(page, "Sign in");
 }
 
-/** The app's first page. Five scenes at once may be more than a machine serves: who is told to try again does so. */
-async function arrive(page, name, email) {
-  const first = page.getByRole("heading", { level: 1, name: APPS[name].heading, exact: true });
-  const again = page.getByText("try again in a moment");
-  for (let tries = 0; tries < 5; tries += 1) {
-    await first.or(again).first().waitFor();
-    if (await first.isVisible()) return;
-    await page.waitForTimeout(500);
-    await signIn(page, email);
-  }
-  await first.waitFor();
-}
-
 /** By redirect. */
 export async function signInHosted(page, email, origin) {
   await press(page, "Continue to the login page");
@@ -46,7 +33,9 @@ export async function guest(name, options = {}, email = APPS[name].email) {
   await page.goto(job[name]);
   if (email !== null) {
     await signIn(page, email);
-    await arrive(page, name, email);
+    await heading(page, APPS[name].heading).catch(async (error) => {
+      throw new Error(`${name} says: ${await page.locator(".alert").textContent()}\n${error.stack}`);
+    });
   }
   return { context, page };
 }
