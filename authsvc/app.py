@@ -41,6 +41,7 @@ from authsvc.web import (
     dev_mail,
     device,
     first_party_json,
+    first_party_passkey,
     first_party_reset,
     login,
     logout,
@@ -129,7 +130,7 @@ CAPABILITIES = (
     ),
     Capability(
         "JSON for first-party frontends",
-        first_party_json.ROUTES + first_party_reset.ROUTES + mailed_code_json.ROUTES,
+        first_party_json.ROUTES + first_party_passkey.ROUTES + first_party_reset.ROUTES + mailed_code_json.ROUTES,
     ),
     Capability("ID tokens", openid_metadata=discovery.id_tokens),
     Capability("log-out", logout.ROUTES, openid_metadata=discovery.logout),

@@ -65,6 +65,13 @@ LOGIN = {
 AGAIN = {"refresh_token": "x" * 72, "client_id": "customer", "scope": "openid"}
 BODIES: dict[str, dict[str, Any]] = {
     "/api/auth/login": LOGIN,
+    "/api/auth/passkey/options": {"client_id": "customer"},
+    "/api/auth/passkey": {
+        "passkey_challenge": 1,
+        "remember_me": False,
+        "device_info": "Tablet",
+        "client_id": "customer",
+    },
     "/api/auth/reset": {"email": "nobody", "client_id": "customer"},
     "/api/auth/reset/finish": {"reset_challenge": "x", "code": "1", "new_password": "x", "client_id": "customer"},
     "/api/auth/reset/second": {

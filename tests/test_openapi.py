@@ -24,6 +24,7 @@ from authsvc.web import wellknown
 from authsvc_devkit.servers import Servers
 from tests.support.factors import app_of, person
 from tests.support.letters import letter
+from tests.support.passkeys import person_with
 from tests.support.service import BACKEND, ISSUER, LOGIN, Service, bearer, service
 
 FILE = Path(__file__).parents[1] / "openapi.yaml"
@@ -33,6 +34,7 @@ SOURCE = "".join(path.read_text() for path in Path(authsvc.__file__).parent.rglo
 
 JSON_PATHS = (
     *("/api/auth/login", "/api/auth/refresh", "/api/auth/logout"),
+    *("/api/auth/passkey", "/api/auth/passkey/options"),
     *("/api/auth/reset", "/api/auth/reset/finish", "/api/auth/reset/second"),
 )
 
@@ -306,6 +308,18 @@ async def test_refusals_are_as_documented(house: Service) -> None:
         assert is_documented(answer).status_code == status, answer.request.url
     unknown = is_documented(await http.delete("/api/auth/sessions/x", headers=headers), "/api/auth/sessions/{id}")
     assert unknown.status_code == 404
+
+
+async def test_a_passkey_of_a_frontend_is_as_documented(house: Service) -> None:
+    key, http = await person_with(house), house.caller()
+    key.origin = "http://localhost:5173"
+    begun = is_documented(await http.post("/api/auth/passkey/options", json={})).json()
+    said = {"passkey_challenge": begun["passkey_challenge"], "credential": key.get(begun["options"])}
+    for body, status in (({}, 400), ({**said, "credential": {}}, 401), (said, 200), (said, 401)):
+        answer = is_documented(await http.post("/api/auth/passkey", json=body))
+        assert answer.status_code == status
+    partner = {"client_id": "partner", "client_secret": "partner-secret"}
+    assert is_documented(await http.post("/api/auth/passkey/options", json=partner)).status_code == 400
 
 
 async def test_a_reset_through_a_frontend_is_as_documented(servers: Servers, base_env: dict[str, str]) -> None:

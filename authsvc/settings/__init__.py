@@ -180,7 +180,10 @@ class Settings:
         help="domain that passkeys are made for: the issuer's host (empty) or one above it; never change it",
     )
     passkey_origins: tuple[str, ...] = setting(
-        origins, (), help="pages within that domain, besides the issuer's, where a passkey may be used"
+        origins,
+        (),
+        help="pages within that domain, besides the issuer's, where a passkey may be used as on ours (those of a"
+        " first-party client need not be named for /api/auth/passkey)",
     )
 
     # Status lists

@@ -11,13 +11,14 @@ from authsvc.flows.account.userinfo import profile
 from authsvc.flows.caller.authenticate_bearer import first_party_only
 from authsvc.flows.ending.logout import end_others, end_own, list_own, logout_by_access_token, logout_by_refresh_token
 from authsvc.flows.login.authenticate_person import Attempt
-from authsvc.flows.login.json_login import PASSWORD_LOGIN, SECOND_STEP, LoggedIn, PasswordSent, SecondSent
+from authsvc.flows.login.json_login import PASSWORD_LOGIN, SECOND_STEP, LoggedIn, PasswordSent, SecondSent, may_log_in
 from authsvc.flows.login.second_step import Answer
 from authsvc.flows.token.refresh_token import REFRESH_TOKEN
 from authsvc.flows.token.tokens import Tokens
 from authsvc.jose.verify import VerifiedClaims
 from authsvc.rules.caller.client_authentication import Credentials
-from authsvc.rules.errors import Rejected
+from authsvc.rules.client_record import Client
+from authsvc.rules.errors import Rejected, rejected
 from authsvc.rules.people.new_password import MOST_BYTES
 from authsvc.rules.person_record import Session, User
 from authsvc.rules.refused import Refused
@@ -70,6 +71,14 @@ def holder_of(request: Request) -> str:
     if cookie(request, BROWSER):
         return this_browser(request)
     return digest_of(request.user_agent or "").hex()
+
+
+async def house_client(request: Request, members: dict[str, Any]) -> Client:
+    """The client that the body names, which must be of the house. Raises Rejected, TooMany, StoreUnavailable."""
+    client = await authenticated_client(request, credentials_of(request, members))
+    if refused := may_log_in(client, ""):
+        raise rejected(refused)
+    return client
 
 
 def logged_in(request: Request, login: LoggedIn, tokens: Tokens) -> Reply:

@@ -6,22 +6,18 @@ from __future__ import annotations
 from typing import Any
 
 from authsvc.device_name import device_name
-from authsvc.flows.login.json_login import may_log_in
 from authsvc.flows.login.json_reset import NewPassword, ask_for_code, reset_by_code, reset_by_second_step
 from authsvc.flows.proofs.reset_password import Chooser
 from authsvc.flows.proofs.tell_person import Place
-from authsvc.rules.client_record import Client
-from authsvc.rules.errors import rejected
 from authsvc.rules.people.new_password import MOST_BYTES
 from authsvc.rules.proofs.proof import MAX_TYPED, SHORT_SECONDS
 from authsvc.rules.refused import Refused
-from authsvc.web.first_party_json import MAX_CHALLENGE, answer_of, credentials_of, holder_of
+from authsvc.web.first_party_json import MAX_CHALLENGE, answer_of, holder_of, house_client
 from authsvc.web.http.cors import api_preflight
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.failures import NotFound
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request, malformed, text
-from authsvc.web.issuing import authenticated_client
 from authsvc.web.letters import language_of
 from authsvc.web.pages.authorization_answer import MAX_EMAIL
 
@@ -31,7 +27,7 @@ PATH = "/api/auth/reset"
 async def api_ask(request: Request) -> Reply:
     """Ask for the letter. One answer, whoever has the address."""
     members = await request.json()
-    client = await _client(request, members)
+    client = await house_client(request, members)
     sealed = await ask_for_code(
         request.runtime,
         client,
@@ -50,7 +46,7 @@ async def api_ask(request: Request) -> Reply:
 async def api_finish(request: Request) -> Reply:
     """The code of the letter and the new password."""
     members = await request.json()
-    client = await _client(request, members)
+    client = await house_client(request, members)
     sealed = text(members, "reset_challenge", limit=MAX_CHALLENGE, required=True) or ""
     code = text(members, "code", limit=MAX_TYPED) or ""
     await reset_by_code(request.runtime, client, sealed, code, _chosen(request, members))
@@ -60,16 +56,9 @@ async def api_finish(request: Request) -> Reply:
 async def api_second_step(request: Request) -> Reply:
     """The second factor of a reset that was answered mfa_required, and the new password again."""
     members = await request.json()
-    client = await _client(request, members)
+    client = await house_client(request, members)
     await reset_by_second_step(request.runtime, client, answer_of(request, members), _chosen(request, members))
     return Reply(204)
-
-
-async def _client(request: Request, members: dict[str, Any]) -> Client:
-    client = await authenticated_client(request, credentials_of(request, members))
-    if refused := may_log_in(client, ""):
-        raise rejected(refused)
-    return client
 
 
 def _chosen(request: Request, members: dict[str, Any]) -> NewPassword:

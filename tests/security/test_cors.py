@@ -46,6 +46,8 @@ ANSWERS: list[tuple[str, str, dict[str, Any], int, set[str]]] = [
     ("POST", "/device_authorization", {"data": {"client_id": "terminal"}}, 200, NOBODY),  # it has no redirect URI
     ("POST", "/api/auth/login", {"json": {**LOGIN, "client_id": "customer"}}, 200, OWN),
     ("POST", "/api/auth/login", {"json": {"email": "test@example.com"}}, 400, OWN),
+    ("POST", "/api/auth/passkey/options", {"json": {"client_id": "customer"}}, 200, OWN),
+    ("POST", "/api/auth/passkey", {"json": {"client_id": "customer"}}, 400, OWN),
     ("POST", "/api/auth/reset", {"json": {"client_id": "customer"}}, 400, OWN),
     ("POST", "/api/auth/reset/finish", {"json": {"client_id": "customer"}}, 400, OWN),
     ("POST", "/api/auth/reset/second", {"json": {"client_id": "customer"}}, 400, OWN),
@@ -77,7 +79,7 @@ PREFLIGHTS = [
     *((path, "POST", ANY_CLIENT) for path in ("/token", "/revoke", "/device_authorization", "/par")),
     *(
         (f"/api/auth/{name}", "GET, POST, DELETE", ANY_CLIENT)
-        for name in ("login", "reset", "refresh", "logout", "sessions")
+        for name in ("login", "passkey", "reset", "refresh", "logout", "sessions")
     ),
     *((path, "GET, POST, DELETE", ANY_CLIENT) for path in ("/userinfo", "/api/auth/sessions/x", "/api/profile/me")),
     *((path, "", NOBODY) for path in ("/introspect", "/revocations")),

@@ -11,6 +11,7 @@ import httpx2
 
 from tests.support.authenticator import Authenticator
 from tests.support.login_steps import EMAIL, enter, fields
+from tests.support.service import Service
 
 OUR_SCRIPT = '<script src="/static/passkeys.'
 """How the one script of the pages is named in them."""
@@ -50,6 +51,12 @@ async def enrolled(http: httpx2.AsyncClient, key: Authenticator | None = None, n
     answer = await finish(http, begun, key.create(begun["options"]), name=name)
     assert answer.status_code == 303, answer.text
     return key
+
+
+async def person_with(house: Service, key: Authenticator | None = None, email: str = EMAIL) -> Authenticator:
+    """A passkey, the only one of this person."""
+    await house.sql.execute("DELETE FROM passkeys USING users u WHERE u.id = user_id AND u.email = $1", email)
+    return await enrolled(await logged_in(house.caller(), email), key)
 
 
 async def challenged(http: httpx2.AsyncClient) -> Begun:

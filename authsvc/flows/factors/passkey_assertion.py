@@ -67,24 +67,32 @@ def request_options(runtime: Runtime, challenge: bytes, allowed: Sequence[Passke
     }
 
 
-async def judge_answer(runtime: Runtime, purpose: Purpose, holder: str, sent: Sent) -> Shown:
-    """Who has answered a challenge that was for whoever would. Raises Rejected (invalid_credentials, one answer for
-    whatever was wrong), StoreUnavailable."""
+async def judge_answer(
+    runtime: Runtime, purpose: Purpose, holder: str, sent: Sent, *, origins: tuple[str, ...] | None = None
+) -> Shown:
+    """Who has answered a challenge that was for whoever would. `origins`: of the pages that may have asked, None for
+    our own. Raises Rejected (invalid_credentials, one answer for whatever was wrong), StoreUnavailable."""
     challenge = open_challenge(runtime, purpose, holder, sent.sealed)
     if challenge is None:
         raise refused("passkey_challenge_expired")
-    return await judge_credential(runtime, challenge, sent.credential)
+    return await judge_credential(runtime, challenge, sent.credential, origins=origins)
 
 
 async def judge_credential(
-    runtime: Runtime, challenge: bytes, credential: str, *, owner: UUID | None = None, device_bound: bool = False
+    runtime: Runtime,
+    challenge: bytes,
+    credential: str,
+    *,
+    owner: UUID | None = None,
+    device_bound: bool = False,
+    origins: tuple[str, ...] | None = None,
 ) -> Shown:
     """As `judge_answer`, of a challenge that is known. `owner`: who it was for, None where that was to be found out;
     `device_bound`: only a passkey that stays in its device will do."""
     assertion = read_assertion(credential)
     if assertion is None:
         raise refused("passkey_malformed")
-    if fault := fault_in(assertion.statement, expected_of(runtime, GET, challenge)):
+    if fault := fault_in(assertion.statement, expected_of(runtime, GET, challenge, origins)):
         raise refused(fault)
     held = await passkeys.by_credential(runtime.db, assertion.credential_id)
     use = _judged(assertion, held.passkey if held else None, owner)

@@ -19,7 +19,7 @@ from authsvc.store.factors import passkeys
 from authsvc.store.postgres import Connection
 from authsvc_jws.base64url import base64url_decode, base64url_encode
 
-Purpose = Literal["passkey log in", "passkey enrolment"]
+Purpose = Literal["passkey log in", "passkey log in by a frontend", "passkey enrolment"]
 
 
 @dataclass(frozen=True, slots=True)

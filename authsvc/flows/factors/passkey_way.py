@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from authsvc.flows.factors.passkey_assertion import judge_credential, request_options, take
-from authsvc.flows.factors.relying_party import rp_id_of
+from authsvc.flows.factors.relying_party import own_origins, rp_id_of
 from authsvc.flows.factors.way import Proved, Tried, Way
 from authsvc.rules.errors import Rejected
 from authsvc.rules.levels import PHR_ACR, PHRH_ACR
@@ -38,7 +38,12 @@ async def _check(runtime: Runtime, user: User, tried: Tried, *, device_bound: bo
     credential = tried.values.get("credential", "")
     try:
         shown = await judge_credential(
-            runtime, _challenge(tried.binding), credential, owner=user.id, device_bound=device_bound
+            runtime,
+            _challenge(tried.binding),
+            credential,
+            owner=user.id,
+            device_bound=device_bound,
+            origins=(*own_origins(runtime.settings), *tried.origins),
         )
         async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
             await take(runtime, connection, shown)

@@ -28,11 +28,12 @@ MAILED_CODE = Proved((), ("mail",))
 @dataclass(frozen=True, slots=True)
 class Tried:
     """An answer. `values`: the members or fields that are not ours; `binding`: the digest of the challenge that it came
-    back with; `place`: of who answers, for a notice."""
+    back with; `place`: of who answers, for a notice; `origins`: of the pages besides our own that may have asked."""
 
     values: Mapping[str, str] = field(repr=False)
     binding: str
     place: Place
+    origins: tuple[str, ...] = ()
 
 
 async def _nothing(_runtime: Runtime, _user: User, _binding: str) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from authsvc import metrics
 from authsvc.flows.caller.prove_possession import spend_dpop_proof
+from authsvc.flows.factors.relying_party import pages_of
 from authsvc.flows.login.authenticate_person import (
     Attempt,
     Authenticated,
@@ -105,7 +106,11 @@ async def second_step(runtime: Runtime, caller: Caller, asked: SecondSent) -> Lo
     access_denied), TooMany, Unavailable, StoreUnavailable."""
     client = caller.client
     passed = await check_second_step(
-        runtime, asked.answer, client_id=client.id, holder=holder_with_key(caller, asked.holder)
+        runtime,
+        asked.answer,
+        client_id=client.id,
+        holder=holder_with_key(caller, asked.holder),
+        origins=pages_of(runtime.settings, client),
     )
     if client.misses_role(passed.user.roles):
         raise Rejected("access_denied", "This account may not use this client.", "role_missing", status=403)

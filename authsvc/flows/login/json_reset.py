@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from authsvc.flows.factors.relying_party import pages_of
 from authsvc.flows.login.second_step import Answer, begin_second_step, check_second_step, ways_after_password
 from authsvc.flows.mail.queue import mail_is_on
 from authsvc.flows.people.choose_password import judge_choice
@@ -93,7 +94,8 @@ async def reset_by_second_step(runtime: Runtime, client: Client, answer: Answer,
     if fault := await _fault(runtime, shown.proof.email, shown.user.name, new):
         raise _refused_password(runtime, fault, {})
     step = Answer(inner, answer.way, answer.values, answer.attempt)
-    await check_second_step(runtime, step, client_id=client.id, holder=new.holder)
+    pages = pages_of(runtime.settings, client)
+    await check_second_step(runtime, step, client_id=client.id, holder=new.holder, origins=pages)
     await _change(runtime, shown, new)
 
 

@@ -175,9 +175,11 @@ async def check_second_step(
     client_id: str,
     holder: str,
     cookie: str | None = None,
+    origins: tuple[str, ...] = (),
 ) -> Passed:
-    """Judge the answer to a second step. `cookie`: of the browser's session. Raises Rejected (invalid_grant where the
-    step is void, invalid_credentials), TooMany, StoreUnavailable."""
+    """Judge the answer to a second step. `cookie`: of the browser's session; `origins`: of the pages besides our own
+    that may have asked. Raises Rejected (invalid_grant where the step is void, invalid_credentials), TooMany,
+    StoreUnavailable."""
     waiting = open_waiting(runtime, answer.sealed)
     if waiting is None:
         raise void("second_step_expired")
@@ -188,7 +190,7 @@ async def check_second_step(
     proof = cookie if waiting.session_id else user and _proof_of(waiting, user)
     if user is None or user.disabled_at is not None or digest_of(proof or "").hex() != waiting.proof:
         raise void("second_step_outdated")
-    tried = Tried(answer.values, waiting.name, answer.attempt.place)
+    tried = Tried(answer.values, waiting.name, answer.attempt.place, origins)
     proved = await check_way(runtime, user, answer.way, tried, network=answer.attempt.network)
     spent = sha256(f"{_PURPOSE}\0{waiting.name}".encode()).digest()
     if not await spend(runtime.db, spent, SECOND_STEP_SECONDS):

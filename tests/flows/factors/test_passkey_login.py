@@ -16,18 +16,12 @@ from authsvc.runtime import Runtime
 from authsvc_devkit.servers import Servers
 from tests.support.authenticator import Authenticator, decoded, encoded
 from tests.support.login_steps import Pkce, authorize_url, enter, fields, is_page, redeem, redirected
-from tests.support.passkeys import challenged, enrolled, log_in_by, logged_in, show
+from tests.support.passkeys import challenged, enrolled, log_in_by, logged_in, person_with, show
 from tests.support.replicas import Replicas
 from tests.support.service import Service, service
 
 PERSON, OTHER = "test@example.com", "bartender@example.com"
 Change = Callable[[Authenticator], object]
-
-
-async def person_with(house: Service, key: Authenticator | None = None, email: str = PERSON) -> Authenticator:
-    """A passkey, the only one of this person."""
-    await house.sql.execute("DELETE FROM passkeys USING users u WHERE u.id = user_id AND u.email = $1", email)
-    return await enrolled(await logged_in(house.caller(), email), key)
 
 
 async def is_logged_in(http: httpx2.AsyncClient) -> bool:

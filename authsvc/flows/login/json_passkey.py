@@ -1,0 +1,97 @@
+"""A person logs in at a first-party frontend with a passkey alone: a session and its first grant, in the transaction
+that takes the challenge.
+
+The challenge is sealed to the frontend, for this client and this program; the passkey must have been asked for on one
+of the client's registered pages, within the domain that passkeys are made for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from authsvc import metrics
+from authsvc.flows.caller.network_limit import wait_of_network
+from authsvc.flows.caller.prove_possession import spend_dpop_proof
+from authsvc.flows.factors.passkey_assertion import Sent, Shown, begin_assertion, judge_answer, refused, take
+from authsvc.flows.factors.passkey_challenge import Purpose
+from authsvc.flows.factors.relying_party import pages_of
+from authsvc.flows.login.authenticate_person import Attempt, Authenticated
+from authsvc.flows.login.json_login import LoggedIn, begin_by_proof, may_log_in
+from authsvc.flows.login.second_step import wanted_of
+from authsvc.flows.token.grant_type import Caller, Issuance
+from authsvc.rules.client_record import Client
+from authsvc.rules.errors import Rejected, TooMany
+from authsvc.rules.levels import acr_of, reaches
+from authsvc.runtime import Runtime
+from authsvc.store.postgres import Connection
+
+PURPOSE: Purpose = "passkey log in by a frontend"
+
+
+@dataclass(frozen=True, slots=True)
+class PasskeySent:
+    """A login by passkey. Of the attempt neither address nor password count. `holder`: what stands for the program that
+    asked for the challenge."""
+
+    sent: Sent
+    attempt: Attempt
+    holder: str
+
+
+async def begin_passkey_login(
+    runtime: Runtime, client: Client, *, holder: str, network: str
+) -> tuple[dict[str, Any], str] | None:
+    """The options for whichever passkey the person has, and what must come back with the answer. None: no page of this
+    client can use one. Raises TooMany."""
+    if not pages_of(runtime.settings, client):
+        return None
+    if wait := await wait_of_network(runtime, "passkey_challenge", network, runtime.settings.passkey_network_requests):
+        raise TooMany("passkey_challenges", retry_after=wait)
+    return begin_assertion(runtime, PURPOSE, _holder(client, holder))
+
+
+async def passkey_login(runtime: Runtime, caller: Caller, asked: PasskeySent) -> LoggedIn:
+    """Begin a session and its grant. Raises Rejected (invalid_credentials, one answer for whatever was wrong;
+    access_denied, unmet_authentication_requirements), StoreUnavailable."""
+    try:
+        shown = await judge_answer(
+            runtime,
+            PURPOSE,
+            _holder(caller.client, asked.holder),
+            asked.sent,
+            origins=pages_of(runtime.settings, caller.client),
+        )
+        _judge_person(runtime, caller.client, shown)
+        if caller.proof is not None:  # what a stranger sends leaves no row behind
+            await spend_dpop_proof(runtime, caller.proof)
+        gone = refused("factor_removed")
+        return await begin_by_proof(runtime, caller, asked.attempt, partial(_take, runtime, shown), otherwise=gone)
+    except Rejected as rejected:
+        metrics.logins.labels(rejected.reason).inc()
+        raise
+
+
+def _judge_person(runtime: Runtime, client: Client, shown: Shown) -> None:
+    if client.misses_role(shown.user.roles):
+        raise Rejected("access_denied", "This account may not use this client.", "role_missing", status=403)
+    if not reaches(acr_of(shown.proved.amr), wanted_of(runtime, client, shown.user)):
+        raise Rejected(
+            "unmet_authentication_requirements",
+            "A passkey that stays in its device is needed here.",
+            "passkey_not_bound",
+            status=403,
+        )
+
+
+async def _take(runtime: Runtime, shown: Shown, connection: Connection) -> Authenticated:
+    await take(runtime, connection, shown)
+    return Authenticated(shown.user, None, shown.proved)
+
+
+def _holder(client: Client, holder: str) -> str:
+    return f"{client.id} {holder}"
+
+
+PASSKEY_LOGIN = Issuance(name="passkey_login", run=passkey_login, permit=may_log_in, spends_proof=True)
