@@ -22,7 +22,7 @@ from authsvc.web.http.failures import failure_of
 from authsvc.web.http.request import Request
 from authsvc.web.letters import LetterForm, ask, ask_page
 from authsvc.web.login import attempt_of, kept
-from authsvc.web.pages.authorization_answer import login_form, outcome_reply, request_redrawn, second_form
+from authsvc.web.pages.authorization_answer import login_form, outcome_reply, request_redrawn, second_form, see
 from authsvc.web.pages.cookies_and_forms import SESSION, cookie, form_token, is_browser, own_form, this_browser
 from authsvc.web.pages.failure_page import error_page, page_failure, problem_of, redrawn
 from authsvc.web.pages.proof_views import ConfirmProof, ProofElsewhere
@@ -47,7 +47,9 @@ class Waiting:
 
 
 async def ask_for_code_page(request: Request) -> Response:
-    return await _page(request, {"request": request.query().get("request", "")})
+    """Without a request it is the address that the browser shows after the form, opened again."""
+    sealed = request.query().get("request", "")
+    return await _page(request, {"request": sealed}) if sealed else see("/login")
 
 
 async def _expired(request: Request, form: Mapping[str, str]) -> Response:
