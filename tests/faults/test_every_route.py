@@ -12,6 +12,7 @@ import pytest
 
 from authsvc.app import ROUTES
 from authsvc.flows.caller.check_revoked import asked_postgres
+from authsvc.flows.login import json_reset
 from authsvc.flows.login.second_step import begin_second_step
 from authsvc.flows.proofs.ask_for_letter import Asked, seal_asked
 from authsvc.rules.person_record import User
@@ -75,8 +76,13 @@ def request_for(method: str, path: str, tokens: dict[str, Any]) -> dict[str, Any
         "/api/auth/login/second": {
             "json": {"mfa_challenge": tokens.get("json_challenge"), "way": "otp", "code": "123456"},
         },
-        "/api/auth/login/mail": {"json": {"email": LOGIN["email"]}},
+        "/api/auth/login/mail": {"json": {"email": "admin@example.com"}},
         "/api/auth/login/mail/finish": {"json": {"mail_challenge": tokens.get("mail_challenge"), "code": "12345678"}},
+        "/api/auth/reset": {"json": {"email": "bartender@example.com"}},
+        "/api/auth/reset/finish": {"json": {"reset_challenge": tokens.get("reset"), "new_password": "a long one"}},
+        "/api/auth/reset/second": {
+            "json": {"mfa_challenge": tokens.get("second_of_reset"), "way": "otp", "new_password": "a long one"},
+        },
         "/api/auth/refresh": {"json": {"refresh_token": tokens["refresh_token"]}},
         "/api/auth/logout": {"json": {"refresh_token": tokens["refresh_token"]}},
         "/revocations": {},  # in dev mode nobody need say who he is
@@ -156,10 +162,19 @@ def mail_challenge(service: Service) -> str:
     return seal_asked(service.runtime, Asked(UUID(int=1), Purpose.LOGIN, LOGIN["email"], holder))
 
 
+def resets(service: Service) -> dict[str, str]:
+    """A reset whose code was right, and one that waits for a second factor, in that browser."""
+    holder = f"customer {_mark('x' * 22)}"
+    return {
+        "reset": json_reset._seal(service.runtime, json_reset._RIGHT_CODE, ["x" * 43, holder]),
+        "second_of_reset": json_reset._seal(service.runtime, json_reset._SECOND, ["x" * 43, "x"]),
+    }
+
+
 async def test_no_route_blames_the_caller_with_both_stores_gone(service: Service, servers: Servers) -> None:
     await allow(service.runtime, service.runtime.db)
     tokens = await login(service.http)
-    tokens["mail_challenge"] = mail_challenge(service)
+    tokens |= {"mail_challenge": mail_challenge(service), **resets(service)}
     tokens |= a_browser(service)
     tokens |= {name: await waiting(service, ending) for name, ending in (("challenge", ""), ("json_challenge", " "))}
     await service.http.post("/device_authorization", data={"client_id": "terminal"})  # the client is remembered
