@@ -84,7 +84,7 @@ def nginx(at: Setting) -> list[str]:
 def caddy(at: Setting) -> list[str]:
     site = f"https://{HOST}:{at.port} {{\n\tbind 127.0.0.1\n\ttls {at.tls.cert_file} {at.tls.key_file}"
     addresses = " ".join(f"127.0.0.1:{port}" for port in at.upstreams)
-    places = {f"\n{HOST} {{": f"\n{site}", "reverse_proxy 127.0.0.1:8000": f"reverse_proxy {addresses}"}
+    places = {"{$AUTHSVC_ISSUER:https://auth.example.com} {": site, "{$AUTHSVC_UPSTREAM:127.0.0.1:8000}": addresses}
     if len(at.upstreams) > 1:
         places["# health_"] = "health_"
     (at.root / "Caddyfile").write_text(
