@@ -34,8 +34,8 @@ COMMANDS = {
     "that seals them: generate-master, promote-master, reseal, drop-master.",
     "users": "People: add, invite, import, list; change-address, rename, roles, verify, factors, set-password; "
     "disable, enable, remove; normal-addresses.",
-    "clients": "Registered clients: add, list, redirect-uris, origins, audiences, introspection, rotate-secret, "
-    "choose-alg, remove; registration-token.",
+    "clients": "Registered clients: add, list, redirect-uris, origins, audiences, introspection, trusted-devices, "
+    "rotate-secret, choose-alg, choose-login, remove; registration-token.",
     "sessions": "Sessions: list, end.",
     "mail": "Mails to people: test, list, retry.",
     "sweep": "Delete what has expired, now.",

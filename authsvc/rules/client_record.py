@@ -30,9 +30,10 @@ class Login:
     """How people log in at a client, for how long, and as whom it knows them. `origins`: of pages of the client that no
     redirect URI names; `sector`: whose subjects a pairwise client shares; '': nobody's; `required_acr`: the rung of
     `rules/levels` that they must stand on, None: any; `registration_role`: given to those who register here,
-    None: none is. `sector_identifier_uri`: the document that lists the redirect URIs of the sector, whose host is its
-    name (OpenID Connect Core section 8.1); None: there is none. `mail_code_login`: people may log in by a mailed
-    code."""
+    None: none is. `trusted_device_days`: for how long people may trust a device, on which their login here needs no
+    second step, 0: they may not. `sector_identifier_uri`: the document that lists the redirect URIs of the sector,
+    whose host is its name (OpenID Connect Core section 8.1); None: there is none. `mail_code_login`: people may log in
+    by a mailed code."""
 
     application_type: str = "web"
     redirect_uris: tuple[str, ...] = ()
@@ -42,6 +43,7 @@ class Login:
     required_acr: str | None = None
     registration_role: str | None = None
     mail_code_login: bool = False
+    trusted_device_days: int = 0
     remember_me_allowed: bool = True
     session_seconds: int | None = None
     remember_me_seconds: int | None = None

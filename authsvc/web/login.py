@@ -21,6 +21,7 @@ from authsvc.rules.authorize.request import Unproved
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.rules.login.device_cookie import MAX_AGE_SECONDS
+from authsvc.rules.login.trusted_device import wants_fresh_proof
 from authsvc.rules.people.new_password import MOST_BYTES
 from authsvc.store.errors import StoreUnavailable
 from authsvc.web.http.endpoint import Route
@@ -38,6 +39,7 @@ from authsvc.web.pages.authorization_answer import (
 from authsvc.web.pages.cookies_and_forms import (
     DEVICE,
     SESSION,
+    TRUSTED,
     cookie,
     own_form,
     session_secret,
@@ -81,7 +83,7 @@ async def login(request: Request) -> Response:
     sealed = form.get("request", "")
     destination = open_destination(request.runtime, sealed) if sealed else Destination(OWN_PAGES[0])
     if destination:
-        done = await _logged_in(request, None, form)
+        done = await _logged_in(request, None, form, fresh=True)
         if isinstance(done, SecondStep):
             return second_form(request, destination, done)
         return login_form(request, destination, form, done) if isinstance(done, Problem) else see(destination.path)
@@ -96,7 +98,8 @@ async def login(request: Request) -> Response:
     asked = ShowPage(Step.LOG_IN, sealed, understood.client, understood.request, None)
     if form.get("decision") == "another":
         return login_form(request, asked, {})
-    done = await _logged_in(request, understood.client, form)
+    fresh = wants_fresh_proof(understood.request)
+    done = await _logged_in(request, understood.client, form, fresh=fresh)
     if isinstance(done, Problem):
         return login_form(request, asked, form, done)
     if isinstance(done, SecondStep):
@@ -105,9 +108,10 @@ async def login(request: Request) -> Response:
 
 
 async def _logged_in(
-    request: Request, client: Client | None, form: Mapping[str, str]
+    request: Request, client: Client | None, form: Mapping[str, str], *, fresh: bool
 ) -> Problem | SecondStep | BrowserLogin:
-    """The login, whose cookies the browser keeps whatever comes next; or what the page must say or ask for."""
+    """The login, whose cookies the browser keeps whatever comes next; or what the page must say or ask for. `fresh`: no
+    trusted device will do."""
     if "passkey" in form:
         return await _by_passkey(request, client, form)
     username, password = form.get("username", ""), form.get("password", "")
@@ -121,7 +125,13 @@ async def _logged_in(
     request.client_id = client.id if client else None
     try:
         done = await browser_login(
-            request.runtime, client, attempt, old_cookie=cookie(request, SESSION), browser=this_browser(request)
+            request.runtime,
+            client,
+            attempt,
+            old_cookie=cookie(request, SESSION),
+            browser=this_browser(request),
+            trusted=cookie(request, TRUSTED),
+            fresh=fresh,
         )
     except (Rejected, TooMany, Unavailable, StoreUnavailable) as error:
         return problem_of(failure_of(request, error), "credentials")
@@ -146,6 +156,8 @@ def kept(request: Request, done: BrowserLogin) -> BrowserLogin:
     """A login that was done: the browser gets its cookies."""
     request.user_id, request.session_id = str(done.user_id), str(done.session_id)
     keep_login(request, done.cookie, done.device, done)
+    if done.trust:
+        set_cookie(request, TRUSTED, done.trust.cookie, done.trust.seconds)
     return done
 
 

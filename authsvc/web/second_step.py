@@ -21,11 +21,11 @@ from authsvc.web.http.failures import failure_of
 from authsvc.web.http.request import Request
 from authsvc.web.login import attempt_of, kept, login_redrawn
 from authsvc.web.pages.authorization_answer import login_form, outcome_reply, second_form, see
-from authsvc.web.pages.cookies_and_forms import SESSION, cookie, own_form, this_browser
+from authsvc.web.pages.cookies_and_forms import SESSION, TRUSTED, cookie, own_form, this_browser
 from authsvc.web.pages.failure_page import page_failure, problem_of, redrawn
 from authsvc.web.pages.views import Problem
 
-_OURS = frozenset({"challenge", "way", "request", "csrf"})
+_OURS = frozenset({"challenge", "way", "request", "csrf", "trust_device"})
 
 
 async def landing(_request: Request) -> Response:
@@ -62,7 +62,13 @@ async def _finished(request: Request, client: Client | None, form: Mapping[str, 
     answer = Answer(form.get("challenge", ""), form.get("way", ""), values, attempt_of(request, "", ""))
     try:
         done = await finish_browser_login(
-            request.runtime, client, answer, old_cookie=cookie(request, SESSION), browser=this_browser(request)
+            request.runtime,
+            client,
+            answer,
+            old_cookie=cookie(request, SESSION),
+            browser=this_browser(request),
+            to_trust=form.get("trust_device") == "1",
+            trusted=cookie(request, TRUSTED),
         )
     except Rejected as error:
         void = error.error.error != "invalid_credentials"
@@ -77,11 +83,14 @@ async def _asked_again(
 ) -> Response:
     """The same page after a wrong code; the login page where the step is void."""
     reason = request.reason
-    second = None if problem.kind == "expired" else await asked_again(request.runtime, form.get("challenge", ""))
+    client = asked.client if isinstance(asked, ShowPage) else None
+    void = problem.kind == "expired"
+    second = None if void else await asked_again(request.runtime, form.get("challenge", ""), client)
     request.reason = reason
     if second is None:
         return login_form(request, asked, {}, Problem("expired"))
-    return second_form(request, asked, second, way=form.get("way", ""), problem=problem)
+    trust = form.get("trust_device") == "1"
+    return second_form(request, asked, second, way=form.get("way", ""), trust=trust, problem=problem)
 
 
 ROUTES = (Route("/login/second", {"GET": landing, "POST": second_step}, page_failure),)

@@ -30,6 +30,7 @@ from authsvc.settings import Settings
 from authsvc.store.account.sessions_and_apps import App, Listed
 from authsvc.store.device.requests import DeviceRequest
 from authsvc.store.factors.one_time_codes import Authenticator
+from authsvc.store.factors.trusted_devices import TrustedDevice
 from authsvc.store.session.browser_sessions import BrowserSession
 from authsvc.web.http.request import Request
 from authsvc.web.pages import account_views, factor_views, proof_views, views
@@ -238,8 +239,14 @@ def confirm_proof(text: str = PERSON, sealed: str = "closed-box", **changes: Any
     return replace(view, **changes)
 
 
-def second_step(*ways: str, sealed: str = "closed-box", **changes: Any) -> View:
-    asked_for = SecondStep(UUID(int=1), sealed, {way: {} for way in ways})
+TRUSTED = (
+    TrustedDevice(UUID(int=7), "Firefox on Windows", NOW - timedelta(days=9), NOW, NOW + timedelta(days=21)),
+    TrustedDevice(UUID(int=8), "Safari on iPhone", NOW, None, NOW + timedelta(days=30)),
+)
+
+
+def second_step(*ways: str, sealed: str = "closed-box", trust_days: int = 0, **changes: Any) -> View:
+    asked_for = SecondStep(UUID(int=1), sealed, {way: {} for way in ways}, trust_days)
     return views.SecondStep(asked_for, sealed, csrf="csrf-value", target=CALLBACK, **changes)
 
 
@@ -337,6 +344,8 @@ PAGES: dict[str, View] = {
     "account-profile": own_profile(),
     "account-delete": account_views.DeleteAccount(PERSON, csrf="csrf-value"),
     "account-may-delete": account(overview(1, ()), can_delete=True),
+    "account-trusted": account(replace(overview(1, ()), trusted=TRUSTED)),
+    "second-step-trust": second_step("otp", trust_days=30, trust=True),
     "account-deleted": account_views.AccountDeleted(),
     "account-profile-wrong": own_profile("x" * 300, "de", problem=Problem("name")),
 }

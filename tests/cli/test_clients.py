@@ -184,6 +184,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "access_token_seconds": 60,
         "session_seconds": 3600,
         "remember_me_seconds": 7200,
+        "trusted_device_days": 0,
         "status_list": True,
         "id_token_signed_response_alg": "ES256",
         "access_token_signed_response_alg": "EdDSA",
@@ -192,7 +193,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
     told = set(plain) - {"secret_hashes", "registration_hash"}
     assert set(row) == told | {"secrets", "registered_itself"}
     default = {name for name in told if row[name] == plain[name]}
-    assert default == {"jwks", "sector_identifier_uri"}, "an option is missing for these"
+    assert default == {"jwks", "sector_identifier_uri", "trusted_device_days"}, "an option is missing for these"
     line = next(line for line in cli("clients", "list").stdout.splitlines() if line.startswith("bank "))
     for words in (
         "keys at its jwks_uri (private_key_jwt only)",
@@ -593,3 +594,22 @@ def test_keys_of_a_client_are_public_ones(cli: Cli, tmp_path: Path) -> None:
     ):
         file.write_text(json.dumps({"keys": keys}))
         assert why in cli("clients", "add", "bad", "--confidential", "--jwks", str(file), code=2).stderr
+
+
+def test_days_of_trust_are_bounded_listed_and_none_where_a_second_factor_is_demanded(cli: Cli) -> None:
+    shop = ("clients", "add", "shop", "--public", "--redirect-uri", "https://shop.example/cb", "--scope", "openid")
+    cli(*shop, "--trusted-device-days", "30")
+    assert "devices trusted 30 d" in cli("clients", "list").stdout
+    assert listed(cli, "shop")["trusted_device_days"] == 30
+    assert answer(cli("clients", "trusted-devices", "shop", "7", "--json"))["trusted_device_days"] == 7
+    assert listed(cli, "shop")["trusted_device_days"] == 7
+    assert "may not trust a device" in cli("clients", "trusted-devices", "shop", "0").stdout
+    assert "devices trusted" not in cli("clients", "list").stdout
+    for days in ("91", "-1", "x"):
+        cli("clients", "trusted-devices", "shop", days, code=2)
+    assert "there is no client" in cli("clients", "trusted-devices", "nobody", "7", code=1).stderr
+    bank = ("clients", "add", "bank2", "--public", "--redirect-uri", "https://bank.example/cb", "--scope", "openid")
+    both = cli(*bank, "--required-acr", "urn:authsvc:acr:mfa", "--trusted-device-days", "30", code=2)
+    assert "demand no second factor" in both.stderr
+    cli(*bank, "--required-acr", "urn:authsvc:acr:mfa")
+    assert "demand no second factor" in cli("clients", "trusted-devices", "bank2", "7", code=1).stderr

@@ -14,7 +14,7 @@ from authsvc.cli.command_runtime import granted, operate
 from authsvc.cli.console import Refused, answer, complain, confirm, json_option, plural, table, yes_option
 from authsvc.cli.secret_input import read_secret
 from authsvc.jose.names import DEFAULT_ALG
-from authsvc.rules.clients.limits import REGISTRATION_TOKEN_SECONDS, REGISTRATION_TOKEN_USES
+from authsvc.rules.clients.limits import REGISTRATION_TOKEN_SECONDS, REGISTRATION_TOKEN_USES, TRUSTED_DEVICE_DAYS
 from authsvc.rules.secret_digest import digest_of
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Registered clients: add, list, redirect-uris, origins, audiences, introspection, rotate-secret, choose-alg,
-    choose-login, remove; registration-token lets others register theirs.
+    """Registered clients: add, list, redirect-uris, origins, audiences, introspection, trusted-devices,
+    rotate-secret, choose-alg, choose-login, remove; registration-token lets others register theirs.
 
     Workers know of a change within a second.
 
@@ -104,6 +104,7 @@ def _policy(client: Client) -> list[str]:
         f"gives {client.login.registration_role}": client.login.registration_role,
         "codes by mail": client.login.mail_code_login,
         f"level {client.login.required_acr}": client.login.required_acr,
+        f"devices trusted {client.login.trusted_device_days} d": client.login.trusted_device_days,
         f"access {client.tokens.access_token_seconds} s": client.tokens.access_token_seconds,
         f"session {client.login.session_seconds} s": client.login.session_seconds,
         f"remembered {client.login.remember_me_seconds} s": client.login.remember_me_seconds,
@@ -289,6 +290,27 @@ def introspection(client_id: str, about: str) -> None:
     operate(lambda runtime, actor: manage_clients.choose_introspection(runtime, actor, client_id, about))
     told = {"none": "no tokens", "own": "tokens that are meant for it", "all": "tokens of every audience"}[about]
     answer({"id": client_id, "introspection": about}, f"Client {client_id} may ask about {told}.")
+
+
+@command.command("trusted-devices")
+@click.argument("client_id", metavar="ID")
+@click.argument("days", type=click.IntRange(*TRUSTED_DEVICE_DAYS))
+@json_option
+def trusted_devices(client_id: str, days: int) -> None:
+    """Choose for how many days people may trust a device there: a login on it needs no second step. 0: they may not.
+
+    Its tokens say then that a password was proved, and no more. Roles and requests that demand a second factor get it.
+
+    \b
+    Examples:
+      authsvc clients trusted-devices shop 30
+      authsvc clients trusted-devices shop 0
+    """
+    from authsvc.flows.operator import manage_clients
+
+    operate(lambda runtime, actor: manage_clients.choose_trusted_device_days(runtime, actor, client_id, days))
+    told = f"may trust a device for {plural(days, 'day')}" if days else "may not trust a device"
+    answer({"id": client_id, "trusted_device_days": days}, f"People {told} at client {client_id}.")
 
 
 @command.command("choose-alg")

@@ -14,7 +14,12 @@ from authsvc.cli.command_runtime import operate
 from authsvc.cli.console import answer, json_option
 from authsvc.cli.secret_input import read_secret
 from authsvc.jose.names import ALGORITHM_NAMES, DEFAULT_ALG
-from authsvc.rules.clients.limits import ACCESS_TOKEN_SECONDS, REFRESH_LOST_ANSWER_SECONDS, SESSION_SECONDS
+from authsvc.rules.clients.limits import (
+    ACCESS_TOKEN_SECONDS,
+    REFRESH_LOST_ANSWER_SECONDS,
+    SESSION_SECONDS,
+    TRUSTED_DEVICE_DAYS,
+)
 from authsvc.rules.levels import LADDER
 from authsvc.rules.secret_digest import digest_of
 
@@ -118,6 +123,12 @@ _OPTIONS: tuple[click.Parameter, ...] = (
     click.Option(["--access-token-seconds"], type=_TOKEN_SECONDS, help="Life of its access tokens."),
     click.Option(["--session-seconds"], type=_SESSION_SECONDS, help="Life of its sessions."),
     click.Option(["--remember-me-seconds"], type=_SESSION_SECONDS, help="Life with remember me."),
+    click.Option(
+        ["--trusted-device-days"],
+        type=click.IntRange(*TRUSTED_DEVICE_DAYS),
+        default=0,
+        help="So long a device that its person trusts needs no second step here; 0, as it is without this: it does.",
+    ),
     click.Option(
         ["--lost-answer-seconds", "refresh_lost_answer_seconds"],
         type=click.IntRange(*REFRESH_LOST_ANSWER_SECONDS),

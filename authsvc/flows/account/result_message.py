@@ -25,6 +25,7 @@ Kind = Literal[
     "passkey_removed",
     "factor_removed",
     "profile_changed",
+    "trusted_device_ended",
 ]
 
 

@@ -25,7 +25,8 @@ from authsvc.store import audit
 from authsvc.store.account import sessions_and_apps, users
 from authsvc.store.account.sessions_and_apps import App, Listed
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.factors import passkeys
+from authsvc.store.factors import passkeys, trusted_devices
+from authsvc.store.factors.trusted_devices import TrustedDevice
 from authsvc.store.session.browser_sessions import BrowserSession
 
 Owner = BrowserSession
@@ -44,8 +45,8 @@ class LoginNeeded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """One page of the sessions, this one first, of `total`; all apps with a consent; all passkeys; and what
-    happened lately."""
+    """One page of the sessions, this one first, of `total`; all apps with a consent; all passkeys; what happened
+    lately; and the devices on which the login passes over the second step."""
 
     session: BrowserSession = field(repr=False)
     sessions: Sequence[Listed]
@@ -54,6 +55,7 @@ class Overview:
     apps: Sequence[App]
     happened: Newest = NOTHING
     passkeys: Sequence[Passkey] = ()
+    trusted: Sequence[TrustedDevice] = ()
 
     @property
     def pages(self) -> int:
@@ -68,7 +70,8 @@ async def overview(runtime: Runtime, cookie: str | None, page: int) -> Overview:
     )
     apps = await sessions_and_apps.apps(runtime.db, session.user.id)
     keys = await passkeys.of_person(runtime.db, session.user.id)
-    return Overview(session, found, total, page, apps, await newest(runtime, session.user), keys)
+    trusted = await trusted_devices.of_person(runtime.db, session.user.id)
+    return Overview(session, found, total, page, apps, await newest(runtime, session.user), keys, trusted)
 
 
 async def person(runtime: Runtime, cookie: str | None, *, recently: bool = False) -> BrowserSession:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from authsvc import metrics
+from authsvc.flows.factors.recovery_code import RECOVERY_CODE
 from authsvc.flows.factors.way import Way
 from authsvc.flows.factors.ways import those_that_reach, ways_of
 from authsvc.flows.login.authenticate_person import (
@@ -33,6 +34,7 @@ from authsvc.flows.login.second_step import (
     check_second_step,
     ways_after_password,
 )
+from authsvc.flows.login.trusted_device import enter_trusted, trust, trust_days
 from authsvc.flows.session.browser import browser_session
 from authsvc.flows.session.end_surplus import end_surplus
 from authsvc.flows.session.publish_revocation import end_session
@@ -46,18 +48,30 @@ from authsvc_jws.base64url import base64url_encode
 
 
 async def browser_login(
-    runtime: Runtime, client: Client | None, attempt: Attempt, *, old_cookie: str | None, browser: str
+    runtime: Runtime,
+    client: Client | None,
+    attempt: Attempt,
+    *,
+    old_cookie: str | None,
+    browser: str,
+    trusted: str | None = None,
+    fresh: bool = True,
 ) -> BrowserLogin | SecondStep:
     """`client`: who asked for the login, None where the person came to one of our own pages. `browser`: what stands for
-    this browser in what we seal.
+    this browser in what we seal. `trusted`: its cookie as a trusted device, which counts for nothing where `fresh`:
+    what the login is for wants a proof of now.
 
     Raises Rejected (invalid_credentials), TooMany, Unavailable, StoreUnavailable. Roles are judged by `authorize`: the
     person is logged in all the same, and may go to another client.
     """
     person = await authenticate_person(runtime, attempt, required_role=None)
     if ways := await ways_after_password(runtime, client, person.user):
+        if done := await enter_trusted(
+            runtime, client, attempt, person, cookie=trusted, fresh=fresh, old_cookie=old_cookie
+        ):
+            return done
         metrics.logins.labels("mfa_required").inc()
-        return await begin_second_step(
+        step = await begin_second_step(
             runtime,
             person.user,
             ways,
@@ -66,14 +80,23 @@ async def browser_login(
             proof=person.password_hash or "",
             remember_me=attempt.remember_me,
         )
+        return replace(step, trust_days=trust_days(runtime, client, person.user))
     return await enter(runtime, client, attempt, person, old_cookie=old_cookie)
 
 
 async def finish_browser_login(
-    runtime: Runtime, client: Client | None, answer: Answer, *, old_cookie: str | None, browser: str
+    runtime: Runtime,
+    client: Client | None,
+    answer: Answer,
+    *,
+    old_cookie: str | None,
+    browser: str,
+    to_trust: bool = False,
+    trusted: str | None = None,
 ) -> BrowserLogin:
-    """The second step of `browser_login`, of a login by a mailed code, or of a session that is stepped up. Raises
-    Rejected, TooMany, Unavailable, StoreUnavailable."""
+    """The second step of `browser_login`, of a login by a mailed code, or of a session that is stepped up. `to_trust`:
+    the person wants the device to be trusted after a password, where the client lets them; `trusted`: its cookie as
+    such, if it was one. Raises Rejected, TooMany, Unavailable, StoreUnavailable."""
     passed = await check_second_step(
         runtime, answer, client_id=client.id if client else "", holder=browser, cookie=old_cookie
     )
@@ -82,7 +105,10 @@ async def finish_browser_login(
     attempt = replace(answer.attempt, email=passed.user.email, remember_me=passed.waiting.remember_me)
     if passed.waiting.mailed:
         return await enter_after_second_step(runtime, client, attempt, passed, old_cookie=old_cookie)
-    return await enter(runtime, client, attempt, passed.person(), old_cookie=old_cookie)
+    done = await enter(runtime, client, attempt, passed.person(), old_cookie=old_cookie)
+    if not to_trust or answer.way == RECOVERY_CODE.name:  # whoever found a code shall not be trusted for weeks
+        return done
+    return await trust(runtime, client, passed.user, done, attempt.place, old=trusted)
 
 
 async def ways_to_step_up(runtime: Runtime, session: BrowserSession, wanted: str) -> tuple[Way, ...]:

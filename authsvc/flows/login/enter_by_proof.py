@@ -26,8 +26,16 @@ from authsvc_jws.base64url import base64url_encode
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """That the second step is passed over from now on. `cookie`: the browser's secret, for so many seconds."""
+
+    cookie: str = field(repr=False)
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class BrowserLogin:
-    """`cookie`: the browser's new secret. `device`: its new device cookie."""
+    """`cookie`: the browser's new secret. `device`: its new device cookie. `trust`: where the person asked for it."""
 
     session_id: UUID
     user_id: UUID
@@ -36,6 +44,7 @@ class BrowserLogin:
     expires_at: datetime
     now: datetime
     remember_me: bool
+    trust: Trust | None = None
 
 
 Take = Callable[[Connection], Awaitable[Authenticated]]

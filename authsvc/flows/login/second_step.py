@@ -25,6 +25,7 @@ from authsvc.rules.authorize.prompting import required_rung
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected
 from authsvc.rules.levels import PASSWORD_ACR, combined, demanded_of, reaches
+from authsvc.rules.login.trusted_device import days_offered
 from authsvc.rules.person_record import User
 from authsvc.rules.sealed_value_lifetimes import SECOND_STEP_SECONDS
 from authsvc.rules.secret_digest import digest_of
@@ -57,11 +58,12 @@ class Waiting:
 @dataclass(frozen=True, slots=True)
 class SecondStep:
     """What the caller is asked for. `sealed`: to be brought back; `ways`: the names of those that are open, and what
-    each of them needs."""
+    each of them needs; `trust_days`: for how long the person may trust the device, 0: they may not."""
 
     user_id: UUID
     sealed: str = field(repr=False)
     ways: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    trust_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ async def begin_second_step(
     return SecondStep(user.id, _seal(runtime, waiting), asked)
 
 
-async def asked_again(runtime: Runtime, sealed: str) -> SecondStep | None:
+async def asked_again(runtime: Runtime, sealed: str, client: Client | None) -> SecondStep | None:
     """The same step once more, after an answer that was wrong; None: it is over. Raises StoreUnavailable."""
     waiting = open_waiting(runtime, sealed)
     user = await users.by_id(runtime.db, waiting.user_id) if waiting else None
@@ -165,7 +167,8 @@ async def asked_again(runtime: Runtime, sealed: str) -> SecondStep | None:
         return None
     ways = [way for way in await ways_of(runtime, user) if way.name in waiting.ways]
     asked = {way.name: await way.ask(runtime, user, waiting.name) for way in ways}
-    return SecondStep(user.id, sealed, asked)
+    days = 0 if waiting.session_id or waiting.mailed else days_offered(client, wanted_of(runtime, client, user))
+    return SecondStep(user.id, sealed, asked, days)
 
 
 async def check_second_step(

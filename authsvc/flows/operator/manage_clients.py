@@ -144,6 +144,18 @@ async def choose_introspection(runtime: Runtime, actor: str, client_id: str, abo
     )
 
 
+async def choose_trusted_device_days(runtime: Runtime, actor: str, client_id: str, days: int) -> Client | Refused:
+    """`days`: for how long people may trust a device there. Raises StoreUnavailable."""
+    return await _change(
+        runtime,
+        actor,
+        client_id,
+        lambda known: changes.choose_trusted_device_days(known, days),
+        "client_trusted_devices_chosen",
+        lambda client: {"days": days},
+    )
+
+
 async def change_audiences(
     runtime: Runtime, actor: str, client_id: str, added: Sequence[str], removed: Sequence[str]
 ) -> Client | Refused:

@@ -15,6 +15,7 @@ from authsvc.rules.clients.judge_client import (
     judge_redirect_uris,
 )
 from authsvc.rules.clients.limits import MAX_SECRETS
+from authsvc.rules.clients.trusted_devices import trusted_device_problem
 from authsvc.rules.refused import Refused
 
 
@@ -88,6 +89,13 @@ def choose_introspection(client: Client, about: str) -> Client | Refused:
         description = f"client {client.id} is public: anybody could ask in its name"
         return Refused("conflict", description, "introspection")
     return replace(client, introspection=about != "none", introspection_all=about == "all")
+
+
+def choose_trusted_device_days(client: Client, days: int) -> Client | Refused:
+    """`days`: for how long people may trust a device there, 0: not at all."""
+    changed = replace(client, login=replace(client.login, trusted_device_days=days))
+    problem = trusted_device_problem(changed.login)
+    return Refused("conflict", problem, "trusted_device_days") if problem else changed
 
 
 def add_secret(client: Client, digest: Digest) -> Client | Refused:

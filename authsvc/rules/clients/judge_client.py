@@ -18,6 +18,7 @@ from authsvc.rules.clients import limits
 from authsvc.rules.clients.client_name import name_problem
 from authsvc.rules.clients.powers import asks_about, given
 from authsvc.rules.clients.sector import judge_sector_identifier_uri, sector_of
+from authsvc.rules.clients.trusted_devices import trusted_device_problem
 from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
 from authsvc.rules.discovery import CLIENT_AUTH_METHODS, GRANT_TYPES, SCOPES
 from authsvc.rules.levels import LADDER, PASSWORD_ACR
@@ -357,6 +358,8 @@ def _login(case: _Case) -> Iterator[Refused]:
         yield case.refused(
             "A mail_code_login never reaches the required_acr: no login could be made.", "mail_code_login"
         )
+    if problem := trusted_device_problem(login):
+        yield case.refused(problem, "trusted_device_days")
 
 
 def _seconds(case: _Case) -> Iterator[Refused]:

@@ -32,6 +32,7 @@ _OVER = {
     "revocations": ("sequence", f"expires_at < {_HOUR_AGO}"),
     "status_batches": ("id", f"ends_at < extract(epoch FROM {_HOUR_AGO})"),
     "spent_assertions": ("digest", "expires_at < now()"),
+    "trusted_devices": ("id", "expires_at < now()"),
     "spent_challenges": ("digest", "expires_at < now()"),
     "signing_keys": ("kid", f"greatest(drop_after, withdrawn_at) < {_HOUR_AGO} AND {_FOLLOWED}"),
     # No cache holds a JWKS, and no token lives, for longer than a day.

@@ -48,3 +48,13 @@ def passkey_rows(texts: Words, found: Overview) -> list[tuple[object, ...]]:
         second = provider if provider != name else ""
         rows.append((one.id, name, second, not one.backup_eligible, texts.date(one.created_at), used))
     return rows
+
+
+def trusted_rows(texts: Words, found: Overview) -> list[tuple[object, ...]]:
+    """Its id, what the device is, since when it is trusted, when that was last used, and when it ends."""
+    rows: list[tuple[object, ...]] = []
+    for one in found.trusted:
+        name = plain(one.device_info, 80) or texts.text("account.unknown_device")
+        used = texts.ago(one.last_used_at, found.session.now) if one.last_used_at else texts.text("passkey.never_used")
+        rows.append((one.id, name, texts.date(one.created_at), used, texts.date(one.expires_at)))
+    return rows

@@ -163,13 +163,16 @@ def second_form(
     second: SecondStep,
     *,
     way: str = "",
+    trust: bool = False,
     problem: Problem | None = None,
 ) -> Response:
-    """The page that asks for a second factor, for a request or a page of ours. `way`: what was tried before."""
+    """The page that asks for a second factor, for a request or a page of ours. `way`: what was tried before, with
+    `trust` in the device."""
     csrf = form_token(request)
     request.reason = request.reason or "mfa_required"
     if isinstance(asked, Destination):
         sealed = seal_destination(request.runtime, asked)
-        return page(request, views.SecondStep(second, sealed, way, csrf=csrf, problem=problem))
-    view = views.SecondStep(second, asked.sealed, way, csrf=csrf, target=asked.request.redirect_uri, problem=problem)
+        return page(request, views.SecondStep(second, sealed, way, trust, csrf=csrf, problem=problem))
+    target = asked.request.redirect_uri
+    view = views.SecondStep(second, asked.sealed, way, trust, csrf=csrf, target=target, problem=problem)
     return page(request, view, asked.request.ui_locales)

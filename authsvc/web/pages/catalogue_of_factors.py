@@ -17,6 +17,25 @@ FACTORS: dict[str, tuple[str, str]] = {
     ),
     "second.use_recovery_code": ("Use a recovery code instead", "Stattdessen einen Wiederherstellungscode verwenden"),
     "second.submit": ("Continue", "Weiter"),
+    # trusted devices
+    "second.trust_device.one": ("Trust this device for {count} day", "Diesem Gerät {count} Tag lang vertrauen"),
+    "second.trust_device.other": ("Trust this device for {count} days", "Diesem Gerät {count} Tage lang vertrauen"),
+    "second.trust_device_hint": (
+        "Your password alone signs you in here then. Only on a device that is yours.",
+        "Ihr Passwort allein meldet Sie dann hier an. Nur auf einem Gerät, das Ihnen gehört.",
+    ),
+    "trusted.title": ("Trusted devices", "Vertraute Geräte"),
+    "trusted.hint": (
+        "On these you sign in without the second step, at apps that allow it.",
+        "Auf diesen melden Sie sich bei Apps, die es erlauben, ohne den zweiten Schritt an.",
+    ),
+    "trusted.since": ("Trusted since", "Vertraut seit"),
+    "trusted.until": ("Until", "Bis"),
+    "trusted.end": ("Trust no more", "Nicht mehr vertrauen"),
+    "notice.trusted_device_ended": (
+        "The device is trusted no more, and every session that it opened without the second step has ended.",
+        "Dem Gerät wird nicht mehr vertraut, und jede Sitzung, die es ohne zweiten Schritt geöffnet hat, ist beendet.",
+    ),
     # a second factor that is missing
     "set_up.title": ("A second factor is needed", "Ein zweiter Faktor ist nötig"),
     "set_up.explain": (

@@ -32,6 +32,8 @@ OWN_EVENTS: dict[str, tuple[str, str]] = {
     "event.address_changed": ("E-mail address changed", "E-Mail-Adresse geändert"),
     "event.address_confirmed": ("E-mail address confirmed", "E-Mail-Adresse bestätigt"),
     "event.app_revoked": ("Access of an app removed", "Zugriff einer App entfernt"),
+    "event.device_trusted": ("Device trusted: no second step on it", "Gerät vertraut: dort kein zweiter Schritt"),
+    "event.trusted_device_ended": ("Device trusted no more", "Gerät nicht mehr vertraut"),
     "event.device_allowed": ("Another device connected", "Weiteres Gerät verbunden"),
     "event.disabled": ("Account disabled", "Konto gesperrt"),
     "event.enabled": ("Account enabled again", "Konto wieder freigegeben"),

@@ -19,6 +19,8 @@ SESSION = "authsvc_session"
 BROWSER = "authsvc_browser"
 """Which browser this is: what tokens against cross-site forms are made from. Holds no right."""
 DEVICE = "authsvc_device"
+TRUSTED = "authsvc_trusted"
+"""That a person trusts this browser: their login needs no second step here. Only its digest is stored."""
 _CSRF = "cross-site form token"
 
 

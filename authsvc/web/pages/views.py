@@ -26,7 +26,7 @@ from authsvc.flows.ending.browser_logout import AskFirst
 from authsvc.flows.factors.passkey_way import PASSKEY_WAYS
 from authsvc.flows.login import second_step as flow
 from authsvc.web.http.request import Request
-from authsvc.web.pages.account_rows import app_names, passkey_rows, session_rows
+from authsvc.web.pages.account_rows import app_names, passkey_rows, session_rows, trusted_rows
 from authsvc.web.pages.brand import look_of
 from authsvc.web.pages.catalogue import LANGUAGES
 from authsvc.web.pages.headers import page_headers
@@ -125,12 +125,14 @@ class Login(View):
 @dataclass(frozen=True, slots=True)
 class SecondStep(View):
     """Asks for a second factor. Each way has a form of its own; it posts way, challenge, request, csrf to
-    /login/second, and code, or for a passkey, by its script, credential. `way`: the one that was tried before."""
+    /login/second, and code, or for a passkey, by its script, credential; and trust_device=1 where the device may be
+    trusted. `way`: the one that was tried before, with `trust` in the device."""
 
     template = "second_step"
     asked: flow.SecondStep
     request: str = field(repr=False, default="")
     way: str = ""
+    trust: bool = False
 
     @property
     def passkey(self) -> str:
@@ -381,5 +383,6 @@ _TEMPLATES.env.globals.update(
     session_rows=session_rows,
     app_names=app_names,
     passkey_rows=passkey_rows,
+    trusted_rows=trusted_rows,
     languages=LANGUAGES,
 )

@@ -213,6 +213,7 @@ def test_only_pages_in_a_clients_flow_keep_the_window_that_opened_them() -> None
         "consent",
         "go-on",
         "turned-away",
+        "second-step-trust",
         "second-step",
         "second-step-wrong",
         "second-step-recovery",
