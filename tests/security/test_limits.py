@@ -194,6 +194,22 @@ async def test_known_devices_of_a_network_share_a_wide_counter(servers: Servers,
         assert await guess(house, 1, "198.51.100.8") == [401]
 
 
+async def test_known_devices_of_an_ipv6_48_share_a_counter_ten_times_as_wide(
+    servers: Servers, base_env: dict[str, str]
+) -> None:
+    async with service(servers, base_env, login_network_failures=1, login_account_failures=1000) as house:
+        device = house.caller("2001:db8:1:ffff::1")
+        await house.login(device)
+
+        async def guess_from(address: str) -> httpx2.Response:
+            return await attempt(house.caller(address, cookies=device.cookies))
+
+        for number in range(100):
+            assert (await guess_from(f"2001:db8:1:{number // 10:x}::1")).status_code == 401, number
+        assert is_limited(await guess_from("2001:db8:1:fffe::1"))
+        assert (await guess_from("2001:db8:2:1::1")).status_code == 401
+
+
 SPELLINGS = [
     "TEST@example.com",
     "Test@Example.COM",

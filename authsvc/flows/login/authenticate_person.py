@@ -174,7 +174,7 @@ def _buckets(runtime: Runtime, account: bytes, device: str | None, network: str)
         return [
             Bucket(f"login-device:{account.hex()}:{device}", of_account),
             Bucket(f"login-devices:{account.hex()}", of_account * DEVICES_OF_ACCOUNT),
-            Bucket(f"login-devices-network:{network}", of_network * WIDE_NETWORK),
+            *network_buckets("login-devices-network", network, of_network * WIDE_NETWORK),
         ]
     return [
         Bucket(f"login-account:{account.hex()}", of_account),
