@@ -4,6 +4,7 @@ its own names (a page elsewhere must not read it by DNS rebinding)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -13,6 +14,7 @@ from starlette.responses import Response
 
 from authsvc.flows.mail.dev_mailbox import Mailbox, dev_mailbox
 from authsvc.outgoing.mail import Message
+from authsvc.settings import Settings
 from authsvc.settings.kinds import LOOPBACK
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.failures import NotFound
@@ -50,7 +52,12 @@ async def dev_mails(request: Request) -> Response:
     box = _mailbox(request)
     if request.header_list(b"accept").startswith("application/json"):
         return json_reply({"mails": [_members(one) for one in box.messages]})
-    look = look_of(request.runtime.settings)
+    return mail_list(request.runtime.settings, box.messages)
+
+
+def mail_list(settings: Settings, mails: Iterable[Message]) -> Reply:
+    """The page of these mails."""
+    look = look_of(settings)
     rows = [
         _ROW.format(
             id=one.id,
@@ -59,7 +66,7 @@ async def dev_mails(request: Request) -> Response:
             when=f"{one.date:%H:%M:%S}",
             text=_paragraphs(one.text),
         )
-        for one in box.messages
+        for one in mails
     ]
     body = _PAGE.format(
         brand=look.name,

@@ -1,11 +1,12 @@
 // Opens each page, examines it with axe-core, writes a picture. Argument: the job as JSON (see screenshots.py).
+// Mails have one theme, and the page of `authsvc dev` one language.
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
-import UPNG from "upng-js";
 
 const job = JSON.parse(process.argv[2]);
+const { default: UPNG } = job.out ? await import("upng-js") : {}; // without `out` the pages are examined alone
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const faults = [];
 const browser = await chromium.launch({
@@ -15,31 +16,33 @@ const browser = await chromium.launch({
     "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--disable-lcd-text", "--force-color-profile=srgb"],
 });
 
-for (const colorScheme of ["light", "dark"]) for (const width of job.widths) for (const language of job.languages) {
+let drawn = 0;
+for (const colorScheme of job.themes) for (const width of job.widths) for (const language of job.languages) {
   // The page's own policy is on while it loads and is watched; axe is put in through the debugger, which it permits.
   const context = await browser.newContext({
     colorScheme, viewport: { width, height: width > 600 ? 800 : 780 }, reducedMotion: "reduce", locale: language,
   });
-  for (const name of job.pages) {
-    const label = `${name}-${colorScheme}-${width}${language === "en" ? "" : `-${language}`}`;
-    const fault = (text) => faults.push(`${label}: ${text}`);
-    const page = await context.newPage();
-    let status = 200;
-    page.on("console", (message) => {
-      const own = status >= 400 && message.text().startsWith("Failed to load resource") && message.location().url.includes(name);
-      if (["error", "warning"].includes(message.type()) && !own) fault(`console: ${message.text()}`);
-    });
-    page.on("pageerror", (error) => fault(`script: ${error}`));
-    page.on("response", (response) => {
-      if (response.request().isNavigationRequest()) status = response.status();
-      else if (response.status() >= 400) fault(`${response.status()} ${response.url()}`);
-    });
-    // form_post sends itself away; the picture is of what is seen without JavaScript, and the rest is watched apart.
-    let sent = null;
-    await page.route((url) => url.origin !== job.base, (route) => {
-      sent = route.request();
-      return route.fulfill({ status: 204 });
-    });
+  const page = await context.newPage();
+  let name, label, status, sent;
+  const fault = (text) => faults.push(`${label}: ${text}`);
+  page.on("console", (message) => {
+    const own = status >= 400 && message.text().startsWith("Failed to load resource") && message.location().url.includes(name);
+    if (["error", "warning"].includes(message.type()) && !own) fault(`console: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => fault(`script: ${error}`));
+  page.on("response", (response) => {
+    if (response.request().isNavigationRequest()) status = response.status();
+    else if (response.status() >= 400) fault(`${response.status()} ${response.url()}`);
+  });
+  // form_post sends itself away; the picture is of what is seen without JavaScript, and the rest is watched apart.
+  await page.route((url) => url.origin !== job.base, (route) => {
+    sent = route.request();
+    return route.fulfill({ status: 204 });
+  });
+  for (name of job.pages) {
+    if ((name.startsWith("letter-") && colorScheme === "dark") || (name === "dev-mail" && language !== "en")) continue;
+    label = `${name}-${colorScheme}-${width}${language === "en" ? "" : `-${language}`}`;
+    [status, sent] = [200, null];
     await page.goto(`${job.base}/${name}?lang=${language}`, { waitUntil: name === "form-post" ? "commit" : "load" });
     if (name === "form-post") {
       for (let turn = 0; !sent && turn < 100; turn++) await page.waitForTimeout(20);
@@ -48,6 +51,8 @@ for (const colorScheme of ["light", "dark"]) for (const width of job.widths) for
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     if (wide > 0) fault(`${wide} px wider than the window`);
     if (await page.evaluate(() => document.documentElement.lang) !== language) fault("lang is wrong");
+    drawn += 1;
+    if (!job.out && language !== job.languages[0]) continue; // what axe finds is in the template, not in the words
     await page.evaluate(axe);
     const found = await page.evaluate(() => axe.run({ resultTypes: ["violations"] }));
     for (const violation of found.violations) {
@@ -55,15 +60,15 @@ for (const colorScheme of ["light", "dark"]) for (const width of job.widths) for
       if (["serious", "critical"].includes(violation.impact)) fault(`axe ${violation.impact}: ${violation.id} at ${where}`);
       else console.log(`note ${label}: axe ${violation.impact}: ${violation.id} at ${where}`);
     }
+    if (!job.out) continue;
     const picture = UPNG.decode(await page.screenshot({ fullPage: true }));
     const small = Buffer.from(UPNG.encode(UPNG.toRGBA8(picture), picture.width, picture.height, 48));
     writeFileSync(join(job.out, `${label}.png`), small);
     if (small.length > 60_000) console.log(`note ${label}: ${small.length} bytes`);
-    await page.close();
   }
   await context.close();
 }
 await browser.close();
 for (const fault of faults) console.error(`FAULT ${fault}`);
-console.log(`${job.pages.length * job.widths.length * job.languages.length * 2} pictures, ${faults.length} faults`);
+console.log(`${drawn} pages, ${faults.length} faults`);
 process.exit(faults.length ? 1 : 0);

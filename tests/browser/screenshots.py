@@ -29,10 +29,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from authsvc.settings import Settings
-from authsvc.web.http.reply import Reply
+from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.pages.brand import look_of, static_file
 from tests.browser.conftest import played
 from tests.browser.demo import running_demo
+from tests.browser.sample_mails import MAILS
 from tests.browser.samples import PAGES, draw
 
 ROOT = Path(__file__).parents[2]
@@ -40,8 +41,28 @@ PACKAGES = ("playwright-core@1", "axe-core@4", "upng-js@2")
 DOCUMENTED = (
     "login",
     "login-wrong",
+    "login-passkey",
+    "second-step",
+    "signup",
+    "signup-password",
+    "reset",
+    "reset-sent",
+    "reset-password",
+    "address-change",
+    "not-me",
     "consent",
     "account",
+    "account-theft",
+    "account-events",
+    "account-profile",
+    "account-delete",
+    "factors",
+    "factors-setting-up",
+    "recovery-codes",
+    "passkey-new",
+    "dev-mail",
+    "letter-registration",
+    "letter-notice_theft",
     "device",
     "device-confirm",
     "device-done",
@@ -77,9 +98,13 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         # The colours are in the file's address here, for one server to show several.
         reply = _static(path.removeprefix("static/"))
     else:
-        reply = draw(brand, query.get("lang", "en"), PAGES[path]) if path in PAGES else None
+        language = query.get("lang", "en")
+        reply = draw(brand, language, PAGES[path]) if path in PAGES else None
+        reply = MAILS[path](brand, language) if path in MAILS else reply
         if reply:
             _known.append(look_of(brand))
+    if path == "login/passkey":  # what the page's script asks for; the authenticator is never there
+        reply = json_reply({"options": {"challenge": "AA", "allowCredentials": []}, "challenge": "closed-box"})
     reply = reply or Reply(404, b"nothing here", [(b"content-type", b"text/plain")])
     await reply(scope, receive, send)
 
@@ -94,7 +119,8 @@ def _static(name: str) -> Reply | None:
     return None
 
 
-def _serve() -> tuple[uvicorn.Server, int]:
+def serve() -> tuple[uvicorn.Server, int]:
+    """A server of the samples, and its port; it ends by `should_exit`."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
     threading.Thread(target=server.run, args=([listener],), daemon=True).start()
@@ -105,7 +131,7 @@ def _serve() -> tuple[uvicorn.Server, int]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/screenshots", description="Draw and examine the pages.")
-    parser.add_argument("pages", nargs="*", metavar="PAGE", help=f"of {', '.join(PAGES)}")
+    parser.add_argument("pages", nargs="*", metavar="PAGE", help=f"of {', '.join((*PAGES, *MAILS))}")
     parser.add_argument("--out", type=Path, help="where to; else docs/screenshots, or docs/frontends")
     parser.add_argument("--all", action="store_true", help="every page, German and 320 px too")
     parser.add_argument("--frontends", action="store_true", help="the sample frontends instead of the hosted pages")
@@ -132,12 +158,13 @@ def _stage() -> Iterator[Path]:
 
 
 def _hosted(stage: Path, chromium: str, out: Path, asked: argparse.Namespace) -> int:
-    server, port = _serve()
+    server, port = serve()
     job = {
         "base": f"http://127.0.0.1:{port}",
         "chromium": chromium,
         "out": str(out),
-        "pages": asked.pages or list(PAGES if asked.all else DOCUMENTED),
+        "pages": asked.pages or list((*PAGES, *MAILS) if asked.all else DOCUMENTED),
+        "themes": ["light", "dark"],
         "languages": ["en", "de"] if asked.all else ["en"],
         "widths": [1280, 390, 320] if asked.all else [1280, 390],
     }

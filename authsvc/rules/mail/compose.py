@@ -97,7 +97,8 @@ class _Parts:
             for name, value in self._facts:
                 yield (
                     f'<tr><th scope="row" style="text-align:left;font-weight:normal;padding:2px 16px 2px 0">'
-                    f'{escape(name)}</th><td style="padding:2px 0"><bdi>{escape(value)}</bdi></td></tr>'
+                    f'{escape(name)}</th><td style="padding:2px 0;word-break:break-word">'
+                    f"<bdi>{escape(value)}</bdi></td></tr>"
                 )
             yield "</table>"
         if "code" in self._said:

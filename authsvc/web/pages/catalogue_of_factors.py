@@ -76,7 +76,7 @@ FACTORS: dict[str, tuple[str, str]] = {
         "Wenn Sie sie entfernen, enden alle anderen Sitzungen, die mit ihr geöffnet wurden.",
     ),
     "factors.added": ("The app is set up.", "Die App ist eingerichtet."),
-    "factors.codes": ("Recovery codes", "Wiederherstellungscodes"),
+    "factors.codes": ("Recovery codes", "Wiederherstellungs\u00adcodes"),
     "factors.codes_hint": (
         "For the day on which you do not have the app. Each works once.",
         "Für den Tag, an dem Sie die App nicht haben. Jeder gilt einmal.",
