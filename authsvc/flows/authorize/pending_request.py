@@ -1,6 +1,7 @@
 """A pending authorization request, sealed (AES-GCM) into the form.
 
-Nothing is stored before a login, and what comes back from the browser is what we put in.
+Nothing is stored before a login, but, as sealed, by the proof of a mailed code that goes on with it. What comes back
+from the browser is what we put in.
 """
 
 from __future__ import annotations
