@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -75,7 +76,8 @@ async def _register(sql: asyncpg.Connection, app: App) -> None:
         audiences=(ORDERS,),
         first_party=True,
     )
-    for client in (house, VERIFIER):
+    by_mail = replace(house, id="by-mail", name="By mail", login=replace(house.login, mail_code_login=True))
+    for client in (house, by_mail, VERIFIER):
         assert await clients.add(sql, client)
 
 
@@ -143,3 +145,13 @@ async def test_the_same_without_scripts(accounts: Apps) -> None:
     assert former[-1] == "Your account has another e-mail address"
     assert moved[-1] == "Your account was deleted"
     assert len(said["examined"]) == 12
+
+
+async def test_a_person_logs_in_by_a_mailed_code_without_scripts(accounts: Apps) -> None:
+    said = await accounts.play("mailed_codes.mjs", seconds=120)
+    assert said["app"] == 1, "the page names the app"
+    assert (said["acr"], said["amr"]) == (PASSWORD_ACR, [])
+    assert said["elsewhere"] == 0
+    assert said["byLink"] == PASSWORD_ACR
+    assert said["again"] == "This link is no longer good"
+    assert len(said["examined"]) == 6

@@ -15,6 +15,7 @@ from authsvc.flows.proofs.write_letters import write_for_ever, write_one
 from tests.faults.conftest import Service, serving
 from tests.support.background import beside
 from tests.support.login_steps import submit
+from tests.support.mailed_codes import allow
 
 pytestmark = pytest.mark.faults
 
@@ -163,6 +164,37 @@ async def posted(service: Service, path: str, members: dict[str, str]) -> tuple[
     started = perf_counter()
     answer = await service.http.post(path, json=members)
     return answer, perf_counter() - started
+
+
+async def test_a_login_by_mail_takes_one_time(env: dict[str, str]) -> None:
+    """Through a frontend: to ask for the code, and to try it once the letters are written, where nobody was written to,
+    too."""
+    async with serving(env | GENEROUS) as service:
+        await allow(service.runtime, service.runtime.db)
+
+        async def call(path: str, **members: str) -> tuple[httpx2.Response, float]:
+            started = perf_counter()
+            answer = await service.http.post(path, json=members)
+            return answer, perf_counter() - started
+
+        for known in ("test", "admin", "bartender"):
+            emails = (f"{known}@example.com", f"{known[:-1]}x@example.com")
+            asking: dict[str, list[float]] = {email: [] for email in emails}
+            trying: dict[str, list[float]] = {email: [] for email in emails}
+            for number in range(ROUNDS):
+                for email in sorted(emails, reverse=bool(number % 2)):
+                    asked, took = await call("/api/auth/login/mail", email=email)
+                    asking[email].append(took)
+                    challenge = asked.json()["mail_challenge"]
+                    while await write_one(service.runtime):
+                        pass
+                    tried, took = await call("/api/auth/login/mail/finish", mail_challenge=challenge, code="12345678")
+                    trying[email].append(took)
+                    assert (asked.status_code, tried.status_code) == (200, 401)
+            probabilities = [kolmogorov_smirnov(*times.values()) for times in (asking, trying)]
+            if min(probabilities) > 0.01:
+                break
+        assert min(probabilities) > 0.01
 
 
 async def test_the_code_of_a_letter_is_tried_in_one_time(env: dict[str, str]) -> None:
