@@ -12,7 +12,8 @@ import pytest
 
 from authsvc.app import ROUTES
 from authsvc.flows.caller.check_revoked import asked_postgres
-from authsvc.flows.login import json_reset
+from authsvc.flows.factors.passkey_assertion import begin_assertion
+from authsvc.flows.login import json_passkey, json_reset
 from authsvc.flows.login.second_step import begin_second_step
 from authsvc.flows.proofs.ask_for_letter import Asked, seal_asked
 from authsvc.rules.person_record import User
@@ -20,6 +21,7 @@ from authsvc.rules.proofs.proof import Purpose
 from authsvc.web.pages.cookies_and_forms import _mark, _token
 from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, honest, serving, settled
+from tests.support.authenticator import Authenticator
 from tests.support.calls import LOGIN, bearer, login
 from tests.support.login_steps import Pkce, authorize_parameters, fields, is_page
 from tests.support.mailed_codes import allow
@@ -78,6 +80,8 @@ def request_for(method: str, path: str, tokens: dict[str, Any]) -> dict[str, Any
         },
         "/api/auth/login/mail": {"json": {"email": "admin@example.com"}},
         "/api/auth/login/mail/finish": {"json": {"mail_challenge": tokens.get("mail_challenge"), "code": "12345678"}},
+        "/api/auth/passkey/options": {"json": {}},
+        "/api/auth/passkey": {"json": tokens.get("passkey", {})},
         "/api/auth/reset": {"json": {"email": "bartender@example.com"}},
         "/api/auth/reset/finish": {"json": {"reset_challenge": tokens.get("reset"), "new_password": "a long one"}},
         "/api/auth/reset/second": {
@@ -162,6 +166,14 @@ def mail_challenge(service: Service) -> str:
     return seal_asked(service.runtime, Asked(UUID(int=1), Purpose.LOGIN, LOGIN["email"], holder))
 
 
+def passkey_answer(service: Service) -> dict[str, str]:
+    """What an authenticator answered to a challenge of that browser, on the customer's page."""
+    holder = f"customer {_mark('x' * 22)}"
+    options, challenge = begin_assertion(service.runtime, json_passkey.PURPOSE, holder)
+    key = Authenticator(origin="http://localhost:5173", rp_id="localhost", user_handle=bytes(16))
+    return {"passkey_challenge": challenge, "credential": key.get(options)}
+
+
 def resets(service: Service) -> dict[str, str]:
     """A reset whose code was right, and one that waits for a second factor, in that browser."""
     holder = f"customer {_mark('x' * 22)}"
@@ -175,7 +187,7 @@ async def test_no_route_blames_the_caller_with_both_stores_gone(service: Service
     await allow(service.runtime, service.runtime.db)
     tokens = await login(service.http)
     tokens |= {"mail_challenge": mail_challenge(service), **resets(service)}
-    tokens |= a_browser(service)
+    tokens |= {**a_browser(service), "passkey": passkey_answer(service)}
     tokens |= {name: await waiting(service, ending) for name, ending in (("challenge", ""), ("json_challenge", " "))}
     await service.http.post("/device_authorization", data={"client_id": "terminal"})  # the client is remembered
     await active(service.http, tokens)
