@@ -69,6 +69,13 @@ export interface LoginOptions {
   [parameter: string]: string | undefined;
 }
 
+/** Asks the person for one of the `ways`, and gives the answer. `said`: the JSON of `mfa_required`, with what a way
+ * needs under its name. */
+export type SecondFactor = (
+  ways: string[],
+  said: Record<string, any>,
+) => Promise<{ way: string; code?: string; credential?: string }>;
+
 /** As much of an axios instance as is used: axios itself is not needed for the types. */
 export interface AxiosLike {
   getUri(config: any): string;
@@ -88,16 +95,20 @@ export interface Client {
   handleRedirect(): Promise<{ user: User; returnTo: string } | null>;
   /** For first-party clients. Rejects with AuthError: `invalid_credentials`, `too_many_attempts` (see `retryAfter`).
    * `secondFactor`: asks the person where the account has a second factor, by one of the `ways` (`otp`,
-   * `recovery_code`); without it such a login rejects with `mfa_required`. */
+   * `recovery_code`; for passkeys see `withPasskey` of authsvc-browser/first-party); without it such a login rejects with
+   * `mfa_required`. */
   loginWithPassword(
     email: string,
     password: string,
     options?: {
       rememberMe?: boolean;
       deviceInfo?: string;
-      secondFactor?: (ways: string[]) => Promise<{ way: string; code?: string }>;
+      secondFactor?: SecondFactor;
     },
   ): Promise<User>;
+  /** For first-party clients: POST to an endpoint under /api/auth of the service; a login that it answers is kept. Rejects
+   * with AuthError. What authsvc-browser/first-party is made of. */
+  firstParty(path: string, fields?: Record<string, unknown>): Promise<any>;
   /** Every tab is logged out at once; a first-party client's session ends, another's grant. False: the service could
    * not be told. */
   logout(): Promise<boolean>;

@@ -1,5 +1,6 @@
 // What an app writes, for the type checker; never run.
 import { AuthError, createClient, type Session, type User } from "authsvc-browser";
+import { hasPasskeys, loginWithPasskey, requestReset, withPasskey } from "authsvc-browser/first-party";
 import { withStepUp } from "authsvc-browser/step-up";
 
 const auth = createClient({
@@ -23,6 +24,11 @@ export async function main(): Promise<void> {
     rememberMe: true,
     secondFactor: async (ways) => ({ way: ways[0]!, code: "123456" }),
   });
+  if (hasPasskeys()) await loginWithPasskey(auth, { mediation: "conditional", signal: AbortSignal.timeout(1000) });
+  await auth.loginWithPassword("a@example.com", "x", { secondFactor: async ([way], said) => withPasskey(way!, said) });
+  const pending = await requestReset(auth, "a@example.com");
+  await pending.reset("1234 5678", "a new one", { secondFactor: async (ways) => ({ way: ways[0]!, code: "123456" }) });
+  console.log(pending.codeWasRight);
   const stepped: Response | undefined = (await withStepUp(auth).handleRedirect())?.response;
   console.log(stepped?.ok);
   const token: string | null = await auth.getAccessToken();

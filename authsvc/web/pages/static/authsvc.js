@@ -150,7 +150,7 @@ export function createClient(options) {
   const channel = new BroadcastChannel(name);
   channel.onmessage = () => {
     if (storage === "local" || !known) return;
-    leave("elsewhere"); // may be a session of its own
+    leave("elsewhere");
   };
   const look = () => changed("elsewhere");
   const events = ["storage", "pageshow"]; // back from a cache
@@ -343,7 +343,7 @@ export function createClient(options) {
     };
   }
 
-  function enter(said, user) {
+  function enter(said, user = said.user) {
     shared?.removeItem(LOGIN);
     store.removeItem("refresh_token");
     if (storage === "session") store.setItem(TWINS, random());
@@ -380,7 +380,7 @@ export function createClient(options) {
     const said = await persist(() => post("/token", {
       grant_type: "authorization_code", redirect_uri: redirectUri, code: answer.code, code_verifier: kept.verifier,
     }), false);
-    const { iss, aud, nonce, sub: id } = claimsOf(said.id_token); // TLS vouches
+    const { iss, aud, nonce, sub: id } = claimsOf(said.id_token);
     if (iss !== issuer || String(aud) !== clientId || nonce !== kept.nonce) throw new AuthError("id_token_mismatch");
     const { roles = [] } = claimsOf(said.access_token);
     const asked = send(new Request(`${issuer}/userinfo`), said.access_token);
@@ -389,14 +389,19 @@ export function createClient(options) {
     return { user: client.user, returnTo: kept.returnTo };
   }
 
+  async function firstParty(path, fields) {
+    const said = await post(path, fields);
+    if (said?.user) enter(said);
+    return said;
+  }
+
   async function loginWithPassword(email, password, { rememberMe = false, deviceInfo, secondFactor } = {}) {
     const fields = { email, password, remember_me: rememberMe, device_info: deviceInfo };
-    const said = await post("/api/auth/login", fields).catch(async (error) => {
+    await firstParty("/api/auth/login", fields).catch(async (error) => {
       const { ways, mfa_challenge } = error.said ?? {};
       if (!ways || !secondFactor) throw error;
-      return post("/api/auth/login/second", { ...await secondFactor(ways), mfa_challenge });
+      await firstParty("/api/auth/login/second", { ...await secondFactor(ways, error.said), mfa_challenge });
     });
-    enter(said, said.user);
     return client.user;
   }
 
@@ -423,6 +428,7 @@ export function createClient(options) {
     login,
     handleRedirect: () => (returning ??= redeem()),
     loginWithPassword,
+    firstParty,
     logout,
     getAccessToken,
     get user() { return parsed(get("user")); },

@@ -1,0 +1,57 @@
+// More for pages of the house: log in with a passkey, and choose a new password by the code of a mail.
+// How and why: clients/browser/README.md
+
+const bytes = (text) =>
+  Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0));
+const text = (buffer) =>
+  buffer && btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
+
+/** AuthenticationResponseJSON, written by hand: password managers that stand in for the browser often have no toJSON. */
+async function assertion({ challenge, allowCredentials, ...others }, how) {
+  const allowed = allowCredentials.map((one) => ({ ...one, id: bytes(one.id) }));
+  const publicKey = { ...others, challenge: bytes(challenge), allowCredentials: allowed };
+  const { id, rawId, type, response } = await navigator.credentials.get({ publicKey, ...how });
+  return {
+    id, rawId: text(rawId), type, response: {
+      clientDataJSON: text(response.clientDataJSON), authenticatorData: text(response.authenticatorData),
+      signature: text(response.signature), userHandle: text(response.userHandle),
+    },
+  };
+}
+
+/** Can this browser ask for a passkey at all? */
+export const hasPasskeys = () => Boolean(globalThis.PublicKeyCredential && navigator.credentials);
+
+/** Log in with whichever passkey the person chooses. */
+export async function loginWithPasskey(client, { rememberMe = false, deviceInfo, ...how } = {}) {
+  const { options, passkey_challenge } = await client.firstParty("/api/auth/passkey/options");
+  const credential = await assertion(options, how);
+  const sent = { passkey_challenge, credential, remember_me: rememberMe, device_info: deviceInfo };
+  await client.firstParty("/api/auth/passkey", sent);
+  return client.user;
+}
+
+/** For `secondFactor`: answer by a passkey. */
+export const withPasskey = async (way, said) =>
+  ({ way, credential: JSON.stringify(await assertion(said[way].options)) });
+
+/** Let a mail be sent to who forgot the password; what comes back takes its code. */
+export async function requestReset(client, email) {
+  let sealed = (await client.firstParty("/api/auth/reset", { email })).reset_challenge;
+  let right = false; // the code was, and is not asked for again
+
+  async function reset(code, new_password, { secondFactor } = {}) {
+    const finish = { reset_challenge: sealed, code: right ? undefined : code, new_password };
+    try {
+      await client.firstParty("/api/auth/reset/finish", finish);
+    } catch (error) {
+      const { reset_challenge, mfa_challenge, ways } = error.said ?? {};
+      if (reset_challenge) [sealed, right] = [reset_challenge, true];
+      if (!ways || !secondFactor) throw error;
+      const answer = await secondFactor(ways, error.said);
+      await client.firstParty("/api/auth/reset/second", { ...answer, mfa_challenge, new_password });
+    }
+  }
+
+  return { reset, get codeWasRight() { return right; } };
+}
