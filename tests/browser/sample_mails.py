@@ -22,6 +22,7 @@ from tests.browser.samples import ISSUER, NOW, PERSON
 VALUES = {
     "link": f"{ISSUER}/proof?key=m7Yh3nE0kQ1s",
     "code": "4711 0815",
+    "app": "Customer app",
     "when": "2026-11-24 15:04 UTC",
     "device": "Mara\u2019s phone",
     "address": "2001:db8:85a3::8a2e:370:7334",
