@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,18 @@ def listen(hosts: str, port: int, hint: str = "--port") -> list[socket.socket]:
     if not sockets:
         raise CannotServe(f"cannot listen on {hosts}: none of its addresses is one of this machine")
     return sockets
+
+
+def waiting_connections(sockets: list[socket.socket]) -> list[socket.socket]:
+    """The connections that wait to be accepted, accepted: at most `BACKLOG` a socket, none of which blocks."""
+    found: list[socket.socket] = []
+    for listening in sockets:
+        with suppress(OSError):  # BlockingIOError: that was all
+            for _ in range(BACKLOG):
+                connection, _ = listening.accept()
+                connection.setblocking(False)
+                found.append(connection)
+    return found
 
 
 def _addresses(host: str, port: int) -> list[tuple[int, str]]:

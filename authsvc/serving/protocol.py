@@ -85,7 +85,7 @@ class DeadlineProtocol(HttpToolsProtocol):
     pipeline_limit: ClassVar[int] = 32
     """Requests that may wait behind an unanswered one on the same connection."""
     goodbye_seconds: ClassVar[float] = 0.5
-    """How long a client is given to answer our close_notify when we shut down."""
+    """When we shut down: how long a client may take to answer our close_notify, or to send its first request."""
     on_refused: ClassVar[Callable[[int], None]] = staticmethod(observe_refused)
     """Called once for each refusal with its status (for metrics): no application ever hears of these requests."""
 
@@ -372,8 +372,11 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._see_off()
 
     def shutdown(self) -> None:
-        super().shutdown()
-        self._see_off()
+        if self._deaf or not (self.cycle is None or self._begun()):
+            super().shutdown()
+            self._see_off()
+        elif not self._begun():  # no byte of a request yet, but one may be on its way: a reset would lose it
+            self._read_within(self.goodbye_seconds)
         if self.transport.get_extra_info("sslcontext"):
             self.loop.call_later(self.goodbye_seconds, self._hang_up)
 

@@ -26,7 +26,7 @@ import uvloop
 from authsvc import logs
 from authsvc.app import App, drain, lifespan
 from authsvc.runtime import Runtime, open_runtime
-from authsvc.serving.listening import TlsPair
+from authsvc.serving.listening import TlsPair, waiting_connections
 from authsvc.serving.protocol import CLOSE, DeadlineProtocol
 from authsvc.settings import Settings
 from authsvc.settings.kinds import LOOPBACK
@@ -76,6 +76,20 @@ class Server(uvicorn.Server):
             log.warning("serving_but_not_ready", reason=" ".join(problems))
         self._ready(self._runtime)
         await super().main_loop()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn's; but whom the kernel has let in already is served. Closing the sockets would reset them, and
+        a proxy must not send a POST again (RFC 9110 section 9.2.2)."""
+        loop = asyncio.get_running_loop()
+        let_in = [
+            loop.create_task(loop.connect_accepted_socket(self._protocol, connection, ssl=self.config.ssl))
+            for connection in waiting_connections(sockets or [])
+        ]
+        await super().shutdown(sockets)
+        await asyncio.gather(*let_in, return_exceptions=True)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return DeadlineProtocol(self.config, self.server_state, self.lifespan.state)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

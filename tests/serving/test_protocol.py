@@ -925,3 +925,35 @@ def test_the_rule_for_heads_is_pure_and_the_first_fault_is_told() -> None:
         "the request body is too large",
     )
     assert judge_head("1.1", b"/", [host, (b"content-length", b"10")], body_limit=10) is None
+
+
+# The end
+
+
+def test_whoever_is_connected_at_the_end_may_send_a_first_request() -> None:
+    """A reset would lose it; who sends none keeps the server no longer than `goodbye_seconds`."""
+
+    class Patient(DeadlineProtocol):
+        goodbye_seconds = 1.5
+
+    ask = b"GET /here HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
+    with running(Patient) as server, server.connect() as silent, server.connect() as late, server.connect() as half:
+        half.sendall(ask[:30])
+        while server.connections < 3:
+            time.sleep(0.01)
+        server.server.should_exit = True
+        while not refuses(server):
+            time.sleep(0.01)
+        half.sendall(ask[30:])
+        assert [read_all(half)[:15], exchange(late, ask)[:15]] == [b"HTTP/1.1 200 OK"] * 2
+        began = time.monotonic()
+        assert read_all(silent) == b""
+        assert time.monotonic() - began < 10
+
+
+def refuses(server: Running) -> bool:
+    try:
+        with server.connect():
+            return False
+    except ConnectionError:
+        return True
