@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 from time import perf_counter
 
@@ -16,6 +15,7 @@ from tests.faults.conftest import Service, serving
 from tests.support.background import beside
 from tests.support.login_steps import submit
 from tests.support.mailed_codes import allow
+from tests.support.two_samples import kolmogorov_smirnov
 
 pytestmark = pytest.mark.faults
 
@@ -27,22 +27,6 @@ GENEROUS = {
     "AUTHSVC_MAIL_NETWORK_REQUESTS": "100000",
 }
 ROUNDS = 400
-
-
-def kolmogorov_smirnov(first: list[float], second: list[float]) -> float:
-    """The p-value of the two-sample test, asymptotic: that both come from one distribution."""
-    first, second = sorted(first), sorted(second)
-    i = j = 0
-    distance = 0.0
-    while i < len(first) and j < len(second):
-        if first[i] <= second[j]:
-            i += 1
-        else:
-            j += 1
-        distance = max(distance, abs(i / len(first) - j / len(second)))
-    root = math.sqrt(len(first) * len(second) / (len(first) + len(second)))
-    x = (root + 0.12 + 0.11 / root) * distance
-    return max(0.0, min(1.0, 2 * sum((-1) ** (k - 1) * math.exp(-2 * (k * x) ** 2) for k in range(1, 101))))
 
 
 def test_the_measure_tells_a_tenth_of_a_millisecond() -> None:
