@@ -1,7 +1,7 @@
 """A person takes their account back: "this was not me", and a change of address that is undone.
 
-Everything ends, the password counts no more, and a letter to their address lets them choose another. No password can be
-chosen here: a notice may lie about for days, or be forwarded.
+Everything ends, the password counts no more, what was added since goes, and a letter to their address lets them choose
+another password. None can be chosen here: a notice may lie about for days, or be forwarded.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from uuid import UUID
 
 from authsvc.flows.proofs.ask_for_letter import asked_here
 from authsvc.flows.proofs.issue_proof import new_proof
+from authsvc.flows.proofs.remove_added import RemovedSince, remove_added
 from authsvc.flows.proofs.spend_proof import Shown, end_rest, proof_void, spend_proof
 from authsvc.flows.proofs.tell_person import Place
 from authsvc.flows.session.end_all import begin_ending
@@ -70,6 +71,9 @@ async def _ended(connection: Connection, proof: Proof, user: User, place: Place,
     if proof.purpose == Purpose.UNDO_ADDRESS and proof.made_at is not None:
         # What was made since is the thief's, an undoing of his own change too; an earlier one is the owner's.
         await proofs.void_since(connection, user.id, proof.made_at)
+    removed = RemovedSince()
+    if lettered and proof.made_at is not None:  # who does not get the account back takes no factor from whoever has it
+        removed = await remove_added(connection, user.id, proof.made_at)
     batch = await begin_ending(connection, user.id, "taken_back")
     await audit.record(
         connection,
@@ -80,6 +84,9 @@ async def _ended(connection: Connection, proof: Proof, user: User, place: Place,
         has_address=lettered,
         sessions=batch.count,
         more=batch.more,
+        app_removed=removed.app,
+        passkeys_removed=removed.passkeys,
+        recovery_codes_removed=removed.recovery_codes,
         device=place.device,
         address=place.address,
     )

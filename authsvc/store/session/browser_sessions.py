@@ -10,6 +10,7 @@ from uuid import UUID
 from authsvc.rules.client_record import Digest
 from authsvc.rules.person_record import User
 from authsvc.store.postgres import Connection, Database, record_of
+from authsvc.store.session.sessions import PROMISED_TO_END
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,9 @@ async def authenticated_again(
     keep_time: bool = False,
 ) -> datetime | None:
     """The same session under a new cookie, its person authenticated now, by what is added to its `credentials`. None:
-    it has ended, or was not the same. `password_hash`: None where no password was checked; `keep_time`: only a part of
-    what `amr` says was proved now, and the rest as long ago as the session says."""
-    sql = """WITH person AS (
+    it has ended or its end is promised, or it was not the same. `password_hash`: None where no password was checked;
+    `keep_time`: only a part of what `amr` says was proved now, and the rest as long ago as the session says."""
+    sql = f"""WITH person AS (
                  SELECT u.id FROM users u JOIN user_sessions s ON s.user_id = u.id
                  WHERE s.id = $1 AND u.disabled_at IS NULL AND ($2::text IS NULL OR u.password_hash = $2)
                  AND u.factor_generation = $7 FOR SHARE OF u
@@ -72,8 +73,8 @@ async def authenticated_again(
              SET cookie_hash = $4, auth_time = CASE WHEN $8 THEN s.auth_time ELSE now() END, last_activity = now(),
                  amr = $5, credentials = ARRAY(SELECT unnest(s.credentials) UNION SELECT unnest($6::text[]))
              FROM person WHERE s.id = $1 AND s.user_id = person.id AND s.cookie_hash = $3 AND s.is_active
-             AND s.expires_at > now()
-             RETURNING now() AS now"""
+             AND s.expires_at > now() AND NOT {PROMISED_TO_END}
+             RETURNING now() AS now"""  # noqa: S608 - a constant
     known = (old_hash, new_hash, list(amr), list(credentials), factor_generation, keep_time)
     row = await db.fetchrow(sql, session_id, password_hash, *known)
     return row["now"] if row else None

@@ -177,10 +177,16 @@ async def end_part(db: Database, session_id: UUID, client_id: str, reason: str) 
     return record_of(Ended, row, sessions=())
 
 
+PROMISED_TO_END = """EXISTS (SELECT FROM endings e WHERE e.user_id = s.user_id AND s.created_at <= e.begun_at
+                                 AND s.id IS DISTINCT FROM e.keep)"""
+"""That the session `s` is one of those that will end: it changes nothing any more of what they end for."""
+
+
 async def is_live(connection: Connection, session_id: UUID) -> bool:
-    """Whether a session is alive now. A statement of its own: one that waited for a lock reads joined rows as they were
-    before the wait."""
-    sql = "SELECT EXISTS (SELECT FROM user_sessions WHERE id = $1 AND is_active AND expires_at > now())"
+    """Whether a session is alive now, and its end not promised. A statement of its own: one that waited for a lock
+    reads joined rows as they were before the wait."""
+    sql = f"""SELECT EXISTS (SELECT FROM user_sessions s WHERE id = $1 AND is_active AND expires_at > now()
+              AND NOT {PROMISED_TO_END})"""  # noqa: S608 - a constant
     found: bool = await connection.fetchval(sql, session_id)
     return found
 

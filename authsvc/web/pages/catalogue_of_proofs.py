@@ -98,10 +98,11 @@ PROOFS: dict[str, tuple[str, str]] = {
     ),
     "proof.title.undo_address": ("Undo the change of address?", "Änderung der Adresse rückgängig machen?"),
     "proof.explain.undo_address": (
-        "Your account gets the address {email} again. Everybody is signed out, the password no longer counts, and you "
-        "get a mail to choose a new one.",
-        "Ihr Konto bekommt wieder die Adresse {email}. Alle werden abgemeldet, das Passwort gilt nicht mehr, und Sie "
-        "bekommen eine Mail, um ein neues zu wählen.",
+        "Your account gets the address {email} again. Everybody is signed out, the password no longer counts, ways to "
+        "sign in that were added since are removed, and you get a mail to choose a new password.",
+        "Ihr Konto bekommt wieder die Adresse {email}. Alle werden abgemeldet, das Passwort gilt nicht mehr, seither "
+        "hinzugefügte Anmeldemöglichkeiten werden entfernt, und Sie bekommen eine Mail, um ein neues Passwort zu "
+        "wählen.",
     ),
     "proof.submit.undo_address": ("Undo the change", "Rückgängig machen"),
     "proof.done.undo_address": ("Your former address is back", "Ihre bisherige Adresse gilt wieder"),
@@ -111,10 +112,10 @@ PROOFS: dict[str, tuple[str, str]] = {
     ),
     "proof.title.not_me": ("Was this not you?", "Waren Sie das nicht?"),
     "proof.explain.not_me": (
-        "Everybody is signed out of the account of {email}, the password no longer counts, and you get a mail to "
-        "choose a new one.",
-        "Alle werden vom Konto von {email} abgemeldet, das Passwort gilt nicht mehr, und Sie bekommen eine Mail, um "
-        "ein neues zu wählen.",
+        "Everybody is signed out of the account of {email}, the password no longer counts, ways to sign in that were "
+        "added since are removed, and you get a mail to choose a new password.",
+        "Alle werden vom Konto von {email} abgemeldet, das Passwort gilt nicht mehr, seither hinzugefügte "
+        "Anmeldemöglichkeiten werden entfernt, und Sie bekommen eine Mail, um ein neues Passwort zu wählen.",
     ),
     "proof.submit.not_me": ("This was not me", "Das war ich nicht"),
     "proof.done.not_me": ("Your account is locked", "Ihr Konto ist gesperrt"),
