@@ -367,6 +367,24 @@ async def test_a_change_of_the_person_voids_what_was_mailed(
     assert nobody(http)
 
 
+@pytest.mark.parametrize(("client_id", "mine"), [("strict", True), ("customer", False)])
+async def test_the_flow_itself_asks_for_whom_the_proof_is(
+    http: httpx2.AsyncClient, runtime: Runtime, sql: asyncpg.Connection, client_id: str, mine: bool
+) -> None:
+    """Whatever a page would call: another client whose people may as well, and another browser."""
+    await allow(runtime, sql, client_id)
+    await ask(http, Pkce())
+    shown = await show_proof(runtime, (await letter(runtime)).key)
+    client = await runtime.clients.get(client_id)
+    assert shown is not None
+    assert client is not None
+    attempt = Attempt(EMAIL, "", False, None, None, "192.0.2.7", "192.0.2.7")
+    browser = shown.proof.detail["holder"] if mine else "another"
+    with pytest.raises(Rejected, match="proof_void"):
+        await mailed_code_login(runtime, client, attempt, shown, old_cookie=None, browser=browser)
+    assert await show_proof(runtime, shown.secret) is not None, "nothing is spent"
+
+
 @pytest.mark.parametrize("purpose", [one for one in Purpose if one is not Purpose.LOGIN])
 async def test_a_proof_of_any_other_purpose_logs_nobody_in(
     http: httpx2.AsyncClient, runtime: Runtime, sql: asyncpg.Connection, purpose: Purpose

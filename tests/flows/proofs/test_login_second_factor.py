@@ -17,7 +17,7 @@ from tests.support.factors import App, app_of, recovery_codes_of
 from tests.support.letters import another
 from tests.support.login_steps import EMAIL, Pkce, authorize_url, enter, fields, is_page, redeem, redirected
 from tests.support.mailed_codes import allow, log_in_by_mail, offered
-from tests.support.passkeys import begun_on, enrolled, logged_in
+from tests.support.passkeys import begun_on, challenged, enrolled, logged_in, show
 from tests.support.service import Service
 
 
@@ -147,3 +147,21 @@ async def test_removing_the_app_ends_what_it_opened_after_a_mail_and_lowers_no_s
     assert (
         await sql.fetchval("SELECT end_reason FROM user_sessions WHERE 'mail' = ANY (credentials)") == "factor_removed"
     )
+
+
+async def test_a_session_that_a_mail_opened_is_of_a_mail_again_without_its_passkey(
+    http: httpx2.AsyncClient, runtime: Runtime, sql: asyncpg.Connection
+) -> None:
+    """It was authenticated anew by the passkey, which it removes; nobody ever gave a password in it."""
+    await allow(runtime, sql)
+    async with another(http) as owner:
+        key = await enrolled(await logged_in(owner))
+    await log_in_by_mail(http, runtime, Pkce())
+    begun = {**await challenged(http), **fields(await http.get(authorize_url(Pkce(), prompt="login")))}
+    assert "code" in redirected(await show(http, begun, key.get(begun["options"])))
+    passkey = await sql.fetchval("SELECT id FROM passkeys")
+    token = fields(await http.get("/account"))["csrf"]
+    gone = await http.post("/account/passkeys/remove", data={"csrf": token, "passkey": str(passkey)})
+    assert gone.status_code == 303, gone.text
+    row = await sql.fetchrow("SELECT amr, credentials, is_active FROM user_sessions WHERE 'mail' = ANY (credentials)")
+    assert (row["amr"], row["credentials"], row["is_active"]) == ([], ["mail"], True)
