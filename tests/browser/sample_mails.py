@@ -43,7 +43,7 @@ def _mail(template: str, settings: Settings, language: str) -> Response:
 def _page_of_mails(settings: Settings, _language: str) -> Response:
     sender = Sender("Nightjar", "mail@example.com")
     mails = []
-    for number, template in enumerate(("notice_new_device", "reset", "registration")):
+    for number, template in enumerate(("notice_new_device", "registration")):
         one = _composed(settings, "en", template)
         when = NOW - timedelta(minutes=number)
         mails.append(Message(UUID(int=number), when, sender, PERSON, "en", one.subject, one.text, one.html))

@@ -52,7 +52,6 @@ DOCUMENTED = (
     "not-me",
     "consent",
     "account",
-    "account-theft",
     "account-events",
     "account-profile",
     "account-delete",
