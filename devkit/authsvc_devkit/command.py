@@ -6,6 +6,7 @@ import asyncio
 import os
 import secrets
 import socket
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,6 +165,8 @@ def env_text(house: House, given: Mapping[str, str]) -> str:
     lines = ["# Made by `authsvc dev`; source it. It holds its settings, with the stores' passwords: mode 0600."]
     lines += ["unset $(env | sed -n 's/^\\(AUTHSVC_[A-Z0-9_]*\\)=.*/\\1/p') REDISCLI_AUTH"]
     lines += [f"export {name}={quote(value)}" for name, value in exports.items()]
+    # pip puts the command beside the interpreter; a fresh checkout's .venv is on nobody's PATH.
+    lines += [f'export PATH={quote(str(Path(sys.executable).parent))}:"$PATH"']
     lines += ['# psql "$AUTHSVC_DATABASE_URL"', '# redis-cli -u "$AUTHSVC_REDIS_URL"']
     if house.ca_file:
         lines += [

@@ -212,6 +212,15 @@ def test_the_env_file_survives_any_directory_name() -> None:
     assert done.stdout == "/it's a $(dir)/master.key|pass"
 
 
+def test_who_sources_the_env_file_has_the_command() -> None:
+    """A fresh checkout has it in .venv alone, which is on nobody's PATH."""
+    house = House("http://localhost:8000", Path("/data"), "postgresql://own", "redis://default:x@127.0.0.1:1/0")
+    script = env_text(house, environment({}, house, "127.0.0.1", 8000)) + "command -v authsvc"
+    env = clean_environment(PATH="/usr/bin:/bin")
+    done = subprocess.run(["/bin/sh", "-euc", script], capture_output=True, text=True, check=True, env=env)
+    assert done.stdout.strip() == str(Path(sys.executable).with_name("authsvc"))
+
+
 @pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])
 def test_the_env_file_holds_all_that_dev_was_started_with_and_clears_what_the_shell_had(shell: str) -> None:
     house = House("http://localhost:8000", Path("/data"), "postgresql://own", "redis://default:secret@127.0.0.1:1/0")
