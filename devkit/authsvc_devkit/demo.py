@@ -25,8 +25,16 @@ PEOPLE = (
 )
 
 
-def _frontend(name: str, port: int, *, required_role: str | None = None, remember_me_allowed: bool = True) -> Client:
-    """`port`: of the sample frontend in clients/browser."""
+def _frontend(
+    name: str,
+    port: int,
+    *,
+    required_role: str | None = None,
+    registration_role: str | None = None,
+    remember_me_allowed: bool = True,
+) -> Client:
+    """`port`: of the sample frontend in clients/browser; `registration_role`: of those who register there, where people
+    may."""
     return Client(
         id=name,
         name=name.title(),
@@ -36,6 +44,7 @@ def _frontend(name: str, port: int, *, required_role: str | None = None, remembe
         login=Login(
             redirect_uris=tuple(dict.fromkeys((*ANYBODYS, f"http://localhost:{port}/callback"))),
             required_role=required_role,
+            registration_role=registration_role,
             remember_me_allowed=remember_me_allowed,
         ),
         tokens=Tokens(scopes=("openid", "profile", "email", "offline_access"), audiences=(BAR, KITCHEN, ORDERS)),
@@ -43,7 +52,7 @@ def _frontend(name: str, port: int, *, required_role: str | None = None, remembe
 
 
 CLIENTS = (
-    _frontend("customer", 5173),
+    _frontend("customer", 5173, registration_role="customer"),
     _frontend("bartender", 5174, required_role="bartender"),
     _frontend("admin", 5175, required_role="admin", remember_me_allowed=False),
     Client(

@@ -132,6 +132,30 @@ def test_the_terminal_is_connected_by_a_code_and_slows_down_when_told(bar: Scene
     assert found["denied"]["told"].startswith("The person at the other device said no")
 
 
+@pytest.fixture(scope="module")
+def accounts(browser: str, stage: Path) -> Iterator[Scenes]:
+    """What bar_accounts.mjs found, at a bar of its own: its people get passwords and factors."""
+    with running_demo() as running:
+        yield Scenes(played(stage, "bar_accounts.mjs", {"browser": browser, **running.places}, seconds=200))
+
+
+@pytest.mark.browser
+def test_a_guest_registers_logs_in_by_passkey_and_chooses_a_new_password(accounts: Scenes) -> None:
+    found = accounts["guest"]
+    assert found["registered"] == ["customer"]
+    assert found["byPasskey"] == ["hwk", "user", "mfa"]
+    assert found["changed"] == ["pwd"]
+
+
+@pytest.mark.browser
+def test_the_admins_frontend_asks_for_a_second_factor_and_steps_up_by_itself(accounts: Scenes) -> None:
+    found = accounts["operator"]
+    assert found["without"] == ["pwd"]
+    assert found["steppedUp"] == ["pwd", "otp", "mfa"]
+    assert found["byForm"] == ["pwd", "mfa"]
+    assert found["stayed"] is True
+
+
 # Without a browser
 
 
@@ -159,6 +183,18 @@ def test_the_api_lets_in_the_role_and_nobody_else(demo: Demo) -> None:
         challenge = http.get("/queue", headers=tokens["customer"]).headers["www-authenticate"]
         assert 'error="insufficient_scope"' in challenge
         assert http.get("/menu").status_code == 200
+
+
+def test_the_api_wants_a_second_factor_for_the_till(demo: Demo) -> None:
+    """RFC 9470: told with what the login must be."""
+    token = _bearer(_login(demo, "admin"))
+    answer = httpx2.post(f"{demo.places['api']}/evening/close", headers=token)
+    assert answer.status_code == 401
+    challenge = answer.headers["www-authenticate"]
+    assert 'error="insufficient_user_authentication"' in challenge
+    assert 'acr_values="urn:authsvc:acr:mfa"' in challenge
+    other = _bearer(_login(demo, "bartender"))
+    assert httpx2.post(f"{demo.places['api']}/evening/close", headers=other).status_code in (401, 403)
 
 
 def test_the_api_refuses_an_ended_session_while_its_token_lives(demo: Demo) -> None:

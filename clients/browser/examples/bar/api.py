@@ -27,6 +27,8 @@ from bar.orders import MENU, Bar, Order, Refused, State, earlier
 
 AUDIENCE = "https://bar.example.com"
 """What tokens call this API: a name of its own, so that no token does here that was meant for another."""
+MFA = "urn:authsvc:acr:mfa"
+"""What closing the till wants of a login: two factors (RFC 9470)."""
 MAX_BODY = 4096
 MAX_NAME = 40
 STATUS = {"not_on_the_menu": 422, "no_such_order": 404, "too_many": 429, "moved_on": 409}
@@ -78,6 +80,10 @@ class Api:
         log = [{"at": entry.at, "who": entry.who, "what": entry.what} for entry in reversed(self.bar.log)]
         return _answer({"figures": self.bar.figures(), "sold": sold, "log": log})
 
+    async def close(self, request: Request) -> JSONResponse:
+        self.bar.close(_who(_claims(request)), self.clock())
+        return _answer({"figures": self.bar.figures()})
+
 
 def make_api(
     verifier: Verifier, bar: Bar, url: str, origins: Sequence[str], clock: Callable[[], float] = time.time
@@ -102,6 +108,7 @@ def make_api(
             Route("/queue/{number:int}/mix", bartender(api.move("mixing")), methods=["POST"]),
             Route("/queue/{number:int}/serve", bartender(api.move("served")), methods=["POST"]),
             Route("/evening", admin(api.evening)),
+            Route("/evening/close", guard.route(role="admin", acr=MFA)(api.close), methods=["POST"]),
         ],
         middleware=[
             Middleware(

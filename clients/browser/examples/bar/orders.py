@@ -140,6 +140,10 @@ class Bar:
         """How many of each drink were served, the most first."""
         return [(MENU[drink], number) for drink, number in self._sold.most_common()]
 
+    def close(self, who: str, now: float) -> None:
+        """Cash up."""
+        self.log.append(Entry(now, who, f"cashed up: {self.figures()['takings'] / 100:.2f}"))
+
     def _keep(self, order: Order, who: str, now: float) -> Order:
         self._orders[order.number] = order
         self._totals[order.state] += 1

@@ -13,7 +13,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 EXAMPLES = Path(__file__).parents[1]
-MODULE = EXAMPLES.parents[2] / "authsvc/web/pages/static/authsvc.js"
+STATIC = EXAMPLES.parents[2] / "authsvc/web/pages/static"
+MODULES = ("authsvc.js", "authsvc-step-up.js", "authsvc-first-party.js")
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
@@ -27,7 +28,7 @@ class Place:
 
 
 class Pages:
-    """One frontend. `/` and `/callback` are its page, `/common/` what all share, `/common/authsvc.js` the module; the
+    """One frontend. `/` and `/callback` are its page, `/common/` what all share, `/common/authsvc*.js` the module; the
     files are read at each request, so that a change is seen at the next load."""
 
     def __init__(self, directory: str, page: str, place: Place) -> None:
@@ -37,7 +38,7 @@ class Pages:
             **{f"/common/{path.name}": path for path in (EXAMPLES / "common").iterdir() if path.suffix in TYPES},
             "/": index,
             "/callback": index,
-            "/common/authsvc.js": MODULE,
+            **{f"/common/{name}": STATIC / name for name in MODULES},
         }
         self._config = "".join(
             f"export const {name} = {json.dumps(value)};\n"

@@ -27,8 +27,8 @@ Answer = TypeVar("Answer")
 READY_SECONDS = 60.0
 TRIES = 20
 STOP_SECONDS = 20.0
-LOOKS = {"AUTHSVC_BRAND_NAME": "The Nightjar", "AUTHSVC_BRAND_COLOR": "#a3420f"}
-"""The hosted pages look like the frontends, unless the user's environment says otherwise."""
+LOOKS = {"AUTHSVC_BRAND_NAME": "The Nightjar", "AUTHSVC_BRAND_COLOR": "#a3420f", "AUTHSVC_REGISTRATION": "open"}
+"""The hosted pages look like the frontends, and guests may register, unless the user's environment says otherwise."""
 
 
 def free_port(wanted: int, hint: str) -> int:

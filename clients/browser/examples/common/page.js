@@ -1,12 +1,13 @@
 // What is the same in every frontend: signing in, the sessions, the connection, and a frame around the frontend's view.
 import { AuthError, createClient } from "./authsvc.js";
+import { withStepUp } from "./authsvc-step-up.js";
 import { api, issuer } from "./config.js";
 import { age, h } from "./dom.js";
 import { makeFrame } from "./frame.js";
 import { reach } from "./reach.js";
 import { sessions } from "./sessions.js";
 import { signIn, turnedAway } from "./sign_in.js";
-import { LOGGED_OUT, UNREACHABLE, explain } from "./words.js";
+import { LOGGED_OUT, NO_FACTOR, UNREACHABLE, explain } from "./words.js";
 
 /**
  * @typedef {object} Frontend
@@ -15,6 +16,8 @@ import { LOGGED_OUT, UNREACHABLE, explain } from "./words.js";
  * @property {"session" | "local"} storage
  * @property {boolean} [dpop]
  * @property {boolean} [rememberMe] does the client's policy allow it?
+ * @property {boolean} [guests] may anybody come: with a passkey, with a forgotten password, without an account yet?
+ * @property {(response: Response) => string} [afterStepUp] what to say of a call that was sent again after a better login
  * @property {string} role whose accounts have access
  * @property {string} welcome
  * @property {string} words below the welcome
@@ -29,11 +32,12 @@ import { LOGGED_OUT, UNREACHABLE, explain } from "./words.js";
  *
  * @typedef {object} Page
  * @property {Frontend} frontend
- * @property {import("./authsvc.js").Client} auth
+ * @property {ReturnType<typeof withStepUp>} auth
  * @property {(path: string, method?: string, body?: object) => Promise<any>} ask a protected call to the API
  * @property {(work: () => Promise<void>) => Promise<boolean>} attempt what goes wrong in it is told; was it done?
  * @property {(words: string) => void} say for a while
  * @property {(words: string) => void} warn
+ * @property {(view?: View) => void} show another view than usual, or the usual one
  */
 
 const EVERY = 2500; // ms between two looks at the API
@@ -41,18 +45,18 @@ const EVERY = 2500; // ms between two looks at the API
 /** @param {Frontend} frontend */
 export async function open(frontend) {
   const frame = makeFrame(frontend.name);
-  const auth = createClient({
+  const auth = withStepUp(createClient({
     issuer, clientId: frontend.clientId, redirectUri: new URL("/callback", location.href).href,
     storage: frontend.storage, dpop: frontend.dpop, origins: [api],
     onLoggedOut: (reason) => frame.say(LOGGED_OUT[reason]),
-  });
+  }));
   /** @type {View | undefined} */
   let shown;
   let wake = () => {};
   const tokens = { last: /** @type {string | null} */ (null), renewed: 0, at: new Date(0) };
 
   /** @type {Page} */
-  const page = { frontend, auth, ask, attempt, say: (words) => frame.say(words, true), warn: frame.warn };
+  const page = { frontend, auth, ask, attempt, say: (words) => frame.say(words, true), warn: frame.warn, show };
 
   /** @type {Page["ask"]} */
   async function ask(path, method = "GET", body) {
@@ -138,13 +142,14 @@ export async function open(frontend) {
     show();
   });
 
-  const problem = await comeBack(auth, frontend);
+  const { problem, words } = await comeBack(auth, frontend);
   show();
   if (problem) frame.warn(problem);
+  if (words) frame.say(words, true);
 }
 
 /**
- * The answer of the hosted login, where this load is one; what is wrong with it.
+ * The answer of the hosted login, where this load is one; what is wrong with it, and what became of a call that waited.
  * @param {Page["auth"]} auth
  * @param {Frontend} frontend
  */
@@ -152,11 +157,14 @@ async function comeBack(auth, frontend) {
   try {
     const back = await auth.handleRedirect();
     if (back) history.replaceState(null, "", back.returnTo);
+    const again = back?.response;
+    if (again?.ok) return { words: frontend.afterStepUp?.(again) };
+    if (again) return { problem: again.status === 401 ? NO_FACTOR : "That did not work. Try again." };
   } catch (error) {
     history.replaceState(null, "", "/");
-    return explain(error, frontend);
+    return { problem: explain(error, frontend) };
   }
-  return "";
+  return {};
 }
 
 /**

@@ -1,15 +1,20 @@
-// Two ways in: the hosted login, and the form of a first-party client. And the way out for an account without the role.
+// Ways in: the hosted login, and a first-party client's form and passkey. And the way out for an account without the role.
+import { hasPasskeys, loginWithPasskey } from "./authsvc-first-party.js";
 import { hint } from "./config.js";
 import { h } from "./dom.js";
+import { forgot } from "./forgot.js";
+import { askSecondFactor } from "./second_factor.js";
 import { explain } from "./words.js";
 
 /**
  * @param {import("./page.js").Page} page
+ * @param {string} [typed] the address, as far as it is known
  * @returns {import("./page.js").View}
  */
-export function signIn(page) {
+export function signIn(page, typed = "") {
   const { frontend, auth } = page;
   const email = input("email", "email", "username");
+  email.value = typed;
   const password = input("password", "password", "current-password");
   const remember = /** @type {HTMLInputElement} */ (h("input", { id: "remember", type: "checkbox" }));
   const send = /** @type {HTMLButtonElement} */ (h("button", null, "Sign in"));
@@ -25,7 +30,7 @@ export function signIn(page) {
     }
     send.disabled = true;
     try {
-      await auth.loginWithPassword(email.value, password.value, { rememberMe: remember.checked });
+      await auth.loginWithPassword(email.value, password.value, { rememberMe: remember.checked, secondFactor: askSecondFactor });
     } catch (error) {
       page.warn(explain(error, { role: frontend.role, email: email.value }));
       send.disabled = false;
@@ -34,10 +39,18 @@ export function signIn(page) {
     }
   }
 
+  async function byPasskey() {
+    page.warn("");
+    try {
+      await loginWithPasskey(auth, { rememberMe: remember.checked });
+    } catch (error) {
+      page.warn(explain(error, { role: frontend.role, passkey: true }));
+    }
+  }
+
   const form = h(
     "form", { class: "card", method: "post", novalidate: true, "aria-label": "Sign in here", onsubmit: submit },
-    h("div", { class: "field" }, h("label", { for: "email" }, "E-mail address"), email),
-    h("div", { class: "field" }, h("label", { for: "password" }, "Password"), password),
+    field("E-mail address", email), field("Password", password),
     frontend.rememberMe && h("div", { class: "check" }, remember, h("label", { for: "remember" }, "Remember me for 30 days")),
     send,
     hint && h("p", { class: "hint" }, hint),
@@ -48,6 +61,13 @@ export function signIn(page) {
     element: h(
       "div", { class: "narrow" }, h("h1", null, frontend.welcome), h("p", { class: "sub" }, frontend.words),
       hosted, h("p", { class: "or" }, "or sign in here"), form,
+      frontend.guests && h(
+        "div", { class: "ways" },
+        hasPasskeys() && h("button", { type: "button", onclick: byPasskey }, "Sign in with a passkey"),
+        h("button", { type: "button", class: "quiet", onclick: () => page.show(forgot(page, email.value)) }, "Forgot your password?"),
+        // Our pages register people: who asks for a mail there is brought back here in the end.
+        h("button", { type: "button", class: "quiet", onclick: () => auth.login({ returnTo: home(), prompt: "login" }) }, "Create an account"),
+      ),
     ),
   };
 }
@@ -82,5 +102,11 @@ const home = () => new URL("/", location.href).href;
  * @param {string} type
  * @param {string} autocomplete
  */
-const input = (name, type, autocomplete) =>
+export const input = (name, type, autocomplete) =>
   /** @type {HTMLInputElement} */ (h("input", { id: name, name, type, autocomplete, required: true }));
+
+/**
+ * @param {string} words
+ * @param {HTMLElement} control
+ */
+export const field = (words, control) => h("div", { class: "field" }, h("label", { for: control.id }, words), control);

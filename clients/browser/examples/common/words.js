@@ -8,19 +8,22 @@ export const LOGGED_OUT = {
   refused: "You are signed out: this session is no longer accepted. Sign in to go on.",
   elsewhere: "You are signed out: you signed out in another tab.",
 };
+export const NO_FACTOR = "That needs a second factor, and your account has none. Set one up on its page at the service.";
 export const UNREACHABLE = "No connection. You stay signed in, and this page goes on by itself.";
 
 /**
  * @param {any} error an AuthError, or anything else that was thrown
- * @param {{role: string, email?: string}} about who was to sign in
+ * @param {{role: string, email?: string, passkey?: boolean}} about who was to sign in, and how
  */
-export function explain(error, { role, email }) {
+export function explain(error, { role, email, passkey }) {
+  if (error?.name === "NotAllowedError") return "No passkey was used.";
   if (error?.temporary && error.status !== 429) {
     return "The service cannot be reached just now. Nothing is lost: try again in a moment.";
   }
   switch (error?.code) {
     case "invalid_credentials":
-      return "This e-mail address or this password is wrong.";
+      if (passkey) return "This passkey was not accepted.";
+      return /code/.test(error.message) ? error.message : "This e-mail address or this password is wrong.";
     case "too_many_attempts":
       return `Too many attempts. Try again ${later(error.retryAfter)}.`;
     case "access_denied":

@@ -92,6 +92,7 @@ open({
   clientId: "customer",
   storage: "local", // a guest comes back tomorrow, and is still known
   rememberMe: true,
+  guests: true,
   role: "customer",
   welcome: "Good evening",
   words: "Sign in, and order from where you sit.",
