@@ -1,0 +1,65 @@
+"""The rules for Prometheus beside a service that is well: what they look for is there, and nothing is to be told."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.replicas import Replicas
+
+RULES = Path(__file__).parents[2] / "deploy/helm/authsvc/files/rules.yaml"
+GAUGES = re.compile(r"(?:max|min)\((authsvc_\w+)(?:\{(\w+)=\"(\w+)\"\})?\) ([<>]) ([\d.]+)")
+"""A rule over the present: `max(authsvc_keys{phase="signing"}) < 1`."""
+SERIES = re.compile(r"(authsvc_\w+)\{(\w+)=\"(\w+)\"\}")
+
+
+def rules() -> list[dict[str, Any]]:
+    [group] = yaml.safe_load(RULES.read_text())["groups"]
+    found: list[dict[str, Any]] = group["rules"]
+    return found
+
+
+def scraped(url: str) -> dict[str, list[tuple[dict[str, str], float]]]:
+    """Name of a series -> its labels and values."""
+    found: dict[str, list[tuple[dict[str, str], float]]] = {}
+    text = httpx2.get(f"{url}/metrics", trust_env=False).text
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found.setdefault(sample.name, []).append((sample.labels, sample.value))
+    return found
+
+
+def test_nothing_is_to_be_told_of_a_service_that_is_well(replicas: Replicas) -> None:
+    [replica] = replicas.start(AUTHSVC_METRICS="main")
+    judged = 0
+    deadline = time.monotonic() + 20
+    while True:
+        series = scraped(replica.url)
+        told = []
+        for rule in rules():
+            for name, label, value, sign, limit in GAUGES.findall(rule["expr"]):
+                values = [number for labels, number in series[name] if not label or labels.get(label) == value]
+                judged += 1
+                edge = max(values) if rule["expr"].startswith("max") else min(values)
+                if (edge > float(limit)) if sign == ">" else (edge < float(limit)):
+                    told.append(f"{rule['alert']}: {name} {values}")
+        if not told or time.monotonic() > deadline:  # the next key is announced within seconds
+            break
+        time.sleep(0.5)
+    assert told == []
+    assert judged > 5
+
+
+def test_whatever_a_rule_looks_for_is_there_before_it_happens(replicas: Replicas) -> None:
+    """`increase` sees nothing of a series that begins with its first event."""
+    [replica] = replicas.start(AUTHSVC_METRICS="main")
+    series = scraped(replica.url)
+    for rule in rules():
+        for name, label, value in SERIES.findall(rule["expr"]):
+            assert any(labels.get(label) == value for labels, _ in series.get(name, [])), (rule["alert"], name, value)
