@@ -70,7 +70,7 @@ async def test_the_hook_can_be_repeated_and_the_deployment_serves_what_it_made(s
     owner = (secrets / "owner_url").read_text()
     for _ in range(2):  # the second time nothing is to be done
         started = [start(job, secrets) for _ in range(3)]
-        said = [process.communicate(timeout=60)[0] for process in started]
+        said = [process.communicate(timeout=100)[0] for process in started]
         assert [process.returncode for process in started] == [0, 0, 0], said
         connection = await asyncpg.connect(owner)
         assert await connection.fetchval("SELECT count(*) FROM signing_keys") == 1
