@@ -134,6 +134,19 @@ async def test_the_doctor_greets_the_mail_server(cli: Cli, settings_env: dict[st
     assert mail["state"] == "ok"
 
 
+async def test_the_doctor_says_where_people_wait_for_codes_that_nobody_mails(
+    cli: Cli, settings_env: dict[str, str], sql: asyncpg.Connection
+) -> None:
+    await asyncio.to_thread(cli, "keys", "generate")
+    off = terminal({**settings_env, **OFF})
+    quiet = answer(await asyncio.to_thread(off, "doctor", "--json"))
+    assert [one for one in quiet if one["check"] == "mailed codes"] == []
+    await sql.execute("UPDATE clients SET mail_code_login = true WHERE id = 'customer'")
+    found = answer(await asyncio.to_thread(off, "doctor", "--json"))
+    [codes] = [one for one in found if one["check"] == "mailed codes"]
+    assert (codes["state"], "at customer" in codes["found"]) == ("warn", True)
+
+
 async def test_the_doctor_sees_mails_that_wait_for_long(
     cli: Cli, settings_env: dict[str, str], sql: asyncpg.Connection
 ) -> None:

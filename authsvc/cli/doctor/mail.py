@@ -38,12 +38,16 @@ async def examine_server(runtime: Runtime) -> Finding:
 
 
 async def examine_queue(runtime: Runtime) -> AsyncIterator[Finding]:
-    """What waits. Raises StoreUnavailable."""
+    """What waits; without a server, who waits for one. Raises StoreUnavailable."""
     from authsvc.flows.mail.queue import mail_is_on
+    from authsvc.store.caller import clients
     from authsvc.store.mail import outbox
 
     if mail_is_on(runtime):
         yield _judge_queue(await outbox.waiting(runtime.db))
+    elif names := [client.id for client in await clients.everyone(runtime.db) if client.login.mail_code_login]:
+        what = f"no mail server is named: nobody logs in by a mailed code at {', '.join(names)}"
+        yield Finding("mailed codes", "warn", what, "AUTHSVC_SMTP_URL, or authsvc clients choose-login")
 
 
 def _judge_queue(waiting: Waiting) -> Finding:
