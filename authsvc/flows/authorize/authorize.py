@@ -222,6 +222,7 @@ async def _issue(runtime: Runtime, understood: Understood, session: BrowserSessi
     client, request = understood.client, understood.request
     code = Code(runtime.master.current_id, UUID(bytes=runtime.entropy(16)), runtime.entropy(16))
     claims = {"id_token": request.claims.id_token, "userinfo": request.claims.userinfo}
+    session_name = session_name_for(runtime, client, session.id)
     issue = partial(
         codes.issue,
         runtime.db,
@@ -241,10 +242,13 @@ async def _issue(runtime: Runtime, understood: Understood, session: BrowserSessi
         bound_to=request.bound_to,
         amr=session.amr,
         acr_values=request.acr_asked,
-        session_name=session_name_for(runtime, client, session.id),
+        session_name=session_name,
     )
     issued = await issue()
-    if not issued and (seconds := await codes.seconds_void(runtime.db, session.id, client.id)) is not None:
+    if (
+        not issued
+        and (seconds := await codes.seconds_void(runtime.db, session.id, client.id, session_name)) is not None
+    ):
         await asyncio.sleep(seconds)
         issued = await issue()
     return encode(code, runtime.code_mac_key) if issued else None

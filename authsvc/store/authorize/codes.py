@@ -35,8 +35,8 @@ SELECT $1, s.id, $3, $4, $5, $6, least(s.expires_at, s.auth_time + $11::int * in
 FROM user_sessions s
 WHERE ($15::text[] IS NULL OR EXISTS (SELECT FROM consent)) AND s.id = $2 AND s.user_id = $14
 AND s.amr = $16 AND s.is_active AND s.expires_at > now()
-AND NOT EXISTS (SELECT FROM revocations r WHERE r.kind = 'grant' AND r.subject = s.id || ':' || $3
-                AND r.not_before >= date_trunc('second', now())) FOR SHARE OF s
+AND NOT EXISTS (SELECT FROM revocations r WHERE r.kind = 'grant' AND r.not_before >= date_trunc('second', now())
+                AND r.subject IN (s.id || ':' || $3, $18::text || ':' || $3)) FOR SHARE OF s
 RETURNING id
 """
 
@@ -132,14 +132,15 @@ async def issue(
     return row is not None
 
 
-async def seconds_void(db: Database, session_id: UUID, client_id: str) -> float | None:
-    """How long a token would still be void that the client got in this session now; None: nothing was revoked there
-    within the last two seconds."""
+async def seconds_void(db: Database, session_id: UUID, client_id: str, session_name: str | None) -> float | None:
+    """How long a token would still be void that the client got in this session now, which its tokens call by its id or
+    by `session_name`; None: nothing was revoked there within the last two seconds."""
     sql = """SELECT greatest(0, 1 - extract(epoch FROM clock_timestamp() - date_trunc('second', max(not_before))))
                     ::float8 FROM revocations
-             WHERE kind = 'grant' AND subject = $1 AND not_before > now() - interval '2 seconds'
+             WHERE kind = 'grant' AND subject = ANY ($1) AND not_before > now() - interval '2 seconds'
              HAVING count(*) > 0"""
-    seconds: float | None = await db.fetchval(sql, f"{session_id}:{client_id}")
+    subjects = [f"{session}:{client_id}" for session in (session_id, session_name)]
+    seconds: float | None = await db.fetchval(sql, subjects)
     return seconds
 
 

@@ -118,6 +118,23 @@ async def alive(house: Service, tokens: dict[str, dict[str, Any]]) -> set[str]:
 # What the tokens say
 
 
+async def test_a_login_within_the_second_in_which_a_name_was_revoked_gets_tokens_that_live(house: Service) -> None:
+    """As after the 65th access token that a client revokes: one entry by the name that its tokens say."""
+    http = house.caller()
+    before = await tokens_for(http, "one", scope="openid")
+    sid = jwt.decode(before["access_token"], options={"verify_signature": False})["sid"]
+    await asyncio.sleep(await house.sql.fetchval("SELECT (1 - extract(epoch FROM clock_timestamp()) % 1)::float8"))
+    await house.sql.execute(
+        """INSERT INTO revocations (kind, subject, expires_at, reason)
+           VALUES ('grant', $1, now() + interval '1 hour', 'revoked')""",
+        f"{sid}:one",
+    )
+    fresh = await tokens_for(http, "one", scope="openid")
+    await asyncio.sleep(1.1)  # every worker has heard of it
+    assert await house.active(fresh["access_token"])
+    assert not await house.active(before["access_token"])
+
+
 async def test_clients_of_two_sectors_are_told_two_names_of_one_session(house: Service) -> None:
     _, tokens, session = await all_in_one(house)
     names = {name: sid_of(one, "id_token") for name, one in tokens.items()}
