@@ -87,6 +87,22 @@ def test_secrets_are_files_and_in_no_variable(rendered: Rendered) -> None:
             assert all(source.get("items") for source in sources if source), (name, volume["name"])
 
 
+def test_the_paper_makes_the_secrets_that_pods_are_given(bundled: Rendered) -> None:
+    text = re.sub(r"\\\n *", "", (CHART / "README.md").read_text())
+    made = {
+        name: set(re.findall(r"--from-file=(\w+)", rest))
+        for name, rest in re.findall(r"create secret generic (\S+) (.*)", text)
+    }
+    given: dict[str, set[str]] = {}
+    for pod in bundled.pods().values():
+        for volume in pod["volumes"]:
+            sources = [one["secret"] for one in volume.get("projected", {}).get("sources", [])]
+            for source in [*sources, *([volume["secret"]] if "secret" in volume else [])]:
+                name = source.get("secretName") or source["name"]
+                given.setdefault(name, set()).update(item["key"] for item in source["items"])
+    assert made == given
+
+
 def test_the_owner_of_the_tables_is_for_migrations_alone(rendered: Rendered) -> None:
     for name, pod in rendered.pods().items():
         holders = {
