@@ -44,7 +44,7 @@ function evening(page) {
     title: "The evening",
     element: h(
       "div", null, h("h1", null, "This evening"), tiles,
-      h("p", null, h("button", { type: "button", onclick: () => page.attempt(close) }, "Cash up")),
+      h("p", { class: "ways" }, h("button", { type: "button", onclick: () => page.attempt(close) }, "Cash up")),
       h(
         "div", { class: "columns" },
         h("section", null, h("h2", { id: "sold" }, "Served"), none, sold),
