@@ -11,7 +11,8 @@ from authsvc.rules.proofs.proof import Purpose
 from authsvc.web.account import again, known, logged_in_first, page_redrawn, password_landing
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.request import Request
-from authsvc.web.letters import asked_of, language_of, letter_sent
+from authsvc.web.letters import asked_of, letter_sent
+from authsvc.web.pages.chosen_language import language_of
 from authsvc.web.pages.cookies_and_forms import SESSION, cookie, own_form
 from authsvc.web.pages.failure_page import error_page, page_failure, redrawn
 from authsvc.web.pages.views import Problem

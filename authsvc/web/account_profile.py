@@ -18,7 +18,7 @@ from authsvc.web.http.endpoint import Route
 from authsvc.web.http.failures import failure_of
 from authsvc.web.http.request import Request
 from authsvc.web.pages.account_views import OwnProfile
-from authsvc.web.pages.cookies_and_forms import SESSION, cookie, form_token, own_form
+from authsvc.web.pages.cookies_and_forms import SESSION, cookie, form_token, keep_language, own_form
 from authsvc.web.pages.failure_page import page_failure, problem_of, redrawn
 from authsvc.web.pages.views import Problem, page
 
@@ -62,6 +62,7 @@ async def change(request: Request) -> Response:
     if isinstance(changed, Refused):
         request.reason = changed.reason
         return await _shown(request, form, Problem("name"))
+    keep_language(request, form.get("language", ""))
     return back(request, changed, ResultMessage("profile_changed"))
 
 

@@ -18,8 +18,8 @@ from authsvc.web.http.endpoint import Route
 from authsvc.web.http.failures import NotFound
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request, malformed, text
-from authsvc.web.letters import language_of
 from authsvc.web.pages.authorization_answer import MAX_EMAIL
+from authsvc.web.pages.chosen_language import language_of
 
 PATH = "/api/auth/reset"
 

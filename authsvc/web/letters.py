@@ -18,9 +18,9 @@ from authsvc.store.errors import StoreUnavailable
 from authsvc.web.http.failures import failure_of
 from authsvc.web.http.request import Request
 from authsvc.web.pages.authorization_answer import MAX_EMAIL, MAX_QUERY
+from authsvc.web.pages.chosen_language import language_of
 from authsvc.web.pages.cookies_and_forms import form_token, this_browser
 from authsvc.web.pages.failure_page import error_page, problem_of
-from authsvc.web.pages.language import choose_language
 from authsvc.web.pages.proof_views import AskForLetter, LetterSent
 from authsvc.web.pages.views import Problem, page
 
@@ -131,8 +131,3 @@ def waiting_request(request: Request, filled: Mapping[str, str]) -> str:
 def target_of(request: Request, waiting: str) -> str | None:
     """Within a client's flow the window stays that of the client; no form of these pages ends elsewhere."""
     return request.runtime.settings.issuer if waiting else None
-
-
-def language_of(request: Request) -> str:
-    """In which language the letter is written: that of the pages."""
-    return choose_language(None, request.header_list(b"accept-language"))

@@ -36,6 +36,7 @@ from authsvc.web.pages.authorization_answer import (
     second_form,
     see,
 )
+from authsvc.web.pages.chosen_language import kept_language, language_of
 from authsvc.web.pages.cookies_and_forms import (
     DEVICE,
     SESSION,
@@ -47,7 +48,6 @@ from authsvc.web.pages.cookies_and_forms import (
     this_browser,
 )
 from authsvc.web.pages.failure_page import page_failure, problem_of, redrawn
-from authsvc.web.pages.language import choose_language
 from authsvc.web.pages.views import Problem
 
 
@@ -174,7 +174,7 @@ def attempt_of(
         address=request.address,
         network=request.network,
         device=cookie(request, DEVICE),
-        language=choose_language(None, accepted) if (accepted := request.header_list(b"accept-language")) else "",
+        language=language_of(request) if kept_language(request) or request.header_list(b"accept-language") else "",
     )
 
 

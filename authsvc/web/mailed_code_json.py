@@ -17,9 +17,9 @@ from authsvc.web.http.failures import NotFound
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request, flag, malformed, printable, text
 from authsvc.web.issuing import authenticated_client, issued
-from authsvc.web.letters import language_of
 from authsvc.web.login import attempt_of
 from authsvc.web.pages.authorization_answer import MAX_EMAIL
+from authsvc.web.pages.chosen_language import language_of
 
 
 async def api_ask_for_code(request: Request) -> Reply:

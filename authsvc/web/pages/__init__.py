@@ -15,7 +15,8 @@
     catalogue_of_proofs   texts of the pages of proofs by mail
     catalogue_of_own_account  texts of the pages beside the account page
     catalogue_of_own_events  texts of what happened to an account
-    language              a language chosen, its texts, numbers and times
+    chosen_language       which language a page is in, where something chose one
+    language              the texts, numbers and times of a language
     brand                 name, logo, colours; static files
     static/               the style sheet of the pages, and the module for frontends
     headers               Content-Security-Policy and its kin

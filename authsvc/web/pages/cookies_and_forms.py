@@ -21,6 +21,9 @@ BROWSER = "authsvc_browser"
 DEVICE = "authsvc_device"
 TRUSTED = "authsvc_trusted"
 """That a person trusts this browser: their login needs no second step here. Only its digest is stored."""
+LANGUAGE = "authsvc_language"
+"""The language that somebody chose in this browser for their account: for pages that know nobody. Holds no right."""
+_LANGUAGE_SECONDS = 365 * 86_400
 _CSRF = "cross-site form token"
 
 
@@ -36,6 +39,11 @@ def set_cookie(request: Request, name: str, value: str, seconds: int | None) -> 
     age = "" if seconds is None else f"; Max-Age={seconds}"
     text = f"{_full_name(request, name)}={value}; Path=/{age}; HttpOnly; SameSite=Lax{secure}"
     request.answer_with((b"set-cookie", text.encode("ascii")))
+
+
+def keep_language(request: Request, language: str) -> None:
+    """Let the pages of this browser be in a language from now on, also where nobody is logged in; "": in its own."""
+    set_cookie(request, LANGUAGE, language, _LANGUAGE_SECONDS if language else 0)
 
 
 def session_secret(request: Request) -> str | None:

@@ -29,8 +29,9 @@ from authsvc.web.http.request import Request
 from authsvc.web.pages.account_rows import app_names, passkey_rows, session_rows, trusted_rows
 from authsvc.web.pages.brand import look_of
 from authsvc.web.pages.catalogue import LANGUAGES
+from authsvc.web.pages.chosen_language import language_of
 from authsvc.web.pages.headers import page_headers
-from authsvc.web.pages.language import Words, choose_language, named, plain, strong, words
+from authsvc.web.pages.language import Words, named, plain, strong, words
 
 ProblemKind = Literal[
     "credentials",
@@ -320,10 +321,9 @@ class FormPost(View):
 
 
 def page(request: Request, view: View, ui_locales: str | None = None) -> Response:
-    """Render a view in the operator's look and the person's language: ui_locales first, then the one that they chose,
-    then Accept-Language."""
+    """Render a view in the operator's look and the person's language."""
     look = look_of(request.runtime.settings)
-    texts = words(choose_language(f"{ui_locales or ''} {request.locale}", request.header_list(b"accept-language")))
+    texts = words(language_of(request, ui_locales))
     headers = page_headers(
         texts.language, logo_source=look.logo_source, target=view.target, script=view.script, module=bool(view.module)
     )

@@ -16,7 +16,7 @@ from authsvc.flows.mail.notices import notice
 from authsvc.rules.person_record import User
 from authsvc.runtime import Runtime
 from tests.support.letters import another
-from tests.support.login_steps import EMAIL, Pkce, authorize_url, fields, is_page, press, tokens_for
+from tests.support.login_steps import EMAIL, Pkce, authorize_url, fields, is_page, press, submit, tokens_for
 
 PATH = "/account/profile"
 MAIL = {"AUTHSVC_SMTP_URL": "smtp://localhost:9", "AUTHSVC_MAIL_FROM": "mail@bar.example"}
@@ -91,6 +91,39 @@ async def test_the_chosen_language_goes_before_the_browsers_and_after_ui_locales
     assert '<html lang="en"' in consent.text
     await change(http, language="")
     assert '<html lang="en"' in (await http.get("/account")).text
+
+
+async def test_the_language_that_was_chosen_in_a_browser_is_that_of_its_login_page(
+    http: httpx2.AsyncClient,
+) -> None:
+    """By a cookie that names the language and nobody; another browser gets its own, whatever address is typed."""
+
+    async def language(browser: httpx2.AsyncClient, path: str = "/login", **form: str) -> str:
+        page = await browser.get(path, headers={"accept-language": "en"})
+        if form:
+            page = await submit(browser, page, path, {"accept-language": "en"}, **form)
+        return page.text.partition('<html lang="')[2][:2]
+
+    await tokens_for(http)
+    chosen = await change(http, language="de")
+    [kept] = [one for one in chosen.headers.get_list("set-cookie") if one.startswith("authsvc_language=")]
+    assert kept == "authsvc_language=de; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
+    http.cookies.delete("authsvc_session")
+    assert await language(http) == "de"
+    assert await language(http, authorize_url(Pkce())) == "de"
+    assert await language(http, authorize_url(Pkce(), ui_locales="en")) == "en"
+    for odd in ("fr", "x" * 4000, "en-GB"):
+        assert await language(http, "/login") == "de"
+        http.cookies.set("authsvc_language", odd, domain="localhost.local", path="/")
+        assert await language(http, "/login") == "en"
+        http.cookies.set("authsvc_language", "de", domain="localhost.local", path="/")
+    async with another(http) as stranger:
+        assert await language(stranger, username=EMAIL, password="wrong") == "en"
+    await tokens_for(http)
+    gone = await change(http, language="")
+    assert "authsvc_language=; Path=/; Max-Age=0" in gone.headers["set-cookie"]
+    http.cookies.delete("authsvc_session")
+    assert await language(http) == "en"
 
 
 @pytest.mark.parametrize("settings_env", [MAIL], indirect=True)
