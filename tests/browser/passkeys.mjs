@@ -1,7 +1,7 @@
 // A passkey in Chromium, by its virtual authenticator: made on the account page, used by the button, by the address field
 // and as a second factor, removed; its sessions end. Without scripts the password still does.
 import { authenticator } from "./authenticator.mjs";
-import { authorizeUrl, examine, job, logIn, play, post, standing, visitor } from "./stage.mjs";
+import { authorizeUrl, examine, expect, job, logIn, play, post, standing, visitor } from "./stage.mjs";
 
 const PERSON = "test@example.com";
 const CALLBACK = `${job.bar}/callback`;
@@ -77,6 +77,7 @@ await play(async () => {
 
   // Not while the network has asked too often: the page says so, and keeps what was typed
   const turnedAway = { status: 429, headers: { "retry-after": "60" }, json: { error: "too_many_attempts" } };
+  expect(429, "/login/passkey");
   await page.route("**/login/passkey", (route) => route.fulfill(turnedAway));
   await page.locator("#username").fill(PERSON);
   await press("Use a passkey");
