@@ -112,22 +112,12 @@ async def test_no_code_without_a_s256_challenge_for_any_client(
     assert redirected(await house.caller().get(url), uri)["error"] == error
 
 
-@pytest.mark.parametrize(
-    ("verifier", "error"),
-    [
-        (None, "invalid_request"),
-        ("", "invalid_request"),
-        ("x", "invalid_grant"),
-        ("x" * 43, "invalid_grant"),
-        ("x" * 129, "invalid_grant"),
-        ("challenge", "invalid_grant"),
-    ],
-)
-async def test_pkce_cannot_be_left_out_or_downgraded(house: Service, verifier: str | None, error: str) -> None:
+@pytest.mark.parametrize("verifier", [None, "", "x", "x" * 43, "x" * 129, "challenge"])
+async def test_pkce_cannot_be_left_out_or_downgraded(house: Service, verifier: str | None) -> None:
     http, pkce = house.caller(), Pkce()
     code = await code_for(http, pkce)
     sent = pkce.challenge if verifier == "challenge" else verifier  # a verifier for `plain`
-    assert is_worn(await redeem(http, code, pkce, code_verifier=sent), error)
+    assert is_worn(await redeem(http, code, pkce, code_verifier=sent))
 
 
 async def test_a_wrong_verifier_burns_the_code(house: Service) -> None:
