@@ -166,7 +166,11 @@ def test_a_replica_that_disagrees_says_so_at_its_start(replicas: Replicas) -> No
     replicas.start(AUTHSVC_CLOCK_SKEW_SECONDS="30")
     assert "replicas_disagree" not in replicas.logs()
     [third] = replicas.start(AUTHSVC_CLOCK_SKEW_SECONDS="90")
-    lines = [json.loads(line) for line in third.log.read_text().splitlines() if "replicas_disagree" in line]
+    deadline = time.monotonic() + 10  # it is ready before its log is written
+    while not (lines := [one for one in third.log.read_text().splitlines() if "replicas_disagree" in one]):
+        assert time.monotonic() < deadline, third.log.read_text()
+        time.sleep(0.05)
+    lines = [json.loads(line) for line in lines]
     assert len(lines) == 1
     assert lines[0]["level"] == "warning"
     assert lines[0]["reason"].startswith("AUTHSVC_CLOCK_SKEW_SECONDS: here 1 min 30 s, the service 30 s (")
