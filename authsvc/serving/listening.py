@@ -49,15 +49,17 @@ def listen(hosts: str, port: int, hint: str = "--port") -> list[socket.socket]:
     return sockets
 
 
-def waiting_connections(sockets: list[socket.socket]) -> list[socket.socket]:
-    """The connections that wait to be accepted, accepted: at most `BACKLOG` a socket, none of which blocks."""
+def last_connections(sockets: list[socket.socket]) -> list[socket.socket]:
+    """Close sockets that listen; the connections that waited to be accepted there, none of which blocks. At most
+    `BACKLOG` a socket. Whoever comes between the last of them and the close, a microsecond, is reset by the kernel."""
     found: list[socket.socket] = []
     for listening in sockets:
-        with suppress(OSError):  # BlockingIOError: that was all
+        with listening, suppress(OSError):  # BlockingIOError: that was all
             for _ in range(BACKLOG):
                 connection, _ = listening.accept()
-                connection.setblocking(False)
                 found.append(connection)
+    for connection in found:
+        connection.setblocking(False)
     return found
 
 

@@ -26,7 +26,7 @@ import uvloop
 from authsvc import logs
 from authsvc.app import App, drain, lifespan
 from authsvc.runtime import Runtime, open_runtime
-from authsvc.serving.listening import TlsPair, waiting_connections
+from authsvc.serving.listening import TlsPair, last_connections
 from authsvc.serving.protocol import CLOSE, DeadlineProtocol
 from authsvc.settings import Settings
 from authsvc.settings.kinds import LOOPBACK
@@ -80,10 +80,16 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """uvicorn's; but whom the kernel has let in already is served. Closing the sockets would reset them, and
         a proxy must not send a POST again (RFC 9110 section 9.2.2)."""
-        loop = asyncio.get_running_loop()
+        loop, listening = asyncio.get_running_loop(), sockets or []
+        last = [one.dup() for one in listening]  # of each socket, so that the kernel closes it when we have looked
+        for server in self.servers:
+            server.close()
+        for one in listening:
+            one.close()
+        await asyncio.sleep(0)  # the loop has closed its own
         let_in = [
             loop.create_task(loop.connect_accepted_socket(self._protocol, connection, ssl=self.config.ssl))
-            for connection in waiting_connections(sockets or [])
+            for connection in last_connections(last)
         ]
         await super().shutdown(sockets)
         await asyncio.gather(*let_in, return_exceptions=True)
