@@ -45,7 +45,12 @@ class Fleet:
 
 @pytest.fixture(scope="module")
 def fleet_env(base_env: dict[str, str], module_database_url: str) -> dict[str, str]:
-    return {**base_env, "AUTHSVC_DATABASE_URL": module_database_url, "AUTHSVC_REDIS_PREFIX": f"fleet{os.getpid()}"}
+    return {
+        **base_env,
+        "AUTHSVC_DATABASE_URL": module_database_url,
+        "AUTHSVC_REDIS_PREFIX": f"fleet{os.getpid()}",
+        "AUTHSVC_LOGIN_ACCOUNT_FAILURES": "1000",  # logins of somebody who is being disabled count as failures
+    }
 
 
 @pytest.fixture(scope="module")
