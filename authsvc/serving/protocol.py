@@ -250,12 +250,15 @@ class DeadlineProtocol(HttpToolsProtocol):
         defaults = self.server_state.default_headers
         if self.flow.write_paused or cycle.disconnected or cycle.response_started or not cycle.keep_alive:
             return False
-        if CLOSE in defaults or cycle.scope["method"] == "HEAD":
+        if cycle.scope["method"] == "HEAD":
             return False
         self.transport.write(whole_answer(reply.status_code, (*defaults, *reply.raw_headers), reply.body))
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
         cycle.message_event.set()
+        if CLOSE in defaults:  # the replica ends
+            cycle.keep_alive = False
+            self.transport.close()
         cycle.on_response()
         return True
 
