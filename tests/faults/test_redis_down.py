@@ -125,9 +125,10 @@ async def test_a_redis_that_refuses_info_and_config_holds_the_set_all_the_same(
         assert await active(service.http, tokens) is False
 
 
+@again_when_busy
 async def test_more_calls_at_once_than_connections_are_busy_not_broken(service: Service) -> None:
     store = service.runtime.redis
     answers = await asyncio.gather(*(store.command("ECHO", str(n)) for n in range(300)), return_exceptions=True)
     told = [answer for answer in answers if isinstance(answer, str)]
-    assert len(told) >= 50
+    prompt(len(told) >= 50, answers[:5])
     assert await store.command("ECHO", "after") == "after", "the breaker is open"
