@@ -21,11 +21,13 @@ from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected, rejected
 from authsvc.rules.people.new_password import MOST_BYTES
 from authsvc.rules.person_record import Session, User
+from authsvc.rules.proofs.proof import SHORT_SECONDS
 from authsvc.rules.refused import Refused
 from authsvc.rules.secret_digest import digest_of
 from authsvc.web.http.cors import any_registered_origin, api_preflight
 from authsvc.web.http.dpop_header import checked_proof
 from authsvc.web.http.endpoint import Route
+from authsvc.web.http.failures import NotFound
 from authsvc.web.http.reply import Reply, json_reply
 from authsvc.web.http.request import Request, flag, malformed, printable, text
 from authsvc.web.issuing import authenticated_client, issued, token_response
@@ -94,17 +96,37 @@ def logged_in(request: Request, login: LoggedIn, tokens: Tokens) -> Reply:
     return json_reply(answer)
 
 
-def _attempt(request: Request, members: dict[str, Any]) -> Attempt:
-    password = text(members, "password", limit=MOST_BYTES, required=True, nul=True) or ""
-    if len(password.encode()) > MOST_BYTES:
-        raise malformed("The password is longer than 1024 bytes.", "password_length")
+def email_in(members: dict[str, Any]) -> str:
+    """The address that was sent. Raises Rejected."""
+    return text(members, "email", limit=MAX_EMAIL, required=True) or ""
+
+
+def attempt_in(request: Request, members: dict[str, Any], email: str = "", password: str = "") -> Attempt:
+    """An attempt, with what every way to log in may say of the session. Raises Rejected."""
     return attempt_of(
         request,
-        text(members, "email", limit=MAX_EMAIL, required=True) or "",
+        email,
         password,
         remember_me=flag(members, "remember_me"),
         device_info=printable(text(members, "device_info", limit=512)),
     )
+
+
+def letter_reply(member: str, sealed: str | Refused | None) -> Reply:
+    """The answer to whoever asked for a letter: what must come back with its code, as `member`. Raises NotFound where
+    no mail can be sent, Rejected where no address can look like that."""
+    if sealed is None:
+        raise NotFound
+    if isinstance(sealed, Refused):
+        raise malformed("That is no e-mail address.", sealed.reason)
+    return json_reply({member: sealed, "expires_in": SHORT_SECONDS})
+
+
+def _attempt(request: Request, members: dict[str, Any]) -> Attempt:
+    password = text(members, "password", limit=MOST_BYTES, required=True, nul=True) or ""
+    if len(password.encode()) > MOST_BYTES:
+        raise malformed("The password is longer than 1024 bytes.", "password_length")
+    return attempt_in(request, members, email_in(members), password)
 
 
 async def api_refresh(request: Request) -> Reply:

@@ -7,14 +7,21 @@ from typing import Any
 
 from authsvc.flows.factors.passkey_assertion import Sent
 from authsvc.flows.login.json_passkey import PASSKEY_LOGIN, PasskeySent, begin_passkey_login
-from authsvc.web.first_party_json import MAX_CHALLENGE, credentials_of, holder_of, house_client, logged_in, parsed
+from authsvc.web.first_party_json import (
+    MAX_CHALLENGE,
+    attempt_in,
+    credentials_of,
+    holder_of,
+    house_client,
+    logged_in,
+    parsed,
+)
 from authsvc.web.http.cors import api_preflight
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.failures import NotFound
 from authsvc.web.http.reply import Reply, json_reply
-from authsvc.web.http.request import Request, flag, malformed, printable, text
+from authsvc.web.http.request import Request, malformed, text
 from authsvc.web.issuing import issued
-from authsvc.web.login import attempt_of
 from authsvc.webauthn import MAX_TEXT
 
 PATH = "/api/auth/passkey"
@@ -42,13 +49,7 @@ async def api_finish(request: Request) -> Reply:
 def _sent(request: Request, members: dict[str, Any]) -> PasskeySent:
     """`credential`: AuthenticationResponseJSON (WebAuthn Level 3 section 5.1.8), as an object or as its text."""
     challenge = text(members, "passkey_challenge", limit=MAX_CHALLENGE, required=True) or ""
-    attempt = attempt_of(
-        request,
-        "",
-        "",
-        remember_me=flag(members, "remember_me"),
-        device_info=printable(text(members, "device_info", limit=512)),
-    )
+    attempt = attempt_in(request, members)
     return PasskeySent(Sent(_credential(members), challenge), attempt, holder_of(request))
 
 

@@ -10,15 +10,12 @@ from authsvc.flows.login.json_reset import NewPassword, ask_for_code, reset_by_c
 from authsvc.flows.proofs.reset_password import Chooser
 from authsvc.flows.proofs.tell_person import Place
 from authsvc.rules.people.new_password import MOST_BYTES
-from authsvc.rules.proofs.proof import MAX_TYPED, SHORT_SECONDS
-from authsvc.rules.refused import Refused
-from authsvc.web.first_party_json import MAX_CHALLENGE, answer_of, holder_of, house_client
+from authsvc.rules.proofs.proof import MAX_TYPED
+from authsvc.web.first_party_json import MAX_CHALLENGE, answer_of, email_in, holder_of, house_client, letter_reply
 from authsvc.web.http.cors import api_preflight
 from authsvc.web.http.endpoint import Route
-from authsvc.web.http.failures import NotFound
-from authsvc.web.http.reply import Reply, json_reply
-from authsvc.web.http.request import Request, malformed, text
-from authsvc.web.pages.authorization_answer import MAX_EMAIL
+from authsvc.web.http.reply import Reply
+from authsvc.web.http.request import Request, text
 from authsvc.web.pages.chosen_language import language_of
 
 PATH = "/api/auth/reset"
@@ -31,16 +28,12 @@ async def api_ask(request: Request) -> Reply:
     sealed = await ask_for_code(
         request.runtime,
         client,
-        text(members, "email", limit=MAX_EMAIL, required=True) or "",
+        email_in(members),
         network=request.network,
         holder=holder_of(request),
         language=language_of(request),
     )
-    if sealed is None:
-        raise NotFound
-    if isinstance(sealed, Refused):
-        raise malformed("That is no e-mail address.", sealed.reason)
-    return json_reply({"reset_challenge": sealed, "expires_in": SHORT_SECONDS})
+    return letter_reply("reset_challenge", sealed)
 
 
 async def api_finish(request: Request) -> Reply:

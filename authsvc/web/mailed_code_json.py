@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.flows.login.mailed_code_json import MAILED_CODE_LOGIN, MailedCodeSent, ask_for_mailed_code
-from authsvc.rules.errors import rejected
-from authsvc.rules.proofs.proof import MAX_TYPED, SHORT_SECONDS
-from authsvc.rules.refused import Refused
-from authsvc.web.first_party_json import MAX_CHALLENGE, credentials_of, holder_of, logged_in, parsed
+from authsvc.rules.proofs.proof import MAX_TYPED
+from authsvc.web.first_party_json import (
+    MAX_CHALLENGE,
+    attempt_in,
+    credentials_of,
+    email_in,
+    holder_of,
+    letter_reply,
+    logged_in,
+    parsed,
+)
 from authsvc.web.http.cors import api_preflight
 from authsvc.web.http.dpop_header import shown_proof
 from authsvc.web.http.endpoint import Route
-from authsvc.web.http.failures import NotFound
-from authsvc.web.http.reply import Reply, json_reply
-from authsvc.web.http.request import Request, flag, malformed, printable, text
+from authsvc.web.http.reply import Reply
+from authsvc.web.http.request import Request, text
 from authsvc.web.issuing import authenticated_client, issued
 from authsvc.web.login import attempt_of
-from authsvc.web.pages.authorization_answer import MAX_EMAIL
 from authsvc.web.pages.chosen_language import language_of
 
 
@@ -26,22 +30,15 @@ async def api_ask_for_code(request: Request) -> Reply:
     """Ask for the letter. One answer, whoever has the address."""
     members = await request.json()
     client = await authenticated_client(request, credentials_of(request, members))
-    attempt = parsed(lambda: _attempt(request, members))
-    if isinstance(attempt, Refused):
-        raise rejected(attempt)
     sealed = await ask_for_mailed_code(
         request.runtime,
         client,
-        attempt,
+        attempt_in(request, members, email_in(members)),
         holder=holder_of(request),
         shown=shown_proof(request),
         language=language_of(request),
     )
-    if sealed is None:
-        raise NotFound
-    if isinstance(sealed, Refused):
-        raise malformed("That is no e-mail address.", sealed.reason)
-    return json_reply({"mail_challenge": sealed, "expires_in": SHORT_SECONDS})
+    return letter_reply("mail_challenge", sealed)
 
 
 async def api_finish(request: Request) -> Reply:
@@ -50,16 +47,6 @@ async def api_finish(request: Request) -> Reply:
     asked = parsed(lambda: _sent(request, members))
     login, tokens = await issued(request, MAILED_CODE_LOGIN, asked, credentials)
     return logged_in(request, login, tokens)
-
-
-def _attempt(request: Request, members: dict[str, Any]) -> Attempt:
-    return attempt_of(
-        request,
-        text(members, "email", limit=MAX_EMAIL, required=True) or "",
-        "",
-        remember_me=flag(members, "remember_me"),
-        device_info=printable(text(members, "device_info", limit=512)),
-    )
 
 
 def _sent(request: Request, members: dict[str, Any]) -> MailedCodeSent:
