@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from authsvc import metrics
 from authsvc.device_name import device_name
-from authsvc.flows.factors.way import MAILED_CODE
+from authsvc.flows.factors.way import MAILED_CODE, Way
 from authsvc.flows.login.authenticate_person import Attempt, Authenticated
-from authsvc.flows.login.second_step import Passed, is_unchanged, void, wanted_of
+from authsvc.flows.login.second_step import Passed, SecondStep, begin_second_step, is_unchanged, void, wanted_of, whom
 from authsvc.flows.proofs.spend_proof import Shown, spend_proof
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected
@@ -23,7 +24,7 @@ from authsvc.rules.refused import Refused
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
-from authsvc.store.postgres import Connection
+from authsvc.store.postgres import CHANGE_SECONDS, Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,26 @@ async def spend_mailed(runtime: Runtime, client: Client | None, shown: Shown, co
     if not user.logged_in_before:
         await users.set_first_login(connection, user.id)
     return Authenticated(user, None, MAILED_CODE)
+
+
+async def spend_and_wait(
+    runtime: Runtime, client: Client, attempt: Attempt, shown: Shown, ways: tuple[Way, ...], *, holder: str
+) -> SecondStep:
+    """Spend the proof, and let the login wait for one of these ways, at whoever holds it. Raises as `spend_mailed`."""
+    async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
+        user = (await spend_mailed(runtime, client, shown, connection)).user
+    metrics.logins.labels("mfa_required").inc()
+    return await begin_second_step(
+        runtime,
+        user,
+        ways,
+        client_id=client.id,
+        holder=holder,
+        proof=whom(user),
+        remember_me=attempt.remember_me,
+        device_info=attempt.device_info,
+        mailed=True,
+    )
 
 
 async def hold_passed(runtime: Runtime, client: Client | None, passed: Passed, connection: Connection) -> Authenticated:

@@ -17,9 +17,10 @@ from authsvc.flows.login.mailed_code import (
     may_log_in_by_mail,
     person_of,
     said_in,
+    spend_and_wait,
     spend_mailed,
 )
-from authsvc.flows.login.second_step import begin_second_step, ways_after_mail, whom
+from authsvc.flows.login.second_step import ways_after_mail
 from authsvc.flows.mail.queue import mail_is_on
 from authsvc.flows.proofs.ask_for_letter import ask_for_letter, open_asked, seal_asked
 from authsvc.flows.proofs.spend_proof import Shown, try_code
@@ -30,7 +31,6 @@ from authsvc.rules.proofs.proof import Purpose
 from authsvc.rules.refused import Refused
 from authsvc.rules.sealed_value_lifetimes import SECOND_STEP_SECONDS
 from authsvc.runtime import Runtime
-from authsvc.store.postgres import CHANGE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +91,12 @@ async def _log_in(runtime: Runtime, caller: Caller, asked: MailedCodeSent) -> Lo
     if caller.proof is not None:  # a wrong code is anybody's, and leaves no row behind
         await spend_dpop_proof(runtime, caller.proof)
     attempt = said_in(shown.proof.detail, asked.attempt)
+    if ways := await ways_after_mail(runtime, user):
+        again_by = holder_with_key(caller, asked.holder)
+        step = await spend_and_wait(runtime, client, attempt, shown, ways, holder=again_by)
+        raise mfa_required(step.sealed, step.ways, SECOND_STEP_SECONDS)
     taking = partial(spend_mailed, runtime, client, shown)
-    ways = await ways_after_mail(runtime, user)
-    if not ways:
-        return await begin_by_proof(runtime, caller, attempt, taking, otherwise=mailed_code_void())
-    async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
-        user = (await taking(connection)).user
-    metrics.logins.labels("mfa_required").inc()
-    step = await begin_second_step(
-        runtime,
-        user,
-        ways,
-        client_id=client.id,
-        holder=holder_with_key(caller, asked.holder),
-        proof=whom(user),
-        remember_me=attempt.remember_me,
-        device_info=attempt.device_info,
-        mailed=True,
-    )
-    raise mfa_required(step.sealed, step.ways, SECOND_STEP_SECONDS)
+    return await begin_by_proof(runtime, caller, attempt, taking, otherwise=mailed_code_void())
 
 
 async def _right(runtime: Runtime, asked: MailedCodeSent, holder: str) -> Shown | None:

@@ -8,12 +8,18 @@ from functools import partial
 from authsvc import metrics
 from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.flows.login.enter_by_proof import BrowserLogin, enter_by_proof
-from authsvc.flows.login.mailed_code import hold_passed, mailed_code_void, person_of, said_in, spend_mailed
-from authsvc.flows.login.second_step import Passed, SecondStep, begin_second_step, void, ways_after_mail, whom
+from authsvc.flows.login.mailed_code import (
+    hold_passed,
+    mailed_code_void,
+    person_of,
+    said_in,
+    spend_and_wait,
+    spend_mailed,
+)
+from authsvc.flows.login.second_step import Passed, SecondStep, void, ways_after_mail
 from authsvc.flows.proofs.spend_proof import Shown
 from authsvc.rules.client_record import Client
 from authsvc.runtime import Runtime
-from authsvc.store.postgres import CHANGE_SECONDS
 
 
 async def mailed_code_login(
@@ -24,19 +30,7 @@ async def mailed_code_login(
     user = person_of(runtime, client, shown, browser)
     attempt = said_in(shown.proof.detail, attempt)
     if ways := await ways_after_mail(runtime, user):
-        async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
-            user = (await spend_mailed(runtime, client, shown, connection)).user
-        metrics.logins.labels("mfa_required").inc()
-        return await begin_second_step(
-            runtime,
-            user,
-            ways,
-            client_id=client.id,
-            holder=browser,
-            proof=whom(user),
-            remember_me=attempt.remember_me,
-            mailed=True,
-        )
+        return await spend_and_wait(runtime, client, attempt, shown, ways, holder=browser)
     done = await enter_by_proof(
         runtime,
         client,
