@@ -12,20 +12,19 @@ from functools import partial
 from typing import Any
 
 from authsvc import metrics
-from authsvc.flows.caller.network_limit import wait_of_network
 from authsvc.flows.caller.prove_possession import spend_dpop_proof
-from authsvc.flows.factors.passkey_assertion import Sent, Shown, begin_assertion, judge_answer, refused, take
+from authsvc.flows.factors.passkey_assertion import Sent, Shown, judge_answer, refused
 from authsvc.flows.factors.passkey_challenge import Purpose
 from authsvc.flows.factors.relying_party import pages_of
-from authsvc.flows.login.authenticate_person import Attempt, Authenticated
+from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.flows.login.json_login import LoggedIn, begin_by_proof, may_log_in
+from authsvc.flows.login.passkey_login import challenge, take_shown
 from authsvc.flows.login.second_step import wanted_of
 from authsvc.flows.token.grant_type import Caller, Issuance
 from authsvc.rules.client_record import Client
-from authsvc.rules.errors import Rejected, TooMany
+from authsvc.rules.errors import Rejected
 from authsvc.rules.levels import acr_of, reaches
 from authsvc.runtime import Runtime
-from authsvc.store.postgres import Connection
 
 PURPOSE: Purpose = "passkey log in by a frontend"
 
@@ -47,9 +46,7 @@ async def begin_passkey_login(
     client can use one. Raises TooMany."""
     if not pages_of(runtime.settings, client):
         return None
-    if wait := await wait_of_network(runtime, "passkey_challenge", network, runtime.settings.passkey_network_requests):
-        raise TooMany("passkey_challenges", retry_after=wait)
-    return begin_assertion(runtime, PURPOSE, _holder(client, holder))
+    return await challenge(runtime, PURPOSE, _holder(client, holder), network=network)
 
 
 async def passkey_login(runtime: Runtime, caller: Caller, asked: PasskeySent) -> LoggedIn:
@@ -67,7 +64,7 @@ async def passkey_login(runtime: Runtime, caller: Caller, asked: PasskeySent) ->
         if caller.proof is not None:  # what a stranger sends leaves no row behind
             await spend_dpop_proof(runtime, caller.proof)
         gone = refused("factor_removed")
-        return await begin_by_proof(runtime, caller, asked.attempt, partial(_take, runtime, shown), otherwise=gone)
+        return await begin_by_proof(runtime, caller, asked.attempt, partial(take_shown, runtime, shown), otherwise=gone)
     except Rejected as rejected:
         metrics.logins.labels(rejected.reason).inc()
         raise
@@ -83,11 +80,6 @@ def _judge_person(runtime: Runtime, client: Client, shown: Shown) -> None:
             "passkey_not_bound",
             status=403,
         )
-
-
-async def _take(runtime: Runtime, shown: Shown, connection: Connection) -> Authenticated:
-    await take(runtime, connection, shown)
-    return Authenticated(shown.user, None, shown.proved)
 
 
 def _holder(client: Client, holder: str) -> str:

@@ -26,10 +26,15 @@ PURPOSE: Purpose = "passkey log in"
 
 async def begin_passkey_login(runtime: Runtime, *, browser: str, network: str) -> tuple[dict[str, Any], str]:
     """The options for whichever passkey the person has, and what must come back with the answer. Raises TooMany."""
+    return await challenge(runtime, PURPOSE, browser, network=network)
+
+
+async def challenge(runtime: Runtime, purpose: Purpose, holder: str, *, network: str) -> tuple[dict[str, Any], str]:
+    """As `begin_passkey_login`, of our page or a frontend's: all that a network asks for counts together."""
     limit = runtime.settings.passkey_network_requests
     if wait := await wait_of_network(runtime, "passkey_challenge", network, limit):
         raise TooMany("passkey_challenges", retry_after=wait)
-    return begin_assertion(runtime, PURPOSE, browser)
+    return begin_assertion(runtime, purpose, holder)
 
 
 async def passkey_login(
@@ -40,7 +45,7 @@ async def passkey_login(
     (invalid_credentials), StoreUnavailable. Roles are judged by `authorize`."""
     try:
         shown = await judge_answer(runtime, PURPOSE, browser, sent)
-        taking = partial(_take, runtime, shown)
+        taking = partial(take_shown, runtime, shown)
         gone = refused("factor_removed")
         done = await enter_by_proof(
             runtime, client, attempt, shown.user.id, taking, old_cookie=old_cookie, otherwise=gone
@@ -52,6 +57,7 @@ async def passkey_login(
     return done
 
 
-async def _take(runtime: Runtime, shown: Shown, connection: Connection) -> Authenticated:
+async def take_shown(runtime: Runtime, shown: Shown, connection: Connection) -> Authenticated:
+    """As `take`: who has proved a passkey, and nothing else."""
     await take(runtime, connection, shown)
     return Authenticated(shown.user, None, shown.proved)
