@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from authsvc.keys.master import MasterKeys
 from authsvc.keys.policy import DEFAULT, KeyLife, PolicyError, Surroundings, problems, read_policy
 from authsvc.keys.records import SigningKey
 from authsvc.keys.ring import Keyring
+from authsvc.keys.seal import open_value, seal_value
 from authsvc.outgoing import Outgoing
 from authsvc.passwords import Passwords
 from authsvc.settings import Settings, SettingsError
@@ -121,6 +123,19 @@ class Runtime:
     def current_key(self, purpose: str) -> bytes:
         """32 bytes for one purpose, from the current master key."""
         return self.master.derive(self.master.current_id, purpose)
+
+    def seal_dated(self, purpose: str, *values: Any) -> str:
+        """Values that JSON can carry, and the time, sealed for whoever brings them back."""
+        payload = json.dumps([*values, self.clock.seconds()]).encode()
+        return seal_value(self.master, purpose, payload, self.entropy)
+
+    def open_dated(self, purpose: str, sealed: str, *, seconds: float) -> list[Any] | None:
+        """The values that `seal_dated` sealed. None: forged, altered, of another purpose, or older than that."""
+        payload = open_value(self.master, purpose, sealed)
+        if payload is None:
+            return None
+        *values, made_at = json.loads(payload)
+        return values if made_at >= self.clock.seconds() - seconds else None
 
     def may_trust_redis(self) -> bool:
         return self.following.age() <= LEASE_SECONDS

@@ -3,12 +3,10 @@ make the page say what did not happen, and a minute later it says nothing."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from authsvc.keys.seal import open_value, seal_value
 from authsvc.runtime import Runtime
 
 SECONDS = 60
@@ -39,15 +37,13 @@ class ResultMessage:
 
 def seal_result(runtime: Runtime, session_id: UUID, message: ResultMessage) -> str:
     """A message as sealed text for the address of the redirect; it opens for this session alone."""
-    payload = json.dumps([message.kind, message.count, str(session_id), runtime.clock.seconds()]).encode()
-    return seal_value(runtime.master, _PURPOSE, payload, runtime.entropy)
+    return runtime.seal_dated(_PURPOSE, message.kind, message.count, str(session_id))
 
 
 def open_result(runtime: Runtime, session_id: UUID, sealed: str) -> ResultMessage | None:
     """Open what `seal_result` wrote. None: not ours, of another session, or older than a minute."""
-    payload = open_value(runtime.master, _PURPOSE, sealed)
-    if payload is None:
+    opened = runtime.open_dated(_PURPOSE, sealed, seconds=SECONDS)
+    if opened is None:
         return None
-    kind, count, owner, made_at = json.loads(payload)
-    fresh = owner == str(session_id) and made_at >= runtime.clock.seconds() - SECONDS
-    return ResultMessage(kind, count) if fresh else None
+    kind, count, owner = opened
+    return ResultMessage(kind, count) if owner == str(session_id) else None

@@ -94,14 +94,10 @@ def open_request(runtime: Runtime, sealed: str, *, seconds: float = PENDING_REQU
 
 def seal_destination(runtime: Runtime, destination: Destination) -> str:
     """A destination as sealed text, for `/login?request=`: our own pages may name any path of ours, with a query."""
-    payload = [destination.path, destination.again, runtime.clock.seconds()]
-    return seal_value(runtime.master, _DESTINATION, json.dumps(payload).encode(), runtime.entropy)
+    return runtime.seal_dated(_DESTINATION, destination.path, destination.again)
 
 
 def open_destination(runtime: Runtime, sealed: str, *, seconds: float = PENDING_REQUEST_SECONDS) -> Destination | None:
     """Open what `seal_destination` wrote. None: not ours, altered, or older than `seconds`."""
-    payload = open_value(runtime.master, _DESTINATION, sealed)
-    if payload is None:
-        return None
-    path, again, made_at = json.loads(payload)
-    return Destination(path, again) if made_at >= runtime.clock.seconds() - seconds else None
+    opened = runtime.open_dated(_DESTINATION, sealed, seconds=seconds)
+    return Destination(*opened) if opened else None

@@ -5,7 +5,6 @@ The session ends in PostgreSQL, then everywhere (`publish_revocation`), and only
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -13,7 +12,6 @@ from uuid import UUID
 from authsvc.flows.session.browser import browser_session, verified_hint
 from authsvc.flows.session.publish_revocation import end_session, publish_revocation
 from authsvc.flows.session.subject import session_of
-from authsvc.keys.seal import open_value, seal_value
 from authsvc.rules.client_record import Client
 from authsvc.rules.ending.logout_request import (
     LogoutHint,
@@ -142,15 +140,12 @@ def _hint(runtime: Runtime, id_token: str | None) -> LogoutHint | None:
 
 def _ask(runtime: Runtime, session: BrowserSession, target: Target | None) -> AskFirst:
     where = [target.client_id, target.redirect_uri, target.state] if target else None
-    payload = json.dumps([str(session.id), where, runtime.clock.seconds()]).encode()
-    return AskFirst(seal_value(runtime.master, _PURPOSE, payload, runtime.entropy), session, target)
+    return AskFirst(runtime.seal_dated(_PURPOSE, str(session.id), where), session, target)
 
 
 def _open(runtime: Runtime, sealed: str, *, seconds: float = LOGOUT_PAGE_SECONDS) -> tuple[str, Target | None] | None:
-    payload = open_value(runtime.master, _PURPOSE, sealed)
-    if payload is None:
+    opened = runtime.open_dated(_PURPOSE, sealed, seconds=seconds)
+    if opened is None:
         return None
-    session_id, where, made_at = json.loads(payload)
-    if made_at < runtime.clock.seconds() - seconds:
-        return None
+    session_id, where = opened
     return session_id, Target(*where) if where else None

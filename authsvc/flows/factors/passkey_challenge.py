@@ -6,12 +6,10 @@ Nothing is stored before: whoever asks for a challenge, or answers one wrongly, 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Literal
 
-from authsvc.keys.seal import open_value, seal_value
 from authsvc.rules.factors.passkeys import CHALLENGE_BYTES
 from authsvc.rules.sealed_value_lifetimes import PASSKEY_CHALLENGE_SECONDS
 from authsvc.runtime import Runtime
@@ -34,19 +32,16 @@ def make_challenge(runtime: Runtime, purpose: Purpose, holder: str) -> Challenge
     """A challenge that is good once, for five minutes, for this purpose and this `holder`: the mark of a browser, with
     whatever else it is bound to."""
     value = runtime.entropy(CHALLENGE_BYTES)
-    payload = json.dumps([base64url_encode(value), holder, runtime.clock.seconds()]).encode()
-    return Challenge(value, seal_value(runtime.master, purpose, payload, runtime.entropy))
+    return Challenge(value, runtime.seal_dated(purpose, base64url_encode(value), holder))
 
 
 def open_challenge(runtime: Runtime, purpose: Purpose, holder: str, sealed: str) -> bytes | None:
     """The bytes of a challenge. None: not ours, of another purpose or holder, or too old. It may have been spent."""
-    payload = open_value(runtime.master, purpose, sealed)
-    if payload is None:
+    opened = runtime.open_dated(purpose, sealed, seconds=PASSKEY_CHALLENGE_SECONDS)
+    if opened is None:
         return None
-    value, made_for, made_at = json.loads(payload)
-    if made_for != holder or made_at < runtime.clock.seconds() - PASSKEY_CHALLENGE_SECONDS:
-        return None
-    return base64url_decode(value.encode("ascii"))
+    value, made_for = opened
+    return base64url_decode(value.encode("ascii")) if made_for == holder else None
 
 
 async def spend_challenge(runtime: Runtime, connection: Connection, challenge: bytes) -> bool:

@@ -7,7 +7,6 @@ this client and this program alone. Nobody is logged in by it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +18,6 @@ from authsvc.flows.people.choose_password import judge_choice
 from authsvc.flows.proofs.ask_for_letter import ask_for_letter, open_asked, seal_asked
 from authsvc.flows.proofs.reset_password import Chooser, reset_password
 from authsvc.flows.proofs.spend_proof import Shown, show_proof, try_code
-from authsvc.keys.seal import open_value, seal_value
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected, mfa_required
 from authsvc.rules.people.new_password import Fault
@@ -66,7 +64,7 @@ async def reset_by_code(runtime: Runtime, client: Client, sealed: str, code: str
     shown = await _shown(runtime, client, sealed, code, new)
     assert shown.user is not None
     if fault := await _fault(runtime, shown.proof.email, shown.user.name, new):
-        again = _seal(runtime, _RIGHT_CODE, [shown.secret, _holder(client, new.holder)])
+        again = runtime.seal_dated(_RIGHT_CODE, shown.secret, _holder(client, new.holder))
         raise _refused_password(runtime, fault, {"reset_challenge": again})
     if ways := await ways_after_password(runtime, None, shown.user):
         step = await begin_second_step(
@@ -77,14 +75,14 @@ async def reset_by_code(runtime: Runtime, client: Client, sealed: str, code: str
             holder=new.holder,
             proof=shown.user.password_hash or "",
         )
-        sealed = _seal(runtime, _SECOND, [shown.secret, step.sealed])
+        sealed = runtime.seal_dated(_SECOND, shown.secret, step.sealed)
         raise mfa_required(sealed, step.ways, SECOND_STEP_SECONDS)
     await _change(runtime, shown, new)
 
 
 async def reset_by_second_step(runtime: Runtime, client: Client, answer: Answer, new: NewPassword) -> None:
     """Finish a reset that was answered mfa_required. Raises as `reset_by_code`, and TooMany."""
-    opened = _open(runtime, _SECOND, answer.sealed, SECOND_STEP_SECONDS)
+    opened = runtime.open_dated(_SECOND, answer.sealed, seconds=SECOND_STEP_SECONDS)
     if opened is None:
         raise _void("second_step_expired")
     secret, inner = opened
@@ -102,7 +100,7 @@ async def reset_by_second_step(runtime: Runtime, client: Client, answer: Answer,
 async def _shown(runtime: Runtime, client: Client, sealed: str, code: str, new: NewPassword) -> Shown:
     """The proof of a code that is right, or was."""
     holder = _holder(client, new.holder)
-    if right := _open(runtime, _RIGHT_CODE, sealed, MAILED_CODE_SECONDS):
+    if right := runtime.open_dated(_RIGHT_CODE, sealed, seconds=MAILED_CODE_SECONDS):
         secret, made_for = right
         shown = await show_proof(runtime, secret) if made_for == holder else None
         if shown is None or shown.user is None:
@@ -144,19 +142,6 @@ def _refused_password(runtime: Runtime, fault: Fault, members: Mapping[str, Any]
 
 def _holder(client: Client, holder: str) -> str:
     return f"{client.id} {holder}"
-
-
-def _seal(runtime: Runtime, purpose: str, values: list[str]) -> str:
-    payload = json.dumps([*values, runtime.clock.seconds()]).encode()
-    return seal_value(runtime.master, purpose, payload, runtime.entropy)
-
-
-def _open(runtime: Runtime, purpose: str, sealed: str, seconds: int) -> tuple[str, str] | None:
-    payload = open_value(runtime.master, purpose, sealed)
-    if payload is None:
-        return None
-    first, second, made_at = json.loads(payload)
-    return (first, second) if made_at >= runtime.clock.seconds() - seconds else None
 
 
 def _void(reason: str) -> Rejected:

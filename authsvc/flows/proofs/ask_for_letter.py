@@ -7,7 +7,6 @@ somebody waits.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -15,7 +14,6 @@ from uuid import UUID
 from authsvc import metrics
 from authsvc.flows.caller.network_limit import network_buckets
 from authsvc.flows.proofs.issue_proof import new_proof
-from authsvc.keys.seal import open_value, seal_value
 from authsvc.rules.errors import TooMany
 from authsvc.rules.login.device_cookie import account_digest
 from authsvc.rules.people.person import judge_person
@@ -79,16 +77,13 @@ async def _count(runtime: Runtime, email: str, network: str, user_id: UUID | Non
 
 def seal_asked(runtime: Runtime, asked: Asked) -> str:
     """What was asked, as sealed text for the form of the code."""
-    payload = [asked.proof_id.hex, asked.purpose, asked.email, asked.browser, runtime.clock.seconds()]
-    return seal_value(runtime.master, _SEAL, json.dumps(payload).encode(), runtime.entropy)
+    return runtime.seal_dated(_SEAL, asked.proof_id.hex, asked.purpose, asked.email, asked.browser)
 
 
 def open_asked(runtime: Runtime, sealed: str) -> Asked | None:
     """Open what `seal_asked` wrote. None: not ours, or older than any proof of it."""
-    payload = open_value(runtime.master, _SEAL, sealed)
-    if payload is None:
+    opened = runtime.open_dated(_SEAL, sealed, seconds=MAILED_CODE_SECONDS)
+    if opened is None:
         return None
-    proof_id, purpose, email, browser, made_at = json.loads(payload)
-    if made_at < runtime.clock.seconds() - MAILED_CODE_SECONDS:
-        return None
+    proof_id, purpose, email, browser = opened
     return Asked(UUID(hex=proof_id), Purpose(purpose), email, browser)
