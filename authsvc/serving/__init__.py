@@ -5,6 +5,7 @@ Law: imports nothing of `cli`, and knows no route, no rule and no table: it runs
     listening     sockets, opened before anything else; TLS
     core_dumps    none is left
     protocol      HTTP/1.1 limits that uvicorn lacks
+    exchange      one request and its answer, for the application
     head          what is wrong with a request's head; pure
     worker        one process that serves, and its graceful end
     supervisor    several workers on the same sockets

@@ -26,8 +26,9 @@ import uvloop
 from authsvc import logs
 from authsvc.app import App, drain, lifespan
 from authsvc.runtime import Runtime, open_runtime
+from authsvc.serving.exchange import CLOSE
 from authsvc.serving.listening import TlsPair, last_connections
-from authsvc.serving.protocol import CLOSE, DeadlineProtocol
+from authsvc.serving.protocol import DeadlineProtocol
 from authsvc.settings import Settings
 from authsvc.settings.kinds import LOOPBACK
 from authsvc.web.wellknown import readiness_problems
