@@ -201,6 +201,7 @@ def test_database_urls_are_taken_as_hosters_print_them(url: str) -> None:
         ("postgresql://db/app?port=s3cret", "a port"),
         ("postgresql://db/app?sslmode=s3cret", "sslmode must be one of disable, allow"),
         ("postgresql://db/app?target_session_attrs=s3cret", "target_session_attrs must be one of any, read-write"),
+        ("postgresql://a,b/app?target_session_attrs=standby", "target_session_attrs must be one of any, read-write"),
         ("postgresql://db/app?sslmode=verify-full&sslrootcert=/s3cret/ca.pem", "sslrootcert names no file"),
         ("postgresql://db/app?s3cret", "name=value"),
         ("postgresql://fe80::1/app?x=s3cret", "brackets"),

@@ -30,6 +30,7 @@ from authsvc.settings.kinds import (
     origins,
     setting,
     whole,
+    whole_or_auto,
     words,
 )
 from authsvc.settings.links import without_links
@@ -71,11 +72,15 @@ class Settings:
     # PostgreSQL, Redis, and what is done to them in the background
 
     database_url: str = setting(
-        database_url, secret=True, help="postgresql:// URL; several hosts and target_session_attrs work"
+        database_url, secret=True, help="postgresql:// URL; of several hosts, the one that is no standby is used"
     )
     redis_url: str = setting(redis_url, secret=True, help="redis://, rediss:// or unix:// URL")
     db_pool_size: int = setting(whole(1, 500), 10, help="PostgreSQL connections a worker")
-    db_statement_cache_size: int = setting(whole(0, 10_000), 100, help="0 behind PgBouncer in transaction mode")
+    db_statement_cache_size: int | None = setting(
+        whole_or_auto(0, 10_000),
+        None,
+        help="prepared statements a connection; `auto`: 100, and 0 where a pooler (PgBouncer) is found",
+    )
     redis_prefix: str = setting(str, "authsvc", help="first word of every Redis key")
     sync_interval_seconds: float = setting(
         number(0.05, 1), 0.5, help="how often a worker reads what changed; at most 1"
@@ -230,6 +235,8 @@ def _shown(item: Field[Any], value: Any) -> str:
         return str(urlunsplit(parts._replace(netloc=masked + at + host, query=query)))
     if item.metadata["secret"]:
         return "***" if value else ""
+    if value is None:
+        return "auto"
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

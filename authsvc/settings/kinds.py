@@ -41,6 +41,12 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def whole_or_auto(low: int, high: int) -> Callable[[str], int | None]:
+    """A whole number within bounds, or the word `auto`."""
+    parse = whole(low, high)
+    return lambda text: None if text == "auto" else parse(text)
+
+
 def number(low: float = -math.inf, high: float = math.inf) -> Callable[[str], float]:
     """A number within bounds."""
 

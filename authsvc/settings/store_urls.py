@@ -11,7 +11,7 @@ _ESCAPES = "in a user name or password write / ? # @ : as %2F %3F %23 %40 %3A"
 _VALUES = {
     "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
     "sslnegotiation": ("postgres", "direct"),
-    "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
+    "target_session_attrs": ("any", "read-write", "primary"),
 }
 _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile")
 _HOST = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::(?P<port>[^:\[\]]*))?").fullmatch
@@ -19,7 +19,7 @@ _HOST = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::(?P<port>[^:\[\]]*))?").fullmat
 
 def database_url(text: str) -> str:
     """`postgresql://` or `postgres://`, one host or several, parameters of libpq; their values as far as asyncpg, the
-    client here, would only stumble over them when it connects."""
+    client here, would only stumble over them when it connects, and nothing that asks for a standby."""
     parts = _split(text, "postgresql://", ("postgresql", "postgres"))
     hosts = parts.netloc.rpartition("@")[2]
     given = _query(parts.query)

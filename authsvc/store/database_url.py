@@ -7,8 +7,8 @@ own. Those are left out here; `left_out` names them for whoever should know.
 from __future__ import annotations
 
 import ssl
-from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 # Parameters of libpq (PostgreSQL 18, section 32.1.2) that asyncpg has no word for, with the values that ask for what
 # happens here anyhow.
@@ -45,6 +45,43 @@ _LIBPQ: dict[str, tuple[str, ...]] = {
     "sslsni": ("1",),
     "tcp_user_timeout": (),
 }
+
+
+class Host(NamedTuple):
+    """Where a server may be. `name`: a host name, an address without brackets, or the directory of a socket; `port`:
+    None where the URL names none."""
+
+    name: str
+    port: int | None
+
+
+def hosts(url: str) -> tuple[Host, ...]:
+    """The hosts that a URL names, as asyncpg reads them: those before the path, else those of the query; ports stand
+    beside them or in the query, there one for all or one for each."""
+    parts = urlsplit(url)
+    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    before = unquote(parts.netloc.rpartition("@")[2])
+    text = before or given.get("host", "")
+    ports = "" if before else given.get("port", "")
+    listed = ports.split(",")
+    found = []
+    for number, one in enumerate(filter(None, text.split(","))):
+        name, port = _host(one)
+        if ports:
+            port = listed[min(number, len(listed) - 1)]
+        found.append(Host(name, int(port) if port else None))
+    return tuple(found)
+
+
+def _host(text: str) -> tuple[str, str]:
+    """`host`, `host:port`, `[address]:port` or a path, as (name, port)."""
+    if text.startswith("/"):
+        return text, ""
+    if text.startswith("["):
+        name, _, rest = text[1:].partition("]")
+        return name, rest.removeprefix(":")
+    name, _, port = text.partition(":")
+    return name, port
 
 
 def left_out(url: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import asyncpg
 from redis.exceptions import RedisError
 
 from authsvc.store import migrate
+from authsvc.store.connecting import NoPrimary, Standby
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Database, record_of
 from authsvc.store.redis import RedisStore, Script
@@ -171,7 +172,8 @@ def cause(error: StoreUnavailable) -> str:
     if isinstance(below, OSError) and below.errno is not None and below.errno > 0:
         return os.strerror(below.errno)
     said = str(below).partition("\n")[0]
-    if isinstance(below, asyncpg.PostgresError | asyncpg.ClientConfigurationError | RedisError) and "://" not in said:
+    told = asyncpg.PostgresError | asyncpg.ClientConfigurationError | RedisError | Standby | NoPrimary
+    if isinstance(below, told) and "://" not in said:
         return said
     return error.kind.replace("_", " ")
 

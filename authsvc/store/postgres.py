@@ -3,8 +3,8 @@
 `ClientRemoved` where a client has gone that a row was to name.
 
 One call here is one round trip: asyncpg's reset query at each release is switched off, and nothing that we run leaves
-state in a session. A connection whose call was cut short, by a timeout or a cancelled request, is thrown away, never
-given to the next caller.
+state in a session, so a pooler may stand between (`connecting`). A connection whose call was cut short, by a timeout or
+a cancelled request, is thrown away, never given to the next caller; so is one of a server that is no primary any more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Any, NamedTuple, TypeVar
 import asyncpg
 
 from authsvc.clock import monotonic
-from authsvc.store.database_url import connect_options
+from authsvc.store.connecting import Connection as _Own
+from authsvc.store.connecting import Connector, NoPrimary, Standby
 from authsvc.store.errors import ClientRemoved, StoreUnavailable
 
 CHANGE_SECONDS = 5.0
@@ -60,11 +61,14 @@ _GONE = (
     asyncpg.PostgresSystemError,
     asyncpg.InternalServerError,
     asyncpg.ReadOnlySQLTransactionError,
+    Standby,
+    NoPrimary,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
 )
 
 
+_READ_ONLY = asyncpg.ReadOnlySQLTransactionError
 _REFUSED = (asyncpg.InsufficientPrivilegeError,)
 """It is there, and does not let this role do what we must do: an operator's trouble, nobody else's fault."""
 _REFUSED_URL = (
@@ -97,15 +101,14 @@ class Database:
         url: str,
         *,
         size: int,
-        statement_cache_size: int,
+        statement_cache_size: int | None,
         on_error: Callable[[str], None] = lambda kind: None,
         deadlines: Deadlines | None = None,
     ) -> None:
-        self._url = url
         self._size = size
-        self._statement_cache_size = statement_cache_size
         self._on_error = on_error
         self._deadlines = deadlines or OF_REQUESTS
+        self._connector = Connector(url, self._server_settings(), statements=statement_cache_size)
         self._pool: asyncpg.Pool | None = None
         self._failures = 0
         self._open_until = 0.0
@@ -127,15 +130,16 @@ class Database:
         # With no connection to begin with, opening waits for nothing: no request stands in line behind a server that
         # does not answer. Retiring a connection after so many queries would wait for the server to say goodbye.
         if self._pool is None:
+            connect: Any = self._connector.connect
             self._pool = await asyncpg.create_pool(
-                **connect_options(self._url, self._server_settings()),
+                connect=connect,
+                connection_class=_Own,
                 min_size=0,
                 max_size=self._size,
                 max_queries=2**62,
                 max_inactive_connection_lifetime=0,
                 timeout=self._deadlines.statement,
                 command_timeout=self._deadlines.statement,
-                statement_cache_size=self._statement_cache_size,
                 reset=_keep_session,
             )
         return self._pool
@@ -235,12 +239,15 @@ class Database:
             raise StoreUnavailable("postgresql", "breaker_open")
         while self._at_hand:
             connection = self._at_hand.pop()
-            if _usable(connection):
+            if self._usable(connection):
                 return connection
+            self._discard(connection)
         pool = await self._opened()
         self._waiting += 1
         try:
-            return await pool.acquire(timeout=self._deadlines.acquire)
+            while not self._usable(connection := await pool.acquire(timeout=self._deadlines.acquire)):
+                self._discard(connection)
+            return connection
         except TimeoutError as error:
             if pool.get_size() < pool.get_max_size():
                 self._connect_in_background(pool)
@@ -267,34 +274,41 @@ class Database:
         # asyncpg's pool makes two tasks for each turn. A connection that nobody waits for stays at hand instead: a
         # statement takes 53 to 77 µs of this process's CPU so, and 121 to 186 by way of the pool.
         pool = self._pool
-        if pool is not None and not self._waiting and _usable(connection):
+        if pool is None or not self._usable(connection):
+            self._discard(connection)
+        elif not self._waiting:
             self._at_hand.append(connection)
-            return
-        with suppress(*_GONE):
-            if pool is not None:
+        else:
+            with suppress(*_GONE):
                 await pool.release(connection)
+
+    def _usable(self, connection: Connection) -> bool:
+        """False for one that has died (the pool has then taken it back by itself), or whose server we left."""
+        try:
+            return not connection.is_closed() and connection.server == self._connector.server
+        except asyncpg.InterfaceError:
+            return False
 
     def _discard(self, connection: Connection) -> None:
         """Cut a connection in an unknown state and give its place back, without waiting for the server."""
         with suppress(asyncpg.InterfaceError):  # it died by itself, and has gone back to the pool already
             connection.terminate()
 
+    def leave_standby(self) -> StoreUnavailable:
+        """What to raise where a server turns out to be a standby; no connection to it is used again."""
+        self._connector.leave()
+        return self._unavailable(Standby("it has become a standby"))
+
     def _unavailable(self, error: BaseException, kind: str | None = None) -> StoreUnavailable:
         kind = kind or _kind_of(error)
         self._on_error(kind)
-        if kind in ("timeout", "gone"):
+        if kind == "read_only":
+            self._connector.leave()
+        if kind in ("timeout", "gone", "standby"):
             self._failures += 1
             if self._failures >= BREAKER_FAILURES:
                 self._open_until = monotonic() + BREAKER_SECONDS
         return StoreUnavailable("postgresql", kind)
-
-
-def _usable(connection: Connection) -> bool:
-    """False for one that has died; the pool has then taken it back by itself."""
-    try:
-        return not connection.is_closed()
-    except asyncpg.InterfaceError:
-        return False
 
 
 def _names_no_client(error: BaseException) -> bool:
@@ -315,4 +329,11 @@ def _kind_of(error: BaseException) -> str:
         return "busy"
     if isinstance(error, _REFUSED_URL):
         return "refused"
+    if isinstance(error, _READ_ONLY):
+        return "read_only"
+    if isinstance(error, Standby):
+        return "standby"
+    if isinstance(error, NoPrimary):
+        kinds = {_kind_of(one) for one in error.errors}
+        return next((kind for kind in ("refused", "busy", "standby", "timeout") if kind in kinds), "gone")
     return "gone"

@@ -165,6 +165,8 @@ async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
         do = "start it, or correct AUTHSVC_DATABASE_URL"
         if error.kind == "refused":
             do = "correct AUTHSVC_DATABASE_URL, or give its role the right"
+        if error.kind == "standby":
+            do = "name all hosts in AUTHSVC_DATABASE_URL, separated by commas; where it does, see that one is promoted"
         yield Finding("PostgreSQL", "FAIL", health.cause(error), do)
 
 
@@ -173,8 +175,8 @@ def _judge_postgres(found: PostgresHealth) -> Finding:
     if found.version_number < OLDEST_POSTGRES * 10_000:
         return Finding(check, "FAIL", version, f"upgrade it to {OLDEST_POSTGRES} or newer")
     if found.read_only:
-        do = "name the primary, or all hosts with ?target_session_attrs=read-write"
-        return Finding(check, "FAIL", f"{version}, read-only: a standby?", do)
+        do = "look for what set default_transaction_read_only: a managed server does, whose disk is full"
+        return Finding(check, "FAIL", f"{version}, read-only", do)
     return Finding(check, "ok", version)
 
 

@@ -67,6 +67,7 @@ class State:
 
 _STATE = """
 SELECT clock_timestamp() AS now, revocation_epoch AS epoch_number, keys_version, clients_version,
+       pg_is_in_recovery() AS standby,
        instance::text || '.' || feed_database() || '.' || revocation_epoch AS epoch,
        pg_snapshot_xmin(pg_current_snapshot())::text AS mark,
        (SELECT coalesce(json_agg(json_build_array(kind, subject, floor(extract(epoch FROM not_before))::bigint,
@@ -78,8 +79,11 @@ _NOTHING = str(2**64 - 1)
 
 
 async def read_state(db: Database, since_mark: int | None) -> State:
-    """What changed. `since_mark` None: no rows; 0: all that is still of consequence."""
+    """What changed. `since_mark` None: no rows; 0: all that is still of consequence. Raises StoreUnavailable, for a
+    standby too: behind a pooler the server may change under a connection, and a standby may lack revocations."""
     row = await db.fetchrow(_STATE, _NOTHING if since_mark is None else str(since_mark))
+    if row["standby"]:
+        raise db.leave_standby()
     rows = tuple(Revocation(*item) for item in json.loads(row["rows"]))
     return record_of(State, row, mark=int(row["mark"]), rows=rows)
 
