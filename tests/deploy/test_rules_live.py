@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.replicas import Replicas
 
-RULES = Path(__file__).parents[2] / "deploy/helm/authsvc/files/rules.yaml"
+RULES = Path(__file__).parents[2] / "deploy/prometheus/rules.yaml"
 GAUGES = re.compile(r"(?:max|min)\((authsvc_\w+)(?:\{(\w+)=\"(\w+)\"\})?\) ([<>]) ([\d.]+)")
 """A rule over the present: `max(authsvc_keys{phase="signing"}) < 1`."""
 SERIES = re.compile(r"(authsvc_\w+)\{(\w+)=\"(\w+)\"\}")

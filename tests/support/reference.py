@@ -1,4 +1,5 @@
-"""The pages of docs/reference, made from the code: `python -m tests.support.reference [--check]`.
+"""The pages of docs/reference, made from the code: `python -m tests.support.reference [--check]`. With them are written
+the files that tests/support/sight makes of the same catalogue: rules for Prometheus and their tests.
 
 Names, levels, fields and files are read from the source or from the objects themselves. What only a person can say
 (what an event means) stands in the last column of a page, and is kept from the page that is there; for a new row it is
@@ -12,6 +13,7 @@ import importlib
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -20,6 +22,7 @@ from authsvc.rules.authorize.redemption import RedemptionVerdict
 from authsvc.rules.device.polling import PollVerdict
 from authsvc.rules.token.refresh_rotation import ACCEPTED, RefreshVerdict
 from tests.support.house import Function, Module, read_package
+from tests.support.sight import FILES, catalogue
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "authsvc"
@@ -122,26 +125,13 @@ def settings(kept: Kept) -> str:
 
 
 def metrics(kept: Kept) -> str:
-    for module in read_package(PACKAGE):
-        if "simulation" not in module.name and module.name != "__main__":
-            importlib.import_module(f"authsvc.{module.name}" if module.name != "__init__" else "authsvc")
-    registry = importlib.import_module("authsvc.metrics").REGISTRY
     rows = []
-    for collector in registry._collector_to_names:
-        labels = getattr(collector, "_labelnames", ())
-        for family in collector.collect():
-            if family.name.startswith("process_"):
-                continue
-            name = f"{family.name}_total" if family.type == "counter" else family.name
-            started = {
-                label: sorted({sample.labels[label] for sample in family.samples if label in sample.labels})
-                for label in labels
-            }
-            shown = "; ".join(
-                f"{label}: {', '.join(map(code, values))}" if values and label != "version" else label
-                for label, values in started.items()
-            )
-            rows.append((code(name), family.type, shown or "none", family.documentation))
+    for metric in catalogue.metrics():
+        shown = "; ".join(
+            f"{label}: {', '.join(map(code, values))}" if values and label != "version" else label
+            for label, values in metric.labels.items()
+        )
+        rows.append((code(metric.name), metric.kind, shown or "none", metric.help))
     return table(("metric", "type", "labels, and the values that are there from the start", "meaning"), sorted(rows))
 
 
@@ -398,15 +388,17 @@ def written(name: str) -> str:
 
 
 def main() -> int:
-    behind = [name for name in PAGES if not (PLACE / name).exists() or (PLACE / name).read_text() != written(name)]
-    if "--check" in sys.argv:
-        print("".join(f"docs/reference/{name} is behind: run scripts/docs\n" for name in behind), end="")
-        return bool(behind)
-    PLACE.mkdir(exist_ok=True)
-    for name in behind:
-        (PLACE / name).write_text(written(name))
-        print(f"docs/reference/{name}")
-    return 0
+    files = {PLACE / name: partial(written, name) for name in PAGES} | FILES
+    behind = [path for path, made in files.items() if not path.exists() or path.read_text() != made()]
+    for path in behind:
+        place = path.relative_to(ROOT)
+        if "--check" in sys.argv:
+            print(f"{place} is behind: run scripts/docs")
+            continue
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(files[path]())
+        print(place)
+    return bool(behind) if "--check" in sys.argv else 0
 
 
 if __name__ == "__main__":
