@@ -122,6 +122,8 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "--required-acr",
         "urn:authsvc:acr:password",
         "--mail-code-login",
+        "--pkce",
+        "nonce",
         "--no-remember-me",
         "--strict",
         "--lost-answer-seconds",
@@ -177,6 +179,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "registration_role": "customer",
         "required_acr": "urn:authsvc:acr:password",
         "mail_code_login": True,
+        "pkce": "nonce",
         "remember_me_allowed": False,
         "refresh_grace_seconds": 0,
         "refresh_lost_answer_seconds": 3600,
@@ -207,16 +210,30 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "exchange for https://orders.example",
         "introspection of all",
         "codes by mail",
+        "PKCE or a nonce is required",
         "ID tokens ES256, access tokens EdDSA",
     ):
         assert words in line
+
+
+def test_what_a_confidential_client_may_leave_out_is_chosen(cli: Cli) -> None:
+    cli("clients", "add", "wiki", "--confidential", *REDIRECTS)
+    done = answer(cli("clients", "choose-login", "wiki", "--pkce", "nonce", "--json"))
+    assert done == {"id": "wiki", "mail_code_login": False, "pkce": "nonce"}
+    assert listed(cli, "wiki")["pkce"] == "nonce"
+    assert "PKCE is optional" in cli("clients", "choose-login", "wiki", "--pkce", "optional").stdout
+    cli("clients", "add", "shop", "--public", *REDIRECTS)
+    for refused in (("choose-login", "shop"), ("add", "other", "--public", *REDIRECTS)):
+        said = cli("clients", *refused, "--pkce", "nonce", code=2).stderr
+        assert "public client" in said, said
+    assert listed(cli, "shop")["pkce"] == "required"
 
 
 def test_whether_people_log_in_by_a_mailed_code_is_chosen(cli: Cli) -> None:
     cli("clients", "add", "shop", "--public", *REDIRECTS)
     assert listed(cli, "shop")["mail_code_login"] is False
     done = answer(cli("clients", "choose-login", "shop", "--mail-code-login", "--json"))
-    assert done == {"id": "shop", "mail_code_login": True}
+    assert done == {"id": "shop", "mail_code_login": True, "pkce": "required"}
     assert listed(cli, "shop")["mail_code_login"] is True
     assert "takes no codes by mail" in cli("clients", "choose-login", "shop", "--no-mail-code-login").stdout
     assert "say what to choose" in cli("clients", "choose-login", "shop", code=2).stderr

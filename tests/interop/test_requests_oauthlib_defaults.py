@@ -21,12 +21,14 @@ from tests.support.papers import snippet
 PAPER = Path(__file__).parents[2] / "docs/clients.md"
 SCOPE = ["openid", "profile", "email", "offline_access"]
 CLIENT_ID, SECRET = "requests-defaults", "of-the-app"
+LET_OFF = "requests-let-off"
 PUBLIC = "requests-public"
 
 
 @pytest.fixture(scope="module")
 def clients(provider: Provider) -> None:
-    provider.register(app(CLIENT_ID, secret=SECRET), app(PUBLIC, kind="public", secret=None))
+    let_off = app(LET_OFF, secret=SECRET, pkce="optional")
+    provider.register(app(CLIENT_ID, secret=SECRET), app(PUBLIC, kind="public", secret=None), let_off)
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +85,13 @@ def test_without_pkce_the_library_says_what_is_missing(provider: Provider, perso
         with pytest.raises(InvalidClientIdError) as failed:  # the library's name for each invalid_request
             session.fetch_token(f"{provider.issuer}/token", authorization_response=back, client_secret=SECRET)
     assert str(failed.value) == "(invalid_request) PKCE is required: code_challenge is missing."
+
+
+def test_a_client_that_was_let_off_pkce_needs_no_option_at_all(provider: Provider, person: Person) -> None:
+    with OAuth2Session(LET_OFF, redirect_uri=REDIRECT, scope=SCOPE) as session:
+        back = authorized(provider, session, person)
+        session.fetch_token(f"{provider.issuer}/token", authorization_response=back, client_secret=SECRET)
+        assert session.get(f"{provider.issuer}/userinfo").json()["email"] == "test@example.com"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from authsvc.cli.clients.add_client import ALGORITHM, SHORT, add, scheme_warnings, secret_stdin, shown_once, warnings
-from authsvc.cli.clients.choose_login import choose_login
+from authsvc.cli.clients.choose_login import choose_login, said_of_pkce
 from authsvc.cli.command_runtime import granted, operate
 from authsvc.cli.console import Refused, answer, complain, confirm, json_option, plural, table, yes_option
 from authsvc.cli.secret_input import read_secret
@@ -95,6 +95,7 @@ def _policy(client: Client) -> list[str]:
         "no remember me": not client.login.remember_me_allowed,
         "strict": client.tokens.refresh_grace_seconds == 0,
         "pushed requests only": client.login.require_pushed_authorization_requests,
+        said_of_pkce(client.login.pkce): client.login.pkce != "required",
         "DPoP only": client.tokens.dpop_bound_access_tokens,
         "status lists": client.tokens.status_list,
         f"pairwise for {client.login.sector or 'itself'}": client.login.subject_type == "pairwise",

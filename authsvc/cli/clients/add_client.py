@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from authsvc.cli.clients.choose_login import PKCE
 from authsvc.cli.command_runtime import operate
 from authsvc.cli.console import answer, json_option
 from authsvc.cli.secret_input import read_secret
@@ -98,6 +99,13 @@ _OPTIONS: tuple[click.Parameter, ...] = (
         help="The only way it proves itself; else by whatever it has.",
     ),
     click.Option(["--require-par", _PAR], is_flag=True, help="Its authorization requests must be pushed to /par."),
+    click.Option(
+        ["--pkce"],
+        type=PKCE,
+        default="required",
+        show_default=True,
+        help="nonce: a confidential client may send an OpenID nonce instead; optional: or neither.",
+    ),
     click.Option(["--dpop-bound", "dpop_bound_access_tokens"], is_flag=True, help="No token without a DPoP proof."),
     click.Option(["--status-list"], is_flag=True, help="Its access tokens name a status list that shows their end."),
     click.Option(["--pairwise"], is_flag=True, help="Knows people by subjects that other clients do not know."),

@@ -127,6 +127,7 @@ def _database_url(runtime: Runtime) -> Iterator[Finding]:
 
 
 async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
+    from authsvc.cli.doctor.clients import examine_clients
     from authsvc.cli.doctor.keys import examine_keys
     from authsvc.cli.doctor.mail import examine_queue
     from authsvc.cli.doctor.passkeys import examine_passkeys
@@ -157,6 +158,8 @@ async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
         yield Finding("schema", "ok", "current")
         yield judge_identity(await health.knows_cluster(runtime.db))
         for finding in await examine_keys(runtime, runtime.clock.now()):
+            yield finding
+        for finding in await examine_clients(runtime):
             yield finding
         async for finding in examine_queue(runtime):
             yield finding

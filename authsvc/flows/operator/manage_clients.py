@@ -120,15 +120,17 @@ async def change_origins(
     )
 
 
-async def choose_login(runtime: Runtime, actor: str, client_id: str, mail_code_login: bool) -> Client | Refused:
-    """How people may log in at a client from now on. Raises StoreUnavailable."""
+async def choose_login(
+    runtime: Runtime, actor: str, client_id: str, *, mail_code_login: bool | None = None, pkce: str | None = None
+) -> Client | Refused:
+    """How people may log in at a client from now on; None: as it is. Raises StoreUnavailable."""
     return await _change(
         runtime,
         actor,
         client_id,
-        lambda known: changes.choose_login(known, mail_code_login),
+        lambda known: changes.choose_login(known, mail_code_login, pkce),
         "client_login_chosen",
-        lambda client: {"mail_code_login": client.login.mail_code_login},
+        lambda client: {"mail_code_login": client.login.mail_code_login, "pkce": client.login.pkce},
     )
 
 

@@ -14,6 +14,7 @@ from authsvc.flows.session.publish_revocation import end_session
 from authsvc.flows.token.grant_type import ROLE_MISSING, Caller, GrantType
 from authsvc.rules.authorize.code import challenge_of, decode, verifier_well_formed
 from authsvc.rules.authorize.redemption import RedemptionVerdict, Use
+from authsvc.rules.authorize.request import needs_pkce
 from authsvc.rules.caller.dpop import refresh_binding
 from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.errors import Rejected
@@ -45,7 +46,7 @@ class CodeRequest:
 
     code: str = field(repr=False)
     redirect_uri: str
-    code_verifier: str = field(repr=False)
+    code_verifier: str | None = field(repr=False)
     resource: tuple[str, ...] = ()
 
 
@@ -53,11 +54,9 @@ def parse(form: Mapping[str, str]) -> CodeRequest | Refused:
     code, redirect_uri, verifier = (form.get(name) for name in ("code", "redirect_uri", "code_verifier"))
     if not code or not redirect_uri:
         return Refused("invalid_request", "The parameters code and redirect_uri are needed.", "code_parameters")
-    if not verifier:  # RFC 7636 section 4.6: what is compared differs, for each code is bound to a challenge
-        return Refused("invalid_grant", "The code_verifier is missing.", "pkce_verifier_missing")
-    if not verifier_well_formed(verifier):
+    if verifier and not verifier_well_formed(verifier):
         return Refused("invalid_grant", "The code_verifier is malformed.", "pkce_verifier_malformed")
-    return CodeRequest(code, redirect_uri, verifier, read_resources(form.get("resource", "")))
+    return CodeRequest(code, redirect_uri, verifier or None, read_resources(form.get("resource", "")))
 
 
 async def redeem_code(runtime: Runtime, caller: Caller, asked: CodeRequest) -> Granted:
@@ -71,7 +70,7 @@ async def redeem_code(runtime: Runtime, caller: Caller, asked: CodeRequest) -> G
     use = Use(
         client_id=caller.client.id,
         redirect_uri=asked.redirect_uri,
-        code_challenge=challenge_of(asked.code_verifier),
+        code_challenge=challenge_of(asked.code_verifier) if asked.code_verifier else None,
         resource=asked.resource,
         secret_hash=first.secret_hash,
         proved=caller.confirmation,
@@ -94,8 +93,11 @@ async def redeem_code(runtime: Runtime, caller: Caller, asked: CodeRequest) -> G
     return _granted(caller.client, asked, done, first)
 
 
-def _recognize(runtime: Runtime, _client: Client, asked: CodeRequest) -> Code:
+def _recognize(runtime: Runtime, client: Client, asked: CodeRequest) -> Code:
     """The code that we made, or Rejected. Raises StoreUnavailable: the master key is not held."""
+    if asked.code_verifier is None and needs_pkce(client):
+        # RFC 7636 section 4.6: what is compared differs, for each code of this client is bound to a challenge.
+        raise Rejected("invalid_grant", "The code_verifier is missing.", "pkce_verifier_missing")
     code = decode(asked.code, runtime.code_mac_key)
     if code is None:
         raise Rejected("invalid_grant", _WORN, RedemptionVerdict.FORGED.reason)

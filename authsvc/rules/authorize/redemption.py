@@ -7,7 +7,7 @@ is its readable twin: a property test holds both to the same verdict and the sam
     was burnt                           burnt      refused, as all below but the last
     is another client's                 foreign
     was issued for another redirect_uri redirect
-    has another code_challenge          pkce
+    has another code_challenge, or none pkce       without a verifier, only a code that was asked for without one fits
     was issued for another DPoP key     key        asked before the first use only
     was redeemed by another use         replayed   somebody else has code and verifier: the session ends
     its grant or its session is over    ended
@@ -88,13 +88,13 @@ class CodeGrant:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a client presents with a code. `resource`: what the access token shall be for, () for all that was granted.
-    `proved`: what it proved, `bound_to`: what the grant will be bound to.
-    `secret_hash`: of the refresh token to come; `required_role`: of the client's people."""
+    """What a client presents with a code. `code_challenge`: of its verifier, None where it sent none; `resource`: what
+    the access token shall be for, () for all that was granted; `proved`: what it proved, `bound_to`: what the grant
+    will be bound to; `secret_hash`: of the refresh token to come; `required_role`: of the client's people."""
 
     client_id: str
     redirect_uri: str
-    code_challenge: str
+    code_challenge: str | None
     resource: tuple[str, ...]
     proved: Confirmation
     bound_to: Confirmation
@@ -109,7 +109,7 @@ def judge_redemption(grant: CodeGrant, use: Use, now: datetime) -> tuple[Redempt
 
 
 def _judge_use(grant: CodeGrant, use: Use) -> RedemptionVerdict | None:
-    """Whether it is the right caller with the right proofs, None; a row without an address or challenge fits nobody."""
+    """Whether it is the right caller with the right proofs, None; a row without an address fits nobody."""
     if grant.state is CodeState.BURNT:
         return RedemptionVerdict.BURNT
     if grant.client_id != use.client_id:

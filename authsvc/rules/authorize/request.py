@@ -1,7 +1,8 @@
 """The authorization request (RFC 6749 section 4.1.1, OpenID Connect Core section 3.1.2.1, RFC 9700).
 
 Two steps, because they fail differently: `prove` finds out where an answer may go at all (a failure is shown to the
-person and sent nowhere); `judge` reads the rest (a failure is sent to the client). Code with PKCE S256, nothing else.
+person and sent nowhere); `judge` reads the rest (a failure is sent to the client). Code with PKCE S256, and without it
+only for a confidential client with that policy.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class AuthorizationRequest:
     response_mode: str
     state: str | None
     scope: tuple[str, ...]
-    code_challenge: str
+    code_challenge: str | None
     nonce: str | None
     prompt: frozenset[str]
     max_age: int | None
@@ -168,7 +169,7 @@ def judge(
         return Refused("invalid_request", "The request must be pushed to /par first.", "not_pushed")
     parameters = asked.parameters
     for rule in (_lengths, _response, _objects, _challenge):
-        for refused in rule(parameters):
+        for refused in rule(parameters, client):
             return refused
     if parameters.get("response_mode", "query") != proved.response_mode:
         return Refused("invalid_request", "form_post needs an http redirect URI.", "response_mode_scheme")
@@ -200,7 +201,7 @@ def judge(
         response_mode=proved.response_mode,
         state=proved.state,
         scope=scope,
-        code_challenge=parameters["code_challenge"],
+        code_challenge=parameters.get("code_challenge"),
         nonce=parameters.get("nonce"),
         prompt=prompt,
         max_age=None if max_age is None else int(max_age),
@@ -214,7 +215,7 @@ def judge(
     )
 
 
-def _response(parameters: Mapping[str, str]) -> Iterator[Refused]:
+def _response(parameters: Mapping[str, str], _client: Client) -> Iterator[Refused]:
     if parameters.get("response_type") != "code":
         missing = "response_type" not in parameters
         error = "invalid_request" if missing else "unsupported_response_type"
@@ -223,7 +224,7 @@ def _response(parameters: Mapping[str, str]) -> Iterator[Refused]:
         yield Refused("invalid_request", "The response_mode must be query or form_post.", "response_mode")
 
 
-def _objects(parameters: Mapping[str, str]) -> Iterator[Refused]:
+def _objects(parameters: Mapping[str, str], _client: Client) -> Iterator[Refused]:
     if "request" in parameters:
         yield Refused("request_not_supported", "Request objects are accepted at /par only.", "request_object")
     if "request_uri" in parameters:
@@ -232,8 +233,18 @@ def _objects(parameters: Mapping[str, str]) -> Iterator[Refused]:
         yield Refused("registration_not_supported", "Register the client first.", "registration")
 
 
-def _challenge(parameters: Mapping[str, str]) -> Iterator[Refused]:
+def needs_pkce(client: Client) -> bool:
+    """Whether every code of a client is bound to a code_challenge. One that cannot authenticate has nothing else."""
+    return client.login.pkce == "required" or not client.confidential
+
+
+def _challenge(parameters: Mapping[str, str], client: Client) -> Iterator[Refused]:
     challenge = parameters.get("code_challenge", "")
+    if not needs_pkce(client) and {"code_challenge", "code_challenge_method"}.isdisjoint(parameters):
+        opens_id = "openid" in parameters.get("scope", "").split(" ")
+        if client.login.pkce == "nonce" and opens_id and "nonce" not in parameters:
+            yield Refused("invalid_request", "Send a code_challenge (PKCE), or a nonce.", "pkce_and_nonce_missing")
+        return
     if "code_challenge" not in parameters:
         yield Refused("invalid_request", "PKCE is required: code_challenge is missing.", "pkce_missing")
     if parameters.get("code_challenge_method") != "S256":
@@ -244,7 +255,7 @@ def _challenge(parameters: Mapping[str, str]) -> Iterator[Refused]:
         yield Refused("invalid_request", "The dpop_jkt is malformed.", "dpop_jkt_malformed")
 
 
-def _lengths(parameters: Mapping[str, str]) -> Iterator[Refused]:
+def _lengths(parameters: Mapping[str, str], _client: Client) -> Iterator[Refused]:
     for name in parameters:
         if _too_long(parameters, name):
             yield Refused("invalid_request", f"The parameter {name} is too long.", f"{name}_too_long")

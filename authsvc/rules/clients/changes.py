@@ -77,9 +77,15 @@ def choose_algorithms(
     return judge_algorithms(changed, "operator", service, client) or changed
 
 
-def choose_login(client: Client, mail_code_login: bool) -> Client | Refused:
-    """Whether people may log in by a mailed code."""
-    changed = replace(client, login=replace(client.login, mail_code_login=mail_code_login))
+def choose_login(client: Client, mail_code_login: bool | None, pkce: str | None) -> Client | Refused:
+    """Whether people may log in by a mailed code, and whether requests for codes carry a code_challenge. None: as it
+    is."""
+    login = replace(
+        client.login,
+        mail_code_login=client.login.mail_code_login if mail_code_login is None else mail_code_login,
+        pkce=client.login.pkce if pkce is None else pkce,
+    )
+    changed = replace(client, login=login)
     return judge_login(changed, client) or changed
 
 

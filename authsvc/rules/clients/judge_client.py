@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -38,6 +39,7 @@ _WORDS = {
     "kind": ("public", "confidential"),
     "application_type": ("web", "native"),
     "subject_type": ("public", "pairwise"),
+    "pkce": ("required", "nonce", "optional"),
     "token_endpoint_auth_method": CLIENT_AUTH_METHODS,
 }
 _SECONDS = {
@@ -132,7 +134,8 @@ def judge_audiences(client: Client, known: Client) -> Refused | None:
 
 def judge_login(client: Client, known: Client) -> Refused | None:
     """Whether people may log in at a client like this."""
-    return next(_login(_Case(client, "operator", _NO_SERVICE, known)), None)
+    case = _Case(client, "operator", _NO_SERVICE, known)
+    return next(chain(_pkce(case), _login(case)), None)
 
 
 # What holds for everybody.
@@ -233,6 +236,11 @@ def _public(case: _Case) -> Iterator[Refused]:
         yield case.refused(
             "The introspection is for confidential clients: anybody could ask in a public one's name.", "introspection"
         )
+
+
+def _pkce(case: _Case) -> Iterator[Refused]:
+    if case.client.login.pkce != "required" and not case.client.confidential:
+        yield case.refused("The pkce of a public client is required: nothing else makes its codes its own.", "pkce")
 
 
 def _links(case: _Case) -> Iterator[Refused]:
@@ -375,6 +383,7 @@ _EVERYBODYS: tuple[_Rule, ...] = (
     _code_redirects,
     _authentication,
     _public,
+    _pkce,
     _links,
     _asked,
     _algorithms,

@@ -20,7 +20,7 @@ def given(client: Client) -> tuple[Any, ...]:
         client.exchange,
         login.origins,
         (login.required_role, login.required_acr, login.registration_role, login.remember_me_allowed),
-        (login.mail_code_login, login.trusted_device_days),
+        (login.mail_code_login, login.trusted_device_days, login.pkce),
         (login.session_seconds, login.remember_me_seconds),
         (tokens.audiences, tokens.access_token_seconds, tokens.status_list),
         (tokens.refresh_grace_seconds, tokens.refresh_lost_answer_seconds),

@@ -109,7 +109,7 @@ async def issue(
     audience: Sequence[str],
     code_hash: Digest,
     redirect_uri: str,
-    code_challenge: str,
+    code_challenge: str | None,
     nonce: str | None,
     lifetime_seconds: int,
     claims: Mapping[str, Sequence[str]],

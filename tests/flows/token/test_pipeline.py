@@ -127,7 +127,7 @@ A, B = "https://a.example", "https://b.example"
             CodeRequest("c", "https://app.example/cb", VERIFIER, (A, B)),
         ),
         ({**FORMS["authorization_code"], "code": ""}, "code_parameters"),
-        ({"code": "c", "redirect_uri": "https://app.example/cb"}, "pkce_verifier_missing"),
+        ({"code": "c", "redirect_uri": "https://app.example/cb"}, CodeRequest("c", "https://app.example/cb", None)),
         ({"code": "c", "code_verifier": VERIFIER}, "code_parameters"),
         ({**FORMS["authorization_code"], "code_verifier": "short"}, "pkce_verifier_malformed"),
     ],

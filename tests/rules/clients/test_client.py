@@ -129,6 +129,7 @@ OPERATORS_ALONE = [
     (PUBLIC, {"name": "<b>Shop</b>"}, "client_name"),
     (PUBLIC, {"name": "P\u0430yPal"}, "client_name_scripts"),
     (SECRET, {"introspection": True}, "operators_alone"),
+    (SECRET, {"pkce": "nonce"}, "operators_alone"),
     (SECRET, {"introspection": True, "introspection_all": True}, "operators_alone"),
     *(
         (PUBLIC, changed, "operators_alone")

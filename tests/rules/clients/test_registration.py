@@ -124,6 +124,7 @@ POWERS = {
     "kind": "confidential",
     "secret_hashes": ["x"],
     "sector": "victim.example",
+    "pkce": "optional",
     "registration_hash": "x",
     "scopes": ["admin"],
     "name": "Bank",

@@ -35,7 +35,7 @@ def cases(draw: st.DrawFn) -> Case:
     use = Use(
         client_id=draw(st.sampled_from(("customer",) * 7 + ("strict",))),
         redirect_uri=draw(st.sampled_from((USE.redirect_uri,) * 7 + ("https://app.example/other",))),
-        code_challenge=draw(st.sampled_from((USE.code_challenge,) * 7 + ("other",))),
+        code_challenge=draw(st.sampled_from((USE.code_challenge,) * 7 + ("other", None))),
         resource=draw(resources),
         proved=draw(keys),
         bound_to=draw(keys),

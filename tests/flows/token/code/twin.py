@@ -130,6 +130,7 @@ _UNLIKE: tuple[dict[str, Any], ...] = (
     {"use.client_id": "strict"},
     {"use.redirect_uri": "https://app.example/other"},
     {"use.code_challenge": "other"},
+    {"use.code_challenge": None},
     {"use.proved": KEY, "use.bound_to": KEY},
     {"bound_to": KEY},
     {"bound_to": KEY, "use.proved": KEY, "use.bound_to": KEY},

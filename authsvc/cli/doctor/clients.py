@@ -1,0 +1,45 @@
+"""Which clients are let off what others must do: a part of `authsvc doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from authsvc.cli.doctor import Finding
+
+if TYPE_CHECKING:
+    from authsvc.rules.client_record import Client
+    from authsvc.runtime import Runtime
+
+SHOWN = 20
+"""Clients that are named one by one."""
+
+
+async def examine_clients(runtime: Runtime) -> list[Finding]:
+    """Raises StoreUnavailable."""
+    from authsvc.store.caller import clients
+
+    return judge_clients(await clients.everyone(runtime.db))
+
+
+def judge_clients(clients: Sequence[Client]) -> list[Finding]:
+    """A finding for each policy that is laxer than the default, and why it may be wrong."""
+    lax = [finding for client in clients for finding in _laxer(client)]
+    if not lax:
+        return [Finding("clients", "ok", f"{len(clients)}, each as strict as the default")]
+    more = [Finding("clients", "warn", f"{len(lax) - SHOWN} more policies are laxer", "see `authsvc clients list`")]
+    return lax[:SHOWN] + more * (len(lax) > SHOWN)
+
+
+def _laxer(client: Client) -> Iterator[Finding]:
+    check = f"client {client.id}"
+    if client.login.pkce == "nonce":
+        found = "sends a nonce instead of PKCE: nothing but the client itself sees that a code is another person's"
+        yield Finding(check, "warn", found, _once_it_sends_pkce(client))
+    if client.login.pkce == "optional":
+        found = "needs neither PKCE nor a nonce: a code that somebody slips into a person's browser logs them in there"
+        yield Finding(check, "warn", found, _once_it_sends_pkce(client))
+
+
+def _once_it_sends_pkce(client: Client) -> str:
+    return f"once it sends PKCE: authsvc clients choose-login {client.id} --pkce required"

@@ -1,0 +1,36 @@
+"""Which clients `authsvc doctor` names, and what for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from authsvc.cli.doctor.clients import SHOWN, judge_clients
+from tests.support.clients import flat_client
+
+
+@pytest.mark.parametrize(
+    ("policy", "found", "do"),
+    [
+        ({"pkce": "nonce"}, "a nonce instead of PKCE", "choose-login wiki --pkce required"),
+        ({"pkce": "optional"}, "neither PKCE nor a nonce", "choose-login wiki --pkce required"),
+    ],
+)
+def test_a_laxer_policy_is_named_with_what_it_costs(policy: dict[str, Any], found: str, do: str) -> None:
+    [finding] = judge_clients([flat_client(id="wiki", name="Wiki", kind="confidential", **policy)])
+    assert (finding.check, finding.state) == ("client wiki", "warn")
+    assert found in finding.found
+    assert do in finding.do
+
+
+def test_clients_with_the_defaults_are_well() -> None:
+    [finding] = judge_clients([flat_client(id="wiki", name="Wiki", kind="confidential")])
+    assert (finding.check, finding.state) == ("clients", "ok")
+
+
+def test_a_thousand_lax_clients_fit_on_a_screen() -> None:
+    many = [flat_client(id=f"c{n}", name="C", kind="confidential", pkce="nonce") for n in range(1000)]
+    findings = judge_clients(many)
+    assert len(findings) == SHOWN + 1
+    assert findings[-1].found == "980 more policies are laxer"
