@@ -29,6 +29,7 @@ from authsvc.settings import load
 from authsvc.store import migrate
 from authsvc.store.account import users
 from authsvc.store.caller import clients
+from authsvc.store.postgres import OF_COMMANDS
 from authsvc_devkit.servers import Servers
 from tests.support.clients import flat_client
 from tests.support.npm import installed
@@ -98,7 +99,7 @@ async def _make_template(servers: Servers, env: dict[str, str]) -> None:
     admin = await asyncpg.connect(servers.admin_url)
     await admin.execute(f"CREATE DATABASE {TEMPLATE}")
     await admin.close()
-    runtime = open_runtime(load(env))
+    runtime = open_runtime(load(env), deadlines=OF_COMMANDS)
     await migrate.migrate(runtime.db)
     await manage_keys.generate(runtime, "tests")
     async with runtime.db.transaction() as connection:

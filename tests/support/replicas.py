@@ -26,7 +26,8 @@ def free_port() -> int:
 
 
 class Replica:
-    """With `tls` it speaks https. With `tls` or `own_issuer` it is its own issuer: http(s)://localhost:PORT."""
+    """With `tls` it speaks https. With `tls` or `own_issuer` it is its own issuer: http(s)://localhost:PORT. `module`:
+    what is run instead of authsvc, and is called as that is."""
 
     def __init__(
         self,
@@ -35,8 +36,10 @@ class Replica:
         tls: TlsFiles | None = None,
         own_issuer: bool = False,
         known_as: str = "localhost",
+        module: str = "authsvc",
+        port: int = 0,
     ) -> None:
-        self.port = free_port()
+        self.port = port or free_port()
         own_issuer = own_issuer or tls is not None
         self.url = f"{'https' if tls else 'http'}://{'localhost' if own_issuer else '127.0.0.1'}:{self.port}"
         self.trust = ssl.create_default_context(cafile=str(tls.ca_file)) if tls else None
@@ -52,7 +55,7 @@ class Replica:
                 [
                     sys.executable,
                     "-m",
-                    "authsvc",
+                    module,
                     "serve",
                     "--port",
                     str(self.port),
