@@ -34,6 +34,8 @@ from authsvc.web.pages.cookies_and_forms import form_token, is_browser, own_form
 from authsvc.web.pages.failure_page import error_page, page_failure, problem_of, redrawn
 from authsvc.web.pages.proof_views import ChoosePassword, ConfirmProof, DoneKind, ProofDone, ProofVoid
 from authsvc.web.pages.views import Problem, page
+from authsvc.web.reset_factor import PATH as FACTOR_PATH
+from authsvc.web.reset_factor import factor_page, prove_factor
 
 _CHOOSE = (Purpose.RESET, Purpose.INVITATION, Purpose.REGISTRATION)
 CODE_PATH = f"{PATH}/code"
@@ -67,6 +69,17 @@ async def _spent(request: Request, shown: Shown, form: Filled) -> Response:
         return void(request)
     except (Unavailable, StoreUnavailable) as error:
         return await draw(request, shown, form, problem_of(failure_of(request, error), "missing"))
+
+
+@redrawn(_expired)
+async def second(request: Request) -> Response:
+    """The second factor of a reset, before the password is chosen."""
+    form = await own_form(request)
+    shown = await show_proof(request.runtime, form.get("key", ""))
+    if shown is None or shown.purpose is not Purpose.RESET or shown.user is None or shown.user.disabled_at:
+        return void(request)
+    proved = await prove_factor(request, shown, form)
+    return proved if isinstance(proved, Response) else await draw(request, shown, {**form, "proved": proved})
 
 
 async def code_landing(_request: Request) -> Response:
@@ -117,6 +130,8 @@ async def draw(request: Request, shown: Shown, form: Filled, problem: Problem | 
         return void(request)
     if shown.purpose is Purpose.LOGIN:
         return await draw_login(request, shown, problem)
+    if asked := await factor_page(request, shown, form, problem):
+        return asked
     waiting = waiting_request(request, form)
     shared: dict[str, Any] = {
         "purpose": shown.purpose,
@@ -130,13 +145,15 @@ async def draw(request: Request, shown: Shown, form: Filled, problem: Problem | 
     if shown.purpose in _CHOOSE:
         known = "" if shown.user is None else shown.user.name
         name = None if shown.purpose is Purpose.RESET else form.get("name", known)[:MAX_NAME]
-        return page(request, ChoosePassword(**shared, name=name))
+        return page(request, ChoosePassword(**shared, name=name, proved=form.get("proved", "")))
     account = shown.user.email if shown.user and normal_email(shown.user.email) != shown.proof.email else ""
     return page(request, ConfirmProof(**shared, account=account))
 
 
 async def _choose(request: Request, shown: Shown, form: Filled) -> Response:
     """A password is chosen: for an account that is there, or for one that begins."""
+    if asked := await factor_page(request, shown, form, Problem("expired") if form.get("proved") else None):
+        return asked
     new, runtime = form.get("new_password", ""), request.runtime
     name = form.get("name", "") if shown.purpose is not Purpose.RESET else shown.user.name if shown.user else ""
     fault = await judge_choice(runtime, new, form.get("repeat_password", ""), account=shown.proof.email, name=name)
@@ -198,4 +215,5 @@ _SPEND: dict[Purpose, Callable[[Request, Shown, Filled], Awaitable[Response]]] =
 ROUTES = (
     Route(PATH, {"GET": proof_page, "POST": proof}, page_failure),
     Route(CODE_PATH, {"GET": code_landing, "POST": code}, page_failure),
+    Route(FACTOR_PATH, {"GET": code_landing, "POST": second}, page_failure),
 )

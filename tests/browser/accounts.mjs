@@ -172,11 +172,12 @@ await play(async () => {
   await press("Confirm");
   await page.getByRole("heading", { name: "Recovery codes" }).waitFor();
   await examine(page, "recovery codes");
-  said.recoveryCodes = await page.locator(".codes code").count();
+  const codes = await page.locator(".codes code").allTextContents();
+  said.recoveryCodes = codes.length;
   await page.getByRole("link", { name: "I have kept them" }).click();
   await examine(page, "second factors, with an app");
 
-  // The password is forgotten: the letter brings a new one, and is no way around the app
+  // The password is forgotten: the letter asks for the second factor before it brings a new one
   await signOut();
   await page.goto(`${job.issuer}/login?next=/account`);
   await page.getByRole("link", { name: "Forgot your password?" }).click();
@@ -184,6 +185,16 @@ await play(async () => {
   await page.getByLabel("E-mail address").fill(PERSON);
   await press("Send mail");
   await page.goto((await letter(PERSON, "Choose a new password")).links[0]);
+  await page.getByRole("heading", { name: "One more step" }).waitFor();
+  await examine(page, "second factor of a reset");
+  await page.getByText("Use a recovery code instead").click();
+  expect(400, "/proof/second");
+  await page.getByLabel("Recovery code").fill("no such code");
+  await page.getByLabel("Recovery code").press("Enter");
+  await page.getByRole("alert").waitFor();
+  await examine(page, "second factor of a reset, wrong code");
+  await page.getByLabel("Recovery code").fill(codes[0]);
+  await page.getByLabel("Recovery code").press("Enter");
   await examine(page, "choose a new password");
   await page.getByLabel("New password", { exact: true }).fill(NEW);
   await page.getByLabel("Repeat the new password").fill(NEW);

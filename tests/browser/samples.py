@@ -321,6 +321,7 @@ PAGES: dict[str, View] = {
     "reset-wrong": ask_for_letter("mara", problem=Problem("email"), target=ISSUER),
     "reset-sent": letter_sent(),
     "reset-code": letter_sent(problem=Problem("mailed_code")),
+    "reset-factor": replace(second_step("otp", "recovery_code"), action="/proof/second", key="closed-box", target=None),
     "reset-password": choose_password(),
     "reset-short": choose_password(problem=Problem("password_short", count=8)),
     "reset-done": proof_views.ProofDone("reset", PERSON),

@@ -111,6 +111,7 @@ async def test_a_person_from_registering_to_a_reset(accounts: Apps) -> None:
     assert said["notYet"] == 303, "a new password alone opens nothing"
     assert said["events"] == [
         "Password chosen by mail",
+        "Recovery code used",
         "New recovery codes made",
         "Authenticator app added",
         "Passkey removed",
@@ -125,9 +126,10 @@ async def test_a_person_from_registering_to_a_reset(accounts: Apps) -> None:
         "A way to sign in was removed",
         "A new way to sign in was added",
         "Choose a new password",
+        "A recovery code was used",
         "Your password was changed",
     ]
-    assert len(said["examined"]) == 20
+    assert len(said["examined"]) == 22
 
 
 @again_when_busy
@@ -144,7 +146,7 @@ async def test_the_same_without_scripts(accounts: Apps) -> None:
     former, moved = said["letters"]
     assert former[-1] == "Your account has another e-mail address"
     assert moved[-1] == "Your account was deleted"
-    assert len(said["examined"]) == 12
+    assert len(said["examined"]) == 13
 
 
 async def test_a_person_logs_in_by_a_mailed_code_without_scripts(accounts: Apps) -> None:

@@ -13,7 +13,7 @@ import pytest
 from authsvc.app import ROUTES
 from authsvc.flows.caller.check_revoked import asked_postgres
 from authsvc.flows.factors.passkey_assertion import begin_assertion
-from authsvc.flows.login import json_passkey, json_reset
+from authsvc.flows.login import json_passkey, json_reset, reset_factor
 from authsvc.flows.login.second_step import begin_second_step
 from authsvc.flows.proofs.ask_for_letter import Asked, seal_asked
 from authsvc.rules.person_record import User
@@ -72,6 +72,7 @@ def request_for(method: str, path: str, tokens: dict[str, Any]) -> dict[str, Any
         "/proof": {
             "params" if method == "GET" else "data": {"key": "x" * 43, "csrf": tokens.get("csrf", "")},
         },
+        "/proof/second": {"data": {"key": "x" * 43, "csrf": tokens.get("csrf", "")}},
         "/register": {"json": {"redirect_uris": ["https://shop.example/"]}, "headers": REGISTRATION},
         "/device": {"data": {"user_code": "BCDF-GHJK", "csrf": tokens.get("csrf", "")}},
         "/api/auth/login": {"json": LOGIN},
@@ -178,8 +179,8 @@ def resets(service: Service) -> dict[str, str]:
     """A reset whose code was right, and one that waits for a second factor, in that browser."""
     holder = f"customer {_mark('x' * 22)}"
     return {
-        "reset": json_reset._seal(service.runtime, json_reset._RIGHT_CODE, ["x" * 43, holder]),
-        "second_of_reset": json_reset._seal(service.runtime, json_reset._SECOND, ["x" * 43, "x"]),
+        "reset": service.runtime.seal_dated(json_reset._RIGHT_CODE, "x" * 43, holder),
+        "second_of_reset": service.runtime.seal_dated(reset_factor._WAITS, "x" * 43, "x"),
     }
 
 

@@ -8,11 +8,12 @@ this client and this program alone. Nobody is logged in by it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from authsvc.flows.factors.relying_party import pages_of
-from authsvc.flows.login.second_step import Answer, begin_second_step, check_second_step, ways_after_password
+from authsvc.flows.login.reset_factor import begin_factor, open_waiting_reset, reset_void
+from authsvc.flows.login.second_step import Answer, check_second_step
 from authsvc.flows.mail.queue import mail_is_on
 from authsvc.flows.people.choose_password import judge_choice
 from authsvc.flows.proofs.ask_for_letter import ask_for_letter, open_asked, seal_asked
@@ -27,7 +28,6 @@ from authsvc.rules.sealed_value_lifetimes import MAILED_CODE_SECONDS, SECOND_STE
 from authsvc.runtime import Runtime
 
 _RIGHT_CODE = "reset whose code was right"
-_SECOND = "reset that waits for a second factor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,32 +66,22 @@ async def reset_by_code(runtime: Runtime, client: Client, sealed: str, code: str
     if fault := await _fault(runtime, shown.proof.email, shown.user.name, new):
         again = runtime.seal_dated(_RIGHT_CODE, shown.secret, _holder(client, new.holder))
         raise _refused_password(runtime, fault, {"reset_challenge": again})
-    if ways := await ways_after_password(runtime, None, shown.user):
-        step = await begin_second_step(
-            runtime,
-            shown.user,
-            ways,
-            client_id=client.id,
-            holder=new.holder,
-            proof=shown.user.password_hash or "",
-        )
-        sealed = runtime.seal_dated(_SECOND, shown.secret, step.sealed)
-        raise mfa_required(sealed, step.ways, SECOND_STEP_SECONDS)
+    if step := await begin_factor(runtime, shown, client_id=client.id, holder=new.holder):
+        raise mfa_required(step.sealed, step.ways, SECOND_STEP_SECONDS)
     await _change(runtime, shown, new)
 
 
 async def reset_by_second_step(runtime: Runtime, client: Client, answer: Answer, new: NewPassword) -> None:
     """Finish a reset that was answered mfa_required. Raises as `reset_by_code`, and TooMany."""
-    opened = runtime.open_dated(_SECOND, answer.sealed, seconds=SECOND_STEP_SECONDS)
-    if opened is None:
-        raise _void("second_step_expired")
-    secret, inner = opened
-    shown = await show_proof(runtime, secret)
+    waiting = open_waiting_reset(runtime, answer.sealed)
+    if waiting is None:
+        raise reset_void("second_step_expired")
+    shown = await show_proof(runtime, waiting.secret)
     if shown is None or shown.user is None:
-        raise _void("proof_void")
+        raise reset_void("proof_void")
     if fault := await _fault(runtime, shown.proof.email, shown.user.name, new):
         raise _refused_password(runtime, fault, {})
-    step = Answer(inner, answer.way, answer.values, answer.attempt)
+    step = replace(answer, sealed=waiting.step)
     pages = pages_of(runtime.settings, client)
     await check_second_step(runtime, step, client_id=client.id, holder=new.holder, origins=pages)
     await _change(runtime, shown, new)
@@ -104,11 +94,11 @@ async def _shown(runtime: Runtime, client: Client, sealed: str, code: str, new: 
         secret, made_for = right
         shown = await show_proof(runtime, secret) if made_for == holder else None
         if shown is None or shown.user is None:
-            raise _void("proof_void")
+            raise reset_void("proof_void")
         return shown
     asked = open_asked(runtime, sealed)
     if asked is None or asked.purpose is not Purpose.RESET or asked.browser != holder:
-        raise _void("reset_expired")
+        raise reset_void("reset_expired")
     if fault := await _fault(runtime, asked.email, "", new):
         raise _refused_password(runtime, fault, {})
     shown = await try_code(runtime, asked, code)
@@ -124,7 +114,7 @@ async def _change(runtime: Runtime, shown: Shown, new: NewPassword) -> None:
     except Rejected as rejected:
         if rejected.reason != "proof_void":
             raise
-        raise _void(rejected.reason) from None
+        raise reset_void(rejected.reason) from None
 
 
 async def _fault(runtime: Runtime, email: str, name: str, new: NewPassword) -> Fault | None:
@@ -142,7 +132,3 @@ def _refused_password(runtime: Runtime, fault: Fault, members: Mapping[str, Any]
 
 def _holder(client: Client, holder: str) -> str:
     return f"{client.id} {holder}"
-
-
-def _void(reason: str) -> Rejected:
-    return Rejected("invalid_grant", "This reset has expired, was used, or is not yours: begin again.", reason)

@@ -40,7 +40,8 @@ class LetterSent(View):
 
 @dataclass(frozen=True, slots=True)
 class ChoosePassword(View):
-    """Posts key, new_password, repeat_password, request, csrf to /proof; and name, where it is not None."""
+    """Posts key, new_password, repeat_password, request, csrf to /proof; name, where it is not None; and proved, what
+    says that a second factor was."""
 
     template = "choose_password"
     purpose: Purpose
@@ -48,6 +49,7 @@ class ChoosePassword(View):
     key: str = field(repr=False)
     name: str | None = None
     request: str = field(repr=False, default="")
+    proved: str = field(repr=False, default="")
 
 
 @dataclass(frozen=True, slots=True)

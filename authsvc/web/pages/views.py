@@ -125,15 +125,17 @@ class Login(View):
 
 @dataclass(frozen=True, slots=True)
 class SecondStep(View):
-    """Asks for a second factor. Each way has a form of its own; it posts way, challenge, request, csrf to
-    /login/second, and code, or for a passkey, by its script, credential; and trust_device=1 where the device may be
-    trusted. `way`: the one that was tried before, with `trust` in the device."""
+    """Asks for a second factor. Each way has a form of its own; it posts way, challenge, request, csrf to `action`, and
+    code, or for a passkey, by its script, credential; trust_device=1 where the device may be trusted; and key, of the
+    proof that a reset is for. `way`: the one that was tried before, with `trust` in the device."""
 
     template = "second_step"
     asked: flow.SecondStep
     request: str = field(repr=False, default="")
     way: str = ""
     trust: bool = False
+    action: str = "/login/second"
+    key: str = field(repr=False, default="")
 
     @property
     def passkey(self) -> str:

@@ -323,7 +323,7 @@ async def test_the_old_key_stays_until_the_last_token_of_before_is_over(
     assert (await keep_for()).total_seconds() == about(-11 * hour)
 
 
-TAKES_A_PURPOSE = ("derive", "current_key", "_shared_key", "seal_value", "seal_secret")
+TAKES_A_PURPOSE = ("derive", "current_key", "_shared_key", "seal_value", "seal_secret", "seal_dated")
 
 
 def purposes() -> set[str]:
