@@ -58,6 +58,14 @@ def demanded_of(roles: Collection[str], mfa_roles: Collection[str]) -> str:
     return PASSWORD_ACR if set(mfa_roles).isdisjoint(roles) else MFA_ACR
 
 
+def roles_reached(roles: Sequence[str], amr: Collection[str], mfa_roles: Collection[str]) -> tuple[str, ...]:
+    """Those of a person's roles that a login of these methods may act with: one that demands a second factor is left
+    out of a login without one, whenever the person got it."""
+    if reaches(acr_of(amr), demanded_of(roles, mfa_roles)):
+        return tuple(roles)
+    return tuple(role for role in roles if role not in mfa_roles)
+
+
 def known(acrs: Iterable[str]) -> tuple[str, ...]:
     """Those that are on the ladder, each once, in the order in which they came."""
     return tuple(dict.fromkeys(acr for acr in acrs if acr in LADDER))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from authsvc.flows.caller.authenticate_bearer import insufficient_scope, invalid_token, person_id
 from authsvc.flows.session.subject import session_of
 from authsvc.jose.verify import VerifiedClaims
+from authsvc.rules.levels import roles_reached
 from authsvc.rules.person_record import User
 from authsvc.rules.token.id_token import claims_about
 from authsvc.runtime import Runtime
@@ -24,7 +26,7 @@ async def userinfo(runtime: Runtime, claims: VerifiedClaims) -> dict[str, Any]:
     if known is None or known[0].disabled_at is not None:
         raise invalid_token("user_gone")
     user, names = known
-    return {"sub": claims.sub, **claims_about(user, scope, names)}
+    return {"sub": claims.sub, **claims_about(_as_logged_in(runtime, user, claims), scope, names)}
 
 
 async def profile(runtime: Runtime, claims: VerifiedClaims) -> User:
@@ -32,4 +34,9 @@ async def profile(runtime: Runtime, claims: VerifiedClaims) -> User:
     user = await users.by_id(runtime.db, await person_id(runtime, claims))
     if user is None or user.disabled_at is not None:
         raise invalid_token("user_gone")
-    return user
+    return _as_logged_in(runtime, user, claims)
+
+
+def _as_logged_in(runtime: Runtime, user: User, claims: VerifiedClaims) -> User:
+    """The person with the roles that the login of this token reaches, as in the token."""
+    return replace(user, roles=roles_reached(user.roles, claims.raw.get("amr", ()), runtime.settings.mfa_roles))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from authsvc import metrics
 from authsvc.flows.keys.sign import signed
@@ -10,6 +10,7 @@ from authsvc.flows.revocation.status_indices import give_index, names_list
 from authsvc.flows.session.subject import subject_for
 from authsvc.flows.token.grant_type import Caller
 from authsvc.rules.client_record import Client
+from authsvc.rules.levels import roles_reached
 from authsvc.rules.person_record import Login
 from authsvc.rules.token.access_token import ACCESS_TOKEN_TYPE, access_token_claims
 from authsvc.rules.token.exchange import ACCESS_TOKEN, Exchange
@@ -37,6 +38,7 @@ class Tokens:
 async def issue(runtime: Runtime, caller: Caller, grant_type: str, granted: Granted) -> Tokens:
     """Sign the tokens of a grant. None of them lives longer than the grant. Raises Unavailable."""
     client, refresh_token = caller.client, granted.refresh_token
+    granted = _with_roles_reached(runtime, granted)
     lifetime = client.tokens.access_token_seconds or runtime.settings.access_token_seconds
     left = lifetime if granted.expires_at is None else int((granted.expires_at - granted.now).total_seconds())
     lifetime = max(1, min(lifetime, left))
@@ -53,6 +55,17 @@ async def issue(runtime: Runtime, caller: Caller, grant_type: str, granted: Gran
         id_token=await _id_token(runtime, client, granted, sub, access_token) if granted.identified else None,
         issued_token_type=ACCESS_TOKEN if isinstance(granted.subject, Exchange) else None,
     )
+
+
+def _with_roles_reached(runtime: Runtime, granted: Granted) -> Granted:
+    """A login from before a role was given, or before the setting named it, goes on without that role."""
+    login, identified, mfa_roles = granted.subject, granted.identified, runtime.settings.mfa_roles
+    if not mfa_roles or not isinstance(login, Login):
+        return granted
+    roles = roles_reached(login.roles, login.amr, mfa_roles)
+    if identified is not None and "roles" in identified.about:
+        identified = replace(identified, about={**identified.about, "roles": list(roles)})
+    return replace(granted, subject=replace(login, roles=roles), identified=identified)
 
 
 async def _access_token(runtime: Runtime, caller: Caller, granted: Granted, sub: str, lifetime: int) -> str:

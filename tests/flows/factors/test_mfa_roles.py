@@ -14,7 +14,7 @@ from authsvc.rules.levels import MFA_ACR, PASSWORD_ACR
 from authsvc_devkit.servers import Servers
 from tests.support.factors import PASSWORD, App, app_of, person
 from tests.support.login_steps import Pkce, authorize_url, enter, fields, is_page, redeem, redirected
-from tests.support.service import Service, service
+from tests.support.service import Service, bearer, service
 
 _numbers = count(1)
 
@@ -101,20 +101,41 @@ async def test_the_hosted_login_asks_for_the_factor_and_the_code_gives_no_less(h
     assert acr((await house.refresh(tokens["refresh_token"])).json()) == MFA_ACR
 
 
-async def test_a_session_from_before_the_role_gives_no_new_code_and_its_refreshed_tokens_say_what_it_is(
-    house: Service,
-) -> None:
-    """The setting is about logging in. What was given before goes on, and says no more than was proved."""
+async def test_a_session_from_before_the_role_goes_on_without_it_until_the_factor_is_proved(house: Service) -> None:
+    """What was given before goes on: its tokens, userinfo and profile have the other roles alone."""
     email, app = await somebody(house, "customer")
     http, pkce = house.caller(), Pkce()
-    done = await enter(http, await http.get(authorize_url(pkce)), email)
-    tokens = (await redeem(http, redirected(done)["code"], pkce)).json()
+    await house.sql.execute("UPDATE clients SET scopes = scopes || '{roles}' WHERE id = 'customer'")
+    house.runtime.clients._entries.clear()
+    wants = {"claims": '{"id_token": {"roles": null}, "userinfo": {"roles": null}}'}
+    done = await enter(http, await http.get(authorize_url(pkce, **wants)), email)
     await house.sql.execute("UPDATE users SET roles = '{customer,manager}' WHERE id = $1", app.user_id)
+    tokens = (await redeem(http, redirected(done)["code"], pkce)).json()
     app = await set_up(app)
-    assert acr((await house.refresh(tokens["refresh_token"])).json()) == PASSWORD_ACR
+    id_token = decode(tokens["id_token"], options={"verify_signature": False})
+    assert id_token["roles"] == ["customer"], "a code from before"
+    for _ in range(2):
+        assert (acr(tokens), roles(tokens)) == (PASSWORD_ACR, ["customer"])
+        assert await known_roles(house, tokens) == [["customer"]] * 2
+        tokens = (await house.refresh(tokens["refresh_token"])).json()
     assert redirected(await http.get(authorize_url(pkce, prompt="none")))["error"] == "interaction_required"
     pkce = Pkce()
-    second = await http.get(authorize_url(pkce))
+    second = await http.get(authorize_url(pkce, **wants))
     assert is_page(second, "/login/second"), second.text
     done = await http.post("/login/second", data={**fields(second), "way": "otp", "code": app.code()})
-    assert acr((await redeem(http, redirected(done)["code"], pkce)).json()) == MFA_ACR
+    stepped = (await redeem(http, redirected(done)["code"], pkce)).json()
+    for found in (stepped, (await house.refresh(tokens["refresh_token"])).json()):
+        assert (acr(found), roles(found)) == (MFA_ACR, ["customer", "manager"]), "of one session, which is stepped up"
+        assert await known_roles(house, found) == [["customer", "manager"]] * 2
+
+
+def roles(tokens: dict[str, Any]) -> list[str]:
+    found: list[str] = decode(tokens["access_token"], options={"verify_signature": False})["roles"]
+    return found
+
+
+async def known_roles(house: Service, tokens: dict[str, Any]) -> list[list[str]]:
+    """What userinfo and the profile say."""
+    headers = bearer(tokens["access_token"])
+    answers = [await house.caller().get(path, headers=headers) for path in ("/userinfo", "/api/profile/me")]
+    return [answer.json()["roles"] for answer in answers]
