@@ -44,6 +44,7 @@ from authsvc.web import (
     first_party_json,
     first_party_passkey,
     first_party_reset,
+    first_party_sign_up,
     login,
     logout,
     mailed_code,
@@ -132,7 +133,13 @@ CAPABILITIES = (
     ),
     Capability(
         "JSON for first-party frontends",
-        first_party_json.ROUTES + first_party_passkey.ROUTES + first_party_reset.ROUTES + mailed_code_json.ROUTES,
+        (
+            *first_party_json.ROUTES,
+            *first_party_passkey.ROUTES,
+            *first_party_reset.ROUTES,
+            *first_party_sign_up.ROUTES,
+            *mailed_code_json.ROUTES,
+        ),
     ),
     Capability("ID tokens", openid_metadata=discovery.id_tokens),
     Capability("log-out", logout.ROUTES, openid_metadata=discovery.logout),

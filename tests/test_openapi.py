@@ -35,6 +35,7 @@ SOURCE = "".join(path.read_text() for path in Path(authsvc.__file__).parent.rglo
 JSON_PATHS = (
     *("/api/auth/login", "/api/auth/refresh", "/api/auth/logout"),
     *("/api/auth/passkey", "/api/auth/passkey/options"),
+    *("/api/auth/signup", "/api/auth/signup/finish"),
     *("/api/auth/reset", "/api/auth/reset/finish", "/api/auth/reset/second"),
 )
 
@@ -345,6 +346,25 @@ async def test_a_reset_through_a_frontend_is_as_documented(servers: Servers, bas
     async with service(servers, base_env) as house:
         answer = await house.caller().post("/api/auth/reset", json={"email": email})
         assert is_documented(answer).status_code == 404
+
+
+async def test_registering_through_a_frontend_is_as_documented(servers: Servers, base_env: dict[str, str]) -> None:
+    async with service(servers, base_env, smtp_url="dev:", registration="open") as house:
+        http, email = house.caller(), "new@example.com"
+        asked = is_documented(await http.post("/api/auth/signup", json={"email": email})).json()
+        finish = {"signup_challenge": asked["signup_challenge"], "name": "New", "new_password": "a new one, quite long"}
+        code = (await letter(house.runtime, email)).code
+        for changed, status in (
+            ({"code": "1"}, 401),
+            ({"code": code, "new_password": "short"}, 400),
+            ({"code": code, "name": "\x00"}, 400),
+            ({"code": code, "signup_challenge": "x"}, 400),
+            ({"code": code}, 204),
+        ):
+            answer = is_documented(await http.post("/api/auth/signup/finish", json={**finish, **changed}))
+            assert answer.status_code == status, changed
+    async with service(servers, base_env) as house:
+        assert is_documented(await house.caller().post("/api/auth/signup", json={"email": email})).status_code == 404
 
 
 async def test_limits_and_outages_are_as_documented(servers: Servers, base_env: dict[str, str]) -> None:

@@ -88,6 +88,10 @@ def request_for(method: str, path: str, tokens: dict[str, Any]) -> dict[str, Any
         "/api/auth/reset/second": {
             "json": {"mfa_challenge": tokens.get("second_of_reset"), "way": "otp", "new_password": "a long one"},
         },
+        "/api/auth/signup": {"json": {"email": "bartender@example.com"}},
+        "/api/auth/signup/finish": {
+            "json": {"signup_challenge": tokens.get("signup"), "code": "12345678", "new_password": "a long one"},
+        },
         "/api/auth/refresh": {"json": {"refresh_token": tokens["refresh_token"]}},
         "/api/auth/logout": {"json": {"refresh_token": tokens["refresh_token"]}},
         "/revocations": {},  # in dev mode nobody need say who he is
@@ -175,6 +179,12 @@ def passkey_answer(service: Service) -> dict[str, str]:
     return {"passkey_challenge": challenge, "credential": key.get(options)}
 
 
+def joining(service: Service) -> str:
+    """A registration whose code is still to come, in that browser."""
+    holder = f"customer {_mark('x' * 22)}"
+    return seal_asked(service.runtime, Asked(UUID(int=1), Purpose.REGISTRATION, "new@example.com", holder))
+
+
 def resets(service: Service) -> dict[str, str]:
     """A reset whose code was right, and one that waits for a second factor, in that browser."""
     holder = f"customer {_mark('x' * 22)}"
@@ -187,7 +197,7 @@ def resets(service: Service) -> dict[str, str]:
 async def test_no_route_blames_the_caller_with_both_stores_gone(service: Service, servers: Servers) -> None:
     await allow(service.runtime, service.runtime.db)
     tokens = await login(service.http)
-    tokens |= {"mail_challenge": mail_challenge(service), **resets(service)}
+    tokens |= {"mail_challenge": mail_challenge(service), "signup": joining(service), **resets(service)}
     tokens |= {**a_browser(service), "passkey": passkey_answer(service)}
     tokens |= {name: await waiting(service, ending) for name, ending in (("challenge", ""), ("json_challenge", " "))}
     await service.http.post("/device_authorization", data={"client_id": "terminal"})  # the client is remembered

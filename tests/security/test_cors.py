@@ -51,6 +51,8 @@ ANSWERS: list[tuple[str, str, dict[str, Any], int, set[str]]] = [
     ("POST", "/api/auth/reset", {"json": {"client_id": "customer"}}, 400, OWN),
     ("POST", "/api/auth/reset/finish", {"json": {"client_id": "customer"}}, 400, OWN),
     ("POST", "/api/auth/reset/second", {"json": {"client_id": "customer"}}, 400, OWN),
+    ("POST", "/api/auth/signup", {"json": {"client_id": "customer"}}, 400, OWN),
+    ("POST", "/api/auth/signup/finish", {"json": {"client_id": "customer"}}, 400, OWN),
     ("POST", "/api/auth/refresh", {"json": JSON}, 400, OWN),
     ("POST", "/api/auth/logout", {"json": JSON}, 204, OWN),
     # Where a token does: pages of any client, and also where the token is worth nothing any more.
@@ -79,7 +81,7 @@ PREFLIGHTS = [
     *((path, "POST", ANY_CLIENT) for path in ("/token", "/revoke", "/device_authorization", "/par")),
     *(
         (f"/api/auth/{name}", "GET, POST, DELETE", ANY_CLIENT)
-        for name in ("login", "passkey", "reset", "refresh", "logout", "sessions")
+        for name in ("login", "passkey", "reset", "signup", "refresh", "logout", "sessions")
     ),
     *((path, "GET, POST, DELETE", ANY_CLIENT) for path in ("/userinfo", "/api/auth/sessions/x", "/api/profile/me")),
     *((path, "", NOBODY) for path in ("/introspect", "/revocations")),

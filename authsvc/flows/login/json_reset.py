@@ -7,18 +7,16 @@ this client and this program alone. Nobody is logged in by it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from authsvc.flows.factors.relying_party import pages_of
 from authsvc.flows.login.reset_factor import begin_factor, open_waiting_reset, reset_void
 from authsvc.flows.login.second_step import Answer, check_second_step
 from authsvc.flows.mail.queue import mail_is_on
-from authsvc.flows.people.choose_password import judge_choice
+from authsvc.flows.people.choose_password import judge_choice, password_refused
 from authsvc.flows.proofs.ask_for_letter import ask_for_letter, open_asked, seal_asked
 from authsvc.flows.proofs.reset_password import Chooser, reset_password
-from authsvc.flows.proofs.spend_proof import Shown, show_proof, try_code
+from authsvc.flows.proofs.spend_proof import Shown, mailed_code_wrong, show_proof, try_code
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected, mfa_required
 from authsvc.rules.people.new_password import Fault
@@ -65,7 +63,7 @@ async def reset_by_code(runtime: Runtime, client: Client, sealed: str, code: str
     assert shown.user is not None
     if fault := await _fault(runtime, shown.proof.email, shown.user.name, new):
         again = runtime.seal_dated(_RIGHT_CODE, shown.secret, _holder(client, new.holder))
-        raise _refused_password(runtime, fault, {"reset_challenge": again})
+        raise password_refused(runtime, fault, {"reset_challenge": again})
     if step := await begin_factor(runtime, shown, client_id=client.id, holder=new.holder):
         raise mfa_required(step.sealed, step.ways, SECOND_STEP_SECONDS)
     await _change(runtime, shown, new)
@@ -80,7 +78,7 @@ async def reset_by_second_step(runtime: Runtime, client: Client, answer: Answer,
     if shown is None or shown.user is None:
         raise reset_void("proof_void")
     if fault := await _fault(runtime, shown.proof.email, shown.user.name, new):
-        raise _refused_password(runtime, fault, {})
+        raise password_refused(runtime, fault)
     step = replace(answer, sealed=waiting.step)
     pages = pages_of(runtime.settings, client)
     await check_second_step(runtime, step, client_id=client.id, holder=new.holder, origins=pages)
@@ -100,11 +98,10 @@ async def _shown(runtime: Runtime, client: Client, sealed: str, code: str, new: 
     if asked is None or asked.purpose is not Purpose.RESET or asked.browser != holder:
         raise reset_void("reset_expired")
     if fault := await _fault(runtime, asked.email, "", new):
-        raise _refused_password(runtime, fault, {})
+        raise password_refused(runtime, fault)
     shown = await try_code(runtime, asked, code)
     if shown is None or shown.user is None:
-        description = "The code is wrong, or may not be tried any more."
-        raise Rejected("invalid_credentials", description, "mailed_code_wrong", status=401)
+        raise mailed_code_wrong()
     return shown
 
 
@@ -119,15 +116,6 @@ async def _change(runtime: Runtime, shown: Shown, new: NewPassword) -> None:
 
 async def _fault(runtime: Runtime, email: str, name: str, new: NewPassword) -> Fault | None:
     return await judge_choice(runtime, new.password, new.password, account=email, name=name)
-
-
-def _refused_password(runtime: Runtime, fault: Fault, members: Mapping[str, Any]) -> Rejected:
-    """`members`: beside the error, what must come back with another password."""
-    description = {
-        "password_short": f"A password needs at least {runtime.settings.password_characters} characters.",
-        "password_long": "The password is longer than 1024 bytes.",
-    }.get(fault, "This password is known to attackers: choose another one.")
-    return Rejected("password_refused", description, fault, members=members)
 
 
 def _holder(client: Client, holder: str) -> str:

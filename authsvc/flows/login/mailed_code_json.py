@@ -23,7 +23,7 @@ from authsvc.flows.login.mailed_code import (
 from authsvc.flows.login.second_step import ways_after_mail
 from authsvc.flows.mail.queue import mail_is_on
 from authsvc.flows.proofs.ask_for_letter import ask_for_letter, open_asked, seal_asked
-from authsvc.flows.proofs.spend_proof import Shown, try_code
+from authsvc.flows.proofs.spend_proof import Shown, mailed_code_wrong, try_code
 from authsvc.flows.token.grant_type import ROLE_MISSING, Caller, Issuance
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected, mfa_required, rejected
@@ -82,9 +82,7 @@ async def _log_in(runtime: Runtime, caller: Caller, asked: MailedCodeSent) -> Lo
     shown = await _right(runtime, asked, holder)
     if shown is None:
         metrics.logins.labels("mailed_code_wrong").inc()
-        raise Rejected(
-            "invalid_credentials", "The code is wrong, or may not be tried any more.", "mailed_code_wrong", status=401
-        )
+        raise mailed_code_wrong()
     user = person_of(runtime, client, shown, holder)
     if client.misses_role(user.roles):
         raise Rejected("access_denied", ROLE_MISSING, "role_missing", status=403)

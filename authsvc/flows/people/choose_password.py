@@ -3,6 +3,11 @@ leaked, where the operator names a list."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from authsvc.rules.errors import Rejected
 from authsvc.rules.people.new_password import Fault, judge_given_password, judge_new_password, known_to_attackers
 from authsvc.rules.refused import Refused
 from authsvc.runtime import Runtime
@@ -18,6 +23,15 @@ async def judge_choice(
         current, new, repeated, account, settings.brand_name, name=name, least=settings.password_characters
     )
     return "password_common" if fault is None and await runtime.passwords.is_breached(new) else fault
+
+
+def password_refused(runtime: Runtime, fault: Fault, members: Mapping[str, Any] = MappingProxyType({})) -> Rejected:
+    """What a frontend is told of it. `members`: beside the error, what must come back with another password."""
+    description = {
+        "password_short": f"A password needs at least {runtime.settings.password_characters} characters.",
+        "password_long": "The password is longer than 1024 bytes.",
+    }.get(fault, "This password is known to attackers: choose another one.")
+    return Rejected("password_refused", description, fault, members=members)
 
 
 async def judge_given(runtime: Runtime, password: str, *, account: str, name: str) -> Refused | None:

@@ -79,6 +79,12 @@ def proof_void() -> Rejected:
     return Rejected("access_denied", "This link is not good any more.", "proof_void", status=403)
 
 
+def mailed_code_wrong() -> Rejected:
+    """What a frontend is told of a code that is wrong, or may not be tried any more: which, nobody is told."""
+    description = "The code is wrong, or may not be tried any more."
+    return Rejected("invalid_credentials", description, "mailed_code_wrong", status=401)
+
+
 async def end_rest(runtime: Runtime, user_id: UUID, batch: Batch) -> bool:
     """End what a spent proof has begun to end. False: not all is over yet; what was changed counts, and the upkeep goes
     on."""

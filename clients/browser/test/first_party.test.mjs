@@ -5,7 +5,7 @@ import { browser, json, kept } from "./tabs.mjs";
 
 const source = readFileSync(new URL("../../../authsvc/web/pages/static/authsvc-first-party.js", import.meta.url), "utf8");
 const more = await import(`data:text/javascript,${encodeURIComponent(source)}`);
-const { hasPasskeys, loginWithPasskey, requestReset, withPasskey } = more;
+const { hasPasskeys, loginWithPasskey, requestLogin, requestReset, requestSignUp, withPasskey } = more;
 
 let house, asked;
 const raw = (...numbers) => new Uint8Array(numbers).buffer;
@@ -90,6 +90,55 @@ test("a passkey is the second factor of a password", async () => {
   const [{ credential, ...others }] = posted("/api/auth/login/second");
   assert.deepEqual(JSON.parse(credential), CREDENTIAL);
   assert.deepEqual(others, { client_id: "shop", way: "passkey", mfa_challenge: "m" });
+});
+
+test("a mailed code logs in as a password does", async () => {
+  const user = { id: "1", email: "ann@example.com", roles: [] };
+  serve({
+    "/api/auth/login/mail": json(200, { mail_challenge: "m", expires_in: 900 }),
+    "/api/auth/login/mail/finish": json(200, { ...house.service.tokens(), user }),
+  });
+  const client = house.tab();
+  const pending = await requestLogin(client, "ann@example.com", { rememberMe: true, deviceInfo: "Till" });
+  assert.deepEqual([client.user, kept()], [null, []], "asking logs nobody in");
+  assert.deepEqual(await pending.login("1234 5678"), user);
+  const wish = { client_id: "shop", email: "ann@example.com", remember_me: true, device_info: "Till" };
+  assert.deepEqual(posted("/api/auth/login/mail"), [wish]);
+  assert.deepEqual(posted("/api/auth/login/mail/finish"), [{ client_id: "shop", mail_challenge: "m", code: "1234 5678" }]);
+  assert.equal(await client.getAccessToken(), "a1");
+});
+
+test("after a wrong code the right one logs in, with the second factor where it is needed", async () => {
+  const answers = [
+    json(401, { error: "invalid_credentials" }), json(401, { error: "mfa_required", mfa_challenge: "f", ways: ["otp"] }),
+  ];
+  serve({
+    "/api/auth/login/mail": json(200, { mail_challenge: "m", expires_in: 900 }),
+    "/api/auth/login/mail/finish": () => answers.shift(),
+    "/api/auth/login/second": json(200, { ...house.service.tokens(), user: { id: "1" } }),
+  });
+  const client = house.tab();
+  const pending = await requestLogin(client, "ann@example.com");
+  await assert.rejects(pending.login("1"), { code: "invalid_credentials" });
+  assert.deepEqual(await pending.login("2", { secondFactor: async ([way]) => ({ way, code: "123456" }) }), { id: "1" });
+  const sent = { client_id: "shop", way: "otp", code: "123456", mfa_challenge: "f" };
+  assert.deepEqual(posted("/api/auth/login/second"), [sent]);
+});
+
+test("an account is made by a code, and nobody is logged in", async () => {
+  const answers = [json(400, { error: "password_refused" }), new Response(null, { status: 204 })];
+  serve({
+    "/api/auth/signup": json(200, { signup_challenge: "s", expires_in: 900 }),
+    "/api/auth/signup/finish": () => answers.shift(),
+  });
+  const client = house.tab();
+  const pending = await requestSignUp(client, "ann@example.com");
+  await assert.rejects(pending.signUp("1", "Ann", "ann"), { code: "password_refused" });
+  assert.equal(await pending.signUp("1", "Ann", "a good one"), undefined);
+  assert.deepEqual(posted("/api/auth/signup"), [{ client_id: "shop", email: "ann@example.com" }]);
+  const sent = { client_id: "shop", signup_challenge: "s", code: "1", name: "Ann" };
+  assert.deepEqual(posted("/api/auth/signup/finish"), ["ann", "a good one"].map((new_password) => ({ ...sent, new_password })));
+  assert.deepEqual([client.user, kept()], [null, []]);
 });
 
 test("a password is chosen by a code, and nobody is logged in", async () => {

@@ -1,6 +1,8 @@
 // What an app writes, for the type checker; never run.
 import { AuthError, createClient, type Session, type User } from "authsvc-browser";
-import { hasPasskeys, loginWithPasskey, requestReset, withPasskey } from "authsvc-browser/first-party";
+import {
+  hasPasskeys, loginWithPasskey, requestLogin, requestReset, requestSignUp, withPasskey,
+} from "authsvc-browser/first-party";
 import { withStepUp } from "authsvc-browser/step-up";
 
 const auth = createClient({
@@ -29,6 +31,10 @@ export async function main(): Promise<void> {
   const pending = await requestReset(auth, "a@example.com");
   await pending.reset("1234 5678", "a new one", { secondFactor: async (ways) => ({ way: ways[0]!, code: "123456" }) });
   console.log(pending.codeWasRight);
+  const mailed = await requestLogin(auth, "a@example.com", { rememberMe: true, deviceInfo: "Till" });
+  const again: User = await mailed.login("1234 5678", { secondFactor: async ([way], said) => withPasskey(way!, said) });
+  const joining = await requestSignUp(auth, again.email ?? "b@example.com");
+  await joining.signUp("1234 5678", "Ann", "a new one");
   const stepped: Response | undefined = (await withStepUp(auth).handleRedirect())?.response;
   console.log(stepped?.ok);
   const token: string | null = await auth.getAccessToken();

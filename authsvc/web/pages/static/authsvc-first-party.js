@@ -1,4 +1,4 @@
-// More for pages of the house: log in with a passkey, and choose a new password by the code of a mail.
+// More for pages of the house: log in with a passkey or a mailed code, register, and choose a new password.
 // How and why: clients/browser/README.md
 
 const bytes = (text) =>
@@ -34,6 +34,32 @@ export async function loginWithPasskey(client, { rememberMe = false, deviceInfo,
 /** For `secondFactor`: answer by a passkey. */
 export const withPasskey = async (way, said) =>
   ({ way, credential: JSON.stringify(await assertion(said[way].options)) });
+
+/** Let a mail be sent to who wants to log in by its code; what comes back takes it. */
+export async function requestLogin(client, email, { rememberMe = false, deviceInfo } = {}) {
+  const wish = { email, remember_me: rememberMe, device_info: deviceInfo };
+  const { mail_challenge } = await client.firstParty("/api/auth/login/mail", wish);
+
+  async function login(code, { secondFactor } = {}) {
+    await client.firstParty("/api/auth/login/mail/finish", { mail_challenge, code }).catch(async (error) => {
+      const { ways, mfa_challenge } = error.said ?? {};
+      if (!ways || !secondFactor) throw error;
+      await client.firstParty("/api/auth/login/second", { ...await secondFactor(ways, error.said), mfa_challenge });
+    });
+    return client.user;
+  }
+
+  return { login };
+}
+
+/** Let a mail be sent to who wants an account; what comes back takes its code. */
+export async function requestSignUp(client, email) {
+  const { signup_challenge } = await client.firstParty("/api/auth/signup", { email });
+  const signUp = async (code, name, new_password) => {
+    await client.firstParty("/api/auth/signup/finish", { signup_challenge, code, name, new_password });
+  };
+  return { signUp };
+}
 
 /** Let a mail be sent to who forgot the password; what comes back takes its code. */
 export async function requestReset(client, email) {
