@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import struct
 import sys
 import time
 from collections import deque
@@ -24,6 +26,9 @@ class Stats:
     latencies: list[float] = field(default_factory=list)
     errors: int = 0
     first_error: str = ""
+    packets: int = 0
+    bytes: int = 0
+    """Both ways, without headers; 0 where the kernel does not count them."""
 
 
 class Source:
@@ -54,6 +59,7 @@ class Connection(asyncio.Protocol):
     def _plan(self) -> None:
         now = time.perf_counter()
         if now >= self.until or not self.source.request:
+            self._count()
             self.transport.close()
         elif self.period is None:
             self._send(now)
@@ -89,6 +95,15 @@ class Connection(asyncio.Protocol):
             self.stats.errors += 1
             self.stats.first_error = self.stats.first_error or buffer[:400].decode("latin-1")
         self._plan()
+
+    def _count(self) -> None:
+        """struct tcp_info of Linux: bytes acked and received, segments out and in."""
+        if sys.platform == "linux":
+            told = self.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 144)
+            if len(told) == 144:
+                *sizes, out, into = struct.unpack_from("=QQII", told, 120)
+                self.stats.bytes += sum(sizes)
+                self.stats.packets += out + into
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.finished.done():
@@ -156,6 +171,7 @@ def main() -> None:
     else:
         requests = [text.encode("latin-1") for text in job["requests"]]
         sources = [Source(requests[number % len(requests)]) for number in range(job["connections"])]
+    began = time.process_time()
     stats, seconds = uvloop.run(run(job["url"], sources, job["seconds"], job["rate"]))
     last = []
     if job["chains"]:
@@ -168,6 +184,9 @@ def main() -> None:
             "answers": len(stats.latencies),
             "errors": stats.errors,
             "first_error": stats.first_error,
+            "generator": time.process_time() - began,
+            "packets": stats.packets,
+            "bytes": stats.bytes,
             "latencies": sorted(stats.latencies),
             "chains": last,
         },

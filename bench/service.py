@@ -12,11 +12,12 @@ import sys
 import tempfile
 import time
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from bench.browser import Browser, exchanges
+from bench.stores import Stores, cpu_seconds, family
 from bench.yardstick import on_core
 
 SERVICE_CORE, LOAD_CORE = 0, (1 if (os.cpu_count() or 1) > 1 else 0)
@@ -51,16 +52,29 @@ class Scenario:
 
 
 class Service:
-    """One `authsvc serve` worker of a checkout, pinned; the stores on the other core."""
+    """`authsvc serve` of a checkout: one worker on one core, and the stores on the other; or several, where the system
+    puts them."""
 
-    def __init__(self, env: dict[str, str], root: Path = ROOT) -> None:
-        self.env = env
+    def __init__(self, stores: Stores, root: Path = ROOT, workers: int = 1, core: int | None = SERVICE_CORE) -> None:
+        self.stores = stores
+        self.env = stores.env | {"AUTHSVC_WORKERS": str(workers)}
         self.root = root
+        self.core = core
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
         self.log = Path(tempfile.mkstemp(prefix="authsvc-bench-")[1])
         self.browsers: list[Browser] = []
+        self.started = 0.0
+        """Seconds until it was ready."""
+
+    def __enter__(self) -> Self:
+        self.started = self.start()
+        self.log.unlink()  # it is for a start that fails
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def start(self) -> float:
         """Seconds until it is ready."""
@@ -72,7 +86,7 @@ class Service:
                 env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **TUNABLES, **self.env},
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                **on_core(SERVICE_CORE),
+                **on_core(self.core),
             )
         while time.perf_counter() - started < 20:
             try:
@@ -82,18 +96,18 @@ class Service:
                 if self.process.poll() is not None:
                     break
                 time.sleep(0.005)
+        self.stop()
         raise SystemExit(f"the service did not start:\n{self.log.read_text()[-2000:]}")
 
     def memory_mb(self) -> float:
         assert self.process
-        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.process.pid}/status").read_text())
-        return int(found[1]) / 1024 if found else float("nan")
+        status = [Path(f"/proc/{pid}/status").read_text() for pid in family(self.process.pid)]
+        return sum(int(found[1]) for text in status if (found := re.search(r"VmRSS:\s+(\d+)", text))) / 1024
 
     def cpu_seconds(self) -> float:
-        """CPU that all threads of the worker have used since it began, user and system."""
+        """CPU that all threads of it have used since it began, user and system."""
         assert self.process
-        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
-        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+        return cpu_seconds(self.process.pid)
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:
@@ -118,11 +132,20 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def post_raw(service: Service, request: bytes) -> None:
+    """Send one request as it is. Raises SystemExit where it is not answered by 200."""
+    with socket.create_connection(("127.0.0.1", service.port), timeout=10) as connection:
+        connection.sendall(request)
+        if (answer := connection.recv(4096))[9:12] != b"200":
+            raise SystemExit(f"not 200, but {answer.decode(errors='replace')}")
+
+
 def send(
     service: Service, scenario: Scenario, seconds: float, rate: float | None, chains: list[str], likely: float
 ) -> dict[str, Any]:
-    """What `bench.load` prints, and `cpu`: seconds that the worker used while the load ran, and not for what was asked
-    of it before. `likely`: how many answers a second there may be, for requests that can be sent only once."""
+    """What `bench.load` prints, and what was spent while the load ran, and not for what was asked before: `cpu`,
+    seconds of the worker; `postgres` and `redis`, seconds of theirs; `wal`, bytes. `likely`: how many answers a second
+    there may be, for requests that can be sent only once."""
     once = exchanges(service.browsers, int(likely * seconds) + 2 * scenario.connections) if scenario.codes else []
     job = {
         "once": [one.decode("latin-1") for one in once],
@@ -133,16 +156,17 @@ def send(
         "seconds": seconds,
         "rate": rate,
     }
-    used = service.cpu_seconds()
+    spent, used = service.stores.spent(), service.cpu_seconds()
     done = subprocess.run(
         [sys.executable, "-m", "bench.load"],
         input=json.dumps(job),
         stdout=subprocess.PIPE,
         text=True,
         check=True,
-        **on_core(LOAD_CORE),
+        **on_core(None if service.core is None else LOAD_CORE),
     )
-    answer: dict[str, Any] = {**json.loads(done.stdout), "cpu": service.cpu_seconds() - used}
+    used = service.cpu_seconds() - used
+    answer: dict[str, Any] = {**json.loads(done.stdout), "cpu": used, **asdict(service.stores.spent().since(spent))}
     if scenario.chains:
         chains[:] = answer["chains"]
     if answer["errors"]:

@@ -9,9 +9,9 @@ import subprocess
 import sys
 
 
-def on_core(core: int) -> dict[str, object]:
-    """Popen arguments that put a child on one core, where the system can."""
-    if not hasattr(os, "sched_setaffinity"):
+def on_core(core: int | None) -> dict[str, object]:
+    """Popen arguments that put a child on one core, where one is named and the system can."""
+    if core is None or not hasattr(os, "sched_setaffinity"):
         return {}
     return {"preexec_fn": lambda: os.sched_setaffinity(0, {core})}
 
