@@ -246,5 +246,8 @@ async def start(runtime: Runtime) -> None:
         if error.kind == "refused":  # time does not mend that
             raise
         load_snapshot(runtime)
+        if runtime.keyring.jwks is None and runtime.db.suspended:  # the keys of a backup are good
+            with suppress(StoreUnavailable), runtime.db.regardless():
+                await follow_changes.load_keys(runtime)
     except (MigrationError, SealError) as error:
         raise CannotStart(str(error)) from error

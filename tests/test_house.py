@@ -47,6 +47,7 @@ ROOMS: dict[str, set[str]] = {
     "store.account.own_events": {"rules.people.recorded_event"},
     "store.authorize.codes": {"rules.authorize.redemption"},
     "store.device.requests": {"rules.device.polling"},
+    "store.restore.life": {"rules.restore.position"},
     "store.revocation.revocations": {"rules.revocation.token_entries"},
     "store.token.grants": {"rules.token.refresh_rotation", "rules.token.refresh_token"},
     "passwords": {"rules.errors"},

@@ -37,6 +37,7 @@ COMMANDS = {
     "clients": "Registered clients: add, list, redirect-uris, origins, audiences, introspection, trusted-devices, "
     "rotate-secret, choose-alg, choose-login, remove; registration-token.",
     "sessions": "Sessions: list, end.",
+    "restore": "A restored database: show, fence.",
     "mail": "Mails to people: test, list, retry.",
     "sweep": "Delete what has expired, now.",
     "settings": "Show all settings and what they resolve to.",

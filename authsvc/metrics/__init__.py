@@ -46,6 +46,9 @@ request_seconds = _histogram("authsvc_request_seconds", "Time to answer (s).", "
 tokens_issued = _counter("authsvc_tokens_issued", "Access tokens issued.", "grant_type")
 refresh = _counter("authsvc_refresh", "Refresh requests by the rule's verdict.", verdict=RefreshVerdict)
 state_rollback = _counter("authsvc_state_rollback", "Signs that a store lost writes it had acknowledged.")
+rollback_suspected = _gauge(
+    "authsvc_rollback_suspected", "1 while PostgreSQL is taken for a restored backup.", of="livemax"
+)
 logins = _counter("authsvc_logins", "Login attempts by result.", "result")
 rate_limited = _counter("authsvc_rate_limited", "Requests answered 429.", "endpoint")
 revocations = _counter("authsvc_revocations", "Revocations written.", "kind")

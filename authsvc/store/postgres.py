@@ -10,8 +10,9 @@ a cancelled request, is thrown away, never given to the next caller; so is one o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
@@ -89,6 +90,10 @@ def record_of(kind: type[_Record], row: Any, **others: Any) -> _Record:
     return kind(**(values | others))
 
 
+_REGARDLESS = ContextVar("regardless", default=False)
+_WHERE = "SELECT feed_database(), flushed_lsn()"
+
+
 async def _keep_session(_connection: Connection) -> None:
     """The pool's reset: nothing to undo."""
 
@@ -116,6 +121,9 @@ class Database:
         self._background: set[asyncio.Task[None]] = set()
         self._at_hand: list[Connection] = []
         self._waiting = 0
+        self._expected: tuple[str, int | None] | None = None
+        self.suspended: str | None = None
+        """Why no statement is let through: the database is there, and is not to be believed. It counts as away."""
 
     async def connect(self) -> None:
         """See that there is a connection. Raises StoreUnavailable; may be called again."""
@@ -141,8 +149,39 @@ class Database:
                 timeout=self._deadlines.statement,
                 command_timeout=self._deadlines.statement,
                 reset=_keep_session,
+                init=self._recognize,
             )
         return self._pool
+
+    def expect(self, database: str, lsn: int | None) -> None:
+        """This is the database, and it has come so far. A new connection to another one, or to one that is behind,
+        suspends us until whoever judges that calls again. `store/restore/life.py` says what the two are."""
+        self._expected = (database, lsn)
+        self.suspended = None
+
+    @contextmanager
+    def regardless(self) -> Iterator[None]:
+        """Statements of this block are let through while we are suspended: for whoever judges that."""
+        token = _REGARDLESS.set(True)
+        try:
+            yield
+        finally:
+            _REGARDLESS.reset(token)
+
+    async def _recognize(self, connection: Connection) -> None:
+        if self._expected is None:
+            return
+        database, lsn = self._expected
+        try:
+            here, come = await connection.fetchrow(_WHERE)
+        except asyncpg.PostgresError:  # a database of an older version, say
+            here, come = "", None
+        if here != database or (lsn is not None and come is not None and come < lsn):
+            self.suspended = self.suspended or "unsettled"
+
+    def _check_suspended(self) -> None:
+        if self.suspended is not None and not _REGARDLESS.get():
+            raise StoreUnavailable("postgresql", self.suspended)
 
     def _server_settings(self) -> dict[str, str]:
         return {
@@ -235,6 +274,7 @@ class Database:
         raise AssertionError("unreachable")
 
     async def _acquire(self) -> Connection:
+        self._check_suspended()
         if self._open_until and monotonic() < self._open_until:
             raise StoreUnavailable("postgresql", "breaker_open")
         while self._at_hand:
@@ -247,7 +287,6 @@ class Database:
         try:
             while not self._usable(connection := await pool.acquire(timeout=self._deadlines.acquire)):
                 self._discard(connection)
-            return connection
         except TimeoutError as error:
             if pool.get_size() < pool.get_max_size():
                 self._connect_in_background(pool)
@@ -258,6 +297,12 @@ class Database:
             raise self._unavailable(error) from error
         finally:
             self._waiting -= 1
+        try:
+            self._check_suspended()  # by this very connection, or while we waited
+        except StoreUnavailable:
+            await self._release(connection)
+            raise
+        return connection
 
     def _connect_in_background(self, pool: asyncpg.Pool) -> None:
         # A request has no time to wait for a slow server's greeting, but somebody must, or the pool never grows again.

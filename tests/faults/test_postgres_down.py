@@ -98,7 +98,7 @@ async def test_a_replica_with_a_damaged_snapshot_starts_as_one_without(
     env["AUTHSVC_STATE_DIR"] = str(tmp_path)
     async with serving(env):
         pass
-    [file] = tmp_path.iterdir()
+    file = tmp_path / "jwks.json"
     file.write_bytes(file.read_bytes()[:-20])
     servers.postgres.kill()
     async with serving(env) as second:

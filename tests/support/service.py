@@ -69,7 +69,8 @@ class Service:
         """Rows and checksum of every table, but for what the service writes of itself every hour or half second."""
         names = await self.sql.fetch(
             """SELECT tablename FROM pg_tables
-               WHERE schemaname = 'public' AND tablename NOT IN ('service_state', 'feed_state', 'served_settings')
+               WHERE schemaname = 'public' AND tablename NOT IN ('service_state', 'feed_state', 'served_settings',
+                                                                     'database_life')
                ORDER BY 1"""
         )
         parts = [

@@ -128,11 +128,13 @@ def _database_url(runtime: Runtime) -> Iterator[Finding]:
 
 async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
     from authsvc.cli.doctor.clients import examine_clients
+    from authsvc.cli.doctor.database import judge_life
     from authsvc.cli.doctor.keys import examine_keys
     from authsvc.cli.doctor.mail import examine_queue
     from authsvc.cli.doctor.passkeys import examine_passkeys
     from authsvc.cli.doctor.rights import judge_identity, judge_rights, judge_role
     from authsvc.store import health, migrate
+    from authsvc.store.restore import life
 
     try:
         await align_clock(runtime)
@@ -157,6 +159,7 @@ async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
             return
         yield Finding("schema", "ok", "current")
         yield judge_identity(await health.knows_cluster(runtime.db))
+        yield judge_life(await life.read(runtime.db))
         for finding in await examine_keys(runtime, runtime.clock.now()):
             yield finding
         for finding in await examine_clients(runtime):

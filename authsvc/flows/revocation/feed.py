@@ -144,6 +144,8 @@ def _beat(runtime: Runtime, subscriber: Subscriber) -> bytes:
     if subscriber.beat == feed.beat:
         return b""
     subscriber.beat = feed.beat
+    if runtime.db.suspended == "rollback_suspected":
+        return event("suspended", b"{}")
     if feed.age() > CURRENT_SECONDS:
         return STALE
     metrics.feed_events.labels("heartbeat").inc()

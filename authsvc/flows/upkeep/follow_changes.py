@@ -13,6 +13,7 @@ from collections import Counter
 from authsvc import metrics
 from authsvc.clock import monotonic
 from authsvc.flows.keys.jwks_snapshot import save_snapshot
+from authsvc.flows.restore.watch import settle
 from authsvc.jose.names import DEFAULT_ALG
 from authsvc.keys.phases import Phase, phases_at, signer
 from authsvc.keys.reseal import kids_under
@@ -60,10 +61,12 @@ async def follow_once(runtime: Runtime) -> None:
     Raises StoreUnavailable when PostgreSQL cannot be read; Redis may be away."""
     if not runtime.following.migrated and not await prepare(runtime):
         raise StoreUnavailable("postgresql", "schema_behind")
-    epoch_in_redis, mark_in_redis = await _position(runtime)
+    epoch_in_redis, mark_in_redis, seen_in_redis = await _position(runtime)
     asked_at = monotonic()
-    state = await revocations.read_state(runtime.db, mark_in_redis)
-    runtime.clock.align(state.now, asked_at, monotonic())
+    with runtime.db.regardless():
+        state = await revocations.read_state(runtime.db, mark_in_redis)
+        runtime.clock.align(state.now, asked_at, monotonic())
+        await settle(runtime, state.life, seen_in_redis)
     # A restored database counts its versions anew and may come by a number that was seen: its epoch is another.
     runtime.clients.confirm(state.clients_version, state.epoch, asked_at)
     if (state.keys_version, state.epoch) != (runtime.following.keys_version, runtime.following.keys_epoch):
@@ -146,11 +149,11 @@ async def prepare(runtime: Runtime) -> bool:
     return True
 
 
-async def _position(runtime: Runtime) -> tuple[str | None, int | None]:
+async def _position(runtime: Runtime) -> tuple[str | None, int | None, str | None]:
     try:
         position = await runtime.revocation_set.position()
     except StoreUnavailable:
         runtime.following.redis_up = False
-        return None, None
+        return None, None, None
     runtime.following.redis_up = True
     return position

@@ -6,6 +6,7 @@ Keys `<prefix>:{rev}:<kind>:<subject>` hold `not_before`. Beside them:
   so a Redis that lost data (a failover, an old dump) shows an older mark, and an emptied one shows none.
 
 - `evicted`: how many keys the server had evicted when the set was built. Another number: it may have holes.
+- `seen`: how far PostgreSQL was seen to have come. One that is behind that went backwards (flows/restore).
 
 A replica believes an answer when the epoch is the one that PostgreSQL requires and the mark is not older than the
 newest one it ever saw, or tried in vain to set: a Redis that answers but takes no writes (full, read-only) is behind.
@@ -50,6 +51,27 @@ put(3, 4)
 if mark < tonumber(ARGV[3]) then redis.call('SET', KEYS[2], ARGV[3]) end
 return 'copied'
 """)
+# KEYS: seen   ARGV: what was read there ('' for nothing), what shall be. A slow replica never puts an older one back.
+_SEEN = Script("""
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+return 1
+""")
+# KEYS: epoch, which says where in a cluster   ARGV: cursor, pattern. The next cursor, then name, value, life (ms)...
+_ENTRIES = Script("""
+local found = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', 1000)
+local told = {found[1]}
+for _, key in ipairs(found[2]) do
+  local life = redis.call('PTTL', key)
+  if life > 0 then
+    local value = redis.call('GET', key)
+    table.insert(told, key)
+    table.insert(told, value)
+    table.insert(told, life)
+  end
+end
+return told
+""")
 _BATCH = 1000
 
 
@@ -69,6 +91,7 @@ class RevocationSet:
         self._epoch_key = redis.key("rev", "epoch")
         self._mark_key = redis.key("rev", "mark")
         self._evicted_key = redis.key("rev", "evicted")
+        self._seen_key = redis.key("rev", "seen")
         self._required: str | None = None
         self._newest_mark = -1
         self._fit = True
@@ -122,10 +145,26 @@ class RevocationSet:
         """An item for each hint, `add` gives one too; raises StoreUnavailable when Redis goes away."""
         return self._redis.heard(self._epoch_key)
 
-    async def position(self) -> tuple[str | None, int | None]:
-        """(epoch, mark) as they stand in Redis."""
-        epoch, mark = await self._redis.command("MGET", self._epoch_key, self._mark_key)
-        return epoch, None if mark is None else int(mark)
+    async def position(self) -> tuple[str | None, int | None, str | None]:
+        """(epoch, mark, how far PostgreSQL was seen) as they stand in Redis."""
+        epoch, mark, seen = await self._redis.command("MGET", self._epoch_key, self._mark_key, self._seen_key)
+        return epoch, None if mark is None else int(mark), seen
+
+    async def remember(self, read: str | None, seen: str) -> None:
+        """How far PostgreSQL was seen, in place of what was `read`. Raises StoreUnavailable."""
+        await self._redis.script(_SEEN, [self._seen_key], [read or "", seen])
+
+    async def entries(self) -> list[Revocation]:
+        """All that it holds. Each is true, whole or not: it was put in after its commit. Raises StoreUnavailable."""
+        found: dict[tuple[str, str], Revocation] = {}
+        head, cursor = self._redis.key("rev", ""), "0"
+        while True:
+            cursor, *words = await self._redis.script(_ENTRIES, [self._epoch_key], [cursor, f"{_literally(head)}*:*"])
+            for name, value, life in zip(words[::3], words[1::3], words[2::3], strict=True):
+                kind, _, subject = str(name).removeprefix(head).partition(":")
+                found[kind, subject] = Revocation(kind, subject, int(value), int(life) / 1000)
+            if str(cursor) == "0":
+                return list(found.values())
 
     async def copy(self, rows: Sequence[Revocation], *, epoch: str, read_mark: int, mark: int) -> bool:
         """Bring the set from `read_mark` to `mark`. False: Redis went back or was rebuilt meanwhile; look again.
@@ -196,3 +235,8 @@ class RevocationSet:
                 return {}
             raise
         return answer
+
+
+def _literally(text: str) -> str:
+    """A text as a pattern of SCAN that matches nothing else."""
+    return "".join("\\" + char if char in "*?[]\\" else char for char in text)

@@ -53,7 +53,7 @@ class State:
 
     `epoch` names this database, its timeline and its revocation epoch: content of Redis under any other is foreign.
     `mark`: every revocation with a transaction id below it is committed and visible; `rows` are those from the asked
-    mark on, in the order of their sequence.
+    mark on, in the order of their sequence. `life`: how far the database has come, as `store/restore/life` reads it.
     """
 
     now: datetime
@@ -62,6 +62,7 @@ class State:
     keys_version: int
     clients_version: int
     mark: int
+    life: str
     rows: tuple[Revocation, ...]
 
 
@@ -70,6 +71,7 @@ SELECT clock_timestamp() AS now, revocation_epoch AS epoch_number, keys_version,
        pg_is_in_recovery() AS standby,
        instance::text || '.' || feed_database() || '.' || revocation_epoch AS epoch,
        pg_snapshot_xmin(pg_current_snapshot())::text AS mark,
+       (SELECT to_json(p) FROM database_position() p)::text AS life,
        (SELECT coalesce(json_agg(json_build_array(kind, subject, floor(extract(epoch FROM not_before))::bigint,
                                                   extract(epoch FROM expires_at - now())) ORDER BY sequence), '[]')
         FROM revocations WHERE xid >= $1::text::xid8 AND expires_at > now())::text AS rows

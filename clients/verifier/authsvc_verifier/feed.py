@@ -59,7 +59,12 @@ class Heartbeat:
     time: int | None = None
 
 
-Event = Snapshot | SnapshotPart | Revocation | JwksChanged | Heartbeat
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """The issuer's database was restored from a backup, and it serves nobody until its operator has decided."""
+
+
+Event = Suspended | Snapshot | SnapshotPart | Revocation | JwksChanged | Heartbeat
 
 
 def read_event(name: str, data: str, issuer: str, gathered: Snapshot | None = None) -> Event | None:
@@ -79,6 +84,8 @@ def read_event(name: str, data: str, issuer: str, gathered: Snapshot | None = No
     if name == "jwks":
         etag = _parsed(data).get("etag", "")
         return JwksChanged(etag if isinstance(etag, str) else "")
+    if name == "suspended":
+        return Suspended()
     if name == "snapshot":
         return _snapshot(_snapshot_document(data, issuer))
     if name == "snapshot_part":
@@ -190,6 +197,8 @@ class Feed:
             self.heard_at, self.unknown = monotonic, event.unknown
         elif isinstance(event, Heartbeat):
             self._beat(event, monotonic)
+        elif isinstance(event, Suspended):
+            self.heard_at = -math.inf  # what is known to be revoked stays so; the rest is what `stale` says
         elif event is None:
             self.unknown += 1
 

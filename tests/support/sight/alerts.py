@@ -94,6 +94,17 @@ ALERTS = (
         "A store lost writes that it had acknowledged.",
         fires={"authsvc_state_rollback_total": "0x10 1x20"},
         quiet={"authsvc_state_rollback_total": "3x30"},
+        events=("database_moved",),
+    ),
+    Alert(
+        "AuthsvcBackupRestored",
+        "max(authsvc_rollback_suspected) > 0",
+        None,
+        "critical",
+        "PostgreSQL is a former state of what was seen; nobody is served until authsvc restore fence.",
+        fires={'authsvc_rollback_suspected{pod="a"}': "0x10 1x20", 'authsvc_rollback_suspected{pod="b"}': "0x30"},
+        quiet={'authsvc_rollback_suspected{pod="a"}': "0x30"},
+        events=("rollback_suspected", "rollback_decided"),
     ),
     Alert(
         "AuthsvcNoKeySigns",

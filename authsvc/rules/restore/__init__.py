@@ -1,0 +1,1 @@
+"""Whether a database went backwards, and how far."""
