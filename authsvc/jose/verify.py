@@ -57,13 +57,14 @@ class Verifier:
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What a token must be. `typ`: without `application/`. `now`, `leeway`: seconds. `audience`: one
-    of them must be in `aud`; None = any."""
+    of them must be in `aud`; None = any. `client_claim`: which claim names the client: `azp` in an ID token."""
 
     typ: str
     issuer: str
     audience: str | Collection[str] | None
     now: float
     leeway: int
+    client_claim: str = "client_id"
 
 
 def judge_token(
@@ -86,9 +87,10 @@ def judge_token(
         return Invalid("bad_claims")
     if wrong := _wrong_claim(claims, expected):
         return Invalid(wrong)
-    required = {name: claims[name] for name in ("sub", "jti", "client_id", "exp", "iat")}
-    sid, scope, aud = claims.get("sid"), claims.get("scope", ""), tuple(_listed(claims.get("aud", [])))
-    return VerifiedClaims(verifier.kid, sid=sid, scope=scope, aud=aud, raw=claims, **required)
+    required = {name: claims[name] for name in ("sub", "jti", "exp", "iat")}
+    client_id, sid, scope = claims[expected.client_claim], claims.get("sid"), claims.get("scope", "")
+    aud = tuple(_listed(claims.get("aud", [])))
+    return VerifiedClaims(verifier.kid, client_id=client_id, sid=sid, scope=scope, aud=aud, raw=claims, **required)
 
 
 def _named_key(
@@ -112,7 +114,7 @@ def _named_key(
 
 def _wrong_claim(claims: dict[str, Any], expected: Expected) -> str | None:
     """The reason why these claims do not do, None when they do."""
-    if not _well_formed(claims):
+    if not _well_formed(claims, expected.client_claim):
         return "bad_claims"
     if claims.get("iss") != expected.issuer:
         return "wrong_issuer"  # equal to a str, so a list that contains it is refused (CVE-2024-53861 class)
@@ -125,10 +127,10 @@ def _wrong_claim(claims: dict[str, Any], expected: Expected) -> str | None:
     return None
 
 
-def _well_formed(claims: dict[str, Any]) -> bool:
+def _well_formed(claims: dict[str, Any], client_claim: str) -> bool:
     """Every claim that we use has its type, and the required ones are there."""
     return (
-        all(isinstance(claims.get(name), str) for name in ("sub", "jti", "client_id"))
+        all(isinstance(claims.get(name), str) for name in ("sub", "jti", client_claim))
         and all(isinstance(claims.get(name, ""), str) for name in ("sid", "scope"))
         and all(_is_date(claims.get(name)) for name in ("exp", "iat"))
         and _is_date(claims.get("nbf", 0))

@@ -161,15 +161,17 @@ class Keyring:
         audience: str | Collection[str] | None,
         now: datetime,
         leeway: int = 0,
+        client_claim: str = "client_id",
     ) -> VerifiedClaims | Invalid:
         """The claims of a token that we signed, or why not. Never raises for any token. `leeway` in seconds.
 
         `typ`: the token type that is expected, such as `at+jwt`. `audience`: one of these, None: any will do.
+        `client_claim`: which claim names the client.
         """
         ring = self._at(now)
         if ring is None:
             return Invalid("no_keys")
-        expected = Expected(typ, issuer, audience, now.timestamp(), leeway)
+        expected = Expected(typ, issuer, audience, now.timestamp(), leeway, client_claim)
         return judge_token(token, expected, ring.verifiers, ring.withdrawn)
 
     def _at(self, now: datetime) -> _Set | None:

@@ -60,6 +60,8 @@ class Tokens:
 
     `id_token_signed_response_alg`: of ID tokens and logout tokens (OpenID Connect Registration section 2);
     `access_token_signed_response_alg`: ours, of access tokens. A key of exactly this algorithm signs, or none.
+    `id_token_claims`: ID tokens say what the scopes open of the person; `id_token_on_refresh`: a refresh brings one
+    (OpenID Connect Core section 12.2); `id_token_seconds`: how long one is good.
     """
 
     scopes: tuple[str, ...] = ()
@@ -69,6 +71,9 @@ class Tokens:
     refresh_lost_answer_seconds: int | None = None
     id_token_signed_response_alg: str = DEFAULT_ALG
     access_token_signed_response_alg: str = DEFAULT_ALG
+    id_token_claims: bool = False
+    id_token_on_refresh: bool = False
+    id_token_seconds: int | None = None
     dpop_bound_access_tokens: bool = False
     status_list: bool = False
 

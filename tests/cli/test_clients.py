@@ -140,6 +140,9 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "bank.example",
         "--name",
         "The Bank",
+        "--id-token-on-refresh",
+        "--id-token-seconds",
+        "600",
         "--id-token-alg",
         "ES256",
         "--access-token-alg",
@@ -189,6 +192,9 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "remember_me_seconds": 7200,
         "trusted_device_days": 0,
         "status_list": True,
+        "id_token_claims": True,
+        "id_token_on_refresh": True,
+        "id_token_seconds": 600,
         "id_token_signed_response_alg": "ES256",
         "access_token_signed_response_alg": "EdDSA",
     }
@@ -211,6 +217,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "introspection of all",
         "codes by mail",
         "PKCE or a nonce is required",
+        "ID tokens say who it is, ID tokens with a refresh, ID tokens 600 s",
         "ID tokens ES256, access tokens EdDSA",
     ):
         assert words in line
@@ -227,6 +234,19 @@ def test_what_a_confidential_client_may_leave_out_is_chosen(cli: Cli) -> None:
         said = cli("clients", *refused, "--pkce", "nonce", code=2).stderr
         assert "public client" in said, said
     assert listed(cli, "shop")["pkce"] == "required"
+
+
+def test_what_id_tokens_say_is_chosen(cli: Cli) -> None:
+    cli("clients", "add", "wiki", "--confidential", *REDIRECTS)
+    assert listed(cli, "wiki")["id_token_claims"] is True, "a new client of an operator's"
+    done = answer(cli("clients", "choose-id-tokens", "wiki", "--no-id-token-claims", "--id-token-on-refresh", "--json"))
+    chosen = {"id_token_claims": False, "id_token_on_refresh": True, "id_token_seconds": None}
+    assert done == {"id": "wiki", **chosen}
+    assert chosen.items() <= listed(cli, "wiki").items()
+    said = cli("clients", "choose-id-tokens", "wiki", "--id-token-seconds", "3600").stdout
+    assert "the subject alone, with a refresh, too, good for 3600 s" in said
+    assert "say what to choose" in cli("clients", "choose-id-tokens", "wiki", code=2).stderr
+    assert "there is no client bank" in cli("clients", "choose-id-tokens", "bank", "--id-token-claims", code=1).stderr
 
 
 def test_whether_people_log_in_by_a_mailed_code_is_chosen(cli: Cli) -> None:
@@ -264,7 +284,7 @@ def test_an_algorithm_is_chosen_out_of_the_key_policy(cli: Cli, many_algorithms:
     said = cli("clients", "choose-alg", "shop", "--id-token-alg", "RS256", "--access-token-alg", "RS256")
     assert said.stdout == "Client shop: RS256 for ID tokens, RS256 for access tokens.\n"
     assert said.stderr == ""
-    assert "tokens" not in cli("clients", "list").stdout
+    assert " tokens RS256" not in cli("clients", "list").stdout
 
 
 def test_the_built_in_policy_has_one_algorithm(cli: Cli) -> None:

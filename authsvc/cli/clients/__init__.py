@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from authsvc.cli.clients.add_client import ALGORITHM, SHORT, add, scheme_warnings, secret_stdin, shown_once, warnings
+from authsvc.cli.clients.choose_id_tokens import choose_id_tokens
 from authsvc.cli.clients.choose_login import choose_login, said_of_pkce
 from authsvc.cli.command_runtime import granted, operate
 from authsvc.cli.console import Refused, answer, complain, confirm, json_option, plural, table, yes_option
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 @click.group()
 def command() -> None:
     """Registered clients: add, list, redirect-uris, origins, audiences, introspection, trusted-devices,
-    rotate-secret, choose-alg, choose-login, remove; registration-token lets others register theirs.
+    rotate-secret, choose-alg, choose-login, choose-id-tokens, remove; registration-token lets others register theirs.
 
     Workers know of a change within a second.
 
@@ -43,6 +44,7 @@ def command() -> None:
 
 command.add_command(add)
 command.add_command(choose_login)
+command.add_command(choose_id_tokens)
 
 
 @command.command("list")
@@ -111,6 +113,9 @@ def _policy(client: Client) -> list[str]:
         f"remembered {client.login.remember_me_seconds} s": client.login.remember_me_seconds,
         f"lost answers {client.tokens.refresh_lost_answer_seconds} s": client.tokens.refresh_lost_answer_seconds
         is not None,
+        "ID tokens say who it is": client.tokens.id_token_claims,
+        "ID tokens with a refresh": client.tokens.id_token_on_refresh,
+        f"ID tokens {client.tokens.id_token_seconds} s": client.tokens.id_token_seconds,
         f"ID tokens {id_tokens}": id_tokens != DEFAULT_ALG,
         f"access tokens {access_tokens}": access_tokens != DEFAULT_ALG,
         f"audience {' '.join(client.tokens.audiences)}": client.tokens.audiences,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from authsvc.cli.clients.choose_id_tokens import LIFE
 from authsvc.cli.clients.choose_login import PKCE
 from authsvc.cli.command_runtime import operate
 from authsvc.cli.console import answer, json_option
@@ -143,6 +144,14 @@ _OPTIONS: tuple[click.Parameter, ...] = (
         help="How long a used refresh token serves whoever did not hear of the next one; never with --strict.",
     ),
     click.Option(["--strict"], is_flag=True, help="A used refresh token is never answered again, not even in a retry."),
+    click.Option(
+        ["--id-token-claims/--no-id-token-claims"],
+        default=True,
+        show_default=True,
+        help="Its ID tokens say what its scopes open of the person, as /userinfo does.",
+    ),
+    click.Option(["--id-token-on-refresh"], is_flag=True, help="A refresh brings an ID token, too."),
+    click.Option(["--id-token-seconds"], type=LIFE, help="Life of its ID tokens."),
     click.Option(
         ["--id-token-alg", "id_token_signed_response_alg"], help="Signs its ID tokens and logout tokens.", **_ALG
     ),

@@ -134,6 +134,31 @@ async def choose_login(
     )
 
 
+async def choose_id_tokens(
+    runtime: Runtime,
+    actor: str,
+    client_id: str,
+    *,
+    claims: bool | None = None,
+    on_refresh: bool | None = None,
+    seconds: int | None = None,
+) -> Client | Refused:
+    """What the client's ID tokens say, when it gets one, how long one is good; None: as it is. Raises
+    StoreUnavailable."""
+    return await _change(
+        runtime,
+        actor,
+        client_id,
+        lambda known: changes.choose_id_tokens(known, claims, on_refresh, seconds),
+        "client_id_tokens_chosen",
+        lambda client: {
+            "claims": client.tokens.id_token_claims,
+            "on_refresh": client.tokens.id_token_on_refresh,
+            "seconds": client.tokens.id_token_seconds,
+        },
+    )
+
+
 async def choose_introspection(runtime: Runtime, actor: str, client_id: str, about: str) -> Client | Refused:
     """`about`: none, own, all. Raises StoreUnavailable."""
     return await _change(

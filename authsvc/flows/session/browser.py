@@ -39,5 +39,6 @@ def verified_hint(runtime: Runtime, id_token: str, *, audience: str | None) -> V
         audience=audience,
         now=runtime.clock.now(),
         leeway=_HINT_LEEWAY_SECONDS,
+        client_claim="azp",
     )
     return claims if isinstance(claims, VerifiedClaims) else None

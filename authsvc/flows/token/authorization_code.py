@@ -11,7 +11,7 @@ from uuid import UUID
 
 from authsvc.clock import monotonic
 from authsvc.flows.session.publish_revocation import end_session
-from authsvc.flows.token.grant_type import ROLE_MISSING, Caller, GrantType
+from authsvc.flows.token.grant_type import ROLE_MISSING, Caller, GrantType, always
 from authsvc.rules.authorize.code import challenge_of, decode, verifier_well_formed
 from authsvc.rules.authorize.redemption import RedemptionVerdict, Use
 from authsvc.rules.authorize.request import needs_pkce
@@ -105,7 +105,8 @@ def _recognize(runtime: Runtime, client: Client, asked: CodeRequest) -> Code:
 
 
 def _granted(client: Client, asked: CodeRequest, done: codes.Redeemed, first: RefreshToken) -> Granted:
-    about = claims_about(done.user, (), done.claims.get("id_token", ()))
+    opened = done.scope if client.tokens.id_token_claims else ()
+    about = claims_about(done.user, opened, done.claims.get("id_token", ()))
     return Granted(
         subject=done.login,
         scope=done.scope,
@@ -177,5 +178,5 @@ async def _refuse(runtime: Runtime, client: Client, code: Code, done: codes.Rede
 
 
 AUTHORIZATION_CODE = GrantType(
-    name="authorization_code", parse=parse, run=redeem_code, identifies=True, recognize=_recognize
+    name="authorization_code", parse=parse, run=redeem_code, identifies=always, recognize=_recognize
 )

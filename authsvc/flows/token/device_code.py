@@ -18,15 +18,17 @@ from authsvc.flows.proofs.tell_person import Place
 from authsvc.flows.session.end_surplus import end_surplus
 from authsvc.flows.session.lifetime import lifetime
 from authsvc.flows.session.subject import session_name_for
-from authsvc.flows.token.grant_type import Caller, GrantType
+from authsvc.flows.token.grant_type import Caller, GrantType, always
 from authsvc.rules.caller.dpop import refresh_binding
 from authsvc.rules.client_record import Client
 from authsvc.rules.device.codes import GRANT_TYPE, decode
 from authsvc.rules.device.polling import PollVerdict
 from authsvc.rules.errors import Rejected
 from authsvc.rules.mac_token import Code
+from authsvc.rules.person_record import User
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.granted import Granted, Identified
+from authsvc.rules.token.id_token import claims_about
 from authsvc.rules.token.refresh_token import RefreshToken, gets_refresh_token
 from authsvc.runtime import Memory, Runtime
 from authsvc.store.account import users
@@ -83,26 +85,26 @@ async def redeem_device_code(runtime: Runtime, caller: Caller, asked: DeviceCode
         session_name=session_name_for(runtime, client, session_id),
     )
     # One poll of a request at a time in a worker: a burst must not hold every connection while it waits for the row.
-    done = await _turns.of(runtime).run(code.id, partial(_polled, runtime, poll))
+    done, user = await _turns.of(runtime).run(code.id, partial(_polled, runtime, poll))
     if isinstance(done, requests.Begun):
         await end_surplus(runtime, done.login.user_id, done.login.session_id, done.others)
-        return _granted(client, done, first)
+        return _granted(client, done, user, first)
     raise _refusal(done)
 
 
-async def _polled(runtime: Runtime, poll: Poll) -> requests.Begun | PollVerdict:
+async def _polled(runtime: Runtime, poll: Poll) -> tuple[requests.Begun | PollVerdict, User | None]:
     """One statement while nobody has decided. The session of a device that was allowed begins in the transaction of
-    its notice: the device is a stranger, whoever allowed it."""
+    its notice: the device is a stranger, whoever allowed it. The person is known then."""
     done = await poll(runtime.db, redeem=False)
     if done is not PollVerdict.UNKNOWN:
-        return done
+        return done, None
     async with runtime.db.transaction() as connection:
         done = await poll(connection, redeem=True)
         user = await users.by_id(connection, done.login.user_id) if isinstance(done, requests.Begun) else None
         if isinstance(done, requests.Begun) and user is not None:
             place = Place(done.device_info, done.address)
             await tell_of_device(runtime, connection, user, done.login.session_id, place)
-    return done
+    return done, user
 
 
 def _recognize(runtime: Runtime, client: Client, asked: DeviceCodeRequest) -> Code:
@@ -118,7 +120,8 @@ def _refusal(verdict: PollVerdict) -> Rejected:
     return Rejected(error, description, verdict.reason)
 
 
-def _granted(client: Client, done: requests.Begun, first: RefreshToken) -> Granted:
+def _granted(client: Client, done: requests.Begun, user: User | None, first: RefreshToken) -> Granted:
+    about = claims_about(user, done.scope) if user and client.tokens.id_token_claims else {}
     metrics.logins.labels("ok").inc()
     return Granted(
         subject=done.login,
@@ -127,8 +130,8 @@ def _granted(client: Client, done: requests.Begun, first: RefreshToken) -> Grant
         now=done.now,
         expires_at=done.expires_at,
         refresh_token=first if gets_refresh_token(client, done.scope) else None,
-        identified=Identified() if "openid" in done.scope else None,
+        identified=Identified(about=about) if "openid" in done.scope else None,
     )
 
 
-DEVICE_CODE = GrantType(name=GRANT_TYPE, parse=parse, run=redeem_device_code, identifies=True, recognize=_recognize)
+DEVICE_CODE = GrantType(name=GRANT_TYPE, parse=parse, run=redeem_device_code, identifies=always, recognize=_recognize)

@@ -36,6 +36,16 @@ ROLE_MISSING = "The account may not use this client."
 NOT_ALLOWED = Refused("unauthorized_client", "This client may not use this grant type.", "grant_type_not_allowed")
 
 
+def always(_: Client) -> bool:
+    """To every client."""
+    return True
+
+
+def never(_: Client) -> bool:
+    """To none."""
+    return False
+
+
 def may_use(client: Client, grant_type: str) -> Refused | None:
     """Whether a client is registered for a grant type (RFC 6749 section 5.2)."""
     return None if grant_type in client.grant_types else NOT_ALLOWED
@@ -49,7 +59,7 @@ def confidential_may_use(client: Client, grant_type: str) -> Refused | None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuance(Generic[Asked, Given]):
     """One way to get tokens. `run`: load, judge, apply, commit; it signs nothing, and raises Rejected, Unavailable,
-    StoreUnavailable. `permit`: why a client may not use it. `identifies`: it may give an ID token, too.
+    StoreUnavailable. `permit`: why a client may not use it. `identifies`: it may give a client an ID token, too.
 
     `recognize`: refuses what cannot be ours, without a store; raises Rejected. `spends_proof`: `run` does so itself,
     because it knows no sooner whether a stranger asks."""
@@ -57,7 +67,7 @@ class Issuance(Generic[Asked, Given]):
     name: str
     run: Callable[[Runtime, Caller, Asked], Awaitable[Given]]
     permit: Callable[[Client, str], Refused | None] = may_use
-    identifies: bool = False
+    identifies: Callable[[Client], bool] = never
     recognize: Callable[[Runtime, Client, Asked], object] | None = None
     spends_proof: bool = False
 

@@ -76,7 +76,7 @@ async def issue_tokens(
     if isinstance(asked, Refused):
         raise rejected(asked)
     # 5 keys
-    require_keys(runtime, client, id_token=grant.identifies and "openid" in client.tokens.scopes)
+    require_keys(runtime, client, id_token=grant.identifies(client) and "openid" in client.tokens.scopes)
     if proof is not None:
         # 6 recognize
         if grant.recognize is not None:

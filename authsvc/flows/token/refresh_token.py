@@ -13,6 +13,7 @@ from typing import NoReturn
 from authsvc import metrics
 from authsvc.flows.token.end_stolen import end_stolen
 from authsvc.flows.token.grant_type import ROLE_MISSING, Caller, GrantType
+from authsvc.flows.token.identify import identify
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND
 from authsvc.rules.errors import Rejected, Unavailable
@@ -74,7 +75,17 @@ async def refresh(runtime: Runtime, caller: Caller, asked: RefreshRequest) -> Gr
         await _refuse_other_key(runtime, caller, presented)
     if done is None or verdict not in ACCEPTED:
         await _refuse(runtime, caller.client, done, verdict)
-    return _granted(asked, presented, done)
+    scope = narrow(done.scope, asked.scope)
+    assert scope is not None
+    return Granted(
+        subject=done.login,
+        scope=scope,
+        audience=asked.resource or done.audience,
+        now=done.now,
+        expires_at=done.expires_at,
+        refresh_token=presented.at_generation(done.generation),
+        identified=await identify(runtime, caller.client, done.login, scope) if _identifies(caller.client) else None,
+    )
 
 
 def _recognize(runtime: Runtime, client: Client, asked: RefreshRequest) -> RefreshToken:
@@ -94,18 +105,9 @@ def _patience(runtime: Runtime, client: Client) -> Patience:
     )
 
 
-def _granted(asked: RefreshRequest, presented: RefreshToken, done: grants.Refreshed) -> Granted:
-    """No ID token (OIDC Core section 12.2 leaves it to us): nobody has logged in, and it would double the cost."""
-    scope = narrow(done.scope, asked.scope)
-    assert scope is not None
-    return Granted(
-        subject=done.login,
-        scope=scope,
-        audience=asked.resource or done.audience,
-        now=done.now,
-        expires_at=done.expires_at,
-        refresh_token=presented.at_generation(done.generation),
-    )
+def _identifies(client: Client) -> bool:
+    """OIDC Core section 12.2 leaves it to us: nobody has logged in, and an ID token would double the cost."""
+    return client.tokens.id_token_on_refresh
 
 
 async def _granted_resource(
@@ -145,4 +147,4 @@ async def _refuse(runtime: Runtime, client: Client, done: grants.Refreshed | Non
     raise Rejected("invalid_grant", _WORN, verdict.reason)
 
 
-REFRESH_TOKEN = GrantType(name="refresh_token", parse=parse, run=refresh, recognize=_recognize)
+REFRESH_TOKEN = GrantType(name="refresh_token", parse=parse, run=refresh, identifies=_identifies, recognize=_recognize)

@@ -89,7 +89,7 @@ async def _id_token(runtime: Runtime, client: Client, granted: Granted, sub: str
     claims = id_token_claims(
         granted,
         issuer=runtime.settings.issuer,
-        client_id=client.id,
+        client=client,
         sub=sub,
         jti=base64url_encode(runtime.entropy(16)),
         at_hash=half_hash(access_token, alg),

@@ -13,6 +13,7 @@ from authsvc.rules.clients.judge_client import (
     judge_login,
     judge_origins,
     judge_redirect_uris,
+    judge_seconds,
 )
 from authsvc.rules.clients.limits import MAX_SECRETS
 from authsvc.rules.clients.trusted_devices import trusted_device_problem
@@ -87,6 +88,20 @@ def choose_login(client: Client, mail_code_login: bool | None, pkce: str | None)
     )
     changed = replace(client, login=login)
     return judge_login(changed, client) or changed
+
+
+def choose_id_tokens(
+    client: Client, claims: bool | None, on_refresh: bool | None, seconds: int | None
+) -> Client | Refused:
+    """What its ID tokens say, whether a refresh brings one, how long one is good. None: as it is."""
+    tokens = replace(
+        client.tokens,
+        id_token_claims=client.tokens.id_token_claims if claims is None else claims,
+        id_token_on_refresh=client.tokens.id_token_on_refresh if on_refresh is None else on_refresh,
+        id_token_seconds=client.tokens.id_token_seconds if seconds is None else seconds,
+    )
+    changed = replace(client, tokens=tokens)
+    return judge_seconds(changed) or changed
 
 
 def choose_introspection(client: Client, about: str) -> Client | Refused:

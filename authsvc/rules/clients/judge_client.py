@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -44,6 +43,7 @@ _WORDS = {
 }
 _SECONDS = {
     "access_token_seconds": limits.ACCESS_TOKEN_SECONDS,
+    "id_token_seconds": limits.ID_TOKEN_SECONDS,
     "session_seconds": limits.SESSION_SECONDS,
     "remember_me_seconds": limits.SESSION_SECONDS,
     "refresh_grace_seconds": limits.REFRESH_GRACE_SECONDS,
@@ -63,8 +63,7 @@ class Service:
     taken_names: Sequence[str] = ()
 
 
-_NO_SERVICE = Service((), loopback=False, may_ask=lambda _: False)
-"""For rules that ask nothing of it."""
+_NO_SERVICE = Service((), loopback=False, may_ask=lambda _: False)  # for rules that ask nothing of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +133,12 @@ def judge_audiences(client: Client, known: Client) -> Refused | None:
 
 def judge_login(client: Client, known: Client) -> Refused | None:
     """Whether people may log in at a client like this."""
-    case = _Case(client, "operator", _NO_SERVICE, known)
-    return next(chain(_pkce(case), _login(case)), None)
+    return next(_login(_Case(client, "operator", _NO_SERVICE, known)), None)
+
+
+def judge_seconds(client: Client) -> Refused | None:
+    """Whether the lifetimes of a client are within their limits."""
+    return next(_seconds(_Case(client, "operator", _NO_SERVICE, client)), None)
 
 
 # What holds for everybody.
@@ -355,6 +358,7 @@ def _audiences(case: _Case) -> Iterator[Refused]:
 
 
 def _login(case: _Case) -> Iterator[Refused]:
+    yield from _pkce(case)
     login = case.client.login
     for name, role in (("required_role", login.required_role), ("registration_role", login.registration_role)):
         if role is not None and (problem := role_problem(role)):

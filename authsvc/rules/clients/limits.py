@@ -13,6 +13,7 @@ SECRET_CHARACTERS = (16, 1024)
 UNGUESSABLE_CHARACTERS = 32
 """128 random bits in hexadecimal: the least that generators of secrets make. Ours have 43 characters."""
 ACCESS_TOKEN_SECONDS = (10, 86_400)
+ID_TOKEN_SECONDS = (60, 86_400)
 SESSION_SECONDS = (60, 315_360_000)
 REFRESH_GRACE_SECONDS = (0, 300)
 REFRESH_LOST_ANSWER_SECONDS = (0, 315_360_000)

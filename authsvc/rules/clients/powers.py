@@ -22,6 +22,7 @@ def given(client: Client) -> tuple[Any, ...]:
         (login.required_role, login.required_acr, login.registration_role, login.remember_me_allowed),
         (login.mail_code_login, login.trusted_device_days, login.pkce),
         (login.session_seconds, login.remember_me_seconds),
+        (tokens.id_token_claims, tokens.id_token_on_refresh, tokens.id_token_seconds),
         (tokens.audiences, tokens.access_token_seconds, tokens.status_list),
         (tokens.refresh_grace_seconds, tokens.refresh_lost_answer_seconds),
     )

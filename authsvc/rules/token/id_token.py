@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from hashlib import sha256, sha512
 from typing import Any
 
+from authsvc.rules.client_record import Client
 from authsvc.rules.levels import stated
 from authsvc.rules.person_record import Login, User
 from authsvc.rules.token.exchange import ROLES_SCOPE
@@ -24,7 +25,7 @@ def half_hash(token: str, alg: str) -> str:
 
 
 def id_token_claims(
-    granted: Granted, *, issuer: str, client_id: str, sub: str, jti: str, at_hash: str
+    granted: Granted, *, issuer: str, client: Client, sub: str, jti: str, at_hash: str
 ) -> dict[str, Any]:
     """Section 2, of a grant that has a login and `identified`. `nonce` byte for byte as it came; `sid` for back-channel
     logout."""
@@ -35,17 +36,16 @@ def id_token_claims(
         **identified.about,
         "iss": issuer,
         "sub": sub,
-        "aud": client_id,
-        "azp": client_id,
+        "aud": client.id,
+        "azp": client.id,
         "iat": issued_at,
-        "exp": issued_at + ID_TOKEN_SECONDS,
+        "exp": issued_at + (client.tokens.id_token_seconds or ID_TOKEN_SECONDS),
         "auth_time": int(login.auth_time.timestamp()),
         "acr": stated(login.amr, login.acr_values),
         "amr": list(login.amr),
         "sid": login.sid,
         "at_hash": at_hash,
         "jti": jti,
-        "client_id": client_id,
     }
     if identified.nonce is not None:
         claims["nonce"] = identified.nonce

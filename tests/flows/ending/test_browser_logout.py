@@ -107,7 +107,8 @@ async def test_an_expired_hint_is_as_good_as_a_fresh_one(http: httpx2.AsyncClien
 
 
 def _resigned(runtime: Runtime, id_token: str, typ: str = "JWT", **changed: Any) -> str:
-    verified = runtime.keyring.verify(id_token, typ="JWT", issuer=ISSUER, audience=None, now=runtime.clock.now())
+    now = runtime.clock.now()
+    verified = runtime.keyring.verify(id_token, typ="JWT", issuer=ISSUER, audience=None, now=now, client_claim="azp")
     claims = {**verified.raw, **changed}  # type: ignore[union-attr]
     return sign_now(runtime.keyring, claims, typ=typ, now=runtime.clock.now())
 

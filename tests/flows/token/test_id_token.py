@@ -16,6 +16,7 @@ from authsvc.rules.levels import PASSWORD_ACR
 from authsvc.rules.person_record import Login, User
 from authsvc.rules.token.granted import Granted, Identified
 from authsvc.rules.token.id_token import claims_about, half_hash, id_token_claims
+from tests.support.clients import flat_client
 from tests.support.login_steps import Pkce, authorize_url, log_in, redirected, tokens_for
 from tests.support.service import ISSUER, Service, bearer
 
@@ -42,7 +43,7 @@ async def test_it_says_who_logged_in_when_and_how(house: Service) -> None:
     for name in ("sub", "sid", "auth_time"):
         assert claims[name] == access[name]
     assert claims["auth_time"] <= claims["iat"] < claims["exp"]
-    assert not {"email", "name", "roles"} & set(claims)
+    assert not {"email", "name", "roles", "client_id"} & set(claims)
 
 
 async def test_without_a_nonce_there_is_none(house: Service) -> None:
@@ -99,7 +100,14 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def claims_with(**identified: Any) -> dict[str, Any]:
     login = Login(uuid4(), uuid4(), NOW, ("pwd",), ("customer",))
     granted = Granted(subject=login, scope=(), audience=(), now=NOW, identified=Identified(**identified))
-    return id_token_claims(granted, issuer="https://i", client_id="c", sub="alice", jti="j", at_hash="h")
+    return id_token_claims(
+        granted,
+        issuer="https://i",
+        client=flat_client(id="c", name="C", kind="public"),
+        sub="alice",
+        jti="j",
+        at_hash="h",
+    )
 
 
 def test_at_hash_of_the_example_in_the_specification() -> None:

@@ -130,6 +130,9 @@ OPERATORS_ALONE = [
     (PUBLIC, {"name": "P\u0430yPal"}, "client_name_scripts"),
     (SECRET, {"introspection": True}, "operators_alone"),
     (SECRET, {"pkce": "nonce"}, "operators_alone"),
+    (PUBLIC, {"id_token_claims": True}, "operators_alone"),
+    (PUBLIC, {"id_token_on_refresh": True}, "operators_alone"),
+    (PUBLIC, {"id_token_seconds": 60}, "operators_alone"),
     (SECRET, {"introspection": True, "introspection_all": True}, "operators_alone"),
     *(
         (PUBLIC, changed, "operators_alone")

@@ -1,0 +1,64 @@
+"""`authsvc clients choose-id-tokens`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from authsvc.cli.command_runtime import operate
+from authsvc.cli.console import answer, json_option
+from authsvc.rules.clients.limits import ID_TOKEN_SECONDS
+
+if TYPE_CHECKING:
+    from authsvc.rules.client_record import Tokens
+
+LIFE = click.IntRange(*ID_TOKEN_SECONDS)
+
+
+@click.command("choose-id-tokens")
+@click.argument("client_id", metavar="ID")
+@click.option("--id-token-claims/--no-id-token-claims", default=None, help="They say who the person is, by scope.")
+@click.option("--id-token-on-refresh/--no-id-token-on-refresh", default=None, help="A refresh brings one, too.")
+@click.option("--id-token-seconds", type=LIFE, help="How long they are good; 300 where nobody says.")
+@json_option
+def choose_id_tokens(
+    client_id: str, id_token_claims: bool | None, id_token_on_refresh: bool | None, id_token_seconds: int | None
+) -> None:
+    """Choose what ID tokens say to a client, and when it gets one. Those that it has stay as they are.
+
+    With --id-token-claims they say what the scopes `profile`, `email` and `roles` open, as /userinfo does. Auth.js,
+    Kubernetes and others read nothing else. What is in a token stays there for its life, and stands in the logs of
+    whoever writes tokens down. kubectl and kubelogin need --id-token-on-refresh, and a life that suits them.
+
+    \b
+    Examples:
+      authsvc clients choose-id-tokens wiki --id-token-claims
+      authsvc clients choose-id-tokens kubectl --id-token-claims --id-token-on-refresh --id-token-seconds 3600
+    """
+    from authsvc.flows.operator import manage_clients
+
+    if id_token_claims is id_token_on_refresh is id_token_seconds is None:
+        raise click.UsageError("say what to choose: --id-token-claims, --id-token-on-refresh, --id-token-seconds")
+    done = operate(
+        lambda runtime, actor: manage_clients.choose_id_tokens(
+            runtime, actor, client_id, claims=id_token_claims, on_refresh=id_token_on_refresh, seconds=id_token_seconds
+        )
+    )
+    tokens = done.tokens
+    told = {
+        "id_token_claims": tokens.id_token_claims,
+        "id_token_on_refresh": tokens.id_token_on_refresh,
+        "id_token_seconds": tokens.id_token_seconds,
+    }
+    answer({"id": client_id, **told}, f"ID tokens of {client_id}: {', '.join(said_of_id_tokens(tokens))}.")
+
+
+def said_of_id_tokens(tokens: Tokens) -> tuple[str, ...]:
+    """In a list."""
+    life = "300 s" if tokens.id_token_seconds is None else f"{tokens.id_token_seconds} s"
+    return (
+        "who the person is" if tokens.id_token_claims else "the subject alone",
+        "with a refresh, too" if tokens.id_token_on_refresh else "not with a refresh",
+        f"good for {life}",
+    )
