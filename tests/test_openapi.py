@@ -385,7 +385,7 @@ async def test_limits_and_outages_are_as_documented(servers: Servers, base_env: 
         assert is_documented(await house.http.get("/metrics")).status_code == 404
 
         house.runtime.db._open_until = float("inf")  # as after five failures in a row
-        house.runtime.redis._open_until = float("inf")
+        house.runtime.redis.route._open_until = float("inf")
         headers = bearer(tokens["access_token"])
         other = house.caller("198.51.100.1")
         for method, path, request in (
@@ -416,4 +416,4 @@ async def test_limits_and_outages_are_as_documented(servers: Servers, base_env: 
         house.runtime.following.heard_at = float("-inf")
         assert is_documented(await house.http.get("/readyz")).status_code == 503
         assert is_documented(await house.http.get("/.well-known/jwks.json")).status_code == 200
-        house.runtime.db._open_until = house.runtime.redis._open_until = 0.0
+        house.runtime.db._open_until = house.runtime.redis.route._open_until = 0.0

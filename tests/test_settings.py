@@ -219,10 +219,20 @@ def test_a_database_url_that_nobody_could_use_is_an_error_of_the_setting(url: st
     ("url", "why"),
     [
         ("http://s3cret@redis", "begins with redis://"),
-        ("redis+sentinel://:s3cret@redis", "driver"),
+        ("redis+asyncio://:s3cret@redis", "driver"),
         ("redis://:s3cret/x@redis", "%2F"),
         ("redis://redis/s3cret", "number of a database"),
         ("redis://:x#s3cret@redis", "%23"),
+        ("redis+sentinel://:s3cret@one,two", "the name that the Sentinels know the master by"),
+        ("redis+sentinel://:s3cret@one,two/mymaster/x", "the number of a database"),
+        ("redis+sentinel://:s3cret@one,,two/mymaster", "a host is empty"),
+        ("redis+sentinel://:s3cret@one:x,two/mymaster", "a port"),
+        ("redis+sentinel://:s3cret@fe80::1,two/mymaster", "brackets"),
+        ("redis+sentinel://one/mymaster?sentinel_password", "name=value"),
+        ("redis+sentinel://one/mymaster?db=1", "db is no parameter"),
+        ("redis+cluster://:s3cret@one,two/0", "a cluster has one database"),
+        ("rediss+cluster://:s3cret@one,two:x", "a port"),
+        ("redis+cluster://one?sentinel_password=s3cret", "sentinel_password is no parameter"),
     ],
 )
 def test_a_redis_url_that_nobody_could_use_is_an_error_of_the_setting(url: str, why: str) -> None:
@@ -245,6 +255,20 @@ def test_a_file_with_a_byte_order_mark_is_an_error_of_the_setting(tmp_path: Path
 def test_secrets_in_the_query_of_a_url_are_not_shown() -> None:
     url = "postgresql://db/app?scram_client_key=s3cret"
     assert "s3cret" not in str(load({**GOOD, "AUTHSVC_DATABASE_URL": url}).table())
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (
+            "rediss+sentinel://app:s3cret@one,[fe80::1]:26380/mymaster/1?sentinel_username=a&sentinel_password=s3cret",
+            "rediss+sentinel://app:***@one,[fe80::1]:26380/mymaster/1?…",
+        ),
+        ("redis+cluster://:s3cret@one:7000,two:7000", "redis+cluster://:***@one:7000,two:7000"),
+    ],
+)
+def test_a_redis_url_with_several_hosts_is_shown_without_its_secrets(url: str, shown: str) -> None:
+    assert ("AUTHSVC_REDIS_URL", shown) in [row[:2] for row in load({**GOOD, "AUTHSVC_REDIS_URL": url}).table()]
 
 
 MAIL = {**GOOD, "AUTHSVC_MAIL_FROM": "The Bar <mail@bar.example>"}

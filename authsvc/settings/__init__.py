@@ -74,7 +74,12 @@ class Settings:
     database_url: str = setting(
         database_url, secret=True, help="postgresql:// URL; of several hosts, the one that is no standby is used"
     )
-    redis_url: str = setting(redis_url, secret=True, help="redis://, rediss:// or unix:// URL")
+    redis_url: str = setting(
+        redis_url,
+        secret=True,
+        help="redis://, rediss:// or unix:// URL; redis+sentinel://host1,host2,host3/mymaster and"
+        " redis+cluster://host1,host2 find the server that serves, with rediss+ by TLS",
+    )
     db_pool_size: int = setting(whole(1, 500), 10, help="PostgreSQL connections a worker")
     db_statement_cache_size: int | None = setting(
         whole_or_auto(0, 10_000),

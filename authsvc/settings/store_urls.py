@@ -14,6 +14,21 @@ _VALUES = {
     "target_session_attrs": ("any", "read-write", "primary"),
 }
 _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile")
+_REDIS = (
+    "redis",
+    "rediss",
+    "unix",
+    *(f"{tls}+{kind}" for tls in ("redis", "rediss") for kind in ("sentinel", "cluster")),
+)
+_REDIS_PATHS = {
+    "": (r"/?|/[0-9]{1,5}/?", "the number of a database, as in redis://host:6379/0"),
+    "sentinel": (
+        r"/[^/]+(/|/[0-9]{1,5}/?)?",
+        "the name that the Sentinels know the master by, and perhaps the number of a database, as in "
+        "redis+sentinel://host1:26379,host2:26379,host3:26379/mymaster/0",
+    ),
+    "cluster": (r"/?", "left out: a cluster has one database"),
+}
 _HOST = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::(?P<port>[^:\[\]]*))?").fullmatch
 
 
@@ -37,12 +52,24 @@ def database_url(text: str) -> str:
 
 
 def redis_url(text: str) -> str:
-    """`redis://`, `rediss://` or `unix://`; the path of the first two is the number of a database."""
-    parts = _split(text, "redis://, rediss:// or unix://", ("redis", "rediss", "unix"))
-    if parts.scheme != "unix":
-        _check_host(parts.netloc.rpartition("@")[2])
-        if not re.fullmatch(r"/?|/[0-9]{1,5}/?", parts.path):
-            raise ValueError("its path must be the number of a database, as in redis://host:6379/0")
+    """`redis://`, `rediss://` or `unix://`; the path of the first two is the number of a database. With `+sentinel`
+    several hosts, and the name of a master before that number; with `+cluster` several hosts, and no path."""
+    parts = _split(text, "redis://, rediss:// or unix://, or redis+sentinel:// or redis+cluster://", _REDIS)
+    if parts.scheme == "unix":
+        return text
+    kind = parts.scheme.partition("+")[2]
+    hosts = parts.netloc.rpartition("@")[2]
+    for host in hosts.split(",") if kind else [hosts]:
+        _check_host(host)
+        if kind and (not host or host.startswith(":")):
+            raise ValueError(f"a host is empty; write host1:port,host2:port; {_ESCAPES}")
+    path, example = _REDIS_PATHS[kind]
+    if not re.fullmatch(path, parts.path):
+        raise ValueError(f"its path must be {example}")
+    given = _query(parts.query) if kind else {}
+    for name in ("db", *(() if kind == "sentinel" else ("sentinel_username", "sentinel_password"))):
+        if name in given:
+            raise ValueError(f"{name} is no parameter of such a URL")
     return text
 
 

@@ -293,7 +293,7 @@ async def test_a_replay_is_remembered_for_the_life_of_the_object(house: Service)
 
 @pytest.mark.parametrize("first", ["with Redis", "without Redis"])
 async def test_a_replay_is_refused_also_when_redis_goes_or_comes_in_between(house: Service, first: str) -> None:
-    redis, text = house.runtime.redis, signed(house)
+    redis, text = house.runtime.redis.route, signed(house)
     ways = [0.0, float("inf")] if first == "with Redis" else [float("inf"), 0.0]
     try:
         redis._open_until = ways[0]

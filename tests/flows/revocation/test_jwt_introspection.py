@@ -129,13 +129,13 @@ async def test_with_no_store_the_answer_is_later_and_never_inactive(house: Servi
     token = (await house.login())["access_token"]
     await asked(house, token)
     asked_postgres.of(house.runtime).live_until.clear()
-    house.runtime.db._open_until = house.runtime.redis._open_until = float("inf")
+    house.runtime.db._open_until = house.runtime.redis.route._open_until = float("inf")
     try:
         answer = await house.http.post("/introspect", data={"token": token}, auth=BACKEND, headers={"Accept": JWT})
         assert answer.status_code == 503
         assert "retry-after" in answer.headers
     finally:
-        house.runtime.db._open_until = house.runtime.redis._open_until = 0.0
+        house.runtime.db._open_until = house.runtime.redis.route._open_until = 0.0
 
 
 async def test_a_token_for_others_is_inactive_and_nothing_more(house: Service) -> None:

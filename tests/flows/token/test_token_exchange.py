@@ -268,11 +268,11 @@ async def test_the_truth_is_known_without_redis_too(house: Service) -> None:
     mine = await house.login()
     first = (await given(house, "orders", mine["access_token"]))["access_token"]
     await house.http.post("/revoke", data={"token": mine["access_token"], "client_id": "customer"})
-    house.runtime.redis._open_until = float("inf")
+    house.runtime.redis.route._open_until = float("inf")
     try:
         assert not await house.active(first)
     finally:
-        house.runtime.redis._open_until = 0.0
+        house.runtime.redis.route._open_until = 0.0
 
 
 async def test_exchange_and_end_of_session_at_once_leave_nothing_active(house: Service) -> None:
@@ -304,11 +304,11 @@ async def test_what_ends_a_token_ends_what_is_made_of_it_a_moment_later(
         old["iat"],
     )
     await asyncio.sleep(1)
-    house.runtime.redis._open_until = 0.0 if redis else float("inf")
+    house.runtime.redis.route._open_until = 0.0 if redis else float("inf")
     try:
         assert [await house.active(it) for it in (token, later)] == [False, False]
     finally:
-        house.runtime.redis._open_until = 0.0
+        house.runtime.redis.route._open_until = 0.0
     assert await house.active((await house.login())["access_token"])
 
 
@@ -437,13 +437,13 @@ async def test_with_no_store_it_is_later_and_never_invalid(house: Service) -> No
     token = (await house.login())["access_token"]
     await exchange(house, "orders", token)
     asked_postgres.of(house.runtime).live_until.clear()
-    house.runtime.db._open_until = house.runtime.redis._open_until = float("inf")
+    house.runtime.db._open_until = house.runtime.redis.route._open_until = float("inf")
     try:
         answer = await exchange(house, "orders", token)
         assert answer.status_code == 503
         assert answer.headers["retry-after"]
     finally:
-        house.runtime.db._open_until = house.runtime.redis._open_until = 0.0
+        house.runtime.db._open_until = house.runtime.redis.route._open_until = 0.0
 
 
 # The rule
