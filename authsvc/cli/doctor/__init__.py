@@ -205,9 +205,12 @@ def _judge_clock(runtime: Runtime) -> Finding:
 
 
 async def _redis(runtime: Runtime) -> AsyncIterator[Finding]:
-    from authsvc.store import health
+    from authsvc.cli.doctor.redis_nodes import judge_redis_nodes
+    from authsvc.store import health, redis_nodes
 
     try:
+        for finding in judge_redis_nodes(await redis_nodes.examine(runtime.redis)):
+            yield finding
         found, lacks = await health.redis(runtime.redis), await health.redis_lacks(runtime.redis)
     except StoreUnavailable as error:
         do = "start it, or correct AUTHSVC_REDIS_URL; until then authsvc serves from PostgreSQL alone"
