@@ -49,6 +49,7 @@ class Following:
     redis_up: bool = False
     distrusted_epoch: int | None = None
     redis_unfit: str | None = None
+    redis_holes: str | None = None
     subject_salt: bytes = field(repr=False, default=b"")
     keys: tuple[SigningKey, ...] = ()
     master_ids: frozenset[int] = frozenset()

@@ -93,9 +93,12 @@ async def _follow_in_redis(runtime: Runtime, state: State, epoch_in_redis: str |
             log.error("redis_unfit", reason=unfit)
         runtime.following.redis_up = False
         return
-    holes = await runtime.revocation_set.has_holes()
-    if holes:
-        log.error("redis_evicted_revocations")
+    known, runtime.following.redis_holes = runtime.following.redis_holes, await runtime.revocation_set.holes_reason()
+    if (holes := runtime.following.redis_holes) and holes != known:
+        if holes == "evicted":
+            log.error("redis_evicted_revocations")
+        else:
+            log.warning("redis_server_changed")
     if epoch_in_redis == state.epoch and mark is not None and not holes:
         await runtime.revocation_set.copy(state.rows, epoch=state.epoch, read_mark=mark, mark=state.mark)
     else:

@@ -5,11 +5,13 @@ Keys `<prefix>:{rev}:<kind>:<subject>` hold `not_before`. Beside them:
 - `mark`: every revocation of a PostgreSQL transaction below it is in the set. It moves in the same script as the data,
   so a Redis that lost data (a failover, an old dump) shows an older mark, and an emptied one shows none.
 
-- `evicted`: how many keys the server had evicted when the set was built. Another number: it may have holes.
+- `evicted`: how many keys the server had evicted when the set was built, and `server`: which one that was (`run_id` of
+  INFO). Another number, or another server, whose predecessor may have evicted: the set may have holes.
 - `seen`: how far PostgreSQL was seen to have come. One that is behind that went backwards (flows/restore).
 
-A replica believes an answer when the epoch is the one that PostgreSQL requires and the mark is not older than the
-newest one it ever saw, or tried in vain to set: a Redis that answers but takes no writes (full, read-only) is behind.
+A server is believed only after it was looked at, so that one that was promoted a moment ago is not. Then a replica
+believes an answer when the epoch is the one that PostgreSQL requires and the mark is not older than the newest one it
+ever saw, or tried in vain to set: a Redis that answers but takes no writes (full, read-only) is behind.
 A marker alone would not do: a Redis that lost its last writes still holds every marker.
 """
 
@@ -92,9 +94,11 @@ class RevocationSet:
         self._mark_key = redis.key("rev", "mark")
         self._evicted_key = redis.key("rev", "evicted")
         self._seen_key = redis.key("rev", "seen")
+        self._server_key = redis.key("rev", "server")
         self._required: str | None = None
         self._newest_mark = -1
-        self._fit = True
+        self._looked_at: object | None = None
+        self._vetted: object | None = None
 
     def require(self, epoch: str) -> None:
         """Believe only content copied under this epoch."""
@@ -111,7 +115,7 @@ class RevocationSet:
         named = keys_of(token)
         keys = [self._redis.key("rev", kind, subject) for kind, subject, _ in named]
         epoch, mark, *values = await self._redis.command("MGET", self._epoch_key, self._mark_key, *keys)
-        whole = self._fit and epoch is not None and epoch == self._required and mark is not None
+        whole = self._is_vetted() and epoch is not None and epoch == self._required and mark is not None
         if not whole or int(mark) < self._newest_mark:
             # What it does hold is true all the same: entries are only ever written after their commit.
             return Answer.REVOKED if self._voids(named, values) else Answer.UNTRUSTED
@@ -184,7 +188,9 @@ class RevocationSet:
     async def rebuild(self, rows: Sequence[Revocation], *, epoch: str, mark: int) -> None:
         """Fill the set anew under `epoch`. Foreign to every reader until the last command."""
         await self._redis.command("DEL", self._epoch_key)
-        await self._redis.command("SET", self._evicted_key, await self._evicted())
+        evicted, server = await self._state()
+        await self._redis.command("SET", self._evicted_key, evicted)
+        await self._redis.command("SET", self._server_key, server)
         await self._redis.command("SET", self._mark_key, mark)
         for start in range(0, len(rows), _BATCH):
             await self._write("", 0, 0, rows[start : start + _BATCH])
@@ -207,24 +213,36 @@ class RevocationSet:
 
         While there is one, nothing that is not in the set is believed. Raises StoreUnavailable.
         """
+        self._looked_at = self._redis.route.serving(self._epoch_key)
         policy = (await self._info("memory")).get("maxmemory_policy", "noeviction")
-        self._fit = policy == "noeviction"
-        if self._fit:
+        if policy == "noeviction":
             return None
+        self._vetted = None
         return f"maxmemory-policy is {policy}: it must be noeviction, or evicted revocations come back to life"
 
-    async def has_holes(self) -> bool:
-        """Whether this server evicted keys, or began to count anew, since the set was built. Then it is not believed.
-
-        Raises StoreUnavailable.
+    async def holes_reason(self) -> str | None:
+        """`evicted`: this server evicted keys, or began to count anew, since the set was built; `another_server`: it is
+        not the one that was filled, and nobody knows what that one lost before. With neither, and after `unfit_reason`
+        found none, this server is believed. Raises StoreUnavailable.
         """
-        built_at = await self._redis.command("GET", self._evicted_key)
-        holes = built_at is not None and int(built_at) != await self._evicted()
-        self._fit = self._fit and not holes
-        return holes
+        evicted, built_by = await self._redis.command("MGET", self._evicted_key, self._server_key)
+        now_evicted, now_by = await self._state()
+        reason = None
+        if evicted is not None and int(evicted) != now_evicted:
+            reason = "evicted"
+        elif built_by and now_by and built_by != now_by:
+            reason = "another_server"
+        server = self._redis.route.serving(self._epoch_key)
+        self._vetted = server if reason is None and server is self._looked_at else None
+        return reason
 
-    async def _evicted(self) -> int:
-        return int((await self._info("stats")).get("evicted_keys", 0))
+    def _is_vetted(self) -> bool:
+        return self._vetted is not None and self._vetted is self._redis.route.serving(self._epoch_key)
+
+    async def _state(self) -> tuple[int, str]:
+        """(keys that the server evicted so far, which server it is; empty where it does not tell)."""
+        server, stats = await self._info("server"), await self._info("stats")
+        return int(stats.get("evicted_keys", 0)), str(server.get("run_id", ""))
 
     async def _info(self, section: str) -> dict[str, Any]:
         # Some managed servers refuse INFO. They set the policy themselves, and it is their word that we have then.
