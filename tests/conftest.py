@@ -77,6 +77,11 @@ def servers() -> Iterator[Servers]:
 
 @pytest.fixture(scope="session")
 def base_env(servers: Servers) -> dict[str, str]:
+    """As `prepare` leaves it."""
+    return asyncio.run(prepare(servers))
+
+
+async def prepare(servers: Servers) -> dict[str, str]:
     """Settings with cheap password hashing; the template database is migrated and holds the demo people and clients."""
     env = {
         "AUTHSVC_ISSUER": ISSUER,
@@ -91,7 +96,7 @@ def base_env(servers: Servers) -> dict[str, str]:
         "AUTHSVC_ARGON2_TIME_COST": "1",
         "AUTHSVC_DB_POOL_SIZE": "5",
     }
-    asyncio.run(_make_template(servers, env))
+    await _make_template(servers, env)
     return env
 
 
