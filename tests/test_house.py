@@ -268,6 +268,12 @@ def tracked() -> list[Path]:
         pytest.skip(f"{error}: which files are tracked cannot be known")
 
 
+def test_no_two_migrations_have_the_same_number() -> None:
+    """Two that were begun side by side: neither is seen in the other's tree, and no database can be made with both."""
+    files = sorted((PACKAGE / "store/migrations").glob("*.sql"))
+    assert [int(file.name[:4]) for file in files] == list(range(1, len(files) + 1))
+
+
 # Written so that this file does not name them itself.
 MACHINE = re.compile(r"(?<![\w.}])/(?:[w]ork|[h]ome/\w+|[U]sers/\w+|[r]oot)/|[.]pyenv/")
 REGISTRY = re.compile(
