@@ -95,6 +95,7 @@ class RevocationSet:
         self._evicted_key = redis.key("rev", "evicted")
         self._seen_key = redis.key("rev", "seen")
         self._server_key = redis.key("rev", "server")
+        self._claim_key = redis.key("rev", "rebuilding")
         self._required: str | None = None
         self._newest_mark = -1
         self._looked_at: object | None = None
@@ -195,10 +196,12 @@ class RevocationSet:
         for start in range(0, len(rows), _BATCH):
             await self._write("", 0, 0, rows[start : start + _BATCH])
         await self._redis.command("SET", self._epoch_key, epoch)
+        await self._redis.command("PEXPIRE", self._claim_key, 1000)
 
     async def claim_rebuild(self) -> bool:
-        """One replica rebuilds at a time; the claim lapses after 5 s."""
-        return bool(await self._redis.command("SET", self._redis.key("rev", "rebuilding"), 1, "NX", "PX", 5000))
+        """One replica rebuilds at a time; the claim lapses after 5 s, and 1 s after the work was done: by then all
+        others have read that it was."""
+        return bool(await self._redis.command("SET", self._claim_key, 1, "NX", "PX", 5000))
 
     async def _write(self, epoch: str, read_mark: int, mark: int, rows: Sequence[Revocation]) -> str:
         keys = [self._redis.key("rev", row.kind, row.subject) for row in rows]
