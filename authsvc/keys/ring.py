@@ -8,13 +8,13 @@ Only what opens under our master key is published: a row that somebody wrote int
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
+from authsvc.compact_json import compact_json
 from authsvc.jose import algorithms, jwk
 from authsvc.jose.jwk import JwksDocument, document, read_snapshot
 from authsvc.jose.verify import Expected, Invalid, VerifiedClaims, Verifier, judge_token
@@ -27,7 +27,6 @@ from authsvc.keys.signers import LocalSigner, open_signer
 from authsvc_jws.base64url import base64url_encode
 
 _DISTANT_PAST = datetime.min.replace(tzinfo=UTC)
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 _DISTANT_FUTURE = datetime.max.replace(tzinfo=UTC)
 
 
@@ -48,7 +47,7 @@ class _Opened:
     def header(self, typ: str) -> str:
         if typ not in self.headers:
             named = {"alg": self.verifier.alg, "kid": self.verifier.kid, "typ": typ}
-            self.headers[typ] = base64url_encode(_encode(named).encode("ascii")) + "."
+            self.headers[typ] = base64url_encode(compact_json(named)) + "."
         return self.headers[typ]
 
 
@@ -148,7 +147,7 @@ class Keyring:
         key = ring.signers.get(alg) if ring is not None else None
         if key is None:
             raise NoSigningKey(f"no {alg} key may sign now")
-        signing_input = key.header(typ) + base64url_encode(_encode(claims).encode("ascii"))
+        signing_input = key.header(typ) + base64url_encode(compact_json(claims))
         signature = await key.signer.sign(signing_input.encode("ascii"))
         return f"{signing_input}.{base64url_encode(signature)}"
 

@@ -6,11 +6,12 @@ exactly what he missed, however long he was away. Only a number that this databa
 
 from __future__ import annotations
 
-import json
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import islice
+
+from authsvc.compact_json import compact_json
 
 TIMED = frozenset({"grant", "user", "client"})
 """Kinds that void only what was issued at or before `not_before`."""
@@ -19,15 +20,13 @@ PIECE = 200
 MOST_IN_EVENT = 200_000
 """Revocations in one event: some 32 MB, half of what a verifier takes."""
 
-_dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-
 
 def entry(sequence: int, kind: str, subject: str, not_before: int, expires_at: int) -> bytes:
     """One revocation as a JSON object: the member of a snapshot, and the data of an event. Times in epoch seconds."""
     said: dict[str, object] = {"sequence": sequence, "kind": kind, "subject": subject}
     if kind in TIMED:
         said["not_before"] = not_before
-    return _dumps({**said, "expires_at": expires_at}).encode("ascii")
+    return compact_json({**said, "expires_at": expires_at})
 
 
 def event(name: str, data: bytes, number: int | None = None) -> bytes:
@@ -101,7 +100,7 @@ def document(
 ) -> Iterator[bytes]:
     """The snapshot, in pieces: `entries` is everything of consequence up to and including `sequence`."""
     head = {"issuer": issuer, "sequence": sequence, "heartbeat_seconds": heartbeat_seconds, **members}
-    yield _dumps({**head, "revocations": []}).encode("ascii").removesuffix(b"]}")
+    yield compact_json({**head, "revocations": []}).removesuffix(b"]}")
     rest = iter(entries)
     comma = b""
     while piece := list(islice(rest, PIECE)):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from starlette.responses import Response
+
+from authsvc.compact_json import compact_json
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -15,8 +15,6 @@ NO_STORE = (b"cache-control", b"no-store")
 NO_SNIFF = (b"x-content-type-options", b"nosniff")
 NO_HEADERS: Headers = []
 """Never written to."""
-
-_dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 class Reply(Response):
@@ -34,4 +32,4 @@ class Reply(Response):
 
 def json_reply(value: object, status: int = 200, headers: Headers | None = None) -> Reply:
     """JSON that no cache may keep (RFC 6749 section 5.1)."""
-    return Reply(status, _dumps(value).encode("ascii"), [JSON, NO_STORE, *(headers or [])])
+    return Reply(status, compact_json(value), [JSON, NO_STORE, *(headers or [])])
