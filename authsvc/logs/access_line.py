@@ -26,11 +26,13 @@ def access(
     level = "info" if status < 500 else "error"
     if LEVELS[level] < shared_pipe.threshold:
         return
-    known: dict[str, str] = {}
-    if client_id or grant_type or reason or user_id or session_id:
-        found = {"client_id": client_id, "grant_type": grant_type, "reason": reason}
-        found |= {"user_id": user_id, "session_id": session_id}
-        known = {key: value for key, value in found.items() if value}
+    known = (
+        ("client_id", client_id),
+        ("grant_type", grant_type),
+        ("reason", reason),
+        ("user_id", user_id),
+        ("session_id", session_id),
+    )
     if renderer.console:
         fields = {
             "request_id": request_id,
@@ -41,13 +43,14 @@ def access(
             "ip": ip,
             "endpoint": endpoint,
         }
-        shared_pipe.put(renderer.line("request", level, fields | known))
+        shared_pipe.put(renderer.line("request", level, fields | {key: value for key, value in known if value}))
         return
     line = (
         f'{{"event":"request","level":"{level}","timestamp":"{renderer.timestamp()}",'
         f'"request_id":{quoted_text(request_id)},"method":{quoted(method)},"path":{quoted_text(path)},"status":{status},'
         f'"duration_ms":{duration_ms:.3f},"ip":{quoted(ip)},"endpoint":{quoted(endpoint)}'
     )
-    for key, value in known.items():
-        line += f',"{key}":{quoted_text(value)}'
+    for key, value in known:
+        if value:
+            line += f',"{key}":{quoted_text(value)}'
     shared_pipe.put(line + "}\n")
