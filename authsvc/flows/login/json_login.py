@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from authsvc import metrics
@@ -50,14 +51,14 @@ from authsvc.store.session import sessions
 from authsvc.store.session.sessions import Begun, NewSession
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class LoggedIn(Granted):
     """`device`: the new value of the cookie by which this device is known."""
 
-    user: User
-    session_id: UUID
-    remember_me: bool
-    device: str = field(repr=False)
+    user: Final[User]
+    session_id: Final[UUID]
+    remember_me: Final[bool]
+    device: Final[str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
