@@ -3,6 +3,7 @@
 `authorization_answer` alone calls a flow, for the endpoints that answer with what comes of an authorization request.
 
     views                 from a frozen view to an answer
+    rendering             Jinja2 for one language
     factor_views          views of the account's second factors
     account_views         views of the pages beside the account page
     passkey_views         view of the page where a passkey is made

@@ -9,14 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 from starlette.responses import Response
-from starlette.templating import Jinja2Templates
 
 from authsvc.flows.account.result_message import ResultMessage
 from authsvc.flows.account.sessions_and_apps import Overview
@@ -26,12 +22,11 @@ from authsvc.flows.ending.browser_logout import AskFirst
 from authsvc.flows.factors.passkey_way import PASSKEY_WAYS
 from authsvc.flows.login import second_step as flow
 from authsvc.web.http.request import Request
-from authsvc.web.pages.account_rows import app_names, passkey_rows, session_rows, trusted_rows
 from authsvc.web.pages.brand import look_of
-from authsvc.web.pages.catalogue import LANGUAGES
 from authsvc.web.pages.chosen_language import language_of
 from authsvc.web.pages.headers import page_headers
-from authsvc.web.pages.language import Words, named, plain, strong, words
+from authsvc.web.pages.language import words
+from authsvc.web.pages.rendering import templates_in
 
 ProblemKind = Literal[
     "credentials",
@@ -332,59 +327,5 @@ def page(request: Request, view: View, ui_locales: str | None = None) -> Respons
     if view.later:
         headers["retry-after"] = str(view.later)
     shared = {"look": look, "words": texts, "t": texts.text, "view": view}
-    return _TEMPLATES.TemplateResponse(request, f"{view.template}.html", shared, view.status, headers)
-
-
-def _problem_text(texts: Words, problem: Problem) -> Markup:
-    if problem.kind == "password_short":
-        return texts.counted("problem.password_short", problem.count)
-    if problem.kind in ("too_many", "unavailable"):
-        return texts.text(f"problem.{problem.kind}", wait=texts.wait(problem.retry_after))
-    return texts.text(f"problem.{problem.kind}")
-
-
-def _host(uri: str) -> str:
-    """Where the person goes next, "" for an app on their own device (RFC 8252)."""
-    parts = urlsplit(uri)
-    loopback = parts.hostname in ("127.0.0.1", "::1", None)
-    return "" if parts.scheme not in ("http", "https") or loopback else parts.netloc.rpartition("@")[2]
-
-
-def _link(uri: str | None) -> str:
-    """A URI that may stand in href, else "": nothing but http(s), so nothing that runs."""
-    try:
-        parts = urlsplit(uri or "")
-    except ValueError:
-        return ""
-    return uri or "" if parts.scheme in ("http", "https") and parts.hostname else ""
-
-
-def _encodable(value: object) -> object:
-    """A lone surrogate becomes "?": Starlette encodes strictly."""
-    return value.encode(errors="replace").decode() if type(value) is str and not value.isascii() else value
-
-
-_TEMPLATES = Jinja2Templates(
-    env=Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        finalize=_encodable,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-)
-_TEMPLATES.env.globals.update(
-    named=named,
-    strong=strong,
-    plain=plain,
-    link=_link,
-    host_of=_host,
-    problem_text=_problem_text,
-    session_rows=session_rows,
-    app_names=app_names,
-    passkey_rows=passkey_rows,
-    trusted_rows=trusted_rows,
-    languages=LANGUAGES,
-)
+    templates = templates_in(texts.language)
+    return templates.TemplateResponse(request, f"{view.template}.html", shared, view.status, headers)

@@ -704,3 +704,9 @@ def _timed(act: Callable[[], object]) -> float:
     started = perf_counter()
     act()
     return perf_counter() - started
+
+
+def test_no_text_says_anything_to_jinja() -> None:
+    """Texts are put into templates before these are compiled."""
+    for key, texts in TEXT.items():
+        assert not any(mark in text for text in texts for mark in ("{{", "{%", "{#")), key
