@@ -8,4 +8,10 @@ It knows the service by its endpoints and its papers; the checker imports nothin
     people       who calls                                   breakages   what is broken, by its name
     schedule     one history: who calls, what breaks         doomed      a replica that dies at a step of its work
     campaign     many schedules, and their table             __main__    the command
+    mutants      what a run must notice                      fail_points death at every step of a rotation
+    balancer     HAProxy before three replicas
+    network      hosts as network namespaces                 hosts       three of them, with stores and HAProxy
+    partitions   each link broken, and who must do what      load        requests by a timetable
+    figures      a herd, overload, stuffing and the like     commands    scripts/faults with a word
+    hands        who starts servers                          handmade    histories for the checker's own tests
 """

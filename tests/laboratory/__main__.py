@@ -19,6 +19,7 @@ EXAMPLES = """\
 examples:
   scripts/faults                                    100 schedules of a seed that it prints
   scripts/faults --short                            as many as three minutes give
+  scripts/faults --long --seconds 10                every link between three hosts, each way
   scripts/faults --schedules 10000 --seed 7         the paper's number
   scripts/faults --seed 7 --first 812 --schedules 1 one schedule again: the one that failed as 7-812
   scripts/faults --only "redis flushed" --only "postgresql killed" --schedules 50
@@ -35,6 +36,8 @@ def parser() -> argparse.ArgumentParser:
         "scripts/faults", description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     made.add_argument("--short", action="store_true", help="three minutes, as in CI")
+    made.add_argument("--long", action="store_true", help="partitions of three hosts, network namespaces; needs root")
+    made.add_argument("--seconds", type=float, default=60.0, help="of each partition of --long (60)")
     made.add_argument("--schedules", type=int, metavar="N", help="how many (100)")
     made.add_argument("--seed", help="of all of them; drawn and printed where none is given")
     made.add_argument("--first", type=int, default=0, metavar="N", help="number of the first schedule (0)")
@@ -48,6 +51,8 @@ def main(arguments: Sequence[str]) -> int:
     if arguments and arguments[0] in COMMANDS:
         return COMMANDS[arguments[0]](list(arguments[1:]))
     asked = parser().parse_args(arguments)
+    if asked.long:
+        return COMMANDS["partitions"](["--seconds", str(asked.seconds)])
     if asked.list:
         print("\n".join(BREAKAGES))
         return 0

@@ -116,7 +116,11 @@ async def run(
     for number in range(first, first + schedules):
         if monotonic() - began > seconds:
             break
-        report.add(await play(world, f"{seed}-{number}", only))
+        try:
+            report.add(await play(world, f"{seed}-{number}", only))
+        except BaseException:
+            print("\n" + report.text(), file=sys.stderr)
+            raise
         report.seconds = monotonic() - began
         _show(report, schedules, seconds)
         if stop_at_first and report.failed:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tests.laboratory import fail_points, figures, mutants
+from tests.laboratory import fail_points, figures, mutants, partitions
 from tests.laboratory.world import World, in_world
 
 Command = Callable[[list[str]], int]
@@ -78,7 +78,21 @@ def _figure(name: str, work: Callable[..., Any], about: str, env: dict[str, str]
 
 
 SECONDS = (float, 20.0, "how long")
+
+
+def run_partitions(arguments: list[str]) -> int:
+    asked = _asked(
+        "partitions",
+        "Break each link between three hosts (network namespaces; needs root), both ways and each way alone.",
+        arguments,
+        seconds=(float, 60.0, "of each"),
+        only=(str, "", "partitions whose name has this"),
+    )
+    return 0 if partitions.run(asked.seconds, asked.only) else 1
+
+
 COMMANDS: dict[str, Command] = {
+    "partitions": run_partitions,
     "fail-points": run_fail_points,
     "mutants": run_mutants,
     "rolling": _figure(

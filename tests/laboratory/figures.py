@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
-from tests.deploy.proxies import changed, program
+from tests.deploy.proxies import program
+from tests.laboratory.balancer import haproxy
 from tests.laboratory.load import Sessions, Told, Wire, as_fast_as_answered, by_timetable, post_json
 from tests.laboratory.people import PASSWORD, invite
 from tests.laboratory.world import World
@@ -53,7 +54,7 @@ async def rolling(world: World, requests: int, rate: float) -> bool:
     await asyncio.gather(*(place.until_ready() for place in world.places))
     with tempfile.TemporaryDirectory(prefix="laboratory-haproxy-", dir="/tmp") as directory:
         config, front = Path(directory) / "haproxy.cfg", free_port()
-        config.write_text(_haproxy(front, ports))
+        config.write_text(haproxy(f"127.0.0.1:{front}", [f"127.0.0.1:{port}" for port in ports]))
         balancer = await asyncio.create_subprocess_exec(
             program("haproxy"), "-db", "-f", str(config), stderr=asyncio.subprocess.DEVNULL
         )
@@ -78,25 +79,9 @@ async def rolling(world: World, requests: int, rate: float) -> bool:
     print(
         f"rolling restart behind HAProxy at {rate:.0f}/s: {replaced} replicas replaced, {failed} failed; {told.text()}"
     )
+    if failed:
+        print(f"refreshes that failed, by whose answer: {dict(sessions.reasons)}")
     return failed == 0 and sessions.lost == 0
-
-
-def _haproxy(front: int, ports: list[int]) -> str:
-    text = changed(
-        "haproxy.cfg",
-        **{
-            "bind :443 ssl crt /etc/authsvc/tls/haproxy.pem alpn h2,http/1.1": f"bind 127.0.0.1:{front}",
-            "127.0.0.1:8000": f"127.0.0.1:{ports[0]}",
-            "# server two": "server two",
-            "127.0.0.1:8001": f"127.0.0.1:{ports[1]}",
-        },
-    )
-    lines = []
-    for line in text.splitlines():
-        lines.append(line)
-        if line.strip().startswith("server two"):
-            lines.append(line.replace("two", "three").replace(str(ports[1]), str(ports[2])))
-    return "\n".join(lines) + "\n"
 
 
 async def herd(world: World, people: int, outage: float) -> bool:

@@ -197,8 +197,14 @@ def errors_are_honest(history: History) -> Iterator[Violation]:
             yield Violation("I6", call.grant, f"{call.odd}: {call.line()}")
         elif call.grant and call.what != "end" and not _honest_about(history, call):
             yield Violation("I6", call.grant, f"a living session is called dead: {call.line()}")
-        elif call.outcome == REFUSED and not call.grant and call.what in ("login", "machine"):
+        elif call.outcome == REFUSED and call.what in ("login", "machine") and not _password_changed(history, call):
             yield Violation("I6", "", f"good credentials are refused: {call.line()}")
+
+
+def _password_changed(history: History, login: Call) -> bool:
+    """Perhaps: somebody had asked for it by then."""
+    until = login.ended or FOR_EVER
+    return any(one.person and one.person == login.person and one.began < until for one in history.of("end"))
 
 
 def _of_withdrawn_key(history: History, call: Call) -> bool:

@@ -159,6 +159,8 @@ class Sessions:
         self.wires = wires
         self.free: list[str] = []
         self.lost = 0
+        self.reasons: Counter[str] = Counter()
+        """Of refreshes that were not served: the error, or what stands before the replicas said something."""
 
     async def log_in(self, emails: list[str], password: str) -> None:
         for email in emails:
@@ -178,8 +180,9 @@ class Sessions:
         token = self.free.pop(0)
         form = {"grant_type": "refresh_token", "client_id": "customer", "refresh_token": token}
         status, body = await random.choice(self.wires).ask(post("/token", form))
-        if status == 400:
-            self.lost += 1
+        if status != 200:
+            self.reasons["ours" if b'"error":' in body else "not ours"] += 1
+        self.lost += status == 400
         self.free.append(_refresh_token(body) if status == 200 else token)
         return status
 

@@ -240,6 +240,12 @@ class Device:
 
         await self.desk.by_operator(call, move)
 
+    async def away(self) -> None:
+        """It asks, hears nothing, and asks again with the same token long afterwards."""
+        await self.desk.refresh(self.grant, self.token, self.desk.anywhere(), heard=False)
+        await self.tick()
+        await self.refresh()
+
     async def end(self) -> None:
         """By one of the ways out, until it is acknowledged or we give up."""
         desk, dice = self.desk, self.desk.dice
@@ -324,10 +330,10 @@ class Person:
     async def _do_something(self, device: Device) -> None:
         desk, dice = self.desk, self.desk.dice
         does = dice.choices(
-            (device.refresh, device.tabs, device.tick, device.end, device.end_others, device.stolen, self.new_password),
-            (60, 12, 4, 5, 1, 3, 1),
+            (device.refresh, device.tabs, device.away, device.end, device.end_others, device.stolen, self.new_password),
+            (60, 12, 6, 5, 1, 4, 1),
         )[0]
-        if does == device.tick and dice.random() < 0.5:
+        if does == device.refresh and dice.random() < 0.1:
             look = desk.introspect if dice.random() < 0.6 else desk.userinfo
             await look(device.grant, device.access, desk.anywhere())
         await does()

@@ -33,6 +33,8 @@ from tests.support.replicas import Replica
 SOCKET = ".s.PGSQL.5432"
 REPLICAS = 3
 OPERATOR = "laboratory"
+START_SECONDS = 300.0
+"""On a machine that is busy with something else."""
 
 ENV = {
     "AUTHSVC_ISSUER": ISSUER,
@@ -104,7 +106,7 @@ class Place:
         self.replica = await self._hands.do(lambda: Replica({**self._env, **env}, module=self._module, port=port))
         self.front.upstream = ("127.0.0.1", self.replica.port)
 
-    async def until_ready(self, seconds: float = 60) -> None:
+    async def until_ready(self, seconds: float = START_SECONDS) -> None:
         assert self.replica is not None
         await asyncio.to_thread(self.replica.wait_ready, seconds)
 
