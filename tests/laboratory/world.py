@@ -150,7 +150,7 @@ class World:
     @asynccontextmanager
     async def sql(self) -> AsyncIterator[asyncpg.Connection]:
         """The operator's psql."""
-        connection = await asyncpg.connect(self.database_url, timeout=5, command_timeout=20)
+        connection = await asyncpg.connect(self.database_url, timeout=60, command_timeout=60)
         try:
             yield connection
         finally:
