@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from hashlib import md5
+from hashlib import md5, sha256
 from uuid import UUID
 
 import asyncpg
@@ -42,6 +42,8 @@ async def fill(admin_url: str, sessions: int, seed: int, *, expired: int = 0) ->
     await sql.execute("SET session_replication_role = replica; SET synchronous_commit = off")
     await sql.execute("SET maintenance_work_mem = '1GB'; SET max_parallel_maintenance_workers = 2")
     tables = ("users", "user_sessions", "grants")
+    for table in tables:
+        await sql.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
     await _index_of(sql, tables, ready=False)
     ends = f"now() + CASE WHEN n <= {expired} THEN interval '-2 hours' ELSE '1 hour' + n * ({LIFE} / {sessions}) END"
     times = {"created_at": f"({ends}) - {LIFE}", "expires_at": ends}
@@ -63,6 +65,7 @@ async def fill(admin_url: str, sessions: int, seed: int, *, expired: int = 0) ->
     for table in tables:
         await sql.execute(f"REINDEX TABLE {table}")
         await sql.execute(f"VACUUM (ANALYZE) {table}")
+        await sql.execute(f"ALTER TABLE {table} RESET (autovacuum_enabled)")
     await sql.execute("CHECKPOINT")
     await sql.close()
     return time.perf_counter() - started
@@ -92,15 +95,23 @@ async def _copy(sql: asyncpg.Connection, table: str, rows: int, changed: dict[st
     )
 
 
+def grant_of(number: int, seed: int) -> tuple[UUID, bytes]:
+    """Id, and hash of the secret, of a filled session's grant."""
+    return UUID(bytes=_digest("grant", seed, number)), sha256(_digest("secret", seed, number)).digest()
+
+
 def tokens(env: dict[str, str], client_id: str, numbers: list[int], seed: int) -> list[str]:
     """Refresh tokens of generation 0, of filled sessions by their numbers."""
     runtime = open_runtime(load(env))
     key_id = runtime.master.current_id
-    found = []
-    for number in numbers:
-        token = RefreshToken(key_id, UUID(bytes=_digest("grant", seed, number)), 0, _digest("secret", seed, number))
-        found.append(encode(token, runtime.refresh_mac_key, client_id))
-    return found
+    return [
+        encode(
+            RefreshToken(key_id, grant_of(number, seed)[0], 0, _digest("secret", seed, number)),
+            runtime.refresh_mac_key,
+            client_id,
+        )
+        for number in numbers
+    ]
 
 
 def drawn(sessions: int, count: int, seed: int, *, first: int = 1) -> list[int]:

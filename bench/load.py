@@ -82,6 +82,7 @@ class Connection(asyncio.Protocol):
             self.buffer = buffer
             return
         at = buffer.find(b"content-length: ")
+        at = buffer.find(b"Content-Length: ") if at < 0 else at
         length = int(buffer[at + 16 : buffer.find(b"\r", at)]) if 0 <= at < end else 0
         if len(buffer) < end + 4 + length:
             self.buffer = buffer
@@ -148,7 +149,7 @@ def refresh_chain(refresh_token: str, waiting: deque[str] | None = None) -> Sour
 
     def follow(answer: bytes) -> bytes:
         at = answer.index(b'"refresh_token":"') + 17
-        waiting.append(answer[at : at + 72].decode())
+        waiting.append(answer[at : answer.index(b'"', at)].decode())
         return build(waiting.popleft())
 
     return Source(build(refresh_token), follow)

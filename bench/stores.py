@@ -21,6 +21,7 @@ from authsvc.rules.refused import Refused
 from authsvc.runtime import open_runtime
 from authsvc.settings import load
 from authsvc.store import migrate
+from authsvc.store.postgres import OF_COMMANDS
 from authsvc_devkit import demo
 from authsvc_devkit.servers import Servers
 
@@ -125,7 +126,7 @@ def family(pid: int) -> list[int]:
 
 
 async def _prepare(env: dict[str, str]) -> None:
-    runtime = open_runtime(load(env))
+    runtime = open_runtime(load(env), deadlines=OF_COMMANDS)
     await migrate.migrate(runtime.db)
     await manage_keys.generate(runtime, "bench")
     await manage_keys.generate(runtime, "bench", "ES256")
