@@ -84,6 +84,11 @@ class Connector:
         """Use no connection again that stands by now: their server is no primary any more."""
         self.server += 1
 
+    def keep_no_statements(self) -> None:
+        """Prepare nothing by name from now on: a pooler gave a connection another server, which knows no such name."""
+        self._statements = 0
+        self.leave()
+
     async def _first(self, ordered: Sequence[Host | None], options: dict[str, Any]) -> tuple[Host | None, Connection]:
         tries = [partial(self._reach, host, options) for host in ordered]
         winner = await first_to_succeed(tries, HEAD_START, lose=Connection.terminate)

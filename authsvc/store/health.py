@@ -101,6 +101,14 @@ async def rights(db: Database) -> Rights:
     return record_of(Rights, await db.fetchrow(_RIGHTS, migrate.made("TABLE"), migrate.made("FUNCTION")))
 
 
+async def lacking_deadlines(db: Database) -> tuple[str, ...]:
+    """Parameters that end what waits in PostgreSQL for too long, as far as connections have none. A pooler takes none
+    from us. Raises StoreUnavailable."""
+    sql = """SELECT array_agg(name ORDER BY name) FROM pg_settings WHERE setting = '0'
+             AND name IN ('lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout')"""
+    return tuple(await db.fetchval(sql) or ())
+
+
 async def knows_cluster(db: Database) -> bool:
     """Whether PostgreSQL tells its cluster and timeline; else the time of its start stands for both.
     Raises StoreUnavailable."""

@@ -52,6 +52,8 @@ _Record = TypeVar("_Record")
 
 _RETRYABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _BUSY = (asyncpg.LockNotAvailableError, asyncpg.TooManyConnectionsError, asyncpg.QueryCanceledError)
+_READ_ONLY = asyncpg.ReadOnlySQLTransactionError
+_STATEMENT_LOST = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
 _GONE = (
     OSError,
     asyncpg.InterfaceError,
@@ -61,15 +63,15 @@ _GONE = (
     asyncpg.InsufficientResourcesError,
     asyncpg.PostgresSystemError,
     asyncpg.InternalServerError,
-    asyncpg.ReadOnlySQLTransactionError,
+    _READ_ONLY,
     Standby,
     NoPrimary,
+    *_STATEMENT_LOST,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
 )
 
 
-_READ_ONLY = asyncpg.ReadOnlySQLTransactionError
 _REFUSED = (asyncpg.InsufficientPrivilegeError,)
 """It is there, and does not let this role do what we must do: an operator's trouble, nobody else's fault."""
 _REFUSED_URL = (
@@ -339,6 +341,12 @@ class Database:
         with suppress(asyncpg.InterfaceError):  # it died by itself, and has gone back to the pool already
             connection.terminate()
 
+    async def pooled(self) -> bool:
+        """Whether another program, a pooler, stands between. Raises StoreUnavailable."""
+        async with self.transaction() as connection:
+            found: bool = connection.pooled
+            return found
+
     def leave_standby(self) -> StoreUnavailable:
         """What to raise where a server turns out to be a standby; no connection to it is used again."""
         self._connector.leave()
@@ -349,6 +357,8 @@ class Database:
         self._on_error(kind)
         if kind == "read_only":
             self._connector.leave()
+        if kind == "statement_lost":
+            self._connector.keep_no_statements()
         if kind in ("timeout", "gone", "standby"):
             self._failures += 1
             if self._failures >= BREAKER_FAILURES:
@@ -376,6 +386,8 @@ def _kind_of(error: BaseException) -> str:
         return "refused"
     if isinstance(error, _READ_ONLY):
         return "read_only"
+    if isinstance(error, _STATEMENT_LOST):
+        return "statement_lost"
     if isinstance(error, Standby):
         return "standby"
     if isinstance(error, NoPrimary):

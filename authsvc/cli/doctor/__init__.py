@@ -132,6 +132,7 @@ async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
     from authsvc.cli.doctor.keys import examine_keys
     from authsvc.cli.doctor.mail import examine_queue
     from authsvc.cli.doctor.passkeys import examine_passkeys
+    from authsvc.cli.doctor.pooler import judge_pooler
     from authsvc.cli.doctor.rights import judge_identity, judge_rights, judge_role
     from authsvc.store import health, migrate
     from authsvc.store.restore import life
@@ -140,7 +141,10 @@ async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
         await align_clock(runtime)
         found = await health.postgres(runtime.db)
         yield _judge_postgres(found)
-        yield _judge_connections(found, runtime)
+        pooled = await runtime.db.pooled()
+        yield _judge_connections(found, runtime, pooled=pooled)
+        if pooled:
+            yield judge_pooler(await health.lacking_deadlines(runtime.db), runtime.settings.db_statement_cache_size)
         yield _judge_clock(runtime)
         found_rights = await health.rights(runtime.db)
         yield judge_role(found_rights, dev_mode=runtime.settings.dev_mode)
@@ -186,7 +190,10 @@ def _judge_postgres(found: PostgresHealth) -> Finding:
     return Finding(check, "ok", version)
 
 
-def _judge_connections(found: PostgresHealth, runtime: Runtime) -> Finding:
+def _judge_connections(found: PostgresHealth, runtime: Runtime, *, pooled: bool) -> Finding:
+    if pooled:
+        text = f"{found.connections} of {found.max_connections} in use; how many they may become is for the pooler"
+        return Finding("connections", "ok", text)
     wanted = runtime.settings.db_pool_size * runtime.settings.workers * runtime.settings.replicas
     text = f"{found.connections} of {found.max_connections} in use; all replicas together may take {wanted}"
     if wanted <= found.max_connections - 5:
