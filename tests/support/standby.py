@@ -33,7 +33,7 @@ def standby_of(servers: Servers, primary_host: Path | None = None) -> Iterator[S
     servers.postgres.start()
     conninfo = f"host={primary_host or servers.socket_dir} user=authsvc password={password} application_name={NAME}"
     with (data / "postgresql.auto.conf").open("a") as file:
-        file.write(f"primary_conninfo = '{conninfo}'\n")
+        file.write(f"primary_conninfo = '{conninfo}'\nsynchronous_standby_names = ''\n")
     directories.write_private(data / "standby.signal", "", account)
     (data / "postmaster.pid").unlink(missing_ok=True)
     if (programs := servers.data_dir / "bin").exists():

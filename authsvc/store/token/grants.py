@@ -41,6 +41,9 @@ from authsvc.store.session.sessions import Ended
 #
 # last_activity is written only when the session's row is free (SKIP LOCKED): ending a session locks the session first
 # and its grants second, and waiting here in the other order would be a deadlock.
+#
+# Whoever loses this commit in a failover is one rotation ahead, and goes on ('recover'): so it waits for our own disk,
+# never for a standby. What ends a session is another statement, and waits for both.
 REFRESH = f"""
 WITH judged AS (
     UPDATE grants AS g
@@ -92,7 +95,9 @@ WITH judged AS (
     WHERE user_sessions.id = free.id
 )
 SELECT j.verdict, j.generation, j.session_id, j.session_name, s.user_id, j.scope, j.audience, j.expires_at,
-       now() AS now, s.auth_time, s.amr, u.roles, j.acr_values
+       now() AS now, s.auth_time, s.amr, u.roles, j.acr_values,
+       CASE WHEN current_setting('synchronous_commit') IN ('on', 'remote_write', 'remote_apply')
+            THEN set_config('synchronous_commit', 'local', true) END AS commits
 FROM judged j JOIN user_sessions s ON s.id = j.session_id JOIN users u ON u.id = s.user_id
 """  # noqa: S608 - constants
 
