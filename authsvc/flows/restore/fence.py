@@ -6,11 +6,14 @@ knows which sessions of the backup had ended; so all of them end, unless the ope
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from authsvc.flows.restore.watch import heal_from_redis
+from authsvc.rules.restore.position import Verdict, judge_position
 from authsvc.runtime import Runtime
 from authsvc.store import audit
+from authsvc.store.errors import StoreUnavailable
 from authsvc.store.restore import life as store
 from authsvc.store.restore.life import Life
 
@@ -28,8 +31,14 @@ class Fenced:
 
 
 async def read_life(runtime: Runtime) -> Life:
-    """How far the database has come, and how far it had. Raises StoreUnavailable."""
-    return await store.read(runtime.db)
+    """How far the database has come, and how far it had: also where no replica has met it yet, as far as Redis knows.
+    Raises StoreUnavailable."""
+    life = await store.read(runtime.db)
+    with suppress(StoreUnavailable):
+        seen = store.parse((await runtime.revocation_set.position())[2])
+        if life.suspected_of is None and judge_position(seen, life.position) is Verdict.BACK:
+            return replace(life, suspected_of=seen)
+    return life
 
 
 async def fence(runtime: Runtime, actor: str, *, end_sessions: bool) -> Fenced:

@@ -17,7 +17,7 @@ from authsvc import metrics
 from authsvc.flows.keys import manage_keys
 from authsvc.flows.session.publish_revocation import revocation_feed
 from authsvc.logs import get_logger
-from authsvc.rules.restore.position import Position, Verdict, judge_position, lost_seconds
+from authsvc.rules.restore.position import Position, Verdict, judge_position, lost_seconds, to_remember
 from authsvc.runtime import Memory, Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.restore import life as store
@@ -107,7 +107,7 @@ async def heal_from_redis(runtime: Runtime, actor: str) -> int | None:
 
 async def _remember(runtime: Runtime, position: Position, seen_in_redis: str | None) -> None:
     mine, known = watch.of(runtime), parse(seen_in_redis)
-    mine.seen = position
+    mine.seen = position = to_remember(position, runtime.clock.seconds(), mine.seen, known)
     if mine.saved is None or _news(mine.saved, position):
         mine.saved = position
         _write_file(runtime, position)
