@@ -39,14 +39,16 @@ class Finding:
 
 
 @click.command()
+@click.option("--tls-cert", type=click.Path(dir_okay=False, path_type=Path), help="What `serve --tls-cert` is given.")
 @json_option
-def command() -> None:
-    """Check settings, stores, keys, clocks and the mail server, and say what to do. Changes nothing. Exit code 1 when
-    something fails.
+def command(tls_cert: Path | None) -> None:
+    """Check settings, stores, keys, clocks, certificates and the mail server, foresee what runs out, say what to do.
+    Changes nothing. Exit code 1 when something fails.
 
     \b
     Examples:
       authsvc doctor
+      authsvc doctor --tls-cert chain.pem
       authsvc doctor --json | jq '.[] | select(.state != "ok")'
     """
     import asyncio
@@ -54,7 +56,7 @@ def command() -> None:
     from authsvc import logs
 
     logs.configure("error", "console", sys.stderr)
-    findings = asyncio.run(_examine(os.environ))
+    findings = asyncio.run(_examine(os.environ, tls_cert))
     answer(findings, _lines(findings))
     if any(finding.state == "FAIL" for finding in findings):
         raise click.exceptions.Exit(1)
@@ -69,8 +71,10 @@ def _lines(findings: Sequence[Finding]) -> Iterator[str]:
             yield f"{'':{width + 8}}-> {finding.do}"
 
 
-async def _examine(environ: Mapping[str, str]) -> list[Finding]:
+async def _examine(environ: Mapping[str, str], tls_cert: Path | None = None) -> list[Finding]:
+    from authsvc.cli.doctor.files import certificates, named_files
     from authsvc.cli.doctor.people import people
+    from authsvc.cli.doctor.safety import safety
     from authsvc.keys.master import MasterKeyError
 
     try:
@@ -85,8 +89,10 @@ async def _examine(environ: Mapping[str, str]) -> list[Finding]:
         findings.extend(_state_dir(runtime))
         findings.extend(_database_url(runtime))
         findings.extend(people(runtime.settings))
+        findings.extend(safety(runtime.settings, tls=tls_cert is not None))
         findings.extend([finding async for finding in _postgres(runtime)])
         findings.extend([finding async for finding in _redis(runtime)])
+        findings.extend(certificates([*named_files(runtime.settings, tls_cert)], runtime.clock.now()))
         findings.append(await _mail(runtime))
         return findings
     finally:
@@ -128,14 +134,15 @@ def _database_url(runtime: Runtime) -> Iterator[Finding]:
 
 async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
     from authsvc.cli.doctor.clients import examine_clients
-    from authsvc.cli.doctor.database import judge_life
+    from authsvc.cli.doctor.database import foresee, judge_life
     from authsvc.cli.doctor.keys import examine_keys
     from authsvc.cli.doctor.mail import examine_queue
     from authsvc.cli.doctor.passkeys import examine_passkeys
     from authsvc.cli.doctor.pooler import judge_pooler
     from authsvc.cli.doctor.rights import judge_identity, judge_rights, judge_role
+    from authsvc.flows.restore.fence import read_life
     from authsvc.store import health, migrate
-    from authsvc.store.restore import life
+    from authsvc.store.upkeep import foresight
 
     try:
         await align_clock(runtime)
@@ -163,7 +170,9 @@ async def _postgres(runtime: Runtime) -> AsyncIterator[Finding]:
             return
         yield Finding("schema", "ok", "current")
         yield judge_identity(await health.knows_cluster(runtime.db))
-        yield judge_life(await life.read(runtime.db))
+        yield judge_life(await read_life(runtime))
+        for finding in foresee(await foresight.look_ahead(runtime.db), runtime.settings.sweep_interval_seconds):
+            yield finding
         for finding in await examine_keys(runtime, runtime.clock.now()):
             yield finding
         for finding in await examine_clients(runtime):

@@ -38,7 +38,7 @@ async def examine_keys(runtime: Runtime, now: datetime) -> list[Finding]:
         *(finding for alg in by.lines for finding in _line(runtime, rows, now, alg)),
         *_wishes(by, known, rows, now),
         *_room(by.policy, len(by.lines)),
-        *_settings(by),
+        *_settings(by, runtime.settings.replicas),
     ]
 
 
@@ -110,9 +110,19 @@ def _room(policy: KeyPolicy, lines: int) -> Iterator[Finding]:
         yield Finding("JWKS", "warn", found, do)
 
 
-def _settings(by: InForce) -> Iterator[Finding]:
+def _settings(by: InForce, replicas: int) -> Iterator[Finding]:
     """Whether this shell and the replicas, as far as they are known, have the same settings."""
     for found in by.disagreements.values():
         yield Finding("settings of replicas", "warn", found, "give every replica and this shell the same, then restart")
     if by.replicas and not by.disagreements:
         yield Finding("settings of replicas", "ok", f"as here: {plural(len(by.replicas), 'replica')}")
+    if too_many := judge_replicas(len(by.replicas), replicas):
+        yield too_many
+
+
+def judge_replicas(heard: int, said: int) -> Finding | None:
+    """Each replica allows its part of the log-in limits while Redis is away: more of them allow more."""
+    if heard <= said:
+        return None
+    found = f"{heard} were heard lately, and AUTHSVC_REPLICAS says {said}: without Redis they let more guesses in"
+    return Finding("replicas", "warn", found, "AUTHSVC_REPLICAS, or `replicaCount` and `autoscaling` of the chart")
