@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from authsvc.flows.operator.change_users import Changed
     from authsvc.flows.operator.manage_factors import Removable
 
-_WHAT = {"otp": "the authenticator app", "recovery-codes": "the set of recovery codes"}
+_WHAT = {
+    "otp": "the authenticator app",
+    "recovery-codes": "the set of recovery codes",
+    "passkey": "the passkey",
+    "trusted-device": "the trusted device",
+}
 
 
 def _tell(changed: Changed, text: str) -> None:
@@ -174,9 +179,7 @@ class _Factor(click.ParamType[Any]):
         try:
             return UUID(value)
         except ValueError:
-            self.fail(
-                "give otp, recovery-codes, or the id of a passkey as `authsvc users factors` lists it", param, ctx
-            )
+            self.fail("give otp, recovery-codes, or an id as `authsvc users factors` lists it", param, ctx)
 
 
 @click.command()
@@ -185,14 +188,14 @@ class _Factor(click.ParamType[Any]):
     "--remove",
     type=_Factor(),
     metavar="FACTOR",
-    help="otp (the authenticator app), recovery-codes, or the id of a passkey. With the last factor the recovery codes "
-    "go, too.",
+    help="otp (the authenticator app), recovery-codes, or the id of a passkey or trusted device. With the last factor "
+    "the recovery codes go, too.",
 )
 @yes_option
 @json_option
 def factors(email: str, remove: Removable | None, yes: bool) -> None:
-    """Show somebody's second factors and passkeys, or remove one for who has lost it. Every session that it opened
-    ends, and a mail tells them.
+    """Show somebody's second factors, passkeys and trusted devices, or remove one for who has lost it. Every session
+    that it opened ends, and where it was a factor a mail tells them.
 
     Make sure that it is them who ask: without a factor the password alone opens the account.
 
@@ -205,14 +208,14 @@ def factors(email: str, remove: Removable | None, yes: bool) -> None:
     from authsvc.flows.operator import manage_factors
 
     if remove:
-        what = "the passkey" if isinstance(remove, UUID) else _WHAT[remove]
-        confirm(f"{email} proves nothing by {what} from now on. Remove {what}?", yes=yes)
+        asked = "the passkey or trusted device with this id" if isinstance(remove, UUID) else _WHAT[remove]
+        confirm(f"{asked[:1].upper()}{asked[1:]} is worth nothing to {email} from now on. Remove it?", yes=yes)
         done = operate(
             lambda runtime, actor: manage_factors.remove_factor(runtime, actor, email, remove), warm_redis=True
         )
-        user, ended = done.user, done.sessions_ended
+        user, ended, what = done.user, done.sessions_ended, _WHAT[done.what]
         text = f"{what[:1].upper()}{what[1:]} of {user.email} is gone; {plural(ended, 'session')} ended."
-        said = {"id": user.id, "email": user.email, "removed": remove, "sessions_ended": ended}
+        said = {"id": user.id, "email": user.email, "removed": remove, "what": done.what, "sessions_ended": ended}
         alone = f"{user.email} has neither password nor passkey now: a reset or `users set-password` lets them in."
         answer({**said, "logs_in": done.logs_in}, text, notes=() if done.logs_in else (alone,))
         return
@@ -221,6 +224,10 @@ def factors(email: str, remove: Removable | None, yes: bool) -> None:
     for one in found.passkeys:
         kind = "passkey, synced" if one.synced else "passkey"
         rows.append((kind, str(one.id), one.name, exact(one.since), _used(one.used)))
+    rows += [
+        (f"device trusted until {exact(one.until)}", str(one.id), one.name, exact(one.since), _used(one.used))
+        for one in found.trusted_devices
+    ]
     columns = ("FACTOR", "ID", "NAME", "SINCE", "LAST USED")
     lines = [*table(columns, rows, empty=f"{found.email} has no second factor.")]
     if found.recovery_codes:

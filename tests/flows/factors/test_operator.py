@@ -17,7 +17,7 @@ from authsvc.runtime import Runtime
 from tests.cli.conftest import Cli, answer, terminal
 from tests.support.authenticator import Authenticator
 from tests.support.factors import PASSWORD, App, app_of, person, recovery_codes_of
-from tests.support.login_steps import enter, fields
+from tests.support.login_steps import Pkce, authorize_url, enter, fields, is_page
 from tests.support.passkeys import enrolled, log_in_by, logged_in
 from tests.support.service import Service
 
@@ -100,10 +100,37 @@ async def test_an_operator_sees_and_removes_one_passkey_and_what_it_opened_ends(
     assert json.loads(event["detail"]) == {"passkey": shown[0]["id"], "sessions": 1}
     assert (await told(sql))[-1] == "notice_factor_removed"
     again = await run(cli, "users", "factors", EMAIL, "--remove", shown[0]["id"], "--yes", code=1)
-    assert "has no such passkey" in again.stderr
+    assert "has no such passkey or trusted device" in again.stderr
     others = await run(cli, "users", "factors", "test@example.com", "--remove", shown[1]["id"], "--yes", code=1)
-    assert "has no such passkey" in others.stderr
-    assert "the id of a passkey" in (await run(cli, "users", "factors", EMAIL, "--remove", "all", code=2)).stderr
+    assert "has no such passkey or trusted device" in others.stderr
+    assert "or an id as" in (await run(cli, "users", "factors", EMAIL, "--remove", "all", code=2)).stderr
+
+
+async def test_an_operator_sees_and_ends_a_trusted_device_and_what_it_opened(
+    cli: Cli, http: httpx2.AsyncClient, runtime: Runtime, sql: asyncpg.Connection
+) -> None:
+    app = await owner(runtime, sql)
+    await sql.execute("UPDATE clients SET trusted_device_days = 30 WHERE id = 'customer'")
+    page = await enter(http, await http.get(authorize_url(Pkce())), EMAIL)
+    form = {**fields(page), "way": "otp", "code": app.code(), "trust_device": "1"}
+    assert (await http.post("/login/second", data=form)).status_code == 303
+    http.cookies.delete("authsvc_session")
+    assert (await enter(http, await http.get(authorize_url(Pkce())), EMAIL)).status_code == 303, "no second step"
+    (one,) = answer(await run(cli, "users", "factors", EMAIL, "--json"))["trusted_devices"]
+    table = (await run(cli, "users", "factors", EMAIL)).stdout
+    assert one["id"] in table
+    assert "device trusted until" in table
+    before = await told(sql)
+    others = await run(cli, "users", "factors", "test@example.com", "--remove", one["id"], "--yes", code=1)
+    assert "has no such passkey or trusted device" in others.stderr
+    done = answer(await run(cli, "users", "factors", EMAIL, "--remove", one["id"], "--yes", "--json"))
+    assert (done["what"], done["sessions_ended"], done["logs_in"]) == ("trusted-device", 1, True)
+    assert (await http.get("/account")).status_code == 303, "what it opened is over"
+    assert is_page(await enter(http, await http.get(authorize_url(Pkce())), EMAIL), "/login/second")
+    assert await told(sql) == before, "no factor was removed"
+    [event] = await sql.fetch("SELECT actor, detail FROM audit_events WHERE event = 'trusted_device_ended'")
+    assert event["actor"].startswith("cli:")
+    assert json.loads(event["detail"]) == {"trusted_device": one["id"], "ended_device": one["name"], "sessions": 1}
 
 
 async def test_an_operator_may_remove_the_only_way_in_and_is_told(
