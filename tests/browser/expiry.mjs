@@ -14,9 +14,10 @@ async function somebody(tabs, prepare = () => {}, change = null) {
   if (change) for (const tab of pages) await tab.evaluate(change);
   return async () => {
     const fresh = someone.refreshes.length;
+    const begun = performance.now();
     const statuses = await calls(pages, 8 * tabs);
-    const refreshes = someone.refreshes.length;
-    return { session, before, fresh, statuses, refreshes, standings: await Promise.all(pages.map(standingOf)) };
+    const [refreshes, seconds] = [someone.refreshes.length, (performance.now() - begun) / 1000];
+    return { session, before, fresh, statuses, refreshes, seconds, standings: await Promise.all(pages.map(standingOf)) };
   };
 }
 
