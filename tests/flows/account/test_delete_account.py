@@ -201,7 +201,7 @@ async def test_logins_during_the_deletion_leave_nothing_alive(
     async def log_in() -> None:
         async with another(http) as browser:
             answer = await browser.post("/api/auth/login", json=LOGIN)
-            assert answer.status_code in (200, 401)
+            assert answer.status_code in (200, 401, 503)  # a login may wait too long for the row
             if answer.status_code == 200:
                 got.append(answer.json())
 
