@@ -25,37 +25,13 @@ from authsvc_devkit.tls import make_certificate
 from tests.cli.conftest import clean_environment
 from tests.deploy.judges import NOT_TRIED, PROGRAMS, ROOT
 from tests.deploy.proxies import HOST, before
+from tests.deploy.shell_of_page import shell_of, stand_ins, with_places
 from tests.interop.pod import by_tcp
 from tests.support.faultproxy import FaultProxy
 from tests.support.replicas import free_port
 
 PAGE = ROOT / "docs/production.md"
 PASSWORD = "a long enough password"
-
-
-def blocks(heading: str) -> str:
-    """The shell of one chapter."""
-    chapter = PAGE.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    found = re.findall(r"^```sh\n(.*?)^```$", chapter, re.MULTILINE | re.DOTALL)
-    assert found, heading
-    return "".join(found)
-
-
-def with_places(text: str, places: dict[str, str]) -> str:
-    for theirs, ours in places.items():
-        assert theirs in text, theirs
-        text = text.replace(theirs, ours)
-    return text
-
-
-def stand_ins(directory: Path, **scripts: str) -> Path:
-    """Programs that go before the machine's own; each notes what it was asked in `calls`."""
-    directory.mkdir()
-    for name, script in scripts.items():
-        file = directory / name
-        file.write_text(f'#!/bin/sh\necho "{name} $*" >> {directory.parent}/calls\n{script}\n')
-        file.chmod(0o755)
-    return directory
 
 
 # On Debian, without Docker
@@ -149,8 +125,8 @@ def follows(installed: Path, name: str, stores: dict[str, str], admin_url: str, 
     }
     asks = "authsvc users add you@example.com --name You"
     last = {asks: f"echo '{PASSWORD}' | {asks} --password-stdin"}
-    script = with_places(blocks("On Debian, without Docker"), places)
-    script += with_places(blocks("The first person and the first client"), last)
+    script = with_places(shell_of(PAGE, "On Debian, without Docker"), places)
+    script += with_places(shell_of(PAGE, "The first person and the first client"), last)
     admin = urlsplit(admin_url)
     as_postgres = f"PGHOST=127.0.0.1 PGPORT={admin.port} PGUSER={admin.username} PGPASSWORD={admin.password}"
     programs = stand_ins(
@@ -227,7 +203,7 @@ def test_the_page_prepares_what_compose_asks_for(tmp_path: Path) -> None:
     docker = f'case "$1" in run) shift 3; exec {authsvc} "$@" ;; compose) shift; echo "compose $*" ;; esac'
     programs = stand_ins(tmp_path / "bin", docker=docker, sudo="")
     env = clean_environment(PATH=f"{programs}:{os.environ['PATH']}")
-    script = blocks("With Docker") + "exec docker-compose config --format json\n"
+    script = shell_of(PAGE, "With Docker") + "exec docker-compose config --format json\n"
     (programs / "docker-compose").symlink_to(PROGRAMS / "docker-compose")
     done = subprocess.run(["sh", "-eu"], input=script, cwd=deploy, env=env, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -249,7 +225,7 @@ def test_the_page_prepares_what_compose_asks_for(tmp_path: Path) -> None:
 
 def test_the_head_of_compose_says_the_same_as_the_page() -> None:
     head = (ROOT / "deploy/compose.yaml").read_text().partition("name: authsvc")[0]
-    for line in blocks("With Docker").splitlines():
+    for line in shell_of(PAGE, "With Docker").splitlines():
         if line.startswith(("for role", "printf", "docker run", "sudo chown", "docker compose up")):
             assert f"#   {line}\n" in head, line
     assert "authsvc" in yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())["services"]
