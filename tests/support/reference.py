@@ -18,6 +18,7 @@ from pathlib import Path
 
 import yaml
 
+from authsvc.flows.proofs.tell_person import Place
 from authsvc.rules.authorize.redemption import RedemptionVerdict
 from authsvc.rules.device.polling import PollVerdict
 from authsvc.rules.token.refresh_rotation import ACCEPTED, RefreshVerdict
@@ -183,6 +184,8 @@ def _audited(module: Module) -> Iterator[tuple[str, set[str]]]:
         if name != "record" or "audit" not in ast.unparse(call.func) or len(call.args) < 3:
             continue
         names = {keyword.arg for keyword in call.keywords if keyword.arg not in (None, "once_a_day")}
+        if any(keyword.arg is None and ast.unparse(keyword.value).endswith(".recorded") for keyword in call.keywords):
+            names |= Place().recorded.keys()
         for event in words(call.args[1], known):
             yield event, names
         if ast.unparse(call.args[1]) != "event":

@@ -79,8 +79,7 @@ async def change_password(runtime: Runtime, cookie: str | None, attempt: Attempt
             session_id=session.id,
             sessions=batch.count,
             more=batch.more,
-            device=attempt.place.device,
-            address=attempt.place.address,
+            **attempt.place.recorded,
         )
         await tell_person(
             runtime,

@@ -148,8 +148,7 @@ async def _confirmed(
             user_id=user.id,
             session_id=session.id,
             factor="otp",
-            device=attempt.place.device,
-            address=attempt.place.address,
+            **attempt.place.recorded,
         )
         await tell_person(runtime, connection, "factor_added", user, when=runtime.clock.now(), place=attempt.place)
         some = await recovery_codes.left(connection, user.id)
@@ -181,8 +180,7 @@ async def _new_codes(
         f"user:{user_id}",
         user_id=user_id,
         session_id=session.id,
-        device=place.device,
-        address=place.address,
+        **place.recorded,
     )
     return codes
 
@@ -207,8 +205,7 @@ async def remove_app(runtime: Runtime, cookie: str | None, attempt: Attempt) -> 
             session_id=session.id,
             factor="otp",
             sessions=len(over[0].sessions),
-            device=place.device,
-            address=place.address,
+            **place.recorded,
         )
         await tell_person(runtime, connection, "factor_removed", user, when=runtime.clock.now(), place=place)
     for one in over:

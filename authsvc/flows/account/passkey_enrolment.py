@@ -85,8 +85,7 @@ async def finish_enrolment(
             session_id=session.id,
             passkey=str(new.id),
             synced=new.backup_eligible,
-            device=attempt.place.device,
-            address=attempt.place.address,
+            **attempt.place.recorded,
         )
         await tell_person(
             runtime, connection, "factor_added", session.user, when=runtime.clock.now(), place=attempt.place

@@ -58,8 +58,7 @@ async def remove_passkey(
             passkey=str(passkey_id),
             sessions=len(ended.sessions),
             session_id=session.id,
-            device=attempt.place.device,
-            address=attempt.place.address,
+            **attempt.place.recorded,
         )
         await tell_person(
             runtime, connection, "factor_removed", session.user, when=runtime.clock.now(), place=attempt.place

@@ -38,8 +38,7 @@ async def end_trusted_device(runtime: Runtime, cookie: str | None, device_id: UU
             trusted_device=str(device_id),
             ended_device=name,
             sessions=len(ended.sessions),
-            device=attempt.place.device,
-            address=attempt.place.address,
+            **attempt.place.recorded,
         )
     await publish_revocation(runtime, ended)
     return session

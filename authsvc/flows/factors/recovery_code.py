@@ -27,8 +27,7 @@ async def _check(runtime: Runtime, user: User, tried: Tried) -> Proved | None:
             f"user:{user.id}",
             user_id=user.id,
             left=left,
-            device=tried.place.device,
-            address=tried.place.address,
+            **tried.place.recorded,
         )
         await tell_person(
             runtime,

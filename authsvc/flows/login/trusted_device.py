@@ -128,8 +128,7 @@ async def trust(
                     session_id=done.session_id,
                     trusted_device=str(new.id),
                     days=days,
-                    device=place.device,
-                    address=place.address,
+                    **place.recorded,
                 )
     return replace(done, trust=Trust(cookie, days * DAY)) if added else done
 

@@ -60,8 +60,7 @@ async def register(runtime: Runtime, shown: Shown, joining: Joining) -> UUID | R
                 user_id=added,
                 client_id=client_id,
                 roles=roles,
-                device=joining.place.device,
-                address=joining.place.address,
+                **joining.place.recorded,
             )
     if spent is None:
         raise proof_void()
@@ -95,6 +94,5 @@ async def _welcome(connection: Connection, user_id: UUID, name: str, password_ha
         "invitation_accepted",
         f"user:{user_id}",
         user_id=user_id,
-        device=place.device,
-        address=place.address,
+        **place.recorded,
     )

@@ -34,8 +34,7 @@ async def verify_address(runtime: Runtime, shown: Shown, place: Place) -> None:
                 "user_address_verified",
                 f"user:{spent[1].id}",
                 user_id=spent[1].id,
-                device=place.device,
-                address=place.address,
+                **place.recorded,
             )
     if spent is None:
         raise proof_void()
@@ -80,7 +79,6 @@ async def _change(runtime: Runtime, connection: Connection, proof: Proof, user: 
         email_verified=True,
         sessions=batch.count,
         more=batch.more,
-        device=place.device,
-        address=place.address,
+        **place.recorded,
     )
     return batch

@@ -63,8 +63,7 @@ async def _change(connection: Connection, user: User, password_hash: str, place:
         user_id=user.id,
         sessions=batch.count,
         more=batch.more,
-        device=place.device,
-        address=place.address,
+        **place.recorded,
     )
     return batch
 

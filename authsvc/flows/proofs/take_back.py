@@ -87,7 +87,6 @@ async def _ended(connection: Connection, proof: Proof, user: User, place: Place,
         app_removed=removed.app,
         passkeys_removed=removed.passkeys,
         recovery_codes_removed=removed.recovery_codes,
-        device=place.device,
-        address=place.address,
+        **place.recorded,
     )
     return batch

@@ -22,8 +22,7 @@ async def tell_of_device(runtime: Runtime, connection: Connection, user: User, s
         user_id=user.id,
         session_id=session_id,
         once_a_day=True,
-        device=place.device,
-        address=place.address,
+        **place.recorded,
     )
     about = f"{place.device}\n{place.address}"
     await tell_person(runtime, connection, "new_device", user, when=runtime.clock.now(), place=place, about=about)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from authsvc.flows.mail.notices import Kind, about_digest, notice, template_of
 from authsvc.flows.mail.queue import mail_is_on
@@ -23,6 +24,11 @@ class Place:
     device: str = ""
     address: str = ""
     language: str = ""
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """As audit events have it."""
+        return {"device": self.device, "address": self.address}
 
 
 async def tell_person(
