@@ -8,6 +8,10 @@ FACTORS: dict[str, tuple[str, str]] = {
         "Your account is protected by a second factor.",
         "Ihr Konto ist durch einen zweiten Faktor geschützt.",
     ),
+    "second.explain_reset": (
+        "Your account is protected by a second factor. Then you choose your new password.",
+        "Ihr Konto ist durch einen zweiten Faktor geschützt. Danach wählen Sie Ihr neues Passwort.",
+    ),
     "second.otp": ("One-time code", "Einmalcode"),
     "second.otp_hint": ("Six digits, from your authenticator app.", "Sechs Ziffern, aus Ihrer Authenticator-App."),
     "second.recovery_code": ("Recovery code", "Wiederherstellungscode"),
