@@ -157,3 +157,13 @@ async def test_a_person_logs_in_by_a_mailed_code_without_scripts(accounts: Apps)
     assert said["byLink"] == PASSWORD_ACR
     assert said["again"] == "This link is no longer good"
     assert len(said["examined"]) == 6
+
+
+async def test_a_person_registers_and_logs_in_by_mailed_codes_on_a_page_of_the_house(accounts: Apps) -> None:
+    said = await accounts.play("mailed_frontend.mjs", seconds=120)
+    assert said["joining"] == ["asked", "invalid_credentials", "password_refused", "done"]
+    assert said["nobody"] is None, "nobody is logged in by it"
+    assert said["login"] == ["asked", "invalid_credentials"]
+    assert said["user"] == ["frank@example.com", "Frank", True]
+    assert said["me"] == 200
+    assert said["level"] == [PASSWORD_ACR, []]
