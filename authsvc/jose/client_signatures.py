@@ -1,5 +1,5 @@
 """What a client signs: assertions (private_key_jwt, RFC 7523 section 3, as tightened by RFC 10070: the audience is the
-issuer alone) and request objects (RFC 9101 section 6.2).
+issuer alone, unless the client's policy is laxer) and request objects (RFC 9101 section 6.2).
 
 The key is one that the client registered; nothing in a header chooses another.
 """
@@ -42,9 +42,30 @@ def unverified_subject(assertion: str) -> str | None:
     return subject if isinstance(subject, str) and 0 < len(subject) <= 128 and is_plain(subject) else None
 
 
-def judge_assertion(
-    assertion: str, jwks: Mapping[str, Any], *, client_id: str, issuer: str, skew_seconds: int, now: datetime
-) -> Accepted | Invalid:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an assertion must be. `audiences`: of which each member of its `aud` is one; `life_seconds`: how far ahead
+    its end may be."""
+
+    client_id: str
+    audiences: tuple[str, ...]
+    life_seconds: int = MAX_LIFE_SECONDS
+    skew_seconds: int = 0
+
+    @property
+    def told(self) -> Mapping[str, str]:
+        """What a client may be told whose key has signed, by the reason of the refusal. Nothing that was sent is in
+        it."""
+        audiences = ", or ".join(self.audiences)
+        return _TOLD | {
+            "assertion_audience": f"The aud of the assertion must be the issuer, {self.audiences[0]}, alone."
+            if len(self.audiences) == 1
+            else f"The aud of the assertion must be {audiences}, and nothing else.",
+            "assertion_lives_too_long": f"The exp of the assertion must be at most {self.life_seconds} seconds ahead.",
+        }
+
+
+def judge_assertion(assertion: str, jwks: Mapping[str, Any], wanted: Wanted, now: datetime) -> Accepted | Invalid:
     """Check one assertion against the client's registered keys. Never raises for what was sent."""
     if len(assertion) > MAX_ASSERTION:
         return Invalid("assertion_too_long")
@@ -59,33 +80,34 @@ def judge_assertion(
         return Invalid("assertion_typ")
     if not _is_signed(found, jwks):
         return Invalid("assertion_not_verified")
-    if not claims.get("iss") == claims.get("sub") == client_id:
+    if not claims.get("iss") == claims.get("sub") == wanted.client_id:
         return Invalid("assertion_issuer")
-    # RFC 10070: the audience is the issuer, not one among several. A list of it alone says the same.
-    if claims.get("aud") not in (issuer, [issuer]):
+    # RFC 10070: the audience is us, not us among others. A list of us alone says the same.
+    aud = claims.get("aud")
+    if not (aud in wanted.audiences if isinstance(aud, str) else _is_ours(aud, wanted.audiences)):
         return Invalid("assertion_audience")
-    return _judge_times(claims, client_id, skew_seconds, now.timestamp())
+    return _judge_times(claims, wanted, now.timestamp())
 
 
-def told_of_assertion(reason: str, issuer: str) -> str | None:
-    """What a client may be told whose key has signed: what is expected. None: nothing, for it is not known to be the
-    client. Nothing of what was sent is repeated."""
-    return _TOLD[reason].format(issuer=issuer) if reason in _TOLD else None
+def _is_ours(aud: Any, audiences: tuple[str, ...]) -> bool:
+    """Whether a list names us, and nobody else, each once."""
+    if not isinstance(aud, list) or not all(isinstance(one, str) for one in aud):
+        return False
+    return 0 < len(aud) == len(set(aud)) and set(aud) <= set(audiences)
 
 
 _TOLD: Final = {
     "assertion_issuer": "The iss and sub of the assertion must be the client id.",
-    "assertion_audience": "The aud of the assertion must be the issuer, {issuer}, alone.",
     "assertion_jti": f"The jti of the assertion must be a text of 1 to {MAX_JTI} characters.",
     "assertion_times": "The exp, nbf and iat of the assertion must be whole seconds, and exp is needed.",
     "assertion_expired": "The assertion has expired: compare the clocks.",
-    "assertion_lives_too_long": f"The exp of the assertion must be at most {MAX_LIFE_SECONDS} seconds ahead.",
     "assertion_not_yet_valid": "The nbf or iat of the assertion lies ahead: compare the clocks.",
     "assertion_replayed": "The assertion was used before: each request needs one of its own, with another jti.",
 }
 
 
-def _judge_times(claims: Mapping[str, Any], client_id: str, skew: int, now: float) -> Accepted | Invalid:
+def _judge_times(claims: Mapping[str, Any], wanted: Wanted, now: float) -> Accepted | Invalid:
+    skew = wanted.skew_seconds
     jti: Any = claims.get("jti")
     expires: Any = claims.get("exp")
     if not isinstance(jti, str) or not 0 < len(jti) <= MAX_JTI or not is_plain(jti):
@@ -95,11 +117,11 @@ def _judge_times(claims: Mapping[str, Any], client_id: str, skew: int, now: floa
         return Invalid("assertion_times")
     if expires <= now - skew:
         return Invalid("assertion_expired")
-    if expires > now + MAX_LIFE_SECONDS + skew:
+    if expires > now + wanted.life_seconds + skew:
         return Invalid("assertion_lives_too_long")
     if max(times[1:]) > now + skew:
         return Invalid("assertion_not_yet_valid")
-    return Accepted(sha256(f"{client_id}\0{jti}".encode()).digest(), int(expires - now) + skew + 1)
+    return Accepted(sha256(f"{wanted.client_id}\0{jti}".encode()).digest(), int(expires - now) + skew + 1)
 
 
 def verify_request_object(text: str, jwks: Mapping[str, Any]) -> Mapping[str, Any] | Invalid:

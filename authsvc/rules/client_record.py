@@ -16,12 +16,15 @@ DEFAULT_ALG = "RS256"
 @dataclass(frozen=True, slots=True)
 class Authentication:
     """How a client proves itself. `token_endpoint_auth_method`: the only way, None: by whatever it has.
-    `registration_hash`: of the token that manages its registration (RFC 7592), None: an operator added it."""
+    `registration_hash`: of the token that manages its registration (RFC 7592), None: an operator added it.
+    `assertion_audience`: for whom its assertions may be: `issuer`, or `token-endpoint`, too."""
 
     secret_hashes: tuple[Digest, ...] = field(repr=False, default=())
     jwks: Mapping[str, Any] | None = field(repr=False, default=None)
     jwks_uri: str | None = None
     token_endpoint_auth_method: str | None = None
+    assertion_audience: str = "issuer"
+    assertion_seconds: int | None = None
     registration_hash: Digest | None = field(repr=False, default=None)
 
 

@@ -143,6 +143,10 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "--id-token-on-refresh",
         "--id-token-seconds",
         "600",
+        "--assertion-audience",
+        "token-endpoint",
+        "--assertion-seconds",
+        "3600",
         "--id-token-alg",
         "ES256",
         "--access-token-alg",
@@ -195,6 +199,8 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "id_token_claims": True,
         "id_token_on_refresh": True,
         "id_token_seconds": 600,
+        "assertion_audience": "token-endpoint",
+        "assertion_seconds": 3600,
         "id_token_signed_response_alg": "ES256",
         "access_token_signed_response_alg": "EdDSA",
     }
@@ -217,6 +223,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "introspection of all",
         "codes by mail",
         "PKCE or a nonce is required",
+        "assertions for the token endpoint, assertions 3600 s",
         "ID tokens say who it is, ID tokens with a refresh, ID tokens 600 s",
         "ID tokens ES256, access tokens EdDSA",
     ):
@@ -247,6 +254,20 @@ def test_what_id_tokens_say_is_chosen(cli: Cli) -> None:
     assert "the subject alone, with a refresh, too, good for 3600 s" in said
     assert "say what to choose" in cli("clients", "choose-id-tokens", "wiki", code=2).stderr
     assert "there is no client bank" in cli("clients", "choose-id-tokens", "bank", "--id-token-claims", code=1).stderr
+
+
+def test_which_assertions_a_client_may_send_is_chosen(cli: Cli) -> None:
+    uri = "https://bank.example/jwks"
+    cli("clients", "add", "bank", "--confidential", "--jwks-uri", uri)
+    done = answer(cli("clients", "choose-assertions", "bank", "--assertion-audience", "token-endpoint", "--json"))
+    assert done == {"id": "bank", "assertion_audience": "token-endpoint", "assertion_seconds": None}
+    said = cli("clients", "choose-assertions", "bank", "--assertion-seconds", "3600").stdout
+    assert said == "Assertions of bank: for the token-endpoint, 3600 s at most.\n"
+    assert listed(cli, "bank")["assertion_seconds"] == 3600
+    assert "say what to choose" in cli("clients", "choose-assertions", "bank", code=2).stderr
+    cli("clients", "add", "wiki", "--confidential", *REDIRECTS)
+    refused = cli("clients", "choose-assertions", "wiki", "--assertion-seconds", "60", code=1)
+    assert "has no keys that could sign assertions" in refused.stderr
 
 
 def test_whether_people_log_in_by_a_mailed_code_is_chosen(cli: Cli) -> None:

@@ -15,6 +15,8 @@ from tests.support.clients import flat_client
     [
         ({"pkce": "nonce"}, "a nonce instead of PKCE", "choose-login wiki --pkce required"),
         ({"pkce": "optional"}, "neither PKCE nor a nonce", "choose-login wiki --pkce required"),
+        ({"assertion_audience": "token-endpoint"}, "may name an endpoint", "--assertion-audience issuer"),
+        ({"assertion_seconds": 3600}, "live up to 3600 s", "--assertion-seconds 300"),
     ],
 )
 def test_a_laxer_policy_is_named_with_what_it_costs(policy: dict[str, Any], found: str, do: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit, urlunsplit
@@ -33,6 +34,8 @@ ENDPOINTS = {"/token": {"grant_type": "client_credentials"}, "/introspect": {"to
 async def _register(house: Service) -> None:
     async with house.runtime.db.transaction() as connection:
         await clients.add(connection, SIGNER)
+        proof = replace(SIGNER.authentication, assertion_audience="token-endpoint", assertion_seconds=3600)
+        await clients.add(connection, replace(SIGNER, id="lax", authentication=proof))
         keyless = Client(id="keyless", name="K", kind="confidential", grant_types=frozenset({"client_credentials"}))
         await clients.add(connection, keyless)
         odd = flat_client(
@@ -175,6 +178,40 @@ async def test_the_audience_is_the_issuer_alone(house: Service, aud: Any) -> Non
 
 async def test_a_list_of_the_issuer_alone_says_the_same(house: Service) -> None:
     assert (await present(house, assertion(house, aud=[ISSUER]))).status_code == 200
+
+
+TOKEN, PAR = f"{ISSUER}/token", f"{ISSUER}/par"
+
+
+@pytest.mark.parametrize("aud", [ISSUER, TOKEN, PAR, [TOKEN], [ISSUER, TOKEN]], ids=str)
+async def test_a_client_that_was_let_off_may_name_our_endpoints(house: Service, aud: Any) -> None:
+    text = assertion(house, iss="lax", sub="lax", aud=aud)
+    assert (await present(house, text)).status_code == 200
+    assert refused(await present(house, text)), "once"
+
+
+LAX_AUDIENCES = [[], "", None, 1, {}, {TOKEN: 1}, f"{TOKEN}/", f"{ISSUER}/userinfo", "https://other.example/token"]
+
+
+@pytest.mark.parametrize("aud", [*LAX_AUDIENCES, [TOKEN, "https://other.example"], [TOKEN, 1], [[TOKEN]]], ids=str)
+async def test_its_assertions_are_for_us_and_nobody_else(house: Service, aud: Any) -> None:
+    answer = await present(house, assertion(house, iss="lax", sub="lax", aud=aud))
+    assert refused(answer)
+    expected = f"The aud of the assertion must be {ISSUER}, or {TOKEN}, or {PAR}, and nothing else."
+    assert answer.json()["error_description"] == expected
+
+
+async def test_its_assertions_live_an_hour_and_are_kept_as_long(house: Service) -> None:
+    now = int(house.runtime.clock.seconds())
+    before = await house.sql.fetchval("SELECT count(*) FROM spent_assertions")
+    good = assertion(house, iss="lax", sub="lax", exp=now + 3590)
+    assert (await present(house, good)).status_code == 200
+    kept = await house.sql.fetchval("SELECT max(expires_at) > now() + interval '3580 seconds' FROM spent_assertions")
+    assert kept
+    assert await house.sql.fetchval("SELECT count(*) FROM spent_assertions") == before + 1
+    answer = await present(house, assertion(house, iss="lax", sub="lax", exp=now + 3700))
+    assert refused(answer)
+    assert answer.json()["error_description"] == "The exp of the assertion must be at most 3600 seconds ahead."
 
 
 async def test_whose_key_signed_is_told_what_is_expected_and_nobody_else_is(house: Service) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from authsvc.cli.clients.choose_assertions import ASSERTION_LIFE, AUDIENCE
 from authsvc.cli.clients.choose_id_tokens import LIFE
 from authsvc.cli.clients.choose_login import PKCE
 from authsvc.cli.command_runtime import operate
@@ -99,6 +100,14 @@ _OPTIONS: tuple[click.Parameter, ...] = (
         type=click.Choice(AUTH_METHODS),
         help="The only way it proves itself; else by whatever it has.",
     ),
+    click.Option(
+        ["--assertion-audience"],
+        type=AUDIENCE,
+        default="issuer",
+        show_default=True,
+        help="token-endpoint: its assertions may name our endpoints instead.",
+    ),
+    click.Option(["--assertion-seconds"], type=ASSERTION_LIFE, help="How far ahead their exp may be; else 300."),
     click.Option(["--require-par", _PAR], is_flag=True, help="Its authorization requests must be pushed to /par."),
     click.Option(
         ["--pkce"],

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from authsvc.rules.client_record import Client
     from authsvc.runtime import Runtime
 
+ASSERTION_SECONDS_USUAL = 300
 SHOWN = 20
 """Clients that are named one by one."""
 
@@ -39,6 +40,14 @@ def _laxer(client: Client) -> Iterator[Finding]:
     if client.login.pkce == "optional":
         found = "needs neither PKCE nor a nonce: a code that somebody slips into a person's browser logs them in there"
         yield Finding(check, "warn", found, _once_it_sends_pkce(client))
+    if client.authentication.assertion_audience != "issuer":
+        found = "its assertions may name an endpoint: one that was meant for another server could be used here"
+        do = f"once they name the issuer: authsvc clients choose-assertions {client.id} --assertion-audience issuer"
+        yield Finding(check, "warn", found, do)
+    if (life := client.authentication.assertion_seconds) is not None and life > ASSERTION_SECONDS_USUAL:
+        found = f"its assertions live up to {life} s: so long can be used what somebody caught before it was"
+        do = f"once they live {ASSERTION_SECONDS_USUAL} s: authsvc clients choose-assertions {client.id} "
+        yield Finding(check, "warn", found, f"{do}--assertion-seconds {ASSERTION_SECONDS_USUAL}")
 
 
 def _once_it_sends_pkce(client: Client) -> str:

@@ -10,7 +10,7 @@ from collections import OrderedDict
 
 from authsvc.flows.caller.client_failures import count_failure, is_blocked, refuse_blocked, refuse_flood
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
-from authsvc.jose.client_signatures import judge_assertion, told_of_assertion, unverified_subject
+from authsvc.jose.client_signatures import MAX_LIFE_SECONDS, Wanted, judge_assertion, unverified_subject
 from authsvc.jose.verify import Invalid
 from authsvc.rules.caller.client_authentication import Credentials, Presented, read_credentials
 from authsvc.rules.client_record import Client
@@ -53,8 +53,8 @@ async def authenticate_client(runtime: Runtime, sent: Credentials, *, network: s
         return client
     refuse_blocked(runtime, pair)
     await count_failure(runtime, pair, network)
-    told = told_of_assertion(problem, runtime.settings.issuer) or "Client authentication failed."
-    raise not_authenticated(problem, told)
+    told = _wanted(runtime, client).told if client else {}
+    raise not_authenticated(problem, told.get(problem, "Client authentication failed."))
 
 
 def _remembered_client(runtime: Runtime, sent: Credentials, network: str) -> Client | None:
@@ -98,17 +98,20 @@ async def _assertion_problem(runtime: Runtime, client: Client, assertion: str) -
             return missing.reason
         # Nobody has guessed at anything: it is not counted, or the client would be blocked when its host is back.
         raise not_authenticated(missing.reason, missing.description) from None
-    verdict = judge_assertion(
-        assertion,
-        jwks,
-        client_id=client.id,
-        issuer=runtime.settings.issuer,
-        skew_seconds=runtime.settings.clock_skew_seconds,
-        now=runtime.clock.now(),
-    )
+    verdict = judge_assertion(assertion, jwks, _wanted(runtime, client), runtime.clock.now())
     if isinstance(verdict, Invalid):
         return verdict.reason
     return None if await spend(runtime.db, verdict.digest, verdict.seconds) else "assertion_replayed"
+
+
+def _wanted(runtime: Runtime, client: Client) -> Wanted:
+    """Which assertions the client may send. With `token-endpoint` also those for the address of /token or /par, which
+    RFC 7523 section 3 and RFC 9126 section 2 let clients name."""
+    issuer, policy = runtime.settings.issuer, client.authentication
+    lax = policy.assertion_audience == "token-endpoint"
+    audiences = (issuer, f"{issuer}/token", f"{issuer}/par") if lax else (issuer,)
+    life = policy.assertion_seconds or MAX_LIFE_SECONDS
+    return Wanted(client.id, audiences, life, runtime.settings.clock_skew_seconds)
 
 
 def _proof(sent: Credentials, presented: Presented) -> bytes:

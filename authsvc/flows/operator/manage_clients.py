@@ -159,6 +159,23 @@ async def choose_id_tokens(
     )
 
 
+async def choose_assertions(
+    runtime: Runtime, actor: str, client_id: str, *, audience: str | None = None, seconds: int | None = None
+) -> Client | Refused:
+    """Which assertions the client may send; None: as it is. Raises StoreUnavailable."""
+    return await _change(
+        runtime,
+        actor,
+        client_id,
+        lambda known: changes.choose_assertions(known, audience, seconds),
+        "client_assertions_chosen",
+        lambda client: {
+            "audience": client.authentication.assertion_audience,
+            "seconds": client.authentication.assertion_seconds,
+        },
+    )
+
+
 async def choose_introspection(runtime: Runtime, actor: str, client_id: str, about: str) -> Client | Refused:
     """`about`: none, own, all. Raises StoreUnavailable."""
     return await _change(

@@ -104,6 +104,21 @@ def choose_id_tokens(
     return judge_seconds(changed) or changed
 
 
+def choose_assertions(client: Client, audience: str | None, seconds: int | None) -> Client | Refused:
+    """For whom its assertions may be, and how far ahead their end. None: as it is."""
+    known = client.authentication
+    if known.jwks is None and known.jwks_uri is None:
+        description = f"client {client.id} has no keys that could sign assertions"
+        return Refused("conflict", description, "jwks_missing")
+    authentication = replace(
+        known,
+        assertion_audience=known.assertion_audience if audience is None else audience,
+        assertion_seconds=known.assertion_seconds if seconds is None else seconds,
+    )
+    changed = replace(client, authentication=authentication)
+    return judge_seconds(changed) or changed
+
+
 def choose_introspection(client: Client, about: str) -> Client | Refused:
     """`about`: which tokens it may ask about: none, own (those meant for it), all."""
     if about != "none" and not client.confidential:

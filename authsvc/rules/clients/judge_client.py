@@ -39,15 +39,8 @@ _WORDS = {
     "application_type": ("web", "native"),
     "subject_type": ("public", "pairwise"),
     "pkce": ("required", "nonce", "optional"),
+    "assertion_audience": ("issuer", "token-endpoint"),
     "token_endpoint_auth_method": CLIENT_AUTH_METHODS,
-}
-_SECONDS = {
-    "access_token_seconds": limits.ACCESS_TOKEN_SECONDS,
-    "id_token_seconds": limits.ID_TOKEN_SECONDS,
-    "session_seconds": limits.SESSION_SECONDS,
-    "remember_me_seconds": limits.SESSION_SECONDS,
-    "refresh_grace_seconds": limits.REFRESH_GRACE_SECONDS,
-    "refresh_lost_answer_seconds": limits.REFRESH_LOST_ANSWER_SECONDS,
 }
 
 
@@ -376,7 +369,7 @@ def _login(case: _Case) -> Iterator[Refused]:
 
 def _seconds(case: _Case) -> Iterator[Refused]:
     flat = flat_of(case.client)
-    for name, (least, most) in _SECONDS.items():
+    for name, (least, most) in limits.SECONDS.items():
         if flat[name] is not None and not least <= flat[name] <= most:
             yield case.refused(f"The {name} must be from {least} to {most}.", name)
 

@@ -131,6 +131,8 @@ OPERATORS_ALONE = [
     (SECRET, {"introspection": True}, "operators_alone"),
     (SECRET, {"pkce": "nonce"}, "operators_alone"),
     (PUBLIC, {"id_token_claims": True}, "operators_alone"),
+    (SECRET, {"assertion_audience": "token-endpoint"}, "operators_alone"),
+    (SECRET, {"assertion_seconds": 3600}, "operators_alone"),
     (PUBLIC, {"id_token_on_refresh": True}, "operators_alone"),
     (PUBLIC, {"id_token_seconds": 60}, "operators_alone"),
     (SECRET, {"introspection": True, "introspection_all": True}, "operators_alone"),

@@ -125,6 +125,8 @@ POWERS = {
     "secret_hashes": ["x"],
     "sector": "victim.example",
     "pkce": "optional",
+    "assertion_audience": "token-endpoint",
+    "assertion_seconds": 3600,
     "id_token_claims": True,
     "id_token_on_refresh": True,
     "id_token_seconds": 60,
