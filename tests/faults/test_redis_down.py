@@ -104,6 +104,24 @@ async def test_the_limiter_has_no_hole_while_redis_goes_and_comes(service: Servi
     assert taken <= 10, "never more than one window in Redis and one in memory"
 
 
+async def test_a_success_that_redis_was_not_told_of_is_told_with_the_next_call(service: Service) -> None:
+    """A failover between a log-in's beginning and its end: else it would count as a failure for the whole window."""
+    attempts, route = service.runtime.attempts, service.runtime.redis.route
+    mine, others = [Bucket("owed", 2)], [Bucket("another", 2)]
+    assert [await attempts.take(mine, attempt) for attempt in ("1", "2")] == [0, 0]
+    route._open_until = float("inf")
+    for attempt in ("1", "2"):
+        await attempts.give_back(mine, attempt)
+    route._open_until = 0.0
+    assert await attempts.take(mine, "3") == 0, "two successes were counted as failures"
+    assert await attempts.take(others, "4") == 0
+    route._open_until = float("inf")
+    await attempts.give_back(mine, "3")
+    route._open_until = 0.0
+    await attempts.give_back(others, "4")
+    assert await service.runtime.redis.command("ZCARD", service.runtime.redis.key("fail", "owed")) == 0
+
+
 @again_when_busy
 async def test_a_redis_that_refuses_info_and_config_holds_the_set_all_the_same(
     env: dict[str, str], servers: Servers, valkey: redis.asyncio.Redis

@@ -83,8 +83,8 @@ class History:
                     self.tallies[self.now].forgotten.append(said)
 
 
-async def run(place: Place, services: list[Service], faults: int, chance: random.Random) -> History:
-    history = History()
+async def run(place: Place, services: list[Service], faults: int, minutes: float, chance: random.Random) -> History:
+    history, over = History(), time.monotonic() + minutes * 60
     tasks = [asyncio.create_task(work) for work in _load(history, services)]
     try:
         await _recovered(services)
@@ -93,7 +93,7 @@ async def run(place: Place, services: list[Service], faults: int, chance: random
             name = names[number % len(names)] if number < len(names) else chance.choice(names)
             history.now = f"{place.kind}: {name}"
             await _play(place.faults[name], place, services, history, chance)
-            if any(task.done() for task in tasks):
+            if any(task.done() for task in tasks) or time.monotonic() > over:
                 break
             if (number + 1) % 20 == 0:
                 print(f"{place.kind}: {number + 1} faults", file=sys.stderr, flush=True)
@@ -172,7 +172,7 @@ def _load(history: History, services: list[Service]) -> list[Any]:
             answer = await refresh(service.http, token)
             history.answer("refresh", answer.status_code, time.monotonic() - started)
             token = answer.json().get("refresh_token", token)
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.15)  # a session may be rotated 600 times a minute
 
     async def logs_in(service: Service) -> None:
         while True:
@@ -237,6 +237,7 @@ async def main() -> int:
     parser.add_argument("--faults", type=int, default=60, help="in all, shared by the kinds")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--kinds", default=",".join(PLACES))
+    parser.add_argument("--minutes", type=float, default=1440, help="begin no further fault of a kind after so long")
     asked = parser.parse_args()
     print(f"seed {asked.seed}", flush=True)
     logs.configure("warning", "json", sys.stderr)
@@ -248,7 +249,7 @@ async def main() -> int:
             chance = random.Random(f"{asked.seed} {kind}")
             share = asked.faults // len(kinds) + (number < asked.faults % len(kinds))
             async with PLACES[kind]() as place, replicas(servers, env, place.url, asked.seed) as services:
-                histories[kind] = await run(place, services, share, chance)
+                histories[kind] = await run(place, services, share, asked.minutes, chance)
     return 1 if table(histories) else 0
 
 

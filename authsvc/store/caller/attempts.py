@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 
 from authsvc.clock import monotonic
 from authsvc.store.caller.attempt_memory import AttemptMemory, Bucket
@@ -34,7 +35,8 @@ for _, key in ipairs(KEYS) do
 end
 return 0
 """)
-_GIVE_BACK = Script("for _, key in ipairs(KEYS) do redis.call('ZREM', key, ARGV[1]) end return 0")
+_GIVE_BACK = Script("for _, key in ipairs(KEYS) do redis.call('ZREM', key, unpack(ARGV)) end return 0")
+_MOST_OWED = 200
 
 
 class Attempts:
@@ -45,28 +47,38 @@ class Attempts:
         self._window = window_seconds
         self._replicas = replicas
         self._memory = AttemptMemory(window_seconds)
+        self._owed: dict[str, list[str]] = {}
+        """Keys of attempts that were successes, by attempt, until Redis has heard of it."""
 
     async def take(self, buckets: Sequence[Bucket], attempt: str) -> int:
         """0, and a place is taken in every bucket; or the seconds until there is one again. `attempt` is unique."""
         keys = [self._redis.key("fail", bucket.name) for bucket in buckets]
+        args = [self._window * 1000, attempt, *(bucket.limit for bucket in buckets)]
         try:
-            wait = await self._redis.script(
-                _TAKE, keys, [self._window * 1000, attempt, *(bucket.limit for bucket in buckets)]
-            )
+            wait = await self._redis.script(_TAKE, keys, args)
+            if wait and self._owed:
+                await self._give_back_owed()
+                wait = await self._redis.script(_TAKE, keys, args)
         except StoreUnavailable:
             return self._take_in_memory(buckets, attempt, self._replicas)
         # Both must have room: or Redis, coming or going in mid-burst, would allow the limit twice over.
         return math.ceil(int(wait) / 1000) or self._take_in_memory(buckets, attempt, 1)
 
     async def give_back(self, buckets: Sequence[Bucket], attempt: str) -> None:
-        """The attempt was a success: it does not count."""
+        """The attempt was a success: it does not count. What Redis cannot be told now, it is told with a later call."""
         self._memory.give_back(buckets, attempt)
-        try:
-            await self._redis.script(
-                _GIVE_BACK, [self._redis.key("fail", bucket.name) for bucket in buckets], [attempt]
-            )
-        except StoreUnavailable:
-            return
+        if len(self._owed) >= _MOST_OWED:
+            del self._owed[next(iter(self._owed))]
+        self._owed[attempt] = [self._redis.key("fail", bucket.name) for bucket in buckets]
+        with suppress(StoreUnavailable):
+            await self._give_back_owed()
+
+    async def _give_back_owed(self) -> None:
+        owed = dict(self._owed)
+        keys = dict.fromkeys(key for keys in owed.values() for key in keys)
+        await self._redis.script(_GIVE_BACK, [*keys], [*owed])
+        for attempt in owed:
+            self._owed.pop(attempt, None)
 
     def _take_in_memory(self, buckets: Sequence[Bucket], attempt: str, share: int) -> int:
         return math.ceil(self._memory.take(buckets, attempt, share=share, now=monotonic()))
