@@ -20,6 +20,7 @@ from authsvc.flows.mail.dev_mailbox import goes_to_page
 from authsvc.flows.proofs import write_letters
 from authsvc.flows.revocation import status_indices
 from authsvc.flows.revocation.feed import end_streams
+from authsvc.flows.sight import send_traces
 from authsvc.flows.upkeep import end_idle, finish_endings, follow_changes, sweep
 from authsvc.keys.seal import SealError
 from authsvc.logs import get_logger
@@ -30,6 +31,7 @@ from authsvc.store.database_url import left_out
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.migrate import MigrationError
 from authsvc.tasks import end_tasks
+from authsvc.traces.export import ExtraMissing
 from authsvc.web import (
     account,
     account_address,
@@ -86,6 +88,8 @@ class Capability:
     """Its members of OpenID Connect Discovery alone."""
     drain: Callable[[Runtime], None] | None = None
     """Called when the service will end: no request may be held by this capability from now on."""
+    begin: Callable[[Runtime], None] | None = None
+    """Called before anything is served."""
     give_back: Callable[[Runtime], Awaitable[None]] | None = None
     """Awaited after the loops have ended, while the stores are still there."""
 
@@ -148,6 +152,7 @@ CAPABILITIES = (
     ),
     Capability("proofs by mail", proof.ROUTES + reset.ROUTES + sign_up.ROUTES, loops=(write_letters.write_for_ever,)),
     Capability("mail", loops=(deliver.deliver_for_ever,)),
+    Capability("traces", begin=send_traces.begin, give_back=send_traces.end),
 )
 """In the order of their members in the metadata documents. Whoever adds a wing adds a line here."""
 
@@ -209,6 +214,7 @@ def _host_unknown() -> Exception:
 async def lifespan(runtime: Runtime) -> AsyncIterator[None]:
     """Ready first, then follow changes and sweep until the end. Raises CannotStart."""
     await start(runtime)
+    begin(runtime)
     warm()
     tasks = [asyncio.create_task(loop(runtime)) for one in CAPABILITIES for loop in one.loops]
     try:
@@ -219,6 +225,16 @@ async def lifespan(runtime: Runtime) -> AsyncIterator[None]:
             if one.give_back:
                 await one.give_back(runtime)
         await runtime.close()
+
+
+def begin(runtime: Runtime) -> None:
+    """Let each capability begin. Raises CannotStart."""
+    for one in CAPABILITIES:
+        if one.begin:
+            try:
+                one.begin(runtime)
+            except ExtraMissing as error:
+                raise CannotStart("AUTHSVC_TRACES=otlp needs the extra: pip install 'authsvc[otel]'") from error
 
 
 def drain(runtime: Runtime) -> None:

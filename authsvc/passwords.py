@@ -27,6 +27,7 @@ import bcrypt
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from authsvc import traces
 from authsvc.rules.errors import Unavailable
 
 Result = TypeVar("Result")
@@ -146,6 +147,10 @@ class Passwords:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, work: Callable[[], Result], asker: Asker | None) -> Result:
+        with traces.span("hash"):
+            return await self._in_line(work, asker)
+
+    async def _in_line(self, work: Callable[[], Result], asker: Asker | None) -> Result:
         if asker is None:
             return await self._queued(work, known=True)
         account = self._line("account", asker.account, OF_ACCOUNT)

@@ -24,6 +24,7 @@ from authsvc.settings import load
 from authsvc_devkit.demo import BACKEND_SECRET
 from bench import crowd, flame, workers
 from bench.browser import AUTHORIZE, Browser, add_sessions
+from bench.collector import collector
 from bench.load import request
 from bench.measure import Result, cost_table, measure, quantile, table
 from bench.pairs import compare
@@ -131,6 +132,14 @@ def main() -> None:
         type=Path,
         help="compare with another checkout, both workers on one core and in turns: CPU per request, and nothing else",
     )
+    arguments.add_argument(
+        "--with",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        dest="more",
+        help="a setting of this checkout alone, with --against; may be repeated",
+    )
     arguments.add_argument("--write", action="store_true", help=f"write the table to {RESULTS.name}")
     arguments.add_argument("--workers", type=int, metavar="N", help="also one worker and N, on every core")
     arguments.add_argument(
@@ -160,7 +169,14 @@ def main() -> None:
 
 
 def _compare(stores: Stores, options: argparse.Namespace) -> list[str]:
-    with Service(stores) as ours, Service(stores, options.against.resolve()) as theirs:
+    ours, theirs = Service(stores), Service(stores, options.against.resolve())
+    with collector() as url:
+        ours.env |= {"OTEL_EXPORTER_OTLP_ENDPOINT": url, **dict(one.split("=", 1) for one in options.more)}
+        return _compared(ours, theirs, options)
+
+
+def _compared(ours: Service, theirs: Service, options: argparse.Namespace) -> list[str]:
+    with ours, theirs:
         both = zip(_scenarios(ours), _scenarios(theirs), strict=True)
         pairs = [pair for pair in both if not options.only or pair[0].name in options.only]
         return compare(ours, theirs, pairs, options.rounds, options.seconds)

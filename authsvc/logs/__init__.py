@@ -19,6 +19,7 @@ import structlog
 from authsvc.logs.access_line import access
 from authsvc.logs.lines import LEVELS, describe, exception_of, renderer
 from authsvc.logs.pipe import flush, on_dropped, shared_pipe, writer_to
+from authsvc.traces import trace_id
 
 __all__ = ["access", "configure", "flush", "get_logger", "on_dropped"]
 
@@ -31,6 +32,8 @@ def _emit(_logger: object, level: str, fields: MutableMapping[str, Any]) -> NoRe
     """structlog's last processor: render, queue, and tell structlog that nothing is left to do."""
     told = describe(exception_of(fields.pop("exc_info", None)))
     fields.pop("stack_info", None)
+    if traced := trace_id():
+        fields["trace_id"] = traced
     fields["level"] = {"exception": "error", "critical": "error", "warn": "warning"}.get(level, level)
     shared_pipe.put(renderer.line("", level, {**fields, **told}))
     raise structlog.DropEvent

@@ -19,6 +19,7 @@ def access(
     reason: str | None = None,
     user_id: str | None = None,
     session_id: str | None = None,
+    trace_id: str | None = None,
 ) -> None:
     """One answered request: event `request`, level error for a 5xx and info otherwise. The schema is structlog's, the
     way is short: this runs for every request. `path` is without its query; `reason` is a lower_snake word of ours.
@@ -32,6 +33,7 @@ def access(
         ("reason", reason),
         ("user_id", user_id),
         ("session_id", session_id),
+        ("trace_id", trace_id),
     )
     if renderer.console:
         fields = {

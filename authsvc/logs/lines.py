@@ -24,9 +24,9 @@ from uuid import UUID
 
 FIELDS = frozenset(
     """
-    event level timestamp request_id method path status duration_ms ip endpoint client_id grant_type reason user_id
-    session_id kid phase alg verdict result kind store table migration attempts count elapsed_ms pid worker workers
-    signal version host port url_host logger where error_type caused_by frames dropped_fields
+    event level timestamp request_id trace_id method path status duration_ms ip endpoint client_id grant_type reason
+    user_id session_id kid phase alg verdict result kind store table migration attempts count elapsed_ms pid worker
+    workers signal version host port url_host logger where error_type caused_by frames dropped_fields
     """.split()  # noqa: SIM905
 )
 """Every key that may be written. Before adding one, ask what an attacker, or a careless caller, could put there."""

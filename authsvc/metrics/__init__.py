@@ -96,6 +96,8 @@ feed_age = _gauge(
 )
 status_list_seconds = _histogram("authsvc_status_list_seconds", "Time to build a status list (s).")
 log_lines_dropped = _counter("authsvc_log_lines_dropped", "Log lines lost: nobody read them.")
+spans_sent = _counter("authsvc_spans_sent", "Spans of traces that the collector took.")
+spans_dropped = _counter("authsvc_spans_dropped", "Spans lost: the collector did not take them in time.")
 refused = _counter("authsvc_refused", "Requests refused before they had a route.", "status")
 build_info = _gauge("authsvc_build_info", "1, with the version.", "version", of="livemax")
 

@@ -18,6 +18,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
+from authsvc import traces
+
 ADDRESSES = 3
 ANSWER_BYTES = 4096
 MAX_URL = 2048
@@ -160,11 +162,18 @@ class Outgoing:
     async def _exchange(
         self, method: str, url: str, body: bytes | None, limit: int, headers: Mapping[str, str]
     ) -> tuple[int, str, bytes]:
-        judge_url(url, loopback=self.loopback)
+        parts = judge_url(url, loopback=self.loopback)
         # The HTTP client is loaded with the first request of a process: many never make one.
         from authsvc.outgoing.wire import exchange
 
-        return await exchange(self.addresses, method, url, body, limit, headers)
+        with traces.span(method, traces.CLIENT) as span:
+            span.set("http.request.method", method)
+            span.set("server.address", parts.hostname or "")
+            status, kind, answer = await exchange(
+                self.addresses, method, url, body, limit, {**headers, **span.headers()}
+            )
+            span.set("http.response.status_code", status)
+        return status, kind, answer
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """Where a connection to this name may go. Raises OutgoingFailed where any address of it is not for us."""

@@ -36,8 +36,11 @@ from authsvc.settings.kinds import (
 from authsvc.settings.links import without_links
 from authsvc.settings.mail import DEV_PAGE, mail_from, smtp_url
 from authsvc.settings.store_urls import database_url, redis_url
+from authsvc.traces.sampling import SAMPLERS
 
 PREFIX = "AUTHSVC_"
+STANDARD = "otel_"
+"""Settings that OpenTelemetry names: without our prefix, and nobody's business while traces are off."""
 
 
 class SettingsError(Exception):
@@ -68,6 +71,21 @@ class Settings:
     drain_seconds: int = setting(whole(0, 300), 5, help="after SIGTERM: unready but still serving, for balancers")
     clock_offset_seconds: float = setting(number(), 0.0, help="shifts this process's clock; for fault tests only")
     dev_mode: bool = setting(boolean, False, help="set by `authsvc dev`")
+
+    # Traces
+
+    traces: str = setting(
+        one_of("off", "otlp"),
+        "off",
+        help="otlp: sent to OTEL_EXPORTER_OTLP_ENDPOINT (http/protobuf); needs authsvc[otel]",
+    )
+    trace_parents: tuple[IPv4Network | IPv6Network | str, ...] = setting(
+        networks, (), help="networks of callers whose traceparent is continued; for all others a trace begins here"
+    )
+    otel_traces_sampler: str = setting(
+        str, "parentbased_always_on", help=f"which requests are traced: {', '.join(SAMPLERS)}"
+    )
+    otel_traces_sampler_arg: str = setting(str, "1", help="share of them that traceidratio keeps, 0 to 1")
 
     # PostgreSQL, Redis, and what is done to them in the background
 
@@ -227,7 +245,7 @@ class Settings:
 
 def variable(name: str) -> str:
     """The environment's name of a setting."""
-    return PREFIX + name.upper()
+    return name.upper() if name.startswith(STANDARD) else PREFIX + name.upper()
 
 
 def _shown(item: Field[Any], value: Any) -> str:
@@ -306,7 +324,20 @@ def _contradictions(s: Settings) -> list[str]:
         problems.append(f"{variable('smtp_url')}: {DEV_PAGE} is for `authsvc dev` only; name a mail server")
     elif s.smtp_url and s.smtp_url != DEV_PAGE and not s.mail_from:
         problems.append(f"{variable('mail_from')}: missing; mails need a sender, as in mail@example.com")
-    return problems + _passkey_contradictions(s)
+    return problems + _passkey_contradictions(s) + _trace_contradictions(s)
+
+
+def _trace_contradictions(s: Settings) -> list[str]:
+    if s.traces == "off":  # an operator of Kubernetes may set OTEL_* in every pod
+        return []
+    problems = []
+    if s.otel_traces_sampler not in SAMPLERS:
+        problems.append(f"{variable('otel_traces_sampler')}: must be one of {', '.join(SAMPLERS)}")
+    try:
+        number(0, 1)(s.otel_traces_sampler_arg)
+    except ValueError as error:
+        problems.append(f"{variable('otel_traces_sampler_arg')}: {error}")
+    return problems
 
 
 def _passkey_contradictions(s: Settings) -> list[str]:

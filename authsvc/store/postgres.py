@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
 
+from authsvc import traces
 from authsvc.clock import monotonic
 from authsvc.store.connecting import Connection as _Own
 from authsvc.store.connecting import Connector, NoPrimary, Standby
@@ -226,23 +227,28 @@ class Database:
     async def transaction(self, *, seconds: float | None = None) -> AsyncIterator[Connection]:
         """Several statements, `seconds` long at most (else as long as one). Not for the hot requests, whose statement
         is one."""
-        connection = await self._acquire()
-        try:
-            async with asyncio.timeout(seconds or self._deadlines.statement), connection.transaction():
-                yield connection
-        except BaseException as error:
-            self._discard(connection)
-            if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise asyncio.CancelledError from error  # a rollback that failed had taken its place
-            if isinstance(error, (*_GONE, *_BUSY, *_RETRYABLE, *_REFUSED, TimeoutError)):
-                raise self._unavailable(error) from error
-            if _names_no_client(error):
-                raise ClientRemoved from error
-            raise
-        else:
-            await self._release(connection)
+        with traces.statement("TRANSACTION"):
+            connection = await self._acquire()
+            try:
+                async with asyncio.timeout(seconds or self._deadlines.statement), connection.transaction():
+                    yield connection
+            except BaseException as error:
+                self._discard(connection)
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise asyncio.CancelledError from error  # a rollback that failed had taken its place
+                if isinstance(error, (*_GONE, *_BUSY, *_RETRYABLE, *_REFUSED, TimeoutError)):
+                    raise self._unavailable(error) from error
+                if _names_no_client(error):
+                    raise ClientRemoved from error
+                raise
+            else:
+                await self._release(connection)
 
     async def _once(self, method: str, sql: str, args: tuple[object, ...]) -> Any:
+        with traces.statement(sql):
+            return await self._repeated(method, sql, args)
+
+    async def _repeated(self, method: str, sql: str, args: tuple[object, ...]) -> Any:
         # A deadlock or serialization failure has rolled the statement back: it is safe to run again. A lost connection
         # is not (its commit may have happened), and the caller's 503 makes an honest client try again.
         for attempt in range(RETRIES + 1):

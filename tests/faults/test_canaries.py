@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import redis.asyncio
 
 from authsvc.passwords import Passwords
 from authsvc_devkit.servers import Servers
+from tests.support.collector import Collector, collecting
 from tests.support.replicas import Replicas
 
 pytestmark = pytest.mark.faults
@@ -73,8 +75,14 @@ async def flows(url: str) -> set[str]:
     return given
 
 
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with collecting() as found:
+        yield found
+
+
 async def test_no_secret_is_written_anywhere(
-    replicas: Replicas, servers: Servers, sql: asyncpg.Connection, valkey: redis.asyncio.Redis
+    replicas: Replicas, servers: Servers, sql: asyncpg.Connection, valkey: redis.asyncio.Redis, collector: Collector
 ) -> None:
     hasher = Passwords(memory_kib=64, time_cost=1, parallelism=1, threads=1, queue=5)
     await sql.execute(
@@ -90,6 +98,7 @@ async def test_no_secret_is_written_anywhere(
         await sql.execute(f"ALTER DATABASE {database} SET {setting}")  # the most talkative operator
     # A mail server that is away: mails of new devices wait, and every attempt fails.
     replicas.env |= {"AUTHSVC_SMTP_URL": f"smtp://user:{SMTP}@localhost:9", "AUTHSVC_MAIL_FROM": "mail@bar.example"}
+    replicas.env |= {"AUTHSVC_TRACES": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
     started = replicas.start(2)
     given: set[str] = set()
     for replica in started:
@@ -108,11 +117,25 @@ async def test_no_secret_is_written_anywhere(
         "the database": await _database(sql),
         "Redis": await _redis(valkey),
         "the command lines": b"".join(Path(f"/proc/{replica.process.pid}/cmdline").read_bytes() for replica in started),
+        "the traces": await _traces(collector),
         "the metrics": b"".join(httpx2.get(replica.url + "/metrics").content for replica in started),
     }.items():
         assert len(content) > 100, f"{place} was not read"
         assert not [face for face in hidden if face in content], place
     assert b"UPDATE grants" in (servers.data_dir / "postgres.log").read_bytes(), "statements were logged"
+
+
+async def _traces(collector: Collector) -> bytes:
+    """Neither a secret nor a person is in them. The last request fails."""
+    async with asyncio.timeout(20):
+        while not {"deliver mail", "hash"} <= {span.name for span in collector.spans} or not any(
+            span.attributes.get("http.response.status_code") == 500 for span in collector.spans
+        ):
+            await asyncio.sleep(0.1)
+    assert len(collector.spans) > 100
+    for personal in (b"@example.com", b"canary", b"Canary", b"127.0.0.1", b"python-httpx"):
+        assert personal not in collector.raw, personal
+    return collector.raw
 
 
 async def _until_put_off(replicas: Replicas) -> bytes:

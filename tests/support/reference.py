@@ -326,7 +326,8 @@ Variables of the environment, read once at start. A name that nobody knows is re
 once. What Kubernetes (`enableServiceLinks`) and Docker set for a Service or container called authsvc counts as absent:
 `AUTHSVC_SERVICE_HOST`, `AUTHSVC_PORT=tcp://10.96.12.7:8000` and the like. A secret may come from a file:
 `AUTHSVC_DATABASE_URL_FILE`, `AUTHSVC_REDIS_URL_FILE`, `AUTHSVC_MASTER_KEY_FILE`. `authsvc settings` shows what an
-environment resolves to.
+environment resolves to. `OTEL_*` are OpenTelemetry's own: those listed are read here, all others of theirs, which say
+where and how traces are sent, by the library that sends them ([Sight](../../deploy/README.md#sight)).
 """,
         settings,
     ),
@@ -345,8 +346,9 @@ memory, CPU time and open files (`process_...`).
 One JSON object a line. Every line has `event`, `level` and `timestamp`; further keys come from an allow-list
 (`logs/lines.py`). Besides the events below, each answered request is a line `request` (`logs/access_line.py`):
 `request_id`, `method`, `path` (without its query), `status`, `duration_ms`, `ip`, `endpoint`, and where they are known
-`client_id`, `grant_type`, `reason`, `user_id` and `session_id`; `log_lines_dropped` says that nobody read the log fast
-enough; messages of other libraries are `library_log`, or uvicorn's own text.
+`client_id`, `grant_type`, `reason`, `user_id`, `session_id` and `trace_id`, which every line of a traced request has;
+`log_lines_dropped` says that nobody read the log fast enough; messages of other libraries are `library_log`, or
+uvicorn's own text.
 """,
         log_events,
     ),

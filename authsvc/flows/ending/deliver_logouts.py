@@ -10,9 +10,10 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-from authsvc import metrics
+from authsvc import metrics, traces
 from authsvc.flows.keys.sign import signed
 from authsvc.flows.session.subject import subject_for
+from authsvc.flows.sight.send_traces import tracer_of
 from authsvc.logs import get_logger
 from authsvc.outgoing import OutgoingFailed
 from authsvc.rules.client_record import Client
@@ -69,7 +70,8 @@ class _Courier:
 
     async def _deliver(self, due: outbox.Due) -> None:
         try:
-            await deliver(self._runtime, due)
+            with traces.background(tracer_of(self._runtime), "deliver logout"):
+                await deliver(self._runtime, due)
         except (StoreUnavailable, Unavailable):
             metrics.backchannel_logouts.labels("postponed").inc()  # the lease ends, and somebody takes it up again
         except Exception as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from authsvc import traces
 from authsvc.jose.names import DEFAULT_ALG
 from authsvc.keys.ring import NoSigningKey
 from authsvc.rules.client_record import Client
@@ -40,6 +41,8 @@ def _no_signing_key() -> Unavailable:
 async def signed(runtime: Runtime, claims: dict[str, Any], typ: str, now: datetime, alg: str = DEFAULT_ALG) -> str:
     """A JWS by the key of `alg` that signs at `now`. Raises Unavailable."""
     try:
-        return await runtime.keyring.sign(claims, typ=typ, now=now, alg=alg)
+        with traces.span("sign") as span:
+            span.set("authsvc.alg", alg)
+            return await runtime.keyring.sign(claims, typ=typ, now=now, alg=alg)
     except NoSigningKey as error:
         raise _no_signing_key() from error

@@ -12,10 +12,11 @@ from __future__ import annotations
 import asyncio
 import random
 
-from authsvc import metrics
+from authsvc import metrics, traces
 from authsvc.clock import monotonic
 from authsvc.flows.mail.queue import mail_is_on
 from authsvc.flows.mail.send import send
+from authsvc.flows.sight.send_traces import tracer_of
 from authsvc.logs import get_logger
 from authsvc.outgoing.mail import MailFailed
 from authsvc.rules.mail.outcome import Meaning, meaning_of, pause_after, server_pause
@@ -90,7 +91,9 @@ class _PostOffice:
     async def _deliver(self, mail: DueMail) -> None:
         before = self._failures
         try:
-            if await deliver(self._runtime, mail, before):
+            with traces.background(tracer_of(self._runtime), "deliver mail"):
+                taken = await deliver(self._runtime, mail, before)
+            if taken:
                 self._failures, self._closed_until = 0, 0.0
             else:
                 self._failures = max(self._failures, before + 1)  # those that fail side by side are one failure

@@ -7,6 +7,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from authsvc import traces
 from authsvc.flows.mail.dev_mailbox import dev_mailbox, goes_to_page
 from authsvc.flows.mail.queue import look_of, open_letter
 from authsvc.outgoing.mail import Message, hand_in
@@ -26,7 +27,8 @@ async def send(runtime: Runtime, mail: DueMail) -> bool:
     if goes_to_page(runtime):
         dev_mailbox.of(runtime).add(message)
     else:
-        await hand_in(mail_server(runtime.settings.smtp_url), message, hello(runtime))
+        with traces.span("SMTP", traces.CLIENT):
+            await hand_in(mail_server(runtime.settings.smtp_url), message, hello(runtime))
     return True
 
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 
+from authsvc import traces
 from authsvc.clock import monotonic
 from authsvc.store.caller.attempt_memory import AttemptMemory, Bucket
 from authsvc.store.errors import StoreUnavailable
@@ -52,6 +53,12 @@ class Attempts:
 
     async def take(self, buckets: Sequence[Bucket], attempt: str) -> int:
         """0, and a place is taken in every bucket; or the seconds until there is one again. `attempt` is unique."""
+        with traces.span("limiter", within=True) as span:
+            wait = await self._take(buckets, attempt)
+            span.set("authsvc.limited", wait > 0)
+            return wait
+
+    async def _take(self, buckets: Sequence[Bucket], attempt: str) -> int:
         keys = [self._redis.key("fail", bucket.name) for bucket in buckets]
         args = [self._window * 1000, attempt, *(bucket.limit for bucket in buckets)]
         try:

@@ -14,6 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from authsvc import traces
 from authsvc.clock import monotonic
 from authsvc.store.errors import StoreUnavailable
 
@@ -65,12 +66,17 @@ class RedisServer:
 
     async def command(self, *words: Any, ask: Ask | None = None) -> Any:
         """One command, one answer. An answer never outlives its call: a cut call closes its connection."""
+        with traces.span(words[0] if ask is None else "ASKING", traces.CLIENT) as span:
+            span.set("db.system.name", "redis")
+            return await self._answered(words, ask or self._redis.execute_command)
+
+    async def _answered(self, words: Sequence[Any], ask: Ask) -> Any:
         async with self._connections:
             if self._open_until and monotonic() < self._open_until:
                 raise StoreUnavailable("redis", "breaker_open")
             try:
                 async with asyncio.timeout(TIMEOUT_SECONDS):
-                    answer = await (ask or self._redis.execute_command)(*words)
+                    answer = await ask(*words)
             except self._passed:
                 raise
             except (RedisError, OSError, TimeoutError) as error:

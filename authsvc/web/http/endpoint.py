@@ -10,12 +10,14 @@ from time import perf_counter
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from authsvc.flows.sight.send_traces import tracer_of
 from authsvc.logs import access
 from authsvc.metrics import observe_request
 from authsvc.runtime import Runtime
 from authsvc.web.http.failures import Failure, MethodNotAllowed, NotFound, failure_of, json_failure
 from authsvc.web.http.reply import ANSWER, NO_SNIFF, Reply
 from authsvc.web.http.request import Request
+from authsvc.web.http.traced import begin_trace, end_trace
 
 Handler = Callable[[Request], Awaitable[Response]]
 Renderer = Callable[[Request, Failure], Response]
@@ -53,6 +55,8 @@ class Endpoint:
         started = perf_counter()
         request = Request(self.runtime, scope, receive, f"{Endpoint._prefix}{next(Endpoint._numbers):06x}")
         name, render = self.route.path, self.route.render
+        if (tracer := tracer_of(self.runtime)) is not None:
+            begin_trace(tracer, request)
         try:
             handler = self.handlers.get(scope["method"])
             if handler is None:
@@ -81,6 +85,7 @@ class Endpoint:
 def _note(request: Request, name: str, status: int, started: float) -> None:
     method, seconds = request.scope["method"], perf_counter() - started
     observe_request(name, method, status, seconds)
+    trace_id = end_trace(request.span, request, name, status) if request.span is not None else None
     access(
         request.id,
         method,
@@ -94,4 +99,5 @@ def _note(request: Request, name: str, status: int, started: float) -> None:
         reason=request.reason,
         user_id=request.user_id,
         session_id=request.session_id,
+        trace_id=trace_id,
     )

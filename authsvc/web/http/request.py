@@ -17,6 +17,7 @@ from authsvc.device_name import MAX_USER_AGENT
 from authsvc.rules.errors import Rejected
 from authsvc.rules.readable_text import made_readable
 from authsvc.runtime import Runtime
+from authsvc.traces import Span
 from authsvc.web.http.peer import client_address, network_of
 from authsvc.web.http.reply import NO_HEADERS, Headers
 
@@ -39,6 +40,8 @@ class Request(starlette.requests.Request):
     reason: str | None = None
     user_id: str | None = None
     session_id: str | None = None
+    span: Span | None = None
+    """Where this request is traced."""
     locale: str = ""
     """The language that the person chose who is logged in."""
     browser: str | None = None
