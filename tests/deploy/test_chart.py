@@ -254,10 +254,29 @@ def test_every_rule_is_promql_over_metrics_that_there_are(production: Rendered) 
     assert production.one("PrometheusRule")["spec"]["groups"][0]["rules"] == rules()
     known = set(re.findall(r"^\| `(authsvc_\w+)`", (ROOT / "docs/reference/metrics.md").read_text(), re.MULTILINE))
     for rule in rules():
-        assert set(re.findall(r"authsvc_\w+", rule["expr"])) <= known, rule["alert"]
+        found = {name.removesuffix("_bucket") for name in re.findall(r"authsvc_\w+", rule["expr"])}
+        assert found <= known, rule["alert"]
         assert rule["annotations"]["summary"].endswith("."), rule["alert"]
     assert ask({"queries": [rule["expr"] for rule in rules()]}) == {"wrong": []}
     assert len(ask({"queries": ["rate(authsvc_requests_total)", "sum("]})["wrong"]) == 2
+
+
+# Traces
+
+
+def test_traces_go_where_the_values_say_and_the_policy_lets_them(small: Rendered, production: Rendered) -> None:
+    pod = production.pods()["Deployment authsvc"]
+    variables = {one["name"]: one.get("value") for one in pod["containers"][0]["env"]}
+    assert variables["AUTHSVC_TRACES"] == "otlp"
+    assert variables["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector.monitoring:4318"
+    assert (variables["OTEL_TRACES_SAMPLER"], variables["OTEL_TRACES_SAMPLER_ARG"]) == (
+        "parentbased_traceidratio",
+        "0.1",
+    )
+    ports = [port["port"] for rule in production.one("NetworkPolicy")["spec"]["egress"] for port in rule["ports"]]
+    assert 4318 in ports
+    assert "TRACES" not in str(small.documents) and "4318" not in str(small.documents)
+    assert "collector" in render(example("small", traces={"enabled": True})).refused[0]
 
 
 # Values

@@ -72,6 +72,15 @@ capabilities: {drop: [ALL]}
 - {name: AUTHSVC_WORKERS, value: {{ $.Values.workers | quote }}}
 - {name: AUTHSVC_REPLICAS, value: {{ include "authsvc.maxReplicas" $ | quote }}}
 - {name: AUTHSVC_DRAIN_SECONDS, value: {{ $.Values.drainSeconds | quote }}}
+{{- with $.Values.traces }}
+{{- if .enabled }}
+- {name: AUTHSVC_TRACES, value: otlp}
+- {name: AUTHSVC_TRACE_PARENTS, value: {{ join " " .parents | quote }}}
+- {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ required "traces.endpoint: where is the collector?" .endpoint | quote }}}
+- {name: OTEL_TRACES_SAMPLER, value: parentbased_traceidratio}
+- {name: OTEL_TRACES_SAMPLER_ARG, value: {{ .ratio | quote }}}
+{{- end }}
+{{- end }}
 {{- range $name, $value := $.Values.settings }}
 - {name: {{ $name }}, value: {{ ternary (printf "%.0f" $value) (toString $value) (kindIs "float64" $value) | quote }}}
 {{- end }}
