@@ -20,7 +20,7 @@ from authsvc.flows.mail.dev_mailbox import goes_to_page
 from authsvc.flows.proofs import write_letters
 from authsvc.flows.revocation import status_indices
 from authsvc.flows.revocation.feed import end_streams
-from authsvc.flows.sight import send_traces
+from authsvc.flows.sight import measure, send_traces
 from authsvc.flows.upkeep import end_idle, finish_endings, follow_changes, sweep
 from authsvc.keys.seal import SealError
 from authsvc.logs import get_logger
@@ -152,6 +152,7 @@ CAPABILITIES = (
     ),
     Capability("proofs by mail", proof.ROUTES + reset.ROUTES + sign_up.ROUTES, loops=(write_letters.write_for_ever,)),
     Capability("mail", loops=(deliver.deliver_for_ever,)),
+    Capability("sight", loops=(measure.measure_for_ever, measure.look_for_ever)),
     Capability("traces", begin=send_traces.begin, give_back=send_traces.end),
 )
 """In the order of their members in the metadata documents. Whoever adds a wing adds a line here."""

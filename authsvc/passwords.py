@@ -126,6 +126,11 @@ class Passwords:
         # No password has this hash. It is written, not computed: the first stranger would wait for it twice as long.
         self._dummy = f"$argon2id$v=19$m={memory_kib},t={time_cost},p={parallelism}${'A' * 22}${'A' * 43}"
 
+    @property
+    def under_way(self) -> int:
+        """Hashes that threads work on, and those that wait for one."""
+        return self._inside
+
     async def hash(self, password: str, asker: Asker | None = None) -> str:
         """A new argon2id hash. `asker`: None for an operator. Raises Unavailable when the queue is full."""
         return await self._run(lambda: self._new_hash(password), asker)

@@ -193,7 +193,12 @@ def open_runtime(settings: Settings, *, deadlines: Deadlines | None = None) -> R
             queue=settings.hash_queue,
             breached_dir=settings.breached_passwords_dir,
         ),
-        attempts=Attempts(redis, window_seconds=settings.failure_window_seconds, replicas=settings.replicas),
+        attempts=Attempts(
+            redis,
+            window_seconds=settings.failure_window_seconds,
+            replicas=settings.replicas,
+            on_verdict=lambda verdict: metrics.limiter.labels(verdict).inc(),
+        ),
         revocation_set=RevocationSet(redis),
         outgoing=Outgoing(private=settings.outgoing_private, loopback=settings.dev_mode),
     )

@@ -50,6 +50,13 @@ def _phase(key: SigningKey, current: SigningKey | None, now: datetime) -> Phase:
     return Phase.SIGNING if current is not None and current.kid == key.kid else Phase.RETIRED
 
 
+def entered(key: SigningKey, phase: Phase) -> datetime:
+    """When a key that is announced, signing or retired came into that phase."""
+    if phase is Phase.ANNOUNCED:
+        return key.announced_at
+    return key.signs_until or key.signs_from if phase is Phase.RETIRED else key.signs_from
+
+
 def signer(keys: Sequence[SigningKey], now: datetime, alg: str = "RS256") -> SigningKey | None:
     """The key of `alg` that signs at `now`: the newest `signs_from` among those that may. None: nobody may."""
     able = [key for key in keys if key.alg == alg and key.signs_from <= now and not ended(key, now)]

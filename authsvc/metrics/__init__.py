@@ -50,12 +50,23 @@ rollback_suspected = _gauge(
     "authsvc_rollback_suspected", "1 while PostgreSQL is taken for a restored backup.", of="livemax"
 )
 logins = _counter("authsvc_logins", "Login attempts by result.", "result")
+limiter = _counter(
+    "authsvc_limiter",
+    "Attempts that took a place in the counts of failures, or found none; without Redis in the worker's memory.",
+    verdict=("free", "limited", "free_without_redis", "limited_without_redis"),
+)
 rate_limited = _counter("authsvc_rate_limited", "Requests answered 429.", "endpoint")
 revocations = _counter("authsvc_revocations", "Revocations written.", "kind")
 backchannel_logouts = _counter(
     "authsvc_backchannel_logouts",
     "Attempts to tell a client of a logout, by outcome.",
     result=("delivered", "failed", "given_up", "postponed"),
+)
+logouts_waiting = _gauge("authsvc_logouts_waiting", "Clients to be told of a logout.", of="livemostrecent")
+logouts_oldest = _gauge(
+    "authsvc_logouts_oldest_seconds",
+    "Age of the logout that a client was not told of for longest (s).",
+    of="livemostrecent",
 )
 mails = _counter(
     "authsvc_mails", "Mails by outcome of an attempt.", result=("sent", "put_off", "given_up", "postponed")
@@ -68,9 +79,27 @@ client_key_fetches = _counter(
     "authsvc_client_key_fetches", "Requests for the keys at a client's jwks_uri.", result=("answered", "failed")
 )
 store_errors = _counter("authsvc_store_errors", "Failures of a store.", "store", "kind")
+db_connections = _gauge("authsvc_db_connections", "Connections to PostgreSQL that are in use.", of="livesum")
+db_waiting = _gauge("authsvc_db_waiting", "Callers that wait for a connection to PostgreSQL.", of="livesum")
+hot_updates = _gauge(
+    "authsvc_hot_update_ratio",
+    "Share of updates that touched no index, since statistics began.",
+    "table",
+    of="livemostrecent",
+)
+loop_lag = _histogram(
+    "authsvc_loop_lag_seconds", "How late the event loop came to a timer, looked at twice a second (s)."
+)
+hashes = _gauge("authsvc_hashes", "Passwords that are hashed, or wait in the queue for it.", of="livesum")
 sweep_deleted = _counter("authsvc_sweep_deleted", "Rows deleted by the clean-up.", "table")
 sweep_seconds = _histogram("authsvc_sweep_seconds", "Duration of a clean-up (s).", buckets=SWEEP_BUCKETS)
 key_age = _gauge("authsvc_key_age_seconds", "Age of the signing key (s).", of="livemostrecent")
+key_phase_age = _gauge(
+    "authsvc_key_phase_seconds",
+    "For how long the oldest key of a phase has been in it (s).",
+    "phase",
+    of="livemostrecent",
+)
 keys = _gauge("authsvc_keys", "Keys by phase.", "phase", of="livemostrecent")
 keys_announced = _counter("authsvc_keys_announced", "Keys that a replica made because it was time.")
 redis_trusted = _gauge("authsvc_redis_trusted", "1 if every worker may answer from Redis.", of="livemin")

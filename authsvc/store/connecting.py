@@ -184,3 +184,12 @@ def _name(host: Host) -> str:
 
 def _said(error: BaseException) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
+
+
+def names_no_client(error: BaseException) -> bool:
+    constraint = getattr(error, "constraint_name", "") if isinstance(error, asyncpg.PostgresError) else ""
+    return str(constraint).endswith("_client_id_fkey")
+
+
+async def keep_session(_connection: Any) -> None:
+    """The pool's reset: nothing to undo."""

@@ -20,7 +20,7 @@ import asyncpg
 from authsvc import traces
 from authsvc.clock import monotonic
 from authsvc.store.connecting import Connection as _Own
-from authsvc.store.connecting import Connector, NoPrimary, Standby
+from authsvc.store.connecting import Connector, NoPrimary, Standby, keep_session, names_no_client
 from authsvc.store.errors import ClientRemoved, StoreUnavailable
 
 CHANGE_SECONDS = 5.0
@@ -97,10 +97,6 @@ _REGARDLESS = ContextVar("regardless", default=False)
 _WHERE = "SELECT feed_database(), flushed_lsn()"
 
 
-async def _keep_session(_connection: Connection) -> None:
-    """The pool's reset: nothing to undo."""
-
-
 class Database:
     """asyncpg's pool with deadlines. `on_error(kind)` is told of each failure, for the metrics."""
 
@@ -128,6 +124,11 @@ class Database:
         self.suspended: str | None = None
         """Why no statement is let through: the database is there, and is not to be believed. It counts as away."""
 
+    def load(self) -> tuple[int, int]:
+        """Connections in use, and callers that wait for one."""
+        size = self._pool.get_size() - self._pool.get_idle_size() if self._pool is not None else 0
+        return max(0, size - len(self._at_hand)), self._waiting
+
     async def connect(self) -> None:
         """See that there is a connection. Raises StoreUnavailable; may be called again."""
         pool = await self._opened()
@@ -151,7 +152,7 @@ class Database:
                 max_inactive_connection_lifetime=0,
                 timeout=self._deadlines.statement,
                 command_timeout=self._deadlines.statement,
-                reset=_keep_session,
+                reset=keep_session,
                 init=self._recognize,
             )
         return self._pool
@@ -238,7 +239,7 @@ class Database:
                     raise asyncio.CancelledError from error  # a rollback that failed had taken its place
                 if isinstance(error, (*_GONE, *_BUSY, *_RETRYABLE, *_REFUSED, TimeoutError)):
                     raise self._unavailable(error) from error
-                if _names_no_client(error):
+                if names_no_client(error):
                     raise ClientRemoved from error
                 raise
             else:
@@ -268,7 +269,7 @@ class Database:
                 raise self._unavailable(error) from error
             except asyncpg.PostgresError as error:
                 await self._release(connection)
-                if _names_no_client(error):
+                if names_no_client(error):
                     raise ClientRemoved from error
                 raise
             except BaseException:
@@ -370,11 +371,6 @@ class Database:
             if self._failures >= BREAKER_FAILURES:
                 self._open_until = monotonic() + BREAKER_SECONDS
         return StoreUnavailable("postgresql", kind)
-
-
-def _names_no_client(error: BaseException) -> bool:
-    constraint = getattr(error, "constraint_name", "") if isinstance(error, asyncpg.PostgresError) else ""
-    return str(constraint).endswith("_client_id_fkey")
 
 
 def _kind_of(error: BaseException) -> str:

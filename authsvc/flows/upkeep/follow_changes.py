@@ -15,7 +15,7 @@ from authsvc.clock import monotonic
 from authsvc.flows.keys.jwks_snapshot import save_snapshot
 from authsvc.flows.restore.watch import settle
 from authsvc.jose.names import DEFAULT_ALG
-from authsvc.keys.phases import Phase, phases_at, signer
+from authsvc.keys.phases import Phase, entered, phases_at, signer
 from authsvc.keys.reseal import kids_under
 from authsvc.logs import get_logger
 from authsvc.runtime import Runtime
@@ -120,9 +120,13 @@ async def load_keys(runtime: Runtime) -> None:
 def measure_keys(runtime: Runtime) -> None:
     """Show the operator how many keys are in each phase, and how old the one is that signs for most clients."""
     rows, now = runtime.following.keys, runtime.clock.now()
-    counted = Counter(phases_at(rows, now).values())
+    phases = phases_at(rows, now)
+    counted = Counter(phases.values())
     for phase in Phase:
         metrics.keys.labels(phase.value).set(counted[phase])
+    for phase in (Phase.ANNOUNCED, Phase.SIGNING, Phase.RETIRED):
+        ages = [(now - entered(row, phase)).total_seconds() for row in rows if phases[row.kid] is phase]
+        metrics.key_phase_age.labels(phase.value).set(max(ages, default=0))
     if current := signer(rows, now, DEFAULT_ALG):
         metrics.key_age.set((now - current.signs_from).total_seconds())
 

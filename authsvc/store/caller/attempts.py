@@ -8,7 +8,7 @@ guesses; a success gives the place back.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from authsvc import traces
@@ -43,13 +43,21 @@ _MOST_OWED = 200
 class Attempts:
     """Counts failed attempts in sliding windows. Take a place in every bucket, or in none."""
 
-    def __init__(self, redis: RedisStore, *, window_seconds: int, replicas: int) -> None:
+    def __init__(
+        self,
+        redis: RedisStore,
+        *,
+        window_seconds: int,
+        replicas: int,
+        on_verdict: Callable[[str], None] = lambda verdict: None,
+    ) -> None:
         self._redis = redis
         self._window = window_seconds
         self._replicas = replicas
         self._memory = AttemptMemory(window_seconds)
         self._owed: dict[str, list[str]] = {}
         """Keys of attempts that were successes, by attempt, until Redis has heard of it."""
+        self._on_verdict = on_verdict
 
     async def take(self, buckets: Sequence[Bucket], attempt: str) -> int:
         """0, and a place is taken in every bucket; or the seconds until there is one again. `attempt` is unique."""
@@ -57,6 +65,10 @@ class Attempts:
             wait = await self._take(buckets, attempt)
             span.set("authsvc.limited", wait > 0)
             return wait
+
+    def _judged(self, wait: int, where: str = "") -> int:
+        self._on_verdict(f"{'limited' if wait else 'free'}{where}")
+        return wait
 
     async def _take(self, buckets: Sequence[Bucket], attempt: str) -> int:
         keys = [self._redis.key("fail", bucket.name) for bucket in buckets]
@@ -67,9 +79,9 @@ class Attempts:
                 await self._give_back_owed()
                 wait = await self._redis.script(_TAKE, keys, args)
         except StoreUnavailable:
-            return self._take_in_memory(buckets, attempt, self._replicas)
+            return self._judged(self._take_in_memory(buckets, attempt, self._replicas), "_without_redis")
         # Both must have room: or Redis, coming or going in mid-burst, would allow the limit twice over.
-        return math.ceil(int(wait) / 1000) or self._take_in_memory(buckets, attempt, 1)
+        return self._judged(math.ceil(int(wait) / 1000) or self._take_in_memory(buckets, attempt, 1))
 
     async def give_back(self, buckets: Sequence[Bucket], attempt: str) -> None:
         """The attempt was a success: it does not count. What Redis cannot be told now, it is told with a later call."""

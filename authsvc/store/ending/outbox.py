@@ -65,3 +65,19 @@ async def later(connection: Connection, row_id: int, pause_seconds: float) -> bo
              WHERE id = $1 AND NOT EXISTS (SELECT FROM late) RETURNING id"""
     row = await connection.fetchrow(sql, row_id, pause_seconds)
     return row is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What clients must still be told: how many rows, and how old the oldest is."""
+
+    count: int
+    oldest_seconds: float
+
+
+async def waiting(db: Database) -> Waiting:
+    """How long the outbox is, and how old."""
+    sql = """SELECT count(*) AS count,
+                    coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest_seconds
+             FROM outbox"""
+    return Waiting(**await db.fetchrow(sql))
