@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
@@ -88,9 +89,16 @@ _REFUSED_URL = (
 def record_of(kind: type[_Record], row: Any, **others: Any) -> _Record:
     """A record (frozen, with slots) from those columns of a row that are called as its fields; arrays become tuples.
     `others`: the fields that no column is, as it stands."""
-    names = vars(kind)["__slots__"]
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items() if name in names}
-    return kind(**(values | others))
+    names = _fields_of(kind)  # type: ignore[arg-type]  # mypy takes classes for unhashable here
+    for name, value in row.items():
+        if name in names and name not in others:
+            others[name] = tuple(value) if type(value) is list else value
+    return kind(**others)
+
+
+@cache
+def _fields_of(kind: type) -> frozenset[str]:
+    return frozenset(vars(kind)["__slots__"])
 
 
 _REGARDLESS = ContextVar("regardless", default=False)

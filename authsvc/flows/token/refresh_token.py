@@ -68,7 +68,7 @@ async def refresh(runtime: Runtime, caller: Caller, asked: RefreshRequest) -> Gr
     )
     done = await _turns.of(runtime).run(presented.grant_id, statement)
     verdict = done.verdict if done else RefreshVerdict.UNKNOWN
-    metrics.refresh.labels(verdict).inc()
+    metrics.refreshes_judged(verdict).inc()
     if verdict is RefreshVerdict.RECOVER:
         metrics.state_rollback.inc()
     if done is None:
@@ -92,7 +92,7 @@ def _recognize(runtime: Runtime, client: Client, asked: RefreshRequest) -> Refre
     """The token that we made for this client, or Rejected. Raises StoreUnavailable: the master key is not held."""
     presented = decode(asked.refresh_token, runtime.refresh_mac_key, client.id)
     if presented is None:
-        metrics.refresh.labels(RefreshVerdict.FORGED).inc()
+        metrics.refreshes_judged(RefreshVerdict.FORGED).inc()
         raise Rejected("invalid_grant", _WORN, RefreshVerdict.FORGED.reason)
     return presented
 
