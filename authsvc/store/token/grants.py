@@ -35,6 +35,7 @@ from authsvc.store.session.sessions import Ended
 # updates its grants in the same transaction instead. The role that a client wants of people is the one exception: it is
 # read as the statement began, and who loses it meanwhile is refused the next time. It is looked up for every client:
 # where none is wanted, a plan made for that would be so much cheaper that PostgreSQL would plan at every refresh.
+# OFFSET 0: without it the verdict is computed anew, with that look-up, in each place that names it.
 #
 # A grant that is bound to a key (RFC 9449) is found by that key alone: with another one there is nothing to judge, and
 # nothing changes.
@@ -84,7 +85,7 @@ WITH judged AS (
                     ELSE 'reuse' END
                 WHEN g.generation - $3::bigint IN {LATE_GENERATIONS}
                      AND now() - g.rotated_at <= interval '{LATE_WINDOW}' THEN 'late'
-                ELSE 'reuse' END AS verdict) v) s)
+                ELSE 'reuse' END AS verdict) v OFFSET 0) s)
     WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $4 AND g.dpop_jkt IN ('', $7)
     RETURNING g.verdict, g.generation, g.session_id, g.session_name, g.scope, g.audience, g.expires_at, g.acr_values
 ), seen AS (

@@ -25,7 +25,7 @@ REAL = grants.REFRESH
 
 _PARENT = "WHEN $3::bigint = g.parent THEN CASE"
 _LOST = "WHEN $5::int > 0 AND now() - g.rotated_at <= $8::int * interval '1 second' THEN 'supersede'"
-_REUSE = "ELSE 'reuse' END AS verdict) v)"
+_REUSE = "ELSE 'reuse' END AS verdict) v"
 _MOVED = "WHEN s.verdict IN ('rotate', 'recover', 'supersede') THEN greatest(now(), g.rotated_at)"
 
 STATEMENT = [
@@ -33,7 +33,7 @@ STATEMENT = [
         "a nullable operand: NOT (false OR NULL) is NULL, and the CASE falls through",
         _REUSE,
         "WHEN NOT ($3::bigint = g.generation OR $3::bigint = nullif(g.parent, g.parent)) THEN 'reuse'"
-        " ELSE 'rotate' END AS verdict) v)",
+        " ELSE 'rotate' END AS verdict) v",
         "a_token_that_is_neither_live_nor_parent_is_reuse",
     ),
     Mutant(
