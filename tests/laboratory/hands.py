@@ -39,21 +39,30 @@ class Hands:
 
         thread = threading.Thread(target=loop, name="laboratory")
         thread.start()
+        interrupted = self._work_until_the_end()
+        thread.join()
+        if interrupted is not None:
+            raise interrupted
+        return result.result()
+
+    def _work_until_the_end(self) -> BaseException | None:
+        """What interrupted us, Ctrl-C or the alarm of a test: the loop is told to end, and ended it must be, for
+        whatever it started."""
+        interrupted: BaseException | None = None
         while True:
             try:
                 item = self._work.get()
-            except KeyboardInterrupt:
+            except BaseException as error:
+                interrupted = error
                 self._task_loop.call_soon_threadsafe(self._task.cancel)
                 continue
             if item is None:
-                break
+                return interrupted
             work, done = item
             try:
                 done.set_result(work())
             except BaseException as error:
                 done.set_exception(error)
-        thread.join()
-        return result.result()
 
     async def _cancellable(self, main: Coroutine[Any, Any, T]) -> T:
         self._task = asyncio.ensure_future(main)
