@@ -51,7 +51,7 @@ async def test_a_pool_that_resets_its_connections_is_caught(
     async def asyncpgs_own(connection: asyncpg.Connection) -> None:
         await connection.execute(connection.get_reset_query())
 
-    monkeypatch.setattr(postgres, "_keep_session", asyncpgs_own)
+    monkeypatch.setattr(postgres, "keep_session", asyncpgs_own)
     monkeypatch.setattr(postgres, "_usable", lambda _connection: False)  # or they stay at hand, and nothing is reset
     assert min(await cost_of_fifty_refreshes(settings_env, wire)) > 60
 
