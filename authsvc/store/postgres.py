@@ -21,8 +21,9 @@ import asyncpg
 from authsvc import traces
 from authsvc.clock import monotonic
 from authsvc.store.connecting import Connection as _Own
-from authsvc.store.connecting import Connector, NoPrimary, Standby, keep_session, names_no_client
+from authsvc.store.connecting import Connector, Standby, keep_session, names_no_client
 from authsvc.store.errors import ClientRemoved, StoreUnavailable
+from authsvc.store.postgres_failures import BUSY, GONE, REFUSED, REFUSED_URL, RETRYABLE, kind_of
 
 CHANGE_SECONDS = 5.0
 """How long a transaction may take in which a request changes a person: it waits for their row, and ends sessions."""
@@ -51,39 +52,6 @@ Connection = Any
 """An asyncpg connection (pool proxy); its stubs distinguish kinds that we do not."""
 
 _Record = TypeVar("_Record")
-
-_RETRYABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-_BUSY = (asyncpg.LockNotAvailableError, asyncpg.TooManyConnectionsError, asyncpg.QueryCanceledError)
-_READ_ONLY = asyncpg.ReadOnlySQLTransactionError
-_STATEMENT_LOST = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
-_GONE = (
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.PostgresSystemError,
-    asyncpg.InternalServerError,
-    _READ_ONLY,
-    Standby,
-    NoPrimary,
-    *_STATEMENT_LOST,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-)
-
-
-_REFUSED = (asyncpg.InsufficientPrivilegeError,)
-"""It is there, and does not let this role do what we must do: an operator's trouble, nobody else's fault."""
-_REFUSED_URL = (
-    *_REFUSED,
-    asyncpg.ClientConfigurationError,
-    asyncpg.UndefinedObjectError,
-    asyncpg.InvalidParameterValueError,
-    asyncpg.CantChangeRuntimeParamError,
-)
-"""When a connection is made: asyncpg or the server does not understand the URL, and waiting mends nothing."""
 
 
 def record_of(kind: type[_Record], row: Any, **others: Any) -> _Record:
@@ -142,7 +110,7 @@ class Database:
         pool = await self._opened()
         try:
             connection = await pool.acquire(timeout=self._deadlines.statement)
-        except (*_GONE, *_BUSY, *_REFUSED_URL, TimeoutError) as error:
+        except (*GONE, *BUSY, *REFUSED_URL, TimeoutError) as error:
             raise self._unavailable(error) from error
         await self._release(connection)
 
@@ -213,7 +181,7 @@ class Database:
                     while self._at_hand:
                         await pool.release(self._at_hand.pop())
                     await pool.close()
-            except (TimeoutError, *_GONE):
+            except (TimeoutError, *GONE):
                 pool.terminate()
 
     async def fetchrow(self, sql: str, *args: object) -> Any:
@@ -245,7 +213,7 @@ class Database:
                 self._discard(connection)
                 if (task := asyncio.current_task()) is not None and task.cancelling():
                     raise asyncio.CancelledError from error  # a rollback that failed had taken its place
-                if isinstance(error, (*_GONE, *_BUSY, *_RETRYABLE, *_REFUSED, TimeoutError)):
+                if isinstance(error, (*GONE, *BUSY, *RETRYABLE, *REFUSED, TimeoutError)):
                     raise self._unavailable(error) from error
                 if names_no_client(error):
                     raise ClientRemoved from error
@@ -264,15 +232,15 @@ class Database:
             connection = await self._acquire()
             try:
                 answer = await getattr(connection, method)(sql, *args)
-            except _RETRYABLE as error:
+            except RETRYABLE as error:
                 await self._release(connection)
                 if attempt == RETRIES:
                     raise self._unavailable(error) from error
                 await asyncio.sleep(0.005 * 4**attempt)
-            except (*_BUSY, *_REFUSED) as error:
+            except (*BUSY, *REFUSED) as error:
                 await self._release(connection)
                 raise self._unavailable(error) from error
-            except (*_GONE, TimeoutError) as error:
+            except (*GONE, TimeoutError) as error:
                 self._discard(connection)
                 raise self._unavailable(error) from error
             except asyncpg.PostgresError as error:
@@ -310,7 +278,7 @@ class Database:
             # A wait while others are served is our own load, not PostgreSQL's fault: it does not open the breaker.
             busy = monotonic() - self._heard_at < self._deadlines.statement
             raise self._unavailable(error, "pool_exhausted" if busy else None) from error
-        except (*_GONE, *_BUSY, *_REFUSED_URL) as error:
+        except (*GONE, *BUSY, *REFUSED_URL) as error:
             raise self._unavailable(error) from error
         finally:
             self._waiting -= 1
@@ -341,7 +309,7 @@ class Database:
         elif not self._waiting:
             self._at_hand.append(connection)
         else:
-            with suppress(*_GONE):
+            with suppress(*GONE):
                 await pool.release(connection)
 
     def _usable(self, connection: Connection) -> bool:
@@ -368,7 +336,7 @@ class Database:
         return self._unavailable(Standby("it has become a standby"))
 
     def _unavailable(self, error: BaseException, kind: str | None = None) -> StoreUnavailable:
-        kind = kind or _kind_of(error)
+        kind = kind or kind_of(error)
         self._on_error(kind)
         if kind == "read_only":
             self._connector.leave()
@@ -379,28 +347,3 @@ class Database:
             if self._failures >= BREAKER_FAILURES:
                 self._open_until = monotonic() + BREAKER_SECONDS
         return StoreUnavailable("postgresql", kind)
-
-
-def _kind_of(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return "timeout"
-    if isinstance(error, asyncpg.LockNotAvailableError):
-        return "lock_timeout"
-    if isinstance(error, asyncpg.DiskFullError):
-        return "disk_full"
-    if isinstance(error, _RETRYABLE):
-        return "deadlock"
-    if isinstance(error, _BUSY):
-        return "busy"
-    if isinstance(error, _REFUSED_URL):
-        return "refused"
-    if isinstance(error, _READ_ONLY):
-        return "read_only"
-    if isinstance(error, _STATEMENT_LOST):
-        return "statement_lost"
-    if isinstance(error, Standby):
-        return "standby"
-    if isinstance(error, NoPrimary):
-        kinds = {_kind_of(one) for one in error.errors}
-        return next((kind for kind in ("refused", "busy", "standby", "timeout") if kind in kinds), "gone")
-    return "gone"

@@ -52,7 +52,8 @@ async def test_a_pool_that_resets_its_connections_is_caught(
         await connection.execute(connection.get_reset_query())
 
     monkeypatch.setattr(postgres, "keep_session", asyncpgs_own)
-    monkeypatch.setattr(postgres, "_usable", lambda _connection: False)  # or they stay at hand, and nothing is reset
+    # Or they stay at hand, and nothing is reset.
+    monkeypatch.setattr(postgres.Database, "_release", lambda self, connection: self._pool.release(connection))
     assert min(await cost_of_fifty_refreshes(settings_env, wire)) > 60
 
 
