@@ -51,7 +51,7 @@ def statements(runtime: Runtime) -> Iterator[list[str]]:
         yield asked
     finally:
         _watched.reset(mark)
-        del runtime.db._once, runtime.redis.command
+        runtime.db._once, runtime.redis.command = once, command  # type: ignore[method-assign]
 
 
 @pytest.fixture

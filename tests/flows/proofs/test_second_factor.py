@@ -224,8 +224,13 @@ async def test_two_hundred_tries_at_once_are_as_many_as_are_allowed(house: Servi
     limit = house.runtime.settings.second_step_failures
     tries = [prove(http, page, f"{number:06}") for number in range(200)]
     answers = await asyncio.gather(*tries)
-    assert [answer.status_code for answer in answers].count(400) == limit
-    assert {answer.status_code for answer in answers} <= {400, 429, 503}
+    statuses = [answer.status_code for answer in answers]
+    assert set(statuses) <= {400, 429, 503}
+    judged = statuses.count(400)
+    assert judged == limit or (judged < limit and 503 in statuses)  # a busy machine: PostgreSQL has a queue
+    while (await prove(http, page, "000000")).status_code != 429:
+        judged += 1
+        assert judged <= limit
     assert (await prove(http, page, app.code())).status_code == 429
     assert await is_unchanged(house, email)
 
