@@ -107,8 +107,17 @@ class Place:
         self.front.upstream = ("127.0.0.1", self.replica.port)
 
     async def until_ready(self, seconds: float = START_SECONDS) -> None:
-        assert self.replica is not None
-        await asyncio.to_thread(self.replica.wait_ready, seconds)
+        """As with a supervisor: one that ends instead, because Redis evicts at this moment, say, is started again."""
+        ends = monotonic() + seconds
+        while True:
+            assert self.replica is not None
+            try:
+                return await asyncio.to_thread(self.replica.wait_ready, max(1, ends - monotonic()))
+            except RuntimeError:
+                if self.alive or monotonic() > ends:
+                    raise
+            await asyncio.sleep(0.2)
+            await self.start()
 
     def kill(self) -> None:
         if self.alive:
