@@ -127,6 +127,25 @@ async def test_in_session_mode_statements_may_be_kept(env: dict[str, str], serve
             assert await service.runtime.db.fetchval("SELECT count(*) FROM pg_prepared_statements") > 2
 
 
+async def test_from_1_21_on_statements_are_kept_in_transaction_mode(
+    env: dict[str, str], servers: Servers, database_url: str
+) -> None:
+    if version() < (1, 21):
+        pytest.skip("this PgBouncer is older than 1.21, and knows no prepared statements in transaction mode")
+    more = {"default_pool_size": FEW, "max_prepared_statements": "200"}
+    with pgbouncer(servers.socket_dir, {"authsvc": password(servers)}, **more) as place:
+        env |= {"AUTHSVC_DATABASE_URL": through(database_url, place), "AUTHSVC_DB_STATEMENT_CACHE_SIZE": "100"}
+        async with serving(env) as one, serving(env) as two:
+            people = [await login(one.http) for _ in range(6)]
+            for _ in range(4):
+                calls = (refresh(http, t["refresh_token"]) for t in people for http in (one.http, two.http))
+                answers = await asyncio.gather(*calls)
+                none_turned_away(answers)
+                assert Counter(found.status_code for found in answers) == {200: 12}
+                people = [found.json() for found in answers[::2]]
+            assert await two.runtime.db.fetchval("SELECT count(*) FROM pg_prepared_statements") > 2
+
+
 async def test_the_doctor_misses_the_deadlines_of_a_pooler_that_sets_none(
     env: dict[str, str], servers: Servers, database_url: str
 ) -> None:
