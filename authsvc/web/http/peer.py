@@ -33,6 +33,11 @@ def client_address(peer: str | None, forwarded_for: Sequence[bytes], trusted: Se
     return _cached(peer, tuple(forwarded_for), _Trust.of(known))
 
 
+def is_within(peer: str | None, networks: Sequence[Network]) -> bool:
+    """Whether an address, or the other end of a unix socket (None), is in one of these networks. Never raises."""
+    return "unix" in networks if peer is None else _is_trusted(_parsed(peer), networks)
+
+
 def network_of(address: str) -> str:
     """What a rate limit counts: an IPv4 address itself, the /64 of an IPv6 one; IPv4-mapped IPv6 counts as IPv4.
 
@@ -74,7 +79,7 @@ def _cached(peer: str | None, lines: tuple[bytes, ...], trust: _Trust) -> str:
 
 def _walk(peer: str | None, lines: tuple[bytes, ...], trusted: tuple[Network, ...]) -> str:
     here = _canonical(peer)
-    if not (("unix" in trusted) if peer is None else _is_trusted(_parsed(peer), trusted)):
+    if not is_within(peer, trusted):
         return here
     hops = 0
     for line in reversed(lines):
@@ -132,7 +137,7 @@ def _canonical(peer: str | None) -> str:
     return UNKNOWN if parsed is None else str(parsed)
 
 
-def _is_trusted(address: IPv4Address | IPv6Address | None, trusted: tuple[Network, ...]) -> bool:
+def _is_trusted(address: IPv4Address | IPv6Address | None, trusted: Sequence[Network]) -> bool:
     return address is not None and any(
         not isinstance(network, str) and address.version == network.version and address in network
         for network in trusted

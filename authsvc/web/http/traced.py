@@ -3,11 +3,10 @@ method, the version of HTTP and which route it was: no address, no path, no quer
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-
 from authsvc.metrics import METHODS
 from authsvc.traces import SERVER, Span, Tracer
 from authsvc.traces.context import Parent, read_parent
+from authsvc.web.http.peer import is_within
 from authsvc.web.http.request import Request
 
 
@@ -25,10 +24,7 @@ def _parent(request: Request) -> Parent | None:
     sent = request.header_values(b"traceparent")
     if len(sent) != 1:
         return None
-    if request.scope.get("client") is None and "unix" not in believed:
-        return None
-    address = ip_address(request.address)
-    if not any(network == "unix" or (not isinstance(network, str) and address in network) for network in believed):
+    if not is_within(request.address if request.scope.get("client") else None, believed):
         return None
     return read_parent(sent[0].decode("latin-1"), request.header_list(b"tracestate"))
 
