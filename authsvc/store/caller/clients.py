@@ -52,8 +52,9 @@ async def operators_names(db: Database) -> list[str]:
 
 
 async def longest_token(db: Database) -> int:
-    """Seconds of the longest life that a client gives its access tokens; 0: none says."""
-    seconds: int = await db.fetchval("SELECT coalesce(max(access_token_seconds), 0) FROM clients")
+    """Seconds of the longest life that a client gives its access or ID tokens; 0: none says."""
+    sql = "SELECT coalesce(max(greatest(access_token_seconds, id_token_seconds)), 0) FROM clients"
+    seconds: int = await db.fetchval(sql)
     return seconds
 
 

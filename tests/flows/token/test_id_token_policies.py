@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import jwt
 import pytest
 
+from authsvc.flows.keys.served_settings import in_force
 from tests.support.login_steps import Pkce, code_for, redeem, tokens_for
 from tests.support.service import Service
 
@@ -87,3 +89,11 @@ async def test_a_client_without_these_policies_gets_what_it_got(house: Service) 
     assert set(said(answer["id_token"])) == {
         "iss", "sub", "aud", "azp", "iat", "exp", "auth_time", "acr", "amr", "sid", "at_hash", "jti", "nonce",
     }  # fmt: skip
+
+
+async def test_keys_are_kept_as_long_as_the_longest_id_token_lives(house: Service) -> None:
+    """Or one would not be verified any more before it ends."""
+    await choose(house, id_token_seconds=86_400)
+    assert (await in_force(house.runtime)).around.longest_token == timedelta(days=1)
+    await choose(house)
+    assert (await in_force(house.runtime)).around.longest_token < timedelta(days=1)
