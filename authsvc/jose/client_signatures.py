@@ -22,7 +22,6 @@ from authsvc_jws.compact import Unverified, is_plain, is_type, json_object, read
 
 MAX_ASSERTION = 8192
 MAX_REQUEST_OBJECT = 16_384
-MAX_LIFE_SECONDS = 300
 MAX_JTI = 256
 
 
@@ -49,8 +48,8 @@ class Wanted:
 
     client_id: str
     audiences: tuple[str, ...]
-    life_seconds: int = MAX_LIFE_SECONDS
-    skew_seconds: int = 0
+    life_seconds: int
+    skew_seconds: int
 
     @property
     def told(self) -> Mapping[str, str]:

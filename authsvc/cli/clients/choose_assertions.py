@@ -6,9 +6,9 @@ import click
 
 from authsvc.cli.command_runtime import operate
 from authsvc.cli.console import answer, json_option
-from authsvc.rules.clients.limits import ASSERTION_SECONDS
+from authsvc.rules.clients.limits import ASSERTION_AUDIENCES, ASSERTION_SECONDS, ASSERTION_USUAL_SECONDS
 
-AUDIENCE = click.Choice(("issuer", "token-endpoint"))
+AUDIENCE = click.Choice(ASSERTION_AUDIENCES)
 ASSERTION_LIFE = click.IntRange(*ASSERTION_SECONDS)
 
 
@@ -39,11 +39,8 @@ def choose_assertions(client_id: str, audience: str | None, seconds: int | None)
         )
     )
     chosen = done.authentication
+    told = {"assertion_audience": chosen.assertion_audience, "assertion_seconds": chosen.assertion_seconds}
+    life = chosen.assertion_seconds or ASSERTION_USUAL_SECONDS
     answer(
-        {
-            "id": client_id,
-            "assertion_audience": chosen.assertion_audience,
-            "assertion_seconds": chosen.assertion_seconds,
-        },
-        f"Assertions of {client_id}: for the {chosen.assertion_audience}, {chosen.assertion_seconds or 300} s at most.",
+        {"id": client_id, **told}, f"Assertions of {client_id}: for the {chosen.assertion_audience}, {life} s at most."
     )

@@ -51,14 +51,14 @@ def choose_id_tokens(
         "id_token_on_refresh": tokens.id_token_on_refresh,
         "id_token_seconds": tokens.id_token_seconds,
     }
-    answer({"id": client_id, **told}, f"ID tokens of {client_id}: {', '.join(said_of_id_tokens(tokens))}.")
+    answer({"id": client_id, **told}, f"ID tokens of {client_id}: {', '.join(_said(tokens))}.")
 
 
-def said_of_id_tokens(tokens: Tokens) -> tuple[str, ...]:
-    """In a list."""
-    life = "300 s" if tokens.id_token_seconds is None else f"{tokens.id_token_seconds} s"
+def _said(tokens: Tokens) -> tuple[str, ...]:
+    from authsvc.rules.token.id_token import ID_TOKEN_SECONDS as USUAL_SECONDS
+
     return (
         "who the person is" if tokens.id_token_claims else "the subject alone",
         "with a refresh, too" if tokens.id_token_on_refresh else "not with a refresh",
-        f"good for {life}",
+        f"good for {tokens.id_token_seconds or USUAL_SECONDS} s",
     )

@@ -6,8 +6,9 @@ import click
 
 from authsvc.cli.command_runtime import operate
 from authsvc.cli.console import answer, json_option
+from authsvc.rules.clients import limits
 
-PKCE = click.Choice(("required", "nonce", "optional"))
+PKCE = click.Choice(limits.PKCE)
 """What a client may leave out of its requests for codes."""
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from authsvc.cli.doctor import Finding
+from authsvc.rules.clients.limits import ASSERTION_USUAL_SECONDS
 
 if TYPE_CHECKING:
     from authsvc.rules.client_record import Client
     from authsvc.runtime import Runtime
 
-ASSERTION_SECONDS_USUAL = 300
 SHOWN = 20
 """Clients that are named one by one."""
 
@@ -44,10 +44,10 @@ def _laxer(client: Client) -> Iterator[Finding]:
         found = "its assertions may name an endpoint: one that was meant for another server could be used here"
         do = f"once they name the issuer: authsvc clients choose-assertions {client.id} --assertion-audience issuer"
         yield Finding(check, "warn", found, do)
-    if (life := client.authentication.assertion_seconds) is not None and life > ASSERTION_SECONDS_USUAL:
+    if (life := client.authentication.assertion_seconds) is not None and life > ASSERTION_USUAL_SECONDS:
         found = f"its assertions live up to {life} s: so long can be used what somebody caught before it was"
-        do = f"once they live {ASSERTION_SECONDS_USUAL} s: authsvc clients choose-assertions {client.id} "
-        yield Finding(check, "warn", found, f"{do}--assertion-seconds {ASSERTION_SECONDS_USUAL}")
+        do = f"once they live {ASSERTION_USUAL_SECONDS} s: authsvc clients choose-assertions {client.id} "
+        yield Finding(check, "warn", found, f"{do}--assertion-seconds {ASSERTION_USUAL_SECONDS}")
 
 
 def _once_it_sends_pkce(client: Client) -> str:

@@ -10,10 +10,11 @@ from collections import OrderedDict
 
 from authsvc.flows.caller.client_failures import count_failure, is_blocked, refuse_blocked, refuse_flood
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
-from authsvc.jose.client_signatures import MAX_LIFE_SECONDS, Wanted, judge_assertion, unverified_subject
+from authsvc.jose.client_signatures import Wanted, judge_assertion, unverified_subject
 from authsvc.jose.verify import Invalid
 from authsvc.rules.caller.client_authentication import Credentials, Presented, read_credentials
 from authsvc.rules.client_record import Client
+from authsvc.rules.clients.limits import ASSERTION_USUAL_SECONDS
 from authsvc.rules.errors import not_authenticated, rejected
 from authsvc.rules.refused import Refused
 from authsvc.rules.secret_digest import can_be_guessed, digest_of, is_one_of
@@ -110,7 +111,7 @@ def _wanted(runtime: Runtime, client: Client) -> Wanted:
     issuer, policy = runtime.settings.issuer, client.authentication
     lax = policy.assertion_audience == "token-endpoint"
     audiences = (issuer, f"{issuer}/token", f"{issuer}/par") if lax else (issuer,)
-    life = policy.assertion_seconds or MAX_LIFE_SECONDS
+    life = policy.assertion_seconds or ASSERTION_USUAL_SECONDS
     return Wanted(client.id, audiences, life, runtime.settings.clock_skew_seconds)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.clients.judge_client import (
@@ -18,6 +19,8 @@ from authsvc.rules.clients.judge_client import (
 from authsvc.rules.clients.limits import MAX_SECRETS
 from authsvc.rules.clients.trusted_devices import trusted_device_problem
 from authsvc.rules.refused import Refused
+
+Group = TypeVar("Group")
 
 
 def unknown_client(client_id: str) -> Refused:
@@ -69,10 +72,8 @@ def choose_algorithms(
     client: Client, id_tokens: str | None, access_tokens: str | None, service: Service
 ) -> Client | Refused:
     """None: as it is."""
-    tokens = replace(
-        client.tokens,
-        id_token_signed_response_alg=id_tokens or client.tokens.id_token_signed_response_alg,
-        access_token_signed_response_alg=access_tokens or client.tokens.access_token_signed_response_alg,
+    tokens = _choose(
+        client.tokens, id_token_signed_response_alg=id_tokens, access_token_signed_response_alg=access_tokens
     )
     changed = replace(client, tokens=tokens)
     return judge_algorithms(changed, "operator", service, client) or changed
@@ -81,12 +82,7 @@ def choose_algorithms(
 def choose_login(client: Client, mail_code_login: bool | None, pkce: str | None) -> Client | Refused:
     """Whether people may log in by a mailed code, and whether requests for codes carry a code_challenge. None: as it
     is."""
-    login = replace(
-        client.login,
-        mail_code_login=client.login.mail_code_login if mail_code_login is None else mail_code_login,
-        pkce=client.login.pkce if pkce is None else pkce,
-    )
-    changed = replace(client, login=login)
+    changed = replace(client, login=_choose(client.login, mail_code_login=mail_code_login, pkce=pkce))
     return judge_login(changed, client) or changed
 
 
@@ -94,12 +90,7 @@ def choose_id_tokens(
     client: Client, claims: bool | None, on_refresh: bool | None, seconds: int | None
 ) -> Client | Refused:
     """What its ID tokens say, whether a refresh brings one, how long one is good. None: as it is."""
-    tokens = replace(
-        client.tokens,
-        id_token_claims=client.tokens.id_token_claims if claims is None else claims,
-        id_token_on_refresh=client.tokens.id_token_on_refresh if on_refresh is None else on_refresh,
-        id_token_seconds=client.tokens.id_token_seconds if seconds is None else seconds,
-    )
+    tokens = _choose(client.tokens, id_token_claims=claims, id_token_on_refresh=on_refresh, id_token_seconds=seconds)
     changed = replace(client, tokens=tokens)
     return judge_seconds(changed) or changed
 
@@ -110,12 +101,7 @@ def choose_assertions(client: Client, audience: str | None, seconds: int | None)
     if known.jwks is None and known.jwks_uri is None:
         description = f"client {client.id} has no keys that could sign assertions"
         return Refused("conflict", description, "jwks_missing")
-    authentication = replace(
-        known,
-        assertion_audience=known.assertion_audience if audience is None else audience,
-        assertion_seconds=known.assertion_seconds if seconds is None else seconds,
-    )
-    changed = replace(client, authentication=authentication)
+    changed = replace(client, authentication=_choose(known, assertion_audience=audience, assertion_seconds=seconds))
     return judge_seconds(changed) or changed
 
 
@@ -155,6 +141,11 @@ def drop_old_secret(client: Client) -> Client | Refused:
         description = f"client {client.id} has only one secret: there is no old one to drop"
         return Refused("conflict", description, "secret_only_one")
     return _with_secrets(client, client.authentication.secret_hashes[:1])
+
+
+def _choose(group: Group, **chosen: Any) -> Group:
+    """A group of a client's fields with what was chosen; None: as it is."""
+    return replace(group, **{name: value for name, value in chosen.items() if value is not None})  # type: ignore[type-var]
 
 
 def _with_secrets(client: Client, hashes: tuple[Digest, ...]) -> Client:

@@ -38,8 +38,8 @@ _WORDS = {
     "kind": ("public", "confidential"),
     "application_type": ("web", "native"),
     "subject_type": ("public", "pairwise"),
-    "pkce": ("required", "nonce", "optional"),
-    "assertion_audience": ("issuer", "token-endpoint"),
+    "pkce": limits.PKCE,
+    "assertion_audience": limits.ASSERTION_AUDIENCES,
     "token_endpoint_auth_method": CLIENT_AUTH_METHODS,
 }
 

@@ -1,4 +1,5 @@
-"""The numbers of a client, each once. Imports nothing: the command line shows some of them in its help."""
+"""The numbers of a client and the words of its policies, each once. Imports nothing: the command line shows some of
+them in its help."""
 
 from __future__ import annotations
 
@@ -15,6 +16,10 @@ UNGUESSABLE_CHARACTERS = 32
 ACCESS_TOKEN_SECONDS = (10, 86_400)
 ID_TOKEN_SECONDS = (60, 86_400)
 ASSERTION_SECONDS = (10, 3600)
+ASSERTION_USUAL_SECONDS = 300
+"""Without a policy; RFC 7523 section 3 leaves it to us."""
+ASSERTION_AUDIENCES = ("issuer", "token-endpoint")
+PKCE = ("required", "nonce", "optional")
 SESSION_SECONDS = (60, 315_360_000)
 REFRESH_GRACE_SECONDS = (0, 300)
 REFRESH_LOST_ANSWER_SECONDS = (0, 315_360_000)
