@@ -3,7 +3,7 @@ hosted login."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -33,6 +33,7 @@ from authsvc.web.http.request import Request, flag, malformed, printable, text
 from authsvc.web.issuing import authenticated_client, issued, token_response
 from authsvc.web.login import attempt_of, keep_device
 from authsvc.web.pages.authorization_answer import MAX_EMAIL
+from authsvc.web.pages.chosen_language import language_of
 from authsvc.web.pages.cookies_and_forms import BROWSER, cookie, this_browser
 from authsvc.web.userinfo import bearer
 
@@ -120,6 +121,21 @@ def letter_reply(member: str, sealed: str | Refused | None) -> Reply:
     if isinstance(sealed, Refused):
         raise malformed("That is no e-mail address.", sealed.reason)
     return json_reply({member: sealed, "expires_in": SHORT_SECONDS})
+
+
+async def ask_for_letter(request: Request, ask: Callable[..., Awaitable[str | Refused | None]], member: str) -> Reply:
+    """Let a client of the house ask for a letter to the address in the body. One answer, whoever has the address."""
+    members = await request.json()
+    client = await house_client(request, members)
+    sealed = await ask(
+        request.runtime,
+        client,
+        email_in(members),
+        network=request.network,
+        holder=holder_of(request),
+        language=language_of(request),
+    )
+    return letter_reply(member, sealed)
 
 
 def _attempt(request: Request, members: dict[str, Any]) -> Attempt:

@@ -11,29 +11,17 @@ from authsvc.flows.proofs.reset_password import Chooser
 from authsvc.flows.proofs.tell_person import Place
 from authsvc.rules.people.new_password import MOST_BYTES
 from authsvc.rules.proofs.proof import MAX_TYPED
-from authsvc.web.first_party_json import MAX_CHALLENGE, answer_of, email_in, holder_of, house_client, letter_reply
+from authsvc.web.first_party_json import MAX_CHALLENGE, answer_of, ask_for_letter, holder_of, house_client
 from authsvc.web.http.cors import api_preflight
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.reply import Reply
 from authsvc.web.http.request import Request, text
-from authsvc.web.pages.chosen_language import language_of
 
 PATH = "/api/auth/reset"
 
 
 async def api_ask(request: Request) -> Reply:
-    """Ask for the letter. One answer, whoever has the address."""
-    members = await request.json()
-    client = await house_client(request, members)
-    sealed = await ask_for_code(
-        request.runtime,
-        client,
-        email_in(members),
-        network=request.network,
-        holder=holder_of(request),
-        language=language_of(request),
-    )
-    return letter_reply("reset_challenge", sealed)
+    return await ask_for_letter(request, ask_for_code, "reset_challenge")
 
 
 async def api_finish(request: Request) -> Reply:

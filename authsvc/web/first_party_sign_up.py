@@ -9,29 +9,17 @@ from authsvc.flows.proofs.tell_person import Place
 from authsvc.rules.people.new_password import MOST_BYTES
 from authsvc.rules.people.person import MAX_NAME
 from authsvc.rules.proofs.proof import MAX_TYPED
-from authsvc.web.first_party_json import MAX_CHALLENGE, email_in, holder_of, house_client, letter_reply
+from authsvc.web.first_party_json import MAX_CHALLENGE, ask_for_letter, holder_of, house_client
 from authsvc.web.http.cors import api_preflight
 from authsvc.web.http.endpoint import Route
 from authsvc.web.http.reply import Reply
 from authsvc.web.http.request import Request, text
-from authsvc.web.pages.chosen_language import language_of
 
 PATH = "/api/auth/signup"
 
 
 async def api_ask(request: Request) -> Reply:
-    """Ask for the letter. One answer, whoever has the address."""
-    members = await request.json()
-    client = await house_client(request, members)
-    sealed = await ask_to_join(
-        request.runtime,
-        client,
-        email_in(members),
-        network=request.network,
-        holder=holder_of(request),
-        language=language_of(request),
-    )
-    return letter_reply("signup_challenge", sealed)
+    return await ask_for_letter(request, ask_to_join, "signup_challenge")
 
 
 async def api_finish(request: Request) -> Reply:

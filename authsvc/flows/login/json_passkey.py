@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from authsvc import metrics
+from authsvc.flows.caller.program import program_at
 from authsvc.flows.caller.prove_possession import spend_dpop_proof
 from authsvc.flows.factors.passkey_assertion import Sent, Shown, judge_answer, refused
 from authsvc.flows.factors.passkey_challenge import Purpose
@@ -46,7 +47,7 @@ async def begin_passkey_login(
     client can use one. Raises TooMany."""
     if not pages_of(runtime.settings, client):
         return None
-    return await challenge(runtime, PURPOSE, _holder(client, holder), network=network)
+    return await challenge(runtime, PURPOSE, program_at(client, holder), network=network)
 
 
 async def passkey_login(runtime: Runtime, caller: Caller, asked: PasskeySent) -> LoggedIn:
@@ -56,7 +57,7 @@ async def passkey_login(runtime: Runtime, caller: Caller, asked: PasskeySent) ->
         shown = await judge_answer(
             runtime,
             PURPOSE,
-            _holder(caller.client, asked.holder),
+            program_at(caller.client, asked.holder),
             asked.sent,
             origins=pages_of(runtime.settings, caller.client),
         )
@@ -80,10 +81,6 @@ def _judge_person(runtime: Runtime, client: Client, shown: Shown) -> None:
             "passkey_not_bound",
             status=403,
         )
-
-
-def _holder(client: Client, holder: str) -> str:
-    return f"{client.id} {holder}"
 
 
 PASSKEY_LOGIN = Issuance(name="passkey_login", run=passkey_login, permit=may_log_in, spends_proof=True)

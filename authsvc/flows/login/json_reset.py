@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from authsvc.flows.caller.program import program_at
 from authsvc.flows.factors.relying_party import pages_of
 from authsvc.flows.login.reset_factor import begin_factor, open_waiting_reset, reset_void
 from authsvc.flows.login.second_step import Answer, check_second_step
@@ -49,7 +50,7 @@ async def ask_for_code(
         Purpose.RESET,
         typed,
         network=network,
-        browser=_holder(client, holder),
+        browser=program_at(client, holder),
         detail={"language": language},
     )
     return asked if isinstance(asked, Refused) else seal_asked(runtime, asked)
@@ -62,7 +63,7 @@ async def reset_by_code(runtime: Runtime, client: Client, sealed: str, code: str
     shown = await _shown(runtime, client, sealed, code, new)
     assert shown.user is not None
     if fault := await _fault(runtime, shown.proof.email, shown.user.name, new):
-        again = runtime.seal_dated(_RIGHT_CODE, shown.secret, _holder(client, new.holder))
+        again = runtime.seal_dated(_RIGHT_CODE, shown.secret, program_at(client, new.holder))
         raise password_refused(runtime, fault, {"reset_challenge": again})
     if step := await begin_factor(runtime, shown, client_id=client.id, holder=new.holder):
         raise mfa_required(step.sealed, step.ways, SECOND_STEP_SECONDS)
@@ -87,7 +88,7 @@ async def reset_by_second_step(runtime: Runtime, client: Client, answer: Answer,
 
 async def _shown(runtime: Runtime, client: Client, sealed: str, code: str, new: NewPassword) -> Shown:
     """The proof of a code that is right, or was."""
-    holder = _holder(client, new.holder)
+    holder = program_at(client, new.holder)
     if right := runtime.open_dated(_RIGHT_CODE, sealed, seconds=MAILED_CODE_SECONDS):
         secret, made_for = right
         shown = await show_proof(runtime, secret) if made_for == holder else None
@@ -116,7 +117,3 @@ async def _change(runtime: Runtime, shown: Shown, new: NewPassword) -> None:
 
 async def _fault(runtime: Runtime, email: str, name: str, new: NewPassword) -> Fault | None:
     return await judge_choice(runtime, new.password, new.password, account=email, name=name)
-
-
-def _holder(client: Client, holder: str) -> str:
-    return f"{client.id} {holder}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from authsvc import metrics
+from authsvc.flows.caller.program import program_at
 from authsvc.flows.caller.prove_possession import Shown as ShownProof
 from authsvc.flows.caller.prove_possession import check_proof_for_tokens, spend_dpop_proof
 from authsvc.flows.login.authenticate_person import Attempt
@@ -111,7 +112,7 @@ def _void(reason: str) -> Rejected:
 
 
 def _holder(caller: Caller, holder: str) -> str:
-    return f"{caller.client.id} {holder_with_key(caller, holder)}"
+    return program_at(caller.client, holder_with_key(caller, holder))
 
 
 def _permit(client: Client, _name: str) -> Refused | None:

@@ -6,6 +6,7 @@ was chosen is judged before the code is tried, so that a refusal costs no try. N
 
 from __future__ import annotations
 
+from authsvc.flows.caller.program import program_at
 from authsvc.flows.mail.queue import mail_is_on
 from authsvc.flows.people.choose_password import judge_choice, password_refused
 from authsvc.flows.proofs.ask_for_letter import ask_for_letter, open_asked, seal_asked
@@ -31,7 +32,7 @@ async def ask_to_join(
         Purpose.REGISTRATION,
         typed,
         network=network,
-        browser=_holder(client, holder),
+        browser=program_at(client, holder),
         detail={"language": language, CLIENT: client.id},
     )
     return asked if isinstance(asked, Refused) else seal_asked(runtime, asked)
@@ -43,7 +44,7 @@ async def join_by_code(
     """Make the account. Raises Rejected (password_refused, invalid_request for the name, invalid_credentials for the
     code, invalid_grant), Unavailable, StoreUnavailable."""
     asked = open_asked(runtime, sealed)
-    if asked is None or asked.purpose is not Purpose.REGISTRATION or asked.browser != _holder(client, holder):
+    if asked is None or asked.purpose is not Purpose.REGISTRATION or asked.browser != program_at(client, holder):
         raise _void("signup_expired")
     if isinstance(judge_name(joining.name), Refused):
         raise Rejected("invalid_request", "That is no name.", "name")
@@ -63,10 +64,6 @@ async def join_by_code(
         raise _void(added.reason)
     if added is None:
         raise Rejected("invalid_grant", "There is an account with this address by now: log in.", "account_exists")
-
-
-def _holder(client: Client, holder: str) -> str:
-    return f"{client.id} {holder}"
 
 
 def _void(reason: str) -> Rejected:
