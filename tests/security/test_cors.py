@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import httpx2
@@ -199,7 +198,7 @@ async def test_a_client_that_was_added_is_let_in_and_one_that_was_removed_is_not
     asked = {"Origin": "https://new.example", "Access-Control-Request-Method": "POST"}
 
     async def seen() -> str | None:
-        await _heard(house)
+        await house.clients_known()
         return readable_by(await house.http.request("OPTIONS", "/token", headers=asked))
 
     assert await seen() is None
@@ -218,7 +217,7 @@ async def test_a_page_whose_origin_is_no_redirect_uris_reads_answers_where_it_wa
     form = {"grant_type": "refresh_token", "refresh_token": "x"}
 
     async def seen(client_id: str) -> tuple[str | None, str | None]:
-        await _heard(house)
+        await house.clients_known()
         before = await house.http.request("OPTIONS", "/token", headers=asked)
         answer = await house.http.post("/token", data={**form, "client_id": client_id}, headers={"Origin": app})
         return readable_by(before), readable_by(answer)
@@ -236,7 +235,7 @@ async def test_a_page_registers_a_client_where_an_initial_access_token_names_its
     asked = {"Origin": inspector, "Access-Control-Request-Method": "POST"}
 
     async def preflight(path: str = "/register") -> str | None:
-        await _heard(house)
+        await house.clients_known()
         return readable_by(await house.http.request("OPTIONS", path, headers=asked))
 
     async def token(*origins: str) -> dict[str, str]:
@@ -266,11 +265,3 @@ async def test_a_page_registers_a_client_where_an_initial_access_token_names_its
     await house.sql.execute("DELETE FROM registration_tokens")
     await house.http.delete(one, headers=own)
     assert await preflight() is None
-
-
-async def _heard(house: Service) -> None:
-    """Until the worker knows the present version of the clients."""
-    wanted = await house.sql.fetchval("SELECT clients_version FROM service_state")
-    async with asyncio.timeout(5):
-        while house.runtime.clients.version < wanted:
-            await asyncio.sleep(0.02)

@@ -170,6 +170,13 @@ async def redeem(
     return await http.post("/token", data=form, auth=auth, headers=headers)
 
 
+def is_worn(answer: httpx2.Response, error: str = "invalid_grant") -> bool:
+    """What /token says of a code that is good no more."""
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"] == error, answer.text
+    return True
+
+
 async def tokens_for(
     http: httpx2.AsyncClient,
     client_id: str = "customer",

@@ -54,6 +54,13 @@ class Service:
         form = {"grant_type": "refresh_token", "client_id": client_id, "refresh_token": token, **form}
         return await self.http.post("/token", data=form)
 
+    async def clients_known(self) -> None:
+        """Until the worker knows the present version of the clients."""
+        wanted = await self.sql.fetchval("SELECT clients_version FROM service_state")
+        async with asyncio.timeout(5):
+            while self.runtime.clients.version < wanted:
+                await asyncio.sleep(0.02)
+
     async def active(self, token: str) -> bool:
         """What introspection says."""
         answer = await self.http.post("/introspect", data={"token": token}, auth=BACKEND)

@@ -21,18 +21,13 @@ from tests.support.login_steps import (
     Pkce,
     authorize_url,
     code_for,
+    is_worn,
     log_in,
     redeem,
     redirected,
     tokens_for,
 )
 from tests.support.service import Service, bearer
-
-
-def is_worn(answer: httpx2.Response, error: str = "invalid_grant") -> bool:
-    assert answer.status_code == 400, answer.text
-    assert answer.json()["error"] == error, answer.text
-    return True
 
 
 async def test_a_code_redeemed_a_hundred_times_in_parallel_succeeds_once_and_its_session_ends(house: Service) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -20,9 +19,7 @@ async def choose(house: Service, **chosen: Any) -> None:
     policy = NONE | chosen
     columns = ", ".join(f"{name} = ${place}" for place, name in enumerate(policy, 1))
     await house.sql.execute(f"UPDATE clients SET {columns} WHERE id = 'customer'", *policy.values())
-    version = await house.sql.fetchval("SELECT clients_version FROM service_state")
-    while house.runtime.clients.version < version:
-        await asyncio.sleep(0.02)
+    await house.clients_known()
 
 
 def said(token: str) -> dict[str, Any]:

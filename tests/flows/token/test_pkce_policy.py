@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import httpx2
 import pytest
 
@@ -13,6 +11,7 @@ from tests.support.login_steps import (
     Pkce,
     authorize_url,
     code_for,
+    is_worn,
     log_in,
     redeem,
     redirected,
@@ -22,14 +21,9 @@ from tests.support.service import Service
 NO_PKCE = {"code_challenge": None, "code_challenge_method": None}
 
 
-def is_worn(answer: httpx2.Response) -> bool:
-    return (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
-
-
 async def let_off(house: Service, policy: str, client_id: str = "partner") -> None:
     await house.sql.execute("UPDATE clients SET pkce = $2 WHERE id = $1", client_id, policy)
-    while (client := await house.runtime.clients.get(client_id)) and client.login.pkce != policy:
-        await asyncio.sleep(0.02)
+    await house.clients_known()
 
 
 async def ask(house: Service, client_id: str = "partner", **changed: str | None) -> dict[str, str]:
