@@ -12,8 +12,9 @@ from authsvc.rules.errors import Rejected
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.factors import held, trusted_devices
-from authsvc.store.postgres import CHANGE_SECONDS
+from authsvc.store.postgres import CHANGE_SECONDS, Connection
 from authsvc.store.session.browser_sessions import BrowserSession
+from authsvc.store.session.sessions import Ended
 
 
 async def end_trusted_device(runtime: Runtime, cookie: str | None, device_id: UUID, attempt: Attempt) -> BrowserSession:
@@ -23,12 +24,10 @@ async def end_trusted_device(runtime: Runtime, cookie: str | None, device_id: UU
     session = await person(runtime, cookie, recently=True)
     user_id = session.user.id
     async with runtime.db.transaction(seconds=CHANGE_SECONDS) as connection:
-        name = await trusted_devices.remove(connection, user_id, device_id)
-        if name is None:
+        gone = await trust_no_more(connection, user_id, device_id, keep=session.id)
+        if gone is None:
             raise not_there()
-        ended = await held.end_opened(
-            connection, user_id, [credential_of(device_id)], "trusted_device_ended", keep=session.id
-        )
+        name, ended = gone
         await audit.record(
             connection,
             "trusted_device_ended",
@@ -42,6 +41,18 @@ async def end_trusted_device(runtime: Runtime, cookie: str | None, device_id: UU
         )
     await publish_revocation(runtime, ended)
     return session
+
+
+async def trust_no_more(
+    connection: Connection, user_id: UUID, device_id: UUID, *, keep: UUID | None
+) -> tuple[str, Ended] | None:
+    """The device as it called itself, and what ended: the sessions that it opened without the second step, but for
+    `keep`. None: the person trusts no such device. For the caller to put on record. Raises StoreUnavailable."""
+    name = await trusted_devices.remove(connection, user_id, device_id)
+    if name is None:
+        return None
+    credentials = [credential_of(device_id)]
+    return name, await held.end_opened(connection, user_id, credentials, "trusted_device_ended", keep=keep)
 
 
 def not_there() -> Rejected:

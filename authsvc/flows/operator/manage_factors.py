@@ -11,8 +11,8 @@ from uuid import UUID
 
 from authsvc.flows.account.end_removed_factor import end_what_it_opened
 from authsvc.flows.account.passkeys import METHODS
+from authsvc.flows.account.trusted_devices import trust_no_more
 from authsvc.flows.factors import one_time_code, passkey_assertion, recovery_code
-from authsvc.flows.login.trusted_device import credential_of
 from authsvc.flows.proofs.tell_person import Place, tell_person
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.rules.factors.authenticators import authenticator_name
@@ -22,7 +22,7 @@ from authsvc.rules.refused import Refused
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
-from authsvc.store.factors import held, one_time_codes, passkeys, recovery_codes, trusted_devices
+from authsvc.store.factors import one_time_codes, passkeys, recovery_codes, trusted_devices
 from authsvc.store.postgres import CHANGE_SECONDS, Connection
 from authsvc.store.session.sessions import Ended
 
@@ -144,10 +144,10 @@ async def _removed(
 
 async def _trust_no_more(connection: Connection, actor: str, user: User, device_id: UUID) -> Ended | None:
     """The sessions that a device opened without the second step. None: the person trusts no such one."""
-    name = await trusted_devices.remove(connection, user.id, device_id)
-    if name is None:
+    gone = await trust_no_more(connection, user.id, device_id, keep=None)
+    if gone is None:
         return None
-    ended = await held.end_opened(connection, user.id, [credential_of(device_id)], "trusted_device_ended", keep=None)
+    name, ended = gone
     await audit.record(
         connection,
         "trusted_device_ended",
