@@ -154,7 +154,7 @@ class Database:
         database, lsn = self._expected
         try:
             here, come = await connection.fetchrow(_WHERE)
-        except asyncpg.PostgresError:  # a database of an older version, say
+        except asyncpg.SyntaxOrAccessError:  # a database of an older version, say; one that is gone was not looked at
             here, come = "", None
         if here != database or (lsn is not None and come is not None and come < lsn):
             self.suspended = self.suspended or "unsettled"

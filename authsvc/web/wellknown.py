@@ -102,8 +102,8 @@ def readiness_problems(runtime: Runtime) -> list[str]:
     following = runtime.following
     found = {
         "draining": following.draining,
-        "rollback_suspected": runtime.db.suspended == "rollback_suspected",
-        "postgresql_silent": following.age() > SILENCE_SECONDS and runtime.db.suspended is None,
+        "rollback_suspected": (suspected := runtime.db.suspended == "rollback_suspected"),
+        "postgresql_silent": following.age() > SILENCE_SECONDS and not suspected,
         "schema_behind": not following.migrated,
         "no_signing_key": runtime.keyring.signing_kid(runtime.clock.now()) is None,
         "keys_not_opened": bool(runtime.keyring.unopened),

@@ -9,8 +9,18 @@ from time import monotonic
 
 import pytest
 
+from authsvc.store.errors import StoreUnavailable
 from authsvc_devkit.servers import Servers
-from tests.faults.conftest import Service, active, honest, logout, profile, serving
+from tests.faults.conftest import (
+    Service,
+    active,
+    database_proxy,
+    honest,
+    logout,
+    on_database,
+    profile,
+    serving,
+)
 from tests.support.busy import again_when_busy, none_turned_away, prompt
 from tests.support.calls import LOGIN, login, refresh
 
@@ -117,3 +127,36 @@ async def test_a_replica_that_starts_with_nothing_says_503_for_the_jwks(env: dic
         honest(await profile(service.http, tokens))
         servers.postgres.start()
         await service.until(200, "/.well-known/jwks.json", 1)
+
+
+async def test_a_connection_that_breaks_before_it_is_recognized_is_no_other_database(
+    env: dict[str, str], database_url: str, servers: Servers
+) -> None:
+    async with database_proxy(servers) as proxy:
+        env["AUTHSVC_DATABASE_URL"] = on_database(database_url, proxy)
+        async with serving(env) as service:
+            proxy.ban_request(b"flushed_lsn")
+            proxy.cut()
+            with pytest.raises(StoreUnavailable) as caught:
+                await service.runtime.db.fetchval("SELECT 1")
+            assert caught.value.kind == "gone"
+            assert service.runtime.db.suspended is None
+            await service.until(503, seconds=6)
+            assert (await service.http.get("/readyz")).json()["problems"] == ["postgresql_silent"]
+            proxy.heal()
+            await service.until(200, seconds=2)
+
+
+async def test_a_database_that_is_gone_before_it_was_judged_leaves_no_replica_ready(
+    env: dict[str, str], database_url: str, servers: Servers
+) -> None:
+    async with database_proxy(servers) as proxy:
+        env["AUTHSVC_DATABASE_URL"] = on_database(database_url, proxy)
+        async with serving(env) as service:
+            service.runtime.db.suspended = "unsettled"
+            proxy.refuse()
+            proxy.cut()
+            await service.until(503, seconds=6)
+            assert (await service.http.get("/readyz")).json()["problems"] == ["postgresql_silent"]
+            proxy.heal()
+            await service.until(200, seconds=2)
