@@ -1,6 +1,6 @@
 // Logged in in several tabs and browsers: where a login ends, how long it lasts, where it is kept.
 import { job, playAll, sleep } from "./stage.mjs";
-import { calls, loggedIn, person, sessionOf, standingOf, wrongClock } from "./people.mjs";
+import { calls, loggedIn, person, ready, sessionOf, standingOf, wrongClock } from "./people.mjs";
 
 const DAY = 86_400;
 const storageOf = (tab) => tab.evaluate(() => [{ ...localStorage }, { ...sessionStorage }]);
@@ -86,6 +86,7 @@ const scenes = {
     const [first] = await storageOf(tab);
     const status = await calls([tab], 1);
     await tab.reload();
+    await ready(tab);
     const [second] = await storageOf(tab);
     return { token, first, second, status, name: await tab.locator("#state").textContent() };
   },
