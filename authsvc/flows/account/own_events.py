@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from authsvc.flows.session.browser import browser_session
 from authsvc.rules.people.own_events import KINDS, THEFTS, OwnEvent, told
-from authsvc.rules.person_record import User
 from authsvc.runtime import Runtime
 from authsvc.store.account import own_events
 from authsvc.store.session.browser_sessions import BrowserSession
@@ -41,11 +40,13 @@ class Newest:
 NOTHING = Newest()
 
 
-async def newest(runtime: Runtime, user: User) -> Newest:
+async def newest(runtime: Runtime, session: BrowserSession) -> Newest:
     """Raises StoreUnavailable."""
-    rows = await own_events.recorded(runtime.db, user.id, list(KINDS), limit=NEWEST + 1)
     # Several requests may find one theft at once: each has its row.
-    thefts = await own_events.recorded(runtime.db, user.id, THEFTS, limit=PAGE, within=THEFT_TOLD)
+    rows = await own_events.newest(
+        runtime.db, session.user.id, list(KINDS), limit=NEWEST + 1, also=THEFTS, also_limit=PAGE, within=THEFT_TOLD
+    )
+    thefts = [row for row in rows if row.event in THEFTS and row.at > session.now - THEFT_TOLD]
     return Newest(told(rows[:NEWEST]), len(rows) > NEWEST, told(thefts)[:MOST_THEFTS])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -24,6 +25,17 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A page of live sessions, of `total`; and which of the page's other lists hold anything."""
+
+    sessions: Sequence[Listed] = ()
+    total: int = 0
+    has_apps: bool = True
+    has_passkeys: bool = True
+    has_trusted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class App:
     """A client with a consent."""
 
@@ -42,16 +54,20 @@ WITH page AS MATERIALIZED (
     ORDER BY id = $2 DESC, last_activity DESC, id OFFSET $3 LIMIT $4
 )
 SELECT p.id, p.device_info, host(p.ip_address) AS ip_address, p.user_agent, p.created_at, p.last_activity, p.total,
+       EXISTS (SELECT FROM consents WHERE user_id = $1) AS has_apps,
+       EXISTS (SELECT FROM passkeys WHERE user_id = $1) AS has_passkeys,
+       EXISTS (SELECT FROM trusted_devices WHERE user_id = $1) AS has_trusted,
        ARRAY(SELECT DISTINCT c.name FROM grants g JOIN clients c ON c.id = g.client_id
              WHERE g.session_id = p.id AND NOT g.ended AND g.code_state IN ('none', 'redeemed') ORDER BY 1) AS apps
 FROM page p ORDER BY p.id = $2 DESC, p.last_activity DESC, p.id
 """
 
 
-async def sessions(db: Database, user_id: UUID, *, current: UUID, offset: int, limit: int) -> tuple[list[Listed], int]:
-    """Live sessions, `current` first, then the most recently used; and how many there are (0 behind the last page)."""
+async def sessions(db: Database, user_id: UUID, *, current: UUID, offset: int, limit: int) -> Page:
+    """Live sessions, `current` first, then the most recently used. Behind the last page there are none, of 0, and
+    nothing is known of the other lists."""
     rows = await db.fetch(_SESSIONS, user_id, current, offset, limit)
-    return [record_of(Listed, row) for row in rows], rows[0]["total"] if rows else 0
+    return record_of(Page, rows[0], sessions=[record_of(Listed, row) for row in rows]) if rows else Page()
 
 
 async def apps(db: Database, user_id: UUID) -> list[App]:

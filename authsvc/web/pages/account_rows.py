@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from authsvc.device_name import device_name
 from authsvc.flows.account.sessions_and_apps import Overview
@@ -13,28 +13,30 @@ from authsvc.web.pages.language import Words, named, plain
 
 
 def session_rows(texts: Words, found: Overview) -> list[tuple[object, ...]]:
-    """What the template's loop unpacks. An account may have a thousand sessions, and a call from a template costs ten
-    times one from here: so the loop makes none."""
+    """What the template's loop unpacks, as HTML already: it escapes nothing. An account may have a thousand sessions,
+    and a call from a template costs ten times one from here: so the loop makes none."""
     rows: list[tuple[object, ...]] = []
+    now, current = found.session.now, found.session.id
     for one in found.sessions:
-        browser = plain(device_name(one.user_agent), 80) if one.user_agent else ""
-        device = plain(one.device_info, 80) or browser or texts.text("account.unknown_device")
-        picture, second = _glyph(device + browser), browser if browser != device else ""
-        address, apps = plain(one.ip_address, 64), app_names(one.apps)
-        since, seen = texts.moment(one.created_at), texts.ago(one.last_activity, found.session.now)
-        rows.append((one.id, one.id == found.session.id, picture, device, second, address, apps, since, seen))
+        glyph, device, browser = _device(texts, one.device_info, one.user_agent or "")
+        address, apps = escape(plain(one.ip_address, 64)), app_names(one.apps)
+        since, seen = texts.moment(one.created_at), texts.ago(one.last_activity, now)
+        rows.append((one.id, one.id == current, glyph, device, browser, address, apps, since, seen))
     return rows
+
+
+@lru_cache(maxsize=512)
+def _device(texts: Words, device_info: str, user_agent: str) -> tuple[str, Markup, Markup]:
+    """The picture of a device, its name, and its browser where that is another name."""
+    browser = plain(device_name(user_agent), 80) if user_agent else ""
+    device = plain(device_info, 80) or browser or texts.text("account.unknown_device")
+    handheld = any(word in device + browser for word in ("iPhone", "iPad", "iPod", "Android", "Mobile", "Phone"))
+    return "handheld" if handheld else "desk", escape(device), escape(browser if browser != device else "")
 
 
 @lru_cache(maxsize=256)
 def app_names(apps: tuple[str, ...]) -> Markup:
     return Markup(", ").join(named(app) for app in apps)
-
-
-def _glyph(device: str) -> str:
-    """The picture of a device, by its readable name."""
-    handheld = any(word in device for word in ("iPhone", "iPad", "iPod", "Android", "Mobile", "Phone"))
-    return "handheld" if handheld else "desk"
 
 
 def passkey_rows(texts: Words, found: Overview) -> list[tuple[object, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import timedelta
 from html import unescape
 from time import monotonic
 from typing import Any
@@ -13,9 +14,9 @@ import asyncpg
 import httpx2
 
 from authsvc.flows.operator import change_users, manage_users
-from authsvc.rules.people.own_events import KINDS
+from authsvc.rules.people.own_events import KINDS, THEFTS
 from authsvc.runtime import Runtime
-from authsvc.store.account.own_events import _RECORDED
+from authsvc.store.account.own_events import _NEWEST, _RECORDED
 from tests.support.busy import again_when_busy, prompt
 from tests.support.letters import another
 from tests.support.login_steps import EMAIL, PASSWORD, press, tokens_for
@@ -293,10 +294,12 @@ async def test_they_are_found_by_the_index(sql: asyncpg.Connection) -> None:
     )
     await sql.execute("ANALYZE audit_events")
     user = await sql.fetchval("SELECT id FROM users LIMIT 1")
-    plan = await sql.fetch(f"EXPLAIN {_RECORDED}", user, list(KINDS), 0, None, 21)
-    text = "\n".join(line[0] for line in plan)
-    assert "audit_events_of_user" in text
-    assert "Seq Scan on audit_events" not in text
+    kinds, days = list(KINDS), timedelta(days=14)
+    for statement, values in ((_RECORDED, (kinds, 0, 21)), (_NEWEST, (kinds, 6, list(THEFTS), days, 20))):
+        plan = await sql.fetch(f"EXPLAIN {statement}", user, *values)
+        text = "\n".join(line[0] for line in plan)
+        assert "audit_events_of_user" in text
+        assert "Seq Scan on audit_events" not in text
 
 
 async def test_parallel_logins_without_cookies_all_get_in(http: httpx2.AsyncClient) -> None:
