@@ -1,0 +1,1 @@
+"""Answers of the release before policies of clients, and what this version answers to the same requests."""
