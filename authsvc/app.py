@@ -11,7 +11,7 @@ from typing import Any
 from starlette import routing
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from authsvc.device_name import warm
+from authsvc import device_name
 from authsvc.flows.ending import deliver_logouts
 from authsvc.flows.keys import keep_keys, served_settings
 from authsvc.flows.keys.jwks_snapshot import load_snapshot
@@ -86,6 +86,8 @@ class Capability:
     """Its members of the metadata of the authorization server (RFC 8414), and so of both documents."""
     openid_metadata: Lines = no_lines
     """Its members of OpenID Connect Discovery alone."""
+    names_devices: bool = False
+    """Whether handlers of its routes call `device_name`."""
     drain: Callable[[Runtime], None] | None = None
     """Called when the service will end: no request may be held by this capability from now on."""
     begin: Callable[[Runtime], None] | None = None
@@ -113,12 +115,12 @@ CAPABILITIES = (
         loops=(status_indices.keep_for_ever,),
         give_back=status_indices.give_back,
     ),
-    Capability("device", device.ROUTES, metadata=discovery.device),
+    Capability("device", device.ROUTES, metadata=discovery.device, names_devices=True),
     Capability("grants", metadata=discovery.grants),
     Capability("authorization requests", authorize.ROUTES, metadata=discovery.authorization_requests),
-    Capability("login", login.ROUTES + second_step.ROUTES + mailed_code.ROUTES),
-    Capability("passkeys", passkeys.ROUTES),
-    Capability("trusted devices", account_trusted.ROUTES),
+    Capability("login", login.ROUTES + second_step.ROUTES + mailed_code.ROUTES, names_devices=True),
+    Capability("passkeys", passkeys.ROUTES, names_devices=True),
+    Capability("trusted devices", account_trusted.ROUTES, names_devices=True),
     Capability("registration", register.ROUTES, metadata=discovery.registration),
     Capability("authorization responses", metadata=discovery.authorization_responses),
     Capability("service", wellknown.ROUTES, metadata=discovery.service),
@@ -131,10 +133,10 @@ CAPABILITIES = (
             *account_events.ROUTES,
             *account_factors.ROUTES,
             *account_profile.ROUTES,
-            *userinfo.ROUTES,
         ),
-        openid_metadata=discovery.account,
+        names_devices=True,
     ),
+    Capability("claims of a person", userinfo.ROUTES, openid_metadata=discovery.account),
     Capability(
         "JSON for first-party frontends",
         (
@@ -144,13 +146,19 @@ CAPABILITIES = (
             *first_party_sign_up.ROUTES,
             *mailed_code_json.ROUTES,
         ),
+        names_devices=True,
     ),
     Capability("ID tokens", openid_metadata=discovery.id_tokens),
     Capability("log-out", logout.ROUTES, openid_metadata=discovery.logout),
     Capability(
         "back-channel logout", loops=(deliver_logouts.deliver_for_ever,), openid_metadata=discovery.backchannel_logout
     ),
-    Capability("proofs by mail", proof.ROUTES + reset.ROUTES + sign_up.ROUTES, loops=(write_letters.write_for_ever,)),
+    Capability(
+        "proofs by mail",
+        proof.ROUTES + reset.ROUTES + sign_up.ROUTES,
+        loops=(write_letters.write_for_ever,),
+        names_devices=True,
+    ),
     Capability("mail", loops=(deliver.deliver_for_ever,)),
     Capability("sight", loops=(measure.measure_for_ever, measure.look_for_ever)),
     Capability("traces", begin=send_traces.begin, give_back=send_traces.end),
@@ -161,7 +169,7 @@ OAUTH_METADATA = tuple(one.metadata for one in CAPABILITIES)
 OPENID_METADATA = OAUTH_METADATA + tuple(one.openid_metadata for one in CAPABILITIES)
 
 ROUTES = (
-    *(route for one in CAPABILITIES for route in one.routes),
+    *(route.after(device_name.ready) if one.names_devices else route for one in CAPABILITIES for route in one.routes),
     wellknown.metadata("/.well-known/openid-configuration", OPENID_METADATA),
     wellknown.metadata("/.well-known/oauth-authorization-server", OAUTH_METADATA),
 )
@@ -216,7 +224,6 @@ async def lifespan(runtime: Runtime) -> AsyncIterator[None]:
     """Ready first, then follow changes and sweep until the end. Raises CannotStart."""
     await start(runtime)
     begin(runtime)
-    warm()
     tasks = [asyncio.create_task(loop(runtime)) for one in CAPABILITIES for loop in one.loops]
     try:
         yield

@@ -6,6 +6,7 @@ could disturb a page or a terminal.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import unicodedata
 from functools import cache, lru_cache
@@ -46,6 +47,8 @@ _SYSTEMS = {
     "Red Hat": "Linux",
     "Arch Linux": "Linux",
 }
+_compiled = threading.Event()
+_compiling = threading.Lock()
 
 
 def device_name(user_agent: str | None) -> str:
@@ -53,10 +56,20 @@ def device_name(user_agent: str | None) -> str:
     return _named(user_agent[:MAX_USER_AGENT]) if user_agent else UNKNOWN
 
 
-def warm() -> None:
-    """Pay for the first parse (some 100 ms of compiling patterns) now, in a thread."""
-    first = ("a first parse compiles every pattern",)
-    threading.Thread(target=device_name, args=first, name="device-names", daemon=True).start()
+async def ready() -> None:
+    """Wait until `device_name` answers at once.
+
+    The first parse, some 100 ms of compiling patterns, is done in a thread when the first device may have to be named:
+    a worker that serves machines alone keeps these 1.3 MB."""
+    if not _compiled.is_set():
+        await asyncio.to_thread(_compile)
+
+
+def _compile() -> None:
+    with _compiling:
+        if not _compiled.is_set():
+            _families("a first parse compiles every pattern")
+            _compiled.set()
 
 
 @lru_cache(maxsize=1024)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from time import perf_counter
 
@@ -31,6 +31,18 @@ class Route:
     path: str
     handlers: Mapping[str, Handler]
     render: Renderer = json_failure
+
+    def after(self, first: Callable[[], Awaitable[None]]) -> Route:
+        """The same, whose handlers wait for `first`."""
+        return replace(self, handlers={method: _after(first, handler) for method, handler in self.handlers.items()})
+
+
+def _after(first: Callable[[], Awaitable[None]], handler: Handler) -> Handler:
+    async def handle(request: Request) -> Response:
+        await first()
+        return await handler(request)
+
+    return handle
 
 
 class Endpoint:
