@@ -81,7 +81,7 @@ class Transcript:
     def _named(self, text: str) -> str:
         text = JWS.sub(lambda found: self._name(found[0], _called(found)), text)
         text = VOLATILE.sub(self._one, text)
-        text = LEFT.sub(lambda found: f"{found[1]}<{_tens(int(found[2]))}>", text)
+        text = LEFT.sub(lambda found: f"{found[1]}<{_minutes(int(found[2]))}>", text)
         return SECONDS.sub(lambda found: _seconds(int(found[0])), text)
 
     def _one(self, found: re.Match[str]) -> str:
@@ -99,11 +99,11 @@ def _called(found: re.Match[str]) -> str:
     return (before[1] or before[2]) if before else "value"
 
 
-def _tens(seconds: float) -> int:
-    """Rounded to ten seconds: less than that lies between an answer and the look at the clock."""
-    return round(seconds / 10) * 10
+def _minutes(seconds: float) -> int:
+    """Rounded to whole minutes: half of one is more than lies between two answers, also on a busy machine."""
+    return round(seconds / 60) * 60
 
 
 def _seconds(value: int) -> str:
-    away = _tens(value - time.time())
+    away = _minutes(value - time.time())
     return f"<now{away:+}>" if away else "<now>"
