@@ -12,6 +12,7 @@ from starlette import routing
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from authsvc import device_name
+from authsvc.flows.caller import client_certificate
 from authsvc.flows.ending import deliver_logouts
 from authsvc.flows.keys import keep_keys, served_settings
 from authsvc.flows.keys.jwks_snapshot import load_snapshot
@@ -108,6 +109,7 @@ CAPABILITIES = (
     ),
     Capability("keys", wellknown.JWKS, loops=(keep_keys.keep_for_ever,), metadata=discovery.keys),
     Capability("tokens", token.ROUTES, metadata=discovery.tokens),
+    Capability("certificates of clients", metadata=discovery.certificates, begin=client_certificate.begin),
     Capability("revocation feed", revocation.FEED, metadata=discovery.feed, drain=end_streams),
     Capability(
         "status lists",

@@ -10,6 +10,7 @@ OAuth (`rules`): a signature is judged, its meaning is not.
     verify             one of our own tokens -> claims we trust, or the reason why not
     proof              a DPoP proof (RFC 9449)
     certificates       X.509 certificates in files (RFC 7468): when they end
+    client_certificates  of TLS clients (RFC 8705): who issued one, and whom it names
     client_jwks        keys of clients: judged before use; when their `jwks_uri` is asked again
     client_signatures  private_key_jwt (RFC 7523), a signed authorization request (RFC 9101)
 """

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from authsvc.jose.algorithms import ALGORITHMS, KeyRefused
+from authsvc.jose.client_certificates import certificate_of_key
 from authsvc.jose.jwk import PRIVATE_MEMBERS, read_public
 from authsvc_jws.compact import is_plain
 
@@ -32,8 +33,9 @@ MAX_SETS: Final = 1000
 
 def read_client_jwks(value: object) -> dict[str, Any]:
     """{"keys": [...]} of the 1 to 10 keys of a set that can verify signatures; those that are not for us (other kinds,
-    for encryption, damaged) are left out, as RFC 7517 section 5 says. Raises KeyRefused, to be shown: a private or
-    symmetric key refuses the whole; where no key is left, it says what is wrong with the first."""
+    for encryption, damaged) are left out, as RFC 7517 section 5 says. Of an `x5c` the first certificate is kept, where
+    it is the key's. Raises KeyRefused, to be shown: a private or symmetric key refuses the whole; where no key is left,
+    it says what is wrong with the first."""
     found, wrong = [], None
     for place, key in enumerate(_members(value), start=1):
         _refuse_private(key, place)
@@ -71,10 +73,11 @@ def _usable(key: Mapping[str, Any], place: int) -> dict[str, Any]:
         raise KeyRefused(f"key {place} must be for signatures by one of {', '.join(ALGORITHMS)}")
     kept = {name: key[name] for name in _KEPT if name in key}
     try:
-        read_public(kept, alg, MAX_RSA_BITS)
+        public = read_public(kept, alg, MAX_RSA_BITS)
     except KeyRefused as refused:
         raise KeyRefused(f"key {place} cannot be used: {refused}") from None
-    return kept
+    certificate = certificate_of_key(key.get("x5c"), public)
+    return kept if certificate is None else {**kept, "x5c": [certificate]}
 
 
 Place = tuple[str, str]

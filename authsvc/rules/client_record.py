@@ -17,7 +17,8 @@ DEFAULT_ALG = "RS256"
 class Authentication:
     """How a client proves itself. `token_endpoint_auth_method`: the only way, None: by whatever it has.
     `registration_hash`: of the token that manages its registration (RFC 7592), None: an operator added it.
-    `assertion_audience`: for whom its assertions may be: `issuer`, or `token-endpoint`, too."""
+    `assertion_audience`: for whom its assertions may be: `issuer`, or `token-endpoint`, too. `tls_client_auth_...`:
+    what its certificate must say, one of them for the method tls_client_auth (RFC 8705 section 2.1.2)."""
 
     secret_hashes: tuple[Digest, ...] = field(repr=False, default=())
     jwks: Mapping[str, Any] | None = field(repr=False, default=None)
@@ -26,6 +27,11 @@ class Authentication:
     assertion_audience: str = "issuer"
     assertion_seconds: int | None = None
     registration_hash: Digest | None = field(repr=False, default=None)
+    tls_client_auth_subject_dn: str | None = None
+    tls_client_auth_san_dns: str | None = None
+    tls_client_auth_san_uri: str | None = None
+    tls_client_auth_san_ip: str | None = None
+    tls_client_auth_san_email: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

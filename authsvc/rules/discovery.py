@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from authsvc.rules.authorize.request import PROMPTS, RESPONSE_MODES
+from authsvc.rules.caller.certificate import METHODS as TLS_METHODS
 from authsvc.rules.caller.dpop import ALGORITHMS as DPOP_ALGORITHMS
 from authsvc.rules.levels import SUPPORTED
 
@@ -20,6 +21,8 @@ CLAIMS = (
 )  # fmt: skip
 UI_LOCALES = ("en", "de")
 CLIENT_AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post", "private_key_jwt")
+ALL_AUTH_METHODS = CLIENT_AUTH_METHODS + TLS_METHODS
+"""Those by a certificate are offered where the service is told of certificates (`Described.tls_methods`)."""
 ASSERTION_ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 GRANT_TYPES = (
     "authorization_code",
@@ -35,12 +38,15 @@ _CONFIDENTIAL = tuple(method for method in CLIENT_AUTH_METHODS if method != "non
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What the members depend on. `algorithms`: what ID tokens are signed with, as their clients choose."""
+    """What the members depend on. `algorithms`: what ID tokens are signed with, as their clients choose; `tls_methods`:
+    of client authentication by a certificate; `mtls_url`: where TLS asks for one, '' at no address of its own."""
 
     issuer: str
     pushed_only: bool
     registration: bool
     algorithms: Sequence[str]
+    tls_methods: Sequence[str] = ()
+    mtls_url: str = ""
 
 
 Lines = Callable[[Described], Mapping[str, Any]]
@@ -76,9 +82,9 @@ logout = _addresses(end_session_endpoint="/logout")
 
 def tokens(it: Described) -> Mapping[str, Any]:
     return {
-        **_endpoint(it, "token", "/token", CLIENT_AUTH_METHODS),
-        **_endpoint(it, "revocation", "/revoke", CLIENT_AUTH_METHODS),
-        **_endpoint(it, "introspection", "/introspect", _CONFIDENTIAL),
+        **_endpoint(it, "token", "/token", (*CLIENT_AUTH_METHODS, *it.tls_methods)),
+        **_endpoint(it, "revocation", "/revoke", (*CLIENT_AUTH_METHODS, *it.tls_methods)),
+        **_endpoint(it, "introspection", "/introspect", (*_CONFIDENTIAL, *it.tls_methods)),
         "introspection_signing_alg_values_supported": ["RS256"],
         "dpop_signing_alg_values_supported": list(DPOP_ALGORITHMS),
     }
@@ -90,6 +96,23 @@ def _endpoint(it: Described, name: str, path: str, methods: Sequence[str]) -> Ma
         f"{name}_endpoint_auth_methods_supported": list(methods),
         f"{name}_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
     }
+
+
+_AT_MTLS = {
+    "token_endpoint": "/token",
+    "revocation_endpoint": "/revoke",
+    "introspection_endpoint": "/introspect",
+    "device_authorization_endpoint": "/device_authorization",
+    "pushed_authorization_request_endpoint": "/par",
+    "userinfo_endpoint": "/userinfo",
+}
+
+
+def certificates(it: Described) -> Mapping[str, Any]:
+    """RFC 8705 section 5: where clients that have a certificate find the endpoints at which it matters."""
+    if not it.mtls_url:
+        return {}
+    return {"mtls_endpoint_aliases": {name: it.mtls_url + path for name, path in _AT_MTLS.items()}}
 
 
 def grants(_: Described) -> Mapping[str, Any]:

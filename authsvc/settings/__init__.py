@@ -33,6 +33,7 @@ from authsvc.settings.kinds import (
     whole_or_auto,
     words,
 )
+from authsvc.settings.kinds import issuer as base_url
 from authsvc.settings.links import without_links
 from authsvc.settings.mail import DEV_PAGE, mail_from, smtp_url
 from authsvc.settings.store_urls import database_url, redis_url
@@ -67,6 +68,15 @@ class Settings:
     trusted_proxies: tuple[IPv4Network | IPv6Network | str, ...] = setting(
         networks, (), help="networks (or `unix`) whose X-Forwarded-For is believed"
     )
+    client_certificate_header: str = setting(
+        one_of("off", "client-cert", "ssl-client-cert"),
+        "off",
+        help="header in which those proxies pass on the certificate of a TLS client: RFC 9440, or nginx's escaped PEM",
+    )
+    client_ca_file: str = setting(
+        str, "", help="PEM file of the authorities whose certificates prove clients with tls_client_auth"
+    )
+    mtls_url: str = setting(base_url, "", help="base URL where TLS asks for certificates of clients, for the metadata")
     allowed_hosts: tuple[str, ...] = setting(words, (), help="Host headers answered; empty: any (none is ever used)")
     drain_seconds: int = setting(whole(0, 300), 5, help="after SIGTERM: unready but still serving, for balancers")
     clock_offset_seconds: float = setting(number(), 0.0, help="shifts this process's clock; for fault tests only")
@@ -318,6 +328,8 @@ def _contradictions(s: Settings) -> list[str]:
         problems.append(
             f"{variable('status_list_seconds')}: half of it must be more than twice {variable('sync_interval_seconds')}"
         )
+    if s.client_certificate_header != "off" and not s.trusted_proxies:
+        problems.append(f"{variable('client_certificate_header')}: name the proxy in {variable('trusted_proxies')}")
     if s.dev_mode and urlsplit(s.issuer).hostname not in LOOPBACK:
         problems.append(f"{variable('dev_mode')}: is for loopback only, never for {s.issuer}")
     if s.smtp_url == DEV_PAGE and not s.dev_mode:

@@ -197,6 +197,7 @@ def credentials_of(request: Request, members: dict[str, Any]) -> Credentials:
         authorization if authorization and authorization[:6].lower() == "basic " else None,
         client_id=text(members, "client_id", limit=128) or request.runtime.settings.default_client,
         client_secret=text(members, "client_secret", limit=1024) or None,
+        certificate=request.certificate,
     )
 
 

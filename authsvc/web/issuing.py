@@ -34,7 +34,8 @@ def issued(
 
 async def client_of(request: Request, form: Mapping[str, str]) -> Client:
     """As `authenticated_client`, by the Authorization header or the form."""
-    return await authenticated_client(request, credentials_in(request.header(b"authorization"), form))
+    credentials = credentials_in(request.header(b"authorization"), form, request.certificate)
+    return await authenticated_client(request, credentials)
 
 
 async def authenticated_client(request: Request, credentials: Credentials) -> Client:

@@ -28,7 +28,7 @@ async def token(request: Request) -> Reply:
     grant = GRANT_TYPES.get(grant_type)
     if grant is None:
         raise Rejected("unsupported_grant_type", "This grant type is not supported.", "grant_type_unsupported")
-    credentials = credentials_in(request.header(b"authorization"), form)
+    credentials = credentials_in(request.header(b"authorization"), form, request.certificate)
     _, tokens = await issued(request, grant, grant.parse(form), credentials)
     return json_reply(token_response(tokens))
 

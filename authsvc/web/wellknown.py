@@ -9,6 +9,7 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
+from authsvc.flows.caller.client_certificate import offered_tls_methods
 from authsvc.flows.keys.sign import offered_algorithms
 from authsvc.metrics import exposition
 from authsvc.rules.discovery import Described, Lines, document
@@ -46,6 +47,8 @@ def metadata(path: str, contributions: Sequence[Lines]) -> Route:
             pushed_only=settings.require_pushed_authorization_requests,
             registration=settings.client_registration,
             algorithms=offered_algorithms(request.runtime),
+            tls_methods=offered_tls_methods(settings),
+            mtls_url=settings.mtls_url,
         )
         body = json.dumps(document(described, contributions)).encode()
         return public(request, body, _etag(body))

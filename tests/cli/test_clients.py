@@ -12,7 +12,9 @@ import pytest
 
 from authsvc.jose import jwk
 from authsvc.rules.client_record import Client, flat_of
+from authsvc.rules.clients.tls_authentication import SUBJECTS
 from tests.cli.conftest import Cli, answer
+from tests.support.certificates import AUTHORITY
 from tests.support.receiver import answer as said
 from tests.support.receiver import receiver
 
@@ -163,6 +165,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "jwks": None,
         "jwks_uri": "https://bank.example/jwks",
         "token_endpoint_auth_method": "private_key_jwt",
+        **dict.fromkeys(SUBJECTS),
         "redirect_uris": ["https://bank.example/cb"],
         "origins": ["capacitor://localhost"],
         "require_pushed_authorization_requests": True,
@@ -208,7 +211,9 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
     told = set(plain) - {"secret_hashes", "registration_hash"}
     assert set(row) == told | {"secrets", "registered_itself"}
     default = {name for name in told if row[name] == plain[name]}
-    assert default == {"jwks", "sector_identifier_uri", "trusted_device_days"}, "an option is missing for these"
+    assert default == {"jwks", "sector_identifier_uri", "trusted_device_days", *SUBJECTS}, (
+        "an option is missing for these"
+    )
     line = next(line for line in cli("clients", "list").stdout.splitlines() if line.startswith("bank "))
     for words in (
         "keys at its jwks_uri (private_key_jwt only)",
@@ -671,3 +676,26 @@ def test_days_of_trust_are_bounded_listed_and_none_where_a_second_factor_is_dema
     assert "demand no second factor" in both.stderr
     cli(*bank, "--required-acr", "urn:authsvc:acr:mfa")
     assert "demand no second factor" in cli("clients", "trusted-devices", "bank2", "7", code=1).stderr
+
+
+def test_a_client_proves_itself_by_its_certificate(cli: Cli, settings_env: dict[str, str], tmp_path: Path) -> None:
+    dn = "CN=bank,O=Bank,C=DE"
+    add = ("clients", "add", "bank", "--confidential", "--auth-method", "tls_client_auth")
+    assert "AUTHSVC_CLIENT_CA_FILE" in cli(*add, "--tls-subject-dn", dn, code=2).stderr
+    (tmp_path / "ca.pem").write_bytes(AUTHORITY.pem)
+    settings_env |= {
+        "AUTHSVC_CLIENT_CA_FILE": str(tmp_path / "ca.pem"),
+        "AUTHSVC_CLIENT_CERTIFICATE_HEADER": "client-cert",
+        "AUTHSVC_TRUSTED_PROXIES": "10.0.0.0/8",
+    }
+    assert "exactly one of --tls-subject-dn" in cli(*add, code=2).stderr
+    assert "--tls-subject-dn" in cli(*add, "--tls-subject-dn", "bank", code=2).stderr
+    assert "client_secret" not in cli(*add, "--tls-subject-dn", dn, "--json").stdout
+    assert (listed(cli, "bank")["tls_client_auth_subject_dn"], listed(cli, "bank")["secrets"]) == (dn, 0)
+    assert f"certificate of {dn} (tls_client_auth only)" in cli("clients", "list").stdout
+    choose = ("clients", "choose-certificates", "bank")
+    assert "give one" in cli(*choose, "--tls-san-dns", "a.example", "--tls-san-ip", "192.0.2.1", code=2).stderr
+    assert cli(*choose, code=2).stderr
+    assert "jwks" in cli(*choose, "--auth-method", "self_signed_tls_client_auth", code=2).stderr
+    assert "san_dns a.example" in cli(*choose, "--tls-san-dns", "a.example").stdout
+    assert listed(cli, "bank")["tls_client_auth_subject_dn"] is None

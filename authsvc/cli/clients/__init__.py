@@ -10,6 +10,7 @@ import click
 
 from authsvc.cli.clients.add_client import ALGORITHM, add, scheme_warnings, secret_stdin, shown_once, warnings
 from authsvc.cli.clients.choose_assertions import choose_assertions
+from authsvc.cli.clients.choose_certificates import choose_certificates
 from authsvc.cli.clients.choose_id_tokens import choose_id_tokens
 from authsvc.cli.clients.choose_login import choose_login
 from authsvc.cli.clients.list_clients import list_clients
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 @click.group()
 def command() -> None:
     """Registered clients: add, list, redirect-uris, origins, audiences, introspection, trusted-devices,
-    rotate-secret, choose-alg, choose-login, choose-id-tokens, choose-assertions,
+    rotate-secret, choose-alg, choose-login, choose-id-tokens, choose-assertions, choose-certificates,
     remove; registration-token lets others register theirs.
 
     Workers know of a change within a second.
@@ -48,6 +49,7 @@ command.add_command(add)
 command.add_command(choose_login)
 command.add_command(choose_id_tokens)
 command.add_command(choose_assertions)
+command.add_command(choose_certificates)
 command.add_command(list_clients)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from authsvc.cli.clients.choose_assertions import ASSERTION_LIFE, AUDIENCE
+from authsvc.cli.clients.choose_certificates import SUBJECT_OPTIONS, TLS_METHODS
 from authsvc.cli.clients.choose_id_tokens import LIFE
 from authsvc.cli.clients.choose_login import PKCE
 from authsvc.cli.command_runtime import operate
@@ -35,7 +36,8 @@ SHORT = {
 }
 """What people type for grant types that are URNs; the URN itself is taken too."""
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", *SHORT)
-AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt")
+AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", *TLS_METHODS)
+WITHOUT_SECRET = ("private_key_jwt", *TLS_METHODS)
 _PAR = "require_pushed_authorization_requests"
 _TOKEN_SECONDS, _SESSION_SECONDS = click.IntRange(*ACCESS_TOKEN_SECONDS), click.IntRange(*SESSION_SECONDS)
 ALGORITHM = click.Choice(ALGORITHM_NAMES)
@@ -93,13 +95,14 @@ _OPTIONS: tuple[click.Parameter, ...] = (
     click.Option(["--no-remember-me"], is_flag=True, help="Its sessions are never the long ones."),
     click.Option(["--introspection"], is_flag=True, help="May ask at /introspect about tokens that are meant for it."),
     click.Option(["--introspection-all"], is_flag=True, help="May ask there about tokens of every audience."),
-    click.Option(["--jwks"], type=click.File("rb"), metavar="FILE", help="Public keys for private_key_jwt, no secret."),
+    click.Option(["--jwks"], type=click.File("rb"), metavar="FILE", help="Public keys (x5c: certificates), no secret."),
     click.Option(["--jwks-uri"], metavar="URI", help="Where it publishes them, instead."),
     click.Option(
         ["--auth-method", "token_endpoint_auth_method"],
         type=click.Choice(AUTH_METHODS),
         help="The only way it proves itself; else by whatever it has.",
     ),
+    *SUBJECT_OPTIONS,
     click.Option(
         ["--assertion-audience"],
         type=AUDIENCE,
@@ -188,6 +191,7 @@ def add(client_id: str, secret_stdin: bool, **said: Any) -> None:
       authsvc clients add bank --confidential --jwks-uri https://bank.example/jwks --auth-method private_key_jwt
               --redirect-uri https://bank.example/cb --require-par --pairwise
               --backchannel-logout-uri https://bank.example/logout
+      authsvc clients add meter --confidential --auth-method tls_client_auth --tls-san-dns meter.bank.example
       authsvc clients add kiosk --public --grant-type device_code --scope openid --id-token-alg ES256
       authsvc clients add gateway --confidential --grant-type token_exchange --exchange-audience https://orders.example
     """
@@ -280,11 +284,12 @@ def _secret(said: dict[str, Any], *, from_stdin: bool) -> str | None:
     if from_stdin:
         if said["kind"] == "public":
             raise click.UsageError("a public client has neither secret nor keys: make it --confidential")
-        if said["token_endpoint_auth_method"] == "private_key_jwt":  # noqa: S105 - the name of a method
-            raise click.UsageError("--auth-method private_key_jwt takes no secret: leave --secret-stdin away")
+        if said["token_endpoint_auth_method"] in WITHOUT_SECRET:
+            method = said["token_endpoint_auth_method"]
+            raise click.UsageError(f"--auth-method {method} takes no secret: leave --secret-stdin away")
         return read_secret()
     method, has_keys = said["token_endpoint_auth_method"], bool(said["jwks"] or said["jwks_uri"])
-    needs_one = said["kind"] == "confidential" and (method != "private_key_jwt" if method else not has_keys)
+    needs_one = said["kind"] == "confidential" and (method not in WITHOUT_SECRET if method else not has_keys)
     return secrets.token_urlsafe(32) if needs_one else None
 
 

@@ -47,9 +47,12 @@ def _cells(client: Client) -> tuple[str, ...]:
 def _proof(client: Client) -> str:
     if not client.confidential:
         return "-"
+    from authsvc.rules.clients.tls_authentication import subjects_of
+
     proofs = client.authentication
     named = [plural(len(proofs.secret_hashes), "secret")] * bool(proofs.secret_hashes)
     named += ["keys"] * (proofs.jwks is not None) + ["keys at its jwks_uri"] * (proofs.jwks_uri is not None)
+    named += [f"certificate of {subject}" for subject in subjects_of(proofs).values()]
     only = proofs.token_endpoint_auth_method
     return ", ".join(named) + (f" ({only} only)" if only else "")
 

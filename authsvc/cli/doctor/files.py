@@ -23,6 +23,8 @@ def named_files(settings: Settings, tls_cert: Path | None) -> Iterator[tuple[str
     """(what it is for, the file, whether it holds authorities) of all certificates that settings name."""
     if tls_cert:
         yield "--tls-cert", tls_cert, False
+    if settings.client_ca_file:
+        yield "AUTHSVC_CLIENT_CA_FILE", Path(settings.client_ca_file), True
     for name, url in (("database", settings.database_url), ("Redis", settings.redis_url)):
         for key, value in parse_qsl(urlsplit(url).query):
             if key in (*AUTHORITIES, *OWN) and value != "system":

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from authsvc.flows.caller.client_certificate import certificate_problem
 from authsvc.flows.caller.client_failures import count_failure, is_blocked, refuse_blocked, refuse_flood
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.jose.client_signatures import Wanted, judge_assertion, unverified_subject
 from authsvc.jose.verify import Invalid
+from authsvc.rules.caller.certificate import METHODS as TLS_METHODS
 from authsvc.rules.caller.client_authentication import Credentials, Presented, read_credentials
 from authsvc.rules.client_record import Client
 from authsvc.rules.clients.limits import ASSERTION_USUAL_SECONDS
@@ -41,9 +43,9 @@ async def authenticate_client(runtime: Runtime, sent: Credentials, *, network: s
         raise rejected(presented)
     pair = f"{presented.client_id[:128]} {network}"
     if is_blocked(runtime, pair):
-        _keep_cheap(runtime, pair, presented)
+        _keep_cheap(runtime, pair, sent, presented)
     client = await runtime.clients.get(presented.client_id)
-    problem = await _problem(runtime, client, presented)
+    problem = await _problem(runtime, client, sent, presented)
     if problem is None:  # a public client has no secret that a neighbour could have been guessing
         assert client is not None
         if presented.secrets:
@@ -67,18 +69,20 @@ def _remembered_client(runtime: Runtime, sent: Credentials, network: str) -> Cli
     return known if known and runtime.clients.remembered(known.id) is known else None
 
 
-def _keep_cheap(runtime: Runtime, pair: str, presented: Presented) -> None:
+def _keep_cheap(runtime: Runtime, pair: str, sent: Credentials, presented: Presented) -> None:
     """A flood of guesses asks no store for clients that nobody has seen, and has few signatures checked. Raises
     TooMany."""
     if not runtime.clients.has_seen(presented.client_id):
         refuse_blocked(runtime, pair)
-    if presented.assertion is not None:
+    if presented.assertion is not None or sent.certificate is not None:
         refuse_flood(runtime, pair)
 
 
-async def _problem(runtime: Runtime, client: Client | None, presented: Presented) -> str | None:
+async def _problem(runtime: Runtime, client: Client | None, sent: Credentials, presented: Presented) -> str | None:
     if client is None:
         return "client_unknown"
+    if presented.method == "none" and client.authentication.token_endpoint_auth_method in TLS_METHODS:
+        return await certificate_problem(runtime, client, sent.certificate)
     if presented.method == "none":
         return "client_not_authenticated" if client.confidential else None
     if not client.confidential:

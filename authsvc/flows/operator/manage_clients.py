@@ -6,24 +6,28 @@ Whatever comes is judged by `rules/clients`, whoever brings it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from authsvc.clock import monotonic
+from authsvc.flows.caller.client_certificate import offered_tls_methods
 from authsvc.flows.keys.served_settings import in_force
 from authsvc.flows.keys.sign import offered_algorithms
 from authsvc.flows.operator.read_sector import judge_sector
 from authsvc.flows.session.publish_revocation import publish_rows
 from authsvc.jose.algorithms import KeyRefused
+from authsvc.jose.client_certificates import has_certificate, is_distinguished_name
 from authsvc.jose.client_jwks import read_client_jwks
 from authsvc.keys.phases import signer
+from authsvc.rules.caller.certificate import SELF_SIGNED
 from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.clients import changes
 from authsvc.rules.clients.changes import unknown_client
 from authsvc.rules.clients.judge_client import Service, Who, judge_client
 from authsvc.rules.clients.registration import judge_registration_token
+from authsvc.rules.clients.tls_authentication import subjects_of
 from authsvc.rules.refused import Refused
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
@@ -47,13 +51,27 @@ class Stored:
 def judged(client: Client, who: Who, service: Service, known: Client | None = None) -> Client | Refused:
     """The client as it may be stored. `known`: as it is registered now."""
     found = judge_client(client, who, service, known)
-    if isinstance(found, Refused) or found.authentication.jwks is None:
+    if isinstance(found, Refused):
         return found
-    try:
-        jwks = read_client_jwks(found.authentication.jwks)
-    except KeyRefused as refused:
-        return Refused("invalid_client_metadata", f"The jwks cannot be used: {refused}.", "jwks")
-    return replace(found, authentication=replace(found.authentication, jwks=jwks))
+    if found.authentication.jwks is not None:
+        try:
+            jwks = read_client_jwks(found.authentication.jwks)
+        except KeyRefused as refused:
+            return Refused("invalid_client_metadata", f"The jwks cannot be used: {refused}.", "jwks")
+        found = replace(found, authentication=replace(found.authentication, jwks=jwks))
+    return _certificate_refused(found) or found
+
+
+def _certificate_refused(client: Client) -> Refused | None:
+    """What the rules cannot read: a distinguished name, and the certificates in a set of keys."""
+    proof = client.authentication
+    if proof.tls_client_auth_subject_dn is not None and not is_distinguished_name(proof.tls_client_auth_subject_dn):
+        told = "The tls_client_auth_subject_dn is no distinguished name as RFC 4514 writes it (CN=bank,O=Bank,C=DE)."
+        return Refused("invalid_client_metadata", told, "tls_client_auth_subject_dn")
+    if proof.token_endpoint_auth_method == SELF_SIGNED and proof.jwks is not None and not has_certificate(proof.jwks):
+        told = "The jwks must have a key with its certificate in x5c."
+        return Refused("invalid_client_metadata", told, "x5c_missing")
+    return None
 
 
 async def add(runtime: Runtime, actor: str, client: Client) -> Stored | Refused:
@@ -172,6 +190,29 @@ async def choose_assertions(
         lambda client: {
             "audience": client.authentication.assertion_audience,
             "seconds": client.authentication.assertion_seconds,
+        },
+    )
+
+
+async def choose_certificates(
+    runtime: Runtime, actor: str, client_id: str, *, method: str | None, subjects: Mapping[str, str]
+) -> Client | Refused:
+    """By which certificate the client proves itself (`changes.choose_certificates`). Raises StoreUnavailable."""
+    service = _service(runtime, algorithms=())
+
+    def judge(known: Client) -> Client | Refused:
+        changed = changes.choose_certificates(known, method, subjects, service)
+        return changed if isinstance(changed, Refused) else _certificate_refused(changed) or changed
+
+    return await _change(
+        runtime,
+        actor,
+        client_id,
+        judge,
+        "client_certificates_chosen",
+        lambda client: {
+            "method": client.authentication.token_endpoint_auth_method,
+            "subject": subjects_of(client.authentication),
         },
     )
 
@@ -297,7 +338,12 @@ async def _operators_service(runtime: Runtime) -> Service:
 
 
 def _service(runtime: Runtime, algorithms: Sequence[str]) -> Service:
-    return Service(algorithms, loopback=runtime.settings.dev_mode, may_ask=runtime.outgoing.may_ask)
+    return Service(
+        algorithms,
+        loopback=runtime.settings.dev_mode,
+        may_ask=runtime.outgoing.may_ask,
+        tls_methods=offered_tls_methods(runtime.settings),
+    )
 
 
 def algorithms_of(client: Client) -> tuple[str, ...]:

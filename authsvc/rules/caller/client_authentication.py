@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote_plus
 
+from authsvc.rules.caller.certificate import SentCertificate
 from authsvc.rules.refused import Refused
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -15,7 +16,8 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 @dataclass(slots=True)
 class Credentials:
-    """How a request names and proves its client; nothing is read yet. None: was not sent.
+    """How a request names and proves its client; nothing is read yet. None: was not sent. `certificate`: that of its
+    TLS connection, which proves a client by itself (RFC 8705 section 2).
 
     Final where other records are frozen: that takes 0.3 µs to make, and a frozen one 0.7."""
 
@@ -24,6 +26,7 @@ class Credentials:
     client_secret: Final[str | None] = field(repr=False, default=None)
     client_assertion: Final[str | None] = field(repr=False, default=None)
     client_assertion_type: Final[str | None] = None
+    certificate: Final[SentCertificate | None] = field(repr=False, default=None)
 
     @property
     def in_header_only(self) -> bool:
@@ -31,11 +34,18 @@ class Credentials:
         return self.client_id is self.client_secret is self.client_assertion is self.client_assertion_type is None
 
 
-def credentials_in(authorization: str | None, form: Mapping[str, str]) -> Credentials:
-    """`authorization`: the header's value; `form`: the parameters of the body."""
+def credentials_in(
+    authorization: str | None, form: Mapping[str, str], certificate: SentCertificate | None = None
+) -> Credentials:
+    """`authorization`: the header's value; `form`: the parameters of the body; `certificate`: of the TLS client."""
     sent = form.get
     return Credentials(
-        authorization, sent("client_id"), sent("client_secret"), sent("client_assertion"), sent("client_assertion_type")
+        authorization,
+        sent("client_id"),
+        sent("client_secret"),
+        sent("client_assertion"),
+        sent("client_assertion_type"),
+        certificate,
     )
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from authsvc.rules.caller.certificate import METHODS
 from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.clients.judge_client import (
     Service,
     judge_algorithms,
     judge_audiences,
+    judge_authentication,
     judge_login,
     judge_origins,
     judge_redirect_uris,
     judge_seconds,
 )
 from authsvc.rules.clients.limits import MAX_SECRETS
+from authsvc.rules.clients.tls_authentication import SUBJECTS, subjects_of
 from authsvc.rules.clients.trusted_devices import trusted_device_problem
 from authsvc.rules.refused import Refused
 
@@ -103,6 +106,19 @@ def choose_assertions(client: Client, audience: str | None, seconds: int | None)
         return Refused("conflict", description, "jwks_missing")
     changed = replace(client, authentication=_choose(known, assertion_audience=audience, assertion_seconds=seconds))
     return judge_seconds(changed) or changed
+
+
+def choose_certificates(
+    client: Client, method: str | None, subjects: Mapping[str, str], service: Service
+) -> Client | Refused:
+    """By which certificate it proves itself, and by nothing else. `method`: None: as it is. `subjects`: what
+    its certificate must say instead, by the names of `tls_authentication.SUBJECTS`; none: as it is, if that fits."""
+    known = client.authentication
+    method = method or (known.token_endpoint_auth_method if known.token_endpoint_auth_method in METHODS else METHODS[0])
+    kept = subjects_of(known) if method == METHODS[0] and not subjects else subjects
+    chosen = {**dict.fromkeys(SUBJECTS), **kept, "token_endpoint_auth_method": method, "secret_hashes": ()}
+    changed = replace(client, authentication=replace(known, **chosen))  # type: ignore[arg-type]
+    return judge_authentication(changed, service, client) or changed
 
 
 def choose_introspection(client: Client, about: str) -> Client | Refused:

@@ -18,9 +18,10 @@ from authsvc.rules.clients import limits
 from authsvc.rules.clients.client_name import name_problem
 from authsvc.rules.clients.powers import asks_about, given
 from authsvc.rules.clients.sector import judge_sector_identifier_uri, sector_of
+from authsvc.rules.clients.tls_authentication import tls_problem
 from authsvc.rules.clients.trusted_devices import trusted_device_problem
 from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
-from authsvc.rules.discovery import CLIENT_AUTH_METHODS, GRANT_TYPES, SCOPES
+from authsvc.rules.discovery import ALL_AUTH_METHODS, GRANT_TYPES, SCOPES
 from authsvc.rules.levels import LADDER, PASSWORD_ACR
 from authsvc.rules.people.person import role_problem
 from authsvc.rules.readable_text import hides_nothing, is_readable, one_line
@@ -40,7 +41,7 @@ _WORDS = {
     "subject_type": ("public", "pairwise"),
     "pkce": limits.PKCE,
     "assertion_audience": limits.ASSERTION_AUDIENCES,
-    "token_endpoint_auth_method": CLIENT_AUTH_METHODS,
+    "token_endpoint_auth_method": ALL_AUTH_METHODS,
 }
 
 
@@ -48,12 +49,13 @@ _WORDS = {
 class Service:
     """What of the service bears on its clients. `algorithms`: what tokens may be signed with. `loopback`: development,
     where plain http on this machine will do. `may_ask`: whether the service may ask an address. `taken_names`: the
-    brand's and those of clients that an operator added."""
+    brand's and those of clients that an operator added. `tls_methods`: of authentication by a certificate."""
 
     algorithms: Sequence[str]
     loopback: bool
     may_ask: Callable[[str], bool]
     taken_names: Sequence[str] = ()
+    tls_methods: Sequence[str] = ()
 
 
 _NO_SERVICE = Service((), loopback=False, may_ask=lambda _: False)  # for rules that ask nothing of it
@@ -124,6 +126,11 @@ def judge_audiences(client: Client, known: Client) -> Refused | None:
     return next(_audiences(_Case(client, "operator", _NO_SERVICE, known)), None)
 
 
+def judge_authentication(client: Client, service: Service, known: Client) -> Refused | None:
+    """Whether a client may prove itself like this."""
+    return next(_authentication(_Case(client, "operator", service, known)), None)
+
+
 def judge_login(client: Client, known: Client) -> Refused | None:
     """Whether people may log in at a client like this."""
     return next(_login(_Case(client, "operator", _NO_SERVICE, known)), None)
@@ -184,10 +191,6 @@ def _redirects(case: _Case, name: str, uris: Sequence[str]) -> Iterator[Refused]
             )
 
 
-def _pages(case: _Case) -> Iterator[Refused]:
-    return _origins(case, case.client.login.origins)
-
-
 def _origins(case: _Case, origins: Sequence[str]) -> Iterator[Refused]:
     for origin in origins:
         if problem := origin_problem(origin):
@@ -205,6 +208,8 @@ def _authentication(case: _Case) -> Iterator[Refused]:
         )
     if it.jwks is not None and it.jwks_uri is not None:
         yield case.refused("Send jwks or jwks_uri, not both.", "jwks_and_jwks_uri")
+    if problem := tls_problem(it, case.had.authentication, case.service.tls_methods):
+        yield case.refused(problem[0], problem[1], operator=problem[2])
     has_keys = it.jwks is not None or it.jwks_uri is not None
     if method == "private_key_jwt" and not has_keys:
         yield case.refused("private_key_jwt needs jwks or jwks_uri.", "jwks_missing")
@@ -319,16 +324,13 @@ def _sector(case: _Case) -> Iterator[Refused]:
         yield refused
 
 
-# What is the operator's alone.
-
-
 def _powers(case: _Case) -> Iterator[Refused]:
     """Neither does a registrant give themselves a right, nor shake off a restriction."""
     if given(case.client) != given(case.had) or asks_about(case.client) > asks_about(case.had):
         yield case.refused("That is for the operator to give.", "operators_alone")
 
 
-def _exchange(case: _Case) -> Iterator[Refused]:
+def _tokens_of_others(case: _Case) -> Iterator[Refused]:
     client, exchanges = case.client, TOKEN_EXCHANGE in case.client.grant_types
     if exchanges and not client.exchange.audiences:
         yield case.refused("token_exchange needs exchange_audiences: for whom the new tokens may be.", "exchange")
@@ -336,9 +338,6 @@ def _exchange(case: _Case) -> Iterator[Refused]:
         yield case.refused(
             "exchange_audiences and exchange_subjects are for the grant type token_exchange.", "exchange"
         )
-
-
-def _introspection(case: _Case) -> Iterator[Refused]:
     if case.client.introspection_all and not case.client.introspection:
         yield case.refused("The introspection_all is for clients with introspection.", "introspection_all")
 
@@ -390,4 +389,10 @@ _EVERYBODYS: tuple[_Rule, ...] = (
     _logout_redirects,
 )
 _REGISTRANTS: tuple[_Rule, ...] = (_powers,)
-_OPERATORS: tuple[_Rule, ...] = (_login, _pages, _exchange, _introspection, _audiences, _seconds)
+_OPERATORS: tuple[_Rule, ...] = (
+    _login,
+    lambda case: _origins(case, case.client.login.origins),
+    _tokens_of_others,
+    _audiences,
+    _seconds,
+)

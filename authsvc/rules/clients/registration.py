@@ -13,6 +13,7 @@ from authsvc.rules.authorize.redirect import can_only_be_native, origin_problem
 from authsvc.rules.client_record import DEFAULT_ALG, Authentication, Client, Digest, flat_of, from_flat
 from authsvc.rules.clients.judge_client import registrant_scopes
 from authsvc.rules.clients.limits import MAX_NOTE, MAX_URIS, REGISTRATION_TOKEN_SECONDS, REGISTRATION_TOKEN_USES
+from authsvc.rules.clients.tls_authentication import SUBJECTS
 from authsvc.rules.readable_text import is_readable
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import parse_scope
@@ -29,6 +30,7 @@ _WORDS = {
 }
 _FLAGS = ("require_pushed_authorization_requests", "dpop_bound_access_tokens")
 _ADDRESSES = ("client_uri", "policy_uri", "tos_uri", "jwks_uri", "sector_identifier_uri", "backchannel_logout_uri")
+_TEXTS = (*_ADDRESSES, *SUBJECTS)
 
 # What we do in one way only: a client that counts on another way is told so, rather than registered for this one.
 _FIXED = {"introspection_signed_response_alg": DEFAULT_ALG}
@@ -88,7 +90,7 @@ def metadata_of(client: Client) -> dict[str, Any]:
         "scope": " ".join(client.tokens.scopes),
         **{name: list(flat[name]) for name in ("redirect_uris", "post_logout_redirect_uris")},
         **{name: flat[name] for name in (*_WORDS, *_FLAGS)},
-        **{name: flat[name] for name in _ADDRESSES if flat[name] is not None},
+        **{name: flat[name] for name in _TEXTS if flat[name] is not None},
     }
     if client.authentication.jwks is not None:
         answer["jwks"] = dict(client.authentication.jwks)
@@ -148,7 +150,7 @@ def _read(said: Mapping[str, Any], known: Client) -> Client:
         "scopes": _scopes(said, grant_types),
         **{name: _text(said, name, default) for name, default in meant.items()},
         **{name: _flag(said, name) for name in _FLAGS},
-        **{name: _text(said, name, "") if name in said else None for name in _ADDRESSES},
+        **{name: _text(said, name, "") if name in said else None for name in _TEXTS},
         "post_logout_redirect_uris": _strings(said, "post_logout_redirect_uris", ()),
     }
     return from_flat(flat_of(known) | changed)

@@ -14,11 +14,13 @@ import starlette.requests
 from starlette.types import Receive, Scope
 
 from authsvc.device_name import MAX_USER_AGENT
+from authsvc.rules.caller.certificate import SentCertificate
 from authsvc.rules.errors import Rejected
 from authsvc.rules.readable_text import made_readable
 from authsvc.runtime import Runtime
 from authsvc.traces import Span
-from authsvc.web.http.peer import client_address, network_of
+from authsvc.web.http.client_certificate import CHAIN, HEADERS, read_certificate
+from authsvc.web.http.peer import client_address, is_within, network_of
 from authsvc.web.http.reply import NO_HEADERS, Headers
 
 MAX_BODY = 65_536
@@ -101,6 +103,17 @@ class Request(starlette.requests.Request):
             forwarded = self.header_values(b"x-forwarded-for") if trusted else ()
             self._address = client_address(peer[0] if peer else None, forwarded, trusted)
         return self._address
+
+    @property
+    def certificate(self) -> SentCertificate | None:
+        """The certificate of the TLS client, from a header of a trusted proxy; None: there is none. Raises Rejected."""
+        form = self.runtime.settings.client_certificate_header
+        if form == "off":
+            return None
+        peer = self.scope.get("client")
+        if not is_within(peer[0] if peer else None, self.runtime.settings.trusted_proxies):
+            return None  # RFC 9440 section 4: only the proxy in front of us may say so
+        return read_certificate(form, self.header_values(HEADERS[form]), self.header_values(CHAIN))
 
     @property
     def user_agent(self) -> str | None:
