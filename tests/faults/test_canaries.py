@@ -99,7 +99,7 @@ async def test_no_secret_is_written_anywhere(
     # A mail server that is away: mails of new devices wait, and every attempt fails.
     replicas.env |= {"AUTHSVC_SMTP_URL": f"smtp://user:{SMTP}@localhost:9", "AUTHSVC_MAIL_FROM": "mail@bar.example"}
     replicas.env |= {"AUTHSVC_TRACES": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
-    started = replicas.start(2)
+    started = replicas.start(2, own_interpreter=True)
     given: set[str] = set()
     for replica in started:
         given |= await flows(replica.url)

@@ -101,7 +101,7 @@ async def test_a_worker_grows_by_6_mb_at_most_with_its_passkeys(replicas: Replic
     (other,) = replicas.start()
     async with browser(other) as http:
         key = await enrolled(await logged_in(http))
-    (fresh,) = replicas.start()
+    (fresh,) = replicas.start(own_interpreter=True)
     began = kib(fresh)
     for _ in range(LOGINS):
         await by_password(fresh)

@@ -1,4 +1,7 @@
-"""Real replicas: uvicorn processes on loopback, started and ended by the test that uses them."""
+"""Real replicas: uvicorn processes on loopback, started and ended by the test that uses them.
+
+A replica of one worker is forked (tests/support/forks.py), unless its test asks for an interpreter of its own.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from pathlib import Path
 
 from authsvc_devkit.processes import Guard
 from authsvc_devkit.tls import TlsFiles
+from tests.support.forks import Fork
 
 
 def free_port() -> int:
@@ -27,7 +31,7 @@ def free_port() -> int:
 
 class Replica:
     """With `tls` it speaks https. With `tls` or `own_issuer` it is its own issuer: http(s)://localhost:PORT. `module`:
-    what is run instead of authsvc, and is called as that is."""
+    what is run instead of authsvc, and is called as that is. `own_interpreter`: as an operator starts it."""
 
     def __init__(
         self,
@@ -38,6 +42,7 @@ class Replica:
         known_as: str = "localhost",
         module: str = "authsvc",
         port: int = 0,
+        own_interpreter: bool = False,
     ) -> None:
         self.port = port or free_port()
         own_issuer = own_issuer or tls is not None
@@ -50,25 +55,17 @@ class Replica:
             options = ["--tls-cert", str(tls.cert_file), "--tls-key", str(tls.key_file)]
         self.log = Path(tempfile.mkstemp(prefix="authsvc-replica-", suffix=".log")[1])
         clean = {name: value for name, value in os.environ.items() if not name.startswith("AUTHSVC_")}
+        words = ["serve", "--port", str(self.port), "--workers", str(workers), *options]
+        forked = not own_interpreter and workers == 1 and module == "authsvc"
+        self.process: Fork | subprocess.Popen[bytes]
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    module,
-                    "serve",
-                    "--port",
-                    str(self.port),
-                    "--workers",
-                    str(workers),
-                    *options,
-                ],
-                env={**clean, **env},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-
-        self._guard = Guard(signal.SIGKILL, self.process.pid)
+            if forked and not any(name.startswith("PYTHON") for name in env):
+                self.process = Fork(words, {**clean, **env}, log)
+            else:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", module, *words], env={**clean, **env}, stdout=log, stderr=subprocess.STDOUT
+                )
+        self._guard = None if isinstance(self.process, Fork) else Guard(signal.SIGKILL, self.process.pid)
 
     def wait_ready(self, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
@@ -99,7 +96,8 @@ class Replica:
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()
-        self._guard.dismiss()
+        if self._guard:
+            self._guard.dismiss()
         return code
 
 
@@ -118,10 +116,14 @@ class Replicas:
         tls: TlsFiles | None = None,
         own_issuer: bool = False,
         known_as: str = "localhost",
+        own_interpreter: bool = False,
         **env: str,
     ) -> list[Replica]:
         """`known_as`: the host of their issuer, where that is one of their own."""
-        started = [Replica({**self.env, **env}, workers, tls, own_issuer, known_as) for _ in range(number)]
+        started = [
+            Replica({**self.env, **env}, workers, tls, own_issuer, known_as, own_interpreter=own_interpreter)
+            for _ in range(number)
+        ]
         self.all += started
         for replica in started:
             replica.wait_ready()
