@@ -18,6 +18,8 @@ from authsvc_jws.compact import is_type, json_object, segments
 MAX_LENGTH = 8192
 """Characters of the longest token that is looked at."""
 
+PLAIN = "JWT"
+"""The type that tells nothing of what a token is for (RFC 7519 section 5.1)."""
 _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
 
 
@@ -55,9 +57,21 @@ class Verifier:
 
 
 @dataclass(frozen=True, slots=True)
+class Marks:
+    """Claims by which a token of type JWT, which tells nothing, is known for what it is (RFC 8725 section 3.12)."""
+
+    present: frozenset[str]
+    absent: frozenset[str]
+
+    def are_in(self, claims: Mapping[str, Any]) -> bool:
+        return self.present <= claims.keys() and self.absent.isdisjoint(claims)
+
+
+@dataclass(frozen=True, slots=True)
 class Expected:
     """What a token must be. `typ`: without `application/`. `now`, `leeway`: seconds. `audience`: one
-    of them must be in `aud`; None = any. `client_claim`: which claim names the client: `azp` in an ID token."""
+    of them must be in `aud`; None = any. `client_claim`: which claim names the client: `azp` in an ID token. `marks`:
+    with them the type JWT will do, too, and no token of this type does without them."""
 
     typ: str
     issuer: str
@@ -65,6 +79,7 @@ class Expected:
     now: float
     leeway: int
     client_claim: str = "client_id"
+    marks: Marks | None = None
 
 
 def judge_token(
@@ -76,7 +91,9 @@ def judge_token(
     parts = segments(token.encode("ascii")) if token.isascii() else None
     if parts is None:
         return Invalid("malformed")
-    verifier = _named_key(json_object(base64url_decode(parts.header)), expected.typ, verifiers, withdrawn)
+    unverified = json_object(base64url_decode(parts.header))
+    marks = expected.marks if unverified is not None and is_type(unverified.get("typ"), PLAIN) else None
+    verifier = _named_key(unverified, PLAIN if marks else expected.typ, verifiers, withdrawn)
     if isinstance(verifier, Invalid):
         return verifier
     signature = base64url_decode(parts.signature)
@@ -85,6 +102,8 @@ def judge_token(
     claims = json_object(base64url_decode(parts.payload))
     if claims is None:
         return Invalid("bad_claims")
+    if marks is not None and not marks.are_in(claims):
+        return Invalid("wrong_typ")
     if wrong := _wrong_claim(claims, expected):
         return Invalid(wrong)
     required = {name: claims[name] for name in ("sub", "jti", "exp", "iat")}

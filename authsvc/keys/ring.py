@@ -17,7 +17,7 @@ from typing import Any
 from authsvc.compact_json import compact_json
 from authsvc.jose import algorithms, jwk
 from authsvc.jose.jwk import JwksDocument, document, read_snapshot
-from authsvc.jose.verify import Expected, Invalid, VerifiedClaims, Verifier, judge_token
+from authsvc.jose.verify import Expected, Invalid, Marks, VerifiedClaims, Verifier, judge_token
 from authsvc.keys import phases
 from authsvc.keys.master import MasterKeys
 from authsvc.keys.policy import DEFAULT, KeyLife
@@ -161,16 +161,17 @@ class Keyring:
         now: datetime,
         leeway: int = 0,
         client_claim: str = "client_id",
+        marks: Marks | None = None,
     ) -> VerifiedClaims | Invalid:
         """The claims of a token that we signed, or why not. Never raises for any token. `leeway` in seconds.
 
         `typ`: the token type that is expected, such as `at+jwt`. `audience`: one of these, None: any will do.
-        `client_claim`: which claim names the client.
+        `client_claim`: which claim names the client. `marks`: see `jose.verify.Expected`.
         """
         ring = self._at(now)
         if ring is None:
             return Invalid("no_keys")
-        expected = Expected(typ, issuer, audience, now.timestamp(), leeway, client_claim)
+        expected = Expected(typ, issuer, audience, now.timestamp(), leeway, client_claim, marks)
         return judge_token(token, expected, ring.verifiers, ring.withdrawn)
 
     def _at(self, now: datetime) -> _Set | None:

@@ -70,7 +70,8 @@ class Tokens:
     `id_token_signed_response_alg`: of ID tokens and logout tokens (OpenID Connect Registration section 2);
     `access_token_signed_response_alg`: ours, of access tokens. A key of exactly this algorithm signs, or none.
     `id_token_claims`: ID tokens say what the scopes open of the person; `id_token_on_refresh`: a refresh brings one
-    (OpenID Connect Core section 12.2); `id_token_seconds`: how long one is good.
+    (OpenID Connect Core section 12.2); `id_token_seconds`: how long one is good. `access_token_typ`: the `typ` of its
+    access tokens: `at+jwt` (RFC 9068 section 2.1), or `JWT` for services that know no other.
     """
 
     scopes: tuple[str, ...] = ()
@@ -80,6 +81,7 @@ class Tokens:
     refresh_lost_answer_seconds: int | None = None
     id_token_signed_response_alg: str = DEFAULT_ALG
     access_token_signed_response_alg: str = DEFAULT_ALG
+    access_token_typ: str = "at+jwt"  # noqa: S105 - a media type
     id_token_claims: bool = False
     id_token_on_refresh: bool = False
     id_token_seconds: int | None = None

@@ -145,6 +145,8 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "--id-token-on-refresh",
         "--id-token-seconds",
         "600",
+        "--access-token-typ",
+        "JWT",
         "--assertion-audience",
         "token-endpoint",
         "--assertion-seconds",
@@ -202,6 +204,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "id_token_claims": True,
         "id_token_on_refresh": True,
         "id_token_seconds": 600,
+        "access_token_typ": "JWT",
         "assertion_audience": "token-endpoint",
         "assertion_seconds": 3600,
         "id_token_signed_response_alg": "ES256",
@@ -231,6 +234,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "assertions for the token endpoint, assertions 3600 s",
         "ID tokens say who it is, ID tokens with a refresh, ID tokens 600 s",
         "ID tokens ES256, access tokens EdDSA",
+        "access tokens of type JWT",
     ):
         assert words in line
 
@@ -259,6 +263,18 @@ def test_what_id_tokens_say_is_chosen(cli: Cli) -> None:
     assert "the subject alone, with a refresh, too, good for 3600 s" in said
     assert "say what to choose" in cli("clients", "choose-id-tokens", "wiki", code=2).stderr
     assert "there is no client bank" in cli("clients", "choose-id-tokens", "bank", "--id-token-claims", code=1).stderr
+
+
+def test_the_type_of_access_tokens_is_chosen(cli: Cli) -> None:
+    cli("clients", "add", "shop", "--public", *REDIRECTS)
+    assert listed(cli, "shop")["access_token_typ"] == "at+jwt"
+    done = answer(cli("clients", "choose-access-tokens", "shop", "--access-token-typ", "JWT", "--json"))
+    assert done == {"id": "shop", "access_token_typ": "JWT"}
+    assert listed(cli, "shop")["access_token_typ"] == "JWT"
+    said = cli("clients", "choose-access-tokens", "shop", "--access-token-typ", "at+jwt").stdout
+    assert said == "Access tokens of shop: of the type at+jwt.\n"
+    unknown = cli("clients", "choose-access-tokens", "bank", "--access-token-typ", "JWT", code=1)
+    assert "there is no client bank" in unknown.stderr
 
 
 def test_which_assertions_a_client_may_send_is_chosen(cli: Cli) -> None:

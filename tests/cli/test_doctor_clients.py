@@ -16,6 +16,7 @@ from tests.support.clients import flat_client
         ({"pkce": "nonce"}, "a nonce instead of PKCE", "choose-login wiki --pkce required"),
         ({"pkce": "optional"}, "neither PKCE nor a nonce", "choose-login wiki --pkce required"),
         ({"assertion_audience": "token-endpoint"}, "may name an endpoint", "--assertion-audience issuer"),
+        ({"access_token_typ": "JWT"}, "no ID tokens", "--access-token-typ at+jwt"),
         ({"assertion_seconds": 3600}, "live up to 3600 s", "--assertion-seconds 300"),
     ],
 )

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from authsvc.jose.jwk import public_jwk
+from authsvc.rules.token.access_token import ABSENT, PRESENT
 from tests.security.conftest import statements
 from tests.support.busy import again_when_busy, prompt
 from tests.support.service import BACKEND, Service, bearer
@@ -122,7 +123,8 @@ FORGED: dict[str, Forge] = {
     "kid list": lambda m: f"{_text({**m.header, 'kid': [m.header['kid']]})}.{m.body_text}.{m.signature}",
     "kid unknown": lambda m: m.by_attacker(kid=_foreign_jwk()["kid"]),
     # 6: another kind of token
-    "typ JWT": lambda m: m.ours(typ="JWT"),
+    **{f"typ JWT, {name}": lambda m, name=name: m.ours(typ="JWT", **{name: "x"}) for name in sorted(ABSENT)},
+    **{f"typ JWT, no {name}": lambda m, name=name: m.ours(typ="JWT", drop=name) for name in sorted(PRESENT)},
     "ID token": lambda m: m.ours(typ="id+jwt"),
     "logout token": lambda m: m.ours(typ="logout+jwt"),
     "no typ": lambda m: f"{_text({'alg': 'RS256', 'kid': m.header['kid']})}.{m.body_text}.{m.signature}",

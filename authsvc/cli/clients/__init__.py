@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from authsvc.cli.clients.add_client import ALGORITHM, add, scheme_warnings, secret_stdin, shown_once, warnings
+from authsvc.cli.clients.choose_access_tokens import choose_access_tokens
 from authsvc.cli.clients.choose_assertions import choose_assertions
 from authsvc.cli.clients.choose_certificates import choose_certificates
 from authsvc.cli.clients.choose_id_tokens import choose_id_tokens
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 @click.group()
 def command() -> None:
     """Registered clients: add, list, redirect-uris, origins, audiences, introspection, trusted-devices,
-    rotate-secret, choose-alg, choose-login, choose-id-tokens, choose-assertions, choose-certificates,
+    rotate-secret, choose-alg, choose-login, choose-id-tokens, choose-access-tokens, choose-assertions,
+    choose-certificates,
     remove; registration-token lets others register theirs.
 
     Workers know of a change within a second.
@@ -48,6 +50,7 @@ def command() -> None:
 command.add_command(add)
 command.add_command(choose_login)
 command.add_command(choose_id_tokens)
+command.add_command(choose_access_tokens)
 command.add_command(choose_assertions)
 command.add_command(choose_certificates)
 command.add_command(list_clients)

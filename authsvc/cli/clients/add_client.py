@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from authsvc.cli.clients.choose_access_tokens import TYP
 from authsvc.cli.clients.choose_assertions import ASSERTION_LIFE, AUDIENCE
 from authsvc.cli.clients.choose_certificates import SUBJECT_OPTIONS, TLS_METHODS
 from authsvc.cli.clients.choose_id_tokens import LIFE
@@ -168,6 +169,13 @@ _OPTIONS: tuple[click.Parameter, ...] = (
         ["--id-token-alg", "id_token_signed_response_alg"], help="Signs its ID tokens and logout tokens.", **_ALG
     ),
     click.Option(["--access-token-alg", "access_token_signed_response_alg"], help="Signs its access tokens.", **_ALG),
+    click.Option(
+        ["--access-token-typ"],
+        type=TYP,
+        default="at+jwt",
+        show_default=True,
+        help="JWT: its access tokens are for services that know no at+jwt (Spring Boot, hono).",
+    ),
 )
 
 

@@ -11,6 +11,7 @@ from authsvc.cli.clients.choose_login import said_of_pkce
 from authsvc.cli.command_runtime import operate
 from authsvc.cli.console import answer, json_option, plural, table
 from authsvc.jose.names import DEFAULT_ALG
+from authsvc.rules.clients.limits import ACCESS_TOKEN_TYPES
 
 if TYPE_CHECKING:
     from authsvc.rules.client_record import Client
@@ -92,6 +93,8 @@ def _policy(client: Client) -> list[str]:
         f"ID tokens {client.tokens.id_token_seconds} s": client.tokens.id_token_seconds,
         f"ID tokens {id_tokens}": id_tokens != DEFAULT_ALG,
         f"access tokens {access_tokens}": access_tokens != DEFAULT_ALG,
+        f"access tokens of type {client.tokens.access_token_typ}": client.tokens.access_token_typ
+        != ACCESS_TOKEN_TYPES[0],
         f"audience {' '.join(client.tokens.audiences)}": client.tokens.audiences,
         f"exchange for {' '.join(client.exchange.audiences)}": client.exchange.audiences,
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from authsvc.cli.doctor import Finding
-from authsvc.rules.clients.limits import ASSERTION_USUAL_SECONDS
+from authsvc.rules.clients.limits import ACCESS_TOKEN_TYPES, ASSERTION_USUAL_SECONDS
 
 if TYPE_CHECKING:
     from authsvc.rules.client_record import Client
@@ -43,6 +43,12 @@ def _laxer(client: Client) -> Iterator[Finding]:
     if client.authentication.assertion_audience != "issuer":
         found = "its assertions may name an endpoint: one that was meant for another server could be used here"
         do = f"once they name the issuer: authsvc clients choose-assertions {client.id} --assertion-audience issuer"
+        yield Finding(check, "warn", found, do)
+    if client.tokens.access_token_typ != ACCESS_TOKEN_TYPES[0]:
+        found = (
+            "its access tokens do not say that they are no ID tokens: its APIs tell them apart by the audience alone"
+        )
+        do = f"once they take at+jwt: authsvc clients choose-access-tokens {client.id} --access-token-typ at+jwt"
         yield Finding(check, "warn", found, do)
     if (life := client.authentication.assertion_seconds) is not None and life > ASSERTION_USUAL_SECONDS:
         found = f"its assertions live up to {life} s: so long can be used what somebody caught before it was"

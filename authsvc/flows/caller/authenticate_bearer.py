@@ -10,10 +10,10 @@ from uuid import UUID
 from authsvc.flows.caller.check_revoked import is_revoked
 from authsvc.flows.caller.prove_possession import Shown, check_proof, spend_dpop_proof
 from authsvc.flows.session.subject import session_of
-from authsvc.jose.verify import Invalid, VerifiedClaims
+from authsvc.jose.verify import Invalid, Marks, VerifiedClaims
 from authsvc.rules.confirmation import UNBOUND, Confirmation, confirmation_in
 from authsvc.rules.errors import BearerRejected, Rejected, Unavailable
-from authsvc.rules.token.access_token import ACCESS_TOKEN_TYPE
+from authsvc.rules.token.access_token import ABSENT, ACCESS_TOKEN_TYPE, PRESENT
 from authsvc.rules.token.audience import FEED_SCOPE, userinfo_of
 from authsvc.runtime import Runtime
 from authsvc.store.account import users
@@ -22,6 +22,7 @@ from authsvc.store.revocation.revocations import Bearer, Source
 KEYS_FRESH_SECONDS = 3.0
 INVALID = "The access token is invalid, expired or revoked."
 _OF_FEED = "A token of client_credentials with the scope revocations is needed."
+_MARKS = Marks(PRESENT, ABSENT)
 _BOUND = "The access token is bound to a key: send it with the scheme DPoP and a proof."
 
 
@@ -65,7 +66,12 @@ def verify(runtime: Runtime, token: str, *, audience: Collection[str] | None) ->
     Raises Unavailable for a key that this worker does not know and that PostgreSQL, out of reach, may know.
     """
     verdict = runtime.keyring.verify(
-        token, typ=ACCESS_TOKEN_TYPE, issuer=runtime.settings.issuer, audience=audience, now=runtime.clock.now()
+        token,
+        typ=ACCESS_TOKEN_TYPE,
+        issuer=runtime.settings.issuer,
+        audience=audience,
+        now=runtime.clock.now(),
+        marks=_MARKS,
     )
     if (
         isinstance(verdict, Invalid)

@@ -177,6 +177,18 @@ async def choose_id_tokens(
     )
 
 
+async def choose_access_tokens(runtime: Runtime, actor: str, client_id: str, typ: str) -> Client | Refused:
+    """Of which `typ` the client's access tokens are. Raises StoreUnavailable."""
+    return await _change(
+        runtime,
+        actor,
+        client_id,
+        lambda known: changes.choose_access_tokens(known, typ),
+        "client_access_tokens_chosen",
+        lambda client: {"access_token_typ": client.tokens.access_token_typ},
+    )
+
+
 async def choose_assertions(
     runtime: Runtime, actor: str, client_id: str, *, audience: str | None = None, seconds: int | None = None
 ) -> Client | Refused:

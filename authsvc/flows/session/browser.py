@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from authsvc.jose.verify import VerifiedClaims
+from authsvc.jose.verify import Marks, VerifiedClaims
 from authsvc.rules.secret_digest import digest_of
-from authsvc.rules.token.id_token import ID_TOKEN_TYPE
+from authsvc.rules.token.id_token import ABSENT, ID_TOKEN_TYPE, PRESENT
 from authsvc.runtime import Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.session import browser_sessions
@@ -16,6 +16,7 @@ USED_SECONDS = 3600
 """How old the note of a browser session's last use may become; less where sessions end by being idle."""
 _HINT_LEEWAY_SECONDS = 10 * 365 * 86_400
 """An expired hint is as good as a fresh one (OpenID Connect Core section 3.1.2.1, RP-Initiated Logout section 4)."""
+_MARKS = Marks(PRESENT, ABSENT)
 
 
 async def browser_session(runtime: Runtime, cookie: str | None) -> BrowserSession | None:
@@ -40,5 +41,6 @@ def verified_hint(runtime: Runtime, id_token: str, *, audience: str | None) -> V
         now=runtime.clock.now(),
         leeway=_HINT_LEEWAY_SECONDS,
         client_claim="azp",
+        marks=_MARKS,
     )
     return claims if isinstance(claims, VerifiedClaims) else None

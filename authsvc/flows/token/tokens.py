@@ -13,7 +13,7 @@ from authsvc.flows.token.grant_type import Caller
 from authsvc.rules.client_record import Client
 from authsvc.rules.levels import roles_reached
 from authsvc.rules.person_record import Login
-from authsvc.rules.token.access_token import ACCESS_TOKEN_TYPE, access_token_claims
+from authsvc.rules.token.access_token import access_token_claims
 from authsvc.rules.token.exchange import ACCESS_TOKEN, Exchange
 from authsvc.rules.token.granted import Granted
 from authsvc.rules.token.id_token import ID_TOKEN_TYPE, half_hash, id_token_claims
@@ -84,7 +84,8 @@ async def _access_token(runtime: Runtime, caller: Caller, granted: Granted, sub:
     )
     if names_list(runtime, client, granted.audience):
         claims["status"] = give_index(runtime, client, claims, granted.now)
-    return await signed(runtime, claims, ACCESS_TOKEN_TYPE, granted.now, client.tokens.access_token_signed_response_alg)
+    typ, alg = client.tokens.access_token_typ, client.tokens.access_token_signed_response_alg
+    return await signed(runtime, claims, typ, granted.now, alg)
 
 
 async def _id_token(runtime: Runtime, client: Client, granted: Granted, sub: str, access_token: str) -> str:

@@ -98,6 +98,11 @@ def choose_id_tokens(
     return judge_seconds(changed) or changed
 
 
+def choose_access_tokens(client: Client, typ: str) -> Client | Refused:
+    """Of which type its access tokens are."""
+    return replace(client, tokens=replace(client.tokens, access_token_typ=typ))
+
+
 def choose_assertions(client: Client, audience: str | None, seconds: int | None) -> Client | Refused:
     """For whom its assertions may be, and how far ahead their end. None: as it is."""
     known = client.authentication

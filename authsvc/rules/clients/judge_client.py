@@ -41,6 +41,7 @@ _WORDS = {
     "subject_type": ("public", "pairwise"),
     "pkce": limits.PKCE,
     "assertion_audience": limits.ASSERTION_AUDIENCES,
+    "access_token_typ": limits.ACCESS_TOKEN_TYPES,
     "token_endpoint_auth_method": ALL_AUTH_METHODS,
 }
 

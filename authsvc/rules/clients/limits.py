@@ -19,6 +19,8 @@ ASSERTION_SECONDS = (10, 3600)
 ASSERTION_USUAL_SECONDS = 300
 """Without a policy; RFC 7523 section 3 leaves it to us."""
 ASSERTION_AUDIENCES = ("issuer", "token-endpoint")
+ACCESS_TOKEN_TYPES = ("at+jwt", "JWT")
+"""The default first (RFC 9068 section 2.1)."""
 PKCE = ("required", "nonce", "optional")
 SESSION_SECONDS = (60, 315_360_000)
 REFRESH_GRACE_SECONDS = (0, 300)

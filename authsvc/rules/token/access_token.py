@@ -14,6 +14,9 @@ from authsvc.rules.token.exchange import ROLES_SCOPE, Exchange
 from authsvc.rules.token.granted import Granted
 
 ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 - RFC 9068 section 2.1, a media type
+PRESENT, ABSENT = frozenset({"client_id", "scope", "jti"}), frozenset({"azp", "nonce", "at_hash", "c_hash"})
+"""What every access token of ours says and no ID token does, and the other way round: where a client's access tokens
+are of the type JWT, both are told apart by these alone. ID tokens once said `client_id`, so both lists are needed."""
 
 
 def sees_roles(client: Client, scope: Collection[str]) -> bool:

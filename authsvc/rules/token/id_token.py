@@ -15,6 +15,8 @@ from authsvc_jws.base64url import base64url_encode
 
 ID_TOKEN_TYPE = "JWT"  # noqa: S105 - a media type
 ID_TOKEN_SECONDS = 300
+PRESENT, ABSENT = frozenset({"azp", "at_hash"}), frozenset({"scope"})
+"""What every ID token of ours says, and what none does: an access token of the type JWT is none."""
 
 
 def half_hash(token: str, alg: str) -> str:

@@ -274,3 +274,27 @@ def test_no_jwks_at_all(document: object) -> None:
 )
 def test_how_long_keys_are_fresh(text: str, seconds: float) -> None:
     assert fresh_seconds(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("claims", "verdict"),
+    [
+        ({}, "Claims"),
+        ({"nonce": "n"}, "Claims"),  # beside a scope: Keycloak's access tokens before 24
+        ({"at_hash": "x"}, "wrong_typ"),
+        ({"c_hash": "x"}, "wrong_typ"),
+        ({"nonce": "n", "scope": None}, "wrong_typ"),
+    ],
+)
+@pytest.mark.parametrize("types", [("at+jwt", "jwt"), ("jwt",), ()], ids=str)
+def test_where_the_type_tells_nothing_an_id_token_is_known_by_its_claims(
+    issuer: FakeIssuer, rules: Rules, keys: KeySet, types: tuple[str, ...], claims: dict[str, Any], verdict: str
+) -> None:
+    lax = replace(rules, types=frozenset(types))
+    said = {**jwt.decode(issuer.token(), options={"verify_signature": False}), **claims}
+    said = {name: value for name, value in said.items() if value is not None}
+    token = jwt.encode(said, RSA_KEY, "RS256", headers={"kid": "one", "typ": "JWT"})
+    for _ in range(2):  # the second time its header is known
+        assert why(judge_token(token, lax, keys, NOW)) == verdict
+    fresh = read_jwks({"keys": [public_jwk(RSA_KEY, "one")]}, ALGORITHMS)
+    assert why(judge_token(token, rules, fresh, NOW)) == "wrong_typ", "by its type, where JWT was not asked for"

@@ -56,6 +56,7 @@ def test_a_name_is_spelt_as_people_spell_it(who: Who) -> None:
         (PUBLIC, {"kind": "other"}, "kind"),
         (PUBLIC, {"application_type": ""}, "application_type"),
         (PUBLIC, {"subject_type": ""}, "subject_type"),
+        (PUBLIC, {"access_token_typ": "jwt"}, "access_token_typ"),
         (PUBLIC, {"grant_types": frozenset({"password"})}, "grant_types"),
         (PUBLIC, {"redirect_uris": ()}, "redirect_uris_missing"),
         *(
@@ -135,6 +136,7 @@ OPERATORS_ALONE = [
     (SECRET, {"pkce": "nonce"}, "operators_alone"),
     (PUBLIC, {"id_token_claims": True}, "operators_alone"),
     (SECRET, {"assertion_audience": "token-endpoint"}, "operators_alone"),
+    (PUBLIC, {"access_token_typ": "JWT"}, "operators_alone"),
     (SECRET, {"assertion_seconds": 3600}, "operators_alone"),
     (PUBLIC, {"id_token_on_refresh": True}, "operators_alone"),
     (PUBLIC, {"id_token_seconds": 60}, "operators_alone"),

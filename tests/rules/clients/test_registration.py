@@ -127,6 +127,7 @@ POWERS = {
     "pkce": "optional",
     "assertion_audience": "token-endpoint",
     "assertion_seconds": 3600,
+    "access_token_typ": "JWT",
     "id_token_claims": True,
     "id_token_on_refresh": True,
     "id_token_seconds": 60,
