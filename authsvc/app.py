@@ -124,6 +124,7 @@ CAPABILITIES = (
     Capability("passkeys", passkeys.ROUTES, names_devices=True),
     Capability("trusted devices", account_trusted.ROUTES, names_devices=True),
     Capability("registration", register.ROUTES, metadata=discovery.registration),
+    Capability("client ID metadata documents", metadata=discovery.client_documents),
     Capability("authorization responses", metadata=discovery.authorization_responses),
     Capability("service", wellknown.ROUTES, metadata=discovery.service),
     Capability(

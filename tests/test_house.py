@@ -72,7 +72,7 @@ ROOMS: dict[str, set[str]] = {
     "metrics": {"logs", "rules.token.refresh_rotation"},
     "outgoing": {"traces"},
     "outgoing.mail": {"settings.mail"},
-    "settings": {"rules.readable_text", "rules.factors.rp_id", "traces.sampling"},
+    "settings": {"rules.readable_text", "rules.scope", "rules.factors.rp_id", "traces.sampling"},
     "tasks": set(),
     "traces": set(),
     "webauthn": {"rules.factors.passkey_record"},

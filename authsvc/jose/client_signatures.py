@@ -23,6 +23,8 @@ from authsvc_jws.compact import Unverified, is_plain, is_type, json_object, read
 MAX_ASSERTION = 8192
 MAX_REQUEST_OBJECT = 16_384
 MAX_JTI = 256
+MAX_SUBJECT = 256
+"""Characters of a client_id, which may be the address of a document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ def unverified_subject(assertion: str) -> str | None:
     parts = segments(assertion.encode("utf-8", "surrogatepass")) if len(assertion) <= MAX_ASSERTION else None
     claims = json_object(base64url_decode(parts.payload)) if parts else None
     subject = claims.get("sub") if claims else None
-    return subject if isinstance(subject, str) and 0 < len(subject) <= 128 and is_plain(subject) else None
+    return subject if isinstance(subject, str) and 0 < len(subject) <= MAX_SUBJECT and is_plain(subject) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,11 @@ limiter = _counter(
     "Attempts that took a place in the counts of failures, or found none; without Redis in the worker's memory.",
     verdict=("free", "limited", "free_without_redis", "limited_without_redis"),
 )
+client_document_reads = _counter(
+    "authsvc_client_document_reads",
+    "Requests for the documents of clients (client ID metadata documents).",
+    result=("read", "failed", "refused"),
+)
 rate_limited = _counter("authsvc_rate_limited", "Requests answered 429.", "endpoint")
 revocations = _counter("authsvc_revocations", "Revocations written.", "kind")
 backchannel_logouts = _counter(

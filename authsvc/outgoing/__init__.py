@@ -1,5 +1,5 @@
-"""Requests that this service makes to addresses others named (logout receivers, jwks_uri), so that nobody can make it
-talk to the machines behind it (SSRF, SECURITY.md item 49).
+"""Requests that this service makes to addresses others named (logout receivers, jwks_uri, documents of clients), so
+that nobody can make it talk to the machines behind it (SSRF, SECURITY.md item 49).
 
 A name is resolved once, every address of the answer must be public, and the connection goes to the very address that
 was judged: a second answer of the name server (rebinding) is never asked for. https, no redirects, no proxy, no
@@ -137,14 +137,19 @@ class Outgoing:
 
     async def get_json(self, url: str, *, limit: int) -> Any:
         """The JSON value at `url`, of at most `limit` bytes. Raises OutgoingFailed."""
-        status, kind, body = await self._exchange("GET", url, None, limit, {"accept": "application/json"})
+        value, _ = await self.get_document(url, limit=limit)
+        return value
+
+    async def get_document(self, url: str, *, limit: int) -> tuple[Any, str]:
+        """The JSON value at `url`, as `get_json`, and what Cache-Control says of it ("" where nothing does)."""
+        status, said, body = await self._exchange("GET", url, None, limit, {"accept": "application/json"})
         if status != 200:
             raise OutgoingFailed("status", status)
-        media_type = kind.partition(";")[0].strip(" \t").lower()
+        media_type = said.get("content-type", "").partition(";")[0].strip(" \t").lower()
         if media_type != "application/json" and not re.fullmatch(r"application/[a-z0-9.-]+\+json", media_type):
             raise OutgoingFailed("answer_malformed")
         try:
-            return json.loads(body.decode("utf-8"))
+            return json.loads(body.decode("utf-8")), said.get("cache-control", "")
         except (ValueError, RecursionError):
             raise OutgoingFailed("answer_malformed") from None
 
@@ -161,7 +166,7 @@ class Outgoing:
 
     async def _exchange(
         self, method: str, url: str, body: bytes | None, limit: int, headers: Mapping[str, str]
-    ) -> tuple[int, str, bytes]:
+    ) -> tuple[int, dict[str, str], bytes]:
         parts = judge_url(url, loopback=self.loopback)
         # The HTTP client is loaded with the first request of a process: many never make one.
         from authsvc.outgoing.wire import exchange
@@ -169,11 +174,11 @@ class Outgoing:
         with traces.span(method, traces.CLIENT) as span:
             span.set("http.request.method", method)
             span.set("server.address", parts.hostname or "")
-            status, kind, answer = await exchange(
+            status, said, answer = await exchange(
                 self.addresses, method, url, body, limit, {**headers, **span.headers()}
             )
             span.set("http.response.status_code", status)
-        return status, kind, answer
+        return status, said, answer
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """Where a connection to this name may go. Raises OutgoingFailed where any address of it is not for us."""

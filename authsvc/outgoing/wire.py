@@ -22,8 +22,9 @@ Addresses = Callable[[str, int], Awaitable[list[str]]]
 
 async def exchange(
     addresses: Addresses, method: str, url: str, body: bytes | None, limit: int, headers: Mapping[str, str]
-) -> tuple[int, str, bytes]:
-    """One request: status, content type, body of at most `limit` bytes. Raises OutgoingFailed."""
+) -> tuple[int, dict[str, str], bytes]:
+    """One request: status, the first header of each name in small letters, body of at most `limit` bytes. Raises
+    OutgoingFailed."""
     sent = [(b"user-agent", b"authsvc"), (b"accept-encoding", b"identity"), (b"connection", b"close")]
     sent += [(name.encode(), value.encode()) for name, value in headers.items()]
     try:
@@ -39,8 +40,8 @@ async def exchange(
                 received += chunk
                 if len(received) > limit:
                     raise OutgoingFailed("answer_too_large")
-            kinds = [value for name, value in answer.headers if name.lower() == b"content-type"]
-            return answer.status, kinds[0].decode("latin-1") if kinds else "", received
+            said = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in reversed(answer.headers)}
+            return answer.status, said, received
     except (TimeoutError, httpcore2.TimeoutException):
         raise OutgoingFailed("timeout") from None
     except (httpcore2.NetworkError, OSError):

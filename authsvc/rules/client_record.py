@@ -9,6 +9,8 @@ from typing import Any
 Digest = bytes
 """SHA-256 of a secret. The secret itself is never stored."""
 
+MAX_DOCUMENT_URL = 256
+"""Characters of a client_id that is the address of a document; all others have fewer."""
 DEFAULT_ALG = "RS256"
 """What a client's tokens are signed with that named no algorithm (OpenID Connect Registration section 2)."""
 
@@ -72,6 +74,8 @@ class Tokens:
     `id_token_claims`: ID tokens say what the scopes open of the person; `id_token_on_refresh`: a refresh brings one
     (OpenID Connect Core section 12.2); `id_token_seconds`: how long one is good. `access_token_typ`: the `typ` of its
     access tokens: `at+jwt` (RFC 9068 section 2.1), or `JWT` for services that know no other.
+    `refresh_without_offline_access`: the grant type refresh_token is enough for a refresh token, also where the person
+    was asked for no `offline_access`.
     """
 
     scopes: tuple[str, ...] = ()
@@ -85,6 +89,7 @@ class Tokens:
     id_token_claims: bool = False
     id_token_on_refresh: bool = False
     id_token_seconds: int | None = None
+    refresh_without_offline_access: bool = False
     dpop_bound_access_tokens: bool = False
     status_list: bool = False
 
@@ -138,9 +143,19 @@ class Client:
     def confidential(self) -> bool:
         return self.kind == "confidential"
 
+    @property
+    def by_document(self) -> bool:
+        """Whether nobody registered it: it is what the document at its id says (`rules/clients/client_document`)."""
+        return names_document(self.id)
+
     def misses_role(self, roles: Sequence[str]) -> bool:
         """Whether somebody with these roles lacks the one that this client wants of its people."""
         return self.login.required_role is not None and self.login.required_role not in roles
+
+
+def names_document(client_id: str) -> bool:
+    """Whether a client_id is an address. No registered client has a colon in its own."""
+    return client_id.startswith(("https://", "http://"))
 
 
 _GROUPS: dict[str, Any] = {item.name: type(item.default) for item in fields(Client) if is_dataclass(item.default)}

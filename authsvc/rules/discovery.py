@@ -44,6 +44,7 @@ class Described:
     issuer: str
     pushed_only: bool
     registration: bool
+    documents: bool
     algorithms: Sequence[str]
     tls_methods: Sequence[str] = ()
     mtls_url: str = ""
@@ -130,6 +131,11 @@ def authorization_requests(it: Described) -> Mapping[str, Any]:
 
 def registration(it: Described) -> Mapping[str, Any]:
     return {"registration_endpoint": f"{it.issuer}/register"} if it.registration else {}
+
+
+def client_documents(it: Described) -> Mapping[str, Any]:
+    """draft-ietf-oauth-client-id-metadata-document-03 section 6."""
+    return {"client_id_metadata_document_supported": True} if it.documents else {}
 
 
 def authorization_responses(_: Described) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ from authsvc.settings.kinds import (
     boolean,
     colour,
     display_name,
+    document_hosts,
     host_name,
     issuer,
     logo,
@@ -28,6 +29,7 @@ from authsvc.settings.kinds import (
     number,
     one_of,
     origins,
+    scope_words,
     setting,
     whole,
     whole_or_auto,
@@ -161,8 +163,28 @@ class Settings:
     client_registration: bool = setting(
         boolean, False, help="clients may register at /register with a token of `clients registration-token`"
     )
+    client_id_metadata_documents: bool = setting(
+        boolean, False, help="clients may be what the document at their client_id, an https address, says of them"
+    )
+    client_id_metadata_hosts: tuple[str, ...] = setting(
+        document_hosts, (), help="hosts whose documents are read (`.example.com`: all below it); empty: any"
+    )
+    client_id_metadata_blocked_hosts: tuple[str, ...] = setting(
+        document_hosts, (), help="hosts whose documents are never read; what their clients have is refreshed no more"
+    )
+    stranger_audiences: tuple[str, ...] = setting(
+        words, (), help="whom tokens of clients may be for that are what their document says; empty: /userinfo alone"
+    )
+    stranger_scopes: tuple[str, ...] = setting(
+        scope_words, (), help="scopes that such clients may ask for, beside those of OpenID Connect"
+    )
+    stranger_refresh_tokens: bool = setting(
+        boolean, False, help="such clients get refresh tokens without asking for offline_access"
+    )
     outgoing_private: bool = setting(
-        boolean, False, help="let logout receivers, jwks_uri and sectors be in private networks; link-local never"
+        boolean,
+        False,
+        help="let logout receivers, keys, sectors, documents be in private networks; link-local never",
     )
     registration: str = setting(
         one_of("off", "invited", "open"), "off", help="who may join by mail: nobody, those an operator invited, anybody"
@@ -185,6 +207,12 @@ class Settings:
     )
     push_network_requests: int = setting(
         whole(1, 1_000_000), 1000, help="requests that public clients of a network push to /par in the window"
+    )
+    client_id_metadata_network_fetches: int = setting(
+        whole(1, 1_000_000), 60, help="documents of clients that a network can have read in the window"
+    )
+    client_id_metadata_host_fetches: int = setting(
+        whole(1, 1_000_000), 600, help="requests for documents to one host in the window, whoever asks for them"
     )
     passkey_network_requests: int = setting(
         whole(1, 1_000_000), 1000, help="challenges for passkeys that a network asks for in the window"

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from authsvc.rules.readable_text import is_readable, one_line
+from authsvc.rules.scope import parse_scope
 
 T = TypeVar("T")
 DAY = 86_400
@@ -112,6 +113,23 @@ def host_name(text: str) -> str:
     ):
         raise ValueError("must be a host name in small letters, such as example.com")
     return text
+
+
+def document_hosts(text: str) -> tuple[str, ...]:
+    """Host names; with a dot before it, all names below one."""
+    found = words(text)
+    for one in found:
+        if not LOOPBACK.count(one):
+            host_name(one.removeprefix("."))
+    return found
+
+
+def scope_words(text: str) -> tuple[str, ...]:
+    """Scopes that are none of OpenID's, which need no mention (RFC 6749 section 3.3)."""
+    found = parse_scope(" ".join(words(text)))
+    if found is None:
+        raise ValueError("must be scopes: words of visible ASCII, without quotes and backslashes")
+    return found
 
 
 def origins(text: str) -> tuple[str, ...]:

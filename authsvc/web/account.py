@@ -17,6 +17,7 @@ from authsvc.flows.ending.browser_logout import LoggedOut
 from authsvc.flows.factors.relying_party import rp_id_of
 from authsvc.flows.mail.queue import mail_is_on
 from authsvc.flows.people.choose_password import judge_choice
+from authsvc.rules.client_record import MAX_DOCUMENT_URL
 from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.rules.people.new_password import MOST_BYTES
 from authsvc.web.http.endpoint import Handler, Route
@@ -101,7 +102,7 @@ async def end_others(request: Request) -> Response:
 async def revoke_app(request: Request) -> Response:
     form = await own_form(request)
     client_id = form.get("client_id", "")
-    if not 1 <= len(client_id) <= 128:
+    if not 1 <= len(client_id) <= MAX_DOCUMENT_URL:
         raise malformed("The client_id is missing.", "client_id_missing")
     session = await sessions_and_apps.revoke_app(request.runtime, cookie(request, SESSION), client_id)
     return back(request, session, ResultMessage("app_revoked"))

@@ -16,7 +16,9 @@ from authsvc.flows.authorize.pushed_requests import (
     push_request,
     resolve_request,
 )
+from authsvc.flows.caller.client_documents import read_for
 from authsvc.rules.authorize.request import Asked, read_pairs
+from authsvc.rules.client_record import MAX_DOCUMENT_URL
 from authsvc.web.http.cors import token_preflight
 from authsvc.web.http.dpop_header import checked_proof
 from authsvc.web.http.endpoint import Route
@@ -39,11 +41,13 @@ async def authorization(request: Request) -> Response:
     asked = read_pairs(pairs)
     if request.scope["method"] == "HEAD" and is_reference(asked):
         return see("/login")  # as a GET would be answered, but it is not taken
-    request.client_id = asked.parameters.get("client_id", "")[:128] or None
+    request.client_id = asked.parameters.get("client_id", "")[:MAX_DOCUMENT_URL] or None
     resolved = await resolve_request(request.runtime, asked)
     if resolved is None:
         return await _gone(request, asked)
     asked = resolved
+    if not asked.pushed:
+        await read_for(request.runtime, asked.parameters.get("client_id", ""), network=request.network)
     pending = begin_request(request.runtime, asked, this_browser(request) if asked.pushed else None)
     outcome = await authorize(request.runtime, pending, cookie=session_secret(request))
     return opened_reply(request, outcome) if asked.pushed else outcome_reply(request, outcome)

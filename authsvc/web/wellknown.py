@@ -46,6 +46,7 @@ def metadata(path: str, contributions: Sequence[Lines]) -> Route:
             issuer=settings.issuer,
             pushed_only=settings.require_pushed_authorization_requests,
             registration=settings.client_registration,
+            documents=settings.client_id_metadata_documents,
             algorithms=offered_algorithms(request.runtime),
             tls_methods=offered_tls_methods(settings),
             mtls_url=settings.mtls_url,

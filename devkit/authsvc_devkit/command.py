@@ -144,6 +144,7 @@ def environment(user: Mapping[str, str], house: House, host: str, port: int) -> 
         "AUTHSVC_METRICS": "main",
         "AUTHSVC_LOG_FORMAT": "console",
         "AUTHSVC_CLIENT_REGISTRATION": "true",
+        "AUTHSVC_CLIENT_ID_METADATA_DOCUMENTS": "true",
         **({} if "AUTHSVC_SMTP_URL_FILE" in given else {"AUTHSVC_SMTP_URL": DEV_PAGE}),
         "AUTHSVC_ALLOWED_HOSTS": HOSTS,
         **given,

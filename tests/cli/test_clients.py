@@ -142,6 +142,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "bank.example",
         "--name",
         "The Bank",
+        "--refresh-without-offline-access",
         "--id-token-on-refresh",
         "--id-token-seconds",
         "600",
@@ -201,6 +202,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "remember_me_seconds": 7200,
         "trusted_device_days": 0,
         "status_list": True,
+        "refresh_without_offline_access": True,
         "id_token_claims": True,
         "id_token_on_refresh": True,
         "id_token_seconds": 600,
@@ -242,7 +244,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
 def test_what_a_confidential_client_may_leave_out_is_chosen(cli: Cli) -> None:
     cli("clients", "add", "wiki", "--confidential", *REDIRECTS)
     done = answer(cli("clients", "choose-login", "wiki", "--pkce", "nonce", "--json"))
-    assert done == {"id": "wiki", "mail_code_login": False, "pkce": "nonce"}
+    assert done == {"id": "wiki", "mail_code_login": False, "pkce": "nonce", "refresh_without_offline_access": False}
     assert listed(cli, "wiki")["pkce"] == "nonce"
     assert "PKCE is optional" in cli("clients", "choose-login", "wiki", "--pkce", "optional").stdout
     cli("clients", "add", "shop", "--public", *REDIRECTS)
@@ -295,7 +297,12 @@ def test_whether_people_log_in_by_a_mailed_code_is_chosen(cli: Cli) -> None:
     cli("clients", "add", "shop", "--public", *REDIRECTS)
     assert listed(cli, "shop")["mail_code_login"] is False
     done = answer(cli("clients", "choose-login", "shop", "--mail-code-login", "--json"))
-    assert done == {"id": "shop", "mail_code_login": True, "pkce": "required"}
+    assert done == {
+        "id": "shop",
+        "mail_code_login": True,
+        "pkce": "required",
+        "refresh_without_offline_access": False,
+    }
     assert listed(cli, "shop")["mail_code_login"] is True
     assert "takes no codes by mail" in cli("clients", "choose-login", "shop", "--no-mail-code-login").stdout
     assert "say what to choose" in cli("clients", "choose-login", "shop", code=2).stderr

@@ -194,6 +194,7 @@ def test_the_users_settings_apply_but_never_instead_of_devs_own_stores() -> None
         "AUTHSVC_LOG_LEVEL": "debug",
         "AUTHSVC_LOG_FORMAT": "console",
         "AUTHSVC_CLIENT_REGISTRATION": "true",
+        "AUTHSVC_CLIENT_ID_METADATA_DOCUMENTS": "true",
         "AUTHSVC_SMTP_URL": "dev:",
         "AUTHSVC_ALLOWED_HOSTS": "localhost 127.0.0.1 [::1] host.docker.internal host.containers.internal",
         "AUTHSVC_METRICS": "off",

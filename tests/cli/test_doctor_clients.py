@@ -17,6 +17,7 @@ from tests.support.clients import flat_client
         ({"pkce": "optional"}, "neither PKCE nor a nonce", "choose-login wiki --pkce required"),
         ({"assertion_audience": "token-endpoint"}, "may name an endpoint", "--assertion-audience issuer"),
         ({"access_token_typ": "JWT"}, "no ID tokens", "--access-token-typ at+jwt"),
+        ({"refresh_without_offline_access": True}, "without asking for offline_access", "--no-refresh-without-offline"),
         ({"assertion_seconds": 3600}, "live up to 3600 s", "--assertion-seconds 300"),
     ],
 )

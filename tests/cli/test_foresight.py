@@ -103,6 +103,15 @@ def production(**settings: str) -> Settings:
         ({"CLOCK_OFFSET_SECONDS": "5"}, "clock offset"),
         ({"ARGON2_MEMORY_KIB": "64"}, "password hashes"),
         ({"LOG_LEVEL": "debug"}, "log level"),
+        ({"CLIENT_ID_METADATA_DOCUMENTS": "on"}, "client documents"),
+        (
+            {
+                "CLIENT_ID_METADATA_DOCUMENTS": "on",
+                "CLIENT_ID_METADATA_HOSTS": "agent.example",
+                "STRANGER_REFRESH_TOKENS": "on",
+            },
+            "strangers",
+        ),
         ({"DATABASE_URL": "postgresql://a:b@db.example/x"}, "database TLS"),
         ({"DATABASE_URL": "postgresql://a:b@127.0.0.1,db.example/x?sslmode=require"}, "database TLS"),
         ({"REDIS_URL": "redis://:secret@redis.example"}, "Redis TLS"),

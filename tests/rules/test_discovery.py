@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -11,7 +12,9 @@ from authsvc.app import OAUTH_METADATA, OPENID_METADATA
 from authsvc.rules import discovery
 from authsvc.rules.discovery import Described, document
 
-IT = Described("https://auth.example.com", pushed_only=False, registration=True, algorithms=("RS256", "ES256"))
+IT = Described(
+    "https://auth.example.com", pushed_only=False, registration=True, documents=True, algorithms=("RS256", "ES256")
+)
 OAUTH = """
     issuer jwks_uri token_endpoint token_endpoint_auth_methods_supported
     token_endpoint_auth_signing_alg_values_supported revocation_endpoint revocation_endpoint_auth_methods_supported
@@ -20,7 +23,8 @@ OAUTH = """
     introspection_signing_alg_values_supported dpop_signing_alg_values_supported revocations_endpoint
     revocations_stream_endpoint device_authorization_endpoint grant_types_supported authorization_endpoint
     pushed_authorization_request_endpoint require_pushed_authorization_requests
-    request_object_signing_alg_values_supported registration_endpoint response_types_supported
+    request_object_signing_alg_values_supported registration_endpoint
+    client_id_metadata_document_supported response_types_supported
     response_modes_supported code_challenge_methods_supported authorization_response_iss_parameter_supported
     scopes_supported ui_locales_supported service_documentation
 """.split()  # noqa: SIM905
@@ -44,12 +48,12 @@ def test_the_bytes_are_those_of_the_releases_before() -> None:
 
 
 def _digest(contributions: tuple[discovery.Lines, ...]) -> str:
-    return sha256(json.dumps(document(IT, contributions)).encode()).hexdigest()[:32]
+    return sha256(json.dumps(document(replace(IT, documents=False), contributions)).encode()).hexdigest()[:32]
 
 
-def test_registration_is_there_only_where_it_is_open() -> None:
-    closed = Described(IT.issuer, pushed_only=False, registration=False, algorithms=IT.algorithms)
-    assert set(OAUTH) - set(document(closed, OAUTH_METADATA)) == {"registration_endpoint"}
+def test_what_is_off_is_not_there() -> None:
+    closed = set(document(replace(IT, registration=False, documents=False), OAUTH_METADATA))
+    assert set(OAUTH) - closed == {"registration_endpoint", "client_id_metadata_document_supported"}
 
 
 def test_no_capability_overwrites_what_another_one_says() -> None:

@@ -163,6 +163,11 @@ _OPTIONS: tuple[click.Parameter, ...] = (
         show_default=True,
         help="Its ID tokens say what its scopes open of the person, as /userinfo does.",
     ),
+    click.Option(
+        ["--refresh-without-offline-access"],
+        is_flag=True,
+        help="The grant type refresh_token is enough for a refresh token; first-party clients need no offline_access.",
+    ),
     click.Option(["--id-token-on-refresh"], is_flag=True, help="A refresh brings an ID token, too."),
     click.Option(["--id-token-seconds"], type=LIFE, help="Life of its ID tokens."),
     click.Option(

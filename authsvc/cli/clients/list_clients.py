@@ -62,7 +62,8 @@ def _policy(client: Client) -> list[str]:
     id_tokens = client.tokens.id_token_signed_response_alg
     access_tokens = client.tokens.access_token_signed_response_alg
     said = {
-        "registered itself": client.authentication.registration_hash is not None,
+        "by its document": client.by_document,
+        "registered itself": client.authentication.registration_hash is not None and not client.by_document,
         "native": client.login.application_type == "native",
         "first party": client.first_party,
         "introspection": client.introspection and not client.introspection_all,
@@ -88,6 +89,7 @@ def _policy(client: Client) -> list[str]:
         f"remembered {client.login.remember_me_seconds} s": client.login.remember_me_seconds,
         f"lost answers {client.tokens.refresh_lost_answer_seconds} s": client.tokens.refresh_lost_answer_seconds
         is not None,
+        "refresh tokens without offline_access": client.tokens.refresh_without_offline_access,
         "ID tokens say who it is": client.tokens.id_token_claims,
         "ID tokens with a refresh": client.tokens.id_token_on_refresh,
         f"ID tokens {client.tokens.id_token_seconds} s": client.tokens.id_token_seconds,

@@ -39,6 +39,14 @@ def _open_doors(settings: Settings) -> Iterator[Finding]:
     if settings.metrics == "main":
         found = "/metrics is on the public port: everybody may read it"
         yield Finding("metrics", "warn", found, "AUTHSVC_METRICS=HOST:PORT, or keep /metrics back in the proxy")
+    if settings.client_id_metadata_documents and not settings.client_id_metadata_hosts:
+        found = "anybody with a page on a host can make a client of it, which people are asked about"
+        yield Finding(
+            "client documents", "warn", found, "name the hosts that you know: AUTHSVC_CLIENT_ID_METADATA_HOSTS"
+        )
+    if settings.client_id_metadata_documents and settings.stranger_refresh_tokens:
+        found = "clients that nobody registered get refresh tokens without asking for offline_access"
+        yield Finding("strangers", "warn", found, "leave AUTHSVC_STRANGER_REFRESH_TOKENS away once they ask")
     if settings.clock_offset_seconds:
         found = f"{settings.clock_offset_seconds:g} s are added to the clock"
         yield Finding("clock offset", "FAIL", found, "take AUTHSVC_CLOCK_OFFSET_SECONDS away: it is for tests")

@@ -12,6 +12,7 @@ from functools import partial
 from uuid import UUID
 
 from authsvc.flows.authorize.pending_request import PendingRequest, seal_request
+from authsvc.flows.caller.client_documents import client_of_document, keep
 from authsvc.flows.factors.ways import reach_of, ways_of
 from authsvc.flows.login.browser_login import begin_step_up, ways_to_step_up
 from authsvc.flows.login.second_step import SecondStep
@@ -21,7 +22,7 @@ from authsvc.flows.session.subject import session_name_for, subject_for
 from authsvc.rules.authorize.code import encode
 from authsvc.rules.authorize.prompting import Hint, Present, Step, needs_reach, next_step, wanted_rung
 from authsvc.rules.authorize.request import AuthorizationRequest, Proved, Unproved, answer_parameters, judge, prove
-from authsvc.rules.client_record import Client
+from authsvc.rules.client_record import Client, names_document
 from authsvc.rules.levels import demanded_of
 from authsvc.rules.mac_token import Code
 from authsvc.rules.refused import Refused
@@ -57,6 +58,13 @@ class ShowPage:
     account: str | None
     second: SecondStep | None = field(repr=False, default=None)
     locale: str = ""
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """What the person is asked to allow, as scope: also to go on while they are away, where that comes with it."""
+        asked, tokens = self.request.shown_scope, self.client.tokens
+        stays = tokens.refresh_without_offline_access and "refresh_token" in self.client.grant_types
+        return tuple(dict.fromkeys((*asked, "offline_access"))) if stays else asked
 
 
 Outcome = Unproved | SendAnswer | ShowPage
@@ -113,8 +121,9 @@ async def authorize(runtime: Runtime, pending: PendingRequest, *, cookie: str | 
 async def understand(runtime: Runtime, pending: PendingRequest) -> Understood | Unproved | SendAnswer:
     """Judge what a request says of itself: client, redirect URI and parameters, without regard to the person. Raises
     StoreUnavailable."""
-    client_id = pending.parameters.get("client_id", "")
-    client = await runtime.clients.get(client_id) if client_id else None
+    client = await _client_named(runtime, pending.parameters.get("client_id", ""))
+    if isinstance(client, Refused):
+        return Unproved(client.reason)
     proved = prove(pending.parameters, client)
     if isinstance(proved, Unproved):
         return proved
@@ -129,6 +138,14 @@ async def understand(runtime: Runtime, pending: PendingRequest) -> Understood | 
     if isinstance(request, Refused):
         return refused(runtime, proved, request)
     return Understood(client, proved, request)
+
+
+async def _client_named(runtime: Runtime, client_id: str) -> Client | Refused | None:
+    """The client of a request. One that is what its document says is so at every step: a person decides about what it
+    is now."""
+    if names_document(client_id):
+        return await client_of_document(runtime, client_id, last_known=False)
+    return await runtime.clients.get(client_id) if client_id else None
 
 
 async def decide_consent(runtime: Runtime, pending: PendingRequest, *, cookie: str | None, allow: bool) -> Outcome:
@@ -147,6 +164,8 @@ async def decide_consent(runtime: Runtime, pending: PendingRequest, *, cookie: s
         client, request = understood.client, understood.request
         if not client.first_party or "consent" in request.prompt:  # to go on to our own client is no consent to a scope
             try:
+                if client.by_document:
+                    await keep(runtime, client)
                 await consents.allow(runtime.db, session.user.id, client.id, request.shown_scope)
             except ClientRemoved:
                 return Unproved("client_unknown")

@@ -52,7 +52,8 @@ async def push_request(
         await spend_dpop_proof(runtime, proof)
     reference = base64url_encode(runtime.entropy(32))
     digest = digest_of(reference)
-    await pushed_requests.push(runtime.db, digest, client.id, asked.parameters, REQUEST_SECONDS)
+    registered, seconds = not client.by_document, REQUEST_SECONDS
+    await pushed_requests.push(runtime.db, digest, client.id, asked.parameters, seconds, registered=registered)
     # Last, so that an outage or a wrong key before it leaves the object good; a replay's reference is never told.
     if use and not await spend(runtime.db, use.digest, use.seconds):
         raise rejected(invalid_object("request_object_replayed"))

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from authsvc.flows.caller.client_certificate import certificate_problem
+from authsvc.flows.caller.client_documents import client_of_document, has_read
 from authsvc.flows.caller.client_failures import count_failure, is_blocked, refuse_blocked, refuse_flood
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.jose.client_signatures import Wanted, judge_assertion, unverified_subject
 from authsvc.jose.verify import Invalid
 from authsvc.rules.caller.certificate import METHODS as TLS_METHODS
 from authsvc.rules.caller.client_authentication import Credentials, Presented, read_credentials
-from authsvc.rules.client_record import Client
+from authsvc.rules.client_record import MAX_DOCUMENT_URL, Client, names_document
 from authsvc.rules.clients.limits import ASSERTION_USUAL_SECONDS
 from authsvc.rules.errors import not_authenticated, rejected
 from authsvc.rules.refused import Refused
@@ -41,11 +42,12 @@ async def authenticate_client(runtime: Runtime, sent: Credentials, *, network: s
         if presented.error == "invalid_client":
             raise not_authenticated(presented.reason, presented.description)
         raise rejected(presented)
-    pair = f"{presented.client_id[:128]} {network}"
+    pair = f"{presented.client_id[:MAX_DOCUMENT_URL]} {network}"
     if is_blocked(runtime, pair):
         _keep_cheap(runtime, pair, sent, presented)
-    client = await runtime.clients.get(presented.client_id)
-    problem = await _problem(runtime, client, sent, presented)
+    named = await _named(runtime, presented.client_id, network)
+    client = None if isinstance(named, Refused) else named
+    problem = named.reason if isinstance(named, Refused) else await _problem(runtime, client, sent, presented)
     if problem is None:  # a public client has no secret that a neighbour could have been guessing
         assert client is not None
         if presented.secrets:
@@ -69,10 +71,17 @@ def _remembered_client(runtime: Runtime, sent: Credentials, network: str) -> Cli
     return known if known and runtime.clients.remembered(known.id) is known else None
 
 
+async def _named(runtime: Runtime, client_id: str, network: str) -> Client | Refused | None:
+    """The client that a request names. None: there is none; Refused: why its document makes none."""
+    if names_document(client_id):
+        return await client_of_document(runtime, client_id, network=network, last_known=True)
+    return await runtime.clients.get(client_id)
+
+
 def _keep_cheap(runtime: Runtime, pair: str, sent: Credentials, presented: Presented) -> None:
     """A flood of guesses asks no store for clients that nobody has seen, and has few signatures checked. Raises
     TooMany."""
-    if not runtime.clients.has_seen(presented.client_id):
+    if not (runtime.clients.has_seen(presented.client_id) or has_read(runtime, presented.client_id)):
         refuse_blocked(runtime, pair)
     if presented.assertion is not None or sent.certificate is not None:
         refuse_flood(runtime, pair)

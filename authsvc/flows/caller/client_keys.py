@@ -7,6 +7,7 @@ signed cannot be proved, and it is told so. `jose/client_jwks` says when its hos
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from authsvc.jose.client_jwks import MAX_BYTES, KeySet, Place, RemoteKeys, read_
 from authsvc.logs import get_logger
 from authsvc.outgoing import OutgoingFailed
 from authsvc.rules.client_record import Client
+from authsvc.rules.refused import Refused
 from authsvc.runtime import Memory, Runtime
 from authsvc.tasks import SharedTasks
 
@@ -35,6 +37,17 @@ class KeysMissing(Exception):
         super().__init__(reason)
         self.reason = reason
         self.description = description
+
+
+def with_judged_keys(client: Client) -> Client | Refused:
+    """A client that was judged otherwise, with those of its `jwks` that can verify signatures."""
+    if client.authentication.jwks is None:
+        return client
+    try:
+        jwks = read_client_jwks(client.authentication.jwks)
+    except KeyRefused as refused:
+        return Refused("invalid_client_metadata", f"The jwks cannot be used: {refused}.", "jwks")
+    return replace(client, authentication=replace(client.authentication, jwks=jwks))
 
 
 async def keys_of(runtime: Runtime, client: Client, kid: str | None) -> Mapping[str, Any]:

@@ -13,13 +13,12 @@ from typing import Any
 
 from authsvc.clock import monotonic
 from authsvc.flows.caller.client_certificate import offered_tls_methods
+from authsvc.flows.caller.client_keys import with_judged_keys
 from authsvc.flows.keys.served_settings import in_force
 from authsvc.flows.keys.sign import offered_algorithms
 from authsvc.flows.operator.read_sector import judge_sector
 from authsvc.flows.session.publish_revocation import publish_rows
-from authsvc.jose.algorithms import KeyRefused
 from authsvc.jose.client_certificates import has_certificate, is_distinguished_name
-from authsvc.jose.client_jwks import read_client_jwks
 from authsvc.keys.phases import signer
 from authsvc.rules.caller.certificate import SELF_SIGNED
 from authsvc.rules.client_record import Client, Digest
@@ -53,12 +52,9 @@ def judged(client: Client, who: Who, service: Service, known: Client | None = No
     found = judge_client(client, who, service, known)
     if isinstance(found, Refused):
         return found
-    if found.authentication.jwks is not None:
-        try:
-            jwks = read_client_jwks(found.authentication.jwks)
-        except KeyRefused as refused:
-            return Refused("invalid_client_metadata", f"The jwks cannot be used: {refused}.", "jwks")
-        found = replace(found, authentication=replace(found.authentication, jwks=jwks))
+    found = with_judged_keys(found)
+    if isinstance(found, Refused):
+        return found
     return _certificate_refused(found) or found
 
 
@@ -139,16 +135,27 @@ async def change_origins(
 
 
 async def choose_login(
-    runtime: Runtime, actor: str, client_id: str, *, mail_code_login: bool | None = None, pkce: str | None = None
+    runtime: Runtime,
+    actor: str,
+    client_id: str,
+    *,
+    mail_code_login: bool | None = None,
+    pkce: str | None = None,
+    refresh: bool | None = None,
 ) -> Client | Refused:
-    """How people may log in at a client from now on; None: as it is. Raises StoreUnavailable."""
+    """How people may log in at a client from now on, and whether that gives a refresh token without offline_access;
+    None: as it is. Raises StoreUnavailable."""
     return await _change(
         runtime,
         actor,
         client_id,
-        lambda known: changes.choose_login(known, mail_code_login, pkce),
+        lambda known: changes.choose_login(known, mail_code_login, pkce, refresh),
         "client_login_chosen",
-        lambda client: {"mail_code_login": client.login.mail_code_login, "pkce": client.login.pkce},
+        lambda client: {
+            "mail_code_login": client.login.mail_code_login,
+            "pkce": client.login.pkce,
+            "refresh_without_offline_access": client.tokens.refresh_without_offline_access,
+        },
     )
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 from authsvc.rules.authorize.claims_parameter import NO_CLAIMS, ClaimsRequest, read_claims_request
 from authsvc.rules.authorize.redirect import matches
-from authsvc.rules.client_record import Client
+from authsvc.rules.client_record import MAX_DOCUMENT_URL, Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
 from authsvc.rules.levels import known
 from authsvc.rules.refused import Refused
@@ -39,7 +39,7 @@ MAX_REQUEST = 32_768
 
 # What is read, and how many bytes each may have; whatever else is sent is ignored (RFC 6749 section 3.1).
 LIMITS = {
-    "client_id": 128,
+    "client_id": MAX_DOCUMENT_URL,
     "redirect_uri": 2000,
     "response_type": MAX_VALUE,
     "response_mode": MAX_VALUE,

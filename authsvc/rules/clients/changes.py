@@ -82,10 +82,16 @@ def choose_algorithms(
     return judge_algorithms(changed, "operator", service, client) or changed
 
 
-def choose_login(client: Client, mail_code_login: bool | None, pkce: str | None) -> Client | Refused:
-    """Whether people may log in by a mailed code, and whether requests for codes carry a code_challenge. None: as it
-    is."""
-    changed = replace(client, login=_choose(client.login, mail_code_login=mail_code_login, pkce=pkce))
+def choose_login(
+    client: Client, mail_code_login: bool | None, pkce: str | None, refresh: bool | None
+) -> Client | Refused:
+    """Whether people may log in by a mailed code, whether requests for codes carry a code_challenge, and whether a
+    login gives a refresh token without offline_access. None: as it is."""
+    changed = replace(
+        client,
+        login=_choose(client.login, mail_code_login=mail_code_login, pkce=pkce),
+        tokens=_choose(client.tokens, refresh_without_offline_access=refresh),
+    )
     return judge_login(changed, client) or changed
 
 

@@ -147,7 +147,7 @@ def judge_seconds(client: Client) -> Refused | None:
 
 def _words(case: _Case) -> Iterator[Refused]:
     flat = flat_of(case.client)
-    if not _ID(case.client.id):
+    if not _ID(case.client.id) and not (case.by_registrant and case.client.by_document):
         yield case.refused(f"an ID has 1 to {limits.MAX_ID} letters, digits, and . _ ~ -", "client_id")
     for name, words in _WORDS.items():
         if flat[name] is not None and flat[name] not in words:

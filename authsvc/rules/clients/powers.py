@@ -23,6 +23,7 @@ def given(client: Client) -> tuple[Any, ...]:
         (login.mail_code_login, login.trusted_device_days, login.pkce),
         (login.session_seconds, login.remember_me_seconds),
         (tokens.id_token_claims, tokens.id_token_on_refresh, tokens.id_token_seconds),
+        tokens.refresh_without_offline_access,
         (client.authentication.assertion_audience, client.authentication.assertion_seconds),
         (tokens.audiences, tokens.access_token_seconds, tokens.access_token_typ, tokens.status_list),
         (tokens.refresh_grace_seconds, tokens.refresh_lost_answer_seconds),

@@ -56,5 +56,7 @@ def decode(text: str, mac_key: MacKey, client_id: str) -> RefreshToken | None:
 
 
 def gets_refresh_token(client: Client, scope: Sequence[str]) -> bool:
-    """By policy: first-party clients always, others where `offline_access` was granted (OIDC Core section 11)."""
-    return "refresh_token" in client.grant_types and (client.first_party or "offline_access" in scope)
+    """By policy: first-party clients always, others where `offline_access` was granted (OIDC Core section 11), or need
+    not be."""
+    always = client.first_party or client.tokens.refresh_without_offline_access
+    return "refresh_token" in client.grant_types and (always or "offline_access" in scope)

@@ -15,19 +15,24 @@ WITH old AS (
         SELECT digest FROM pushed_requests WHERE expires_at < now() ORDER BY expires_at LIMIT 5 FOR UPDATE SKIP LOCKED)
 )
 INSERT INTO pushed_requests (digest, client_id, parameters, expires_at)
-VALUES ($1, $2, $3::jsonb, now() + $4::int * interval '1 second')
+VALUES ($1, CASE WHEN $5 THEN $2 END, $3::jsonb, now() + $4::int * interval '1 second')
 """
 
 
-async def push(db: Database, digest: Digest, client_id: str, parameters: Mapping[str, str], seconds: int) -> None:
-    """Keep the parameters of a request for `seconds`, under the digest of its request_uri."""
-    await db.execute(_PUSH, digest, client_id, json.dumps(parameters), seconds)
+async def push(
+    db: Database, digest: Digest, client_id: str, parameters: Mapping[str, str], seconds: int, *, registered: bool
+) -> None:
+    """Keep the parameters of a request, which name the client, for `seconds`, under the digest of its request_uri.
+    `registered`: the client has a row. Raises ClientRemoved where it had one, StoreUnavailable."""
+    kept = json.dumps({**parameters, "client_id": client_id})
+    await db.execute(_PUSH, digest, client_id, kept, seconds, registered)
 
 
 async def take(db: Database, digest: Digest, client_id: str) -> dict[str, str] | None:
     """Read and delete a pushed request. The parameters, for this client and once; None: unknown, expired, used, or
     another client's."""
-    sql = """DELETE FROM pushed_requests WHERE digest = $1 AND client_id = $2 AND expires_at > now()
+    sql = """DELETE FROM pushed_requests
+             WHERE digest = $1 AND coalesce(client_id, parameters ->> 'client_id') = $2 AND expires_at > now()
              RETURNING parameters::text"""
     text = await db.fetchval(sql, digest, client_id)
     parameters: dict[str, str] | None = json.loads(text) if text else None

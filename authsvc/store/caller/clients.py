@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from authsvc.clock import monotonic
-from authsvc.rules.client_record import Client, flat_of, from_flat
+from authsvc.rules.client_record import MAX_DOCUMENT_URL, Client, flat_of, from_flat
 from authsvc.store.postgres import Connection, Database
 
 MEMORY_SECONDS = 60.0
@@ -154,7 +154,7 @@ class ClientMemory:
         if known := self.remembered(client_id):
             return known
         confirmed = self._confirmed
-        client = await by_id(self._db, client_id) if len(client_id) <= 128 else None
+        client = await by_id(self._db, client_id) if len(client_id) <= MAX_DOCUMENT_URL else None
         if client is None:
             self._entries.pop(client_id, None)
             return None

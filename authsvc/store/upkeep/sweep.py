@@ -37,6 +37,13 @@ _OVER = {
     "signing_keys": ("kid", f"greatest(drop_after, withdrawn_at) < {_HOUR_AGO} AND {_FOLLOWED}"),
     # No cache holds a JWKS, and no token lives, for longer than a day.
     "served_settings": ("replica, settings", "heard_at < now() - interval '2 days'"),
+    # A client that nobody registered is kept for what people gave it.
+    "clients": (
+        "id",
+        """id IN (SELECT client_id FROM stranger_clients WHERE read_at < now() - interval '1 day')
+           AND NOT EXISTS (SELECT FROM consents c WHERE c.client_id = clients.id)
+           AND NOT EXISTS (SELECT FROM grants g WHERE g.client_id = clients.id)""",
+    ),
     "audit_events": ("id", "at < now() - interval '400 days'"),
 }
 """Table -> its key, and which of its rows are over."""

@@ -36,6 +36,10 @@ TEXT: dict[str, tuple[str, str]] = {
     # consent
     "consent.title": ("{app} asks for access", "{app} bittet um Zugriff"),
     "consent.page": ("Allow access", "Zugriff erlauben"),
+    "consent.by_document": (
+        "Nobody here knows this app. Only {host} says what it is called.",
+        "Diese App ist hier niemandem bekannt. Nur {host} sagt, wie sie heißt.",
+    ),
     "consent.asks": ("If you allow it, this app can:", "Wenn Sie zustimmen, kann diese App:"),
     "consent.revoke_later": (
         "You can take this back at any time in your account.",

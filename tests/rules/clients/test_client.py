@@ -139,6 +139,7 @@ OPERATORS_ALONE = [
     (PUBLIC, {"access_token_typ": "JWT"}, "operators_alone"),
     (SECRET, {"assertion_seconds": 3600}, "operators_alone"),
     (PUBLIC, {"id_token_on_refresh": True}, "operators_alone"),
+    (PUBLIC, {"refresh_without_offline_access": True}, "operators_alone"),
     (PUBLIC, {"id_token_seconds": 60}, "operators_alone"),
     (SECRET, {"introspection": True, "introspection_all": True}, "operators_alone"),
     *(

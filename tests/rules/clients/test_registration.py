@@ -130,6 +130,7 @@ POWERS = {
     "access_token_typ": "JWT",
     "id_token_claims": True,
     "id_token_on_refresh": True,
+    "refresh_without_offline_access": True,
     "id_token_seconds": 60,
     "registration_hash": "x",
     "scopes": ["admin"],

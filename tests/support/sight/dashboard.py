@@ -14,7 +14,14 @@ ROWS = {
         *("store_errors_total", "redis_trusted", "sync_age_seconds", "state_rollback_total", "db_connections"),
         *("db_waiting", "hot_update_ratio", "sweep_deleted_total", "sweep_seconds"),
     ),
-    "Keys": ("keys", "key_age_seconds", "key_phase_seconds", "keys_announced_total", "client_key_fetches_total"),
+    "Keys": (
+        "keys",
+        "key_age_seconds",
+        "key_phase_seconds",
+        "keys_announced_total",
+        "client_key_fetches_total",
+        "client_document_reads_total",
+    ),
     "Revocation feed and status lists": (
         *("feed_lag_seconds", "feed_age_seconds", "feed_subscribers", "feed_events_total", "feed_ended_total"),
         "status_list_seconds",
