@@ -91,6 +91,7 @@ class Tokens:
     id_token_seconds: int | None = None
     refresh_without_offline_access: bool = False
     dpop_bound_access_tokens: bool = False
+    tls_client_certificate_bound_access_tokens: bool = False
     status_list: bool = False
 
 

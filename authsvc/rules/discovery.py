@@ -110,10 +110,11 @@ _AT_MTLS = {
 
 
 def certificates(it: Described) -> Mapping[str, Any]:
-    """RFC 8705 section 5: where clients that have a certificate find the endpoints at which it matters."""
+    """RFC 8705 section 3.3; section 5: where clients that have a certificate find the endpoints at which it matters."""
+    bound = {"tls_client_certificate_bound_access_tokens": True} if it.tls_methods else {}
     if not it.mtls_url:
-        return {}
-    return {"mtls_endpoint_aliases": {name: it.mtls_url + path for name, path in _AT_MTLS.items()}}
+        return bound
+    return {**bound, "mtls_endpoint_aliases": {name: it.mtls_url + path for name, path in _AT_MTLS.items()}}
 
 
 def grants(_: Described) -> Mapping[str, Any]:

@@ -43,6 +43,7 @@ async def device_authorization(request: Request) -> Reply:
         address=request.address,
         network=request.network,
         proof=checked_proof(request),
+        certificate=request.certificate,
     )
     page = f"{runtime.settings.issuer}{PATH}"
     return json_reply(

@@ -36,6 +36,7 @@ async def api_ask_for_code(request: Request) -> Reply:
         attempt_in(request, members, email_in(members)),
         holder=holder_of(request),
         shown=shown_proof(request),
+        certificate=request.certificate,
         language=language_of(request),
     )
     return letter_reply("mail_challenge", sealed)

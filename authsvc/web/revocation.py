@@ -54,7 +54,7 @@ async def _caller(request: Request) -> VerifiedClaims | None:
     authorization = request.header(b"authorization")
     if authorization is None and request.runtime.settings.dev_mode:
         return None
-    claims = await authenticate_subscriber(request.runtime, authorization, shown_proof(request))
+    claims = await authenticate_subscriber(request.runtime, authorization, shown_proof(request), request.certificate)
     request.client_id = claims.client_id
     return claims
 

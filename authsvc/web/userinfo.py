@@ -36,7 +36,7 @@ async def _answer(request: Request, authorization: str | None) -> Reply:
 
 async def bearer(request: Request, authorization: str | None) -> VerifiedClaims:
     """The claims of the token of a person, also for the log. Raises BearerRejected, StoreUnavailable."""
-    claims = await authenticate_bearer(request.runtime, authorization, shown_proof(request))
+    claims = await authenticate_bearer(request.runtime, authorization, shown_proof(request), request.certificate)
     request.client_id, request.user_id, request.session_id = claims.client_id, claims.sub, claims.sid
     return claims
 

@@ -18,6 +18,7 @@ from tests.support.certificates import AUTHORITY
 from tests.support.receiver import answer as said
 from tests.support.receiver import receiver
 
+BOUND = "tls_client_certificate_bound_access_tokens"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 REDIRECTS = ["--redirect-uri", "https://a.example/cb", "--redirect-uri", "https://b.example/cb"]
 
@@ -173,6 +174,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "origins": ["capacitor://localhost"],
         "require_pushed_authorization_requests": True,
         "dpop_bound_access_tokens": True,
+        "tls_client_certificate_bound_access_tokens": False,
         "subject_type": "pairwise",
         "sector": "bank.example",
         "sector_identifier_uri": None,
@@ -216,7 +218,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
     told = set(plain) - {"secret_hashes", "registration_hash"}
     assert set(row) == told | {"secrets", "registered_itself"}
     default = {name for name in told if row[name] == plain[name]}
-    assert default == {"jwks", "sector_identifier_uri", "trusted_device_days", *SUBJECTS}, (
+    assert default == {"jwks", "sector_identifier_uri", "trusted_device_days", BOUND, *SUBJECTS}, (
         "an option is missing for these"
     )
     line = next(line for line in cli("clients", "list").stdout.splitlines() if line.startswith("bank "))
@@ -722,3 +724,8 @@ def test_a_client_proves_itself_by_its_certificate(cli: Cli, settings_env: dict[
     assert "jwks" in cli(*choose, "--auth-method", "self_signed_tls_client_auth", code=2).stderr
     assert "san_dns a.example" in cli(*choose, "--tls-san-dns", "a.example").stdout
     assert listed(cli, "bank")["tls_client_auth_subject_dn"] is None
+    assert answer(cli(*choose, "--bound", "--json"))[BOUND] is True
+    assert "bound to its certificate" in cli("clients", "list").stdout
+    cli("clients", "add", "app", "--public", "--certificate-bound", *REDIRECTS)
+    assert listed(cli, "app")[BOUND] is True
+    assert "two ways" in cli("clients", "add", "b", "--public", "--certificate-bound", "--dpop-bound", code=2).stderr

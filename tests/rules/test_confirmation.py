@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from authsvc.rules.confirmation import UNBOUND, Confirmation, confirmation_in, dpop_key
+from authsvc.rules.confirmation import UNBOUND, Confirmation, certificate, confirmation_in, dpop_key, from_stored
 
 OWN, OTHER = dpop_key("own"), dpop_key("other")
-CERTIFICATE = Confirmation("x5t#S256", "own")
+CERTIFICATE = certificate("own")
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,9 @@ CERTIFICATE = Confirmation("x5t#S256", "own")
         (OTHER, OWN, False),
         (CERTIFICATE, OWN, False),
         (OWN, CERTIFICATE, False),
+        (UNBOUND, CERTIFICATE, False),
+        (certificate("other"), CERTIFICATE, False),
+        (CERTIFICATE, CERTIFICATE, True),
     ],
 )
 def test_what_is_bound_is_used_by_its_holder_alone(proved: Confirmation, bound_to: Confirmation, may_use: bool) -> None:
@@ -41,6 +44,7 @@ def test_a_token_says_what_it_is_bound_to(confirmation: Confirmation, claims: di
 
 
 def test_what_was_written_is_read_again() -> None:
-    for confirmation in (UNBOUND, OWN):
-        assert dpop_key(confirmation.thumbprint) == confirmation
+    for confirmation in (UNBOUND, OWN, CERTIFICATE):
+        assert from_stored(confirmation.stored) == confirmation
         assert confirmation_in({"sub": "x", **confirmation.claims}) == confirmation
+    assert (UNBOUND.stored, OWN.stored) == ("", "own")  # as the versions before wrote it

@@ -121,6 +121,11 @@ _OPTIONS: tuple[click.Parameter, ...] = (
         help="nonce: a confidential client may send an OpenID nonce instead; optional: or neither.",
     ),
     click.Option(["--dpop-bound", "dpop_bound_access_tokens"], is_flag=True, help="No token without a DPoP proof."),
+    click.Option(
+        ["--certificate-bound", "tls_client_certificate_bound_access_tokens"],
+        is_flag=True,
+        help="No token without its certificate (RFC 8705), and none is of use without it.",
+    ),
     click.Option(["--status-list"], is_flag=True, help="Its access tokens name a status list that shows their end."),
     click.Option(["--pairwise"], is_flag=True, help="Knows people by subjects that other clients do not know."),
     click.Option(

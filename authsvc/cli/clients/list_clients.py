@@ -75,6 +75,7 @@ def _policy(client: Client) -> list[str]:
         "assertions for the token endpoint": client.authentication.assertion_audience != "issuer",
         f"assertions {client.authentication.assertion_seconds} s": client.authentication.assertion_seconds,
         "DPoP only": client.tokens.dpop_bound_access_tokens,
+        "bound to its certificate": client.tokens.tls_client_certificate_bound_access_tokens,
         "status lists": client.tokens.status_list,
         f"pairwise for {client.login.sector or 'itself'}": client.login.subject_type == "pairwise",
         f"pages of {' '.join(client.login.origins)}": client.login.origins,

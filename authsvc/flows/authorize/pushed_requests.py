@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.flows.caller.network_limit import wait_of_network
-from authsvc.flows.caller.prove_possession import Proof, spend_dpop_proof
+from authsvc.flows.caller.prove_possession import Proof, refuse_beside_certificate, spend_dpop_proof
 from authsvc.jose.client_signatures import verify_request_object
 from authsvc.jose.verify import Invalid
 from authsvc.rules.authorize.request import REQUEST_URI, Asked, Proved, judge, prove, read_pairs, reference_in
@@ -34,6 +34,7 @@ async def push_request(
     asked, use = await _asked(runtime, client, form)
     asked = replace(asked, pushed=True)
     if proof is not None:
+        refuse_beside_certificate(client)
         key = proof.confirmation.thumbprint
         if asked.parameters.get("dpop_jkt", key) != key:
             raise Rejected("invalid_dpop_proof", "The dpop_jkt is not the key of the proof.", "dpop_other_key")

@@ -11,7 +11,9 @@ from authsvc.flows.caller.check_revoked import is_revoked
 from authsvc.flows.caller.prove_possession import Shown, check_proof, spend_dpop_proof
 from authsvc.flows.session.subject import session_of
 from authsvc.jose.verify import Invalid, Marks, VerifiedClaims
-from authsvc.rules.confirmation import UNBOUND, Confirmation, confirmation_in
+from authsvc.rules.caller.certificate import SentCertificate
+from authsvc.rules.confirmation import CERTIFICATE, UNBOUND, Confirmation, confirmation_in
+from authsvc.rules.confirmation import certificate as certificate_with
 from authsvc.rules.errors import BearerRejected, Rejected, Unavailable
 from authsvc.rules.token.access_token import ABSENT, ACCESS_TOKEN_TYPE, PRESENT
 from authsvc.rules.token.audience import FEED_SCOPE, userinfo_of
@@ -23,6 +25,7 @@ KEYS_FRESH_SECONDS = 3.0
 INVALID = "The access token is invalid, expired or revoked."
 _OF_FEED = "A token of client_credentials with the scope revocations is needed."
 _MARKS = Marks(PRESENT, ABSENT)
+_OF_CERTIFICATE = "The access token is bound to a certificate: send it by a TLS connection with that one."
 _BOUND = "The access token is bound to a key: send it with the scheme DPoP and a proof."
 
 
@@ -45,7 +48,7 @@ def check_recent_login(runtime: Runtime, claims: VerifiedClaims, seconds: int) -
         "login_too_old",
         error="insufficient_user_authentication",
         description="This needs a login of the last minutes: log in again, and come back.",
-        scheme="Bearer" if confirmation_in(claims.raw) == UNBOUND else "DPoP",
+        scheme=confirmation_in(claims.raw).token_type,
         max_age=seconds,
     )
 
@@ -83,22 +86,28 @@ def verify(runtime: Runtime, token: str, *, audience: Collection[str] | None) ->
 
 
 async def authenticate_bearer(
-    runtime: Runtime, authorization: str | None, shown: Shown | None = None
+    runtime: Runtime,
+    authorization: str | None,
+    shown: Shown | None = None,
+    certificate: SentCertificate | None = None,
 ) -> VerifiedClaims:
-    """The claims of a live token of a person that opens /userinfo at least; `shown`: the DPoP proof that came with it.
-    What else it opens says `first_party_only`. Raises BearerRejected, StoreUnavailable."""
+    """The claims of a live token of a person that opens /userinfo at least; `shown`: the DPoP proof that came with it,
+    `certificate`: that of the TLS client. What else it opens says `first_party_only`. Raises BearerRejected,
+    StoreUnavailable."""
     issuer = runtime.settings.issuer
-    claims = await _shown_token(runtime, authorization, shown, (issuer, userinfo_of(issuer)))
+    claims = await _shown_token(runtime, authorization, shown, certificate, (issuer, userinfo_of(issuer)))
     if claims.sid is None:
         raise BearerRejected("bearer_without_session", error="invalid_token", description="The token is no person's.")
     await _check_live(runtime, claims)
     return claims
 
 
-async def authenticate_subscriber(runtime: Runtime, authorization: str | None, shown: Shown | None) -> VerifiedClaims:
+async def authenticate_subscriber(
+    runtime: Runtime, authorization: str | None, shown: Shown | None, certificate: SentCertificate | None
+) -> VerifiedClaims:
     """The claims of a live token that a client got for itself to read the revocation feed. Raises BearerRejected,
     StoreUnavailable."""
-    claims = await _shown_token(runtime, authorization, shown, (runtime.settings.issuer,))
+    claims = await _shown_token(runtime, authorization, shown, certificate, (runtime.settings.issuer,))
     if claims.sid is not None or FEED_SCOPE not in claims.scope.split(" "):
         raise insufficient_scope("scope_revocations_missing", _OF_FEED)
     await _check_live(runtime, claims)
@@ -106,7 +115,11 @@ async def authenticate_subscriber(runtime: Runtime, authorization: str | None, s
 
 
 async def _shown_token(
-    runtime: Runtime, authorization: str | None, shown: Shown | None, audience: Collection[str]
+    runtime: Runtime,
+    authorization: str | None,
+    shown: Shown | None,
+    certificate: SentCertificate | None,
+    audience: Collection[str],
 ) -> VerifiedClaims:
     """Valid, and shown as it must be; whether it was revoked is not asked yet."""
     if authorization is None:
@@ -118,9 +131,22 @@ async def _shown_token(
     claims = verify(runtime, token, audience=audience)
     if isinstance(claims, Invalid):
         raise invalid_token(claims.reason)
-    if scheme == "dpop" or confirmation_in(claims.raw) != UNBOUND:
-        await _check_binding(runtime, confirmation_in(claims.raw), scheme, token, shown)
+    bound_to = confirmation_in(claims.raw)
+    if bound_to.method == CERTIFICATE:
+        _check_certificate(bound_to, scheme, certificate)
+    elif scheme == "dpop" or bound_to != UNBOUND:
+        await _check_binding(runtime, bound_to, scheme, token, shown)
     return claims
+
+
+def _check_certificate(bound_to: Confirmation, scheme: str, sent: SentCertificate | None) -> None:
+    """A token that is bound to a certificate comes as Bearer, by a TLS connection with it (RFC 8705 section 3)."""
+    if scheme != "bearer":
+        raise invalid_token("dpop_unbound_token")
+    if sent is None:
+        raise BearerRejected("certificate_missing", error="invalid_token", description=_OF_CERTIFICATE)
+    if certificate_with(sent.thumbprint) != bound_to:
+        raise BearerRejected("certificate_other", error="invalid_token", description=_OF_CERTIFICATE)
 
 
 async def _check_live(runtime: Runtime, claims: VerifiedClaims) -> None:

@@ -1,4 +1,5 @@
-"""Whoever calls holds a key (DPoP, RFC 9449): the proof is genuine, fresh, for this request, and new.
+"""Whoever calls holds a key (DPoP, RFC 9449): the proof is genuine, fresh, for this request, and new; or a certificate
+(RFC 8705 section 3), as the handshake of its TLS connection showed.
 
 That it is new costs a row: anybody can make a key and sign a proof. So it is spent last, after all that is free to
 check, and strangers cannot fill the store with proofs that come with something forged.
@@ -10,9 +11,10 @@ from dataclasses import dataclass, field
 
 from authsvc.jose.proof import verify_proof
 from authsvc.jose.verify import Invalid
+from authsvc.rules.caller.certificate import SentCertificate
 from authsvc.rules.caller.dpop import Genuine, NonceNeeded, Wanted, judge_proof, make_nonce
 from authsvc.rules.client_record import Client, Digest
-from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
+from authsvc.rules.confirmation import UNBOUND, Confirmation, certificate, dpop_key
 from authsvc.rules.errors import Rejected
 from authsvc.runtime import Runtime
 from authsvc.store.caller.replay import spend
@@ -50,7 +52,7 @@ def check_proof(runtime: Runtime, shown: Shown, *, access_token: str | None = No
         raise Rejected("invalid_dpop_proof", _WRONG, signed.reason)
     wanted = Wanted(
         method=shown.method,
-        url=runtime.settings.issuer + shown.path,
+        urls=tuple(base + shown.path for base in (runtime.settings.issuer, runtime.settings.mtls_url) if base),
         now=runtime.clock.seconds(),
         skew_seconds=runtime.settings.clock_skew_seconds,
         nonce_required=runtime.settings.dpop_nonce_required,
@@ -68,10 +70,36 @@ def check_proof_for_tokens(runtime: Runtime, client: Client, shown: Shown | None
     """As `check_proof`, for a client that asks for tokens; None where it showed no proof and need not (section 5.2).
     Raises Rejected."""
     if shown is not None:
+        refuse_beside_certificate(client)
         return check_proof(runtime, shown)
     if client.tokens.dpop_bound_access_tokens:
         raise Rejected("invalid_dpop_proof", "This client must send a DPoP proof.", "dpop_missing")
     return None
+
+
+def refuse_beside_certificate(client: Client) -> None:
+    """What a client gets is bound in one way: which, it has registered. Raises Rejected for a proof of the other."""
+    if client.tokens.tls_client_certificate_bound_access_tokens:
+        raise Rejected(
+            "invalid_dpop_proof", "The tokens of this client are bound to its certificate.", "dpop_beside_certificate"
+        )
+
+
+def certificate_for_tokens(client: Client, sent: SentCertificate | None) -> Confirmation:
+    """The certificate that what the client gets is bound to (RFC 8705 section 3); UNBOUND where it did not register
+    that. Raises Rejected where its TLS connection showed none."""
+    held = certificate_of(client, sent)
+    if held == UNBOUND and client.tokens.tls_client_certificate_bound_access_tokens:
+        told = "The tokens of this client are bound to its certificate: it must come with one, by mutual TLS."
+        raise Rejected("invalid_request", told, "certificate_missing")
+    return held
+
+
+def certificate_of(client: Client, sent: SentCertificate | None) -> Confirmation:
+    """As `certificate_for_tokens`, where it may be left away."""
+    if sent is None or not client.tokens.tls_client_certificate_bound_access_tokens:
+        return UNBOUND
+    return certificate(sent.thumbprint)
 
 
 def key_of(proof: Proof | None) -> Confirmation:

@@ -7,7 +7,14 @@ from uuid import UUID
 
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, UNKNOWN, device_name
 from authsvc.flows.caller.network_limit import wait_of_network
-from authsvc.flows.caller.prove_possession import Proof, key_of, spend_dpop_proof
+from authsvc.flows.caller.prove_possession import (
+    Proof,
+    certificate_of,
+    key_of,
+    refuse_beside_certificate,
+    spend_dpop_proof,
+)
+from authsvc.rules.caller.certificate import SentCertificate
 from authsvc.rules.client_record import Client
 from authsvc.rules.device.codes import GRANT_TYPE, USER_CODE_KEY, encode, shown_user_code, user_code, user_code_digest
 from authsvc.rules.device.polling import CODE_SECONDS, INTERVAL_SECONDS
@@ -42,9 +49,11 @@ async def authorize_device(
     address: str,
     network: str,
     proof: Proof | None,
+    certificate: SentCertificate | None = None,
 ) -> Asked:
-    """A request that waits for a person. `resource`: space-separated. `proof`: of the key that
-    the code is bound to. Raises Rejected, TooMany, StoreUnavailable."""
+    """A request that waits for a person. `resource`: space-separated. `proof`: of the key that the code is bound to;
+    `certificate`: likewise, of a client whose tokens are bound to its certificate. Raises Rejected, TooMany,
+    StoreUnavailable."""
     if GRANT_TYPE not in client.grant_types:
         raise Rejected("unauthorized_client", "This client may not use device codes.", "grant_type_not_allowed")
     asked = parse_scope(scope)
@@ -58,6 +67,8 @@ async def authorize_device(
     resources = as_registered(read_resources(resource), known)
     if not set(resources) <= known:
         raise Rejected("invalid_target", "The resource is not known for this client.", "resource_not_allowed")
+    if proof is not None:
+        refuse_beside_certificate(client)
     limit = runtime.settings.device_network_requests
     if wait := await wait_of_network(runtime, "device_request", network, limit):
         raise TooMany("device_requests", retry_after=wait)
@@ -77,7 +88,7 @@ async def authorize_device(
             device_info=_readable(client, user_agent),
             ip_address=address,
             user_agent=user_agent[:MAX_USER_AGENT] or None,
-            bound_to=key_of(proof),
+            bound_to=certificate_of(client, certificate) if proof is None else key_of(proof),
         ):
             device_code = encode(code, runtime.device_mac_key, client.id)
             return Asked(device_code, shown_user_code(shown), CODE_SECONDS, INTERVAL_SECONDS)

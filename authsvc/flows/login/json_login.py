@@ -203,7 +203,7 @@ async def _logged_in(runtime: Runtime, caller: Caller, person: Authenticated, ma
 
 def holder_with_key(caller: Caller, holder: str) -> str:
     """With the key that it proved: a login that began with a key goes on with the same."""
-    return f"{holder} {caller.confirmation.thumbprint}"
+    return f"{holder} {caller.confirmation.stored}"
 
 
 def may_log_in(client: Client, _name: str) -> Refused | None:

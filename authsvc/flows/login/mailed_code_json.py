@@ -9,7 +9,7 @@ from functools import partial
 from authsvc import metrics
 from authsvc.flows.caller.program import program_at
 from authsvc.flows.caller.prove_possession import Shown as ShownProof
-from authsvc.flows.caller.prove_possession import check_proof_for_tokens, spend_dpop_proof
+from authsvc.flows.caller.prove_possession import certificate_for_tokens, check_proof_for_tokens, spend_dpop_proof
 from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.flows.login.json_login import PASSWORD_LOGIN, LoggedIn, begin_by_proof, holder_with_key
 from authsvc.flows.login.mailed_code import (
@@ -26,6 +26,7 @@ from authsvc.flows.mail.queue import mail_is_on
 from authsvc.flows.proofs.ask_for_letter import ask_for_letter, open_asked, seal_asked
 from authsvc.flows.proofs.spend_proof import Shown, mailed_code_wrong, try_code
 from authsvc.flows.token.grant_type import ROLE_MISSING, Caller, Issuance
+from authsvc.rules.caller.certificate import SentCertificate
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected, mfa_required, rejected
 from authsvc.rules.proofs.proof import Purpose
@@ -45,7 +46,14 @@ class MailedCodeSent:
 
 
 async def ask_for_mailed_code(
-    runtime: Runtime, client: Client, attempt: Attempt, *, holder: str, shown: ShownProof | None, language: str
+    runtime: Runtime,
+    client: Client,
+    attempt: Attempt,
+    *,
+    holder: str,
+    shown: ShownProof | None,
+    certificate: SentCertificate | None,
+    language: str,
 ) -> str | Refused | None:
     """What must come back with the code, whoever has the address. Refused: no address can look like that. None: no mail
     can be sent. The code will be for this client, this holder and the key of a proof, which is not spent: without the
@@ -54,7 +62,8 @@ async def ask_for_mailed_code(
         raise rejected(refused)
     if not mail_is_on(runtime):
         return None
-    caller = Caller(client, check_proof_for_tokens(runtime, client, shown))
+    proof = check_proof_for_tokens(runtime, client, shown)
+    caller = Caller(client, proof, certificate_for_tokens(client, certificate))
     asking = Asking(client, _holder(caller, holder))
     asked = await ask_for_letter(
         runtime,

@@ -214,13 +214,20 @@ async def choose_assertions(
 
 
 async def choose_certificates(
-    runtime: Runtime, actor: str, client_id: str, *, method: str | None, subjects: Mapping[str, str]
+    runtime: Runtime,
+    actor: str,
+    client_id: str,
+    *,
+    method: str | None = None,
+    subjects: Mapping[str, str],
+    bound: bool | None = None,
 ) -> Client | Refused:
-    """By which certificate the client proves itself (`changes.choose_certificates`). Raises StoreUnavailable."""
+    """By which certificate the client proves itself, and whether its tokens are bound to it
+    (`changes.choose_certificates`). Raises StoreUnavailable."""
     service = _service(runtime, algorithms=())
 
     def judge(known: Client) -> Client | Refused:
-        changed = changes.choose_certificates(known, method, subjects, service)
+        changed = changes.choose_certificates(known, method, subjects, bound, service)
         return changed if isinstance(changed, Refused) else _certificate_refused(changed) or changed
 
     return await _change(
@@ -232,6 +239,7 @@ async def choose_certificates(
         lambda client: {
             "method": client.authentication.token_endpoint_auth_method,
             "subject": subjects_of(client.authentication),
+            "bound": client.tokens.tls_client_certificate_bound_access_tokens,
         },
     )
 

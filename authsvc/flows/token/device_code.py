@@ -44,7 +44,7 @@ _REFUSALS = {
     PollVerdict.EXPIRED: ("expired_token", "The device code has expired. Ask for a new one."),
     PollVerdict.UNKNOWN: ("expired_token", "The device code has expired. Ask for a new one."),
     PollVerdict.USED: ("invalid_grant", _WORN),
-    PollVerdict.OTHER_KEY: ("invalid_grant", "The device code is bound to another DPoP key."),
+    PollVerdict.OTHER_KEY: ("invalid_grant", "The device code is bound to another DPoP key or certificate."),
     PollVerdict.FORGED: ("invalid_grant", _WORN),
 }
 """RFC 8628 section 3.5."""

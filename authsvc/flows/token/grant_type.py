@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from authsvc.flows.caller.prove_possession import Proof, key_of
 from authsvc.rules.client_record import Client
-from authsvc.rules.confirmation import Confirmation
+from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.granted import Granted
 from authsvc.runtime import Runtime
@@ -20,15 +20,18 @@ Given = TypeVar("Given", bound=Granted, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The client that asks for tokens, authenticated, and the proof of what it holds (None: it showed none)."""
+    """The client that asks for tokens, authenticated; the proof of the key that it holds (None: it showed none), or the
+    certificate that what it gets is bound to."""
 
     client: Client
     proof: Proof | None = None
+    certificate: Confirmation = UNBOUND
 
     @property
     def confirmation(self) -> Confirmation:
-        """The key that it holds. Whatever is bound to it, or opened by it, waits for the proof to be spent."""
-        return key_of(self.proof)
+        """The key or the certificate that it holds. Whatever is bound to a key, or opened by it, waits for the proof to
+        be spent."""
+        return self.certificate if self.proof is None else key_of(self.proof)
 
 
 ROLE_MISSING = "The account may not use this client."

@@ -26,7 +26,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from authsvc.flows.caller.authenticate_client import authenticate_client
-from authsvc.flows.caller.prove_possession import Shown, check_proof_for_tokens, spend_dpop_proof
+from authsvc.flows.caller.prove_possession import (
+    Shown,
+    certificate_for_tokens,
+    check_proof_for_tokens,
+    spend_dpop_proof,
+)
 from authsvc.flows.keys.sign import require_keys
 from authsvc.flows.revocation.status_indices import IndexAtHand
 from authsvc.flows.token.authorization_code import AUTHORIZATION_CODE
@@ -72,7 +77,7 @@ async def issue_tokens(
         raise rejected(refused)
     # 4 proof
     proof = check_proof_for_tokens(runtime, client, sent.shown)
-    caller = Caller(client, proof)
+    caller = Caller(client, proof, certificate_for_tokens(client, sent.credentials.certificate))
     if isinstance(asked, Refused):
         raise rejected(asked)
     # 5 keys

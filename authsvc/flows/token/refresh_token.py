@@ -15,7 +15,7 @@ from authsvc.flows.token.end_stolen import end_stolen
 from authsvc.flows.token.grant_type import ROLE_MISSING, Caller, GrantType
 from authsvc.flows.token.identify import identify
 from authsvc.rules.client_record import Client
-from authsvc.rules.confirmation import UNBOUND
+from authsvc.rules.confirmation import CERTIFICATE, UNBOUND
 from authsvc.rules.errors import Rejected, Unavailable
 from authsvc.rules.refused import Refused
 from authsvc.rules.resource import as_registered, read_resources
@@ -123,9 +123,11 @@ async def _granted_resource(
 
 
 async def _refuse_other_key(runtime: Runtime, caller: Caller, presented: RefreshToken) -> None:
-    """Say what is wrong where a genuine token is bound to a key that was not proved (RFC 9449 section 5). Raises
-    Rejected, StoreUnavailable."""
+    """Say what is wrong where a genuine token is bound to a key that was not proved (RFC 9449 section 5), or to another
+    certificate (RFC 8705 section 4). Raises Rejected, StoreUnavailable."""
     seen = await grants.look(runtime.db, presented.grant_id, presented.secret_hash, client_id=caller.client.id)
+    if seen and seen.bound_to.method == CERTIFICATE and not caller.confirmation.satisfies(seen.bound_to):
+        raise Rejected("invalid_grant", "The refresh token is bound to another certificate.", "certificate_other")
     if seen and not caller.confirmation.satisfies(seen.bound_to):
         raise Rejected(
             "invalid_dpop_proof",

@@ -54,10 +54,11 @@ class NonceNeeded:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a proof is to be for. `url`: without query; `now`: seconds since 1970; `access_token`: shown beside it."""
+    """What a proof is to be for. `urls`: addresses of the endpoint, without query; `now`: seconds since 1970;
+    `access_token`: shown beside it."""
 
     method: str
-    url: str
+    urls: tuple[str, ...]
     now: float
     skew_seconds: int
     nonce_required: bool
@@ -71,7 +72,7 @@ def judge_proof(claims: Mapping[str, Any], jkt: str, wanted: Wanted, mac_key: Ma
         return Wrong("dpop_jti")
     if claims.get("htm") != wanted.method:
         return Wrong("dpop_htm")
-    if normal_url(claims.get("htu")) != normal_url(wanted.url):
+    if normal_url(claims.get("htu")) not in map(normal_url, wanted.urls):
         return Wrong("dpop_htu")
     if wanted.access_token is not None and claims.get("ath") != token_hash(wanted.access_token):
         return Wrong("dpop_ath")

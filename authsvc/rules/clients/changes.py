@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from authsvc.rules.caller.certificate import METHODS
+from authsvc.rules.caller.certificate import METHODS, TLS_CLIENT_AUTH
 from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.clients.judge_client import (
     Service,
@@ -120,15 +120,19 @@ def choose_assertions(client: Client, audience: str | None, seconds: int | None)
 
 
 def choose_certificates(
-    client: Client, method: str | None, subjects: Mapping[str, str], service: Service
+    client: Client, method: str | None, subjects: Mapping[str, str], bound: bool | None, service: Service
 ) -> Client | Refused:
-    """By which certificate it proves itself, and by nothing else. `method`: None: as it is. `subjects`: what
-    its certificate must say instead, by the names of `tls_authentication.SUBJECTS`; none: as it is, if that fits."""
+    """By which certificate it proves itself, and by nothing else; whether its tokens are bound to it. `subjects`: what
+    the certificate must say, by the names of `tls_authentication.SUBJECTS`. None, and no subject: as it is."""
     known = client.authentication
-    method = method or (known.token_endpoint_auth_method if known.token_endpoint_auth_method in METHODS else METHODS[0])
-    kept = subjects_of(known) if method == METHODS[0] and not subjects else subjects
-    chosen = {**dict.fromkeys(SUBJECTS), **kept, "token_endpoint_auth_method": method, "secret_hashes": ()}
-    changed = replace(client, authentication=replace(known, **chosen))  # type: ignore[arg-type]
+    changed = replace(client, tokens=_choose(client.tokens, tls_client_certificate_bound_access_tokens=bound))
+    if method is not None or subjects:
+        by_now = known.token_endpoint_auth_method
+        method = method or (by_now if by_now in METHODS else TLS_CLIENT_AUTH)
+        kept = subjects_of(known) if method == TLS_CLIENT_AUTH and not subjects else subjects
+        chosen: dict[str, Any] = {**dict.fromkeys(SUBJECTS), **kept}
+        authentication = replace(known, token_endpoint_auth_method=method, secret_hashes=(), **chosen)
+        changed = replace(changed, authentication=authentication)
     return judge_authentication(changed, service, client) or changed
 
 

@@ -18,7 +18,7 @@ from authsvc.rules.clients import limits
 from authsvc.rules.clients.client_name import name_problem
 from authsvc.rules.clients.powers import asks_about, given
 from authsvc.rules.clients.sector import judge_sector_identifier_uri, sector_of
-from authsvc.rules.clients.tls_authentication import tls_problem
+from authsvc.rules.clients.tls_authentication import tls_problems
 from authsvc.rules.clients.trusted_devices import trusted_device_problem
 from authsvc.rules.device.codes import GRANT_TYPE as DEVICE_CODE
 from authsvc.rules.discovery import ALL_AUTH_METHODS, GRANT_TYPES, SCOPES
@@ -209,8 +209,8 @@ def _authentication(case: _Case) -> Iterator[Refused]:
         )
     if it.jwks is not None and it.jwks_uri is not None:
         yield case.refused("Send jwks or jwks_uri, not both.", "jwks_and_jwks_uri")
-    if problem := tls_problem(it, case.had.authentication, case.service.tls_methods):
-        yield case.refused(problem[0], problem[1], operator=problem[2])
+    for told, reason, operator in tls_problems(client, case.had, case.service.tls_methods):
+        yield case.refused(told, reason, operator=operator)
     has_keys = it.jwks is not None or it.jwks_uri is not None
     if method == "private_key_jwt" and not has_keys:
         yield case.refused("private_key_jwt needs jwks or jwks_uri.", "jwks_missing")

@@ -4,12 +4,12 @@ is judged by `jose/client_certificates`, as the keys of a client are by `jose/cl
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from authsvc.rules.caller.certificate import METHODS, SELF_SIGNED, TLS_CLIENT_AUTH
-from authsvc.rules.client_record import Authentication
+from authsvc.rules.client_record import Authentication, Client, Tokens
 
 SUBJECTS = (
     "tls_client_auth_subject_dn",
@@ -23,14 +23,40 @@ MAX_SUBJECT = 1000
 _DNS = re.compile(r"([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
+Problem = tuple[str, str, str]
+"""What a registrant is told, the reason, what an operator is told."""
+
+
+def tls_problems(client: Client, had: Client, offered: Sequence[str]) -> Iterator[Problem]:
+    """Why a client may not use certificates like this. `had`: how it is registered now; `offered`: the methods that
+    this service's TLS allows."""
+    for problem in (
+        _method_problem(client.authentication, had.authentication, offered),
+        _binding_problem(client.tokens, had.tokens, offered),
+    ):
+        if problem is not None:
+            yield problem
+
+
+def _binding_problem(tokens: Tokens, had: Tokens, offered: Sequence[str]) -> Problem | None:
+    name = "tls_client_certificate_bound_access_tokens"
+    if not tokens.tls_client_certificate_bound_access_tokens:
+        return None
+    if tokens.dpop_bound_access_tokens:
+        told = f"The {name} and the dpop_bound_access_tokens are two ways to bind tokens: choose one."
+        return told, name, told
+    if offered or had.tls_client_certificate_bound_access_tokens:
+        return None
+    operator = f"the service asks for no certificates of clients: {name} needs AUTHSVC_CLIENT_CERTIFICATE_HEADER"
+    return f"The member {name} is not supported here.", name, operator
+
+
 def subjects_of(it: Authentication) -> dict[str, str]:
     """Those that are registered: one, of a client with tls_client_auth."""
     return {name: value for name in SUBJECTS if (value := getattr(it, name)) is not None}
 
 
-def tls_problem(it: Authentication, had: Authentication, offered: Sequence[str]) -> tuple[str, str, str] | None:
-    """Why a client may not prove itself like this: what a registrant is told, its reason, what an operator is told.
-    `had`: how it is registered now; `offered`: the methods that this service's TLS allows."""
+def _method_problem(it: Authentication, had: Authentication, offered: Sequence[str]) -> Problem | None:
     method, subjects = it.token_endpoint_auth_method, subjects_of(it)
     if method in METHODS and method not in (*offered, had.token_endpoint_auth_method):
         return (

@@ -126,7 +126,7 @@ async def issue(
     ClientRemoved, StoreUnavailable."""
     row = await db.fetchrow(
         _ISSUE, grant_id, session_id, client_id, scope, audience, code_hash, redirect_uri, code_challenge,
-        nonce, CODE_SECONDS, lifetime_seconds, json.dumps(claims) if claims else None, bound_to.thumbprint,
+        nonce, CODE_SECONDS, lifetime_seconds, json.dumps(claims) if claims else None, bound_to.stored,
         user_id, consent, list(amr), list(acr_values), session_name,
     )  # fmt: skip
     return row is not None
@@ -147,7 +147,7 @@ async def seconds_void(db: Database, session_id: UUID, client_id: str, session_n
 async def redeem(db: Database, grant_id: UUID, code_hash: Digest, use: Use) -> Redeemed | None:
     """Judge and apply, in one committed statement; None: no such code. Verdicts: see `rules/authorize/redemption`."""
     presented = (use.client_id, use.redirect_uri, use.code_challenge, use.secret_hash, use.resource)
-    proved, bound_to = use.proved.thumbprint, use.bound_to.thumbprint
+    proved, bound_to = use.proved.stored, use.bound_to.stored
     row = await db.fetchrow(REDEEM, grant_id, code_hash, *presented, proved, bound_to, use.required_role)
     if row is None:
         return None

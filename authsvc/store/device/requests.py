@@ -50,7 +50,7 @@ async def ask(
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now() + $12::int * interval '1 second')
              ON CONFLICT (user_hash) DO NOTHING"""
     asked = (request_id, client_id, device_hash, user_hash, scope, audience)
-    device = (device_info, ip_address, user_agent, bound_to.thumbprint)
+    device = (device_info, ip_address, user_agent, bound_to.stored)
     status = await db.execute(sql, *asked, *device, polling.INTERVAL_SECONDS, polling.CODE_SECONDS)
     return status.endswith(" 1")
 
@@ -170,7 +170,7 @@ async def poll(
     call the session, None: by its id.
     """
     new = (session_id, lifetime_seconds, grant_id, secret_hash)
-    keys = (proved.thumbprint, bound_to.thumbprint)
+    keys = (proved.stored, bound_to.stored)
     row: Any = await db.fetchrow(
         POLL, request_id, device_hash, client_id, required_role, *new, *keys, session_name, redeem
     )

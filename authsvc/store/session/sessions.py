@@ -104,7 +104,7 @@ async def begin_with_grant(
 ) -> Begun | None:
     """A session and its first grant, whose refresh token is bound to `bound_to`, and whose tokens call the session
     `session_name` (None: by its id). None: as `begin`."""
-    grant = (grant_id, client_id, scope, audience, secret_hash, bound_to.thumbprint, session_name)
+    grant = (grant_id, client_id, scope, audience, secret_hash, bound_to.stored, session_name)
     row = await db.fetchrow(_BEGIN_WITH_GRANT, *_values(new), *grant)
     return Begun(**row) if row else None
 

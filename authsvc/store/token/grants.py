@@ -11,7 +11,7 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from authsvc.rules.client_record import Digest
-from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
+from authsvc.rules.confirmation import UNBOUND, Confirmation, from_stored
 from authsvc.rules.person_record import Login
 from authsvc.rules.token.refresh_rotation import (
     LATE_GENERATIONS,
@@ -174,7 +174,7 @@ async def refresh(
 
     Running it again is safe: a rotation that was committed but not heard of is repeated, not done twice.
     """
-    asked = (presented, client_id, patience.grace, scope, proved.thumbprint, patience.lost_answer, required_role)
+    asked = (presented, client_id, patience.grace, scope, proved.stored, patience.lost_answer, required_role)
     row = await db.fetchrow(REFRESH, grant_id, secret_hash, *asked)
     if row is None:
         return None
@@ -237,7 +237,7 @@ async def look(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id: 
     row = await db.fetchrow(sql, grant_id, secret_hash, client_id)
     if row is None:
         return None
-    return record_of(GrantSeen, row, grant=record_of(Grant, row), bound_to=dpop_key(row["dpop_jkt"]))
+    return record_of(GrantSeen, row, grant=record_of(Grant, row), bound_to=from_stored(row["dpop_jkt"]))
 
 
 async def latest_end(connection: Connection, *, begun_before: datetime) -> datetime | None:

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 from hypothesis import strategies as st
 
-from authsvc.rules.confirmation import dpop_key
+from authsvc.rules.confirmation import from_stored
 from authsvc.rules.device.polling import ALLOWANCE, LONGEST_INTERVAL, PollVerdict, RequestState
 from authsvc.store.device import requests
 from tests.flows.device.twin import ANOTHER, NET, OF_ANOTHER, PERSON, SESSION, Case, agree, compare, place
@@ -30,7 +30,7 @@ def judges(module_database_url: str) -> Iterator[Judges[Case]]:
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """Any state of the rows, also one that no history leads to; most are nearly as they should be."""
-    keys = st.sampled_from(("", "", "key", "other")).map(dpop_key)
+    keys = st.sampled_from(("", "", "key", "other", "x5t#S256:key", "x5t#S256:other")).map(from_stored)
     interval = draw(st.sampled_from((5, 10, LONGEST_INTERVAL - 1, LONGEST_INTERVAL, LONGEST_INTERVAL + 1)))
     polled = st.one_of(
         st.none(),

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
+from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key, from_stored
 from authsvc.rules.device.polling import Allower, PolledRequest, PollVerdict, RequestState, judge_poll
 from authsvc.store.device import requests
 from authsvc.store.device.requests import Begun
@@ -93,7 +93,7 @@ async def compare(sql: asyncpg.Connection, case: Case) -> str:
                user_id = $13, allowed_in = $14 WHERE id = $1 RETURNING now()""",
         REQUEST,
         case.state,
-        case.bound_to.thumbprint,
+        case.bound_to.stored,
         case.interval,
         case.polled,
         case.left,
@@ -133,7 +133,7 @@ async def compare(sql: asyncpg.Connection, case: Case) -> str:
     )
     after = PolledRequest(
         RequestState(row["state"]),
-        dpop_key(row["dpop_jkt"]),
+        from_stored(row["dpop_jkt"]),
         row["interval_seconds"],
         row["polled_at"],
         row["expires_at"],

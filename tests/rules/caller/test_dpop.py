@@ -30,7 +30,7 @@ GOOD: dict[str, Any] = {"jti": "a", "htm": "POST", "htu": URL, "iat": int(NOW), 
 
 def judge(changes: dict[str, Any], **wanted: Any) -> Genuine | Wrong | NonceNeeded:
     claims = {name: value for name, value in {**GOOD, **changes}.items() if value is not ...}
-    given = {"method": "POST", "url": URL, "now": NOW, "skew_seconds": 60, "nonce_required": True, **wanted}
+    given = {"method": "POST", "urls": (URL,), "now": NOW, "skew_seconds": 60, "nonce_required": True, **wanted}
     return judge_proof(claims, "thumbprint", Wanted(**given), KEYS.get)
 
 
@@ -96,7 +96,7 @@ def test_a_proof_is_remembered_for_as_long_as_it_could_be_shown_again(iat: float
 
 def test_the_replay_cache_tells_keys_apart() -> None:
     one, other = (
-        judge_proof(GOOD, jkt, Wanted("POST", URL, NOW, 60, True), KEYS.get) for jkt in ("thumbprint", "another")
+        judge_proof(GOOD, jkt, Wanted("POST", (URL,), NOW, 60, True), KEYS.get) for jkt in ("thumbprint", "another")
     )
     assert isinstance(one, Genuine)
     assert isinstance(other, Genuine)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from authsvc.rules.authorize.redemption import CodeState, RedemptionVerdict, Use
-from authsvc.rules.confirmation import dpop_key
+from authsvc.rules.confirmation import from_stored
 from authsvc.store.authorize import codes
 from tests.flows.token.code.twin import CODE_HASH, FIRST, NET, SECOND, USE, Case, agree, compare, place
 from tests.support.twins import MICROSECOND, WITHOUT_A_ROW, Judges, Mutant, around, caught, connected
@@ -30,7 +30,7 @@ def judges(module_database_url: str) -> Iterator[Judges[Case]]:
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """Any state of a row, also one that no history leads to; most uses are nearly right."""
-    keys = st.sampled_from(("", "", "key", "other")).map(dpop_key)
+    keys = st.sampled_from(("", "", "key", "other", "x5t#S256:key", "x5t#S256:other")).map(from_stored)
     resources = st.lists(st.sampled_from("abc"), max_size=2, unique=True).map(tuple)
     use = Use(
         client_id=draw(st.sampled_from(("customer",) * 7 + ("strict",))),

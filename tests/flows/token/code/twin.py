@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from authsvc.rules.authorize.redemption import CodeGrant, CodeState, Use, judge_redemption
-from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key
+from authsvc.rules.confirmation import UNBOUND, Confirmation, dpop_key, from_stored
 from authsvc.store.authorize import codes
 from tests.support.twins import undone
 
@@ -88,7 +88,7 @@ async def compare(sql: asyncpg.Connection, case: Case) -> str:
         case.challenge,
         case.code_left,
         case.secret_hash,
-        case.bound_to.thumbprint,
+        case.bound_to.stored,
         list(case.audience),
         case.age,
         case.left,
@@ -110,7 +110,7 @@ def _grant(row: Any) -> CodeGrant:
         state=CodeState(row["code_state"]),
         code_expires_at=row["code_expires_at"],
         secret_hash=row["secret_hash"],
-        bound_to=dpop_key(row["dpop_jkt"]),
+        bound_to=from_stored(row["dpop_jkt"]),
         audience=tuple(row["audience"]),
         rotated_at=row["rotated_at"],
         expires_at=row["expires_at"],
