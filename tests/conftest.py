@@ -32,6 +32,7 @@ from authsvc.store.caller import clients
 from authsvc.store.postgres import OF_COMMANDS
 from authsvc_devkit.servers import Servers
 from tests.support.clients import flat_client
+from tests.support.databases import drop_database
 from tests.support.npm import installed
 from tests.support.outcomes import pytest_terminal_summary
 from tests.support.replicas import Replicas
@@ -115,6 +116,8 @@ async def _make_template(servers: Servers, env: dict[str, str]) -> None:
         for client in CLIENTS:
             await clients.add(connection, client)
     await runtime.close()
+    # Whoever connects first after a change of the schema writes down what each connection must know: copies have it.
+    await (await asyncpg.connect(env["AUTHSVC_DATABASE_URL"])).close()
 
 
 def _public(name: str, **policy: Any) -> Client:
@@ -174,7 +177,7 @@ async def copied_database(servers: Servers) -> AsyncIterator[str]:
     await admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
     yield with_database(servers.database_url, name)
     with suppress(asyncpg.PostgresError, OSError):
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await drop_database(admin, name)
     await admin.close()
 
 

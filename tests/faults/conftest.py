@@ -22,6 +22,7 @@ from authsvc_devkit.servers import Servers
 from tests.conftest import ISSUER, TEMPLATE, following, place_for_data, with_database
 from tests.conftest import base_env as base_env  # an imported fixture is a new one: this is on the servers below
 from tests.support.calls import bearer
+from tests.support.databases import drop_database
 from tests.support.faultproxy import FaultProxy
 
 SOCKET = ".s.PGSQL.5432"
@@ -47,7 +48,7 @@ async def database_url(servers: Servers, base_env: dict[str, str]) -> AsyncItera
         server.thaw()
         server.start()
     async with admin(servers) as connection:
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await drop_database(connection, name)
 
 
 async def _commits_wait(servers: Servers) -> None:

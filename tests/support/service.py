@@ -19,6 +19,7 @@ from authsvc.runtime import Runtime, open_runtime
 from authsvc.settings import load
 from authsvc_devkit.servers import Servers
 from tests.conftest import ISSUER, TEMPLATE, with_database
+from tests.support.databases import drop_database
 
 HERE = "192.0.2.7"
 BACKEND = ("backend", "backend-secret")
@@ -118,7 +119,7 @@ async def service(servers: Servers, base_env: dict[str, str], **settings: Any) -
         await runtime.close()
         await sql.close()
         with suppress(asyncpg.PostgresError, OSError):
-            await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            await drop_database(admin, name)
         await admin.close()
 
 
