@@ -72,8 +72,9 @@ class Tokens:
     `id_token_signed_response_alg`: of ID tokens and logout tokens (OpenID Connect Registration section 2);
     `access_token_signed_response_alg`: ours, of access tokens. A key of exactly this algorithm signs, or none.
     `id_token_claims`: ID tokens say what the scopes open of the person; `id_token_on_refresh`: a refresh brings one
-    (OpenID Connect Core section 12.2); `id_token_seconds`: how long one is good. `access_token_typ`: the `typ` of its
-    access tokens: `at+jwt` (RFC 9068 section 2.1), or `JWT` for services that know no other.
+    (OpenID Connect Core section 12.2); `id_token_seconds`: how long one is good. `claim_aliases`: what the client
+    is told of a person stands under a second name, too (`rules/token/id_token.ALIASES`). `access_token_typ`: the
+    `typ` of its access tokens: `at+jwt` (RFC 9068 section 2.1), or `JWT` for services that know no other.
     `refresh_without_offline_access`: the grant type refresh_token is enough for a refresh token, also where the person
     was asked for no `offline_access`.
     """
@@ -90,6 +91,7 @@ class Tokens:
     id_token_on_refresh: bool = False
     id_token_seconds: int | None = None
     refresh_without_offline_access: bool = False
+    claim_aliases: bool = False
     dpop_bound_access_tokens: bool = False
     tls_client_certificate_bound_access_tokens: bool = False
     status_list: bool = False

@@ -17,7 +17,7 @@ from authsvc.rules.levels import SUPPORTED
 SCOPES = ("openid", "profile", "email", "offline_access")
 CLAIMS = (
     "iss", "sub", "aud", "azp", "exp", "iat", "jti", "nonce", "at_hash", "auth_time", "acr", "amr", "sid", "name",
-    "locale", "email", "email_verified", "roles",
+    "locale", "email", "email_verified", "preferred_username", "roles", "groups",
 )  # fmt: skip
 UI_LOCALES = ("en", "de")
 CLIENT_AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post", "private_key_jwt")

@@ -206,6 +206,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "status_list": True,
         "refresh_without_offline_access": True,
         "id_token_claims": True,
+        "claim_aliases": True,
         "id_token_on_refresh": True,
         "id_token_seconds": 600,
         "access_token_typ": "JWT",
@@ -237,7 +238,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "PKCE or a nonce is required",
         "assertions for the token endpoint, assertions 3600 s",
         "ID tokens say who it is, ID tokens with a refresh, ID tokens 600 s",
-        "ID tokens ES256, access tokens EdDSA",
+        "preferred_username and groups, ID tokens ES256, access tokens EdDSA",
         "access tokens of type JWT",
     ):
         assert words in line
@@ -259,12 +260,13 @@ def test_what_a_confidential_client_may_leave_out_is_chosen(cli: Cli) -> None:
 def test_what_id_tokens_say_is_chosen(cli: Cli) -> None:
     cli("clients", "add", "wiki", "--confidential", *REDIRECTS)
     assert listed(cli, "wiki")["id_token_claims"] is True, "a new client of an operator's"
+    assert listed(cli, "wiki")["claim_aliases"] is True
     done = answer(cli("clients", "choose-id-tokens", "wiki", "--no-id-token-claims", "--id-token-on-refresh", "--json"))
-    chosen = {"id_token_claims": False, "id_token_on_refresh": True, "id_token_seconds": None}
+    chosen = {"id_token_claims": False, "claim_aliases": True, "id_token_on_refresh": True, "id_token_seconds": None}
     assert done == {"id": "wiki", **chosen}
     assert chosen.items() <= listed(cli, "wiki").items()
     said = cli("clients", "choose-id-tokens", "wiki", "--id-token-seconds", "3600").stdout
-    assert "the subject alone, with a refresh, too, good for 3600 s" in said
+    assert "the subject alone, under second names, too, with a refresh, too, good for 3600 s" in said
     assert "say what to choose" in cli("clients", "choose-id-tokens", "wiki", code=2).stderr
     assert "there is no client bank" in cli("clients", "choose-id-tokens", "bank", "--id-token-claims", code=1).stderr
 

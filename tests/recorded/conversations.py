@@ -17,7 +17,7 @@ import asyncpg
 import httpx2
 
 from tests.recorded.keyed import KEYED, keyed
-from tests.recorded.transcript import Transcript
+from tests.recorded.transcript import Patient, Transcript
 
 CALLBACK = "https://app.example/callback"
 VERIFIER = "a-verifier-of-the-recording-of-43-characters-and-more"
@@ -415,8 +415,8 @@ async def ends(to: Transcript, tokens: dict[str, dict[str, Any]], newest: dict[s
 
 async def converse(http: httpx2.AsyncClient, sql: asyncpg.Connection) -> dict[str, Any]:
     """Everything, in order; name -> what was answered."""
-    http.headers["user-agent"] = "recorded"
-    to = Transcript(http)
+    patient = Patient(http._transport)
+    to = Transcript(httpx2.AsyncClient(transport=patient, base_url=http.base_url, headers={"user-agent": "recorded"}))
     await register(sql)
     await metadata(to)
     given = await authorize(to)

@@ -19,7 +19,7 @@ from tests.recorded.conversations import converse
 
 HERE = Path(__file__).parent
 REASONS: dict[str, tuple[str, ...]] = {
-    "Ed25519 is the name of EdDSA with that curve (RFC 9864); levels, locale and roles came to discovery": (
+    "Ed25519 is the name of EdDSA with that curve (RFC 9864); levels and claims came to discovery": (
         "discovery",
         "authorization server metadata",
         "dpop: a token without a proof",

@@ -7,6 +7,7 @@ order of members in a body and of claims in a token. Nothing of the package is i
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
@@ -91,6 +92,21 @@ class Transcript:
         if kind == "value" and not (re.search(r"[a-z]", value) and re.search(r"[A-Z]", value)):
             return value  # a word of the protocol
         return self._name(value, _called(found))
+
+
+class Patient(httpx2.AsyncBaseTransport):
+    """Sends a request again that a busy store answered with 503: nothing was changed, as that answer says."""
+
+    def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
+        self.inner = inner
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        for _ in range(20):
+            answer = await self.inner.handle_async_request(request)
+            if answer.status_code != 503:
+                break
+            await asyncio.sleep(0.5)
+        return answer
 
 
 def _called(found: re.Match[str]) -> str:

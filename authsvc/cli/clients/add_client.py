@@ -173,6 +173,12 @@ _OPTIONS: tuple[click.Parameter, ...] = (
         is_flag=True,
         help="The grant type refresh_token is enough for a refresh token; first-party clients need no offline_access.",
     ),
+    click.Option(
+        ["--claim-aliases/--no-claim-aliases"],
+        default=True,
+        show_default=True,
+        help="It is told preferred_username (the address) and groups (the roles), too, by the same scopes.",
+    ),
     click.Option(["--id-token-on-refresh"], is_flag=True, help="A refresh brings an ID token, too."),
     click.Option(["--id-token-seconds"], type=LIFE, help="Life of its ID tokens."),
     click.Option(

@@ -94,6 +94,7 @@ def _policy(client: Client) -> list[str]:
         "ID tokens say who it is": client.tokens.id_token_claims,
         "ID tokens with a refresh": client.tokens.id_token_on_refresh,
         f"ID tokens {client.tokens.id_token_seconds} s": client.tokens.id_token_seconds,
+        "preferred_username and groups": client.tokens.claim_aliases,
         f"ID tokens {id_tokens}": id_tokens != DEFAULT_ALG,
         f"access tokens {access_tokens}": access_tokens != DEFAULT_ALG,
         f"access tokens of type {client.tokens.access_token_typ}": client.tokens.access_token_typ

@@ -26,7 +26,9 @@ async def userinfo(runtime: Runtime, claims: VerifiedClaims) -> dict[str, Any]:
     if known is None or known[0].disabled_at is not None:
         raise invalid_token("user_gone")
     user, names = known
-    return {"sub": claims.sub, **claims_about(_as_logged_in(runtime, user, claims), scope, names)}
+    client = await runtime.clients.get(claims.client_id)
+    aliases = client is not None and client.tokens.claim_aliases
+    return {"sub": claims.sub, **claims_about(_as_logged_in(runtime, user, claims), scope, names, aliases=aliases)}
 
 
 async def profile(runtime: Runtime, claims: VerifiedClaims) -> User:

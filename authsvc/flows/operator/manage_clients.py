@@ -165,6 +165,7 @@ async def choose_id_tokens(
     client_id: str,
     *,
     claims: bool | None = None,
+    aliases: bool | None = None,
     on_refresh: bool | None = None,
     seconds: int | None = None,
 ) -> Client | Refused:
@@ -174,10 +175,11 @@ async def choose_id_tokens(
         runtime,
         actor,
         client_id,
-        lambda known: changes.choose_id_tokens(known, claims, on_refresh, seconds),
+        lambda known: changes.choose_id_tokens(known, claims, aliases, on_refresh, seconds),
         "client_id_tokens_chosen",
         lambda client: {
             "claims": client.tokens.id_token_claims,
+            "aliases": client.tokens.claim_aliases,
             "on_refresh": client.tokens.id_token_on_refresh,
             "seconds": client.tokens.id_token_seconds,
         },

@@ -106,7 +106,8 @@ def _recognize(runtime: Runtime, client: Client, asked: CodeRequest) -> Code:
 
 def _granted(client: Client, asked: CodeRequest, done: codes.Redeemed, first: RefreshToken) -> Granted:
     opened = done.scope if client.tokens.id_token_claims else ()
-    about = claims_about(done.user, opened, done.claims.get("id_token", ()))
+    aliases = client.tokens.claim_aliases
+    about = claims_about(done.user, opened, done.claims.get("id_token", ()), aliases=aliases)
     return Granted(
         subject=done.login,
         scope=done.scope,

@@ -121,7 +121,8 @@ def _refusal(verdict: PollVerdict) -> Rejected:
 
 
 def _granted(client: Client, done: requests.Begun, user: User | None, first: RefreshToken) -> Granted:
-    about = claims_about(user, done.scope) if user and client.tokens.id_token_claims else {}
+    told = user if client.tokens.id_token_claims else None
+    about = claims_about(told, done.scope, aliases=client.tokens.claim_aliases) if told else {}
     metrics.logins.labels("ok").inc()
     return Granted(
         subject=done.login,

@@ -18,4 +18,4 @@ async def identify(runtime: Runtime, client: Client, login: Login, scope: Sequen
     if "openid" not in scope:
         return None
     user = await users.by_id(runtime.db, login.user_id) if client.tokens.id_token_claims else None
-    return Identified(about=claims_about(user, scope) if user else {})
+    return Identified(about=claims_about(user, scope, aliases=client.tokens.claim_aliases) if user else {})

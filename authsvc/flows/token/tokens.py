@@ -66,8 +66,9 @@ def _with_roles_reached(runtime: Runtime, granted: Granted) -> Granted:
     if not mfa_roles or not isinstance(login, Login):
         return granted
     roles = roles_reached(login.roles, login.amr, mfa_roles)
-    if identified is not None and "roles" in identified.about:
-        identified = replace(identified, about={**identified.about, "roles": list(roles)})
+    if identified is not None:
+        told = {name: list(roles) for name in ("roles", "groups") if name in identified.about}
+        identified = replace(identified, about={**identified.about, **told})
     return replace(granted, subject=replace(login, roles=roles), identified=identified)
 
 

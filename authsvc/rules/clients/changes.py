@@ -96,10 +96,17 @@ def choose_login(
 
 
 def choose_id_tokens(
-    client: Client, claims: bool | None, on_refresh: bool | None, seconds: int | None
+    client: Client, claims: bool | None, aliases: bool | None, on_refresh: bool | None, seconds: int | None
 ) -> Client | Refused:
-    """What its ID tokens say, whether a refresh brings one, how long one is good. None: as it is."""
-    tokens = _choose(client.tokens, id_token_claims=claims, id_token_on_refresh=on_refresh, id_token_seconds=seconds)
+    """What its ID tokens say, and whether under second names, too; whether a refresh brings one, how long one is good.
+    None: as it is."""
+    tokens = _choose(
+        client.tokens,
+        id_token_claims=claims,
+        claim_aliases=aliases,
+        id_token_on_refresh=on_refresh,
+        id_token_seconds=seconds,
+    )
     changed = replace(client, tokens=tokens)
     return judge_seconds(changed) or changed
 

@@ -22,7 +22,7 @@ def given(client: Client) -> tuple[Any, ...]:
         (login.required_role, login.required_acr, login.registration_role, login.remember_me_allowed),
         (login.mail_code_login, login.trusted_device_days, login.pkce),
         (login.session_seconds, login.remember_me_seconds),
-        (tokens.id_token_claims, tokens.id_token_on_refresh, tokens.id_token_seconds),
+        (tokens.id_token_claims, tokens.id_token_on_refresh, tokens.id_token_seconds, tokens.claim_aliases),
         tokens.refresh_without_offline_access,
         (client.authentication.assertion_audience, client.authentication.assertion_seconds),
         (tokens.audiences, tokens.access_token_seconds, tokens.access_token_typ, tokens.status_list),

@@ -54,19 +54,30 @@ def id_token_claims(
     return claims
 
 
-def claims_about(user: User, scope: Sequence[str], names: Sequence[str] = ()) -> dict[str, Any]:
-    """Section 5.4: what each scope opens; and the single claims of `names` (section 5.5)."""
-    known = {
+def claims_about(
+    user: User, scope: Sequence[str], names: Sequence[str] = (), *, aliases: bool = False
+) -> dict[str, Any]:
+    """Section 5.4: what each scope opens; and the single claims of `names` (section 5.5). `aliases`: the client's
+    policy."""
+    known: dict[str, Any] = {
         "name": user.name or None,
         "locale": user.locale or None,
         "email": user.email,
         "email_verified": user.email_verified,
         "roles": list(user.roles),
     }
-    return {
+    told = {
         name: value for name, value in known.items() if value is not None and (name in names or SCOPE_OF[name] in scope)
     }
+    if aliases:
+        told |= {name: known[of] for name, (of, opened_by) in ALIASES.items() if opened_by.issubset(scope)}
+    return told
 
 
 SCOPE_OF = {"name": "profile", "locale": "profile", "email": "email", "email_verified": "email", "roles": ROLES_SCOPE}
 """The claims that can be asked for one by one, and the scope that opens each."""
+
+ALIASES = {"preferred_username": ("email", {"profile", "email"}), "groups": ("roles", {ROLES_SCOPE})}
+"""Second names, by which other providers' clients ask: what each is of, and the scopes that open it, all of them. An
+account has no login name but its address, which no other account has at the same time; section 5.4 opens
+`preferred_username` by `profile`, and who may not know the address hears none."""

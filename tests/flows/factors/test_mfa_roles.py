@@ -13,7 +13,7 @@ from jwt import decode
 from authsvc.rules.levels import MFA_ACR, PASSWORD_ACR
 from authsvc_devkit.servers import Servers
 from tests.support.factors import PASSWORD, App, app_of, person
-from tests.support.login_steps import Pkce, authorize_url, enter, fields, is_page, redeem, redirected
+from tests.support.login_steps import Pkce, authorize_url, enter, fields, is_page, redeem, redirected, tokens_for
 from tests.support.service import Service, bearer, service
 
 _numbers = count(1)
@@ -139,3 +139,19 @@ async def known_roles(house: Service, tokens: dict[str, Any]) -> list[list[str]]
     headers = bearer(tokens["access_token"])
     answers = [await house.caller().get(path, headers=headers) for path in ("/userinfo", "/api/profile/me")]
     return [answer.json()["roles"] for answer in answers]
+
+
+async def test_groups_hold_a_role_of_the_setting_no_more_than_roles_do(house: Service) -> None:
+    """A role that was given to somebody who is logged in without a second factor (claim_aliases)."""
+    await house.sql.execute(
+        """UPDATE clients SET scopes = '{openid,roles}', id_token_claims = true, id_token_on_refresh = true,
+           claim_aliases = true WHERE id = 'customer'"""
+    )
+    await house.clients_known()
+    email, app = await somebody(house, "customer")
+    tokens = await tokens_for(house.caller(), email=email, scope="openid roles")
+    await house.sql.execute("UPDATE users SET roles = '{customer,manager}' WHERE id = $1", app.user_id)
+    refreshed = (await house.refresh(tokens["refresh_token"])).json()
+    person = await house.http.get("/userinfo", headers=bearer(refreshed["access_token"]))
+    for told in (person.json(), decode(refreshed["id_token"], options={"verify_signature": False})):
+        assert (told["roles"], told["groups"]) == (["customer"], ["customer"])

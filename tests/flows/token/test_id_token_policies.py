@@ -10,9 +10,9 @@ import pytest
 
 from authsvc.flows.keys.served_settings import in_force
 from tests.support.login_steps import Pkce, code_for, redeem, tokens_for
-from tests.support.service import Service
+from tests.support.service import Service, bearer
 
-NONE = {"id_token_claims": False, "id_token_on_refresh": False, "id_token_seconds": None}
+NONE = {"id_token_claims": False, "claim_aliases": False, "id_token_on_refresh": False, "id_token_seconds": None}
 
 
 async def choose(house: Service, **chosen: Any) -> None:
@@ -62,6 +62,46 @@ async def test_a_refreshed_one_says_who_the_person_is_now(house: Service) -> Non
     tokens = await tokens_for(house.caller())
     await house.sql.execute("UPDATE users SET name = 'Tested' WHERE email = 'test@example.com'")
     assert said((await house.refresh(tokens["refresh_token"])).json()["id_token"])["name"] == "Tested"
+
+
+NAMES = ("preferred_username", "groups")
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        ("openid profile", {}),
+        ("openid email", {}),
+        ("openid profile email", {"preferred_username": "test@example.com"}),
+        ("openid roles", {"groups": ["customer"]}),
+    ],
+)
+async def test_second_names_are_told_by_the_scopes_of_the_first(
+    house: Service, scope: str, expected: dict[str, Any]
+) -> None:
+    await house.sql.execute("UPDATE clients SET scopes = '{openid,profile,email,roles}' WHERE id = 'customer'")
+    await choose(house, id_token_claims=True, id_token_on_refresh=True, claim_aliases=True)
+    tokens = await tokens_for(house.caller(), scope=scope)
+    person = (await house.http.get("/userinfo", headers=bearer(tokens["access_token"]))).json()
+    refreshed = (await house.refresh(tokens["refresh_token"])).json()
+    for told in (person, said(tokens["id_token"]), said(refreshed["id_token"])):
+        assert {name: told[name] for name in NAMES if name in told} == expected
+
+
+async def test_without_the_policy_nobody_is_told_second_names(house: Service) -> None:
+    await choose(house, id_token_claims=True)
+    tokens = await tokens_for(house.caller(), scope="openid profile email roles")
+    person = (await house.http.get("/userinfo", headers=bearer(tokens["access_token"]))).json()
+    for told in (person, said(tokens["id_token"])):
+        assert not told.keys() & set(NAMES)
+        assert told["roles"] == ["customer"]
+
+
+async def test_second_names_cannot_be_asked_for_one_by_one(house: Service) -> None:
+    await choose(house, claim_aliases=True)
+    claims = '{"id_token": {"email": null, "preferred_username": null, "groups": null, "roles": null}}'
+    tokens = await tokens_for(house.caller(), claims=claims)
+    assert not said(tokens["id_token"]).keys() & set(NAMES)
 
 
 async def test_a_refresh_without_openid_brings_none(house: Service) -> None:

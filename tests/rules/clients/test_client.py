@@ -137,6 +137,7 @@ OPERATORS_ALONE = [
     (PUBLIC, {"id_token_claims": True}, "operators_alone"),
     (SECRET, {"assertion_audience": "token-endpoint"}, "operators_alone"),
     (PUBLIC, {"access_token_typ": "JWT"}, "operators_alone"),
+    (PUBLIC, {"claim_aliases": True}, "operators_alone"),
     (SECRET, {"assertion_seconds": 3600}, "operators_alone"),
     (PUBLIC, {"id_token_on_refresh": True}, "operators_alone"),
     (PUBLIC, {"refresh_without_offline_access": True}, "operators_alone"),

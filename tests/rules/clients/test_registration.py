@@ -128,6 +128,7 @@ POWERS = {
     "assertion_audience": "token-endpoint",
     "assertion_seconds": 3600,
     "access_token_typ": "JWT",
+    "claim_aliases": True,
     "id_token_claims": True,
     "id_token_on_refresh": True,
     "refresh_without_offline_access": True,
