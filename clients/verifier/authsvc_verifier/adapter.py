@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import Generic, TypeVar
 
 from authsvc_jws.dpop import normal_url
+from authsvc_verifier.certificate import FindCertificate
 from authsvc_verifier.require import NOTHING, Requirement, Stale, require
 
 Application = TypeVar("Application")
@@ -25,10 +26,15 @@ def address(external_url: str) -> str:
 
 class BaseGuard(ABC, Generic[AnyVerifier, Guarded]):
     """`external_url`: scheme and host under which callers reach this service, with the path if a proxy takes one away.
-    A DPoP proof is for an address: without our own, none is believed. Raises ValueError."""
+    A DPoP proof is for an address: without our own, none is believed. `certificate`: finds the certificate of the TLS
+    client (`from_tls`, `FromClientCert`, or a function of yours); without it, tokens that are bound to one are refused.
+    Raises ValueError."""
 
-    def __init__(self, verifier: AnyVerifier, *, external_url: str = "") -> None:
+    def __init__(
+        self, verifier: AnyVerifier, *, external_url: str = "", certificate: FindCertificate | None = None
+    ) -> None:
         self.verifier = verifier
+        self.certificate = certificate
         self.external_url = address(external_url)
 
     def __call__(
@@ -48,7 +54,8 @@ class BaseGuard(ABC, Generic[AnyVerifier, Guarded]):
 
 class BaseMiddleware(Generic[Application, AnyVerifier]):
     """Every request needs a good token that fulfils `need`, but for the paths in `public`. With `optional`, a request
-    without a token goes on without claims; a wrong one is refused all the same. `external_url`: as in `BaseGuard`."""
+    without a token goes on without claims; a wrong one is refused all the same. `external_url`,
+    `certificate`: as in `BaseGuard`."""
 
     def __init__(
         self,
@@ -59,10 +66,12 @@ class BaseMiddleware(Generic[Application, AnyVerifier]):
         public: Collection[str] = (),
         optional: bool = False,
         external_url: str = "",
+        certificate: FindCertificate | None = None,
     ) -> None:
         self.app = app
         self.verifier = verifier
         self.need = need
         self.public = frozenset(public)
         self.optional = optional
+        self.certificate = certificate
         self.external_url = address(external_url)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from authsvc_verifier.adapter import BaseMiddleware
+from authsvc_verifier.certificate import Connection, FindCertificate
 from authsvc_verifier.claims import Claims
 from authsvc_verifier.errors import TokenMissing, VerifierError
 from authsvc_verifier.presented import read_request
@@ -26,9 +27,16 @@ JUDGED = "authsvc.judged"
 """By which verifier: a guard behind a middleware judges the same request again."""
 
 
-async def authenticate(verifier: Verifier, scope: Scope, need: Requirement = NOTHING, external_url: str = "") -> Claims:
+async def authenticate(
+    verifier: Verifier,
+    scope: Scope,
+    need: Requirement = NOTHING,
+    external_url: str = "",
+    certificate: FindCertificate | None = None,
+) -> Claims:
     """The claims of the token of an http or websocket scope; kept in the scope. `external_url`: scheme and host under
-    which callers reach this service; only DPoP proofs need it. Raises Refused, Unavailable, NotConfigured."""
+    which callers reach this service; only DPoP proofs need it. `certificate`: as in `adapter.BaseGuard`. Raises
+    Refused, Unavailable, NotConfigured."""
     token, shown = read_request(
         _values(scope, b"authorization"),
         _values(scope, b"dpop"),
@@ -36,7 +44,7 @@ async def authenticate(verifier: Verifier, scope: Scope, need: Requirement = NOT
         _url(scope, external_url),
         judged=scope.get(JUDGED) is verifier,
     )
-    claims = await verifier.verify(token, need, dpop=shown)
+    claims = await verifier.verify(token, need, dpop=shown, certificate=certificate and certificate(_connection(scope)))
     scope[CLAIMS], scope[JUDGED] = claims, verifier
     scope.setdefault("state", {})["claims"] = claims
     return claims
@@ -52,7 +60,7 @@ class BearerMiddleware(BaseMiddleware[App, Verifier]):
             return
         if scope["type"] in ("http", "websocket") and scope["path"] not in self.public:
             try:
-                await authenticate(self.verifier, scope, self.need, self.external_url)
+                await authenticate(self.verifier, scope, self.need, self.external_url, self.certificate)
             except TokenMissing as missing:
                 if not self.optional:
                     await refuse(missing, scope, receive, send)
@@ -77,6 +85,12 @@ async def refuse(error: VerifierError, scope: Scope, receive: Receive, send: Sen
 
 def _values(scope: Scope, name: bytes) -> list[str]:
     return [value.decode("latin-1") for given, value in scope["headers"] if given.lower() == name]
+
+
+def _connection(scope: Scope) -> Connection:
+    peer, tls = scope.get("client"), (scope.get("extensions") or {}).get("tls") or {}
+    chain = tls.get("client_cert_chain") or ("",)
+    return Connection(peer[0] if peer else None, lambda name: _values(scope, name.encode("latin-1")), next(iter(chain)))
 
 
 def _url(scope: Scope, external_url: str) -> str:

@@ -16,7 +16,7 @@ from authsvc_verifier.errors import VerifierError
 from authsvc_verifier.presented import read_request
 from authsvc_verifier.require import Requirement
 from authsvc_verifier.sync import SyncVerifier
-from authsvc_verifier.wsgi import JUDGED
+from authsvc_verifier.wsgi import JUDGED, connection
 
 View = Callable[..., Any]
 
@@ -57,6 +57,8 @@ class Guard(BaseGuard[SyncVerifier, Callable[[View], View]]):
             own and own + request.get_full_path().partition("?")[0],  # never get_host(): that is the caller's word
             judged=request.META.get(JUDGED) is self.verifier,
         )
-        claims = self.verifier.verify(token, need, dpop=shown)
+        claims = self.verifier.verify(
+            token, need, dpop=shown, certificate=self.certificate and self.certificate(connection(request.META))
+        )
         request.META[JUDGED] = self.verifier
         return claims

@@ -104,6 +104,15 @@ class BoundToken(Refused):
         super().__init__(reason, "The access token is bound to a key: send it with the scheme DPoP and a proof.")
 
 
+class BoundToCertificate(Refused):
+    """A token that is bound to a certificate came without it (RFC 8705 section 3)."""
+
+    error = "invalid_token"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, "The access token is bound to a certificate: send it by a TLS connection with that.")
+
+
 class InsufficientScope(Refused):
     """Good, but not enough. `scope`: all that the resource wants."""
 

@@ -25,7 +25,9 @@ class Guard(BaseGuard[SyncVerifier, Callable[[View], View]]):
             @wraps(view)
             def guarded(*args: Any, **kwargs: Any) -> Any:
                 try:
-                    flask.g.claims = authenticate(self.verifier, flask.request.environ, need, self.external_url)
+                    flask.g.claims = authenticate(
+                        self.verifier, flask.request.environ, need, self.external_url, self.certificate
+                    )
                 except VerifierError as error:
                     return flask.make_response(flask.jsonify(error.body), error.status, error.headers)
                 return flask.current_app.ensure_sync(view)(*args, **kwargs)

@@ -16,6 +16,7 @@ from starlette.requests import HTTPConnection
 
 from authsvc_verifier.adapter import BaseGuard
 from authsvc_verifier.asgi import authenticate
+from authsvc_verifier.certificate import FindCertificate
 from authsvc_verifier.claims import Claims
 from authsvc_verifier.errors import VerifierError
 from authsvc_verifier.require import Requirement
@@ -48,9 +49,11 @@ class Guard(BaseGuard[Verifier, Dependency]):
     """Called, it makes a dependency that gives the claims; `route`, with the same arguments, a decorator. See
     `BaseGuard`."""
 
-    def __init__(self, verifier: Verifier, *, external_url: str = "") -> None:
-        super().__init__(verifier, external_url=external_url)
-        self.route = _Routes(verifier, external_url=external_url)
+    def __init__(
+        self, verifier: Verifier, *, external_url: str = "", certificate: FindCertificate | None = None
+    ) -> None:
+        super().__init__(verifier, external_url=external_url, certificate=certificate)
+        self.route = _Routes(verifier, external_url=external_url, certificate=certificate)
 
     def _guarding(self, need: Requirement) -> Dependency:
         async def dependency(request: HTTPConnection) -> Claims:
@@ -65,6 +68,6 @@ class Guard(BaseGuard[Verifier, Dependency]):
 
 async def _check(guard: BaseGuard[Verifier, Any], request: HTTPConnection, need: Requirement) -> Claims:
     try:
-        return await authenticate(guard.verifier, request.scope, need, guard.external_url)
+        return await authenticate(guard.verifier, request.scope, need, guard.external_url, guard.certificate)
     except VerifierError as error:
         raise HTTPException(error.status, error.body.get("error_description"), error.headers) from error

@@ -10,9 +10,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from authsvc_verifier.certificate import fits
 from authsvc_verifier.claims import Claims
 from authsvc_verifier.dpop import SLOT_SECONDS, Seen, Shown, judge_proof
-from authsvc_verifier.errors import BoundToken, InvalidProof, InvalidToken, NotConfigured, Unavailable, VerifierError
+from authsvc_verifier.errors import (
+    BoundToCertificate,
+    BoundToken,
+    InvalidProof,
+    InvalidToken,
+    NotConfigured,
+    Unavailable,
+    VerifierError,
+)
 from authsvc_verifier.feed import Feed
 from authsvc_verifier.judge import Invalid, Rules, UnknownKid, judge_token
 from authsvc_verifier.keys import KeyCache
@@ -67,7 +76,9 @@ class State:
     cache: KeyCache = field(default_factory=KeyCache)
     proofs: Seen = field(default_factory=Seen)
 
-    def decide(self, token: str, stale: Stale | None = None, shown: Shown | None = None) -> Verdict:
+    def decide(
+        self, token: str, stale: Stale | None = None, shown: Shown | None = None, certificate: bytes | None = None
+    ) -> Verdict:
         now, monotonic = self.clock.wall(), self.clock.monotonic()
         keys = self.cache.usable(monotonic)
         if keys is None:
@@ -78,7 +89,7 @@ class State:
         if isinstance(verdict, Invalid):
             return InvalidToken(verdict.reason)
         if shown is not None or "cnf" in verdict.raw:
-            wrong = self._binding(verdict, token, shown, now)
+            wrong = self._binding(verdict, token, shown, certificate, now)
             if wrong is not None:
                 return wrong
         if self.feed is not None:
@@ -132,13 +143,22 @@ class State:
         limit = self.feed.late_after() if self.stale_after is None else self.stale_after
         return self.feed.staleness(monotonic) > limit
 
-    def _binding(self, claims: Claims, token: str, shown: Shown | None, now: float) -> VerifierError | None:
-        """A bound token is shown with a proof by its key, another one never (RFC 9449 section 7)."""
-        jkt = (claims.cnf or {}).get("jkt")
-        if claims.cnf is not None and jkt is None:
-            return BoundToken("bound_otherwise")  # to a certificate (RFC 8705), say: we cannot see the connection
+    def _binding(
+        self, claims: Claims, token: str, shown: Shown | None, certificate: bytes | None, now: float
+    ) -> VerifierError | None:
+        """A token bound to a certificate comes by a connection with it (RFC 8705 section 3), one bound to a key with a
+        proof by that, and another one never with a proof (RFC 9449 section 7)."""
+        cnf = claims.cnf or {}
+        jkt, x5t = cnf.get("jkt"), cnf.get("x5t#S256")
+        if claims.cnf is not None and jkt is None and x5t is None:
+            return BoundToken("bound_otherwise")
+        if x5t is not None and (certificate is None or not fits(certificate, x5t)):
+            return BoundToCertificate("certificate_missing" if certificate is None else "certificate_other")
         if shown is None:
-            return BoundToken()
+            return None if jkt is None else BoundToken()
+        return self._proof(claims, token, shown, jkt, now)
+
+    def _proof(self, claims: Claims, token: str, shown: Shown, jkt: object, now: float) -> VerifierError | None:
         if jkt is None:
             return InvalidToken("unbound_token")
         if not shown.url:

@@ -67,15 +67,21 @@ class SyncVerifier:
         self._engine, self._lock = None, Lock()
 
     def verify(
-        self, token: str, need: Requirement = NOTHING, *, stale: Stale | None = None, dpop: Shown | None = None
+        self,
+        token: str,
+        need: Requirement = NOTHING,
+        *,
+        stale: Stale | None = None,
+        dpop: Shown | None = None,
+        certificate: bytes | None = None,
     ) -> Claims:
         """As `Verifier.verify`."""
         engine = self._engine or self._start()
         verifier = engine.verifier
-        verdict = verifier.state.decide(token, stale or need.stale, dpop)
+        verdict = verifier.state.decide(token, stale or need.stale, dpop, certificate)
         if not isinstance(verdict, Claims):
             asked = asyncio.run_coroutine_threadsafe(
-                verifier.resolve(verdict, token, stale or need.stale, dpop), engine.loop
+                verifier.resolve(verdict, token, stale or need.stale, dpop, certificate), engine.loop
             )
             try:
                 verdict = asked.result(ASK_SECONDS)

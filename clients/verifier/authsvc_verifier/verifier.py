@@ -144,15 +144,22 @@ class Verifier:
         self._lists = None if lists is None else ListKeeper(self.state, lists, self._wire, self._new_keys)
 
     async def verify(
-        self, token: str, need: Requirement = NOTHING, *, stale: Stale | None = None, dpop: Shown | None = None
+        self,
+        token: str,
+        need: Requirement = NOTHING,
+        *,
+        stale: Stale | None = None,
+        dpop: Shown | None = None,
+        certificate: bytes | None = None,
     ) -> Claims:
         """The claims of a good token that fulfils `need`. `stale`: instead of the verifier's policy; `dpop`: the proof
-        that came with it, without which a bound token is refused. Raises Refused, Unavailable."""
+        that came with it, `certificate`: that of the TLS client (DER), without which a bound token is refused.
+        Raises Refused, Unavailable."""
         if not self._ready.is_set() or self._loop is not asyncio.get_running_loop():
             await self.start()
-        verdict = self.state.decide(token, stale or need.stale, dpop)
+        verdict = self.state.decide(token, stale or need.stale, dpop, certificate)
         if not isinstance(verdict, Claims):
-            verdict = await self.resolve(verdict, token, stale or need.stale, dpop)
+            verdict = await self.resolve(verdict, token, stale or need.stale, dpop, certificate)
         return self.fulfilled(verdict, need)
 
     def fulfilled(self, verdict: Verdict, need: Requirement) -> Claims:
@@ -172,7 +179,7 @@ class Verifier:
         return verdict
 
     async def resolve(
-        self, verdict: Verdict, token: str, stale: Stale | None, dpop: Shown | None
+        self, verdict: Verdict, token: str, stale: Stale | None, dpop: Shown | None, certificate: bytes | None
     ) -> Claims | VerifierError:
         """A verdict, after whoever must be asked was asked."""
         for _ in range(2):  # a request that was on its way already may have been too early for this key
@@ -182,7 +189,7 @@ class Verifier:
             ):
                 break
             await self._fetch_keys()
-            verdict = self.state.decide(token, stale, dpop)
+            verdict = self.state.decide(token, stale, dpop, certificate)
             if not joined:
                 break
         if isinstance(verdict, AskList) and self._lists is not None:

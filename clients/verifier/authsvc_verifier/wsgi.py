@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from authsvc_verifier.adapter import BaseMiddleware
+from authsvc_verifier.certificate import Connection, FindCertificate
 from authsvc_verifier.claims import Claims
 from authsvc_verifier.errors import TokenMissing, VerifierError
 from authsvc_verifier.presented import read_request
@@ -26,10 +27,14 @@ JUDGED = "authsvc.judged"
 
 
 def authenticate(
-    verifier: SyncVerifier, environ: Environ, need: Requirement = NOTHING, external_url: str = ""
+    verifier: SyncVerifier,
+    environ: Environ,
+    need: Requirement = NOTHING,
+    external_url: str = "",
+    certificate: FindCertificate | None = None,
 ) -> Claims:
-    """The claims of the request's token; kept in `environ`. `external_url`: as in `asgi`. Raises Refused, Unavailable,
-    NotConfigured."""
+    """The claims of the request's token; kept in `environ`. `external_url`, `certificate`: as in `asgi`. Raises
+    Refused, Unavailable, NotConfigured."""
     token, shown = read_request(
         [environ["HTTP_AUTHORIZATION"]] if "HTTP_AUTHORIZATION" in environ else [],
         [environ["HTTP_DPOP"]] if "HTTP_DPOP" in environ else [],
@@ -37,7 +42,7 @@ def authenticate(
         _url(environ, external_url),
         judged=environ.get(JUDGED) is verifier,
     )
-    claims = verifier.verify(token, need, dpop=shown)
+    claims = verifier.verify(token, need, dpop=shown, certificate=certificate and certificate(connection(environ)))
     environ[CLAIMS], environ[JUDGED] = claims, verifier
     return claims
 
@@ -48,7 +53,7 @@ class BearerMiddleware(BaseMiddleware[App, SyncVerifier]):
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "") not in self.public:
             try:
-                authenticate(self.verifier, environ, self.need, self.external_url)
+                authenticate(self.verifier, environ, self.need, self.external_url, self.certificate)
             except TokenMissing as missing:
                 if not self.optional:
                     return refuse(missing, start_response)
@@ -62,6 +67,16 @@ def refuse(error: VerifierError, start_response: Any) -> Iterable[bytes]:
     headers, body = error.answer()
     start_response(f"{error.status} {HTTPStatus(error.status).phrase}", list(headers.items()))
     return [body]
+
+
+def connection(environ: Environ) -> Connection:
+    """What `environ` says of the connection; the server, and no caller, writes what has no HTTP_ before its name."""
+
+    def header(name: str) -> list[str]:
+        key = "HTTP_" + name.upper().replace("-", "_")
+        return [environ[key]] if key in environ else []
+
+    return Connection(environ.get("REMOTE_ADDR") or None, header, environ.get("SSL_CLIENT_CERT", ""))
 
 
 def _url(environ: Environ, external_url: str) -> str:

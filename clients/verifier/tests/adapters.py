@@ -26,12 +26,14 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from authsvc_jws.thumbprint import thumbprint
-from authsvc_verifier import Claims, SyncVerifier, Verifier, asgi, starlette, wsgi
+from authsvc_verifier import Claims, FromClientCert, SyncVerifier, Verifier, asgi, starlette, wsgi
 from authsvc_verifier.django import Guard as DjangoGuard
 from authsvc_verifier.flask import Guard as FlaskGuard
 from fake_issuer import AUDIENCE, FakeIssuer
 
 OURS = "https://orders.example"
+FROM_PROXY = FromClientCert(["127.0.0.1/32"])
+"""All of them are asked from there."""
 
 if not settings.configured:
     settings.configure(ALLOWED_HOSTS=["*"], SECRET_KEY="of no use")
@@ -114,7 +116,7 @@ def _django(issuer: FakeIssuer, external_url: str, requests: Requests, times: in
     with SyncVerifier(issuer.url, AUDIENCE) as verifier:
         guarded = me
         for _ in range(times):
-            guarded = DjangoGuard(verifier, external_url=external_url)()(guarded)
+            guarded = DjangoGuard(verifier, external_url=external_url, certificate=FROM_PROXY)()(guarded)
         found = [guarded(RequestFactory().get("/me", headers=each)) for each in requests]
         return [
             Answer(each.status_code, {name.lower(): value for name, value in each.items()}, each.content.decode())
@@ -127,16 +129,18 @@ async def _who(request: Request) -> JSONResponse:
 
 
 def bare_asgi(verifier: Verifier, external_url: str) -> Any:
-    return asgi.BearerMiddleware(Starlette(routes=[Route("/me", _who)]), verifier, external_url=external_url)
+    return asgi.BearerMiddleware(
+        Starlette(routes=[Route("/me", _who)]), verifier, external_url=external_url, certificate=FROM_PROXY
+    )
 
 
 def starlette_route(verifier: Verifier, external_url: str) -> Any:
-    guard = starlette.Guard(verifier, external_url=external_url)
+    guard = starlette.Guard(verifier, external_url=external_url, certificate=FROM_PROXY)
     return Starlette(routes=[Route("/me", guard.route()(_who))])
 
 
 def fastapi_route(verifier: Verifier, external_url: str) -> Any:
-    guard, app = starlette.Guard(verifier, external_url=external_url), fastapi.FastAPI()
+    guard, app = starlette.Guard(verifier, external_url=external_url, certificate=FROM_PROXY), fastapi.FastAPI()
     judged = fastapi.Depends(guard())
 
     @app.get("/me")
@@ -151,11 +155,11 @@ def bare_wsgi(verifier: SyncVerifier, external_url: str) -> Any:
         start_response("200 OK", [("Content-Type", "application/json")])
         return [b'{"sub": "%s"}' % environ["authsvc.claims"].sub.encode()]
 
-    return wsgi.BearerMiddleware(app, verifier, external_url=external_url)
+    return wsgi.BearerMiddleware(app, verifier, external_url=external_url, certificate=FROM_PROXY)
 
 
 def flask_route(verifier: SyncVerifier, external_url: str) -> Any:
-    guard, app = FlaskGuard(verifier, external_url=external_url), flask.Flask(__name__)
+    guard, app = FlaskGuard(verifier, external_url=external_url, certificate=FROM_PROXY), flask.Flask(__name__)
 
     @app.get("/me")
     @guard()
@@ -166,12 +170,14 @@ def flask_route(verifier: SyncVerifier, external_url: str) -> Any:
 
 
 def starlette_behind_middleware(verifier: Verifier, external_url: str) -> Any:
-    return asgi.BearerMiddleware(starlette_route(verifier, external_url), verifier, external_url=external_url)
+    return asgi.BearerMiddleware(
+        starlette_route(verifier, external_url), verifier, external_url=external_url, certificate=FROM_PROXY
+    )
 
 
 def fastapi_twice(verifier: Verifier, external_url: str) -> Any:
     """As a router wants any good token, and one of its routes more."""
-    guard, app = starlette.Guard(verifier, external_url=external_url), fastapi.FastAPI()
+    guard, app = starlette.Guard(verifier, external_url=external_url, certificate=FROM_PROXY), fastapi.FastAPI()
     judged = fastapi.Depends(guard(scope="orders.read"))
 
     @app.get("/me", dependencies=[fastapi.Depends(guard())])
@@ -182,7 +188,9 @@ def fastapi_twice(verifier: Verifier, external_url: str) -> Any:
 
 
 def flask_behind_middleware(verifier: SyncVerifier, external_url: str) -> Any:
-    return wsgi.BearerMiddleware(flask_route(verifier, external_url), verifier, external_url=external_url)
+    return wsgi.BearerMiddleware(
+        flask_route(verifier, external_url), verifier, external_url=external_url, certificate=FROM_PROXY
+    )
 
 
 def _django_twice(issuer: FakeIssuer, external_url: str, requests: Requests) -> list[Answer]:
