@@ -154,6 +154,9 @@ class Settings:
     dpop_nonce_required: bool = setting(
         boolean, True, help="a DPoP proof must repeat a nonce of ours, so that none can be made in advance"
     )
+    dpop_nonce_dates: bool = setting(
+        boolean, False, help="a DPoP proof with a fresh nonce of ours is taken whatever its iat says: for wrong clocks"
+    )
 
     # What clients must and may do, and requests to them
 

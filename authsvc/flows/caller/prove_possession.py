@@ -57,6 +57,7 @@ def check_proof(runtime: Runtime, shown: Shown, *, access_token: str | None = No
         skew_seconds=runtime.settings.clock_skew_seconds,
         nonce_required=runtime.settings.dpop_nonce_required,
         access_token=access_token,
+        nonce_dates=runtime.settings.dpop_nonce_dates,
     )
     verdict = judge_proof(signed.claims, signed.jkt, wanted, runtime.dpop_nonce_key)
     if isinstance(verdict, NonceNeeded):

@@ -23,6 +23,8 @@ from authsvc_jws.dpop import normal_url, token_hash
 ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA", "Ed25519")
 """dpop_signing_alg_values_supported (section 5.1)."""
 SLICE_SECONDS = 120
+NONCE_SECONDS = 3 * SLICE_SECONDS + 1
+"""Longer than any nonce is taken from now on: those of the next slice are for three."""
 PAST_SECONDS = 60
 """How old a proof without a nonce may be, beside the clock skew."""
 NONCED_SECONDS = 300
@@ -55,7 +57,7 @@ class NonceNeeded:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a proof is to be for. `urls`: addresses of the endpoint, without query; `now`: seconds since 1970;
-    `access_token`: shown beside it."""
+    `access_token`: shown beside it. `nonce_dates`: a fresh nonce says when the proof was made, and `iat` nothing."""
 
     method: str
     urls: tuple[str, ...]
@@ -63,6 +65,7 @@ class Wanted:
     skew_seconds: int
     nonce_required: bool
     access_token: str | None = None
+    nonce_dates: bool = False
 
 
 def judge_proof(claims: Mapping[str, Any], jkt: str, wanted: Wanted, mac_key: MacKey) -> Genuine | Wrong | NonceNeeded:
@@ -82,10 +85,12 @@ def judge_proof(claims: Mapping[str, Any], jkt: str, wanted: Wanted, mac_key: Ma
         return NonceNeeded("dpop_nonce_missing")
     if nonce is not None and not nonce_is_fresh(nonce, mac_key, wanted.now):
         return NonceNeeded("dpop_nonce_old")
+    digest = sha256(f"dpop\0{jkt}\0{jti}".encode("utf-8", "surrogatepass")).digest()
+    if nonce is not None and wanted.nonce_dates:  # sections 8 and 11.1: it is no older and no younger than its nonce
+        return Genuine(digest, NONCE_SECONDS)
     past = PAST_SECONDS + wanted.skew_seconds if nonce is None else NONCED_SECONDS
     if not -past <= iat - wanted.now <= (wanted.skew_seconds if nonce is None else NONCED_SECONDS):
         return Wrong("dpop_iat")
-    digest = sha256(f"dpop\0{jkt}\0{jti}".encode("utf-8", "surrogatepass")).digest()
     return Genuine(digest, int(iat + past - wanted.now) + 1)
 
 

@@ -163,6 +163,23 @@ async def test_nonces_may_be_switched_off_and_then_the_proof_must_be_young(
         assert refused_proof(wrong, "use_dpop_nonce")
 
 
+async def test_a_nonce_may_date_a_proof_and_then_the_proof_is_good_once(
+    servers: Servers, base_env: dict[str, str]
+) -> None:
+    async with service(servers, base_env, dpop_nonce_dates="true") as house:
+        holder = Holder(house)
+        for iat in (0, int(house.runtime.clock.seconds()) + 86_400):
+            answer = await house.http.post("/token", headers={"DPoP": holder.proof(iat=iat, nonce=...)}, **CLIENT)
+            assert refused_proof(answer, "use_dpop_nonce")
+            holder.nonce = answer.headers["dpop-nonce"]
+            proof = holder.proof(iat=iat)
+            assert (await house.http.post("/token", headers={"DPoP": proof}, **CLIENT)).status_code == 200
+            again = await asyncio.gather(
+                *(house.http.post("/token", headers={"DPoP": proof}, **CLIENT) for _ in range(5))
+            )
+            assert all(refused_proof(one) for one in again)
+
+
 # Proofs that are none
 
 

@@ -62,6 +62,15 @@ def judge(changes: dict[str, Any], **wanted: Any) -> Genuine | Wrong | NonceNeed
         ({"iat": NOW - NONCED_SECONDS - 1}, {}, "dpop_iat"),
         ({"iat": NOW + NONCED_SECONDS}, {}, "genuine"),
         ({"iat": NOW + NONCED_SECONDS + 1}, {}, "dpop_iat"),
+        *(({"iat": NOW + off}, {"nonce_dates": True}, "genuine") for off in (-NOW, -86_400, -301, 301, 10**9)),
+        *(
+            ({"iat": iat}, {"nonce_dates": True}, "dpop_iat")
+            for iat in (..., None, True, "1", -1, float("nan"), float("inf"), 10**400)
+        ),
+        ({"iat": NOW - 301, "nonce": ...}, {"nonce_dates": True}, "dpop_nonce_missing"),
+        ({"iat": NOW - 301, "nonce": "x"}, {"nonce_dates": True}, "dpop_nonce_old"),
+        ({"iat": NOW - 301, "nonce": ...}, {"nonce_dates": True, "nonce_required": False}, "dpop_iat"),
+        ({"iat": NOW - 301, "htu": "https://other.example/token"}, {"nonce_dates": True}, "dpop_htu"),
         ({"iat": float("inf")}, {}, "dpop_iat"),
         ({"iat": float("nan")}, {}, "dpop_iat"),
         ({"iat": 10**400}, {}, "dpop_iat"),
@@ -92,6 +101,16 @@ def test_a_proof_is_remembered_for_as_long_as_it_could_be_shown_again(iat: float
     assert isinstance(judged, Genuine)
     assert isinstance(judge({"iat": iat, "nonce": NONCE}, now=iat + NONCED_SECONDS), Genuine | NonceNeeded)
     assert iat + NONCED_SECONDS < NOW + judged.seconds <= NOW + 2 * NONCED_SECONDS + 1
+
+
+@pytest.mark.parametrize("ahead", [-SLICE_SECONDS, 0, SLICE_SECONDS])
+@pytest.mark.parametrize("second", [0, 1, SLICE_SECONDS - 1])
+def test_a_proof_that_its_nonce_dates_is_remembered_for_longer_than_the_nonce_is_taken(ahead: int, second: int) -> None:
+    now = NOW - NOW % SLICE_SECONDS + second
+    nonce = make_nonce(7, KEYS[7], now + ahead)
+    judged = judge({"iat": 0, "nonce": nonce}, now=now, nonce_dates=True)
+    assert isinstance(judged, Genuine)
+    assert not nonce_is_fresh(nonce, KEYS.get, now + judged.seconds - 1)
 
 
 def test_the_replay_cache_tells_keys_apart() -> None:
