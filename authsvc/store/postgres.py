@@ -23,6 +23,7 @@ from authsvc.clock import monotonic
 from authsvc.store.connecting import Connection as _Own
 from authsvc.store.connecting import Connector, Standby, keep_session, names_no_client
 from authsvc.store.errors import ClientRemoved, StoreUnavailable
+from authsvc.store.places import Places
 from authsvc.store.postgres_failures import BUSY, GONE, REFUSED, REFUSED_URL, RETRYABLE, kind_of
 
 CHANGE_SECONDS = 5.0
@@ -94,25 +95,21 @@ class Database:
         self._open_until = 0.0
         self._heard_at = 0.0
         self._background: set[asyncio.Task[None]] = set()
-        self._at_hand: list[Connection] = []
-        self._waiting = 0
+        self._places: Places[Connection] = Places(size)
         self._expected: tuple[str, int | None] | None = None
         self.suspended: str | None = None
         """Why no statement is let through: the database is there, and is not to be believed. It counts as away."""
 
     def load(self) -> tuple[int, int]:
         """Connections in use, and callers that wait for one."""
-        size = self._pool.get_size() - self._pool.get_idle_size() if self._pool is not None else 0
-        return max(0, size - len(self._at_hand)), self._waiting
+        return self._places.taken - len(self._places.at_hand), self._places.waiting
 
     async def connect(self) -> None:
         """See that there is a connection. Raises StoreUnavailable; may be called again."""
-        pool = await self._opened()
         try:
-            connection = await pool.acquire(timeout=self._deadlines.statement)
+            self._release(await self._taken(self._deadlines.statement))
         except (*GONE, *BUSY, *REFUSED_URL, TimeoutError) as error:
             raise self._unavailable(error) from error
-        await self._release(connection)
 
     async def _opened(self) -> asyncpg.Pool:
         # With no connection to begin with, opening waits for nothing: no request stands in line behind a server that
@@ -176,10 +173,12 @@ class Database:
         """Close the pool; connections that do not end within 2 s are cut."""
         if (pool := self._pool) is not None:
             self._pool = None
+            self._places.turn_away()
             try:
                 async with asyncio.timeout(2):
-                    while self._at_hand:
-                        await pool.release(self._at_hand.pop())
+                    while self._places.at_hand:
+                        await pool.release(self._places.at_hand.pop())
+                        self._places.leave()
                     await pool.close()
             except (TimeoutError, *GONE):
                 pool.terminate()
@@ -219,7 +218,7 @@ class Database:
                     raise ClientRemoved from error
                 raise
             else:
-                await self._release(connection)
+                self._release(connection)
 
     async def _once(self, method: str, sql: str, args: tuple[object, ...]) -> Any:
         with traces.statement(sql):
@@ -233,18 +232,18 @@ class Database:
             try:
                 answer = await getattr(connection, method)(sql, *args)
             except RETRYABLE as error:
-                await self._release(connection)
+                self._release(connection)
                 if attempt == RETRIES:
                     raise self._unavailable(error) from error
                 await asyncio.sleep(0.005 * 4**attempt)
             except (*BUSY, *REFUSED) as error:
-                await self._release(connection)
+                self._release(connection)
                 raise self._unavailable(error) from error
             except (*GONE, TimeoutError) as error:
                 self._discard(connection)
                 raise self._unavailable(error) from error
             except asyncpg.PostgresError as error:
-                await self._release(connection)
+                self._release(connection)
                 if names_no_client(error):
                     raise ClientRemoved from error
                 raise
@@ -254,7 +253,7 @@ class Database:
             else:
                 self._failures = 0
                 self._heard_at = monotonic()
-                await self._release(connection)
+                self._release(connection)
                 return answer
         raise AssertionError("unreachable")
 
@@ -262,34 +261,46 @@ class Database:
         self._check_suspended()
         if self._open_until and monotonic() < self._open_until:
             raise StoreUnavailable("postgresql", "breaker_open")
-        while self._at_hand:
-            connection = self._at_hand.pop()
+        at_hand = self._places.at_hand
+        while at_hand:
+            connection = at_hand.pop()
             if self._usable(connection):
                 return connection
             self._discard(connection)
-        pool = await self._opened()
-        self._waiting += 1
         try:
-            while not self._usable(connection := await pool.acquire(timeout=self._deadlines.acquire)):
-                self._discard(connection)
+            connection = await self._taken(self._deadlines.acquire)
         except TimeoutError as error:
-            if pool.get_size() < pool.get_max_size():
-                self._connect_in_background(pool)
+            if self._pool is not None and self._pool.get_size() < self._size:
+                self._connect_in_background()
             # A wait while others are served is our own load, not PostgreSQL's fault: it does not open the breaker.
             busy = monotonic() - self._heard_at < self._deadlines.statement
             raise self._unavailable(error, "pool_exhausted" if busy else None) from error
         except (*GONE, *BUSY, *REFUSED_URL) as error:
             raise self._unavailable(error) from error
-        finally:
-            self._waiting -= 1
         try:
             self._check_suspended()  # by this very connection, or while we waited
         except StoreUnavailable:
-            await self._release(connection)
+            self._release(connection)
             raise
         return connection
 
-    def _connect_in_background(self, pool: asyncpg.Pool) -> None:
+    async def _taken(self, seconds: float) -> Connection:
+        """One that is at hand, that somebody has done with, or that is made now. Raises TimeoutError, and what asyncpg
+        raises."""
+        until = monotonic() + seconds
+        while True:
+            connection = await self._places.take(until - monotonic())
+            if connection is None:
+                try:
+                    connection = await (await self._opened()).acquire(timeout=max(0.0, until - monotonic()))
+                except BaseException:
+                    self._places.leave()
+                    raise
+            if self._usable(connection):
+                return connection
+            self._discard(connection)
+
+    def _connect_in_background(self) -> None:
         # A request has no time to wait for a slow server's greeting, but somebody must, or the pool never grows again.
         async def connect_one() -> None:
             with suppress(StoreUnavailable):
@@ -300,17 +311,11 @@ class Database:
             self._background.add(task)
             task.add_done_callback(self._background.discard)
 
-    async def _release(self, connection: Connection) -> None:
-        # asyncpg's pool makes two tasks for each turn. A connection that nobody waits for stays at hand instead: a
-        # statement takes 53 to 77 µs of this process's CPU so, and 121 to 186 by way of the pool.
-        pool = self._pool
-        if pool is None or not self._usable(connection):
+    def _release(self, connection: Connection) -> None:
+        if self._pool is None or not self._usable(connection):
             self._discard(connection)
-        elif not self._waiting:
-            self._at_hand.append(connection)
         else:
-            with suppress(*GONE):
-                await pool.release(connection)
+            self._places.give(connection)
 
     def _usable(self, connection: Connection) -> bool:
         """False for one that has died (the pool has then taken it back by itself), or whose server we left."""
@@ -323,6 +328,7 @@ class Database:
         """Cut a connection in an unknown state and give its place back, without waiting for the server."""
         with suppress(asyncpg.InterfaceError):  # it died by itself, and has gone back to the pool already
             connection.terminate()
+        self._places.leave()
 
     async def pooled(self) -> bool:
         """Whether another program, a pooler, stands between. Raises StoreUnavailable."""

@@ -52,8 +52,15 @@ async def test_a_pool_that_resets_its_connections_is_caught(
         await connection.execute(connection.get_reset_query())
 
     monkeypatch.setattr(postgres, "keep_session", asyncpgs_own)
-    # Or they stay at hand, and nothing is reset.
-    monkeypatch.setattr(postgres.Database, "_release", lambda self, connection: self._pool.release(connection))
+
+    def to_the_pool(self: postgres.Database, connection: postgres.Connection) -> None:
+        """Or it stays at hand, and nothing is reset."""
+        assert self._pool is not None
+        released.append(asyncio.ensure_future(self._pool.release(connection)))
+        self._places.leave()
+
+    released: list[asyncio.Future[None]] = []
+    monkeypatch.setattr(postgres.Database, "_release", to_the_pool)
     assert min(await cost_of_fifty_refreshes(settings_env, wire)) > 60
 
 
