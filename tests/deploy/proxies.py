@@ -108,7 +108,39 @@ def haproxy(at: Setting) -> list[str]:
     return [program("haproxy"), "-db", "-f", str(at.root / "haproxy.cfg")]
 
 
+def nginx_mtls(at: Setting) -> list[str]:
+    """With the host that asks for certificates of clients at the same port, by its name."""
+    command = nginx(at)
+    places = {
+        "listen 443": f"listen 127.0.0.1:{at.port}",
+        "/etc/authsvc/tls/fullchain.pem": str(at.tls.cert_file),
+        "/etc/authsvc/tls/privkey.pem": str(at.tls.key_file),
+        "/var/log/nginx/authsvc.log": "/dev/stderr",
+    }
+    (at.root / "authsvc-mtls.conf").write_text(changed("nginx-mtls.conf", **places))
+    both = "include {root}/authsvc.conf;\n    include {root}/authsvc-mtls.conf;"
+    around = AROUND_NGINX.replace("include {root}/authsvc.conf;", both)
+    (at.root / "nginx.conf").write_text(around.format(root=at.root))
+    return command
+
+
+def haproxy_mtls(at: Setting) -> list[str]:
+    """With the port that asks for certificates of clients, which is the one that is looked at."""
+    command = haproxy(Setting(at.root, free_port(), at.tls, at.upstreams))
+    places = {
+        "bind :8443": f"bind 127.0.0.1:{at.port}",
+        "/etc/authsvc/tls/haproxy.pem": str(at.root / "haproxy.pem"),
+        "/etc/authsvc/tls/clients-ca.pem": str(at.tls.ca_file),
+    }
+    (at.root / "haproxy-mtls.cfg").write_text(changed("haproxy-mtls.cfg", **places))
+    return [*command, "-f", str(at.root / "haproxy-mtls.cfg")]
+
+
 PROXIES: dict[str, Callable[[Setting], list[str]]] = {"nginx": nginx, "caddy": caddy, "haproxy": haproxy}
+
+WITH_CERTIFICATES: dict[str, Callable[[Setting], list[str]]] = {"nginx-mtls": nginx_mtls, "haproxy-mtls": haproxy_mtls}
+"""Those whose TLS asks for certificates of clients."""
+MTLS_HOST = "mtls.example.com"
 
 
 @dataclass
@@ -120,16 +152,16 @@ class Proxy:
     ca_file: Path
     log: Path
 
-    def curl(self, path: str, *options: str, http: str = "2") -> list[str]:
+    def curl(self, path: str, *options: str, http: str = "2", host: str = HOST) -> list[str]:
         """A person's command line, from `STRANGER`."""
         fixed = ["--silent", "--show-error", "--noproxy", "*", "--cacert", str(self.ca_file), "--max-time", "60"]
-        place = ["--resolve", f"{HOST}:{self.port}:127.0.0.1", "--interface", STRANGER, f"--http{http}"]
-        return [program("curl"), *fixed, *place, *options, f"https://{HOST}:{self.port}{path}"]
+        place = ["--resolve", f"{host}:{self.port}:127.0.0.1", "--interface", STRANGER, f"--http{http}"]
+        return [program("curl"), *fixed, *place, *options, f"https://{host}:{self.port}{path}"]
 
-    def ask(self, path: str, *options: str, http: str = "2", may_close: bool = False) -> Answer:
+    def ask(self, path: str, *options: str, http: str = "2", may_close: bool = False, host: str = HOST) -> Answer:
         """One request to its end. `may_close`: the proxy may close the connection instead; that is status 0."""
         done = subprocess.run(
-            self.curl(path, "--include", *options, http=http), capture_output=True, text=True, timeout=70
+            self.curl(path, "--include", *options, http=http, host=host), capture_output=True, text=True, timeout=70
         )
         if may_close and not done.stdout:
             return Answer("", 0, [], done.stderr)
@@ -161,7 +193,7 @@ def before(name: str, directory: Path, tls: TlsFiles, upstreams: list[int]) -> I
     root = directory / name
     root.mkdir()
     at = Setting(root, free_port(), tls, upstreams)
-    command = PROXIES[name](at)
+    command = {**PROXIES, **WITH_CERTIFICATES}[name](at)
     log = root / "log"
     env = {**os.environ, "HOME": str(root), "XDG_DATA_HOME": str(root), "XDG_CONFIG_HOME": str(root)}
     with log.open("wb") as written:
