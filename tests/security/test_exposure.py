@@ -269,7 +269,7 @@ def _imports(directory: str) -> set[str]:
     [
         ("authsvc", ("requirements.txt",)),
         ("devkit", ("requirements-dev.txt",)),
-        ("tests", ("requirements-dev.txt", "requirements-deploy.txt")),
+        ("tests", ("requirements-dev.txt", "requirements-deploy.txt", "requirements-mcp.txt")),
         ("clients/browser/examples", ("requirements-dev.txt",)),
     ],
 )

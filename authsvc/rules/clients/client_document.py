@@ -47,7 +47,7 @@ _READ = (
 _HOST = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _PATH = r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]*)+"
 _URL = re.compile(rf"https://{_HOST}(?::[1-9][0-9]{{0,4}})?{_PATH}").fullmatch
-_LOCAL_URL = re.compile(rf"http://(?:localhost|127\.0\.0\.1|\[::1\])(?::[1-9][0-9]{{0,4}})?{_PATH}").fullmatch
+_LOCAL_URL = re.compile(rf"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::[1-9][0-9]{{0,4}})?{_PATH}").fullmatch
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -64,7 +64,7 @@ class Strangers:
 def url_problem(client_id: str, *, loopback: bool) -> str | None:
     """Why no document is read at such a client_id, as a reason; None: it may be asked. One client has one spelling, for
     it is compared character by character (section 3): a plain host name in small letters, no port that it has anyway,
-    no query, no percent signs, no dot segments. `loopback`: development, http:// to this machine will do."""
+    no query, no percent signs, no dot segments. `loopback`: development, this machine will do, also by http://."""
     if len(client_id) > MAX_DOCUMENT_URL:
         return "client_document_url"
     if not (_URL(client_id) or (loopback and _LOCAL_URL(client_id))):

@@ -1,7 +1,7 @@
 """Verify access tokens (RFC 9068) in a resource server; see README.md.
 
-pure    claims keys judge require dpop certificate revocations feed status_list list_cache discovery state presented
-        errors
+pure    claims keys judge require dpop certificate resource revocations feed status_list list_cache discovery state
+        presented errors
 effects wire (requests), list_keeper, verifier (asyncio), sync (threads)
 adapters asgi starlette wsgi flask django: each imports its framework, nothing imports them
 """
@@ -25,6 +25,7 @@ from authsvc_verifier.errors import (
     VerifierError,
 )
 from authsvc_verifier.require import Requirement, Stale, require
+from authsvc_verifier.resource import ProtectedResource, protected_resource
 from authsvc_verifier.sync import SyncVerifier
 from authsvc_verifier.verifier import Verifier
 
@@ -40,6 +41,7 @@ __all__ = [
     "InvalidRequest",
     "InvalidToken",
     "NotConfigured",
+    "ProtectedResource",
     "Refused",
     "Requirement",
     "Shown",
@@ -51,5 +53,6 @@ __all__ = [
     "Verifier",
     "VerifierError",
     "from_tls",
+    "protected_resource",
     "require",
 ]

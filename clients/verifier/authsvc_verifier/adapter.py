@@ -8,11 +8,14 @@ from typing import Generic, TypeVar
 
 from authsvc_jws.dpop import normal_url
 from authsvc_verifier.certificate import FindCertificate
+from authsvc_verifier.errors import VerifierError
 from authsvc_verifier.require import NOTHING, Requirement, Stale, require
+from authsvc_verifier.resource import ProtectedResource
 
 Application = TypeVar("Application")
 AnyVerifier = TypeVar("AnyVerifier")
 Guarded = TypeVar("Guarded")
+Failure = TypeVar("Failure", bound=VerifierError)
 
 
 def address(external_url: str) -> str:
@@ -28,14 +31,24 @@ class BaseGuard(ABC, Generic[AnyVerifier, Guarded]):
     """`external_url`: scheme and host under which callers reach this service, with the path if a proxy takes one away.
     A DPoP proof is for an address: without our own, none is believed. `certificate`: finds the certificate of the TLS
     client (`from_tls`, `FromClientCert`, or a function of yours); without it, tokens that are bound to one are refused.
-    Raises ValueError."""
+    `resource`: what refusals lead to (RFC 9728). Raises ValueError."""
 
     def __init__(
-        self, verifier: AnyVerifier, *, external_url: str = "", certificate: FindCertificate | None = None
+        self,
+        verifier: AnyVerifier,
+        *,
+        external_url: str = "",
+        certificate: FindCertificate | None = None,
+        resource: ProtectedResource | None = None,
     ) -> None:
         self.verifier = verifier
         self.certificate = certificate
         self.external_url = address(external_url)
+        self.resource = resource
+
+    def led(self, error: Failure, need: Requirement) -> Failure:
+        """The failure as it is told here."""
+        return self.resource.leads(error, need) if self.resource else error
 
     def __call__(
         self,
@@ -55,7 +68,8 @@ class BaseGuard(ABC, Generic[AnyVerifier, Guarded]):
 class BaseMiddleware(Generic[Application, AnyVerifier]):
     """Every request needs a good token that fulfils `need`, but for the paths in `public`. With `optional`, a request
     without a token goes on without claims; a wrong one is refused all the same. `external_url`,
-    `certificate`: as in `BaseGuard`."""
+    `certificate`: as in `BaseGuard`. `resource`: refusals lead to its metadata (RFC 9728), and whoever asks for these
+    is answered here."""
 
     def __init__(
         self,
@@ -67,6 +81,7 @@ class BaseMiddleware(Generic[Application, AnyVerifier]):
         optional: bool = False,
         external_url: str = "",
         certificate: FindCertificate | None = None,
+        resource: ProtectedResource | None = None,
     ) -> None:
         self.app = app
         self.verifier = verifier
@@ -75,3 +90,13 @@ class BaseMiddleware(Generic[Application, AnyVerifier]):
         self.optional = optional
         self.certificate = certificate
         self.external_url = address(external_url)
+        self.resource = resource
+
+    def describes(self, method: str, path: str) -> ProtectedResource | None:
+        """The resource whose metadata are asked for."""
+        asked = self.resource is not None and method in ("GET", "HEAD") and path == self.resource.metadata_path
+        return self.resource if asked else None
+
+    def led(self, error: Failure) -> Failure:
+        """As in `BaseGuard`."""
+        return self.resource.leads(error, self.need) if self.resource else error

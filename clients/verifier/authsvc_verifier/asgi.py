@@ -58,15 +58,18 @@ class BearerMiddleware(BaseMiddleware[App, Verifier]):
             async with self.verifier:
                 await self.app(scope, receive, send)
             return
+        if scope["type"] == "http" and (resource := self.describes(scope["method"], scope["path"])):
+            await _send(*resource.answer(), 200, send)
+            return
         if scope["type"] in ("http", "websocket") and scope["path"] not in self.public:
             try:
                 await authenticate(self.verifier, scope, self.need, self.external_url, self.certificate)
             except TokenMissing as missing:
                 if not self.optional:
-                    await refuse(missing, scope, receive, send)
+                    await refuse(self.led(missing), scope, receive, send)
                     return
             except VerifierError as error:
-                await refuse(error, scope, receive, send)
+                await refuse(self.led(error), scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
@@ -77,9 +80,13 @@ async def refuse(error: VerifierError, scope: Scope, receive: Receive, send: Sen
         await receive()
         await send({"type": "websocket.close", "code": 1008})
         return
-    headers, body = error.answer()
+    await _send(*error.answer(), error.status, send)
+
+
+async def _send(headers: dict[str, str], body: bytes, status: int, send: Send) -> None:
+    """The server leaves the content away where the method was HEAD."""
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": error.status, "headers": raw})
+    await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
 
 

@@ -30,7 +30,8 @@ class Guard(BaseGuard[SyncVerifier, Callable[[View], View]]):
             def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
                 try:
                     request.claims = self.check(request, need)
-                except VerifierError as error:
+                except VerifierError as refused:
+                    error = self.led(refused, need)
                     return JsonResponse(error.body, status=error.status, headers=error.headers)
                 return view(request, *args, **kwargs)
 
@@ -39,7 +40,8 @@ class Guard(BaseGuard[SyncVerifier, Callable[[View], View]]):
                 try:
                     # In a thread: nobody else's request waits where the issuer must be asked.
                     request.claims = await asyncio.to_thread(self.check, request, need)
-                except VerifierError as error:
+                except VerifierError as refused:
+                    error = self.led(refused, need)
                     return JsonResponse(error.body, status=error.status, headers=error.headers)
                 return await view(request, *args, **kwargs)
 

@@ -43,6 +43,11 @@ class Refused(VerifierError):
     status = 401
     scheme = "Bearer"
 
+    def __init__(self, reason: str, description: str = "") -> None:
+        super().__init__(reason, description)
+        self.more: dict[str, str] = {}
+        """Parameters of the challenge that a `ProtectedResource` adds."""
+
     def parameters(self) -> dict[str, str]:
         """Of the challenge, in order; values hold neither quotes nor backslashes."""
         found = {"error": self.error, "error_description": self.description or None}
@@ -50,7 +55,7 @@ class Refused(VerifierError):
 
     def challenge(self) -> str:
         """The value of WWW-Authenticate."""
-        parts = dict(self.parameters())
+        parts = {**self.parameters(), **self.more}
         if self.scheme == "DPoP":
             parts["algs"] = " ".join(DPOP_ALGORITHMS)
         text = ", ".join(f'{name}="{value}"' for name, value in parts.items())

@@ -28,7 +28,8 @@ class Guard(BaseGuard[SyncVerifier, Callable[[View], View]]):
                     flask.g.claims = authenticate(
                         self.verifier, flask.request.environ, need, self.external_url, self.certificate
                     )
-                except VerifierError as error:
+                except VerifierError as refused:
+                    error = self.led(refused, need)
                     return flask.make_response(flask.jsonify(error.body), error.status, error.headers)
                 return flask.current_app.ensure_sync(view)(*args, **kwargs)
 

@@ -12,7 +12,9 @@ from functools import wraps
 from typing import Any, Protocol, TypeVar
 
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from authsvc_verifier.adapter import BaseGuard
 from authsvc_verifier.asgi import authenticate
@@ -20,6 +22,7 @@ from authsvc_verifier.certificate import FindCertificate
 from authsvc_verifier.claims import Claims
 from authsvc_verifier.errors import VerifierError
 from authsvc_verifier.require import Requirement
+from authsvc_verifier.resource import ProtectedResource
 from authsvc_verifier.verifier import Verifier
 
 Answer = TypeVar("Answer")
@@ -50,10 +53,15 @@ class Guard(BaseGuard[Verifier, Dependency]):
     `BaseGuard`."""
 
     def __init__(
-        self, verifier: Verifier, *, external_url: str = "", certificate: FindCertificate | None = None
+        self,
+        verifier: Verifier,
+        *,
+        external_url: str = "",
+        certificate: FindCertificate | None = None,
+        resource: ProtectedResource | None = None,
     ) -> None:
-        super().__init__(verifier, external_url=external_url, certificate=certificate)
-        self.route = _Routes(verifier, external_url=external_url, certificate=certificate)
+        super().__init__(verifier, external_url=external_url, certificate=certificate, resource=resource)
+        self.route = _Routes(verifier, external_url=external_url, certificate=certificate, resource=resource)
 
     def _guarding(self, need: Requirement) -> Dependency:
         async def dependency(request: HTTPConnection) -> Claims:
@@ -66,8 +74,20 @@ class Guard(BaseGuard[Verifier, Dependency]):
         return await _check(self, request, need)
 
 
+def metadata_route(resource: ProtectedResource) -> Route:
+    """Where the metadata of a resource are read (RFC 9728 section 3), without a token. FastAPI takes it by
+    `app.routes.append`."""
+
+    async def metadata(_: Request) -> Response:
+        headers, content = resource.answer()
+        return Response(content, headers=headers)
+
+    return Route(resource.metadata_path, metadata)
+
+
 async def _check(guard: BaseGuard[Verifier, Any], request: HTTPConnection, need: Requirement) -> Claims:
     try:
         return await authenticate(guard.verifier, request.scope, need, guard.external_url, guard.certificate)
-    except VerifierError as error:
-        raise HTTPException(error.status, error.body.get("error_description"), error.headers) from error
+    except VerifierError as refused:
+        error = guard.led(refused, need)
+        raise HTTPException(error.status, error.body.get("error_description"), error.headers) from refused

@@ -51,14 +51,19 @@ class BearerMiddleware(BaseMiddleware[App, SyncVerifier]):
     """See `BaseMiddleware`."""
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        if environ.get("PATH_INFO", "") not in self.public:
+        path = environ.get("PATH_INFO", "")
+        if resource := self.describes(environ["REQUEST_METHOD"], path):
+            headers, body = resource.answer()
+            start_response("200 OK", list(headers.items()))
+            return [body]
+        if path not in self.public:
             try:
                 authenticate(self.verifier, environ, self.need, self.external_url, self.certificate)
             except TokenMissing as missing:
                 if not self.optional:
-                    return refuse(missing, start_response)
+                    return refuse(self.led(missing), start_response)
             except VerifierError as error:
-                return refuse(error, start_response)
+                return refuse(self.led(error), start_response)
         return self.app(environ, start_response)
 
 

@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from authsvc.flows.caller.client_documents import readings
+from authsvc.flows.operator import manage_clients
 from authsvc.outgoing import Outgoing
 from authsvc.rules.caller.client_authentication import ASSERTION_TYPE
 from authsvc.rules.clients.client_document import LAST_KNOWN_SECONDS, MAX_BYTES
@@ -212,6 +213,18 @@ async def test_whoever_ends_it_ends_it(house: Service, agent: Agent) -> None:
     assert await house.sql.fetchval("SELECT count(*) FROM consents WHERE client_id = $1", agent.id) == 0
 
 
+async def test_an_operator_removes_it_for_everybody(house: Service, agent: Agent) -> None:
+    """`authsvc clients remove`; whoever allows it something afterwards begins anew."""
+    tokens = await agent.tokens()
+    assert await manage_clients.remove(house.runtime, "cli:tests", agent.id, seconds=10) is None
+    assert await agent.row() is None
+    assert (await agent.refresh(tokens)).json()["error"] == "invalid_grant"
+    userinfo = await agent.http.get("/userinfo", headers=bearer(tokens["access_token"]))
+    assert userinfo.status_code == 401
+    assert agent.id.encode() not in (await agent.http.get("/account")).content
+    await agent.tokens()
+
+
 # Hostile hosts and documents
 
 
@@ -296,8 +309,8 @@ async def test_no_document_is_read_inside(runtime: Runtime, address: str) -> Non
 @pytest.mark.parametrize(
     "client_id",
     [
-        "https://127.0.0.1/c",
-        "https://localhost/c",
+        "https://10.0.0.1/c",
+        "https://agent/c",
         "https://agent.example/c?x=1",
         "https://agent.example/../c",
         "https://x",

@@ -88,8 +88,8 @@ def test_an_address_that_is_never_asked(url: str) -> None:
     assert url_problem(url, loopback=False) == "client_document_url"
 
 
-def test_plain_http_on_this_machine_is_for_development() -> None:
-    for url in ("http://localhost:5000/c", "http://127.0.0.1/c", "http://[::1]:5000/c"):
+def test_this_machine_is_for_development() -> None:
+    for url in ("http://localhost:5000/c", "http://127.0.0.1/c", "http://[::1]:5000/c", "https://localhost:5000/c"):
         assert url_problem(url, loopback=True) is None
         assert url_problem(url, loopback=False) is not None
     for url in ("http://localhost.example/c", "http://localhost:5000", "http://127.0.0.2/c", "http://127.0.0.1/../c"):

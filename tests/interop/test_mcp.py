@@ -1,0 +1,137 @@
+"""The official MCP SDK, client and server, unmodified: from the address of a server to its tools, by way of its
+metadata (RFC 9728), ours (RFC 8414) and the client's document. `scripts/setup mcp` makes the Python that has it."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx2
+import pytest
+
+from authsvc_devkit.tls import TlsFiles, make_certificate
+from tests.interop.person import Person
+from tests.support.replicas import Replicas, free_port
+
+ROOT = Path(__file__).parents[2]
+PYTHON = Path(os.environ.get("AUTHSVC_TEST_MCP", ROOT / ".venv-mcp/bin/python"))
+CLIENT = Path(__file__).with_name("mcp_client.py")
+pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="no Python with the MCP SDK: scripts/setup mcp")
+
+
+@contextmanager
+def document_at(tls: TlsFiles, callback: str) -> Iterator[str]:
+    """A host of the client's, which serves its document over https."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            document = {"client_id": url, "client_name": "Agent", "redirect_uris": [callback]}
+            body = json.dumps({**document, "grant_types": ["authorization_code", "refresh_token"]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tls.cert_file, tls.key_file)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    url = f"https://localhost:{server.server_port}/client.json"
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield url
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def started(*words: str, **env: str) -> subprocess.Popen[str]:
+    path = os.pathsep.join(str(ROOT / "clients" / name) for name in ("jws", "verifier"))
+    return subprocess.Popen(
+        [str(PYTHON), *words],
+        env={**os.environ, "PYTHONPATH": path, **env},
+        cwd=ROOT / "clients/verifier/examples",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@contextmanager
+def mcp_server(issuer: str, port: int) -> Iterator[str]:
+    """The example, as its docstring starts it."""
+    resource = f"http://127.0.0.1:{port}/mcp"
+    process = started("-m", "uvicorn", "mcp_server:app", "--port", str(port), ISSUER=issuer, RESOURCE=resource)
+    try:
+        for _ in range(200):
+            try:
+                told = httpx2.get(f"http://127.0.0.1:{port}/.well-known/oauth-protected-resource/mcp", trust_env=False)
+                break
+            except httpx2.TransportError:
+                assert process.poll() is None, "it ended"
+                time.sleep(0.1)
+        assert told.json()["authorization_servers"] == [issuer]
+        yield resource
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+class Browser(Person):
+    """Ends where the client listens on loopback: nobody has to, for where the browser was sent is all it wants."""
+
+    def sent_back(self, url: str, callback: str) -> str:
+        answer = self.http.get(url)
+        for _ in range(10):
+            target = answer.headers.get("location", "")
+            if target.startswith(callback):
+                return target
+            action = self._action(answer)
+            assert target or action, (answer.status_code, answer.text)
+            answer = self.http.get(str(answer.url.join(target))) if target else self._submit(answer, str(action))
+        raise AssertionError(self.met)
+
+
+def test_an_agent_finds_its_way_by_its_document(
+    settings_env: dict[str, str], replicas: Replicas, tmp_path: Path
+) -> None:
+    tls, port, callback = make_certificate(tmp_path), free_port(), "http://127.0.0.1:3999/callback"
+    [replica] = replicas.start(
+        own_issuer=True,
+        own_interpreter=True,
+        AUTHSVC_CLIENT_ID_METADATA_DOCUMENTS="on",
+        AUTHSVC_STRANGER_AUDIENCES=f"http://127.0.0.1:{port}/mcp",
+        AUTHSVC_STRANGER_SCOPES="notes.read notes.write",
+        SSL_CERT_FILE=str(tls.ca_file),
+    )
+    with document_at(tls, callback) as document, mcp_server(replica.url, port) as resource:
+        agent = started(str(CLIENT), resource, callback, document)
+        try:
+            assert agent.stdout is not None and agent.stdin is not None
+            url = agent.stdout.readline().strip()
+            browser = Browser(ssl.create_default_context())
+            agent.stdin.write(browser.sent_back(url, callback) + "\n")
+            agent.stdin.flush()
+            told = json.loads(agent.stdout.readline())
+        finally:
+            agent.terminate()
+            agent.wait(10)
+    assert browser.met == ["/login", "/consent"]
+    assert told["client_id"] == document
+    assert told["written"] == f"{document} wrote it down."
+    assert told["read"] == ["milk"]
+    assert told["refreshed"], "offline_access was asked for, and a refresh token came"
+    assert told["again"] == ["milk", "milk"]
