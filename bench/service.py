@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -141,11 +142,17 @@ def post_raw(service: Service, request: bytes) -> None:
 
 
 def send(
-    service: Service, scenario: Scenario, seconds: float, rate: float | None, chains: list[str], likely: float
+    service: Service,
+    scenario: Scenario,
+    seconds: float,
+    rate: float | None,
+    chains: list[str],
+    likely: float,
+    began: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """What `bench.load` prints, and what was spent while the load ran, and not for what was asked before: `cpu`,
     seconds of the worker; `postgres` and `redis`, seconds of theirs; `wal`, bytes. `likely`: how many answers a second
-    there may be, for requests that can be sent only once."""
+    there may be, for requests that can be sent only once. `began` is called when all is there for the load."""
     once = exchanges(service.browsers, int(likely * seconds) + 2 * scenario.connections) if scenario.codes else []
     job = {
         "once": [one.decode("latin-1") for one in once],
@@ -156,6 +163,7 @@ def send(
         "seconds": seconds,
         "rate": rate,
     }
+    began()
     spent, used = service.stores.spent(), service.cpu_seconds()
     done = subprocess.run(
         [sys.executable, "-m", "bench.load"],
