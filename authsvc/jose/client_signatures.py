@@ -6,7 +6,7 @@ The key is one that the client registered; nothing in a header chooses another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -46,12 +46,13 @@ def unverified_subject(assertion: str) -> str | None:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What an assertion must be. `audiences`: of which each member of its `aud` is one; `life_seconds`: how far ahead
-    its end may be."""
+    its end may be; `algorithms`: by which it is signed."""
 
     client_id: str
     audiences: tuple[str, ...]
     life_seconds: int
     skew_seconds: int
+    algorithms: tuple[str, ...] = tuple(ALGORITHMS)
 
     @property
     def told(self) -> Mapping[str, str]:
@@ -62,6 +63,7 @@ class Wanted:
             "assertion_audience": f"The aud of the assertion must be the issuer, {self.audiences[0]}, alone."
             if len(self.audiences) == 1
             else f"The aud of the assertion must be {audiences}, and nothing else.",
+            "assertion_alg": f"The alg of the assertion must be one of {', '.join(self.algorithms)}.",
             "assertion_lives_too_long": f"The exp of the assertion must be at most {self.life_seconds} seconds ahead.",
         }
 
@@ -81,6 +83,8 @@ def judge_assertion(assertion: str, jwks: Mapping[str, Any], wanted: Wanted, now
         return Invalid("assertion_typ")
     if not _is_signed(found, jwks):
         return Invalid("assertion_not_verified")
+    if found.header.get("alg") not in wanted.algorithms:
+        return Invalid("assertion_alg")
     if not claims.get("iss") == claims.get("sub") == wanted.client_id:
         return Invalid("assertion_issuer")
     # RFC 10070: the audience is us, not us among others. A list of us alone says the same.
@@ -125,7 +129,9 @@ def _judge_times(claims: Mapping[str, Any], wanted: Wanted, now: float) -> Accep
     return Accepted(sha256(f"{wanted.client_id}\0{jti}".encode()).digest(), int(expires - now) + skew + 1)
 
 
-def verify_request_object(text: str, jwks: Mapping[str, Any]) -> Mapping[str, Any] | Invalid:
+def verify_request_object(
+    text: str, jwks: Mapping[str, Any], algorithms: Collection[str] = tuple(ALGORITHMS)
+) -> Mapping[str, Any] | Invalid:
     """The claims that the client signed by one of its keys; what they ask for is still to be judged. Never raises for
     what was sent. Encrypted objects, `none` and HMAC are not taken."""
     if len(text) > MAX_REQUEST_OBJECT:
@@ -137,6 +143,8 @@ def verify_request_object(text: str, jwks: Mapping[str, Any]) -> Mapping[str, An
         return Invalid("request_object_crit")  # RFC 7515 section 4.1.11
     if not is_type(found.header.get("typ", "JWT"), "oauth-authz-req+jwt", "JWT"):
         return Invalid("request_object_typ")  # RFC 9101 section 10.8.1: a JWT for something else is none
+    if found.header.get("alg") not in algorithms:
+        return Invalid("request_object_not_verified")
     return found.claims if _is_signed(found, jwks) else Invalid("request_object_not_verified")
 
 

@@ -27,6 +27,7 @@ class SignedProof:
 
     claims: Mapping[str, Any]
     jkt: str
+    alg: str
 
 
 def verify_proof(text: str) -> SignedProof | Invalid:
@@ -53,4 +54,4 @@ def verify_proof(text: str) -> SignedProof | Invalid:
         return Invalid("dpop_jwk")
     if not checking(key, alg)(proof.signing_input, proof.signature):
         return Invalid("dpop_signature")
-    return SignedProof(proof.claims, jkt)
+    return SignedProof(proof.claims, jkt, alg)

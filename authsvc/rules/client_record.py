@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 Digest = bytes
@@ -11,6 +11,9 @@ Digest = bytes
 
 MAX_DOCUMENT_URL = 256
 """Characters of a client_id that is the address of a document; all others have fewer."""
+FAPI2 = "fapi2"
+PROFILES = ("none", FAPI2)
+"""Of clients, and of a whole service: FAPI 2.0 is in `rules/clients/fapi2`."""
 DEFAULT_ALG = "RS256"
 """What a client's tokens are signed with that named no algorithm (OpenID Connect Registration section 2)."""
 
@@ -125,8 +128,8 @@ class Links:
 @dataclass(frozen=True, slots=True)
 class Client:
     """A registered client (RFC 7591 section 2) and what it may do. `kind`: public or confidential. `introspection`: it
-    may ask about tokens that are meant for it, with `introspection_all` about all. `None` seconds, anywhere in it, mean
-    the service's default."""
+    may ask about tokens that are meant for it, with `introspection_all` about all. `profile`: what it keeps to, of
+    `PROFILES`. `None` seconds, anywhere in it, mean the service's default."""
 
     id: str
     name: str
@@ -135,6 +138,7 @@ class Client:
     first_party: bool = False
     introspection: bool = False
     introspection_all: bool = False
+    profile: str = "none"
     authentication: Authentication = Authentication()
     login: Login = Login()
     tokens: Tokens = Tokens()
@@ -154,6 +158,21 @@ class Client:
     def misses_role(self, roles: Sequence[str]) -> bool:
         """Whether somebody with these roles lacks the one that this client wants of its people."""
         return self.login.required_role is not None and self.login.required_role not in roles
+
+
+def in_profile(client: Client, of_service: str) -> Client:
+    """A client with all that its profile, or that of the service, turns on: nothing that a request leaves away, and no
+    policy of the client, is a way around it."""
+    if FAPI2 not in (client.profile, of_service):
+        return client
+    tokens = client.tokens
+    return replace(
+        client,
+        profile=FAPI2,
+        login=replace(client.login, require_pushed_authorization_requests=True, pkce="required"),
+        tokens=replace(tokens, dpop_bound_access_tokens=not tokens.tls_client_certificate_bound_access_tokens),
+        authentication=replace(client.authentication, assertion_audience="issuer"),
+    )
 
 
 def names_document(client_id: str) -> bool:

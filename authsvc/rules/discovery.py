@@ -12,6 +12,9 @@ from typing import Any
 from authsvc.rules.authorize.request import PROMPTS, RESPONSE_MODES
 from authsvc.rules.caller.certificate import METHODS as TLS_METHODS
 from authsvc.rules.caller.dpop import ALGORITHMS as DPOP_ALGORITHMS
+from authsvc.rules.clients.fapi2 import ALGORITHMS as FAPI2_ALGORITHMS
+from authsvc.rules.clients.fapi2 import GRANT_TYPES as FAPI2_GRANT_TYPES
+from authsvc.rules.clients.fapi2 import METHODS as FAPI2_METHODS
 from authsvc.rules.levels import SUPPORTED
 
 SCOPES = ("openid", "profile", "email", "offline_access")
@@ -33,13 +36,11 @@ GRANT_TYPES = (
 )
 
 
-_CONFIDENTIAL = tuple(method for method in CLIENT_AUTH_METHODS if method != "none")
-
-
 @dataclass(frozen=True, slots=True)
 class Described:
     """What the members depend on. `algorithms`: what ID tokens are signed with, as their clients choose; `tls_methods`:
-    of client authentication by a certificate; `mtls_url`: where TLS asks for one, '' at no address of its own."""
+    of client authentication by a certificate; `mtls_url`: where TLS asks for one, '' at no address of its own.
+    `fapi2`: every client keeps to FAPI 2.0, and nothing else is offered."""
 
     issuer: str
     pushed_only: bool
@@ -48,6 +49,7 @@ class Described:
     algorithms: Sequence[str]
     tls_methods: Sequence[str] = ()
     mtls_url: str = ""
+    fapi2: bool = False
 
 
 Lines = Callable[[Described], Mapping[str, Any]]
@@ -82,20 +84,25 @@ logout = _addresses(end_session_endpoint="/logout")
 
 
 def tokens(it: Described) -> Mapping[str, Any]:
+    methods = [method for method in (*CLIENT_AUTH_METHODS, *it.tls_methods) if not it.fapi2 or method in FAPI2_METHODS]
     return {
-        **_endpoint(it, "token", "/token", (*CLIENT_AUTH_METHODS, *it.tls_methods)),
-        **_endpoint(it, "revocation", "/revoke", (*CLIENT_AUTH_METHODS, *it.tls_methods)),
-        **_endpoint(it, "introspection", "/introspect", (*_CONFIDENTIAL, *it.tls_methods)),
+        **_endpoint(it, "token", "/token", methods),
+        **_endpoint(it, "revocation", "/revoke", methods),
+        **_endpoint(it, "introspection", "/introspect", [method for method in methods if method != "none"]),
         "introspection_signing_alg_values_supported": ["RS256"],
-        "dpop_signing_alg_values_supported": list(DPOP_ALGORITHMS),
+        "dpop_signing_alg_values_supported": _algorithms(it, DPOP_ALGORITHMS),
     }
+
+
+def _algorithms(it: Described, known: Sequence[str]) -> list[str]:
+    return [alg for alg in known if not it.fapi2 or alg in FAPI2_ALGORITHMS]
 
 
 def _endpoint(it: Described, name: str, path: str, methods: Sequence[str]) -> Mapping[str, Any]:
     return {
         f"{name}_endpoint": it.issuer + path,
         f"{name}_endpoint_auth_methods_supported": list(methods),
-        f"{name}_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
+        f"{name}_endpoint_auth_signing_alg_values_supported": _algorithms(it, ASSERTION_ALGORITHMS),
     }
 
 
@@ -117,16 +124,16 @@ def certificates(it: Described) -> Mapping[str, Any]:
     return {**bound, "mtls_endpoint_aliases": {name: it.mtls_url + path for name, path in _AT_MTLS.items()}}
 
 
-def grants(_: Described) -> Mapping[str, Any]:
-    return {"grant_types_supported": list(GRANT_TYPES)}
+def grants(it: Described) -> Mapping[str, Any]:
+    return {"grant_types_supported": [name for name in GRANT_TYPES if not it.fapi2 or name in FAPI2_GRANT_TYPES]}
 
 
 def authorization_requests(it: Described) -> Mapping[str, Any]:
     return {
         "authorization_endpoint": f"{it.issuer}/authorize",
         "pushed_authorization_request_endpoint": f"{it.issuer}/par",
-        "require_pushed_authorization_requests": it.pushed_only,
-        "request_object_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),  # at /par alone
+        "require_pushed_authorization_requests": it.pushed_only or it.fapi2,
+        "request_object_signing_alg_values_supported": _algorithms(it, ASSERTION_ALGORITHMS),  # at /par alone
     }
 
 
@@ -167,7 +174,7 @@ def id_tokens(it: Described) -> Mapping[str, Any]:
         "claims_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
-        "id_token_signing_alg_values_supported": list(it.algorithms),
+        "id_token_signing_alg_values_supported": _algorithms(it, it.algorithms),
     }
 
 

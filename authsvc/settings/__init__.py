@@ -160,6 +160,9 @@ class Settings:
 
     # What clients must and may do, and requests to them
 
+    profile: str = setting(
+        one_of("none", "fapi2"), "none", help="fapi2: every client keeps to FAPI 2.0; else each by its own `--profile`"
+    )
     require_pushed_authorization_requests: bool = setting(
         boolean, False, help="every client must push its authorization requests to /par; else each by its policy"
     )

@@ -50,6 +50,7 @@ def metadata(path: str, contributions: Sequence[Lines]) -> Route:
             algorithms=offered_algorithms(request.runtime),
             tls_methods=offered_tls_methods(settings),
             mtls_url=settings.mtls_url,
+            fapi2=settings.profile == "fapi2",
         )
         body = json.dumps(document(described, contributions)).encode()
         return public(request, body, _etag(body))

@@ -190,6 +190,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
         "first_party": True,
         "introspection": True,
         "introspection_all": True,
+        "profile": "none",
         "required_role": "customer",
         "registration_role": "customer",
         "required_acr": "urn:authsvc:acr:password",
@@ -219,7 +220,7 @@ def test_every_field_of_a_client_can_be_said_and_is_listed(cli: Cli, many_algori
     told = set(plain) - {"secret_hashes", "registration_hash"}
     assert set(row) == told | {"secrets", "registered_itself"}
     default = {name for name in told if row[name] == plain[name]}
-    assert default == {"jwks", "sector_identifier_uri", "trusted_device_days", BOUND, *SUBJECTS}, (
+    assert default == {"jwks", "sector_identifier_uri", "trusted_device_days", BOUND, "profile", *SUBJECTS}, (
         "an option is missing for these"
     )
     line = next(line for line in cli("clients", "list").stdout.splitlines() if line.startswith("bank "))
@@ -731,3 +732,26 @@ def test_a_client_proves_itself_by_its_certificate(cli: Cli, settings_env: dict[
     cli("clients", "add", "app", "--public", "--certificate-bound", *REDIRECTS)
     assert listed(cli, "app")[BOUND] is True
     assert "two ways" in cli("clients", "add", "b", "--public", "--certificate-bound", "--dpop-bound", code=2).stderr
+
+
+def test_a_profile_is_chosen_and_what_is_missing_is_said(cli: Cli, many_algorithms: None, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": [dict(jwk.public_jwk(jwk.generate("ES256").public_key(), "ES256"))]}))
+    add = (
+        "clients",
+        "add",
+        "fund",
+        "--confidential",
+        "--profile",
+        "fapi2",
+        "--redirect-uri",
+        "https://fund.example/cb",
+    )
+    assert "FAPI 2.0: the client proves itself by whatever it has" in cli(*add, code=2).stderr
+    proof = ("--jwks", str(keys), "--auth-method", "private_key_jwt")
+    assert "ID tokens are signed with RS256" in cli(*add, *proof, code=2).stderr
+    cli(*add, *proof, "--id-token-alg", "ES256", "--access-token-alg", "ES256")
+    assert "FAPI 2.0" in cli("clients", "list").stdout
+    assert answer(cli("clients", "choose-profile", "fund", "none", "--json")) == {"id": "fund", "profile": "none"}
+    cli("clients", "add", "wiki", "--confidential", *REDIRECTS)
+    assert "FAPI 2.0" in cli("clients", "choose-profile", "wiki", "fapi2", code=2).stderr

@@ -38,3 +38,37 @@ def test_a_thousand_lax_clients_fit_on_a_screen() -> None:
     findings = judge_clients(many)
     assert len(findings) == SHOWN + 1
     assert findings[-1].found == "980 more policies are laxer"
+
+
+def test_what_a_client_lacks_that_its_profile_demands_is_named() -> None:
+    lacking = flat_client(
+        id="wiki", name="Wiki", kind="confidential", profile="fapi2", redirect_uris=("http://localhost/cb",)
+    )
+    findings = judge_clients([lacking])
+    assert {finding.state for finding in findings} == {"FAIL"}
+    said = " ".join(finding.found for finding in findings)
+    for words in (
+        "by whatever it has",
+        "ID tokens are signed with RS256",
+        "access tokens are signed",
+        "http://localhost",
+    ):
+        assert words in said
+    assert [finding.state for finding in judge_clients([flat_client(id="w", name="W", kind="public")], "fapi2")] == [
+        "FAIL"
+    ]
+    assert judge_clients([flat_client(id="w", name="W", kind="public")])[0].state == "ok"
+
+
+def test_a_client_that_fulfils_its_profile_is_well() -> None:
+    client = flat_client(
+        id="bank",
+        name="Bank",
+        kind="confidential",
+        profile="fapi2",
+        jwks_uri="https://bank.example/jwks",
+        token_endpoint_auth_method="private_key_jwt",
+        id_token_signed_response_alg="PS256",
+        access_token_signed_response_alg="PS256",
+    )
+    assert [finding.state for finding in judge_clients([client])] == ["ok"]

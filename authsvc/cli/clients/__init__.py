@@ -14,6 +14,7 @@ from authsvc.cli.clients.choose_assertions import choose_assertions
 from authsvc.cli.clients.choose_certificates import choose_certificates
 from authsvc.cli.clients.choose_id_tokens import choose_id_tokens
 from authsvc.cli.clients.choose_login import choose_login
+from authsvc.cli.clients.choose_profile import choose_profile
 from authsvc.cli.clients.list_clients import list_clients
 from authsvc.cli.command_runtime import granted, operate
 from authsvc.cli.console import Refused, answer, complain, confirm, json_option, plural, yes_option
@@ -34,6 +35,7 @@ def command() -> None:
     """Registered clients: add, list, redirect-uris, origins, audiences, introspection, trusted-devices,
     rotate-secret, choose-alg, choose-login, choose-id-tokens, choose-access-tokens, choose-assertions,
     choose-certificates,
+    choose-profile,
     remove; registration-token lets others register theirs.
 
     Workers know of a change within a second.
@@ -53,6 +55,7 @@ command.add_command(choose_id_tokens)
 command.add_command(choose_access_tokens)
 command.add_command(choose_assertions)
 command.add_command(choose_certificates)
+command.add_command(choose_profile)
 command.add_command(list_clients)
 
 

@@ -15,6 +15,7 @@ from authsvc.cli.clients.choose_assertions import ASSERTION_LIFE, AUDIENCE
 from authsvc.cli.clients.choose_certificates import SUBJECT_OPTIONS, TLS_METHODS
 from authsvc.cli.clients.choose_id_tokens import LIFE
 from authsvc.cli.clients.choose_login import PKCE
+from authsvc.cli.clients.choose_profile import PROFILE
 from authsvc.cli.command_runtime import operate
 from authsvc.cli.console import answer, json_option
 from authsvc.cli.secret_input import read_secret
@@ -126,6 +127,7 @@ _OPTIONS: tuple[click.Parameter, ...] = (
         is_flag=True,
         help="No token without its certificate (RFC 8705), and none is of use without it.",
     ),
+    click.Option(["--profile"], type=PROFILE, default="none", show_default=True, help="fapi2: FAPI 2.0, all of it."),
     click.Option(["--status-list"], is_flag=True, help="Its access tokens name a status list that shows their end."),
     click.Option(["--pairwise"], is_flag=True, help="Knows people by subjects that other clients do not know."),
     click.Option(
@@ -216,6 +218,8 @@ def add(client_id: str, secret_stdin: bool, **said: Any) -> None:
               --redirect-uri https://bank.example/cb --require-par --pairwise
               --backchannel-logout-uri https://bank.example/logout
       authsvc clients add meter --confidential --auth-method tls_client_auth --tls-san-dns meter.bank.example
+      authsvc clients add fund --confidential --profile fapi2 --jwks keys.json --auth-method private_key_jwt
+              --redirect-uri https://fund.example/cb --id-token-alg PS256 --access-token-alg PS256
       authsvc clients add kiosk --public --grant-type device_code --scope openid --id-token-alg ES256
       authsvc clients add gateway --confidential --grant-type token_exchange --exchange-audience https://orders.example
     """

@@ -63,6 +63,7 @@ def _policy(client: Client) -> list[str]:
     access_tokens = client.tokens.access_token_signed_response_alg
     said = {
         "by its document": client.by_document,
+        "FAPI 2.0": client.profile == "fapi2",
         "registered itself": client.authentication.registration_hash is not None and not client.by_document,
         "native": client.login.application_type == "native",
         "first party": client.first_party,

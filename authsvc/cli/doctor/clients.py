@@ -20,16 +20,27 @@ async def examine_clients(runtime: Runtime) -> list[Finding]:
     """Raises StoreUnavailable."""
     from authsvc.store.caller import clients
 
-    return judge_clients(await clients.everyone(runtime.db))
+    return judge_clients(await clients.everyone(runtime.db), runtime.settings.profile)
 
 
-def judge_clients(clients: Sequence[Client]) -> list[Finding]:
-    """A finding for each policy that is laxer than the default, and why it may be wrong."""
-    lax = [finding for client in clients for finding in _laxer(client)]
+def judge_clients(clients: Sequence[Client], profile: str = "none") -> list[Finding]:
+    """A finding for each policy that is laxer than the default, and why it may be wrong; and for what a client lacks
+    that its profile, or the service's, demands."""
+    lax = [finding for client in clients for finding in (*_unmet(client, profile), *_laxer(client))]
     if not lax:
         return [Finding("clients", "ok", f"{len(clients)}, each as strict as the default")]
     more = [Finding("clients", "warn", f"{len(lax) - SHOWN} more policies are laxer", "see `authsvc clients list`")]
     return lax[:SHOWN] + more * (len(lax) > SHOWN)
+
+
+def _unmet(client: Client, profile: str) -> Iterator[Finding]:
+    from authsvc.rules.client_record import FAPI2, in_profile
+    from authsvc.rules.clients.fapi2 import unmet
+
+    under = in_profile(client, profile)
+    if under.profile == FAPI2:
+        for found, do in unmet(under):
+            yield Finding(f"client {client.id}", "FAIL", f"gets no tokens under FAPI 2.0: {found}", do)
 
 
 def _laxer(client: Client) -> Iterator[Finding]:

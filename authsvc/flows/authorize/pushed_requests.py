@@ -7,12 +7,14 @@ from dataclasses import replace
 
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.flows.caller.network_limit import wait_of_network
-from authsvc.flows.caller.prove_possession import Proof, refuse_beside_certificate, spend_dpop_proof
+from authsvc.flows.caller.prove_possession import Proof, judge_proof_of, spend_dpop_proof
 from authsvc.jose.client_signatures import verify_request_object
 from authsvc.jose.verify import Invalid
 from authsvc.rules.authorize.request import REQUEST_URI, Asked, Proved, judge, prove, read_pairs, reference_in
 from authsvc.rules.authorize.request_object import Use, invalid_object, read_request_object, use_of
 from authsvc.rules.client_record import Client
+from authsvc.rules.clients.fapi2 import allows_algorithm, refuse_unmet
+from authsvc.rules.discovery import ASSERTION_ALGORITHMS
 from authsvc.rules.errors import Rejected, TooMany, rejected
 from authsvc.rules.refused import Refused
 from authsvc.rules.secret_digest import digest_of
@@ -31,10 +33,12 @@ async def push_request(
     """Judge a request as /authorize would, and keep it for REQUEST_SECONDS: its request_uri (RFC 9126 section 2.2).
     `proof`: of the key that the client holds; the code will be bound to it (RFC 9449 section 10.1). Raises Rejected,
     TooMany, StoreUnavailable."""
+    if refused := refuse_unmet(client, "authorization_code"):
+        raise rejected(refused)
     asked, use = await _asked(runtime, client, form)
     asked = replace(asked, pushed=True)
     if proof is not None:
-        refuse_beside_certificate(client)
+        judge_proof_of(client, proof)
         key = proof.confirmation.thumbprint
         if asked.parameters.get("dpop_jkt", key) != key:
             raise Rejected("invalid_dpop_proof", "The dpop_jkt is not the key of the proof.", "dpop_other_key")
@@ -61,6 +65,10 @@ async def push_request(
     return REQUEST_URI + reference
 
 
+def _algorithms(client: Client) -> tuple[str, ...]:
+    return tuple(alg for alg in ASSERTION_ALGORITHMS if allows_algorithm(client, alg))
+
+
 async def _asked(runtime: Runtime, client: Client, form: Mapping[str, str]) -> tuple[Asked, Use | None]:
     """The client is the one that authenticated. With an object nothing outside it counts (RFC 9101 section 6.3), and
     its use is to be remembered."""
@@ -73,7 +81,7 @@ async def _asked(runtime: Runtime, client: Client, form: Mapping[str, str]) -> t
         jwks = await keys_of(runtime, client, unverified_kid(form["request"]))
     except KeysMissing as missing:
         raise rejected(Refused("invalid_request_object", missing.description, missing.reason)) from None
-    signed = verify_request_object(form["request"], jwks)
+    signed = verify_request_object(form["request"], jwks, _algorithms(client))
     if isinstance(signed, Invalid):
         raise rejected(invalid_object(signed.reason))
     skew, now = runtime.settings.clock_skew_seconds, runtime.clock.seconds()

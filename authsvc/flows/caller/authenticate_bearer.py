@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from authsvc.flows.caller.check_revoked import is_revoked
-from authsvc.flows.caller.prove_possession import Shown, check_proof, spend_dpop_proof
+from authsvc.flows.caller.prove_possession import Shown, check_proof, judge_algorithm, spend_dpop_proof
 from authsvc.flows.session.subject import session_of
 from authsvc.jose.verify import Invalid, Marks, VerifiedClaims
 from authsvc.rules.caller.certificate import SentCertificate
@@ -135,7 +135,7 @@ async def _shown_token(
     if bound_to.method == CERTIFICATE:
         _check_certificate(bound_to, scheme, certificate)
     elif scheme == "dpop" or bound_to != UNBOUND:
-        await _check_binding(runtime, bound_to, scheme, token, shown)
+        await _check_binding(runtime, bound_to, scheme, token, shown, claims.client_id)
     return claims
 
 
@@ -155,7 +155,7 @@ async def _check_live(runtime: Runtime, claims: VerifiedClaims) -> None:
 
 
 async def _check_binding(
-    runtime: Runtime, bound_to: Confirmation, scheme: str, token: str, shown: Shown | None
+    runtime: Runtime, bound_to: Confirmation, scheme: str, token: str, shown: Shown | None, client_id: str
 ) -> None:
     """A bound token is shown with the scheme DPoP and a proof by its key, another one never (RFC 9449 section 7)."""
     if bound_to == UNBOUND:
@@ -168,6 +168,8 @@ async def _check_binding(
         proof = check_proof(runtime, shown, access_token=token)
         if not proof.confirmation.satisfies(bound_to):
             raise invalid_token("dpop_other_key", scheme="DPoP")
+        if client := await runtime.clients.get(client_id):
+            judge_algorithm(client, proof)
         await spend_dpop_proof(runtime, proof)
     except Rejected as error:
         raise BearerRejected(

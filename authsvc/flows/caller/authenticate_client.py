@@ -12,11 +12,13 @@ from authsvc.flows.caller.client_certificate import certificate_problem
 from authsvc.flows.caller.client_documents import client_of_document, has_read
 from authsvc.flows.caller.client_failures import count_failure, is_blocked, refuse_blocked, refuse_flood
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
+from authsvc.jose.algorithms import ALGORITHMS
 from authsvc.jose.client_signatures import Wanted, judge_assertion, unverified_subject
 from authsvc.jose.verify import Invalid
 from authsvc.rules.caller.certificate import METHODS as TLS_METHODS
 from authsvc.rules.caller.client_authentication import Credentials, Presented, read_credentials
-from authsvc.rules.client_record import MAX_DOCUMENT_URL, Client, names_document
+from authsvc.rules.client_record import FAPI2, MAX_DOCUMENT_URL, Client, names_document
+from authsvc.rules.clients.fapi2 import ALGORITHMS as FAPI2_ALGORITHMS
 from authsvc.rules.clients.limits import ASSERTION_USUAL_SECONDS
 from authsvc.rules.errors import not_authenticated, rejected
 from authsvc.rules.refused import Refused
@@ -92,6 +94,8 @@ async def _problem(runtime: Runtime, client: Client | None, sent: Credentials, p
         return "client_unknown"
     if presented.method == "none" and client.authentication.token_endpoint_auth_method in TLS_METHODS:
         return await certificate_problem(runtime, client, sent.certificate)
+    if client.profile == FAPI2 and presented.method != "private_key_jwt":
+        return "profile_auth_method"
     if presented.method == "none":
         return "client_not_authenticated" if client.confidential else None
     if not client.confidential:
@@ -125,7 +129,8 @@ def _wanted(runtime: Runtime, client: Client) -> Wanted:
     lax = policy.assertion_audience == "token-endpoint"
     audiences = (issuer, f"{issuer}/token", f"{issuer}/par") if lax else (issuer,)
     life = policy.assertion_seconds or ASSERTION_USUAL_SECONDS
-    return Wanted(client.id, audiences, life, runtime.settings.clock_skew_seconds)
+    algorithms = FAPI2_ALGORITHMS if client.profile == FAPI2 else tuple(ALGORITHMS)
+    return Wanted(client.id, audiences, life, runtime.settings.clock_skew_seconds, algorithms)
 
 
 def _proof(sent: Credentials, presented: Presented) -> bytes:

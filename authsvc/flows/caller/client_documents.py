@@ -19,7 +19,7 @@ from authsvc.flows.caller.network_limit import wait_of_network
 from authsvc.flows.keys.sign import offered_algorithms
 from authsvc.logs import get_logger
 from authsvc.outgoing import OutgoingFailed
-from authsvc.rules.client_record import Client, names_document
+from authsvc.rules.client_record import FAPI2, Client, names_document
 from authsvc.rules.clients.client_document import (
     LAST_KNOWN_SECONDS,
     MAX_BYTES,
@@ -136,7 +136,7 @@ async def keep(runtime: Runtime, client: Client) -> None:
 
 def _never(runtime: Runtime, client_id: str) -> Refused | None:
     settings = runtime.settings
-    if not settings.client_id_metadata_documents:
+    if not settings.client_id_metadata_documents or settings.profile == FAPI2:  # the profile knows whom it serves
         return Refused("invalid_client", "The client is not known.", "client_unknown")
     if problem := url_problem(client_id, loopback=settings.dev_mode):
         return Refused("invalid_client", "The client_id is no address of a document.", problem)

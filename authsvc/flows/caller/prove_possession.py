@@ -14,6 +14,7 @@ from authsvc.jose.verify import Invalid
 from authsvc.rules.caller.certificate import SentCertificate
 from authsvc.rules.caller.dpop import Genuine, NonceNeeded, Wanted, judge_proof, make_nonce
 from authsvc.rules.client_record import Client, Digest
+from authsvc.rules.clients.fapi2 import allows_algorithm
 from authsvc.rules.confirmation import UNBOUND, Confirmation, certificate, dpop_key
 from authsvc.rules.errors import Rejected
 from authsvc.runtime import Runtime
@@ -34,11 +35,12 @@ class Shown:
 @dataclass(frozen=True, slots=True)
 class Proof:
     """A proof that is good if it is the first time: the key it proves, its digest in the replay cache, and for how many
-    seconds it must be remembered."""
+    seconds it must be remembered; `alg`: by which it was signed."""
 
     confirmation: Confirmation
     digest: Digest
     seconds: int
+    alg: str
 
 
 def check_proof(runtime: Runtime, shown: Shown, *, access_token: str | None = None) -> Proof:
@@ -64,26 +66,35 @@ def check_proof(runtime: Runtime, shown: Shown, *, access_token: str | None = No
         raise Rejected("use_dpop_nonce", "Repeat the nonce of the DPoP-Nonce header in the proof.", verdict.reason)
     if not isinstance(verdict, Genuine):
         raise Rejected("invalid_dpop_proof", _WRONG, verdict.reason)
-    return Proof(dpop_key(signed.jkt), verdict.digest, verdict.seconds)
+    return Proof(dpop_key(signed.jkt), verdict.digest, verdict.seconds, signed.alg)
 
 
 def check_proof_for_tokens(runtime: Runtime, client: Client, shown: Shown | None) -> Proof | None:
     """As `check_proof`, for a client that asks for tokens; None where it showed no proof and need not (section 5.2).
     Raises Rejected."""
     if shown is not None:
-        refuse_beside_certificate(client)
-        return check_proof(runtime, shown)
+        proof = check_proof(runtime, shown)
+        judge_proof_of(client, proof)
+        return proof
     if client.tokens.dpop_bound_access_tokens:
         raise Rejected("invalid_dpop_proof", "This client must send a DPoP proof.", "dpop_missing")
     return None
 
 
-def refuse_beside_certificate(client: Client) -> None:
-    """What a client gets is bound in one way: which, it has registered. Raises Rejected for a proof of the other."""
+def judge_proof_of(client: Client, proof: Proof) -> None:
+    """What a client gets is bound in one way: which, it has registered. Raises Rejected for a proof of the other, and
+    as `judge_algorithm`."""
+    judge_algorithm(client, proof)
     if client.tokens.tls_client_certificate_bound_access_tokens:
         raise Rejected(
             "invalid_dpop_proof", "The tokens of this client are bound to its certificate.", "dpop_beside_certificate"
         )
+
+
+def judge_algorithm(client: Client, proof: Proof) -> None:
+    """Raises Rejected for a proof by an algorithm that the client's profile has not."""
+    if not allows_algorithm(client, proof.alg):
+        raise Rejected("invalid_dpop_proof", _WRONG, "dpop_alg")
 
 
 def certificate_for_tokens(client: Client, sent: SentCertificate | None) -> Confirmation:

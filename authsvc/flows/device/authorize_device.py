@@ -10,15 +10,16 @@ from authsvc.flows.caller.network_limit import wait_of_network
 from authsvc.flows.caller.prove_possession import (
     Proof,
     certificate_of,
+    judge_proof_of,
     key_of,
-    refuse_beside_certificate,
     spend_dpop_proof,
 )
 from authsvc.rules.caller.certificate import SentCertificate
 from authsvc.rules.client_record import Client
+from authsvc.rules.clients.fapi2 import refuse_unmet
 from authsvc.rules.device.codes import GRANT_TYPE, USER_CODE_KEY, encode, shown_user_code, user_code, user_code_digest
 from authsvc.rules.device.polling import CODE_SECONDS, INTERVAL_SECONDS
-from authsvc.rules.errors import Rejected, TooMany, Unavailable
+from authsvc.rules.errors import Rejected, TooMany, Unavailable, rejected
 from authsvc.rules.mac_token import Code
 from authsvc.rules.resource import as_registered, read_resources
 from authsvc.rules.scope import parse_scope, registered_part
@@ -56,6 +57,8 @@ async def authorize_device(
     StoreUnavailable."""
     if GRANT_TYPE not in client.grant_types:
         raise Rejected("unauthorized_client", "This client may not use device codes.", "grant_type_not_allowed")
+    if refused := refuse_unmet(client, GRANT_TYPE):
+        raise rejected(refused)
     asked = parse_scope(scope)
     given = None if asked is None else registered_part(client.tokens.scopes, asked)
     if given is None:
@@ -68,7 +71,7 @@ async def authorize_device(
     if not set(resources) <= known:
         raise Rejected("invalid_target", "The resource is not known for this client.", "resource_not_allowed")
     if proof is not None:
-        refuse_beside_certificate(client)
+        judge_proof_of(client, proof)
     limit = runtime.settings.device_network_requests
     if wait := await wait_of_network(runtime, "device_request", network, limit):
         raise TooMany("device_requests", retry_after=wait)

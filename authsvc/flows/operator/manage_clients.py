@@ -246,6 +246,18 @@ async def choose_certificates(
     )
 
 
+async def choose_profile(runtime: Runtime, actor: str, client_id: str, profile: str) -> Client | Refused:
+    """What the client keeps to (`PROFILES`). Raises StoreUnavailable."""
+    return await _change(
+        runtime,
+        actor,
+        client_id,
+        lambda known: changes.choose_profile(known, profile),
+        "client_profile_chosen",
+        lambda client: {"profile": client.profile},
+    )
+
+
 async def choose_introspection(runtime: Runtime, actor: str, client_id: str, about: str) -> Client | Refused:
     """`about`: none, own, all. Raises StoreUnavailable."""
     return await _change(

@@ -2,7 +2,7 @@
 
     1  parse       the request, once, into a typed one                       `GrantType.parse`; called by web
     2  client      who is calling                                            flows/caller/authenticate_client
-    3  permission  may this client use this grant                            `Issuance.permit`
+    3  permission  may this client use this grant                            `Issuance.permit`, rules/clients/fapi2
     4  proof       what does the caller hold: checked, and not spent yet     flows/caller/prove_possession
     5  keys        can the tokens be signed: asked before anything is spent  flows/keys/sign
     6  recognize   can it be ours at all: a MAC, and no store is asked       `Issuance.recognize`
@@ -43,6 +43,7 @@ from authsvc.flows.token.token_exchange import TOKEN_EXCHANGE
 from authsvc.flows.token.tokens import Tokens, issue
 from authsvc.rules.caller.client_authentication import Credentials
 from authsvc.rules.client_record import Client
+from authsvc.rules.clients.fapi2 import refuse_unmet
 from authsvc.rules.errors import rejected
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.granted import Granted
@@ -73,7 +74,7 @@ async def issue_tokens(
     client = await authenticate_client(runtime, sent.credentials, network=sent.network)
     sent.authenticated(client)
     # 3 permission
-    if refused := grant.permit(client, grant.name):
+    if refused := grant.permit(client, grant.name) or refuse_unmet(client, grant.name):
         raise rejected(refused)
     # 4 proof
     proof = check_proof_for_tokens(runtime, client, sent.shown)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from authsvc.rules.caller.certificate import METHODS, TLS_CLIENT_AUTH
 from authsvc.rules.client_record import Client, Digest
+from authsvc.rules.clients.fapi2 import judge_profile
 from authsvc.rules.clients.judge_client import (
     Service,
     judge_algorithms,
@@ -141,6 +142,12 @@ def choose_certificates(
         authentication = replace(known, token_endpoint_auth_method=method, secret_hashes=(), **chosen)
         changed = replace(changed, authentication=authentication)
     return judge_authentication(changed, service, client) or changed
+
+
+def choose_profile(client: Client, profile: str) -> Client | Refused:
+    """What the client keeps to from now on, if it can."""
+    changed = replace(client, profile=profile)
+    return judge_profile(changed) or changed
 
 
 def choose_introspection(client: Client, about: str) -> Client | Refused:

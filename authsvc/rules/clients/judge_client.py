@@ -16,6 +16,7 @@ from authsvc.rules.authorize.redirect import origin_problem, registration_proble
 from authsvc.rules.client_record import Client, flat_of
 from authsvc.rules.clients import limits
 from authsvc.rules.clients.client_name import name_problem
+from authsvc.rules.clients.fapi2 import judge_profile
 from authsvc.rules.clients.powers import asks_about, given
 from authsvc.rules.clients.sector import judge_sector_identifier_uri, sector_of
 from authsvc.rules.clients.tls_authentication import tls_problems
@@ -343,6 +344,12 @@ def _tokens_of_others(case: _Case) -> Iterator[Refused]:
         yield case.refused("The introspection_all is for clients with introspection.", "introspection_all")
 
 
+def _pages_and_profile(case: _Case) -> Iterator[Refused]:
+    yield from _origins(case, case.client.login.origins)
+    if refused := judge_profile(case.client):
+        yield refused
+
+
 def _audiences(case: _Case) -> Iterator[Refused]:
     client = case.client
     for audience in (*client.tokens.audiences, *client.exchange.audiences, *client.exchange.subjects):
@@ -390,10 +397,4 @@ _EVERYBODYS: tuple[_Rule, ...] = (
     _logout_redirects,
 )
 _REGISTRANTS: tuple[_Rule, ...] = (_powers,)
-_OPERATORS: tuple[_Rule, ...] = (
-    _login,
-    lambda case: _origins(case, case.client.login.origins),
-    _tokens_of_others,
-    _audiences,
-    _seconds,
-)
+_OPERATORS: tuple[_Rule, ...] = (_login, _pages_and_profile, _tokens_of_others, _audiences, _seconds)

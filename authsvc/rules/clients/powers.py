@@ -17,6 +17,7 @@ def given(client: Client) -> tuple[Any, ...]:
     login, tokens = client.login, client.tokens
     return (
         client.first_party,
+        client.profile,
         client.exchange,
         login.origins,
         (login.required_role, login.required_acr, login.registration_role, login.remember_me_allowed),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from authsvc.clock import monotonic
-from authsvc.rules.client_record import MAX_DOCUMENT_URL, Client, flat_of, from_flat
+from authsvc.rules.client_record import MAX_DOCUMENT_URL, Client, flat_of, from_flat, in_profile
 from authsvc.store.postgres import Connection, Database
 
 MEMORY_SECONDS = 60.0
@@ -114,15 +114,17 @@ class Pages:
 
 
 class ClientMemory:
-    """Clients as this worker last saw them, so that authenticating one costs no round trip.
+    """Clients as this worker last saw them, so that authenticating one costs no round trip; with all that `profile`,
+    the service's, or their own turns on.
 
     `confirm` is called with `service_state.clients_version` and the epoch by the worker's sync: entries of another
     version or epoch are read again. A restored database counts its versions anew and may come by a number that was
     seen; its epoch is another. When PostgreSQL is away, entries serve for MEMORY_SECONDS after the last confirmation.
     """
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, profile: str = "none") -> None:
         self._db = db
+        self._profile = profile
         self._confirmed = (0, "")
         self._confirmed_at = float("-inf")
         self._entries: OrderedDict[str, tuple[tuple[int, str], Client]] = OrderedDict()
@@ -158,6 +160,7 @@ class ClientMemory:
         if client is None:
             self._entries.pop(client_id, None)
             return None
+        client = in_profile(client, self._profile)
         self._entries[client_id] = (confirmed, client)
         self._entries.move_to_end(client_id)
         if len(self._entries) > MEMORY_CLIENTS:

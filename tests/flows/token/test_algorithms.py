@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256, sha512
@@ -31,6 +30,7 @@ from authsvc_devkit.servers import Servers
 from tests.conftest import CLIENTS
 from tests.support import devices
 from tests.support.clients import changed_client
+from tests.support.keys_that_sign import let_sign, until
 from tests.support.login_steps import Pkce, authorize_url, code_for, log_in, redeem, tokens_for
 from tests.support.registration import at, initial, registered, same
 from tests.support.service import BACKEND, ISSUER, Service, bearer, service
@@ -57,26 +57,6 @@ SERVICE = changed_client(
     scopes=("api", "openid"),
 )
 TERMINAL = changed_client(CLIENTS[-2], id="terminal-es", id_token_signed_response_alg="ES256", scopes=("openid",))
-
-
-async def until(true: Callable[[], object], seconds: float = 5) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.02)
-
-
-async def let_sign(house: Service, *algorithms: str) -> None:
-    """A key of each, as it is when its announcement is over."""
-    for alg in algorithms:
-        made = await manage_keys.generate(house.runtime, "tests", alg)
-        assert isinstance(made, manage_keys.Generated)
-        await house.sql.execute(
-            "UPDATE signing_keys SET announced_at = now() - interval '2 d', signs_from = now() - interval '1 min' "
-            "WHERE kid = $1",
-            made.kid,
-        )
-    now = house.runtime.clock.now
-    await until(lambda: all(house.runtime.keyring.signing_kid(now(), alg) for alg in algorithms))
 
 
 @pytest_asyncio.fixture(scope="module")
