@@ -53,12 +53,18 @@ class Provider:
     def __post_init__(self) -> None:
         self.trust = ssl.create_default_context(cafile=str(self.tls.ca_file))
 
-    def operate(self, *words: str, given: str = "") -> None:
-        """`authsvc ...` in the operator's terminal."""
+    def operate_json(self, *words: str) -> dict[str, Any]:
+        """As `operate`; what it answers."""
+        answer: dict[str, Any] = json.loads(self.operate(*words, "--json"))
+        return answer
+
+    def operate(self, *words: str, given: str = "") -> str:
+        """`authsvc ...` in the operator's terminal, and what it says."""
         command = [sys.executable, "-m", "authsvc", *words]
         env = clean_environment(**self.env)
         done = subprocess.run(command, env=env, input=given, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, (words, done.stdout, done.stderr)
+        return done.stdout
 
     def register(self, *added: Client) -> None:
         async def add() -> None:

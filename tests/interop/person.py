@@ -24,10 +24,10 @@ class Person:
         self.password = "password"
         self.met: list[str] = []
 
-    def visit(self, url: str) -> httpx2.Response:
+    def visit(self, url: str, method: str = "GET") -> httpx2.Response:
         """Open an address and go on until a page without a form of the provider's is there, or an address under
         .example, which is nobody's: then its redirect is the answer."""
-        answer = self.http.get(url)
+        answer = self.http.request(method, url)
         for _ in range(20):
             target = answer.headers.get("location")
             if target is not None:

@@ -1,0 +1,10 @@
+"""What scripts/interop runs: the newest of each on 2026-11-29. What they need besides is the newest that suits."""
+
+from __future__ import annotations
+
+PYTHON = {
+    "starlette": ("Authlib==1.9.10", "starlette==1.10.0", "httpx==0.28.1", "itsdangerous==2.2.0", "uvicorn==0.54.0"),
+    "allauth": ("Django==5.2.19", "django-allauth[socialaccount]==65.22.1"),
+    "social": ("Django==5.2.19", "social-auth-app-django==8.0.0", "social-auth-core==7.0.0"),
+}
+"""Name of an environment -> packages of PyPI."""

@@ -1,0 +1,157 @@
+"""Environments for programs of other people, and the programs while they run.
+
+`AUTHSVC_TEST_PROGRAMS` names the directory in which environments are made and kept; without it nothing here is tried.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from authsvc_devkit.processes import die_with_parent
+from tests.interop.conftest import Provider
+from tests.interop.programs import versions
+from tests.support.replicas import free_port
+
+VARIABLE = "AUTHSVC_TEST_PROGRAMS"
+PAPER = Path(__file__).parents[3] / "docs/clients.md"
+ISSUER, SECRET = "https://auth.example.com", "its-secret"
+"""As docs/clients.md calls them."""
+
+
+def section(title: str) -> list[tuple[str, str]]:
+    """The blocks of a chapter of docs/clients.md, in order: (language, text)."""
+    [chapter] = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", PAPER.read_text(), re.MULTILINE | re.DOTALL)
+    return re.findall(r"^```(\w+)\n(.*?)^```$", chapter, re.MULTILINE | re.DOTALL)
+
+
+@dataclass
+class Workshop:
+    directory: Path
+
+    def environment(self, name: str, wanted: Sequence[str]) -> tuple[Path, bool]:
+        """A directory for exactly these packages, and whether it is filled already."""
+        place = self.directory / f"{name}-{sha256(' '.join(wanted).encode()).hexdigest()[:12]}"
+        place.mkdir(parents=True, exist_ok=True)
+        return place, (place / ".filled").exists()
+
+    def python(self, name: str) -> Path:
+        """The interpreter of a virtual environment with the packages of `versions.PYTHON`."""
+        wanted = versions.PYTHON[name]
+        place, filled = self.environment(name, wanted)
+        python = place / "bin/python"
+        if not filled:
+            run([sys.executable, "-m", "venv", str(place)], place)
+            run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted], place)
+            (place / ".filled").touch()
+        return python
+
+
+def run(command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None, seconds: int = 900) -> str:
+    """What a command said. Fails the test with it where it failed."""
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=seconds)
+    if done.returncode:
+        pytest.fail(f"{shlex.join(command)}: {(done.stdout + done.stderr)[-3000:]}")
+    return done.stdout
+
+
+@dataclass
+class Program:
+    """A server of somebody else's on loopback; `command` has {port} where its port belongs."""
+
+    command: Sequence[str]
+    cwd: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        return self.cwd / "program.log"
+
+    def __enter__(self) -> Self:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [word.replace("{port}", str(self.port)) for word in self.command],
+                cwd=self.cwd,
+                env={**os.environ, **self.env},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=die_with_parent(signal.SIGTERM),
+            )
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except OSError:
+                time.sleep(0.1)
+            else:
+                return self
+        self.__exit__()
+        raise RuntimeError(f"{self.command[0]} did not start: {self.log.read_text()[-3000:]}")
+
+    def __exit__(self, *failure: object) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@dataclass
+class Shown:
+    """A chapter of docs/clients.md with the addresses, ids and secrets of this run: its first block registers the
+    client, the others configure the program."""
+
+    title: str
+    provider: Provider
+    client_id: str
+    url: str
+
+    def registered(self) -> Self:
+        """Run the first block as it stands, but for the names of this run."""
+        (language, command), *self.blocks = section(self.title)
+        assert language == "sh"
+        assert command.startswith("authsvc clients add ")
+        words = shlex.split(command.replace("\\\n", " "))
+        self.theirs = (words[3], re.findall(r"https://[a-z]+\.example\.com(?!/cb)", command.replace(ISSUER, ""))[0])
+        words = [self._ours(word) for word in words[1:]]
+        words[2] = self.client_id
+        self.secret = str(self.provider.operate_json(*words).get("client_secret", ""))
+        return self
+
+    def block(self, language: str, place: int = 0) -> str:
+        """A block of this language, with the names of this run."""
+        text = [text for found, text in self.blocks if found == language][place]
+        quoted = re.sub(rf"(['\"]){re.escape(self.theirs[0])}\1", rf"\g<1>{self.client_id}\1", self._ours(text))
+        return quoted.replace(SECRET, self.secret)
+
+    def _ours(self, text: str) -> str:
+        return text.replace(ISSUER, self.provider.issuer).replace(self.theirs[1], self.url)
+
+
+def trusting(provider: Provider) -> dict[str, str]:
+    """What makes a program of any language take the authority of the test's certificate for one of the machine's."""
+    ca = str(provider.tls.ca_file)
+    return {"SSL_CERT_FILE": ca, "REQUESTS_CA_BUNDLE": ca, "NODE_EXTRA_CA_CERTS": ca}
+
+
+Answer = dict[str, Any]
