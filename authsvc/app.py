@@ -66,6 +66,7 @@ from authsvc.web import (
 from authsvc.web.http.endpoint import Endpoint, Route
 from authsvc.web.http.failures import json_failure
 from authsvc.web.http.request import malformed
+from authsvc.web.pages import views
 from authsvc.web.pages.failure_page import page_or_json_failure
 
 log = get_logger()
@@ -87,8 +88,8 @@ class Capability:
     """Its members of the metadata of the authorization server (RFC 8414), and so of both documents."""
     openid_metadata: Lines = no_lines
     """Its members of OpenID Connect Discovery alone."""
-    names_devices: bool = False
-    """Whether handlers of its routes call `device_name`."""
+    for_people: bool = False
+    """Whether handlers of its routes show pages or name devices."""
     drain: Callable[[Runtime], None] | None = None
     """Called when the service will end: no request may be held by this capability from now on."""
     begin: Callable[[Runtime], None] | None = None
@@ -117,12 +118,12 @@ CAPABILITIES = (
         loops=(status_indices.keep_for_ever,),
         give_back=status_indices.give_back,
     ),
-    Capability("device", device.ROUTES, metadata=discovery.device, names_devices=True),
+    Capability("device", device.ROUTES, metadata=discovery.device, for_people=True),
     Capability("grants", metadata=discovery.grants),
-    Capability("authorization requests", authorize.ROUTES, metadata=discovery.authorization_requests),
-    Capability("login", login.ROUTES + second_step.ROUTES + mailed_code.ROUTES, names_devices=True),
-    Capability("passkeys", passkeys.ROUTES, names_devices=True),
-    Capability("trusted devices", account_trusted.ROUTES, names_devices=True),
+    Capability("authorization requests", authorize.ROUTES, metadata=discovery.authorization_requests, for_people=True),
+    Capability("login", login.ROUTES + second_step.ROUTES + mailed_code.ROUTES, for_people=True),
+    Capability("passkeys", passkeys.ROUTES, for_people=True),
+    Capability("trusted devices", account_trusted.ROUTES, for_people=True),
     Capability("registration", register.ROUTES, metadata=discovery.registration),
     Capability("client ID metadata documents", metadata=discovery.client_documents),
     Capability("authorization responses", metadata=discovery.authorization_responses),
@@ -137,7 +138,7 @@ CAPABILITIES = (
             *account_factors.ROUTES,
             *account_profile.ROUTES,
         ),
-        names_devices=True,
+        for_people=True,
     ),
     Capability("claims of a person", userinfo.ROUTES, openid_metadata=discovery.account),
     Capability(
@@ -149,10 +150,10 @@ CAPABILITIES = (
             *first_party_sign_up.ROUTES,
             *mailed_code_json.ROUTES,
         ),
-        names_devices=True,
+        for_people=True,
     ),
     Capability("ID tokens", openid_metadata=discovery.id_tokens),
-    Capability("log-out", logout.ROUTES, openid_metadata=discovery.logout),
+    Capability("log-out", logout.ROUTES, openid_metadata=discovery.logout, for_people=True),
     Capability(
         "back-channel logout", loops=(deliver_logouts.deliver_for_ever,), openid_metadata=discovery.backchannel_logout
     ),
@@ -160,7 +161,7 @@ CAPABILITIES = (
         "proofs by mail",
         proof.ROUTES + reset.ROUTES + sign_up.ROUTES,
         loops=(write_letters.write_for_ever,),
-        names_devices=True,
+        for_people=True,
     ),
     Capability("mail", loops=(deliver.deliver_for_ever,)),
     Capability("sight", loops=(measure.measure_for_ever, measure.look_for_ever)),
@@ -168,11 +169,18 @@ CAPABILITIES = (
 )
 """In the order of their members in the metadata documents. Whoever adds a wing adds a line here."""
 
+
+async def _ready_for_people() -> None:
+    """What a worker has only once a person came: a service for machines never needs it."""
+    await device_name.ready()
+    await views.ready()
+
+
 OAUTH_METADATA = tuple(one.metadata for one in CAPABILITIES)
 OPENID_METADATA = OAUTH_METADATA + tuple(one.openid_metadata for one in CAPABILITIES)
 
 ROUTES = (
-    *(route.after(device_name.ready) if one.names_devices else route for one in CAPABILITIES for route in one.routes),
+    *(route.after(_ready_for_people) if one.for_people else route for one in CAPABILITIES for route in one.routes),
     wellknown.metadata("/.well-known/openid-configuration", OPENID_METADATA),
     wellknown.metadata("/.well-known/oauth-authorization-server", OAUTH_METADATA),
 )

@@ -57,10 +57,8 @@ def device_name(user_agent: str | None) -> str:
 
 
 async def ready() -> None:
-    """Wait until `device_name` answers at once.
-
-    The first parse, some 100 ms of compiling patterns, is done in a thread when the first device may have to be named:
-    a worker that serves machines alone keeps these 1.3 MB."""
+    """Wait until `device_name` answers at once: the first parse, some 100 ms of compiling patterns (1.3 MB), is done in
+    a thread for the first person."""
     if not _compiled.is_set():
         await asyncio.to_thread(_compile)
 

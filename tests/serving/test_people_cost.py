@@ -22,6 +22,8 @@ from tests.support.replicas import Replica, Replicas
 
 FOR_PEOPLE = ("fido2", "segno", "aiosmtplib", "email.headerregistry")
 """What is imported when somebody shows a passkey, sets up an app, or is written to."""
+FOR_PAGES = ("jinja2", "authsvc.web.pages.rendering", "ua_parser")
+"""What is imported when the first person comes."""
 FOR_TRACES = ("opentelemetry.sdk.metrics.", "opentelemetry.exporter")
 """What is imported where traces are sent, or, if one let it, by redis-py."""
 LOGINS = int(os.environ.get("AUTHSVC_TEST_LOGINS", "60"))
@@ -40,6 +42,13 @@ async def run():
     async with lifespan(runtime):
         transport = httpx2.ASGITransport(app=App(runtime), client=("192.0.2.7", 4711))
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost:8000") as http:
+            if sys.argv[1:] == ["machines"]:
+                form = {"grant_type": "client_credentials"}
+                answer = await http.post("/token", data=form, auth=("backend", "backend-secret"))
+                form = {"token": answer.json()["access_token"]}
+                answer = await http.post("/introspect", data=form, auth=("backend", "backend-secret"))
+                assert answer.json()["active"], answer
+                return
             login = {"email": "test@example.com", "password": "password"}
             tokens = (await http.post("/api/auth/login", json=login)).json()
             form = {"grant_type": "refresh_token", "client_id": "customer", "refresh_token": tokens["refresh_token"]}
@@ -60,15 +69,26 @@ def without_people(settings_env: dict[str, str]) -> dict[str, str]:
     return {**clean, **settings_env, "AUTHSVC_SMTP_URL": ""}
 
 
-def test_a_worker_imports_nothing_for_what_nobody_asked_of_it(without_people: dict[str, str]) -> None:
-    """After a login by password on the page's and the JSON's way, a refresh and an introspection."""
+def imported_by(worker: dict[str, str], *words: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", WORKER], env=without_people, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", WORKER, *words], env=worker, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
-    imported = done.stderr.splitlines()[-1]
+    return done.stderr.splitlines()[-1]
+
+
+def test_a_worker_imports_nothing_for_what_nobody_asked_of_it(without_people: dict[str, str]) -> None:
+    """After a login by password on the page's and the JSON's way, a refresh and an introspection."""
+    imported = imported_by(without_people)
     assert '"authsvc.webauthn"' in imported
+    assert [name for name in FOR_PAGES if f'"{name}' not in imported] == []
     assert [name for name in (*FOR_PEOPLE, *FOR_TRACES) if f'"{name}' in imported] == []
+
+
+def test_a_worker_that_only_machines_ask_imported_nothing_for_pages(without_people: dict[str, str]) -> None:
+    imported = imported_by(without_people, "machines")
+    assert '"authsvc.web.login"' in imported
+    assert [name for name in (*FOR_PEOPLE, *FOR_PAGES, *FOR_TRACES) if f'"{name}' in imported] == []
 
 
 def kib(replica: Replica) -> tuple[int, int]:
