@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
-from redis.exceptions import RedisError
 
 from authsvc.store import migrate
 from authsvc.store.connecting import NoPrimary, Standby
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Database, record_of
 from authsvc.store.redis import RedisStore, Script
+from authsvc.store.redis_py import RedisError
 
 
 @dataclass(frozen=True, slots=True)

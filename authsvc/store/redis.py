@@ -8,9 +8,8 @@ from functools import partial
 from hashlib import sha1
 from typing import Any
 
-from redis.exceptions import NoScriptError
-
 from authsvc.store.errors import StoreUnavailable
+from authsvc.store.redis_py import NoScriptError
 from authsvc.store.redis_routes.cluster import PASSED, Cluster
 from authsvc.store.redis_routes.sentinel import Sentinels
 from authsvc.store.redis_routes.server import RedisServer

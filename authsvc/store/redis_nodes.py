@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from redis.exceptions import RedisError
-
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.redis import RedisStore
+from authsvc.store.redis_py import RedisError
 from authsvc.store.redis_routes.cluster import Cluster
 from authsvc.store.redis_routes.lookout import PATIENT_SECONDS
 from authsvc.store.redis_routes.sentinel import Sentinels, described, open_sentinel

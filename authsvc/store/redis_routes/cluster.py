@@ -11,10 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from redis import exceptions
-from redis.crc import key_slot
-
 from authsvc.store.errors import StoreUnavailable
+from authsvc.store.redis_py import exceptions, key_slot
 from authsvc.store.redis_routes.lookout import Lookout, NoServer, Questions, nobody
 from authsvc.store.redis_routes.server import RedisServer
 from authsvc.store.redis_routes.url import Address, RedisUrl

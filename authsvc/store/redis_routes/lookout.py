@@ -7,9 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
-from redis.exceptions import RedisError
-
 from authsvc.store.errors import StoreUnavailable
+from authsvc.store.redis_py import RedisError
 from authsvc.store.redis_routes.server import RedisServer
 from authsvc.store.redis_routes.url import Address
 from authsvc.tasks import end_tasks

@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.exceptions import ResponseError
-
 from authsvc.store.errors import StoreUnavailable
+from authsvc.store.redis_py import Redis, ResponseError
 from authsvc.store.redis_routes.lookout import PATIENT_SECONDS, Lookout, NoServer, Questions, nobody
 from authsvc.store.redis_routes.server import RedisServer, open_client
 from authsvc.store.redis_routes.url import Address, RedisUrl

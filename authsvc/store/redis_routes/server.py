@@ -8,15 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from redis import exceptions
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-
 from authsvc import traces
 from authsvc.clock import monotonic
 from authsvc.store.errors import StoreUnavailable
+from authsvc.store.redis_py import NoBackoff, Redis, RedisError, Retry, exceptions
 
 TIMEOUT_SECONDS = 0.2
 BREAKER_FAILURES = 3
