@@ -134,15 +134,12 @@ async def test_without_a_certificate_there_is_no_token(house: Service) -> None:
 
 async def test_a_dpop_key_is_no_other_way(house: Service) -> None:
     key = KeyHolder(house)
+    await key.post("/token", data={"grant_type": "client_credentials"}, auth=BACKEND)
     form = {"grant_type": "client_credentials", "client_id": "meter"}
-    proof = {"DPoP": key.proof()}
-    assert is_refused(await by(house, OWN).post("/token", data=form, headers=proof), "invalid_dpop_proof")
     pushed = {"client_id": "meter", "response_type": "code", "redirect_uri": CALLBACK, "scope": "openid"}
-    key.nonce = (await house.http.post("/token", data={}, headers=proof)).headers.get("dpop-nonce")
-    nonce = await by(house, OWN).post("/token", data=form, headers=proof)
-    key.nonce = nonce.headers["dpop-nonce"]
-    proof = {"DPoP": key.proof("/par")}
-    assert is_refused(await by(house, OWN).post("/par", data=pushed, headers=proof), "invalid_dpop_proof")
+    for path, data in (("/token", form), ("/par", pushed)):
+        answer = await by(house, OWN).post(path, data=data, headers={"DPoP": key.proof(path)})
+        assert is_refused(answer, "invalid_dpop_proof")
 
 
 async def test_other_clients_get_what_they_got_before(house: Service) -> None:
