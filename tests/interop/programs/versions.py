@@ -8,3 +8,9 @@ PYTHON = {
     "social": ("Django==5.2.19", "social-auth-app-django==8.0.0", "social-auth-core==7.0.0"),
 }
 """Name of an environment -> packages of PyPI."""
+
+NPM = {
+    "hono": ("hono@4.13.19", "@hono/node-server@2.1.9"),
+    "authjs": ("@auth/express@0.12.3", "express@5.3.0"),
+}
+"""Name of an environment -> packages of npm."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -58,6 +59,18 @@ class Workshop:
             run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted], place)
             (place / ".filled").touch()
         return python
+
+    def npm(self, name: str) -> Path:
+        """A directory with the packages of `versions.NPM`, for scripts to be put beside them."""
+        if shutil.which("npm") is None:
+            pytest.skip("npm is not installed: its programs were not tried")
+        wanted = versions.NPM[name]
+        place, filled = self.environment(name, wanted)
+        if not filled:
+            (place / "package.json").write_text('{"private": true, "type": "module"}')
+            run(["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", *wanted], place)
+            (place / ".filled").touch()
+        return place
 
 
 def run(command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None, seconds: int = 900) -> str:
@@ -132,7 +145,7 @@ class Shown:
         assert language == "sh"
         assert command.startswith("authsvc clients add ")
         words = shlex.split(command.replace("\\\n", " "))
-        self.theirs = (words[3], re.findall(r"https://[a-z]+\.example\.com(?!/cb)", command.replace(ISSUER, ""))[0])
+        self.theirs = (words[3], re.findall(r"https://[a-z]+\.example\.com", command.replace(ISSUER, ""))[0])
         words = [self._ours(word) for word in words[1:]]
         words[2] = self.client_id
         self.secret = str(self.provider.operate_json(*words).get("client_secret", ""))
