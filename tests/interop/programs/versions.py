@@ -14,3 +14,6 @@ NPM = {
     "authjs": ("@auth/express@0.12.3", "express@5.3.0"),
 }
 """Name of an environment -> packages of npm."""
+
+SPRING_BOOT = "3.5.7"
+"""What stands for @VERSION@ in pom.xml."""

@@ -28,7 +28,8 @@ from tests.interop.programs import versions
 from tests.support.replicas import free_port
 
 VARIABLE = "AUTHSVC_TEST_PROGRAMS"
-PAPER = Path(__file__).parents[3] / "docs/clients.md"
+HERE = Path(__file__).parent
+PAPER = HERE.parents[2] / "docs/clients.md"
 ISSUER, SECRET = "https://auth.example.com", "its-secret"
 """As docs/clients.md calls them."""
 
@@ -71,6 +72,25 @@ class Workshop:
             run(["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", *wanted], place)
             (place / ".filled").touch()
         return place
+
+    def spring(self, *sources: str) -> Path:
+        """The jar of an application of Spring Boot: Shop.java and these files of the same package."""
+        if shutil.which("mvn") is None or shutil.which("keytool") is None:
+            pytest.skip("Maven and a JDK are not installed: Spring was not tried")
+        pom = (HERE / "pom.xml").read_text().replace("@VERSION@", versions.SPRING_BOOT)
+        shop = (HERE / "Shop.java").read_text()
+        place, filled = self.environment("spring", (pom, shop, *sources))
+        if not filled:
+            package = place / "src/main/java/shop"
+            package.mkdir(parents=True, exist_ok=True)
+            (place / "pom.xml").write_text(pom)
+            (package / "Shop.java").write_text(shop)
+            for source in sources:
+                [name] = re.findall(r"^class (\w+)", source, re.MULTILINE)
+                (package / f"{name}.java").write_text(source)
+            run(["mvn", "-q", "-B", f"-Dmaven.repo.local={self.directory / 'maven'}", "package"], place)
+            (place / ".filled").touch()
+        return place / "target/shop-1.jar"
 
 
 def run(command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None, seconds: int = 900) -> str:

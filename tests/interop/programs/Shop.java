@@ -1,0 +1,23 @@
+package shop;
+
+import java.util.Map;
+import org.springframework.boot.SpringApplication;
+import org.springframework.boot.autoconfigure.SpringBootApplication;
+import org.springframework.security.core.annotation.AuthenticationPrincipal;
+import org.springframework.security.oauth2.jwt.Jwt;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.RestController;
+
+/** An API of Spring Boot with nothing but its starter: it says what the token says. */
+@SpringBootApplication
+@RestController
+public class Shop {
+  public static void main(String[] args) {
+    SpringApplication.run(Shop.class, args);
+  }
+
+  @GetMapping("/orders")
+  Map<String, Object> orders(@AuthenticationPrincipal Jwt token) {
+    return token.getClaims();
+  }
+}

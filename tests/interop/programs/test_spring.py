@@ -1,0 +1,60 @@
+"""An API of Spring Boot, as docs/clients.md configures it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.interop.conftest import Provider
+from tests.interop.person import Person
+from tests.interop.programs.api import becomes, id_token, own_token, status
+from tests.interop.programs.workshop import Program, Shown, Workshop, run
+
+AUDIENCE = "https://orders.example.com"
+
+
+def started(jar: Path, tmp_path: Path, shown: Shown, *, audience: bool = True) -> Program:
+    """`audience`: whether the configuration says whom tokens are for, as it should."""
+    configured = shown.block("yaml")
+    if not audience:
+        configured = "".join(line for line in configured.splitlines(True) if "audiences" not in line)
+    (tmp_path / "application.yml").write_text(configured)
+    store, ca = tmp_path / "trusted.p12", shown.provider.tls.ca_file
+    trusted = ["-storetype", "PKCS12", "-keystore", str(store), "-storepass", "changeit"]
+    run(["keytool", "-importcert", "-noprompt", "-alias", "tests", "-file", str(ca), *trusted], tmp_path)
+    java = ["java", "-Xmx256m", f"-Djavax.net.ssl.trustStore={store}", "-Djavax.net.ssl.trustStorePassword=changeit"]
+    return Program([*java, "-jar", str(jar), "--server.port={port}"], tmp_path)
+
+
+def test_its_defaults_take_the_type_jwt_and_no_other(
+    workshop: Workshop, provider: Provider, person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = Shown("Spring Boot", provider, "spring", AUDIENCE).registered()
+    with started(workshop.spring(), tmp_path, shown) as shop:
+        orders = f"{shop.url}/orders"
+        assert status(orders, own_token(provider, "spring", shown.secret)) == 200, shop.log.read_text()[-2000:]
+        assert status(orders, None) == 401
+        assert status(orders, id_token(provider, person, "spring-person", monkeypatch)) == 401
+        provider.operate("clients", "choose-access-tokens", "spring", "--access-token-typ", "at+jwt")
+        becomes(401, lambda: status(orders, own_token(provider, "spring", shown.secret)))
+
+
+def test_without_an_audience_it_takes_an_id_token_as_the_paper_says(
+    workshop: Workshop, provider: Provider, person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = Shown("Spring Boot", provider, "spring-anybody", AUDIENCE).registered()
+    with started(workshop.spring(), tmp_path, shown, audience=False) as shop:
+        assert status(f"{shop.url}/orders", id_token(provider, person, "spring-other", monkeypatch)) == 200
+
+
+def test_the_bean_takes_at_jwt_and_no_other(
+    workshop: Workshop, provider: Provider, person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = Shown("Spring Boot", provider, "spring-bean", AUDIENCE).registered()
+    with started(workshop.spring(shown.block("java")), tmp_path, shown) as shop:
+        orders = f"{shop.url}/orders"
+        assert status(orders, own_token(provider, "spring-bean", shown.secret)) == 401
+        assert status(orders, id_token(provider, person, "spring-third", monkeypatch)) == 401
+        provider.operate("clients", "choose-access-tokens", "spring-bean", "--access-token-typ", "at+jwt")
+        becomes(200, lambda: status(orders, own_token(provider, "spring-bean", shown.secret)))
