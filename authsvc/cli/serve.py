@@ -14,7 +14,15 @@ import click
 from authsvc.cli import STARTED
 from authsvc.cli.console import Refused
 from authsvc.clock import monotonic
-from authsvc.serving.listening import TlsPair, check_tls, host_and_port, listen, port_of
+from authsvc.serving.listening import (
+    CertificateListener,
+    TlsPair,
+    asking_context,
+    check_tls,
+    host_and_port,
+    listen,
+    port_of,
+)
 from authsvc.settings import Settings, SettingsError, load
 from authsvc.settings.kinds import words
 from authsvc.settings.mail import DEV_PAGE
@@ -42,6 +50,7 @@ def command(
     Examples:
       authsvc serve
       authsvc serve --host :: --port 8443 --workers 4 --tls-cert chain.pem --tls-key key.pem
+      AUTHSVC_MTLS_PORT=8444 AUTHSVC_CLIENT_CA_FILE=ca.pem authsvc serve --tls-cert chain.pem --tls-key key.pem
       AUTHSVC_METRICS=127.0.0.1:9464 authsvc serve      /metrics on a listener of its own
     """
     if (tls_cert is None) != (tls_key is None):
@@ -58,7 +67,13 @@ def command(
     tls = TlsPair(tls_cert, tls_key) if tls_cert and tls_key else None
     if tls:
         check_tls(tls)
+    elif settings.mtls_port:
+        raise SettingsError(["AUTHSVC_MTLS_PORT: is for TLS that ends here: give --tls-cert and --tls-key"])
     sockets = listen(settings.host, settings.port, "--port or AUTHSVC_PORT")
+    if tls and settings.mtls_port:
+        asking = tuple(listen(settings.host, settings.mtls_port, "AUTHSVC_MTLS_PORT"))
+        tls = replace(tls, asking=CertificateListener(asking, Path(settings.client_ca_file)))
+        asking_context(tls)
     serve(replace(settings, port=port_of(sockets)), sockets, tls)
 
 
@@ -89,7 +104,10 @@ def announce(settings: Settings, tls: TlsPair | None) -> None:
     hosts = [f"[{host}]" if ":" in host else host for host in words(settings.host)]
     logs.get_logger().info(
         "serving",
-        url_host=" ".join(f"{'https' if tls else 'http'}://{host}:{settings.port}" for host in hosts),
+        url_host=" ".join(
+            [f"{'https' if tls else 'http'}://{host}:{settings.port}" for host in hosts]
+            + [f"https://{host}:{settings.mtls_port}" for host in hosts if tls and tls.asking]
+        ),
         workers=settings.workers,
         elapsed_ms=int((monotonic() - STARTED) * 1000),
         version=__version__,

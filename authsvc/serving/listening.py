@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from authsvc.serving import CannotServe
 from authsvc.settings.kinds import words
@@ -16,11 +18,22 @@ BACKLOG = 2048
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateListener:
+    """Further sockets, whose TLS asks clients for certificates (RFC 8705). `ca_file`: PEM of the authorities that issue
+    them."""
+
+    sockets: tuple[socket.socket, ...]
+    ca_file: Path
+
+
+@dataclass(frozen=True, slots=True)
 class TlsPair:
-    """PEM files: a certificate with its chain, and the private key that belongs to it."""
+    """PEM files: a certificate with its chain, and the private key that belongs to it. `asking`: where certificates of
+    clients are asked for, too."""
 
     cert_file: Path
     key_file: Path
+    asking: CertificateListener | None = None
 
 
 def listen(hosts: str, port: int, hint: str = "--port") -> list[socket.socket]:
@@ -127,6 +140,31 @@ def check_tls(pair: TlsPair) -> None:
             if mismatch
             else f"{pair.cert_file} and {pair.key_file} are not a certificate and its private key in PEM"
         ) from None
+
+
+def asking_context(pair: TlsPair) -> ssl.SSLContext:
+    """TLS that asks for a certificate and goes on without one. One that no authority of the file issued ends the
+    handshake: Python's ssl takes no other, so a self-signed one needs a proxy. Raises CannotServe."""
+    assert pair.asking is not None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.cert_file, pair.key_file)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    try:
+        context.load_verify_locations(pair.asking.ca_file)
+    except OSError:  # an SSLError is one
+        raise CannotServe(f"{pair.asking.ca_file} holds no certificates of authorities in PEM") from None
+    return context
+
+
+def shown_certificate(transport: asyncio.BaseTransport) -> dict[str, Any] | None:
+    """ASGI's extension `tls` where the client showed a certificate in the handshake, with those that it sent along from
+    Python 3.13 on; None: it showed none."""
+    connection = transport.get_extra_info("ssl_object")
+    der = connection.getpeercert(binary_form=True) if connection is not None else None
+    if der is None:
+        return None
+    chain = connection.get_unverified_chain() if hasattr(connection, "get_unverified_chain") else [der]
+    return {"tls": {"client_cert_chain": [ssl.DER_cert_to_PEM_cert(one) for one in chain], "client_cert_error": None}}
 
 
 def host_and_port(text: str) -> tuple[str, int]:

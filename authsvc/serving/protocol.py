@@ -43,6 +43,7 @@ from authsvc.serving.head import (
     refusal,
     refusing,
 )
+from authsvc.serving.listening import shown_certificate
 from authsvc.web.http.reply import ANSWER, Reply
 
 
@@ -117,6 +118,7 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._certificate = shown_certificate(transport)
         self._read_within(self.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -232,6 +234,8 @@ class DeadlineProtocol(HttpToolsProtocol):
         scope["path"] = unquote(path) if "%" in path else path
         scope["raw_path"] = raw_path
         scope["query_string"] = query
+        if self._certificate is not None:
+            scope["extensions"] = self._certificate
         scope[ANSWER] = self._answered_whole  # type: ignore[literal-required]
 
     def on_body(self, body: bytes) -> None:

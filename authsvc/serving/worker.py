@@ -27,7 +27,7 @@ from authsvc import logs
 from authsvc.app import App, drain, lifespan
 from authsvc.runtime import Runtime, open_runtime
 from authsvc.serving.exchange import CLOSE
-from authsvc.serving.listening import TlsPair, last_connections
+from authsvc.serving.listening import TlsPair, asking_context, last_connections
 from authsvc.serving.protocol import DeadlineProtocol
 from authsvc.settings import Settings
 from authsvc.settings.kinds import LOOPBACK
@@ -41,8 +41,12 @@ log = logs.get_logger()
 class Server(uvicorn.Server):
     """uvicorn's server with our end. `ready(runtime)` is called when it serves."""
 
-    def __init__(self, config: uvicorn.Config, runtime: Runtime, ready: Callable[[Runtime], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, runtime: Runtime, ready: Callable[[Runtime], None], tls: TlsPair | None = None
+    ) -> None:
         super().__init__(config)
+        self._asking = tls.asking.sockets if tls and tls.asking else ()
+        self._asking_tls = asking_context(tls) if tls and tls.asking else None
         self._runtime = runtime
         self._ready = ready
         self._asked = 0
@@ -69,6 +73,14 @@ class Server(uvicorn.Server):
             self._timer.cancel()
         self.should_exit = True
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        loop, backlog = asyncio.get_running_loop(), self.config.backlog
+        for one in self._asking:
+            self.servers.append(
+                await loop.create_server(self._protocol, sock=one, ssl=self._asking_tls, backlog=backlog)
+            )
+
     async def main_loop(self) -> None:
         gc.collect()
         gc.freeze()  # what the start made stays: no later collection need look at it again
@@ -81,16 +93,21 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """uvicorn's; but whom the kernel has let in already is served. Closing the sockets would reset them, and
         a proxy must not send a POST again (RFC 9110 section 9.2.2)."""
-        loop, listening = asyncio.get_running_loop(), sockets or []
-        last = [one.dup() for one in listening]  # of each socket, so that the kernel closes it when we have looked
+        loop = asyncio.get_running_loop()
+        listening = [(one, self.config.ssl) for one in sockets or []] + [
+            (one, self._asking_tls) for one in self._asking
+        ]
+        # Of each socket a second one, so that the kernel closes it when we have looked.
+        last = [(one.dup(), tls) for one, tls in listening]
         for server in self.servers:
             server.close()
-        for one in listening:
+        for one, _ in listening:
             one.close()
         await asyncio.sleep(0)  # the loop has closed its own
         let_in = [
-            loop.create_task(loop.connect_accepted_socket(self._protocol, connection, ssl=self.config.ssl))
-            for connection in last_connections(last)
+            loop.create_task(loop.connect_accepted_socket(self._protocol, connection, ssl=tls))
+            for one, tls in last
+            for connection in last_connections([one])
         ]
         await super().shutdown(sockets)
         await asyncio.gather(*let_in, return_exceptions=True)
@@ -123,7 +140,7 @@ async def _serve(
     loop, starting = asyncio.get_running_loop(), asyncio.current_task()
     assert starting is not None
     runtime = open_runtime(settings)
-    server = Server(_config(runtime, tls), runtime, ready)
+    server = Server(_config(runtime, tls), runtime, ready, tls)
     told = False  # before it serves, a signal ends the start
 
     def on_signal(name: str) -> None:

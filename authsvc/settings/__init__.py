@@ -78,6 +78,7 @@ class Settings:
     client_ca_file: str = setting(
         str, "", help="PEM file of the authorities whose certificates prove clients with tls_client_auth"
     )
+    mtls_port: int = setting(whole(0, 65_535), 0, help="port with TLS of our own that asks clients for certificates")
     mtls_url: str = setting(base_url, "", help="base URL where TLS asks for certificates of clients, for the metadata")
     allowed_hosts: tuple[str, ...] = setting(words, (), help="Host headers answered; empty: any (none is ever used)")
     drain_seconds: int = setting(whole(0, 300), 5, help="after SIGTERM: unready but still serving, for balancers")
@@ -364,6 +365,10 @@ def _contradictions(s: Settings) -> list[str]:
         )
     if s.client_certificate_header != "off" and not s.trusted_proxies:
         problems.append(f"{variable('client_certificate_header')}: name the proxy in {variable('trusted_proxies')}")
+    if s.mtls_port and not s.client_ca_file:
+        problems.append(
+            f"{variable('mtls_port')}: name those who issue the certificates in {variable('client_ca_file')}"
+        )
     if s.dev_mode and urlsplit(s.issuer).hostname not in LOOPBACK:
         problems.append(f"{variable('dev_mode')}: is for loopback only, never for {s.issuer}")
     if s.smtp_url == DEV_PAGE and not s.dev_mode:

@@ -42,7 +42,7 @@ def are_certificates(sent: SentCertificate) -> bool:
 def offered_tls_methods(settings: Settings) -> tuple[str, ...]:
     """By which methods clients can prove themselves here: how their certificates come to us decides."""
     if settings.client_certificate_header == "off":
-        return ()
+        return (TLS_CLIENT_AUTH,) if settings.mtls_port else ()  # our own TLS takes no certificate of anybody else
     return (TLS_CLIENT_AUTH, SELF_SIGNED) if settings.client_ca_file else (SELF_SIGNED,)
 
 

@@ -47,7 +47,8 @@ def _binding_problem(tokens: Tokens, had: Tokens, offered: Sequence[str]) -> Pro
         return told, name, told
     if offered or had.tls_client_certificate_bound_access_tokens:
         return None
-    operator = f"the service asks for no certificates of clients: {name} needs AUTHSVC_CLIENT_CERTIFICATE_HEADER"
+    ways = "AUTHSVC_CLIENT_CERTIFICATE_HEADER or AUTHSVC_MTLS_PORT"
+    operator = f"the service asks for no certificates of clients: {name} needs {ways}"
     return f"The member {name} is not supported here.", name, operator
 
 
@@ -62,8 +63,8 @@ def _method_problem(it: Authentication, had: Authentication, offered: Sequence[s
         return (
             f"The token_endpoint_auth_method {method} is not offered here.",
             "tls_method_not_offered",
-            f"the service asks for no certificates of clients: {method} needs AUTHSVC_CLIENT_CERTIFICATE_HEADER"
-            + (" and AUTHSVC_CLIENT_CA_FILE" if method == TLS_CLIENT_AUTH else ""),
+            f"the service asks for no such certificates: {method} needs AUTHSVC_CLIENT_CERTIFICATE_HEADER"
+            + (" or AUTHSVC_MTLS_PORT, and AUTHSVC_CLIENT_CA_FILE" if method == TLS_CLIENT_AUTH else ""),
         )
     if method == TLS_CLIENT_AUTH and len(subjects) != 1:
         told = f"{TLS_CLIENT_AUTH} needs exactly one of {', '.join(SUBJECTS)}."

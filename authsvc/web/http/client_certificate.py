@@ -36,6 +36,12 @@ def read_certificate(form: str, values: Sequence[bytes], chain: Sequence[bytes])
     return _checked(SentCertificate(_of_bytes(values[0]), tuple(map(_of_bytes, between))))
 
 
+def of_handshake(chain: Sequence[str]) -> SentCertificate | None:
+    """The certificate that our own TLS was shown, of PEM, the client's first. Raises Rejected."""
+    ders = [_of_pem(one.encode("ascii")) for one in chain[: MAX_CHAIN + 1]]
+    return _checked(SentCertificate(ders[0], tuple(ders[1:]))) if ders else None
+
+
 def _of_bytes(value: bytes) -> bytes:
     """A byte sequence (RFC 9440 section 2.1): the DER in base64, between colons."""
     found = _BYTES(value.strip(b" \t"))

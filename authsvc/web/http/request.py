@@ -19,7 +19,7 @@ from authsvc.rules.errors import Rejected
 from authsvc.rules.readable_text import made_readable
 from authsvc.runtime import Runtime
 from authsvc.traces import Span
-from authsvc.web.http.client_certificate import CHAIN, HEADERS, read_certificate
+from authsvc.web.http.client_certificate import CHAIN, HEADERS, of_handshake, read_certificate
 from authsvc.web.http.peer import client_address, is_within, network_of
 from authsvc.web.http.reply import NO_HEADERS, Headers
 
@@ -106,14 +106,16 @@ class Request(starlette.requests.Request):
 
     @property
     def certificate(self) -> SentCertificate | None:
-        """The certificate of the TLS client, from a header of a trusted proxy; None: there is none. Raises Rejected."""
+        """The certificate of the TLS client: from a header of a trusted proxy, which has none of its own, or of our own
+        TLS; None: there is none. Raises Rejected."""
         form = self.runtime.settings.client_certificate_header
-        if form == "off":
-            return None
-        peer = self.scope.get("client")
-        if not is_within(peer[0] if peer else None, self.runtime.settings.trusted_proxies):
-            return None  # RFC 9440 section 4: only the proxy in front of us may say so
-        return read_certificate(form, self.header_values(HEADERS[form]), self.header_values(CHAIN))
+        if form != "off":
+            peer = self.scope.get("client")
+            # RFC 9440 section 4: only the proxy in front of us may say so.
+            if is_within(peer[0] if peer else None, self.runtime.settings.trusted_proxies):
+                return read_certificate(form, self.header_values(HEADERS[form]), self.header_values(CHAIN))
+        extensions = self.scope.get("extensions")
+        return of_handshake(extensions["tls"]["client_cert_chain"]) if extensions and "tls" in extensions else None
 
     @property
     def user_agent(self) -> str | None:
