@@ -86,7 +86,7 @@ async def hearing(servers: Servers, env: dict[str, str], postgres: str, redis: s
 async def use(runtime: Runtime, digest: bytes) -> bool | None:
     """Whether this use was the one; None: come again."""
     try:
-        await spend_dpop_proof(runtime, Proof(UNBOUND, digest, 60))
+        await spend_dpop_proof(runtime, Proof(UNBOUND, digest, 60, "ES256"))
     except Rejected:
         return False
     except StoreUnavailable:
