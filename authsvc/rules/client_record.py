@@ -21,7 +21,8 @@ DEFAULT_ALG = "RS256"
 @dataclass(frozen=True, slots=True)
 class Authentication:
     """How a client proves itself. `token_endpoint_auth_method`: the only way, None: by whatever it has.
-    `registration_hash`: of the token that manages its registration (RFC 7592), None: an operator added it.
+    `registration_hash`: of the token that manages its registration (RFC 7592), None: an operator added it. `stranger`:
+    nobody let it in, it registered without a token or is what its document says.
     `assertion_audience`: for whom its assertions may be: `issuer`, or `token-endpoint`, too. `tls_client_auth_...`:
     what its certificate must say, one of them for the method tls_client_auth (RFC 8705 section 2.1.2)."""
 
@@ -32,6 +33,7 @@ class Authentication:
     assertion_audience: str = "issuer"
     assertion_seconds: int | None = None
     registration_hash: Digest | None = field(repr=False, default=None)
+    stranger: bool = False
     tls_client_auth_subject_dn: str | None = None
     tls_client_auth_san_dns: str | None = None
     tls_client_auth_san_uri: str | None = None
@@ -149,6 +151,10 @@ class Client:
     @property
     def confidential(self) -> bool:
         return self.kind == "confidential"
+
+    @property
+    def stranger(self) -> bool:
+        return self.authentication.stranger
 
     @property
     def by_document(self) -> bool:

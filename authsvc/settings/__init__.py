@@ -18,6 +18,7 @@ from authsvc.settings.kinds import (
     DAY,
     LOOPBACK,
     boolean,
+    client_registration,
     colour,
     display_name,
     document_hosts,
@@ -167,11 +168,11 @@ class Settings:
     require_pushed_authorization_requests: bool = setting(
         boolean, False, help="every client must push its authorization requests to /par; else each by its policy"
     )
-    client_registration: bool = setting(
-        boolean, False, help="clients may register at /register with a token of `clients registration-token`"
+    client_registration: str = setting(
+        client_registration, "off", help="off, token (by a `clients registration-token`), or open: anybody may register"
     )
     client_id_metadata_documents: bool = setting(
-        boolean, False, help="clients may be what the document at their client_id, an https address, says of them"
+        boolean, False, help="clients may be what the document at their client_id, an https address, says"
     )
     client_id_metadata_hosts: tuple[str, ...] = setting(
         document_hosts, (), help="hosts whose documents are read (`.example.com`: all below it); empty: any"
@@ -180,18 +181,12 @@ class Settings:
         document_hosts, (), help="hosts whose documents are never read; what their clients have is refreshed no more"
     )
     stranger_audiences: tuple[str, ...] = setting(
-        words, (), help="whom tokens of clients may be for that are what their document says; empty: /userinfo alone"
+        words, (), help="whom tokens of clients may be for that nobody let in (documents, open); empty: /userinfo"
     )
-    stranger_scopes: tuple[str, ...] = setting(
-        scope_words, (), help="scopes that such clients may ask for, beside those of OpenID Connect"
-    )
-    stranger_refresh_tokens: bool = setting(
-        boolean, False, help="such clients get refresh tokens without asking for offline_access"
-    )
+    stranger_scopes: tuple[str, ...] = setting(scope_words, (), help="scopes that they may have besides OpenID's")
+    stranger_refresh_tokens: bool = setting(boolean, False, help="refresh tokens for them without offline_access")
     outgoing_private: bool = setting(
-        boolean,
-        False,
-        help="let logout receivers, keys, sectors, documents be in private networks; link-local never",
+        boolean, False, help="let logout receivers, keys, sectors, documents be in private networks, not link-local"
     )
     registration: str = setting(
         one_of("off", "invited", "open"), "off", help="who may join by mail: nobody, those an operator invited, anybody"
@@ -214,6 +209,9 @@ class Settings:
     )
     push_network_requests: int = setting(
         whole(1, 1_000_000), 1000, help="requests that public clients of a network push to /par in the window"
+    )
+    client_registration_network: int = setting(
+        whole(1, 100_000), 20, help="clients that a network can register without a token in the window"
     )
     client_id_metadata_network_fetches: int = setting(
         whole(1, 1_000_000), 60, help="documents of clients that a network can have read in the window"

@@ -72,6 +72,16 @@ def boolean(text: str) -> bool:
         raise ValueError("Not a valid boolean.") from None
 
 
+def client_registration(text: str) -> str:
+    """How clients may register: with a token is what `true` has always meant."""
+    if text in ("off", "token", "open"):
+        return text
+    try:
+        return "token" if boolean(text) else "off"
+    except ValueError:
+        raise ValueError("must be one of off, token, open") from None
+
+
 def one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in words:

@@ -20,9 +20,12 @@ async def register(request: Request) -> Reply:
     """RFC 7591 section 3: the token is judged before what is asked, and what is asked before a use is taken."""
     _on(request)
     await any_registering_origin(request)
-    token = _token(request)
-    await flow.admit(request.runtime, token, network=request.network)
-    done = await flow.register_client(request.runtime, token, await request.json())
+    if request.runtime.settings.client_registration == "open" and request.header(b"authorization") is None:
+        done = await flow.register_stranger(request.runtime, await request.json(), network=request.network)
+    else:
+        token = _token(request)
+        await flow.admit(request.runtime, token, network=request.network)
+        done = await flow.register_client(request.runtime, token, await request.json())
     request.client_id = done.client.id
     return json_reply(_information(request, done), 201)
 
@@ -64,7 +67,7 @@ async def _known(request: Request) -> tuple[Client, str]:
 
 def _on(request: Request) -> None:
     """Raises NotFound where the operator has registration off."""
-    if not request.runtime.settings.client_registration:
+    if request.runtime.settings.client_registration == "off":
         raise NotFound
 
 

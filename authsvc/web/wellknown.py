@@ -45,7 +45,7 @@ def metadata(path: str, contributions: Sequence[Lines]) -> Route:
         described = Described(
             issuer=settings.issuer,
             pushed_only=settings.require_pushed_authorization_requests,
-            registration=settings.client_registration,
+            registration=settings.client_registration != "off",
             documents=settings.client_id_metadata_documents,
             algorithms=offered_algorithms(request.runtime),
             tls_methods=offered_tls_methods(settings),

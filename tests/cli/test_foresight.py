@@ -103,6 +103,7 @@ def production(**settings: str) -> Settings:
         ({"CLOCK_OFFSET_SECONDS": "5"}, "clock offset"),
         ({"ARGON2_MEMORY_KIB": "64"}, "password hashes"),
         ({"LOG_LEVEL": "debug"}, "log level"),
+        ({"CLIENT_REGISTRATION": "open"}, "registration"),
         ({"CLIENT_ID_METADATA_DOCUMENTS": "on"}, "client documents"),
         (
             {

@@ -105,14 +105,15 @@ class Browser(Person):
         raise AssertionError(self.met)
 
 
-def test_an_agent_finds_its_way_by_its_document(
-    settings_env: dict[str, str], replicas: Replicas, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("by_document", [True, False], ids=["document", "registration"])
+def test_an_agent_finds_its_way(replicas: Replicas, tmp_path: Path, by_document: bool) -> None:
+    """By its document, or by a registration without a token where the operator opens that."""
     tls, port, callback = make_certificate(tmp_path), free_port(), "http://127.0.0.1:3999/callback"
     [replica] = replicas.start(
         own_issuer=True,
         own_interpreter=True,
-        AUTHSVC_CLIENT_ID_METADATA_DOCUMENTS="on",
+        AUTHSVC_CLIENT_ID_METADATA_DOCUMENTS="on" if by_document else "off",
+        AUTHSVC_CLIENT_REGISTRATION="off" if by_document else "open",
         AUTHSVC_STRANGER_AUDIENCES=f"http://127.0.0.1:{port}/mcp",
         AUTHSVC_STRANGER_SCOPES="notes.read notes.write",
         SSL_CERT_FILE=str(tls.ca_file),
@@ -130,8 +131,8 @@ def test_an_agent_finds_its_way_by_its_document(
             agent.terminate()
             agent.wait(10)
     assert browser.met == ["/login", "/consent"]
-    assert told["client_id"] == document
-    assert told["written"] == f"{document} wrote it down."
+    assert (told["client_id"] == document) is by_document
+    assert told["written"] == f"{told['client_id']} wrote it down."
     assert told["read"] == ["milk"]
     assert told["refreshed"], "offline_access was asked for, and a refresh token came"
     assert told["again"] == ["milk", "milk"]

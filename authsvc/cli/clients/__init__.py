@@ -301,7 +301,7 @@ def registration_token(uses: int, seconds: int, note: str, origins: tuple[str, .
         made = manage_clients.add_registration_token(
             runtime, actor, uses=uses, seconds=seconds, note=note, origins=tuple(dict.fromkeys(origins))
         )
-        return *granted(await made), runtime.settings.client_registration
+        return *granted(await made), runtime.settings.client_registration != "off"
 
     token, expires_at, on = operate(work)
     if not on:

@@ -292,6 +292,7 @@ def _client(client_id: str, said: dict[str, Any], secret: str | None) -> Client:
         "grant_types": frozenset(said["grant_types"] or _usual_grants(said)),
         "secret_hashes": (digest_of(secret),) if secret else (),
         "registration_hash": None,
+        "stranger": False,
         "jwks": _read_jwks(said["jwks"]) if said["jwks"] else None,
         "introspection": said["introspection"] or said["introspection_all"],
         "application_type": "native" if said["native"] else "web",

@@ -64,7 +64,8 @@ def _policy(client: Client) -> list[str]:
     said = {
         "by its document": client.by_document,
         "FAPI 2.0": client.profile == "fapi2",
-        "registered itself": client.authentication.registration_hash is not None and not client.by_document,
+        "registered without a token": client.stranger and not client.by_document,
+        "registered itself": client.authentication.registration_hash is not None and not client.stranger,
         "native": client.login.application_type == "native",
         "first party": client.first_party,
         "introspection": client.introspection and not client.introspection_all,

@@ -51,7 +51,7 @@ def _laxer(client: Client) -> Iterator[Finding]:
     if client.login.pkce == "optional":
         found = "needs neither PKCE nor a nonce: a code that somebody slips into a person's browser logs them in there"
         yield Finding(check, "warn", found, _once_it_sends_pkce(client))
-    if client.tokens.refresh_without_offline_access and not (client.first_party or client.by_document):
+    if client.tokens.refresh_without_offline_access and not (client.first_party or client.stranger):
         found = "gets refresh tokens without asking for offline_access"
         do = f"once it asks: authsvc clients choose-login {client.id} --no-refresh-without-offline-access"
         yield Finding(check, "warn", found, do)

@@ -44,8 +44,12 @@ def _open_doors(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "client documents", "warn", found, "name the hosts that you know: AUTHSVC_CLIENT_ID_METADATA_HOSTS"
         )
-    if settings.client_id_metadata_documents and settings.stranger_refresh_tokens:
-        found = "clients that nobody registered get refresh tokens without asking for offline_access"
+    if settings.client_registration == "open":
+        found = "anybody may register a client, which people are asked about"
+        yield Finding("registration", "warn", found, "AUTHSVC_CLIENT_REGISTRATION=token once you know who registers")
+    strangers = settings.client_id_metadata_documents or settings.client_registration == "open"
+    if strangers and settings.stranger_refresh_tokens:
+        found = "clients that nobody let in get refresh tokens without asking for offline_access"
         yield Finding("strangers", "warn", found, "leave AUTHSVC_STRANGER_REFRESH_TOKENS away once they ask")
     if settings.clock_offset_seconds:
         found = f"{settings.clock_offset_seconds:g} s are added to the clock"

@@ -24,7 +24,6 @@ from authsvc.rules.clients.client_document import (
     LAST_KNOWN_SECONDS,
     MAX_BYTES,
     PAUSE_SECONDS,
-    Strangers,
     base_client,
     fresh_seconds,
     host_allowed,
@@ -35,6 +34,7 @@ from authsvc.rules.clients.client_document import (
     with_host,
 )
 from authsvc.rules.clients.judge_client import Service, judge_client
+from authsvc.rules.clients.strangers import Strangers
 from authsvc.rules.errors import TooMany, Unavailable
 from authsvc.rules.refused import Refused
 from authsvc.runtime import Memory, Runtime
@@ -116,6 +116,12 @@ async def client_of_document(
         or before
         or Refused("invalid_client", "The document of this client cannot be used.", reading.failure)
     )
+
+
+def strangers_of(runtime: Runtime) -> Strangers:
+    """What clients that nobody let in may have here."""
+    settings = runtime.settings
+    return Strangers(settings.stranger_audiences, settings.stranger_scopes, settings.stranger_refresh_tokens)
 
 
 def has_read(runtime: Runtime, client_id: str) -> bool:
@@ -202,8 +208,7 @@ async def _read(runtime: Runtime, url: str, reading: Reading, network: str | Non
 
 async def _judged(runtime: Runtime, url: str, document: object) -> Client | Refused:
     settings = runtime.settings
-    strangers = Strangers(settings.stranger_audiences, settings.stranger_scopes, settings.stranger_refresh_tokens)
-    base = base_client(url, strangers)
+    base = base_client(url, strangers_of(runtime))
     client = read_document(document, base)
     if isinstance(client, Refused):
         return client

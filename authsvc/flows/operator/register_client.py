@@ -10,21 +10,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from authsvc import metrics
+from authsvc.flows.caller.client_documents import strangers_of
 from authsvc.flows.caller.client_failures import count_failure, refuse_blocked, refuse_flood
+from authsvc.flows.caller.network_limit import network_buckets
 from authsvc.flows.operator import manage_clients
 from authsvc.flows.operator.read_sector import judge_sector
 from authsvc.flows.session.end_all import REQUEST_SECONDS
 from authsvc.rules.client_record import Client
 from authsvc.rules.clients.judge_client import Service
 from authsvc.rules.clients.registration import SECRET_METHODS, judge_change, new_client, read_metadata
-from authsvc.rules.errors import BearerRejected, rejected
+from authsvc.rules.clients.strangers import judge_stranger, new_stranger
+from authsvc.rules.errors import BearerRejected, TooMany, rejected
 from authsvc.rules.refused import Refused
 from authsvc.rules.secret_digest import digest_of, is_base64url_of_32, is_one_of
 from authsvc.runtime import Runtime
 from authsvc.store import audit
-from authsvc.store.caller import clients
+from authsvc.store.caller import clients, stranger_clients
+from authsvc.store.caller.attempts import Bucket
 from authsvc.store.operator import registration_tokens
 from authsvc_jws.base64url import base64url_encode
+
+EVERYBODYS_FACTOR = 50
+"""Open registrations of all networks together, for each that one of them may make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,27 @@ async def register_client(runtime: Runtime, token: str, members: Mapping[str, An
             kind=client.kind,
             note=spent.note,
         )
+    return Registered(client, issued_at or 0, access_token, secret)
+
+
+async def register_stranger(runtime: Runtime, members: Mapping[str, Any], *, network: str) -> Registered:
+    """A new client of anybody's, where registration is open: within limits, and gone after a day in which no person
+    gave it anything. Raises Rejected, TooMany, StoreUnavailable."""
+    limit = runtime.settings.client_registration_network
+    buckets = [*network_buckets("registration", network, limit), Bucket("registrations", limit * EVERYBODYS_FACTOR)]
+    if wait := await runtime.attempts.take(buckets, runtime.entropy(8).hex()):
+        metrics.rate_limited.labels("registration").inc()
+        raise TooMany("open_registrations", retry_after=wait)
+    client_id = runtime.entropy(16).hex()
+    access_token = base64url_encode(runtime.entropy(32))
+    service = await manage_clients.registrants_service(runtime)
+    nobody = new_stranger(client_id, digest_of(access_token), strangers_of(runtime))
+    client, secret = _judged(runtime, service, members, nobody)
+    async with runtime.db.transaction(seconds=10) as connection:
+        await clients.add(connection, client)
+        await stranger_clients.note_read(connection, client_id)
+        issued_at = await registration_tokens.issued_at(connection, client_id)
+        await audit.record(connection, "client_registered", "anybody", client_id=client_id, kind=client.kind, note="")
     return Registered(client, issued_at or 0, access_token, secret)
 
 
@@ -129,6 +158,8 @@ def _judged(runtime: Runtime, service: Service, members: Mapping[str, Any], know
     client = manage_clients.judged(asked, "registrant", service, known)
     if isinstance(client, Refused):
         raise rejected(client)
+    if refused := judge_stranger(client):
+        raise rejected(refused)
     if client.authentication.token_endpoint_auth_method not in SECRET_METHODS or client.authentication.secret_hashes:
         return client, None
     secret = base64url_encode(runtime.entropy(32))

@@ -177,8 +177,8 @@ def _to_be_asked(request: AuthorizationRequest, client: Client, present: Present
     """Which page asks the person before there is a code; None: they have answered, or need not be asked.
 
     RFC 8252 section 8.6: where anybody can pose as the client, no request is answered without the person. A login made
-    for this very request is such an answer to our own client: its page says who asks. Nobody vouches for a client that
-    is what its document says, and it may say something else tomorrow: people are asked every time.
+    for this very request is such an answer to our own client: its page says who asks. Nobody let a stranger in, and it
+    may be somebody else tomorrow: people are asked every time.
     """
     if present.consented:
         return None
@@ -188,7 +188,7 @@ def _to_be_asked(request: AuthorizationRequest, client: Client, present: Present
     if client.first_party:
         local = dev_mode and client.login.application_type == "web" and urlsplit(request.redirect_uri).scheme == "http"
         return None if verifiable or local or present.authenticated_for_this else Step.GO_ON
-    ask = client.by_document or not verifiable or missing_consent(request.shown_scope, present.allowed)
+    ask = client.stranger or not verifiable or missing_consent(request.shown_scope, present.allowed)
     return Step.CONSENT if ask else None
 
 

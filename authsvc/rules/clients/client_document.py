@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from authsvc.rules.authorize.redirect import can_only_be_native, origins_of
-from authsvc.rules.client_record import MAX_DOCUMENT_URL, Authentication, Client, Login, Tokens
+from authsvc.rules.client_record import MAX_DOCUMENT_URL, Authentication, Client, Login
 from authsvc.rules.clients.judge_client import registrant_scopes
 from authsvc.rules.clients.registration import read_metadata
+from authsvc.rules.clients.strangers import Strangers
 from authsvc.rules.refused import Refused
 
 MAX_BYTES = 10 * 1024
@@ -49,16 +50,6 @@ _PATH = r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]*)+"
 _URL = re.compile(rf"https://{_HOST}(?::[1-9][0-9]{{0,4}})?{_PATH}").fullmatch
 _LOCAL_URL = re.compile(rf"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::[1-9][0-9]{{0,4}})?{_PATH}").fullmatch
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-
-@dataclass(frozen=True, slots=True)
-class Strangers:
-    """What an operator lets clients be that nobody vouches for. `audiences`: whom their tokens may be for; `scopes`:
-    which words they may ask for beside those of OpenID; `refresh_without_offline_access`: as the field of a client."""
-
-    audiences: tuple[str, ...] = ()
-    scopes: tuple[str, ...] = ()
-    refresh_without_offline_access: bool = False
 
 
 def url_problem(client_id: str, *, loopback: bool) -> str | None:
@@ -110,13 +101,9 @@ def base_client(url: str, strangers: Strangers) -> Client:
         id=url,
         name="",
         kind="public",
-        authentication=Authentication(registration_hash=NOBODYS_TOKEN),
+        authentication=Authentication(registration_hash=NOBODYS_TOKEN, stranger=True),
         login=Login(),
-        tokens=Tokens(
-            audiences=strangers.audiences,
-            scopes=strangers.scopes,
-            refresh_without_offline_access=strangers.refresh_without_offline_access,
-        ),
+        tokens=strangers.tokens,
     )
 
 

@@ -18,6 +18,7 @@ def given(client: Client) -> tuple[Any, ...]:
     return (
         client.first_party,
         client.profile,
+        client.stranger,
         client.exchange,
         login.origins,
         (login.required_role, login.required_acr, login.registration_role, login.remember_me_allowed),

@@ -150,7 +150,7 @@ def _read(said: Mapping[str, Any], known: Client) -> Client:
         "token_endpoint_auth_method": method,
         "redirect_uris": redirect_uris,
         "sector": "",
-        "scopes": _scopes(said, grant_types),
+        "scopes": _scopes(said, grant_types, known),
         **{name: _text(said, name, default) for name, default in meant.items()},
         **{name: _flag(said, name) for name in (*_FLAGS, _BOUND)},
         **{name: _text(said, name, "") if name in said else None for name in _TEXTS},
@@ -180,9 +180,10 @@ def _grant_types(said: Mapping[str, Any]) -> frozenset[str]:
     return grant_types
 
 
-def _scopes(said: Mapping[str, Any], grant_types: frozenset[str]) -> tuple[str, ...]:
+def _scopes(said: Mapping[str, Any], grant_types: frozenset[str], known: Client) -> tuple[str, ...]:
     if "scope" not in said:
-        return registrant_scopes(grant_types)
+        more = known.tokens.scopes if known.stranger else ()  # what the operator lets any of them have
+        return tuple(dict.fromkeys((*registrant_scopes(grant_types), *more)))
     return parse_scope(_text(said, "scope", "")) or ()
 
 

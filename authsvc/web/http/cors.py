@@ -112,6 +112,9 @@ def _allow(request: Request, origin: str, allowed: bool) -> None:
 
 
 async def _registering(request: Request, origin: str) -> bool:
+    """Any page may where anybody may: it brings no cookie, and reads what it was given itself."""
+    if request.runtime.settings.client_registration == "open":
+        return True
     return origin in (await request.runtime.clients.pages()).registering
 
 

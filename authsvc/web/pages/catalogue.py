@@ -36,6 +36,10 @@ TEXT: dict[str, tuple[str, str]] = {
     # consent
     "consent.title": ("{app} asks for access", "{app} bittet um Zugriff"),
     "consent.page": ("Allow access", "Zugriff erlauben"),
+    "consent.stranger": (
+        "Nobody here knows this app. It chose its name itself.",
+        "Diese App ist hier niemandem bekannt. Ihren Namen hat sie selbst gewählt.",
+    ),
     "consent.by_document": (
         "Nobody here knows this app. Only {host} says what it is called.",
         "Diese App ist hier niemandem bekannt. Nur {host} sagt, wie sie heißt.",

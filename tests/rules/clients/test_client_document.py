@@ -11,7 +11,6 @@ from authsvc.rules.clients.client_document import (
     FRESH_SECONDS,
     NOBODYS_TOKEN,
     USUAL_SECONDS,
-    Strangers,
     base_client,
     fresh_seconds,
     host_allowed,
@@ -21,6 +20,7 @@ from authsvc.rules.clients.client_document import (
     with_host,
 )
 from authsvc.rules.clients.judge_client import Service, judge_client
+from authsvc.rules.clients.strangers import Strangers
 from authsvc.rules.refused import Refused
 from authsvc.rules.token.refresh_token import gets_refresh_token
 

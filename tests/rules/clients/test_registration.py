@@ -109,6 +109,7 @@ def test_null_is_as_if_left_away() -> None:
 
 POWERS = {
     "first_party": True,
+    "stranger": False,
     "introspection": True,
     "required_role": "admin",
     "audiences": ["https://api.example"],
