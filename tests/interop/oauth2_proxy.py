@@ -17,6 +17,7 @@ import httpx2
 
 from authsvc_devkit.processes import die_with_parent
 from tests.interop.conftest import Provider
+from tests.interop.programs.workshop import Workshop
 from tests.support.papers import snippet
 from tests.support.replicas import free_port
 
@@ -25,7 +26,11 @@ VARIABLE = "AUTHSVC_TEST_OAUTH2_PROXY"
 
 
 def program() -> str | None:
-    return os.environ.get(VARIABLE) or shutil.which("oauth2-proxy")
+    """The one that is named or on PATH, else the one that scripts/interop builds."""
+    found = os.environ.get(VARIABLE) or shutil.which("oauth2-proxy")
+    if not found and (workshop := Workshop.named()):
+        found = str(workshop.go("oauth2-proxy"))
+    return found
 
 
 class _Application(BaseHTTPRequestHandler):

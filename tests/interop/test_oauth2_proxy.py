@@ -30,9 +30,10 @@ def started(request: pytest.FixtureRequest, provider: Provider, tmp_path: Path) 
     client_id = re.sub(r"\W+", "-", request.node.name)[-40:]
     with OAuth2Proxy(tmp_path, provider, client_id, "of-the-proxy") as proxy:
 
-        def start(*more_scopes: str, **change: str) -> OAuth2Proxy:
+        def start(*more_scopes: str, policy: dict[str, bool] | None = None, **change: str) -> OAuth2Proxy:
             scopes = (*DEFAULTS, *more_scopes)
-            provider.register(app(client_id, secret="of-the-proxy", redirect_uris=(proxy.callback,), scopes=scopes))
+            options = {"redirect_uris": (proxy.callback,), "scopes": scopes, **(policy or {})}
+            provider.register(app(client_id, secret="of-the-proxy", **options))
             return proxy.start(**change)
 
         yield start
@@ -41,7 +42,8 @@ def started(request: pytest.FixtureRequest, provider: Provider, tmp_path: Path) 
 @pytest.fixture(scope="module")
 def visitor(provider: Provider) -> str:
     """The address of a person whom an operator added as one with a verified address."""
-    provider.operate("users", "add", VERIFIED, "--verified", "--password-stdin", given="password of a visitor")
+    words = ("users", "add", VERIFIED, "--verified", "--role", "cook", "--role", "waiter", "--password-stdin")
+    provider.operate(*words, given="password of a visitor")
     return VERIFIED
 
 
@@ -119,3 +121,14 @@ def test_a_session_is_refreshed_and_its_sign_out_ends_it_at_the_provider(
 
     assert person.http.get(f"{proxy.url}/oauth2/sign_out").status_code == 302
     assert not provider.active(second["Access-Token"]), proxy.log()
+
+
+def test_a_new_client_is_told_the_preferred_username_and_the_roles_as_groups(
+    started: Started, person: Person, visitor: str
+) -> None:
+    more = 'scope = "openid profile email roles"\n'
+    proxy = started("roles", policy={"id_token_claims": True, "claim_aliases": True}, more=more)
+    person.email, person.password = visitor, "password of a visitor"
+    found = told(enter(proxy, person))
+    assert found["Preferred-Username"] == visitor
+    assert found["Groups"] == "cook,waiter"

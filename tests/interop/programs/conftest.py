@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 
 from tests.interop.programs.workshop import VARIABLE, Workshop
@@ -12,7 +9,7 @@ from tests.interop.programs.workshop import VARIABLE, Workshop
 
 @pytest.fixture(scope="session")
 def workshop() -> Workshop:
-    place = os.environ.get(VARIABLE)
-    if not place:
+    found = Workshop.named()
+    if found is None:
         pytest.skip(f"{VARIABLE} names no directory: scripts/interop runs these programs")
-    return Workshop(Path(place).resolve())
+    return found

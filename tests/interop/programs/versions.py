@@ -17,3 +17,9 @@ NPM = {
 
 SPRING_BOOT = "3.5.7"
 """What stands for @VERSION@ in pom.xml."""
+
+GO = {
+    "oauth2-proxy": ("github.com/oauth2-proxy/oauth2-proxy/v7@v7.15.6",),
+    "go-oidc": ("github.com/coreos/go-oidc/v3@v3.21.0", "golang.org/x/oauth2@v0.37.0"),
+}
+"""Name of a program -> what it is, or what its own source needs, of Go's modules."""

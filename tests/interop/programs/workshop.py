@@ -44,6 +44,12 @@ def section(title: str) -> list[tuple[str, str]]:
 class Workshop:
     directory: Path
 
+    @classmethod
+    def named(cls) -> Workshop | None:
+        """Where the environment says; None: nowhere."""
+        place = os.environ.get(VARIABLE)
+        return cls(Path(place).resolve()) if place else None
+
     def environment(self, name: str, wanted: Sequence[str]) -> tuple[Path, bool]:
         """A directory for exactly these packages, and whether it is filled already."""
         place = self.directory / f"{name}-{sha256(' '.join(wanted).encode()).hexdigest()[:12]}"
@@ -72,6 +78,25 @@ class Workshop:
             run(["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", *wanted], place)
             (place / ".filled").touch()
         return place
+
+    def go(self, name: str, source: str = "") -> Path:
+        """A program of `versions.GO`: of these modules where there is `source`, else what the one module is itself."""
+        if shutil.which("go") is None:
+            pytest.skip("Go is not installed: its programs were not tried")
+        modules = versions.GO[name]
+        place, filled = self.environment(name, (*modules, source))
+        env = {**os.environ, "GOPATH": str(self.directory / "go"), "GOBIN": str(place), "GOFLAGS": "-modcacherw -p=1"}
+        if not filled:
+            if source:
+                (place / "main.go").write_text(source)
+                run(["go", "mod", "init", "program"], place, env)
+                run(["go", "get", *modules], place, env)
+                run(["go", "mod", "tidy"], place, env)
+                run(["go", "build", "-o", name], place, env, seconds=3600)
+            else:
+                run(["go", "install", *modules], place, env, seconds=3600)
+            (place / ".filled").touch()
+        return place / name
 
     def spring(self, *sources: str) -> Path:
         """The jar of an application of Spring Boot: Shop.java and these files of the same package."""
