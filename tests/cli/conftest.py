@@ -20,6 +20,7 @@ from click.testing import CliRunner, Result
 from authsvc import logs
 from authsvc.cli import root
 from authsvc_devkit.processes import Guard
+from tests.support.forks import Fork
 
 Cli = Callable[..., Result]
 
@@ -50,15 +51,19 @@ def answer(result: Result) -> Any:
 
 
 class Process:
-    """`authsvc ...` as a process, its output in files."""
+    """`authsvc ...` as a process, its output in files; `forked`: by a warm interpreter (tests/support/forks.py)."""
 
-    def __init__(self, words: list[str], env: dict[str, str], directory: Path) -> None:
+    def __init__(self, words: list[str], env: dict[str, str], directory: Path, *, forked: bool) -> None:
         self.out, self.err = directory / f"{time.monotonic_ns()}.out", directory / f"{time.monotonic_ns()}.err"
         with self.out.open("wb") as out, self.err.open("wb") as err:
-            self.popen = subprocess.Popen(
-                [sys.executable, "-m", "authsvc", *words], env=clean_environment(**env), stdout=out, stderr=err
-            )
-        self._guard = Guard(signal.SIGKILL, self.popen.pid)
+            self.popen: Fork | subprocess.Popen[bytes]
+            if forked:
+                self.popen = Fork(words, clean_environment(**env), out, err)
+            else:
+                self.popen = subprocess.Popen(
+                    [sys.executable, "-m", "authsvc", *words], env=clean_environment(**env), stdout=out, stderr=err
+                )
+        self._guard = None if forked else Guard(signal.SIGKILL, self.popen.pid)
 
     @property
     def said(self) -> str:
@@ -84,7 +89,8 @@ class Process:
         if self.popen.poll() is None:
             self.popen.kill()
             self.popen.wait()
-        self._guard.dismiss()
+        if self._guard:
+            self._guard.dismiss()
 
 
 Start = Callable[..., Process]
@@ -95,8 +101,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """`start("serve", "--port", "8000", env={...})`; whatever still runs is killed in the end."""
     started: list[Process] = []
 
-    def run(*words: str, env: dict[str, str]) -> Process:
-        started.append(Process(list(words), env, tmp_path))
+    def run(*words: str, env: dict[str, str], forked: bool = False) -> Process:
+        started.append(Process(list(words), env, tmp_path, forked=forked))
         return started[-1]
 
     yield run

@@ -1,4 +1,7 @@
-"""`authsvc serve`: starts, refuses, serves, ends."""
+"""`authsvc serve`: starts, refuses, serves, ends.
+
+Several workers, the first start, ends by signals, and one refusal are starts of a new interpreter; the others are forks
+(tests/support/forks.py), for what they do after their imports is the same."""
 
 from __future__ import annotations
 
@@ -25,15 +28,15 @@ from tests.support.replicas import free_port
 DRAIN = {"AUTHSVC_DEV_MODE": "false", "AUTHSVC_DRAIN_SECONDS": "2"}
 
 
-def serving(start: Start, env: dict[str, str], *words: str) -> tuple[Process, str]:
+def serving(start: Start, env: dict[str, str], *words: str, forked: bool = False) -> tuple[Process, str]:
     port = free_port()
-    process = start("serve", "--port", str(port), *words, env=env)
+    process = start("serve", "--port", str(port), *words, env=env, forked=forked)
     process.wait_for(lambda: bool(process.events("serving")))
     return process, f"http://127.0.0.1:{port}"
 
 
 def refused(start: Start, env: dict[str, str], *words: str) -> tuple[int, str]:
-    process = start("serve", "--port", "0", *words, env=env)
+    process = start("serve", "--port", "0", *words, env=env, forked="--workers" not in words)
     return process.popen.wait(20), process.err.read_text()
 
 
@@ -64,7 +67,7 @@ def test_it_listens_on_every_address_that_is_named(
 ) -> None:
     """`::` alone was IPv6 alone: asyncio's rule, and nobody's wish."""
     port = free_port()
-    process = start("serve", "--port", str(port), env={**settings_env, "AUTHSVC_HOST": host})
+    process = start("serve", "--port", str(port), env={**settings_env, "AUTHSVC_HOST": host}, forked=True)
     process.wait_for(lambda: bool(process.events("serving")))
     assert process.events("serving")[0]["url_host"] == said.format(port=port)
     assert get(f"http://127.0.0.1:{port}/livez")[0] == 200
@@ -115,7 +118,7 @@ def test_a_port_in_use_is_said(start: Start, settings_env: dict[str, str]) -> No
 
 def test_postgresql_being_away_does_not_keep_it_from_starting(start: Start, settings_env: dict[str, str]) -> None:
     env = {**settings_env, "AUTHSVC_DATABASE_URL": "postgresql://x@127.0.0.1:1/x"}
-    process, url = serving(start, env)
+    process, url = serving(start, env, forked=True)
     assert get(url + "/livez")[0] == 200
     assert get(url + "/readyz")[0] == 503
     assert process.events("serving_but_not_ready")
@@ -222,7 +225,7 @@ def test_an_idle_connection_over_tls_delays_no_end(start: Start, settings_env: d
     """Clients that keep connections answer no close_notify while they do something else."""
     files = make_certificate(tmp_path / "tls")
     words = ("--tls-cert", str(files.cert_file), "--tls-key", str(files.key_file))
-    process, url = serving(start, settings_env, *words)
+    process, url = serving(start, settings_env, *words, forked=True)
     trust = ssl.create_default_context(cafile=str(files.ca_file))
     idle = http.client.HTTPSConnection("localhost", int(url.rpartition(":")[2]), context=trust, timeout=20)
     idle.request("GET", "/readyz")
@@ -250,7 +253,7 @@ def test_every_answer_of_a_service_known_by_https_says_that_https_is_all_there_i
 ) -> None:
     """RFC 6797, also in what is refused before any route is known, and whoever ends TLS. Never for localhost: it would
     hold for every port of the developer's machine."""
-    process, url = serving(start, {**settings_env, "AUTHSVC_ISSUER": issuer, "AUTHSVC_DEV_MODE": dev})
+    process, url = serving(start, {**settings_env, "AUTHSVC_ISSUER": issuer, "AUTHSVC_DEV_MODE": dev}, forked=True)
     for path in ("/livez", "/login", "/nothing", "/static/authsvc.js", "/a b"):
         with socket.create_connection(("127.0.0.1", urlsplit(url).port)) as connection:
             connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
@@ -265,7 +268,7 @@ def test_tls_is_served_and_files_that_do_not_fit_are_refused(
 ) -> None:
     files, others = make_certificate(tmp_path / "a"), make_certificate(tmp_path / "b")
     words = ("--tls-cert", str(files.cert_file), "--tls-key", str(files.key_file))
-    process, url = serving(start, settings_env, *words)
+    process, url = serving(start, settings_env, *words, forked=True)
     trust = ssl.create_default_context(cafile=str(files.ca_file))
     with urllib.request.urlopen(url.replace("http://127.0.0.1", "https://localhost") + "/readyz", context=trust) as ok:
         assert ok.status == 200

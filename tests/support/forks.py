@@ -31,13 +31,15 @@ _LENGTH = 4
 
 
 class Fork:
-    """One process, with what tests use of `subprocess.Popen`."""
+    """One process, with what tests use of `subprocess.Popen`. Errors go where the output goes, or to `errors`."""
 
-    def __init__(self, words: Sequence[str], env: Mapping[str, str], output: IO[bytes]) -> None:
+    def __init__(
+        self, words: Sequence[str], env: Mapping[str, str], output: IO[bytes], errors: IO[bytes] | None = None
+    ) -> None:
         ended, end = os.pipe()
         try:
             asked = {"words": list(words), "env": dict(env), "directory": os.getcwd()}
-            self.pid = _warm().fork(asked, [output.fileno(), end])
+            self.pid = _warm().fork(asked, [output.fileno(), (errors or output).fileno(), end])
         finally:
             os.close(end)
         self.returncode: int | None = None
@@ -91,7 +93,7 @@ class _Warm:
         atexit.register(self.close)
 
     def fork(self, asked: dict[str, Any], files: list[int]) -> int:
-        """The pid. `files`: where it writes, and the pipe on which its end is told."""
+        """The pid. `files`: for its output and its errors, and the pipe on which its end is told."""
         text = json.dumps(asked).encode()
         with self._asking:
             socket.send_fds(self._socket, [len(text).to_bytes(_LENGTH, "big")], files)
@@ -143,7 +145,7 @@ def _fork_on_demand(connection: socket.socket) -> list[str] | None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, reap)
     while True:
-        length, files, _, _ = socket.recv_fds(connection, _LENGTH, 2)
+        length, files, _, _ = socket.recv_fds(connection, _LENGTH, 3)
         if not length:
             break
         asked = json.loads(_exactly(connection, int.from_bytes(length, "big")))
@@ -151,12 +153,13 @@ def _fork_on_demand(connection: socket.socket) -> list[str] | None:
         pid = os.fork()
         if not pid:
             connection.detach()
-            _become(asked, files[0])
+            _become(asked, *files[:2])
             for file in (*files, *ends.values()):
                 os.close(file)
             return list(asked["words"])
-        ends[pid] = files[1]
-        os.close(files[0])
+        *written, ends[pid] = files
+        for file in written:
+            os.close(file)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         connection.sendall(pid.to_bytes(_LENGTH, "big"))
     for pid in ends:
@@ -164,13 +167,13 @@ def _fork_on_demand(connection: socket.socket) -> list[str] | None:
     return None
 
 
-def _become(asked: dict[str, Any], output: int) -> None:
+def _become(asked: dict[str, Any], output: int, errors: int) -> None:
     """Let this process have what a new one would have: signals, files, a directory and an environment of its own."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     nothing = os.open(os.devnull, os.O_RDONLY)
-    for file, copy in ((nothing, 0), (output, 1), (output, 2)):
+    for file, copy in ((nothing, 0), (output, 1), (errors, 2)):
         os.dup2(file, copy)
     os.close(nothing)
     os.chdir(asked["directory"])
