@@ -1,4 +1,4 @@
-"""Draw every page in Chromium: `scripts/screenshots [--out DIR] [--all] [PAGE ...]`, or `--frontends`.
+"""Draw every page in Chromium: `scripts/screenshots [--out DIR] [--all] [--theme THEME] [PAGE ...]`, or `--frontends`.
 
 The pages come from sample data through a small server on a free loopback port. `look.mjs` writes
 PAGE-THEME-WIDTH.png, runs axe-core on each and fails on a serious violation, a console error or a breach of the
@@ -37,6 +37,7 @@ from tests.browser.sample_mails import MAILS
 from tests.browser.samples import PAGES, draw
 
 ROOT = Path(__file__).parents[2]
+THEMES = ("light", "dark")
 PACKAGES = ("playwright-core@1", "axe-core@4", "upng-js@2")
 DOCUMENTED = (
     "login",
@@ -48,6 +49,7 @@ DOCUMENTED = (
     "reset",
     "reset-sent",
     "reset-password",
+    "reset-factor",
     "address-change",
     "not-me",
     "consent",
@@ -133,6 +135,7 @@ def main() -> int:
     parser.add_argument("pages", nargs="*", metavar="PAGE", help=f"of {', '.join((*PAGES, *MAILS))}")
     parser.add_argument("--out", type=Path, help="where to; else docs/screenshots, or docs/frontends")
     parser.add_argument("--all", action="store_true", help="every page, German and 320 px too")
+    parser.add_argument("--theme", action="append", choices=THEMES, help="one theme only; may be repeated")
     parser.add_argument("--frontends", action="store_true", help="the sample frontends instead of the hosted pages")
     asked = parser.parse_args()
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -163,7 +166,7 @@ def _hosted(stage: Path, chromium: str, out: Path, asked: argparse.Namespace) ->
         "chromium": chromium,
         "out": str(out),
         "pages": asked.pages or list((*PAGES, *MAILS) if asked.all else DOCUMENTED),
-        "themes": ["light", "dark"],
+        "themes": asked.theme or list(THEMES),
         "languages": ["en", "de"] if asked.all else ["en"],
         "widths": [1280, 390, 320] if asked.all else [1280, 390],
     }
