@@ -10,7 +10,16 @@ from authsvc.flows.session.end_all import REQUEST_SECONDS, finish_ending
 from authsvc.rules.errors import Rejected
 from authsvc.rules.people.person import normal_email
 from authsvc.rules.person_record import User
-from authsvc.rules.proofs.proof import CODE_KEY, CODE_TRIES, OF_THE_ADDRESS, Purpose, code_digest, normal_code
+from authsvc.rules.proofs.proof import (
+    CODE_KEY,
+    CODE_TRIES,
+    EXCHANGE_KEY,
+    OF_THE_ADDRESS,
+    Purpose,
+    code_digest,
+    normal_code,
+    secret_of_code,
+)
 from authsvc.rules.secret_digest import digest_of, is_base64url_of_32
 from authsvc.runtime import Runtime
 from authsvc.store.account import users
@@ -19,7 +28,6 @@ from authsvc.store.postgres import Connection
 from authsvc.store.proofs import proofs
 from authsvc.store.proofs.proofs import Proof
 from authsvc.store.session.endings import Batch
-from authsvc_jws.base64url import base64url_encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +53,14 @@ async def show_proof(runtime: Runtime, secret: str) -> Shown | None:
 
 
 async def try_code(runtime: Runtime, asked: Asked, typed: str) -> Shown | None:
-    """Exchange the code of a letter for a new secret; the link in the letter is void then. None: it is wrong, or may
-    not be tried any more, which nobody is told apart. Raises StoreUnavailable."""
+    """Exchange the code of a letter for a new secret; the link in the letter is void then. Until that is spent, the
+    same code gives the same again: no 503 behind it costs the code. None: it is wrong, or may not be tried any more,
+    which nobody is told apart. Raises StoreUnavailable."""
     code = normal_code(typed)
     if code is None:
         return None
     digests = [code_digest(runtime.master.derive(key, CODE_KEY), asked.proof_id, code) for key in runtime.master.ids]
-    secret = base64url_encode(runtime.entropy(32))
+    secret = secret_of_code(runtime.current_key(EXCHANGE_KEY), asked.proof_id, code)
     right = await proofs.try_code(runtime.db, asked.proof_id, digests, fresh=digest_of(secret), tries=CODE_TRIES)
     return await show_proof(runtime, secret) if right else None
 

@@ -12,8 +12,10 @@ from enum import StrEnum
 from uuid import UUID
 
 from authsvc.rules.client_record import Digest
+from authsvc_jws.base64url import base64url_encode
 
 CODE_KEY = "mailed code"
+EXCHANGE_KEY = "what a mailed code gives"
 CODE_TRIES = 5
 MAX_TYPED = 100
 SHORT_SECONDS = 15 * 60
@@ -75,3 +77,9 @@ def normal_code(typed: str) -> str | None:
 def code_digest(key: bytes, proof_id: UUID, code: str) -> Digest:
     """What is stored of a code. Keyed: 10^8 codes are soon tried against a plain digest."""
     return hmac.digest(key, proof_id.bytes + code.encode("ascii"), "sha256")
+
+
+def secret_of_code(key: bytes, proof_id: UUID, code: str) -> str:
+    """What the right code is exchanged for, always the same: an answer that was lost, or a 503 behind it, costs
+    nobody their code. `key`: for EXCHANGE_KEY, so that what is stored of a code tells nothing of it."""
+    return base64url_encode(hmac.digest(key, proof_id.bytes + code.encode("ascii"), "sha256"))

@@ -81,11 +81,12 @@ async def try_code(
     db: Database, proof_id: UUID, code_digests: Sequence[Digest], *, fresh: Digest, tries: int
 ) -> bool | None:
     """Count one try of a code, and where it is right give the proof the secret with digest `fresh` instead of the one
-    that was mailed; a code is right once. None: there is no proof whose code may be tried (any more)."""
+    that was mailed. `fresh` comes of the code: who gave the right one may give it again, until the proof is spent.
+    None: there is no proof whose code may be tried (any more)."""
     sql = """UPDATE mailed_proofs SET code_tries = code_tries + 1,
                  digest = CASE WHEN code_digest = ANY($2::bytea[]) THEN $3 ELSE digest END,
                  code_digest = CASE WHEN code_digest = ANY($2::bytea[]) THEN NULL ELSE code_digest END
-             WHERE id = $1 AND digest IS NOT NULL AND code_digest IS NOT NULL AND code_tries < $4
+             WHERE id = $1 AND (code_digest IS NOT NULL OR digest = $3) AND digest IS NOT NULL AND code_tries < $4
              AND expires_at > now()
              RETURNING code_digest IS NULL AS fits"""
     right: bool | None = await db.fetchval(sql, proof_id, list(code_digests), fresh, tries)

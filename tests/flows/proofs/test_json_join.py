@@ -159,6 +159,20 @@ async def test_a_challenge_of_a_frontend_is_no_form_of_a_page_and_no_reset(house
     assert (await finish(house.caller(), challenge, code)).status_code == 204, "no try of it was counted"
 
 
+async def test_a_refusal_that_is_nobodys_fault_costs_no_code(
+    house: Service, email: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http = house.caller()
+    challenge = await begin(http, email)
+    code = (await letter(house.runtime, email)).code
+    with monkeypatch.context() as busy:
+        busy.setattr(house.runtime.passwords, "_queue", -1_000)  # as full as can be
+        assert error(await finish(http, challenge, code)) == (503, "temporarily_unavailable")
+    assert await accounts(house, email) == 0
+    assert (await finish(http, challenge, code)).status_code == 204
+    assert error(await finish(http, challenge, code)) == (401, "invalid_credentials")
+
+
 async def test_a_hundred_at_once_with_one_code_are_one_account(house: Service, email: str) -> None:
     http = house.caller()
     challenge = await begin(http, email)
@@ -166,7 +180,7 @@ async def test_a_hundred_at_once_with_one_code_are_one_account(house: Service, e
     answers = await asyncio.gather(*(finish(http, challenge, code) for _ in range(100)))
     statuses = [answer.status_code for answer in answers]
     assert statuses.count(204) == 1
-    assert set(statuses) <= {204, 401, 503}
+    assert set(statuses) <= {204, 400, 401, 503}
     assert await accounts(house, email) == 1
 
 
