@@ -22,7 +22,7 @@ import asyncpg
 from authsvc.runtime import open_runtime
 from authsvc.settings import load
 from authsvc_devkit.demo import BACKEND_SECRET
-from bench import crowd, flame, workers
+from bench import certificates, crowd, flame, workers
 from bench.browser import AUTHORIZE, Browser, add_sessions
 from bench.collector import collector
 from bench.load import request
@@ -183,7 +183,7 @@ def _compared(ours: Service, theirs: Service, options: argparse.Namespace) -> li
 
 
 def _measure_all(stores: Stores, options: argparse.Namespace) -> list[str]:
-    starts = []
+    starts, with_certificate = [], certificates.measured(stores, options)
     for _ in range(3):
         with Service(stores) as service:
             starts.append(service.started)
@@ -196,6 +196,7 @@ def _measure_all(stores: Stores, options: argparse.Namespace) -> list[str]:
                 results.append(measure(service, scenario, options.rounds, options.seconds))
                 if options.flame:
                     flame.draw(service, scenario, options.flame)
+        results += with_certificate
         lines = _report(results, service.memory_mb(), starts, options)
         if options.sessions:
             lines += ["", *crowd.measure_all(service, options)]
