@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.interop.conftest import Provider
 from tests.interop.person import Person
 from tests.interop.programs.workshop import Program, Shown, Workshop, trusting
 from tests.support.replicas import free_port
 
 
-def test_go_oidc_logs_a_person_in(workshop: Workshop, provider: Provider, person: Person, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("title", "name"), [("go-oidc", "go-oidc"), ("zitadel/oidc", "zitadel-oidc")])
+def test_a_person_logs_in(
+    title: str, name: str, workshop: Workshop, provider: Provider, person: Person, tmp_path: Path
+) -> None:
     port = free_port()
-    shown = Shown("go-oidc", provider, "go-oidc", f"http://127.0.0.1:{port}").registered()
-    built = workshop.go("go-oidc", _by_environment(shown))
+    shown = Shown(title, provider, name, f"http://127.0.0.1:{port}").registered()
+    built = workshop.go(name, _by_environment(shown))
     names = {"ISSUER": provider.issuer, "CLIENT": shown.client_id, "SECRET": shown.secret, "URL": shown.url}
     with Program([str(built)], tmp_path, {**trusting(provider), "PORT": str(port), **names}, port) as wiki:
         answer = person.visit(f"{wiki.url}/login")

@@ -20,6 +20,7 @@ SPRING_BOOT = "3.5.7"
 
 GO = {
     "oauth2-proxy": ("github.com/oauth2-proxy/oauth2-proxy/v7@v7.15.6",),
+    "zitadel-oidc": ("github.com/zitadel/oidc/v3@v3.52.0",),
     "go-oidc": ("github.com/coreos/go-oidc/v3@v3.21.0", "golang.org/x/oauth2@v0.37.0"),
 }
 """Name of a program -> what it is, or what its own source needs, of Go's modules."""
