@@ -27,7 +27,7 @@ from authsvc.keys.seal import SealError
 from authsvc.logs import get_logger
 from authsvc.rules import discovery
 from authsvc.rules.discovery import Lines, no_lines
-from authsvc.runtime import Runtime
+from authsvc.runtime import CannotStart, Runtime
 from authsvc.store.database_url import left_out
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.migrate import MigrationError
@@ -70,10 +70,6 @@ from authsvc.web.pages import views
 from authsvc.web.pages.failure_page import page_or_json_failure
 
 log = get_logger()
-
-
-class CannotStart(Exception):
-    """The service must not start; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)

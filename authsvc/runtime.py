@@ -36,6 +36,10 @@ ID_TOKEN_SECONDS = 300
 """As in `rules/token/id_token.py`."""
 
 
+class CannotStart(Exception):
+    """The service must not start; the message says what to do."""
+
+
 @dataclass(slots=True)
 class Following:
     """What this worker learned from its last reading of `service_state` (flows/upkeep/follow_changes.py)."""

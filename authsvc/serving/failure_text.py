@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from authsvc.app import CannotStart
 from authsvc.jose.algorithms import KeyRefused
 from authsvc.keys.master import MasterKeyError
 from authsvc.keys.seal import SealError
+from authsvc.runtime import CannotStart
 from authsvc.serving import CannotServe
 from authsvc.settings import SettingsError
 from authsvc.store import health

@@ -93,6 +93,20 @@ def test_help_is_instant_and_imports_nothing_heavy() -> None:
     prompt(min(durations) < 0.4)  # 0.05 s on a machine at rest
 
 
+def test_a_command_that_fails_imports_nothing_that_serves(settings_env: dict[str, str]) -> None:
+    """It has one line to say, and had imported the whole service for it."""
+    script = (
+        "import sys; sys.argv = ['authsvc', 'clients', 'list']\n"
+        "from authsvc.cli import main\n"
+        "try:\n  main()\nfinally:\n"
+        "  assert not {'authsvc.app', 'starlette', 'uvicorn', 'jinja2'} & set(sys.modules)\n"
+    )
+    env = clean_environment(**{**settings_env, "AUTHSVC_DATABASE_URL": "postgresql://x@127.0.0.1:1/x"})
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("authsvc: PostgreSQL is unavailable")
+
+
 @pytest.mark.parametrize("words", [["nonsense"], ["keys", "nonsense"], ["serve", "--port", "x"], ["keys", "withdraw"]])
 def test_wrong_usage_is_one_line_and_2(words: list[str]) -> None:
     result = CliRunner().invoke(root, words)

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 import redis.asyncio
 
-from authsvc.app import CannotStart
+from authsvc.runtime import CannotStart
 from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, logout, serving
 from tests.faults.watch import Watch
