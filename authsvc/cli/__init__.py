@@ -35,8 +35,8 @@ COMMANDS = {
     "users": "People: add, invite, import, list; change-address, rename, roles, verify, factors, set-password; "
     "disable, enable, remove; normal-addresses.",
     "clients": "Registered clients: add, list, redirect-uris, origins, audiences, introspection, trusted-devices, "
-    "rotate-secret, choose-alg, choose-login, choose-id-tokens, choose-access-tokens, choose-assertions, remove; "
-    "registration-token.",
+    "rotate-secret, choose-alg, choose-login, choose-id-tokens, choose-access-tokens, choose-assertions, "
+    "choose-certificates, choose-profile, remove; registration-token.",
     "sessions": "Sessions: list, end.",
     "restore": "A restored database: show, fence.",
     "mail": "Mails to people: test, list, retry.",

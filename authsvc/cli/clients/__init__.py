@@ -34,9 +34,7 @@ if TYPE_CHECKING:
 def command() -> None:
     """Registered clients: add, list, redirect-uris, origins, audiences, introspection, trusted-devices,
     rotate-secret, choose-alg, choose-login, choose-id-tokens, choose-access-tokens, choose-assertions,
-    choose-certificates,
-    choose-profile,
-    remove; registration-token lets others register theirs.
+    choose-certificates, choose-profile, remove; registration-token lets others register theirs.
 
     Workers know of a change within a second.
 
