@@ -53,18 +53,18 @@ MOST_AT_ONCE = 32
 @dataclass(slots=True)
 class Reading:
     """What is known of a document; times are monotonic seconds. `client`: as it was at the last good reading;
-    `failure`: why the last try made none, '' where it did."""
+    `refused`: why the last try made none, None where it did."""
 
     client: Client | None = None
     fresh_until: float = float("-inf")
     tried_at: float = float("-inf")
-    failure: str = ""
+    refused: Refused | None = None
 
     def fresh(self, now: float) -> Client | None:
         return self.client if now < self.fresh_until else None
 
     def may_be_tried(self, now: float) -> bool:
-        return not self.failure or now - self.tried_at >= PAUSE_SECONDS
+        return self.refused is None or now - self.tried_at >= PAUSE_SECONDS
 
 
 @dataclass(slots=True)
@@ -81,6 +81,7 @@ class Readings:
         return reading
 
 
+_UNKNOWN = Refused("invalid_client", "The client is not known.", "client_unknown")
 readings = Memory(Readings)
 _requests = Memory(SharedTasks[str, None])
 """Requests for documents that are under way."""
@@ -111,11 +112,7 @@ async def client_of_document(
         except (TooMany, Unavailable):
             if before is None:
                 raise
-    return (
-        reading.fresh(monotonic())
-        or before
-        or Refused("invalid_client", "The document of this client cannot be used.", reading.failure)
-    )
+    return reading.fresh(monotonic()) or before or reading.refused or _UNKNOWN
 
 
 def strangers_of(runtime: Runtime) -> Strangers:
@@ -143,7 +140,7 @@ async def keep(runtime: Runtime, client: Client) -> None:
 def _never(runtime: Runtime, client_id: str) -> Refused | None:
     settings = runtime.settings
     if not settings.client_id_metadata_documents or settings.profile == FAPI2:  # the profile knows whom it serves
-        return Refused("invalid_client", "The client is not known.", "client_unknown")
+        return _UNKNOWN
     if problem := url_problem(client_id, loopback=settings.dev_mode):
         return Refused("invalid_client", "The client_id is no address of a document.", problem)
     if not host_allowed(client_id, settings.client_id_metadata_hosts, settings.client_id_metadata_blocked_hosts):
@@ -166,12 +163,16 @@ async def _request(runtime: Runtime, client_id: str, reading: Reading, network: 
         await requests.run(client_id, partial(_read, runtime, client_id, reading, network))
 
 
-async def _limit(runtime: Runtime, client_id: str, network: str | None) -> None:
+async def _limit(runtime: Runtime, client_id: str, reading: Reading, network: str | None) -> None:
+    """A client that is known is read whatever others had asked of its host: it is asked once in a minute at most, and
+    whoever names a thousand addresses of a host must not shut out the one that people use. Raises TooMany."""
     settings = runtime.settings
     if network is not None:
         limit = settings.client_id_metadata_network_fetches
         if wait := await wait_of_network(runtime, "client_document", network, limit):
             raise TooMany("client_documents", retry_after=wait)
+    if reading.client or await stranger_clients.read_within(runtime.db, client_id, LAST_KNOWN_SECONDS):
+        return
     bucket = Bucket(f"document-host:{host_of(client_id)}", settings.client_id_metadata_host_fetches)
     if wait := await runtime.attempts.take([bucket], runtime.entropy(8).hex()):
         metrics.rate_limited.labels("client_document_host").inc()
@@ -185,23 +186,25 @@ async def _last_known(runtime: Runtime, client_id: str) -> Client | None:
 
 
 async def _read(runtime: Runtime, url: str, reading: Reading, network: str | None) -> None:
-    await _limit(runtime, url, network)
+    await _limit(runtime, url, reading, network)
     try:
         document, cache_control = await runtime.outgoing.get_document(url, limit=MAX_BYTES)
     except OutgoingFailed as failed:
-        reading.failure, reading.tried_at = f"client_document_{failed.kind}", monotonic()
+        told = "The document of this client could not be read."
+        reading.refused = Refused("invalid_client", told, f"client_document_{failed.kind}")
+        reading.tried_at = monotonic()
         metrics.client_document_reads.labels("failed").inc()
         log.warning("client_document_not_read", client_id=url, reason=failed.kind, status=failed.status)
         return
     at = monotonic()
     client = await _judged(runtime, url, document)
     if isinstance(client, Refused):
-        reading.failure, reading.tried_at = client.reason, at
+        reading.refused, reading.tried_at = client, at
         metrics.client_document_reads.labels("refused").inc()
         log.warning("client_document_not_read", client_id=url, reason=client.reason)
         return
     await _write_down(runtime, client)
-    reading.client, reading.failure, reading.tried_at = client, "", at
+    reading.client, reading.refused, reading.tried_at = client, None, at
     reading.fresh_until = at + fresh_seconds(cache_control)
     metrics.client_document_reads.labels("read").inc()
 

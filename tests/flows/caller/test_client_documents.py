@@ -353,6 +353,20 @@ async def test_a_host_is_asked_only_so_often_whoever_asks(house: Service) -> Non
         assert len(host.requests) == 8
 
 
+async def test_nobody_shuts_a_known_client_out_by_asking_for_its_hosts_other_addresses(
+    house: Service, agent: Agent
+) -> None:
+    await agent.tokens()
+    del readings.of(house.runtime).found[agent.id]  # as in a worker that has not read it
+    document, agent.host.answer = agent.host.answer, answer(404)
+    for number in range(10):
+        url = authorize_url(Pkce(), client_id=f"http://127.0.0.1:{agent.host.port}/{number}")
+        last = await house.caller(f"203.0.113.{number + 200}").get(url)
+    assert last.status_code == 429
+    agent.host.answer = document
+    await agent.consent_page()
+
+
 async def test_a_failure_is_not_tried_again_at_once(agent: Agent) -> None:
     agent.gone()
     for _ in range(3):
