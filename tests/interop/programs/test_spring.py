@@ -27,24 +27,31 @@ def started(jar: Path, tmp_path: Path, shown: Shown, *, audience: bool = True) -
     return Program([*java, "-jar", str(jar), "--server.port={port}"], tmp_path)
 
 
+@pytest.mark.parametrize("version", [3, 4])
 def test_its_defaults_take_the_type_jwt_and_no_other(
-    workshop: Workshop, provider: Provider, person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    version: int,
+    workshop: Workshop,
+    provider: Provider,
+    person: Person,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shown = Shown("Spring Boot", provider, "spring", AUDIENCE).registered()
-    with started(workshop.spring(), tmp_path, shown) as shop:
+    name = f"spring-{version}"
+    shown = Shown("Spring Boot", provider, name, AUDIENCE).registered()
+    with started(workshop.spring(version), tmp_path, shown) as shop:
         orders = f"{shop.url}/orders"
-        assert status(orders, own_token(provider, "spring", shown.secret)) == 200, shop.log.read_text()[-2000:]
+        assert status(orders, own_token(provider, name, shown.secret)) == 200, shop.log.read_text()[-2000:]
         assert status(orders, None) == 401
-        assert status(orders, id_token(provider, person, "spring-person", monkeypatch)) == 401
-        provider.operate("clients", "choose-access-tokens", "spring", "--access-token-typ", "at+jwt")
-        becomes(401, lambda: status(orders, own_token(provider, "spring", shown.secret)))
+        assert status(orders, id_token(provider, person, f"{name}-person", monkeypatch)) == 401
+        provider.operate("clients", "choose-access-tokens", name, "--access-token-typ", "at+jwt")
+        becomes(401, lambda: status(orders, own_token(provider, name, shown.secret)))
 
 
 def test_without_an_audience_it_takes_an_id_token_as_the_paper_says(
     workshop: Workshop, provider: Provider, person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = Shown("Spring Boot", provider, "spring-anybody", AUDIENCE).registered()
-    with started(workshop.spring(), tmp_path, shown, audience=False) as shop:
+    with started(workshop.spring(3), tmp_path, shown, audience=False) as shop:
         assert status(f"{shop.url}/orders", id_token(provider, person, "spring-other", monkeypatch)) == 200
 
 
@@ -52,7 +59,7 @@ def test_the_bean_takes_at_jwt_and_no_other(
     workshop: Workshop, provider: Provider, person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = Shown("Spring Boot", provider, "spring-bean", AUDIENCE).registered()
-    with started(workshop.spring(shown.block("java")), tmp_path, shown) as shop:
+    with started(workshop.spring(3, shown.block("java")), tmp_path, shown) as shop:
         orders = f"{shop.url}/orders"
         assert status(orders, own_token(provider, "spring-bean", shown.secret)) == 401
         assert status(orders, id_token(provider, person, "spring-third", monkeypatch)) == 401

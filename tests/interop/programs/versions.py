@@ -15,7 +15,7 @@ NPM = {
 }
 """Name of an environment -> packages of npm."""
 
-SPRING_BOOT = "3.5.7"
+SPRING_BOOT = {3: "3.5.7", 4: "4.0.7"}
 """What stands for @VERSION@ in pom.xml."""
 
 GO = {

@@ -98,11 +98,11 @@ class Workshop:
             (place / ".filled").touch()
         return place / name
 
-    def spring(self, *sources: str) -> Path:
+    def spring(self, version: int, *sources: str) -> Path:
         """The jar of an application of Spring Boot: Shop.java and these files of the same package."""
         if shutil.which("mvn") is None or shutil.which("keytool") is None:
             pytest.skip("Maven and a JDK are not installed: Spring was not tried")
-        pom = (HERE / "pom.xml").read_text().replace("@VERSION@", versions.SPRING_BOOT)
+        pom = (HERE / "pom.xml").read_text().replace("@VERSION@", versions.SPRING_BOOT[version])
         shop = (HERE / "Shop.java").read_text()
         place, filled = self.environment("spring", (pom, shop, *sources))
         if not filled:
