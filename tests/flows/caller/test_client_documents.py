@@ -384,6 +384,22 @@ async def test_many_at_once_are_one_request(agent: Agent) -> None:
     assert len(agent.host.requests) == 1
 
 
+async def test_ten_people_allow_it_at_once(house: Service, agent: Agent) -> None:
+    """One row, and a code for each; also where a worker has to read the document for the button."""
+
+    async def page() -> tuple[httpx2.AsyncClient, httpx2.Response]:
+        http = house.caller(agent.address)
+        return http, await enter(http, await http.get(agent.url()))
+
+    shown = [await page() for _ in range(10)]
+    del readings.of(house.runtime).found[agent.id]
+    answers = await asyncio.gather(*(submit(http, one, "/consent", decision="allow") for http, one in shown))
+    assert len({redirected(one, agent.callback)["code"] for one in answers}) == 10
+    assert len(agent.host.requests) == 2
+    sql = "SELECT count(*) FROM audit_events WHERE client_id = $1 AND event = 'client_document_kept'"
+    assert await house.sql.fetchval(sql, agent.id) == 1
+
+
 # Changes
 
 
