@@ -72,3 +72,20 @@ def test_a_client_that_fulfils_its_profile_is_well() -> None:
         access_token_signed_response_alg="PS256",
     )
     assert [finding.state for finding in judge_clients([client])] == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("client", "offered", "state"),
+    [
+        ({"token_endpoint_auth_method": "tls_client_auth"}, (), "FAIL"),
+        ({"token_endpoint_auth_method": "self_signed_tls_client_auth"}, ("tls_client_auth",), "FAIL"),
+        ({"token_endpoint_auth_method": "tls_client_auth"}, ("tls_client_auth",), "ok"),
+        ({"tls_client_certificate_bound_access_tokens": True}, (), "FAIL"),
+        ({"tls_client_certificate_bound_access_tokens": True}, ("self_signed_tls_client_auth",), "ok"),
+    ],
+)
+def test_a_client_whose_certificate_never_comes_is_named(
+    client: dict[str, Any], offered: tuple[str, ...], state: str
+) -> None:
+    [finding] = judge_clients([flat_client(id="m", name="M", kind="confidential", **client)], tls_methods=offered)
+    assert finding.state == state

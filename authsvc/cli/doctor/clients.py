@@ -18,15 +18,21 @@ SHOWN = 20
 
 async def examine_clients(runtime: Runtime) -> list[Finding]:
     """Raises StoreUnavailable."""
+    from authsvc.flows.caller.client_certificate import offered_tls_methods
     from authsvc.store.caller import clients
 
-    return judge_clients(await clients.everyone(runtime.db), runtime.settings.profile)
+    methods = offered_tls_methods(runtime.settings)
+    return judge_clients(await clients.everyone(runtime.db), runtime.settings.profile, methods)
 
 
-def judge_clients(clients: Sequence[Client], profile: str = "none") -> list[Finding]:
+def judge_clients(clients: Sequence[Client], profile: str = "none", tls_methods: Sequence[str] = ()) -> list[Finding]:
     """A finding for each policy that is laxer than the default, and why it may be wrong; and for what a client lacks
-    that its profile, or the service's, demands."""
-    lax = [finding for client in clients for finding in (*_unmet(client, profile), *_laxer(client))]
+    that its profile, or the service's, demands. `tls_methods`: by which certificates clients can prove themselves."""
+    lax = [
+        finding
+        for client in clients
+        for finding in (*_unmet(client, profile), *_without_certificate(client, tls_methods), *_laxer(client))
+    ]
     if not lax:
         return [Finding("clients", "ok", f"{len(clients)}, each as strict as the default")]
     more = [Finding("clients", "warn", f"{len(lax) - SHOWN} more policies are laxer", "see `authsvc clients list`")]
@@ -41,6 +47,20 @@ def _unmet(client: Client, profile: str) -> Iterator[Finding]:
     if under.profile == FAPI2:
         for found, do in unmet(under):
             yield Finding(f"client {client.id}", "FAIL", f"gets no tokens under FAPI 2.0: {found}", do)
+
+
+def _without_certificate(client: Client, offered: Sequence[str]) -> Iterator[Finding]:
+    from authsvc.rules.caller.certificate import METHODS
+
+    method = client.authentication.token_endpoint_auth_method
+    do = "set AUTHSVC_CLIENT_CERTIFICATE_HEADER, or AUTHSVC_MTLS_PORT, and AUTHSVC_CLIENT_CA_FILE (deploy/README.md)"
+    if method in METHODS and method not in offered:
+        yield Finding(
+            f"client {client.id}", "FAIL", f"proves itself by {method}, and no such certificate comes here", do
+        )
+    elif client.tokens.tls_client_certificate_bound_access_tokens and not offered:
+        found = "its tokens are to be bound to its certificate, and none comes here: it gets no tokens"
+        yield Finding(f"client {client.id}", "FAIL", found, do)
 
 
 def _laxer(client: Client) -> Iterator[Finding]:

@@ -174,6 +174,28 @@ async def test_a_certificate_binds_as_well_as_a_key(house: Service) -> None:
     assert is_refused(await house.caller(PROXY).post("/token", data=form), "invalid_client", 401)
 
 
+async def test_a_client_logs_people_in_by_its_certificate_alone(house: Service) -> None:
+    by, pkce = house.caller(PROXY, headers={"Client-Cert": OWN.rfc9440}), Pkce()
+    pushed = await by.post("/par", data=request(pkce, client_id="meter"))
+    assert pushed.status_code == 201, pushed.text
+    got = await log_in(house.caller(), pushed_url(pushed.json()["request_uri"], "meter"))
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": "meter",
+        "code": got["code"],
+        "redirect_uri": PARTNER_CALLBACK,
+        "code_verifier": pkce.verifier,
+    }
+    answer = await by.post("/token", data=form)
+    assert answer.status_code == 200, answer.text
+    again = {"grant_type": "refresh_token", "client_id": "meter", "refresh_token": answer.json()["refresh_token"]}
+    assert (await by.post("/token", data=again)).status_code == 200
+    assert is_refused(await house.caller(PROXY).post("/token", data=again), "invalid_client", 401)
+    headers = bearer(answer.json()["access_token"])
+    assert (await by.get("/userinfo", headers=headers)).status_code == 200
+    assert (await house.http.get("/userinfo", headers=headers)).status_code == 401
+
+
 # What is left away
 
 
