@@ -13,6 +13,7 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,7 +25,14 @@ OLDEST_POSTGRES = 14
 
 
 def _version_of(program: Path, account: Account | None) -> str | None:
-    """The program's `--version`, or None where it cannot run as that user."""
+    """The program's `--version`, or None where it cannot run as that user. Of one file it is asked once."""
+    with suppress(OSError):
+        return _answer_of(program, program.stat().st_mtime_ns, account)
+    return None
+
+
+@cache
+def _answer_of(program: Path, _changed_at: int, account: Account | None) -> str | None:
     with suppress(OSError, subprocess.SubprocessError):
         asked = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, **as_user(account))  # noqa: S603
         return asked.stdout if asked.returncode == 0 else None
