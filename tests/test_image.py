@@ -36,7 +36,7 @@ def test_a_worker_gives_the_memory_of_password_hashes_back(replicas: Replicas) -
     [tunables] = re.findall(r"^ENV GLIBC_TUNABLES=(\S+)$", DOCKERFILE, re.MULTILINE)
 
     def grown(**env: str) -> float:
-        [replica] = replicas.start(AUTHSVC_ARGON2_MEMORY_KIB="19456", **env)
+        [replica] = replicas.start(own_interpreter=True, AUTHSVC_ARGON2_MEMORY_KIB="19456", **env)
         with httpx2.Client(base_url=replica.url) as http:
             for path in ("/readyz", "/login", "/.well-known/jwks.json"):
                 http.get(path)
