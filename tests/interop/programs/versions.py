@@ -24,3 +24,12 @@ GO = {
     "go-oidc": ("github.com/coreos/go-oidc/v3@v3.21.0", "golang.org/x/oauth2@v0.37.0"),
 }
 """Name of a program -> what it is, or what its own source needs, of Go's modules."""
+
+RUST = {
+    "openidconnect": (
+        'openidconnect = { version = "=4.1.0", features = ["reqwest-blocking"] }',
+        'reqwest = { version = "=0.12.28", default-features = false, features = ["rustls-tls-native-roots"] }',
+        'url = "=2.5.8"',
+    ),
+}
+"""Name of a program -> the dependencies in its Cargo.toml. `reqwest` makes the machine's authorities known to it."""

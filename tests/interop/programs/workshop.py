@@ -98,6 +98,29 @@ class Workshop:
             (place / ".filled").touch()
         return place / name
 
+    def rust(self, name: str, source: str) -> Path:
+        """A program of this source and the crates of `versions.RUST`."""
+        if shutil.which("cargo") is None:
+            pytest.skip("Cargo is not installed: programs in Rust were not tried")
+        wanted = versions.RUST[name]
+        place, filled = self.environment(name, (*wanted, source))
+        if not filled:
+            lines = [
+                "[package]",
+                f'name = "{name}"',
+                'version = "0.1.0"',
+                'edition = "2021"',
+                "[dependencies]",
+                *wanted,
+            ]
+            (place / "Cargo.toml").write_text("\n".join(lines) + "\n")
+            (place / "src").mkdir(exist_ok=True)
+            (place / "src/main.rs").write_text(source)
+            env = {**os.environ, "CARGO_HOME": str(self.directory / "cargo")}
+            run(["cargo", "build", "--quiet", "-j", "1"], place, env, seconds=3600)
+            (place / ".filled").touch()
+        return place / "target/debug" / name
+
     def spring(self, version: int, *sources: str) -> Path:
         """The jar of an application of Spring Boot: Shop.java and these files of the same package."""
         if shutil.which("mvn") is None or shutil.which("keytool") is None:

@@ -1,0 +1,41 @@
+"""A program in Rust, as docs/clients.md shows it: it writes an address, and reads where the person was sent back to."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from tests.interop.conftest import REDIRECT, Provider
+from tests.interop.person import Person
+from tests.interop.programs.workshop import Shown, Workshop, trusting
+
+NAMES = ("ISSUER", "CLIENT", "SECRET", "REDIRECT")
+
+
+def test_openidconnect_logs_a_person_in(workshop: Workshop, provider: Provider, person: Person, tmp_path: Path) -> None:
+    shown = Shown("openidconnect (Rust)", provider, "openidconnect", REDIRECT.removesuffix("/callback")).registered()
+    values = dict(zip(NAMES, (provider.issuer, shown.client_id, shown.secret, REDIRECT), strict=True))
+    source = shown.block("rust")
+    for name, value in values.items():  # so that it is built once
+        assert f'"{value}".to_string()' in source
+        source = source.replace(f'"{value}".to_string()', f'std::env::var("{name}")?')
+    program = workshop.rust("openidconnect", source)
+    with subprocess.Popen(
+        [str(program)],
+        env={**os.environ, **trusting(provider), **values},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin and process.stdout and process.stderr
+        try:
+            url = process.stdout.readline().strip()
+            assert url, process.stderr.read()
+            print(person.sent_to(url), file=process.stdin, flush=True)
+            said = process.stdout.readline().split()
+            assert said[1:] == ["test@example.com"], process.stderr.read()
+        finally:
+            process.kill()
+    assert person.met == ["/login", "/consent"]
