@@ -48,7 +48,6 @@ REASONS: dict[str, tuple[str, ...]] = {
         "credentials: post",
         "introspect: its own token",
         "introspect: as a JWT",
-        "exchange",
         "assertion",
         "dpop",
         "json: login",
@@ -62,6 +61,7 @@ REASONS: dict[str, tuple[str, ...]] = {
         "refresh: the same again",
         "refresh: narrower",
         "par: its code",
+        "exchange",
     ),
     "A service is told of tokens that are for it, and of no others, unless an operator lets it": (
         "introspect: access token, a stranger asks",
