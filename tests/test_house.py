@@ -301,6 +301,7 @@ REGISTRY = re.compile(
 
 
 def test_no_tracked_file_names_a_registry_or_a_path_of_one_machine() -> None:
+    assert [path for path in tracked() if path.is_symlink()] == []
     found = []
     for path in tracked():
         for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):

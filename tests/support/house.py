@@ -111,8 +111,9 @@ def circles(known: dict[str, set[str]]) -> list[str]:
 
 
 def tracked(root: Path) -> list[Path]:
-    """The files that git knows in a checkout. Raises ValueError where `root` is none."""
+    """The files, and links to whatever, that git knows in a checkout. Raises ValueError where `root` is none."""
     done = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True)
     if done.returncode:
         raise ValueError(f"not a git checkout: {root}")
-    return [root / name for name in done.stdout.decode().split("\0") if name and (root / name).is_file()]
+    paths = [root / name for name in done.stdout.decode().split("\0") if name]
+    return [path for path in paths if path.is_file() or path.is_symlink()]
