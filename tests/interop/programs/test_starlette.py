@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 from tests.interop.conftest import Provider
@@ -43,6 +44,7 @@ def test_a_client_that_was_let_off_needs_no_option(
         assert "PKCE+is+required" in wiki.log.read_text()
         provider.operate("clients", "choose-login", "starlette-nonce", "--pkce", "nonce")
         for _ in range(20):
+            time.sleep(0.5)  # a worker knows of it within a second, and uvicorn closes connections after a 500
             told = person.visit(f"{wiki.url}/login")
             if told.status_code == 200:
                 break
