@@ -266,7 +266,7 @@ async def by_our_verifier(steps: list[Step]) -> list[str]:
         answer = None if step.published is None else jwks(step.published)
         if verifier.state.cache.due(now) <= 0:
             await verifier._fetch_keys()
-        verdict = await verifier.resolve(verifier.state.decide(TOKENS[step.kid]), TOKENS[step.kid], None, None)
+        verdict = await verifier.resolve(verifier.state.decide(TOKENS[step.kid]), TOKENS[step.kid], None, None, None)
         match verdict:
             case Claims():
                 said.append(ACCEPTED)
