@@ -94,7 +94,7 @@ async def test_no_place_is_lost_or_doubled_whatever_is_cancelled() -> None:
     async def call(number: int) -> None:
         nonlocal served
         await asyncio.sleep(drawn.random() * 0.05)
-        connection = await places.take(drawn.choice((0.001, 0.02, 5)))
+        connection = await places.take(drawn.choice((0.001, 0.02, 60, 60, 60, 60)))
         if connection is None:
             try:
                 await asyncio.sleep(drawn.random() * 0.002)
@@ -116,6 +116,6 @@ async def test_no_place_is_lost_or_doubled_whatever_is_cancelled() -> None:
         asyncio.get_running_loop().call_later(drawn.random() * 0.1, task.cancel)
     done = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(one) for one in done} <= {type(None), TimeoutError, asyncio.CancelledError}
-    assert served > 100
+    assert served > 80, "of the two hundred who wait as long as it takes, half may go away"
     assert (places.waiting, using) == (0, set())
     assert places.taken == len(places.at_hand) <= 4
