@@ -171,17 +171,17 @@ async def test_who_registered_what_is_audited(house: Service) -> None:
 
 
 async def test_without_a_good_token_nothing_is_registered(house: Service) -> None:
+    of_a_person = (await house.login())["access_token"]
     before = await house.content()
     for headers in ({}, {"Authorization": "Bearer"}, {"Authorization": "Bearer "}, {"Authorization": "Basic eDp5"}):
         answer = is_error(await house.http.post("/register", json=SHOP, headers=headers), 401, "invalid_request")
         assert answer.headers["www-authenticate"] == 'Bearer realm="authsvc"'  # RFC 6750 section 3.1: no code
-    for token in ("x", "x" * 9000, "a b", "'--", (await house.login())["access_token"]):
+    for token in ("x", "x" * 9000, "a b", "'--", of_a_person):
         assert (
             'error="invalid_token"'
             in is_error(await register(house, token), 401, "invalid_token").headers["www-authenticate"]
         )
-    del before["user_sessions"], before["grants"]
-    assert {name: row for name, row in (await house.content()).items() if name in before} == before
+    assert await house.content() == before
 
 
 async def test_a_token_is_used_up_and_expires(house: Service) -> None:
