@@ -53,21 +53,21 @@ class Places(Generic[T]):
 
     def give(self, connection: T) -> None:
         """Its user has done: it is the next one's, or at hand."""
-        while self._line:
-            turn = self._line.popleft()
-            if not turn.done():
-                turn.set_result(connection)
-                return
-        self.at_hand.append(connection)
+        if not self._handed_on(connection):
+            self.at_hand.append(connection)
 
     def leave(self) -> None:
         """The connection of a place is gone, or was never made: the next one has the place."""
+        if not self._handed_on(None):
+            self.taken -= 1
+
+    def _handed_on(self, turn: T | None) -> bool:
         while self._line:
-            turn = self._line.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self.taken -= 1
+            waiting = self._line.popleft()
+            if not waiting.done():
+                waiting.set_result(turn)
+                return True
+        return False
 
     def turn_away(self) -> None:
         """Nobody waits any more: there will be no turn."""
