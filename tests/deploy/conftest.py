@@ -1,8 +1,10 @@
-"""The three whole examples of deploy/helm/examples, rendered once."""
+"""The three whole examples of deploy/helm/examples, rendered once; and a place for the files of a proxy."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,14 @@ from tests.deploy.judges import Rendered, dismiss, example, render
 def engine() -> Iterator[None]:
     yield
     dismiss()
+
+
+@pytest.fixture(scope="module")
+def directory() -> Iterator[Path]:
+    """Where nginx's workers, which are nobody, may look."""
+    with tempfile.TemporaryDirectory(prefix="authsvc-proxies-", dir="/tmp") as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ what nobody can slip past them."""
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -40,14 +39,6 @@ OWN = changed_client(
     jwks={"keys": [METER.jwk]},
 )
 FORMS = {"nginx": "ssl-client-cert", "haproxy": "client-cert", "caddy": "client-cert"}
-
-
-@pytest.fixture(scope="module")
-def directory() -> Iterator[Path]:
-    """Where nginx's workers, which are nobody, may look."""
-    with tempfile.TemporaryDirectory(prefix="authsvc-mtls-", dir="/tmp") as made:
-        Path(made).chmod(0o755)
-        yield Path(made)
 
 
 @pytest.fixture(scope="module")

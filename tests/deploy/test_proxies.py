@@ -6,7 +6,6 @@ import asyncio
 import json
 import ssl
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -31,14 +30,6 @@ from tests.support.service import LOGIN
 
 AS_VERIFIER = ("--user", "verifier:verifier-secret")
 FORGED = "203.0.113.9"
-
-
-@pytest.fixture(scope="module")
-def directory() -> Iterator[Path]:
-    """Where nginx's workers, which are nobody, may look."""
-    with tempfile.TemporaryDirectory(prefix="authsvc-proxies-", dir="/tmp") as made:
-        Path(made).chmod(0o755)
-        yield Path(made)
 
 
 @pytest.fixture(scope="module")
