@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from starlette.responses import Response
 
@@ -125,36 +124,46 @@ def login_form(
     problem: Problem | None = None,
 ) -> Response:
     """The login page of a request, or of a page of ours. `typed`: the form as it was posted."""
-    csrf, ui_locales = form_token(request), None
+    csrf = form_token(request)
+    client, target, ui_locales, username, remember_me = None, None, None, "", False
     if isinstance(asked, Destination):
-        sealed = seal_destination(request.runtime, asked)
-        view = views.Login(request=sealed, remember_me_allowed=True, again=asked.again, csrf=csrf, problem=problem)
-        waiting, joins = "", True
+        sealed, again = seal_destination(request.runtime, asked), asked.again
     else:
-        client, ui_locales = asked.client, asked.request.ui_locales
+        sealed, client = asked.sealed, asked.client
+        target, ui_locales = asked.request.redirect_uri, asked.request.ui_locales
         again = asked.account is not None and "select_account" not in asked.request.prompt
-        view = views.Login(
-            request=asked.sealed,
-            client_name=client.name,
-            username=(asked.request.login_hint or (again and asked.account) or "")[:MAX_EMAIL],
-            remember_me_allowed=client.login.remember_me_allowed,
-            again=again,
-            csrf=csrf,
-            target=asked.request.redirect_uri,
-            problem=problem,
-        )
-        waiting = f"?request={asked.sealed}" if len(asked.sealed) <= MAX_QUERY else ""
-        joins = client.login.registration_role is not None or client.login.required_role is None
-        if waiting and mail_is_on(request.runtime) and mailed_code_will_do(asked.request, client):
-            view = replace(view, mail_code=f"/login/mail{waiting}")
-    view = replace(view, passkeys=bool(rp_id_of(request.runtime.settings)))
-    if mail_is_on(request.runtime):
-        joins = joins and request.runtime.settings.registration == "open"
-        view = replace(view, forgot=f"/reset{waiting}", join=f"/signup{waiting}" if joins else "")
+        username = (asked.request.login_hint or (again and asked.account) or "")[:MAX_EMAIL]
     if typed is not None:
         username, remember_me = typed.get("username", "")[:MAX_EMAIL], typed.get("remember_me") == "1"
-        view = replace(view, username=username, remember_me=remember_me)
+    forgot, join, mail_code = _ways_by_mail(request, asked) if mail_is_on(request.runtime) else ("", "", "")
+    view = views.Login(
+        request=sealed,
+        client_name=client.name if client else None,
+        username=username,
+        remember_me_allowed=client is None or client.login.remember_me_allowed,
+        remember_me=remember_me,
+        again=again,
+        forgot=forgot,
+        join=join,
+        mail_code=mail_code,
+        passkeys=bool(rp_id_of(request.runtime.settings)),
+        csrf=csrf,
+        target=target,
+        problem=problem,
+    )
     return page(request, view, ui_locales)
+
+
+def _ways_by_mail(request: Request, asked: ShowPage | Destination) -> tuple[str, str, str]:
+    """Where a password is reset, an account is made, a code is asked for: "" where it is not."""
+    joins = request.runtime.settings.registration == "open"
+    if isinstance(asked, Destination):
+        return "/reset", "/signup" if joins else "", ""
+    login = asked.client.login
+    joins = joins and (login.registration_role is not None or login.required_role is None)
+    waiting = f"?request={asked.sealed}" if len(asked.sealed) <= MAX_QUERY else ""
+    by_code = bool(waiting) and mailed_code_will_do(asked.request, asked.client)
+    return f"/reset{waiting}", f"/signup{waiting}" if joins else "", f"/login/mail{waiting}" if by_code else ""
 
 
 def second_form(
