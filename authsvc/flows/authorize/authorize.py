@@ -12,6 +12,7 @@ from functools import partial
 from uuid import UUID
 
 from authsvc.flows.authorize.pending_request import PendingRequest, seal_request
+from authsvc.flows.authorize.pushed_requests import answer_once
 from authsvc.flows.caller.client_documents import client_of_document, keep
 from authsvc.flows.factors.ways import reach_of, ways_of
 from authsvc.flows.login.browser_login import begin_step_up, ways_to_step_up
@@ -67,10 +68,6 @@ class ShowPage:
         return tuple(dict.fromkeys((*asked, "offline_access"))) if stays else asked
 
 
-Outcome = Unproved | SendAnswer | ShowPage
-"""Unproved: show the person an error page."""
-
-
 @dataclass(frozen=True, slots=True)
 class Understood:
     """A request of a client that may be answered."""
@@ -78,6 +75,17 @@ class Understood:
     client: Client
     proved: Proved
     request: AuthorizationRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Show the person that a pushed request had its answer, and the way back to the client."""
+
+    understood: Understood
+
+
+Outcome = Unproved | Answered | SendAnswer | ShowPage
+"""Unproved: show the person an error page."""
 
 
 async def authorize(runtime: Runtime, pending: PendingRequest, *, cookie: str | None, again: bool = False) -> Outcome:
@@ -115,6 +123,8 @@ async def authorize(runtime: Runtime, pending: PendingRequest, *, cookie: str | 
         if not again:
             return await authorize(runtime, replace(pending, allowed=False), cookie=cookie, again=True)
         return refused(runtime, understood.proved, Refused("login_required", "The session has ended.", "session_ended"))
+    if not await answer_once(runtime, pending):  # last, so that an outage before it leaves the request good
+        return Answered(understood)
     return _answer(runtime, understood.proved, code=code)
 
 
@@ -158,6 +168,8 @@ async def decide_consent(runtime: Runtime, pending: PendingRequest, *, cookie: s
     if not isinstance(understood, Understood):
         return understood
     if not allow:
+        if not await answer_once(runtime, pending):
+            return Answered(understood)
         return refused(runtime, understood.proved, Refused("access_denied", "The person refused.", "consent_refused"))
     session = await browser_session(runtime, cookie)
     if session is not None and str(session.id) == pending.shown_to:
@@ -178,6 +190,8 @@ async def give_up(runtime: Runtime, pending: PendingRequest) -> Outcome:
     understood = await understand(runtime, pending)
     if not isinstance(understood, Understood):
         return understood
+    if not await answer_once(runtime, pending):
+        return Answered(understood)
     return refused(
         runtime, understood.proved, Refused("access_denied", "The account may not use this client.", "role_missing")
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from authsvc.keys.seal import open_value, seal_value
 from authsvc.rules.authorize.request import Asked
@@ -30,6 +30,7 @@ class PendingRequest:
     `started_at`: seconds since 1970. `seen`: who was logged in when we asked for a login ("" for nobody), None while we
     have not asked. `shown_to`: the session to which the consent page was shown; `allowed`: it allowed the request.
     `opened_by`: the browser that opened a pushed request, None where nobody did yet or the request was not pushed.
+    `reference`: by which it did; "" where it was not pushed, or the version before opened it.
     """
 
     parameters: Mapping[str, str]
@@ -40,10 +41,11 @@ class PendingRequest:
     repeated: tuple[str, ...] = ()
     pushed: bool = False
     opened_by: str | None = None
+    reference: str = field(repr=False, default="")
 
     @property
     def asked(self) -> Asked:
-        return Asked(self.parameters, self.repeated, self.pushed)
+        return Asked(self.parameters, self.repeated, self.pushed, self.reference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +58,20 @@ class Destination:
 
 def begin_request(runtime: Runtime, asked: Asked, opened_by: str | None = None) -> PendingRequest:
     """A request that begins to wait now."""
-    now, repeated = runtime.clock.seconds(), asked.repeated
-    return PendingRequest(asked.parameters, now, repeated=repeated, pushed=asked.pushed, opened_by=opened_by)
+    return PendingRequest(
+        asked.parameters,
+        runtime.clock.seconds(),
+        repeated=asked.repeated,
+        pushed=asked.pushed,
+        opened_by=opened_by,
+        reference=asked.reference,
+    )
 
 
 def seal_request(runtime: Runtime, pending: PendingRequest) -> str:
     """Write a pending request as sealed text for the form of a page. A request with repeated parameters is refused
     before it waits for anybody."""
-    known = (pending.started_at, pending.seen, pending.shown_to, pending.pushed, pending.opened_by)
+    known = (pending.started_at, pending.seen, pending.shown_to, pending.pushed, pending.opened_by, pending.reference)
     payload = [dict(pending.parameters), *known]
     return seal_value(runtime.master, _REQUEST, json.dumps(payload, ensure_ascii=False).encode(), runtime.entropy)
 
@@ -77,7 +85,7 @@ def begin_anew(
     if consent:
         prompt = dict.fromkeys((*parameters.get("prompt", "").split(), "consent"))
         parameters["prompt"] = " ".join(prompt)
-    return begin_request(runtime, Asked(parameters, pushed=pending.pushed), opened_by)
+    return begin_request(runtime, replace(pending.asked, parameters=parameters, repeated=()), opened_by)
 
 
 def open_request(runtime: Runtime, sealed: str, *, seconds: float = PENDING_REQUEST_SECONDS) -> PendingRequest | None:
@@ -85,9 +93,10 @@ def open_request(runtime: Runtime, sealed: str, *, seconds: float = PENDING_REQU
     payload = open_value(runtime.master, _REQUEST, sealed)
     if payload is None:
         return None
-    parameters, started_at, seen, shown_to, pushed, *opened_by = json.loads(payload)  # 0.2.0 wrote five
+    parameters, started_at, seen, shown_to, pushed, *later = json.loads(payload)  # a version before wrote less
+    opened_by, reference = next(iter(later), None), next(iter(later[1:]), "")
     pending = PendingRequest(
-        parameters, started_at, seen, shown_to, pushed=pushed, opened_by=next(iter(opened_by), None)
+        parameters, started_at, seen, shown_to, pushed=pushed, opened_by=opened_by, reference=reference
     )
     return pending if pending.started_at >= runtime.clock.seconds() - seconds else None
 

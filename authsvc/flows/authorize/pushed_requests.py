@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from authsvc.flows.authorize.pending_request import PendingRequest
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.flows.caller.network_limit import wait_of_network
 from authsvc.flows.caller.prove_possession import Proof, judge_proof_of, spend_dpop_proof
@@ -17,6 +18,7 @@ from authsvc.rules.clients.fapi2 import allows_algorithm, refuse_unmet
 from authsvc.rules.discovery import ASSERTION_ALGORITHMS
 from authsvc.rules.errors import Rejected, TooMany, rejected
 from authsvc.rules.refused import Refused
+from authsvc.rules.sealed_value_lifetimes import PENDING_REQUEST_SECONDS
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store.authorize import pushed_requests
@@ -100,7 +102,8 @@ def is_reference(asked: Asked) -> bool:
 
 async def resolve_request(runtime: Runtime, asked: Asked) -> Asked | None:
     """Fetch the parameters that a request only refers to; a plain one is returned as it came. Of a pushed request only
-    what was pushed counts (RFC 9126 section 4), once, and for its own client.
+    what was pushed counts (RFC 9126 section 4), for its own client, until it was answered: a browser may load the page
+    again, and `answer_once` decides (FAPI 2.0 Security Profile section 5.3.2.2 note 3).
 
     None: it has expired or was used, and nobody can be answered but the person. Raises Rejected, StoreUnavailable. A
     foreign request_uri, or an object in `request`, stays in the parameters and is refused by `judge`.
@@ -112,8 +115,16 @@ async def resolve_request(runtime: Runtime, asked: Asked) -> Asked | None:
     reference, client_id = reference_in(asked.parameters["request_uri"]), asked.parameters.get("client_id")
     parameters = None
     if reference and client_id:
-        parameters = await pushed_requests.take(runtime.db, digest_of(reference), client_id)
-    return None if parameters is None else Asked(parameters, pushed=True)
+        parameters = await pushed_requests.read(runtime.db, digest_of(reference), client_id)
+    return None if parameters is None else Asked(parameters, pushed=True, reference=reference or "")
+
+
+async def answer_once(runtime: Runtime, pending: PendingRequest) -> bool:
+    """Spend a pushed request with its answer, the code or the person's no; False: it was answered before, and whatever
+    was made for this answer must not be told. Always True of a request that was not pushed. Raises StoreUnavailable."""
+    if not pending.reference:
+        return True
+    return await spend(runtime.db, digest_of(pending.reference), REQUEST_SECONDS + PENDING_REQUEST_SECONDS)
 
 
 async def client_named(runtime: Runtime, asked: Asked) -> Client | None:

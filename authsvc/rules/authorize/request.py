@@ -68,11 +68,13 @@ REQUEST_URI = "urn:ietf:params:oauth:request_uri:"
 @dataclass(frozen=True, slots=True)
 class Asked:
     """The parameters of a request, those once sent. `repeated`: names of those that were sent more than once;
-    `pushed`: the client itself brought it, to /par (RFC 9126)."""
+    `pushed`: the client itself brought it, to /par (RFC 9126); `reference`: by which the browser came with it, "" where
+    it was not pushed."""
 
     parameters: Mapping[str, str]
     repeated: tuple[str, ...] = ()
     pushed: bool = False
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Pushed authorization requests (RFC 9126): parameters that wait for the browser, for a minute and once."""
+"""Pushed authorization requests (RFC 9126): parameters that wait for the browser, for a minute and one answer."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ async def push(
     await db.execute(_PUSH, digest, client_id, kept, seconds, registered)
 
 
-async def take(db: Database, digest: Digest, client_id: str) -> dict[str, str] | None:
-    """Read and delete a pushed request. The parameters, for this client and once; None: unknown, expired, used, or
-    another client's."""
-    sql = """DELETE FROM pushed_requests
+async def read(db: Database, digest: Digest, client_id: str) -> dict[str, str] | None:
+    """Read a pushed request. The parameters, for this client; None: unknown, expired, another client's, or answered:
+    its digest was spent (`store/caller/replay.spend`)."""
+    sql = """SELECT parameters::text FROM pushed_requests
              WHERE digest = $1 AND coalesce(client_id, parameters ->> 'client_id') = $2 AND expires_at > now()
-             RETURNING parameters::text"""
+             AND NOT EXISTS (SELECT FROM spent_assertions s WHERE s.digest = $1)"""
     text = await db.fetchval(sql, digest, client_id)
     parameters: dict[str, str] | None = json.loads(text) if text else None
     return parameters

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from authsvc.flows.authorize.authorize import Outcome, SendAnswer, ShowPage, Understood, authorize, understand
+from authsvc.flows.authorize.authorize import Answered, Outcome, SendAnswer, ShowPage, Understood, authorize, understand
 from authsvc.flows.authorize.pending_request import (
     EVER,
     Destination,
@@ -49,6 +49,8 @@ def outcome_reply(
         return see(redirect_location(outcome.redirect_uri, outcome.parameters))
     if isinstance(outcome, Unproved):
         return error_page(request, "bad_request", outcome.reason)
+    if isinstance(outcome, Answered):
+        return _ended(request, outcome.understood, "request_uri_answered")
     request.locale = outcome.locale
     if outcome.step is Step.LOG_IN:
         return login_form(request, outcome, typed, problem)
@@ -94,8 +96,9 @@ async def request_redrawn(request: Request, form: Mapping[str, str], *, consent:
 
 
 def opened_reply(request: Request, outcome: Outcome) -> Response:
-    """What comes next with a pushed request, which was good this once: a page has an address of its own, so that this
-    browser may load it again. Where the request is longer than an address may be, the page has none."""
+    """What comes next with a pushed request, whose request_uri is good for a minute: a page has an address of its own,
+    so that this browser may load it again after that. Where the request is longer than an address may be, the page has
+    none."""
     if isinstance(outcome, ShowPage) and len(outcome.sealed) <= MAX_QUERY:
         return see(f"/login?request={outcome.sealed}")
     return outcome_reply(request, outcome)
@@ -111,10 +114,10 @@ async def reopened(request: Request, pending: PendingRequest, *, fresh: bool) ->
     return outcome_reply(request, await authorize(request.runtime, again, cookie=session_secret(request)))
 
 
-def _ended(request: Request, understood: Understood | None) -> Response:
+def _ended(request: Request, understood: Understood | None, reason: str = "request_expired") -> Response:
     """The page that says so, with the way back to the client."""
     back = home_of(understood.client, understood.request.redirect_uri) if understood else None
-    return error_page(request, "expired", "request_expired", back=back)
+    return error_page(request, "expired", reason, back=back)
 
 
 def login_form(

@@ -1,4 +1,5 @@
-"""Pushed authorization requests (RFC 9126): what was pushed counts, once, for its client, and nothing beside it."""
+"""Pushed authorization requests (RFC 9126): what was pushed counts, for one answer, for its client, and nothing beside
+it."""
 
 from __future__ import annotations
 
@@ -122,10 +123,10 @@ async def test_only_the_digest_and_no_secret_is_stored(house: Service) -> None:
     assert "partner-secret" not in str(rows)
 
 
-# Once, for a minute, for its client
+# For one answer, for a minute, for its client
 
 
-async def test_a_request_uri_opens_once(house: Service) -> None:
+async def test_a_request_uri_is_answered_once(house: Service) -> None:
     browser = house.caller()
     await log_in(browser, authorize_url(Pkce()))
     url = pushed_url(await pushed(house))
@@ -147,10 +148,25 @@ async def test_the_page_of_a_pushed_request_can_be_loaded_again(house: Service) 
         page = await browser.get(address)
         assert is_page(page, "/login")
         assert "Customer" in page.text
-    assert shown(await browser.get(url)), "the request itself was good once"
+    assert is_page(await opened(browser, url), "/login"), "nobody was answered yet"
     got = redirected(await enter(browser, page), CALLBACK)
     assert got["state"] == "mine"
     assert (await redeem(browser, got["code"], pkce)).status_code == 200
+    late = await browser.get(address)
+    assert shown(late)
+    assert "request_uri_answered" in late.text
+    assert 'href="http://localhost:5173/"' in late.text
+
+
+async def test_a_person_who_refused_has_answered(house: Service) -> None:
+    browser = house.caller()
+    await log_in(browser, authorize_url(Pkce()))
+    form = {"client_id": "partner", "redirect_uri": PARTNER_CALLBACK, "prompt": "consent"}
+    url = pushed_url(await pushed(house, auth=PARTNER, **form), "partner")
+    pages = [await opened(browser, url) for _ in range(2)]
+    assert "error=access_denied" in (await submit(browser, pages[0], "/consent", decision="deny")).headers["location"]
+    assert shown(await submit(browser, pages[1], "/consent", decision="allow")), "one page, one answer"
+    assert shown(await browser.get(url))
 
 
 async def test_the_address_of_that_page_gives_another_browser_nothing(house: Service) -> None:
@@ -247,6 +263,7 @@ async def test_another_clients_request_uri_is_refused_and_stays_its_own(house: S
 
 
 async def test_what_was_pushed_is_swept(house: Service) -> None:
+    await house.sql.execute("DELETE FROM pushed_requests")
     await pushed(house)
     await house.sql.execute("UPDATE pushed_requests SET expires_at = now() - interval '1 second'")
     await pushed(house)  # whoever pushes sweeps as well
