@@ -5,19 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
 
-import httpx2
-
-from authsvc_devkit.processes import die_with_parent
 from tests.interop.conftest import Provider
-from tests.interop.programs.workshop import Workshop
+from tests.interop.programs.workshop import Program, Workshop
 from tests.support.papers import snippet
 from tests.support.replicas import free_port
 
@@ -57,7 +51,7 @@ class OAuth2Proxy:
         self.url = f"https://localhost:{self.port}"
         self.callback = f"{self.url}/oauth2/callback"
         self.client = (client_id, secret)
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Program | None = None
         self._application = ThreadingHTTPServer(("127.0.0.1", 0), _Application)
         threading.Thread(target=self._application.serve_forever, daemon=True).start()
 
@@ -90,42 +84,17 @@ class OAuth2Proxy:
             "tls-key-file": self.provider.tls.key_file,
         }
         words = [f"--{name}={value}" for name, value in listening.items()]
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("OAUTH2_PROXY_")}
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [found, *words],
-                env={**clean, "SSL_CERT_FILE": str(self.provider.tls.ca_file)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=die_with_parent(signal.SIGTERM),
-            )
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                httpx2.get(f"{self.url}/ping", verify=self.provider.trust, trust_env=False)
-            except httpx2.TransportError:
-                time.sleep(0.05)
-            else:
-                return self
-        raise RuntimeError(f"oauth2-proxy did not start: {self.log()}")
-
-    @property
-    def _log(self) -> Path:
-        return self.directory / "oauth2-proxy.log"
+        unset = {name: "" for name in os.environ if name.startswith("OAUTH2_PROXY_")}
+        env = {**unset, "SSL_CERT_FILE": str(self.provider.tls.ca_file)}
+        self.process = Program([found, *words], self.directory, env, self.port).start()
+        return self
 
     def log(self) -> str:
-        return self._log.read_text() if self._log.exists() else ""
+        return self.process.log.read_text() if self.process else ""
 
     def stop(self) -> None:
         if self.process:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-            self.process = None
+            self.process.stop()
 
     def __enter__(self) -> Self:
         return self

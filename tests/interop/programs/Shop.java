@@ -3,8 +3,7 @@ package shop;
 import java.util.Map;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
-import org.springframework.security.core.annotation.AuthenticationPrincipal;
-import org.springframework.security.oauth2.jwt.Jwt;
+import org.springframework.security.oauth2.server.resource.authentication.AbstractOAuth2TokenAuthenticationToken;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.RestController;
 
@@ -17,7 +16,7 @@ public class Shop {
   }
 
   @GetMapping("/orders")
-  Map<String, Object> orders(@AuthenticationPrincipal Jwt token) {
-    return token.getClaims();
+  Map<String, Object> orders(AbstractOAuth2TokenAuthenticationToken<?> token) {
+    return token.getTokenAttributes();
   }
 }

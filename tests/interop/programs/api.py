@@ -23,6 +23,26 @@ def own_token(provider: Provider, client_id: str, secret: str) -> str:
     return str(answer.json()["access_token"])
 
 
+def caller(provider: Provider, name: str, *more: str) -> str:
+    """Register a service that gets tokens of its own; its secret."""
+    words = ("clients", "add", name, "--confidential", "--scope", "orders", *more)
+    return str(provider.operate_json(*words)["client_secret"])
+
+
+def asked_about(provider: Provider, orders: str, name: str, audience: str) -> None:
+    """An API that asks at /introspect takes a token that is meant for it, until that is revoked, and no other."""
+    own, strangers = caller(provider, name, "--audience", audience), caller(provider, f"{name}-stranger")
+    token = own_token(provider, name, own)
+    told = httpx2.get(orders, headers=bearer(token), trust_env=False, timeout=30)
+    assert told.status_code == 200, told.text
+    assert told.json()["client_id"] == name
+    assert status(orders, None) == 401
+    assert status(orders, own_token(provider, f"{name}-stranger", strangers)) == 401
+    with httpx2.Client(verify=provider.trust, trust_env=False) as http:
+        assert http.post(f"{provider.issuer}/revoke", data={"token": token}, auth=(name, own)).status_code == 200
+    becomes(401, lambda: status(orders, token))
+
+
 def id_token(provider: Provider, person: Person, client_id: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Of a person who logs in to some other client."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(provider.tls.ca_file))

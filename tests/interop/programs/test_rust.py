@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 from tests.interop.conftest import REDIRECT, Provider
 from tests.interop.person import Person
-from tests.interop.programs.workshop import Shown, Workshop, trusting
+from tests.interop.programs.workshop import Shown, Talker, Workshop, trusting
 
 NAMES = ("ISSUER", "CLIENT", "SECRET", "REDIRECT")
 
@@ -21,21 +19,8 @@ def test_openidconnect_logs_a_person_in(workshop: Workshop, provider: Provider, 
         assert f'"{value}".to_string()' in source
         source = source.replace(f'"{value}".to_string()', f'std::env::var("{name}")?')
     program = workshop.rust("openidconnect", source)
-    with subprocess.Popen(
-        [str(program)],
-        env={**os.environ, **trusting(provider), **values},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin and process.stdout and process.stderr
-        try:
-            url = process.stdout.readline().strip()
-            assert url, process.stderr.read()
-            print(person.sent_to(url), file=process.stdin, flush=True)
-            said = process.stdout.readline().split()
-            assert said[1:] == ["test@example.com"], process.stderr.read()
-        finally:
-            process.kill()
+    with Talker([str(program)], {**trusting(provider), **values}) as wiki:
+        wiki.say(person.sent_to(wiki.line()))
+        said = wiki.line().split()
+    assert said[1:] == ["test@example.com"]
     assert person.met == ["/login", "/consent"]

@@ -8,10 +8,12 @@ import pytest
 
 from tests.interop.conftest import Provider
 from tests.interop.person import Person
-from tests.interop.programs.api import becomes, id_token, own_token, status
-from tests.interop.programs.workshop import Program, Shown, Workshop, run
+from tests.interop.programs.api import asked_about, becomes, id_token, own_token, status
+from tests.interop.programs.workshop import HERE, Program, Shown, Workshop, java_trusting
 
 AUDIENCE = "https://orders.example.com"
+STARTER = "spring-boot-starter-oauth2-resource-server"
+SHOP = (HERE / "Shop.java").read_text()
 
 
 def started(jar: Path, tmp_path: Path, shown: Shown, *, audience: bool = True) -> Program:
@@ -20,10 +22,7 @@ def started(jar: Path, tmp_path: Path, shown: Shown, *, audience: bool = True) -
     if not audience:
         configured = "".join(line for line in configured.splitlines(True) if "audiences" not in line)
     (tmp_path / "application.yml").write_text(configured)
-    store, ca = tmp_path / "trusted.p12", shown.provider.tls.ca_file
-    trusted = ["-storetype", "PKCS12", "-keystore", str(store), "-storepass", "changeit"]
-    run(["keytool", "-importcert", "-noprompt", "-alias", "tests", "-file", str(ca), *trusted], tmp_path)
-    java = ["java", "-Xmx256m", f"-Djavax.net.ssl.trustStore={store}", "-Djavax.net.ssl.trustStorePassword=changeit"]
+    java = java_trusting(shown.provider, tmp_path)
     return Program([*java, "-jar", str(jar), "--server.port={port}"], tmp_path)
 
 
@@ -38,7 +37,7 @@ def test_its_defaults_take_the_type_jwt_and_no_other(
 ) -> None:
     name = f"spring-{version}"
     shown = Shown("Spring Boot", provider, name, AUDIENCE).registered()
-    with started(workshop.spring(version), tmp_path, shown) as shop:
+    with started(workshop.spring(version, STARTER, SHOP), tmp_path, shown) as shop:
         orders = f"{shop.url}/orders"
         assert status(orders, own_token(provider, name, shown.secret)) == 200, shop.log.read_text()[-2000:]
         assert status(orders, None) == 401
@@ -51,7 +50,7 @@ def test_without_an_audience_it_takes_an_id_token_as_the_paper_says(
     workshop: Workshop, provider: Provider, person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = Shown("Spring Boot", provider, "spring-anybody", AUDIENCE).registered()
-    with started(workshop.spring(3), tmp_path, shown, audience=False) as shop:
+    with started(workshop.spring(3, STARTER, SHOP), tmp_path, shown, audience=False) as shop:
         assert status(f"{shop.url}/orders", id_token(provider, person, "spring-other", monkeypatch)) == 200
 
 
@@ -59,9 +58,19 @@ def test_the_bean_takes_at_jwt_and_no_other(
     workshop: Workshop, provider: Provider, person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = Shown("Spring Boot", provider, "spring-bean", AUDIENCE).registered()
-    with started(workshop.spring(3, shown.block("java")), tmp_path, shown) as shop:
+    with started(workshop.spring(3, STARTER, SHOP, shown.block("java")), tmp_path, shown) as shop:
         orders = f"{shop.url}/orders"
         assert status(orders, own_token(provider, "spring-bean", shown.secret)) == 401
         assert status(orders, id_token(provider, person, "spring-third", monkeypatch)) == 401
         provider.operate("clients", "choose-access-tokens", "spring-bean", "--access-token-typ", "at+jwt")
         becomes(200, lambda: status(orders, own_token(provider, "spring-bean", shown.secret)))
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_it_asks_about_tokens_and_hears_of_a_revocation_at_once(
+    version: int, workshop: Workshop, provider: Provider, tmp_path: Path
+) -> None:
+    name = f"spring-opaque-{version}"
+    shown = Shown("Spring Boot: introspection", provider, name, AUDIENCE).registered()
+    with started(workshop.spring(version, STARTER, SHOP), tmp_path, shown) as shop:
+        asked_about(provider, f"{shop.url}/orders", f"{name}-caller", AUDIENCE)

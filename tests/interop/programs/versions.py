@@ -18,6 +18,9 @@ NPM = {
 SPRING_BOOT = {3: "3.5.7", 4: "4.0.7"}
 """What stands for @VERSION@ in pom.xml."""
 
+JAVA = {"nimbus": ("com.nimbusds:oauth2-oidc-sdk:11.39",)}
+"""Name of a program -> what stands for @DEPENDENCIES@ in plain-pom.xml: group, artifact, version."""
+
 GO = {
     "oauth2-proxy": ("github.com/oauth2-proxy/oauth2-proxy/v7@v7.15.6",),
     "zitadel-oidc": ("github.com/zitadel/oidc/v3@v3.52.0",),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -21,6 +22,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from jwt.algorithms import ECAlgorithm
 
 from authsvc_devkit.processes import die_with_parent
 from tests.interop.conftest import Provider
@@ -51,10 +55,13 @@ class Workshop:
         return cls(Path(place).resolve()) if place else None
 
     def environment(self, name: str, wanted: Sequence[str]) -> tuple[Path, bool]:
-        """A directory for exactly these packages, and whether it is filled already."""
+        """A directory for exactly these packages, and whether it is filled already; if not, it is empty."""
         place = self.directory / f"{name}-{sha256(' '.join(wanted).encode()).hexdigest()[:12]}"
-        place.mkdir(parents=True, exist_ok=True)
-        return place, (place / ".filled").exists()
+        filled = (place / ".filled").exists()
+        if not filled:
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir(parents=True)
+        return place, filled
 
     def python(self, name: str) -> Path:
         """The interpreter of a virtual environment with the packages of `versions.PYTHON`."""
@@ -121,24 +128,38 @@ class Workshop:
             (place / ".filled").touch()
         return place / "target/debug" / name
 
-    def spring(self, version: int, *sources: str) -> Path:
-        """The jar of an application of Spring Boot: Shop.java and these files of the same package."""
+    def spring(self, version: int, starter: str, *sources: str) -> Path:
+        """The jar of an application of Spring Boot with this starter, which one of the sources is."""
+        pom = (HERE / "pom.xml").read_text()
+        pom = pom.replace("@VERSION@", versions.SPRING_BOOT[version]).replace("@STARTER@", starter)
+        return self.maven("spring", pom, sources) / "program-1.jar"
+
+    def java(self, name: str, *sources: str) -> str:
+        """The class path of a program of these sources and `versions.JAVA`."""
+        wanted = "".join(
+            f"<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version></dependency>"
+            for group, artifact, version in (words.split(":") for words in versions.JAVA[name])
+        )
+        pom = (HERE / "plain-pom.xml").read_text().replace("@DEPENDENCIES@", wanted)
+        target = self.maven(name, pom, sources)
+        return f"{target / 'classes'}:{target / 'dependency'}/*"
+
+    def maven(self, name: str, pom: str, sources: Sequence[str]) -> Path:
+        """Where Maven puts what it makes of a pom.xml and of classes, each of which names its package."""
         if shutil.which("mvn") is None or shutil.which("keytool") is None:
-            pytest.skip("Maven and a JDK are not installed: Spring was not tried")
-        pom = (HERE / "pom.xml").read_text().replace("@VERSION@", versions.SPRING_BOOT[version])
-        shop = (HERE / "Shop.java").read_text()
-        place, filled = self.environment("spring", (pom, shop, *sources))
+            pytest.skip("Maven and a JDK are not installed: programs in Java were not tried")
+        place, filled = self.environment(name, (pom, *sources))
         if not filled:
-            package = place / "src/main/java/shop"
-            package.mkdir(parents=True, exist_ok=True)
             (place / "pom.xml").write_text(pom)
-            (package / "Shop.java").write_text(shop)
             for source in sources:
-                [name] = re.findall(r"^class (\w+)", source, re.MULTILINE)
-                (package / f"{name}.java").write_text(source)
+                [package] = re.findall(r"^package (\w+);", source, re.MULTILINE)
+                [found] = re.findall(r"^(?:public )?class (\w+)", source, re.MULTILINE)
+                directory = place / "src/main/java" / package
+                directory.mkdir(parents=True, exist_ok=True)
+                (directory / f"{found}.java").write_text(source)
             run(["mvn", "-q", "-B", f"-Dmaven.repo.local={self.directory / 'maven'}", "package"], place)
             (place / ".filled").touch()
-        return place / "target/shop-1.jar"
+        return place / "target"
 
 
 def run(command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None, seconds: int = 900) -> str:
@@ -166,7 +187,8 @@ class Program:
     def log(self) -> Path:
         return self.cwd / "program.log"
 
-    def __enter__(self) -> Self:
+    def start(self) -> Self:
+        """Until it listens; what it says of its own end is raised."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [word.replace("{port}", str(self.port)) for word in self.command],
@@ -185,10 +207,10 @@ class Program:
                 time.sleep(0.1)
             else:
                 return self
-        self.__exit__()
+        self.stop()
         raise RuntimeError(f"{self.command[0]} did not start: {self.log.read_text()[-3000:]}")
 
-    def __exit__(self, *failure: object) -> None:
+    def stop(self) -> None:
         self.process.terminate()
         try:
             self.process.wait(10)
@@ -196,19 +218,65 @@ class Program:
             self.process.kill()
             self.process.wait()
 
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *failure: object) -> None:
+        self.stop()
+
+
+@dataclass
+class Talker:
+    """A program of somebody else's that is talked to line by line."""
+
+    command: Sequence[str]
+    env: Mapping[str, str]
+
+    def __enter__(self) -> Self:
+        self.process = subprocess.Popen(
+            self.command,
+            env={**os.environ, **self.env},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=die_with_parent(signal.SIGTERM),
+        )
+        return self
+
+    def line(self) -> str:
+        """The next one that it writes."""
+        assert self.process.stdout
+        found = self.process.stdout.readline().strip()
+        assert found, self.ended()
+        return found
+
+    def say(self, line: str) -> None:
+        assert self.process.stdin
+        print(line, file=self.process.stdin, flush=True)
+
+    def ended(self) -> str:
+        """What it complained of, once it has ended by itself."""
+        return self.process.communicate(timeout=60)[1]
+
+    def __exit__(self, *failure: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
 
 @dataclass
 class Shown:
     """A chapter of docs/clients.md with the addresses, ids and secrets of this run: its first block registers the
-    client, the others configure the program."""
+    client, the others configure the program. `names`: what else is called otherwise here, such as files."""
 
     title: str
     provider: Provider
     client_id: str
     url: str
+    names: Mapping[str, str] = field(default_factory=dict)
 
-    def registered(self) -> Self:
-        """Run the first block as it stands, but for the names of this run."""
+    def registered(self, *more: str) -> Self:
+        """Run the first block as it stands, but for the names of this run and `more` options."""
         (language, command), *self.blocks = section(self.title)
         assert language == "sh"
         assert command.startswith("authsvc clients add ")
@@ -216,7 +284,7 @@ class Shown:
         self.theirs = (words[3], re.findall(r"https://[a-z]+\.example\.com", command.replace(ISSUER, ""))[0])
         words = [self._ours(word) for word in words[1:]]
         words[2] = self.client_id
-        self.secret = str(self.provider.operate_json(*words).get("client_secret", ""))
+        self.secret = str(self.provider.operate_json(*words, *more).get("client_secret", ""))
         return self
 
     def block(self, language: str, place: int = 0) -> str:
@@ -226,7 +294,10 @@ class Shown:
         return quoted.replace(SECRET, self.secret)
 
     def _ours(self, text: str) -> str:
-        return text.replace(ISSUER, self.provider.issuer).replace(self.theirs[1], self.url)
+        text = text.replace(ISSUER, self.provider.issuer).replace(self.theirs[1], self.url)
+        for theirs, ours in self.names.items():
+            text = text.replace(theirs, ours)
+        return text
 
 
 def trusting(provider: Provider) -> dict[str, str]:
@@ -236,3 +307,29 @@ def trusting(provider: Provider) -> dict[str, str]:
 
 
 Answer = dict[str, Any]
+
+
+def java_trusting(provider: Provider, place: Path) -> list[str]:
+    """The command `java`, which takes that authority for the only one; what it knows of it is put into `place`."""
+    store, ca = place / "trusted.p12", provider.tls.ca_file
+    trusted = ["-storetype", "PKCS12", "-keystore", str(store), "-storepass", "changeit"]
+    run(["keytool", "-importcert", "-noprompt", "-alias", "tests", "-file", str(ca), *trusted], place)
+    options = [f"-Djavax.net.ssl.trustStore={store}", "-Djavax.net.ssl.trustStorePassword=changeit"]
+    return ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", *options]
+
+
+def key_files(place: Path) -> dict[str, str]:
+    """A client's key (ES256) in the files that docs/clients.md names: their names there -> where they are here."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    made: dict[str, Any] = json.loads(ECAlgorithm.to_jwk(key))
+    private = {**made, "kid": "k", "alg": "ES256"}
+    public = {name: value for name, value in private.items() if name != "d"}
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    found = {
+        "public-keys.json": json.dumps({"keys": [public]}),
+        "private-key.json": json.dumps(private),
+        "private-key.pem": pem,
+    }
+    for name, text in found.items():
+        (place / name).write_text(text)
+    return {name: str(place / name) for name in found}
