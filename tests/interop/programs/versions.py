@@ -5,12 +5,26 @@ from __future__ import annotations
 PYTHON = {
     "starlette": ("Authlib==1.9.10", "starlette==1.10.0", "httpx==0.28.1", "itsdangerous==2.2.0", "uvicorn==0.54.0"),
     "allauth": ("Django==5.2.19", "django-allauth[socialaccount]==65.22.1"),
+    "jupyterhub": ("jupyterhub==6.1.1", "oauthenticator==17.4.0"),
+    "streamlit": ("streamlit[auth]==1.67.0",),
     "social": ("Django==5.2.19", "social-auth-app-django==8.0.0", "social-auth-core==7.0.0"),
 }
 """Name of an environment -> packages of PyPI."""
 
 NPM = {
+    "jupyterhub": ("configurable-http-proxy@5.3.0",),
+    "playwright": ("playwright-core@1.65.1",),
     "hono": ("hono@4.13.19", "@hono/node-server@2.1.9"),
+    "jsonwebtoken": ("jsonwebtoken@9.0.3", "jwks-rsa@4.1.0", "express@5.3.0"),
+    "better-auth": ("better-auth@1.7.25",),
+    "fastify": ("@fastify/oauth2@8.3.0", "fastify@5.12.8"),
+    "react": (
+        "react-oidc-context@3.3.1",
+        "oidc-client-ts@3.5.0",
+        "react@19.3.1",
+        "react-dom@19.3.1",
+        "esbuild@0.28.2",
+    ),
     "authjs": ("@auth/express@0.12.3", "express@5.3.0"),
 }
 """Name of an environment -> packages of npm."""
