@@ -12,7 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from authsvc.rules.levels import known
-from authsvc.rules.token.id_token import SCOPE_OF
+from authsvc.rules.token.id_token import ALIASES, SCOPE_OF
+
+_OPENED_BY = {name: (scope,) for name, scope in SCOPE_OF.items()} | {
+    name: tuple(sorted(scopes)) for name, (_, scopes) in ALIASES.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +33,15 @@ class ClaimsRequest:
     @property
     def scopes(self) -> tuple[str, ...]:
         """Scopes that open the claims asked for."""
-        return tuple(dict.fromkeys(SCOPE_OF[name] for name in (*self.id_token, *self.userinfo)))
+        return tuple(dict.fromkeys(one for name in (*self.id_token, *self.userinfo) for one in _OPENED_BY[name]))
 
 
 NO_CLAIMS = ClaimsRequest()
 
 
-def read_claims_request(text: str | None, registered: Sequence[str]) -> ClaimsRequest | str:
+def read_claims_request(text: str | None, registered: Sequence[str], *, aliases: bool = False) -> ClaimsRequest | str:
     """What is asked for, or the reason (a lower_snake word) why it cannot be. `registered`: the client's scopes; a
-    claim that none of them opens is left out."""
+    claim that they do not open is left out. `aliases`: the client's policy, to be told second names, too."""
     if text is None:
         return NO_CLAIMS
     try:
@@ -58,7 +62,7 @@ def read_claims_request(text: str | None, registered: Sequence[str]) -> ClaimsRe
     acr = _acr(members["id_token"].get("acr"))
     if isinstance(acr, str):
         return acr
-    names = {place: tuple(_allowed(member, registered)) for place, member in members.items()}
+    names = {place: tuple(_allowed(member, registered, aliases)) for place, member in members.items()}
     must, wish = acr
     return ClaimsRequest(**names, subject=next(iter(subjects), None), acr=must, acr_wish=wish)
 
@@ -79,5 +83,9 @@ def _acr(asked: Any) -> tuple[tuple[str, ...], tuple[str, ...]] | str:
     return "acr_not_reachable" if values is not None and not found else (found, ())
 
 
-def _allowed(member: dict[str, Any], registered: Sequence[str]) -> list[str]:
-    return [name for name in SCOPE_OF if name in member and SCOPE_OF[name] in registered]
+def _allowed(member: dict[str, Any], registered: Sequence[str], aliases: bool) -> list[str]:
+    return [
+        name
+        for name, scopes in _OPENED_BY.items()
+        if name in member and set(scopes) <= set(registered) and (aliases or name not in ALIASES)
+    ]

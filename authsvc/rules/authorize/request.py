@@ -193,7 +193,8 @@ def judge(
     resource = as_registered(read_resources(parameters.get("resource", "")), resources)
     if not set(resource) <= resources:
         return Refused("invalid_target", "The resource is not known for this client.", "resource_not_allowed")
-    claims = read_claims_request(parameters.get("claims"), client.tokens.scopes)
+    tokens = client.tokens
+    claims = read_claims_request(parameters.get("claims"), tokens.scopes, aliases=tokens.claim_aliases)
     if isinstance(claims, str):
         error = "unmet_authentication_requirements" if claims == "acr_not_reachable" else "invalid_request"
         return Refused(error, "The claims parameter cannot be served.", claims)

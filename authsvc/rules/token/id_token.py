@@ -70,7 +70,9 @@ def claims_about(
         name: value for name, value in known.items() if value is not None and (name in names or SCOPE_OF[name] in scope)
     }
     if aliases:
-        told |= {name: known[of] for name, (of, opened_by) in ALIASES.items() if opened_by.issubset(scope)}
+        told |= {
+            name: known[of] for name, (of, opened_by) in ALIASES.items() if name in names or opened_by.issubset(scope)
+        }
     return told
 
 

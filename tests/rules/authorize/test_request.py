@@ -249,6 +249,15 @@ def test_single_claims_are_read_where_the_client_may_have_them() -> None:
     assert read({"id_token": None}) == ClaimsRequest()
 
 
+def test_second_names_are_read_where_the_client_is_told_them() -> None:
+    text = json.dumps({"userinfo": {"preferred_username": None, "groups": None}})
+    asked = read_claims_request(text, ("openid", "profile", "email"), aliases=True)
+    assert asked == ClaimsRequest((), ("preferred_username",))
+    assert asked.scopes == ("email", "profile")
+    assert read_claims_request(text, ("openid", "profile", "roles"), aliases=True) == ClaimsRequest((), ("groups",))
+    assert read_claims_request(text, ("openid", "profile", "email", "roles")) == ClaimsRequest()
+
+
 def test_the_person_may_be_named() -> None:
     assert read({"id_token": {"sub": {"value": "abc"}}}) == ClaimsRequest(subject="abc")
     same = {"id_token": {"sub": {"value": "abc"}}, "userinfo": {"sub": {"value": "abc"}}}
