@@ -88,10 +88,11 @@ async def until_believed(service: Service, seconds: float = 15) -> float:
         with suppress(StoreUnavailable):
             if await service.runtime.revocation_set.find(nobodys) is Answer.LIVE and service.runtime.following.redis_up:
                 return monotonic() - started
-        assert monotonic() - started < seconds, "Redis is not believed again"
+        prompt(monotonic() - started < seconds, "Redis is not believed again")
         await asyncio.sleep(0.02)
 
 
+@again_when_busy
 async def test_the_main_job_works_and_each_command_stays_in_one_slot(
     env: dict[str, str], group: SentinelSet | ValkeyCluster
 ) -> None:
