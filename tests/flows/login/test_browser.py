@@ -14,6 +14,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
+from authsvc.flows.upkeep.follow_changes import follow_once
 from authsvc_devkit.servers import Servers
 from tests.support.login_steps import (
     PARTNER_CALLBACK,
@@ -339,6 +340,7 @@ async def test_too_many_attempts_are_said_in_the_form(servers: Servers, base_env
 
 async def test_a_store_that_is_away_is_no_wrong_password(servers: Servers, base_env: dict[str, str]) -> None:
     async with service(servers, base_env) as house:
+        await follow_once(house.runtime)  # were its next reading another life, clients would be read anew
         http = house.caller()
         page = await http.get(authorize_url(Pkce()))
         await log_in(other := house.caller(), authorize_url(Pkce()))
