@@ -50,12 +50,14 @@ class Login:
     second step, 0: they may not. `sector_identifier_uri`: the document that lists the redirect URIs of the sector,
     whose host is its name (OpenID Connect Core section 8.1); None: there is none. `mail_code_login`: people may log in
     by a mailed code. `pkce`: whether its requests for codes must carry a code_challenge (RFC 7636): `required`, `nonce`
-    (or the nonce of an OpenID request, RFC 9700 section 2.1.1), `optional`."""
+    (or the nonce of an OpenID request, RFC 9700 section 2.1.1), `optional`. `require_signed_request_object`: they must
+    be signed by its keys (RFC 9101), and so be pushed."""
 
     application_type: str = "web"
     redirect_uris: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     require_pushed_authorization_requests: bool = False
+    require_signed_request_object: bool = False
     pkce: str = "required"
     required_role: str | None = None
     required_acr: str | None = None

@@ -115,6 +115,11 @@ _OPTIONS: tuple[click.Parameter, ...] = (
     click.Option(["--assertion-seconds"], type=ASSERTION_LIFE, help="How far ahead their exp may be; else 300."),
     click.Option(["--require-par", _PAR], is_flag=True, help="Its authorization requests must be pushed to /par."),
     click.Option(
+        ["--require-signed-requests", "require_signed_request_object"],
+        is_flag=True,
+        help="They must be signed by its keys, too (RFC 9101): FAPI 2.0 Message Signing.",
+    ),
+    click.Option(
         ["--pkce"],
         type=PKCE,
         default="required",

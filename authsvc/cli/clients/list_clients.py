@@ -73,6 +73,7 @@ def _policy(client: Client) -> list[str]:
         "no remember me": not client.login.remember_me_allowed,
         "strict": client.tokens.refresh_grace_seconds == 0,
         "pushed requests only": client.login.require_pushed_authorization_requests,
+        "signed requests only": client.login.require_signed_request_object,
         said_of_pkce(client.login.pkce): client.login.pkce != "required",
         "assertions for the token endpoint": client.authentication.assertion_audience != "issuer",
         f"assertions {client.authentication.assertion_seconds} s": client.authentication.assertion_seconds,

@@ -13,7 +13,7 @@ from authsvc.jose.client_signatures import verify_request_object
 from authsvc.jose.verify import Invalid
 from authsvc.rules.authorize.request import REQUEST_URI, Asked, Proved, judge, prove, read_pairs, reference_in
 from authsvc.rules.authorize.request_object import Use, invalid_object, read_request_object, use_of
-from authsvc.rules.client_record import Client
+from authsvc.rules.client_record import FAPI2, Client
 from authsvc.rules.clients.fapi2 import allows_algorithm, refuse_unmet
 from authsvc.rules.discovery import ASSERTION_ALGORITHMS
 from authsvc.rules.errors import Rejected, TooMany, rejected
@@ -77,6 +77,8 @@ async def _asked(runtime: Runtime, client: Client, form: Mapping[str, str]) -> t
     if "request_uri" in form:  # RFC 9126 section 2.1
         raise Rejected("invalid_request", "A request_uri cannot be pushed.", "request_uri_pushed")
     if "request" not in form:
+        if client.login.require_signed_request_object:  # RFC 9101 section 10.5
+            raise Rejected("invalid_request", "The request must be signed.", "request_object_missing")
         asked = read_pairs(form.items())
         return replace(asked, parameters={**asked.parameters, "client_id": client.id}), None
     try:
@@ -88,7 +90,12 @@ async def _asked(runtime: Runtime, client: Client, form: Mapping[str, str]) -> t
         raise rejected(invalid_object(signed.reason))
     skew, now = runtime.settings.clock_skew_seconds, runtime.clock.seconds()
     parameters = read_request_object(
-        signed, client_id=client.id, issuer=runtime.settings.issuer, skew_seconds=skew, now=now
+        signed,
+        client_id=client.id,
+        issuer=runtime.settings.issuer,
+        skew_seconds=skew,
+        now=now,
+        fapi2=client.profile == FAPI2,
     )
     if isinstance(parameters, Refused):
         raise rejected(parameters)

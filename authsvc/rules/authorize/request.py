@@ -167,7 +167,9 @@ def judge(
     """Read the rest of the request. `pushed_only`: of every client, not only of those with that policy."""
     if asked.repeated:
         return Refused("invalid_request", "A parameter was sent twice.", "parameter_duplicate")
-    if not asked.pushed and (pushed_only or client.login.require_pushed_authorization_requests):  # RFC 9126 section 5
+    login = client.login
+    pushed_only |= login.require_pushed_authorization_requests or login.require_signed_request_object
+    if pushed_only and not asked.pushed:  # RFC 9126 section 5; an object in `request` is read at /par alone
         return Refused("invalid_request", "The request must be pushed to /par first.", "not_pushed")
     parameters = asked.parameters
     for rule in (_lengths, _response, _objects, _challenge):

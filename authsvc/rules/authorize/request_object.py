@@ -27,10 +27,16 @@ class Use:
 
 
 def read_request_object(
-    claims: Mapping[str, Any], *, client_id: str, issuer: str, skew_seconds: int, now: float
+    claims: Mapping[str, Any], *, client_id: str, issuer: str, skew_seconds: int, now: float, fapi2: bool = False
 ) -> dict[str, str] | Refused:
-    """The authorization parameters in the claims of an object whose signature holds. `now`: seconds since 1970."""
-    for wrong in (_wrong_party(claims, client_id, issuer), _wrong_time(claims, skew_seconds, now), _wrong_jti(claims)):
+    """The authorization parameters in the claims of an object whose signature holds. `now`: seconds since 1970;
+    `fapi2`: the client keeps to FAPI 2.0, whose Message Signing wants `nbf`, too."""
+    for wrong in (
+        _wrong_party(claims, client_id, issuer),
+        _wrong_time(claims, skew_seconds, now),
+        _wrong_start(claims, skew_seconds, now) if fapi2 else None,
+        _wrong_jti(claims),
+    ):
         if wrong:
             return invalid_object(wrong)
     parameters = {"client_id": client_id}
@@ -61,7 +67,8 @@ def _wrong_party(claims: Mapping[str, Any], client_id: str, issuer: str) -> str 
     # RFC 9101 section 5: the client_id beside the object is the one in it.
     if claims.get("iss") != client_id or claims.get("client_id") != client_id:
         return "request_object_client"
-    if claims.get("aud") not in (issuer, [issuer]):
+    audience = claims.get("aud")  # FAPI 2.0 Message Signing section 5.3.1: the issuer, or a list that contains it
+    if audience != issuer and not (isinstance(audience, list) and issuer in audience and all(map(_is_text, audience))):
         return "request_object_audience"
     # RFC 9101 section 10.8: with the client as its subject it would be a client assertion.
     if claims.get("sub") == client_id:
@@ -83,6 +90,20 @@ def _wrong_time(claims: Mapping[str, Any], skew_seconds: int, now: float) -> str
     if not all(value <= now + skew_seconds for value in starts):
         return "request_object_not_yet_valid"
     return None
+
+
+def _wrong_start(claims: Mapping[str, Any], skew_seconds: int, now: float) -> str | None:
+    """FAPI 2.0 Message Signing section 5.3.1: `nbf` is at most an hour ago, and `exp` at most an hour after it."""
+    start = claims.get("nbf")
+    if start is None:
+        return "request_object_times"
+    if not start >= now - MAX_LIFE_SECONDS - skew_seconds:
+        return "request_object_too_old"
+    return "request_object_lives_too_long" if claims["exp"] > start + MAX_LIFE_SECONDS else None
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _wrong_jti(claims: Mapping[str, Any]) -> str | None:

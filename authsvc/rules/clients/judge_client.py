@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from authsvc.rules.authorize.redirect import origin_problem, registration_problem
 from authsvc.rules.client_record import Client, flat_of
-from authsvc.rules.clients import limits
+from authsvc.rules.clients import code_requests, limits
 from authsvc.rules.clients.client_name import name_problem
 from authsvc.rules.clients.fapi2 import judge_profile
 from authsvc.rules.clients.powers import asks_about, given
@@ -241,9 +241,8 @@ def _public(case: _Case) -> Iterator[Refused]:
         )
 
 
-def _pkce(case: _Case) -> Iterator[Refused]:
-    if case.client.login.pkce != "required" and not case.client.confidential:
-        yield case.refused("The pkce of a public client is required: nothing else makes its codes its own.", "pkce")
+def _code_requests(case: _Case) -> Iterator[Refused]:
+    yield from code_requests.judge_code_requests(case.client)
 
 
 def _links(case: _Case) -> Iterator[Refused]:
@@ -358,7 +357,7 @@ def _audiences(case: _Case) -> Iterator[Refused]:
 
 
 def _login(case: _Case) -> Iterator[Refused]:
-    yield from _pkce(case)
+    yield from _code_requests(case)
     login = case.client.login
     for name, role in (("required_role", login.required_role), ("registration_role", login.registration_role)):
         if role is not None and (problem := role_problem(role)):
@@ -387,7 +386,7 @@ _EVERYBODYS: tuple[_Rule, ...] = (
     _code_redirects,
     _authentication,
     _public,
-    _pkce,
+    _code_requests,
     _links,
     _asked,
     _algorithms,

@@ -29,8 +29,8 @@ _WORDS = {
     "access_token_signed_response_alg": DEFAULT_ALG,
 }
 _FLAGS = ("require_pushed_authorization_requests", "dpop_bound_access_tokens")
-_BOUND = "tls_client_certificate_bound_access_tokens"
-"""Said only where it is true: whom it does not concern is answered as before."""
+_RARE_FLAGS = ("tls_client_certificate_bound_access_tokens", "require_signed_request_object")
+"""Said only where they are true: whom they do not concern is answered as before."""
 _ADDRESSES = ("client_uri", "policy_uri", "tos_uri", "jwks_uri", "sector_identifier_uri", "backchannel_logout_uri")
 _TEXTS = (*_ADDRESSES, *SUBJECTS)
 
@@ -44,7 +44,6 @@ _MISSING = (
     "request_object_encryption_alg",
     "authorization_signed_response_alg",
     "authorization_encrypted_response_alg",
-    "require_signed_request_object",
 )
 # RFC 7592 section 2.2: what only we write.
 _OURS = ("registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at")
@@ -93,8 +92,7 @@ def metadata_of(client: Client) -> dict[str, Any]:
         **{name: flat[name] for name in (*_WORDS, *_FLAGS)},
         **{name: flat[name] for name in _TEXTS if flat[name] is not None},
     }
-    if flat[_BOUND]:
-        answer[_BOUND] = True
+    answer |= {name: True for name in _RARE_FLAGS if flat[name]}
     if client.authentication.jwks is not None:
         answer["jwks"] = dict(client.authentication.jwks)
     if client.logout.backchannel_logout_uri is not None:
@@ -152,7 +150,7 @@ def _read(said: Mapping[str, Any], known: Client) -> Client:
         "sector": "",
         "scopes": _scopes(said, grant_types, known),
         **{name: _text(said, name, default) for name, default in meant.items()},
-        **{name: _flag(said, name) for name in (*_FLAGS, _BOUND)},
+        **{name: _flag(said, name) for name in (*_FLAGS, *_RARE_FLAGS)},
         **{name: _text(said, name, "") if name in said else None for name in _TEXTS},
         "post_logout_redirect_uris": _strings(said, "post_logout_redirect_uris", ()),
     }

@@ -142,7 +142,7 @@ async def test_the_object_is_judged_like_every_request(house: Service) -> None:
         {"client_id": ...},
         {"aud": ...},
         {"aud": f"{ISSUER}/par"},
-        {"aud": [ISSUER, "https://other.example"]},
+        {"aud": ["https://other.example"]},
         {"aud": []},
         {"aud": "https://other.example"},
         {"aud": {}},

@@ -23,9 +23,9 @@ GOOD: dict[str, Any] = {
 }
 
 
-def read(**changed: Any) -> dict[str, str] | Refused:
+def read(*, fapi2: bool = False, **changed: Any) -> dict[str, str] | Refused:
     claims = {name: value for name, value in {**GOOD, **changed}.items() if value is not ...}
-    return read_request_object(claims, client_id="app", issuer=ISSUER, skew_seconds=60, now=NOW)
+    return read_request_object(claims, client_id="app", issuer=ISSUER, skew_seconds=60, now=NOW, fapi2=fapi2)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,8 @@ def read(**changed: Any) -> dict[str, str] | Refused:
         ({"client_id": ...}, "request_object_client"),
         ({"aud": ...}, "request_object_audience"),
         ({"aud": f"{ISSUER}/par"}, "request_object_audience"),
-        ({"aud": [ISSUER, "https://other.example"]}, "request_object_audience"),
+        ({"aud": ["https://other.example"]}, "request_object_audience"),
+        ({"aud": [ISSUER, 1]}, "request_object_audience"),
         ({"sub": "app"}, "request_object_subject"),
         ({"request": "x"}, "request_object_nested"),
         ({"request_uri": REQUEST_URI + "x"}, "request_object_nested"),
@@ -75,6 +76,7 @@ def test_a_wrong_object_is_refused(changed: dict[str, Any], reason: str) -> None
     [
         {},
         {"aud": [ISSUER]},
+        {"aud": [ISSUER, "https://other.example"]},
         {"exp": NOW - 59},
         {"exp": NOW + MAX_LIFE_SECONDS + 60},
         {"exp": NOW + 0.5},
@@ -132,3 +134,21 @@ def test_a_use_is_named_by_client_and_jti_and_remembered_until_the_object_has_ex
     digests = {found.digest for found in (first, use(jti="k"), use("other"), use(jti="\udc00")) if found}
     assert len(digests) == 4
     assert use_of({"exp": NOW + 60}, client_id="app", skew_seconds=60, now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({}, "request_object_times"),
+        ({"nbf": NOW - 3661, "exp": NOW + 1}, "request_object_too_old"),
+        ({"nbf": NOW - 1, "exp": NOW + 3600}, "request_object_lives_too_long"),
+        ({"nbf": float("nan")}, "request_object_not_yet_valid"),
+    ],
+    ids=repr,
+)
+def test_fapi2_wants_to_know_since_when_an_object_is_good(changed: dict[str, Any], reason: str) -> None:
+    refusal = read(fapi2=True, **changed)
+    assert isinstance(refusal, Refused)
+    assert refusal.reason == reason
+    for good in ({"nbf": NOW + 8}, {"nbf": NOW - 3600 + 60}, {"nbf": NOW, "exp": NOW + 3600}):
+        assert isinstance(read(fapi2=True, **good), dict)

@@ -204,8 +204,9 @@ DEVICE = {"grant_types": [DEVICE_CODE, "refresh_token"], "redirect_uris": ...}
         {"client_name": "x" * 100},
         {"id_token_signed_response_alg": "ES256", "access_token_signed_response_alg": "RS256"},
         {"require_signed_request_object": False},
+        {"require_signed_request_object": True, "jwks": JWKS},
     ],
-    ids=range(21),
+    ids=range(22),
 )
 def test_what_may_be_registered(members: dict[str, Any]) -> None:
     assert isinstance(judged(**members), Client), judged(**members)
