@@ -81,6 +81,7 @@ async def test_an_object_says_since_when_it_is_good(house: Service, nbf: Any, ex
     answer = await push(house, nbf=nbf if nbf is ... else now + nbf, exp=now + exp)
     assert (answer.status_code == 201) is taken
     assert taken or refused(answer, "invalid_request_object")
+    assert refused(await push(house, exp=...), "invalid_request_object")
 
 
 async def test_who_must_sign_is_refused_unsigned_at_either_door(house: Service) -> None:

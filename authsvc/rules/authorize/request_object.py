@@ -33,8 +33,7 @@ def read_request_object(
     `fapi2`: the client keeps to FAPI 2.0, whose Message Signing wants `nbf`, too."""
     for wrong in (
         _wrong_party(claims, client_id, issuer),
-        _wrong_time(claims, skew_seconds, now),
-        _wrong_start(claims, skew_seconds, now) if fapi2 else None,
+        _wrong_time(claims, skew_seconds, now) or (_wrong_start(claims, skew_seconds, now) if fapi2 else None),
         _wrong_jti(claims),
     ):
         if wrong:

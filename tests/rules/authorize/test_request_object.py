@@ -66,9 +66,10 @@ def read(*, fapi2: bool = False, **changed: Any) -> dict[str, str] | Refused:
     ids=repr,
 )
 def test_a_wrong_object_is_refused(changed: dict[str, Any], reason: str) -> None:
-    refusal = read(**changed)
-    assert isinstance(refusal, Refused)
-    assert (refusal.error, refusal.reason) == ("invalid_request_object", reason)
+    for fapi2 in (False, True):
+        refusal = read(**{"nbf": NOW, **changed}, fapi2=fapi2)
+        assert isinstance(refusal, Refused)
+        assert (refusal.error, refusal.reason) == ("invalid_request_object", reason)
 
 
 @pytest.mark.parametrize(
