@@ -19,7 +19,7 @@ from referencing.jsonschema import DRAFT202012
 
 import authsvc
 from authsvc.app import ROUTES
-from authsvc.flows.operator.manage_clients import add_registration_token
+from authsvc.flows.operator.registration_token import add_registration_token
 from authsvc.web import wellknown
 from authsvc_devkit.servers import Servers
 from tests.support.factors import app_of, person

@@ -644,12 +644,13 @@ async def test_a_registration_token_is_shown_once_and_registers_that_many(
     cli: Cli, http: httpx2.AsyncClient, sql: asyncpg.Connection
 ) -> None:
     words = ("clients", "registration-token", "--uses", "2", "--seconds", "60", "--note", "partner team")
-    made = answer(await asyncio.to_thread(cli, *words, "--json"))
-    assert made["uses"] == 2
+    made = answer(await asyncio.to_thread(cli, *words, "--pkce", "nonce", "--json"))
+    assert (made["uses"], made["pkce"]) == (2, "nonce")
     headers = {"Authorization": f"Bearer {made['registration_token']}"}
     members = {"redirect_uris": ["https://shop.example/callback"]}
     statuses = [(await http.post("/register", json=members, headers=headers)).status_code for _ in range(3)]
     assert statuses == [201, 201, 401]
+    assert await sql.fetchval("SELECT count(*) FROM clients WHERE pkce = 'nonce'") == 2
     row = await sql.fetchrow(
         "SELECT t::text AS text, expires_at - now() < '1 minute' AS soon FROM registration_tokens t"
     )

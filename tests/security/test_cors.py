@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from authsvc.flows.operator.manage_clients import add_registration_token
+from authsvc.flows.operator.registration_token import add_registration_token
 from authsvc.rules.refused import Refused
 from tests.security.conftest import statements
 from tests.support.service import BACKEND, LOGIN, Service, bearer

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 
-from authsvc.flows.operator.manage_clients import add_registration_token
+from authsvc.flows.operator.registration_token import add_registration_token
 from tests.support.login_steps import Pkce, authorize_url, enter, is_page, redirected, submit
 from tests.support.service import Service, bearer
 
@@ -14,8 +14,10 @@ CALLBACK = "https://shop.example/callback"
 SHOP = {"client_name": "Shop", "redirect_uris": [CALLBACK]}
 
 
-async def initial(house: Service, uses: int = 1, seconds: int = 60) -> str:
-    token, _ = await add_registration_token(house.runtime, "cli:tests", uses=uses, seconds=seconds, note="tests")
+async def initial(house: Service, uses: int = 1, seconds: int = 60, pkce: str = "required") -> str:
+    token, _ = await add_registration_token(
+        house.runtime, "cli:tests", uses=uses, seconds=seconds, note="tests", pkce=pkce
+    )
     return token
 
 

@@ -13,7 +13,7 @@ from authsvc.cli.clients.choose_access_tokens import choose_access_tokens
 from authsvc.cli.clients.choose_assertions import choose_assertions
 from authsvc.cli.clients.choose_certificates import choose_certificates
 from authsvc.cli.clients.choose_id_tokens import choose_id_tokens
-from authsvc.cli.clients.choose_login import choose_login
+from authsvc.cli.clients.choose_login import PKCE, choose_login
 from authsvc.cli.clients.choose_profile import choose_profile
 from authsvc.cli.clients.list_clients import list_clients
 from authsvc.cli.command_runtime import granted, operate
@@ -280,24 +280,37 @@ _USES, _SECONDS = click.IntRange(*REGISTRATION_TOKEN_USES), click.IntRange(*REGI
 @click.option(
     "--origin", "origins", multiple=True, metavar="ORIGIN", help="Of a page that may use it (CORS); several times."
 )
+@click.option(
+    "--pkce", type=PKCE, default="required", show_default=True, help="Of its confidential clients, as in clients add."
+)
 @json_option
-def registration_token(uses: int, seconds: int, note: str, origins: tuple[str, ...]) -> None:
+def registration_token(uses: int, seconds: int, note: str, origins: tuple[str, ...], pkce: str) -> None:
     """Make an initial access token for POST /register. It is printed once and not kept.
 
     Whoever has it adds clients that ask people for consent; never first-party ones. AUTHSVC_CLIENT_REGISTRATION must
     be on for the service.
 
+    Where the clients' software sends no PKCE, --pkce lets those off that have a secret or keys; clients choose-login
+    says what that costs, and takes it back.
+
     \b
     Examples:
       authsvc clients registration-token --uses 5 --seconds 86400 --note "partner team"
       authsvc clients registration-token --origin http://localhost:6274 --note "MCP Inspector"
+      authsvc clients registration-token --pkce nonce --note "old wiki"
       authsvc clients registration-token --json | jq -r .registration_token
     """
-    from authsvc.flows.operator import manage_clients
+    from authsvc.flows.operator.registration_token import add_registration_token
 
     async def work(runtime: Runtime, actor: str) -> tuple[str, datetime, bool]:
-        made = manage_clients.add_registration_token(
-            runtime, actor, uses=uses, seconds=seconds, note=note, origins=tuple(dict.fromkeys(origins))
+        made = add_registration_token(
+            runtime,
+            actor,
+            uses=uses,
+            seconds=seconds,
+            note=note,
+            origins=tuple(dict.fromkeys(origins)),
+            pkce=pkce,
         )
         return *granted(await made), runtime.settings.client_registration != "off"
 
@@ -306,6 +319,6 @@ def registration_token(uses: int, seconds: int, note: str, origins: tuple[str, .
         complain("registration is off here: the service takes the token where AUTHSVC_CLIENT_REGISTRATION is true")
     until = expires_at.isoformat(timespec="seconds")
     answer(
-        {"registration_token": token, "uses": uses, "expires_at": expires_at},
+        {"registration_token": token, "uses": uses, "expires_at": expires_at, "pkce": pkce},
         [f"Good for {uses} client{'s' * (uses > 1)} until {until}:", f"\n  {token}\n"],
     )

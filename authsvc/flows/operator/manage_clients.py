@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from authsvc.clock import monotonic
@@ -25,18 +24,14 @@ from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.clients import changes
 from authsvc.rules.clients.changes import unknown_client
 from authsvc.rules.clients.judge_client import Service, Who, judge_client
-from authsvc.rules.clients.registration import judge_registration_token
 from authsvc.rules.clients.tls_authentication import subjects_of
 from authsvc.rules.refused import Refused
-from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.caller import clients
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.keys import signing_keys
-from authsvc.store.operator import registration_tokens
 from authsvc.store.revocation.revocations import Revocation
-from authsvc_jws.base64url import base64url_encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,25 +320,6 @@ async def remove(runtime: Runtime, actor: str, client_id: str, *, seconds: float
         runtime, [Revocation("client", client_id, removed.not_before, removed.keep_seconds)], removed.epoch
     )
     return None
-
-
-async def add_registration_token(
-    runtime: Runtime, actor: str, *, uses: int, seconds: int, note: str, origins: Sequence[str] = ()
-) -> tuple[str, datetime] | Refused:
-    """An initial access token (RFC 7591 section 3) and when it expires; only its digest is kept. `origins`: of pages
-    that may use it."""
-    if refused := judge_registration_token(uses, seconds, note, origins):
-        return refused
-    token = base64url_encode(runtime.entropy(32))
-    async with runtime.db.transaction(seconds=10) as connection:
-        digest = digest_of(token)
-        expires_at = await registration_tokens.add_token(
-            connection, digest, uses=uses, seconds=seconds, note=note, origins=origins, created_by=actor
-        )
-        await audit.record(
-            connection, "registration_token_made", actor, uses=uses, seconds=seconds, note=note, origins=origins
-        )
-    return token, expires_at
 
 
 async def _change(

@@ -69,6 +69,8 @@ async def register_client(runtime: Runtime, token: str, members: Mapping[str, An
         spent = await registration_tokens.spend(connection, digest_of(token))
         if spent is None:  # somebody else took the last use since
             raise _not_admitted("initial_access_token_used")
+        if client.confidential:
+            client = replace(client, login=replace(client.login, pkce=spent.pkce))
         await clients.add(connection, client)
         issued_at = await registration_tokens.issued_at(connection, client_id)
         await audit.record(

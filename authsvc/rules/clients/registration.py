@@ -12,7 +12,7 @@ from typing import Any
 from authsvc.rules.authorize.redirect import can_only_be_native, origin_problem
 from authsvc.rules.client_record import DEFAULT_ALG, Authentication, Client, Digest, flat_of, from_flat
 from authsvc.rules.clients.judge_client import registrant_scopes
-from authsvc.rules.clients.limits import MAX_NOTE, MAX_URIS, REGISTRATION_TOKEN_SECONDS, REGISTRATION_TOKEN_USES
+from authsvc.rules.clients.limits import MAX_NOTE, MAX_URIS, PKCE, REGISTRATION_TOKEN_SECONDS, REGISTRATION_TOKEN_USES
 from authsvc.rules.clients.tls_authentication import SUBJECTS
 from authsvc.rules.readable_text import is_readable
 from authsvc.rules.refused import Refused
@@ -100,9 +100,12 @@ def metadata_of(client: Client) -> dict[str, Any]:
     return answer
 
 
-def judge_registration_token(uses: int, seconds: int, note: str, origins: Sequence[str] = ()) -> Refused | None:
+def judge_registration_token(
+    uses: int, seconds: int, note: str, origins: Sequence[str] = (), pkce: str = "required"
+) -> Refused | None:
     """Which initial access tokens (RFC 7591 section 3) an operator may make. `uses`: how many clients it registers;
-    `seconds`: how long it is good; `note`: repeated in audit events; `origins`: of pages that may use it."""
+    `seconds`: how long it is good; `note`: repeated in audit events; `origins`: of pages that may use it; `pkce`: the
+    policy of its confidential clients."""
     for name, value, (least, most) in (
         ("uses", uses, REGISTRATION_TOKEN_USES),
         ("seconds", seconds, REGISTRATION_TOKEN_SECONDS),
@@ -118,6 +121,8 @@ def judge_registration_token(uses: int, seconds: int, note: str, origins: Sequen
     for origin in origins:
         if problem := origin_problem(origin):
             return Refused("invalid_request", f"the origin {origin[:200]} {problem}", "registration_token_origin")
+    if pkce not in PKCE:
+        return Refused("invalid_request", f"the pkce is one of {', '.join(PKCE)}", "registration_token_pkce")
     return None
 
 

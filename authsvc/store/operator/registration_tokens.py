@@ -18,13 +18,15 @@ async def add_token(
     seconds: int,
     note: str,
     origins: Sequence[str],
+    pkce: str,
     created_by: str,
 ) -> datetime:
     """Insert an initial access token for `uses` registrations within `seconds`; returns when it expires. `origins`: of
-    pages that may use it."""
-    sql = """INSERT INTO registration_tokens (digest, note, uses_left, created_by, expires_at, origins)
-             VALUES ($1, $2, $3, $4, now() + $5::int * interval '1 second', $6) RETURNING expires_at"""
-    expires_at: datetime = await connection.fetchval(sql, digest, note, uses, created_by, seconds, list(origins))
+    pages that may use it; `pkce`: the policy of confidential clients that register with it."""
+    sql = """INSERT INTO registration_tokens (digest, note, uses_left, created_by, expires_at, origins, pkce)
+             VALUES ($1, $2, $3, $4, now() + $5::int * interval '1 second', $6, $7) RETURNING expires_at"""
+    values = (digest, note, uses, created_by, seconds, list(origins), pkce)
+    expires_at: datetime = await connection.fetchval(sql, *values)
     return expires_at
 
 
@@ -36,16 +38,18 @@ async def is_good(db: Database, digest: Digest) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Who made the initial access token that was used, and the note beside it."""
+    """Who made the initial access token that was used, the note beside it, and what PKCE is to confidential clients
+    that register with it."""
 
     note: str
     created_by: str
+    pkce: str
 
 
 async def spend(connection: Connection, digest: Digest) -> Spent | None:
     """Take one use; None: there is none left, or it is too late. Whoever waits for the row is judged by the newest."""
     sql = """UPDATE registration_tokens SET uses_left = uses_left - 1
-             WHERE digest = $1 AND uses_left > 0 AND expires_at > now() RETURNING note, created_by"""
+             WHERE digest = $1 AND uses_left > 0 AND expires_at > now() RETURNING note, created_by, pkce"""
     row = await connection.fetchrow(sql, digest)
     return Spent(**row) if row else None
 

@@ -9,6 +9,7 @@ import pytest
 
 from authsvc.flows.operator import manage_clients
 from authsvc.flows.operator.manage_clients import Stored
+from authsvc.flows.operator.registration_token import add_registration_token
 from authsvc.rules.refused import Refused
 from authsvc_devkit.demo import add_demo_data
 from tests.support.clients import changed_client, flat_client
@@ -68,7 +69,7 @@ async def test_what_the_rules_refuse_is_not_changed(house: Service) -> None:
         (await manage_clients.add_secret(runtime, "tests", "customer", b"x" * 32), "client_public"),
         (await manage_clients.remove(runtime, "tests", "nobody"), "client_unknown"),
         (
-            await manage_clients.add_registration_token(runtime, "tests", uses=0, seconds=60, note=""),
+            await add_registration_token(runtime, "tests", uses=0, seconds=60, note=""),
             "registration_token_uses",
         ),
     ):
