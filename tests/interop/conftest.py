@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -125,11 +126,9 @@ def _clients(key: ec.EllipticCurvePrivateKey) -> list[Client]:
     ]
 
 
-@pytest.fixture(scope="session")
-def provider(
-    servers: Servers, base_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Provider]:
-    name = f"interop{os.getpid()}"
+@contextmanager
+def provided(servers: Servers, base_env: dict[str, str], name: str, tls: TlsFiles, **more: str) -> Iterator[Provider]:
+    """A provider on a database of this name, with the accounts and clients of the demo; `more` is its environment."""
 
     async def operate(command: str) -> None:
         admin = await asyncpg.connect(servers.admin_url)
@@ -137,7 +136,6 @@ def provider(
         await admin.close()
 
     asyncio.run(operate(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy"))
-    tls = make_certificate(tmp_path_factory.mktemp("tls"))
     env = {
         **base_env,
         "AUTHSVC_DATABASE_URL": with_database(servers.database_url, name),
@@ -145,16 +143,25 @@ def provider(
         "AUTHSVC_DEV_MODE": "false",
         "AUTHSVC_OUTGOING_PRIVATE": "true",  # logout receivers are on this machine
         "SSL_CERT_FILE": str(tls.ca_file),  # and have certificates of this authority
+        **more,
     }
     replicas = Replicas(env)
     try:
         [replica] = replicas.start(tls=tls)
-        made = Provider(replica.url, env, tls, ec.generate_private_key(ec.SECP256R1()))
-        made.register(*_clients(made.key))
-        yield made
+        yield Provider(replica.url, env, tls, ec.generate_private_key(ec.SECP256R1()))
     finally:
         replicas.stop()
         asyncio.run(operate(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="session")
+def provider(
+    servers: Servers, base_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Provider]:
+    tls = make_certificate(tmp_path_factory.mktemp("tls"))
+    with provided(servers, base_env, f"interop{os.getpid()}", tls) as made:
+        made.register(*_clients(made.key))
+        yield made
 
 
 class Node:

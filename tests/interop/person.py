@@ -47,6 +47,18 @@ class Person:
         assert "location" in answer.headers, (answer.status_code, str(answer.url), answer.text)
         return str(answer.headers["location"])
 
+    def sent_back(self, url: str, callback: str) -> str:
+        """Open an address; where it leads on loopback. Nobody has to listen there: the address is what is wanted."""
+        answer = self.http.get(url)
+        for _ in range(10):
+            target = answer.headers.get("location", "")
+            if target.startswith(callback):
+                return str(target)
+            action = self._action(answer)
+            assert target or action, (answer.status_code, answer.text)
+            answer = self.http.get(str(answer.url.join(target))) if target else self._submit(answer, str(action))
+        raise AssertionError(self.met)
+
     @staticmethod
     def _action(page: httpx2.Response) -> str | None:
         if not page.headers.get("content-type", "").startswith("text/html"):

@@ -90,21 +90,6 @@ def mcp_server(issuer: str, port: int) -> Iterator[str]:
         process.wait(10)
 
 
-class Browser(Person):
-    """Ends where the client listens on loopback: nobody has to, for where the browser was sent is all it wants."""
-
-    def sent_back(self, url: str, callback: str) -> str:
-        answer = self.http.get(url)
-        for _ in range(10):
-            target = answer.headers.get("location", "")
-            if target.startswith(callback):
-                return target
-            action = self._action(answer)
-            assert target or action, (answer.status_code, answer.text)
-            answer = self.http.get(str(answer.url.join(target))) if target else self._submit(answer, str(action))
-        raise AssertionError(self.met)
-
-
 @pytest.mark.parametrize("by_document", [True, False], ids=["document", "registration"])
 def test_an_agent_finds_its_way(replicas: Replicas, tmp_path: Path, by_document: bool) -> None:
     """By its document, or by a registration without a token where the operator opens that."""
@@ -123,7 +108,7 @@ def test_an_agent_finds_its_way(replicas: Replicas, tmp_path: Path, by_document:
         try:
             assert agent.stdout is not None and agent.stdin is not None
             url = agent.stdout.readline().strip()
-            browser = Browser(ssl.create_default_context())
+            browser = Person(ssl.create_default_context())
             agent.stdin.write(browser.sent_back(url, callback) + "\n")
             agent.stdin.flush()
             told = json.loads(agent.stdout.readline())

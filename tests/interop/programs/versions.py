@@ -5,6 +5,7 @@ from __future__ import annotations
 PYTHON = {
     "starlette": ("Authlib==1.9.10", "starlette==1.10.0", "httpx==0.28.1", "itsdangerous==2.2.0", "uvicorn==0.54.0"),
     "allauth": ("Django==5.2.19", "django-allauth[socialaccount]==65.22.1"),
+    "fastmcp": ("fastmcp==4.2.3", "uvicorn==0.54.0"),
     "jupyterhub": ("jupyterhub==6.1.1", "oauthenticator==17.4.0"),
     "streamlit": ("streamlit[auth]==1.67.0",),
     "social": ("Django==5.2.19", "social-auth-app-django==8.0.0", "social-auth-core==7.0.0"),
@@ -12,6 +13,7 @@ PYTHON = {
 """Name of an environment -> packages of PyPI."""
 
 NPM = {
+    "mcp": ("@modelcontextprotocol/client@2.4.0",),
     "jupyterhub": ("configurable-http-proxy@5.3.0",),
     "playwright": ("playwright-core@1.65.1",),
     "hono": ("hono@4.13.19", "@hono/node-server@2.1.9"),
@@ -38,6 +40,7 @@ JAVA = {"nimbus": ("com.nimbusds:oauth2-oidc-sdk:11.39",)}
 GO = {
     "oauth2-proxy": ("github.com/oauth2-proxy/oauth2-proxy/v7@v7.15.6",),
     "zitadel-oidc": ("github.com/zitadel/oidc/v3@v3.52.0",),
+    "mcp": ("github.com/modelcontextprotocol/go-sdk@v1.8.0",),
     "go-oidc": ("github.com/coreos/go-oidc/v3@v3.21.0", "golang.org/x/oauth2@v0.37.0"),
 }
 """Name of a program -> what it is, or what its own source needs, of Go's modules."""

@@ -38,9 +38,9 @@ ISSUER, SECRET = "https://auth.example.com", "its-secret"
 """As docs/clients.md calls them."""
 
 
-def section(title: str) -> list[tuple[str, str]]:
-    """The blocks of a chapter of docs/clients.md, in order: (language, text)."""
-    [chapter] = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", PAPER.read_text(), re.MULTILINE | re.DOTALL)
+def section(title: str, paper: Path = PAPER) -> list[tuple[str, str]]:
+    """The blocks of a chapter of docs/clients.md, or another paper, in order: (language, text)."""
+    [chapter] = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", paper.read_text(), re.MULTILINE | re.DOTALL)
     return re.findall(r"^```(\w+)\n(.*?)^```$", chapter, re.MULTILINE | re.DOTALL)
 
 
