@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.interop.conftest import Provider
 from tests.interop.person import Person
-from tests.interop.programs.api import asked_about, becomes, id_token, own_token, status
+from tests.interop.programs.api import asked_about, becomes, caller, id_token, own_token, status
 from tests.interop.programs.workshop import HERE, Program, Shown, Workshop, java_trusting
 
 AUDIENCE = "https://orders.example.com"
@@ -54,16 +55,33 @@ def test_without_an_audience_it_takes_an_id_token_as_the_paper_says(
         assert status(f"{shop.url}/orders", id_token(provider, person, "spring-other", monkeypatch)) == 200
 
 
+@pytest.mark.parametrize("version", [3, 4])
 def test_the_bean_takes_at_jwt_and_no_other(
-    workshop: Workshop, provider: Provider, person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    version: int,
+    workshop: Workshop,
+    provider: Provider,
+    person: Person,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shown = Shown("Spring Boot", provider, "spring-bean", AUDIENCE).registered()
-    with started(workshop.spring(3, STARTER, SHOP, shown.block("java")), tmp_path, shown) as shop:
+    name = f"spring-bean-{version}"
+    shown = Shown("Spring Boot", provider, name, AUDIENCE).registered("--access-token-seconds", "10")
+    with started(workshop.spring(version, STARTER, SHOP, shown.block("java")), tmp_path, shown) as shop:
         orders = f"{shop.url}/orders"
-        assert status(orders, own_token(provider, "spring-bean", shown.secret)) == 401
-        assert status(orders, id_token(provider, person, "spring-third", monkeypatch)) == 401
-        provider.operate("clients", "choose-access-tokens", "spring-bean", "--access-token-typ", "at+jwt")
-        becomes(200, lambda: status(orders, own_token(provider, "spring-bean", shown.secret)))
+        assert status(orders, own_token(provider, name, shown.secret)) == 401
+        assert status(orders, id_token(provider, person, f"{name}-person", monkeypatch)) == 401
+        provider.operate("clients", "choose-access-tokens", name, "--access-token-typ", "at+jwt")
+        becomes(200, lambda: status(orders, own_token(provider, name, shown.secret)))
+        assert status(orders, own_token(provider, f"{name}-other", caller(provider, f"{name}-other"))) == 401
+        assert when_ended(orders, own_token(provider, name, shown.secret)) == 401
+
+
+def when_ended(orders: str, token: str) -> int:
+    """What an API says to a token of ten seconds after those and Spring's leeway of sixty."""
+    ended = time.monotonic() + 10 + 60
+    assert status(orders, token) == 200
+    time.sleep(ended + 1 - time.monotonic())
+    return status(orders, token)
 
 
 @pytest.mark.parametrize("version", [3, 4])
