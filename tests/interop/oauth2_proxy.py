@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Self
 
 from tests.interop.conftest import Provider
-from tests.interop.programs.workshop import Program, Workshop
+from tests.interop.programs.running import Program
+from tests.interop.programs.workshop import Workshop
 from tests.support.papers import snippet
 from tests.support.replicas import free_port
 

@@ -14,18 +14,12 @@ from authsvc_devkit.servers import Servers
 from authsvc_devkit.tls import make_certificate
 from tests.interop.conftest import Provider, provided
 from tests.interop.person import Person
-from tests.interop.programs.workshop import (
-    ISSUER,
-    PAPER,
-    Program,
-    Talker,
-    Workshop,
-    section,
-    trusting,
-)
+from tests.interop.programs.running import Program, Talker, trusting
+from tests.interop.programs.shown import ISSUER, PAPER, section
+from tests.interop.programs.workshop import Workshop
 from tests.support.replicas import free_port
 
-AGENTS = PAPER.with_name("agents.md")
+AGENTS = PAPER.parents[1] / "docs/agents.md"
 LIFE = 10
 """Seconds that an access token lives here, so that a test sees the end of one."""
 CALLBACK = "http://127.0.0.1:3999/callback"

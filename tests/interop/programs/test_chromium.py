@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 
 from tests.interop.conftest import Provider
-from tests.interop.programs.workshop import HERE, Program, Shown, Workshop, run, trusting
+from tests.interop.programs.running import Program, trusting
+from tests.interop.programs.shown import Shown
+from tests.interop.programs.workshop import HERE, Workshop, run
 from tests.support.replicas import free_port
 
 PAGE = """<!doctype html><title>Shop</title><link rel="icon" href="data:,">

@@ -9,7 +9,9 @@ import pytest
 
 from tests.interop.conftest import Provider
 from tests.interop.person import Person
-from tests.interop.programs.workshop import Program, Shown, Workshop, trusting
+from tests.interop.programs.running import Program, trusting
+from tests.interop.programs.shown import Shown
+from tests.interop.programs.workshop import Workshop
 from tests.support.replicas import free_port
 
 HERE = Path(__file__).parent

@@ -10,7 +10,9 @@ import pytest
 from tests.interop.conftest import Provider
 from tests.interop.person import Person
 from tests.interop.programs.api import asked_about, caller, id_token, own_token, status
-from tests.interop.programs.workshop import Program, Shown, Workshop, key_files, trusting
+from tests.interop.programs.running import Program, trusting
+from tests.interop.programs.shown import Shown, key_files
+from tests.interop.programs.workshop import Workshop
 from tests.support.replicas import free_port
 
 AUDIENCE = "https://orders.example.com"

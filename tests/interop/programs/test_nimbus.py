@@ -6,7 +6,9 @@ from pathlib import Path
 
 from tests.interop.conftest import REDIRECT, Provider
 from tests.interop.person import Person
-from tests.interop.programs.workshop import Shown, Talker, Workshop, java_trusting, key_files
+from tests.interop.programs.running import Talker, java_trusting
+from tests.interop.programs.shown import Shown, key_files
+from tests.interop.programs.workshop import Workshop
 
 HOME = REDIRECT.removesuffix("/callback")
 

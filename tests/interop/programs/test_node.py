@@ -9,7 +9,9 @@ import pytest
 from tests.interop.conftest import Provider
 from tests.interop.person import Person
 from tests.interop.programs.api import becomes, caller, id_token, own_token, status
-from tests.interop.programs.workshop import Program, Shown, Workshop, trusting
+from tests.interop.programs.running import Program, trusting
+from tests.interop.programs.shown import Shown
+from tests.interop.programs.workshop import Workshop
 from tests.support.replicas import free_port
 
 AUDIENCE = "https://orders.example.com"

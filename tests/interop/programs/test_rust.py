@@ -6,7 +6,9 @@ from pathlib import Path
 
 from tests.interop.conftest import REDIRECT, Provider
 from tests.interop.person import Person
-from tests.interop.programs.workshop import Shown, Talker, Workshop, trusting
+from tests.interop.programs.running import Talker, trusting
+from tests.interop.programs.shown import Shown
+from tests.interop.programs.workshop import Workshop
 
 NAMES = ("ISSUER", "CLIENT", "SECRET", "REDIRECT")
 

@@ -10,7 +10,9 @@ import pytest
 from tests.interop.conftest import Provider
 from tests.interop.person import Person
 from tests.interop.programs.api import asked_about, becomes, caller, id_token, own_token, status
-from tests.interop.programs.workshop import HERE, Program, Shown, Workshop, java_trusting
+from tests.interop.programs.running import Program, java_trusting
+from tests.interop.programs.shown import Shown
+from tests.interop.programs.workshop import HERE, Workshop
 
 AUDIENCE = "https://orders.example.com"
 STARTER = "spring-boot-starter-oauth2-resource-server"

@@ -10,7 +10,9 @@ import pytest
 
 from tests.interop.conftest import Provider
 from tests.interop.person import Person
-from tests.interop.programs.workshop import HERE, Program, Shown, Workshop, java_trusting, key_files
+from tests.interop.programs.running import Program, java_trusting
+from tests.interop.programs.shown import Shown, key_files
+from tests.interop.programs.workshop import HERE, Workshop
 from tests.support.replicas import free_port
 
 STARTER = "spring-boot-starter-oauth2-client"

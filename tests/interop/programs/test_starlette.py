@@ -8,7 +8,9 @@ from pathlib import Path
 
 from tests.interop.conftest import Provider
 from tests.interop.person import Person
-from tests.interop.programs.workshop import Program, Shown, Workshop, trusting
+from tests.interop.programs.running import Program, trusting
+from tests.interop.programs.shown import Shown
+from tests.interop.programs.workshop import Workshop
 from tests.support.replicas import free_port
 
 TITLE = "Authlib and Starlette"
