@@ -33,7 +33,7 @@ from authsvc.store.postgres import OF_COMMANDS
 from authsvc_devkit.servers import Servers
 from tests.conftest import CLIENTS, ISSUER
 from tests.patroni_laboratory.history import History
-from tests.patroni_laboratory.people import PAUSE, People
+from tests.patroni_laboratory.people import PAUSE, People, address
 from tests.support.faultproxy import FaultProxy
 from tests.support.patroni import Cluster, Member, Place, programs
 from tests.support.replicas import Replicas
@@ -126,7 +126,7 @@ async def _takes_writes(cluster: Cluster, member: Member) -> bool:
     return False
 
 
-async def _prepare(cluster: Cluster, env: dict[str, str]) -> None:
+async def _prepare(cluster: Cluster, env: dict[str, str], people: int) -> None:
     while True:
         with suppress(RuntimeError, OSError, asyncpg.PostgresError):
             leader = cluster.leader().place
@@ -141,7 +141,8 @@ async def _prepare(cluster: Cluster, env: dict[str, str]) -> None:
     await manage_keys.generate(runtime, "laboratory")
     async with runtime.db.transaction() as connection:
         password = await runtime.passwords.hash("password")
-        await users.add(connection, "test@example.com", "Test", ["customer"], password)
+        for number in range(people):
+            await users.add(connection, address(number), "Test", ["customer"], password)
         for client in CLIENTS:
             await clients.add(connection, client)
     await runtime.close()
@@ -166,7 +167,7 @@ async def _check_at_the_end(people: People, cluster: Cluster) -> None:
 
 
 @asynccontextmanager
-async def _laboratory(seed: int) -> AsyncIterator[Laboratory]:
+async def _laboratory(people: int, seed: int) -> AsyncIterator[Laboratory]:
     async with AsyncExitStack() as stack:
         room = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="patroni-", ignore_cleanup_errors=True)))
         room.chmod(0o755)
@@ -191,7 +192,7 @@ async def _laboratory(seed: int) -> AsyncIterator[Laboratory]:
             "AUTHSVC_SESSIONS_PER_PERSON": "10000",
         }
         await asyncio.to_thread(cluster.await_healthy)
-        await _prepare(cluster, env)
+        await _prepare(cluster, env, people)
         replicas = Replicas(env)
         stack.callback(replicas.stop)
         http = [
@@ -204,7 +205,7 @@ async def _laboratory(seed: int) -> AsyncIterator[Laboratory]:
 async def _run(failovers: int, people: int, seed: int) -> int:
     print(f"seed {seed}, {people} people, {failovers} failovers; seconds")
     print(f"{'':>4}{'fault':<11} {'from>to':<7}  accepting refreshes  durable  last 503  longest  refused", flush=True)
-    async with _laboratory(seed) as laboratory:
+    async with _laboratory(people, seed) as laboratory:
         at_work = asyncio.create_task(laboratory.people.work(people))
         await asyncio.sleep(3)
         for number in range(failovers):

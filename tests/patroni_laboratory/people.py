@@ -11,12 +11,16 @@ from typing import Any
 import httpx2
 
 from tests.patroni_laboratory.history import UNKNOWN, History
-from tests.support.calls import LOGIN
 
 PAUSE = 1.0
 """Seconds between two refreshes of a person, on average."""
 LOGOUT_SHARE = 0.06
 BACKENDS = ("backend", "backend-secret")
+
+
+def address(number: int) -> str:
+    """Of one person: logins of one account at once count as guesses until they are judged."""
+    return f"person-{number}@example.com"
 
 
 @dataclass
@@ -58,11 +62,11 @@ class People:
 
     async def work(self, number: int) -> None:
         """So many people, until `stopping`."""
-        await asyncio.gather(*(self._person() for _ in range(number)), self._watch())
+        await asyncio.gather(*(self._person(one) for one in range(number)), self._watch())
 
-    async def _person(self) -> None:
+    async def _person(self, number: int) -> None:
         while not self.stopping:
-            session = await self._login()
+            session = await self._login(number)
             while session is not None and not session.ended and not self.stopping:
                 await asyncio.sleep(PAUSE * self.chance.uniform(0.5, 1.5))
                 if session.asked_to_end or self.chance.random() < LOGOUT_SHARE:
@@ -81,9 +85,10 @@ class People:
         self.history.record(kind, answer.status_code, began, error=error, retry_after=answer.headers.get("retry-after"))
         return answer
 
-    async def _login(self) -> Session | None:
+    async def _login(self, number: int) -> Session | None:
+        typed = {"email": address(number), "password": "password"}
         while not self.stopping:
-            answer = await self._call("login", "/api/auth/login", json=LOGIN)
+            answer = await self._call("login", "/api/auth/login", json=typed)
             if answer is not None and answer.status_code == 200:
                 session = Session(answer.json()["session_id"], answer.json())
                 self.sessions.append(session)
