@@ -752,7 +752,7 @@ def test_a_profile_is_chosen_and_what_is_missing_is_said(cli: Cli, many_algorith
     )
     assert "FAPI 2.0: the client proves itself by whatever it has" in cli(*add, code=2).stderr
     proof = ("--jwks", str(keys), "--auth-method", "private_key_jwt")
-    assert "ID tokens are signed with RS256" in cli(*add, *proof, code=2).stderr
+    assert "ID tokens that are signed with RS256" in cli(*add, *proof, code=2).stderr
     cli(*add, *proof, "--id-token-alg", "ES256", "--access-token-alg", "ES256")
     assert "FAPI 2.0" in cli("clients", "list").stdout
     assert answer(cli("clients", "choose-profile", "fund", "none", "--json")) == {"id": "fund", "profile": "none"}

@@ -49,8 +49,8 @@ def test_what_a_client_lacks_that_its_profile_demands_is_named() -> None:
     said = " ".join(finding.found for finding in findings)
     for words in (
         "by whatever it has",
-        "ID tokens are signed with RS256",
-        "access tokens are signed",
+        "ID tokens that are signed with RS256",
+        "access tokens that are signed",
         "http://localhost",
     ):
         assert words in said

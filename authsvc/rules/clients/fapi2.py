@@ -49,7 +49,7 @@ def unmet(client: Client) -> Iterator[tuple[str, str]]:
     ):
         if alg not in ALGORITHMS:
             do = f"authsvc clients choose-alg {client.id} {flag} PS256, with PS256 in the key policy"
-            yield f"its {what} are signed with {alg}: the profile has {', '.join(ALGORITHMS)}", do
+            yield f"has {what} that are signed with {alg}: the profile has {', '.join(ALGORITHMS)}", do
     if plain := [uri for uri in client.login.redirect_uris if not _is_safe(client, uri)]:
         do = f"authsvc clients redirect-uris {client.id} --remove {plain[0]}"
         yield f"has a redirect URI that is not https: {plain[0]}", do
