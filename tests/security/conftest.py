@@ -70,6 +70,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
+    logs.flush(5)  # what other tests of this process still have in the pipe
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     shared_pipe.told = shared_pipe.lost
