@@ -12,6 +12,7 @@ import pytest
 
 from authsvc_devkit.servers import Servers
 from authsvc_devkit.tls import make_certificate
+from tests.interop.client_document import document_at
 from tests.interop.conftest import Provider, provided
 from tests.interop.person import Person
 from tests.interop.programs.running import Program, Talker, trusting
@@ -46,7 +47,12 @@ def notes(
     url, python = f"http://127.0.0.1:{port}", workshop.python("fastmcp")
     [settings] = [text for language, text in section("FastMCP", AGENTS) if language == "sh"]
     words = shlex.split(settings.replace("https://mcp.example.com", url))
-    env = {**dict(word.split("=", 1) for word in words), "AUTHSVC_ACCESS_TOKEN_SECONDS": str(LIFE)}
+    env = {
+        **dict(word.split("=", 1) for word in words),
+        "AUTHSVC_ACCESS_TOKEN_SECONDS": str(LIFE),
+        "AUTHSVC_CLIENT_ID_METADATA_DOCUMENTS": "on",
+        "AUTHSVC_DEV_MODE": "true",  # documents at https://localhost
+    }
     with provided(servers, base_env, f"agents{port}", make_certificate(place), **env) as provider:
         made = Notes(provider, url)
         (place / "notes.py").write_text(made.block("FastMCP", "python"))
@@ -65,12 +71,26 @@ def agent(notes: Notes) -> Iterator[Person]:
 def test_fastmcps_client_registers_and_calls_a_tool(
     notes: Notes, agent: Person, workshop: Workshop, tmp_path: Path
 ) -> None:
+    fastmcp(notes, agent, workshop, tmp_path, notes.block("FastMCP", "python", 1))
+
+
+def test_fastmcps_client_is_what_its_document_says(
+    notes: Notes, agent: Person, workshop: Workshop, tmp_path: Path
+) -> None:
+    with document_at(notes.provider.tls, "http://localhost/callback") as document:
+        program = notes.block("FastMCP", "python", 2).replace("https://agents.example.com/client.json", document)
+        fastmcp(notes, agent, workshop, tmp_path, program)
+        listed = notes.provider.operate("clients", "list")
+    assert document in listed
+
+
+def fastmcp(notes: Notes, agent: Person, workshop: Workshop, tmp_path: Path, program: str) -> None:
     """It opens the person's browser by Python's webbrowser, which takes a command from BROWSER."""
     opened = tmp_path / "opened"
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.new\nmv {opened}.new {opened}\n')
     browser.chmod(0o700)
-    (tmp_path / "agent.py").write_text(notes.block("FastMCP", "python", 1))
+    (tmp_path / "agent.py").write_text(program)
     command = [str(workshop.python("fastmcp")), str(tmp_path / "agent.py")]
     env = {**trusting(notes.provider), "BROWSER": f"{browser} %s"}
     with Talker(command, env) as client:
