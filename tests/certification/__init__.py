@@ -1,1 +1,4 @@
-"""What modules of the OpenID Foundation's conformance suite found: their requests, as ordinary tests."""
+"""What modules of the OpenID Foundation's conformance suite found: their requests, as ordinary tests.
+
+docs/certification.md says how the suite itself is run.
+"""
