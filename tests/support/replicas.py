@@ -132,6 +132,12 @@ class Replicas:
     def logs(self) -> str:
         return "".join(replica.log.read_text(errors="replace") for replica in self.all)
 
+    def whole_log(self) -> str:
+        """All that they had to say. They are ended for it: a line is written after the answer that it is about."""
+        for replica in self.all:
+            replica.stop()
+        return self.logs()
+
     def stop(self) -> None:
         for replica in self.all:
             replica.stop()

@@ -226,7 +226,7 @@ async def test_nobody_notices_a_rotation(
         rotations, elapsed = run.rotations, monotonic() - started
         dead = [await withdraw(run, cli) for _ in range(WITHDRAWALS)] if not run.failures else []
     assert run.failures == {}, await sql.fetch(LIVES, list(run.suspects))
-    assert "no_signing_key" not in replicas.logs()
+    assert "no_signing_key" not in replicas.whole_log()
     print(
         f"\n{rotations} rotations in {elapsed:.0f} s: {run.tokens} tokens, {run.verdicts} verdicts of {len(run.kinds)} "
         f"verifiers, {run.failures.total()} failed; {run.put_off} requests put off; {WITHDRAWALS} withdrawn keys dead "

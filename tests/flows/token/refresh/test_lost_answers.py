@@ -38,7 +38,7 @@ def own_replicas(own_env: dict[str, str]) -> Iterator[list[Replica]]:
     running = Replicas(own_env)
     try:
         yield running.start(2)
-        assert "request_failed" not in running.logs()
+        assert "request_failed" not in running.whole_log()
     finally:
         running.stop()
 

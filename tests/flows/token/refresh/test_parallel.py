@@ -57,7 +57,9 @@ def fleet_env(base_env: dict[str, str], module_database_url: str) -> dict[str, s
 def replicas(fleet_env: dict[str, str]) -> Iterator[Replicas]:
     running = Replicas(fleet_env)
     yield running
+    whole = running.whole_log()
     running.stop()
+    assert "request_failed" not in whole  # of the last test, written after its answers
 
 
 @pytest.fixture(scope="module")
