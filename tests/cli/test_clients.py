@@ -324,6 +324,8 @@ def test_whether_people_log_in_by_a_mailed_code_is_chosen(cli: Cli) -> None:
 def test_an_algorithm_is_chosen_out_of_the_key_policy(cli: Cli, many_algorithms: None) -> None:
     added = cli("clients", "add", "shop", "--public", *REDIRECTS, "--id-token-alg", "ES256")
     assert "No ES256 key signs now: the client gets 503 until one does" in added.stderr
+    told = cli("clients", "add", "till", "--public", *REDIRECTS, "--id-token-alg", "ES256", "--json")
+    assert json.loads(told.stdout) == {"id": "till", "kind": "public", "without_key": ["ES256"]}
     assert (
         "the key policy has no PS256, but RS256, ES256, EdDSA: add it to `algorithms`"
         in cli("clients", "add", "bank", "--public", *REDIRECTS, "--access-token-alg", "PS256", code=2).stderr

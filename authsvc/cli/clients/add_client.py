@@ -239,7 +239,12 @@ def add(client_id: str, secret_stdin: bool, **said: Any) -> None:
     )
     made = None if secret_stdin else secret
     answer(
-        {"id": client.id, "kind": client.kind, **({"client_secret": made} if made else {})},
+        {
+            "id": client.id,
+            "kind": client.kind,
+            **({"client_secret": made} if made else {}),
+            **({"without_key": stored.without_key} if stored.without_key else {}),
+        },
         [f"Added the {client.kind} client {client.id}.", *shown_once(made)],
         notes=[
             *_left_out(client, stored.client),
