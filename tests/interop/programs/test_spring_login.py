@@ -110,7 +110,14 @@ def test_private_key_jwt(version: int, workshop: Workshop, provider: Provider, p
         f"spring-key-{version}",
         f"https://localhost:{free_port()}",
         names,
-    ).registered("--access-token-seconds", "30", *(("--pkce", "nonce") if version == 3 else ()))
+    ).registered(
+        "--access-token-seconds", "30", "--id-token-on-refresh", *(("--pkce", "nonce") if version == 3 else ())
+    )
     with started(workshop.spring(version, STARTER, WIKI, shown.block("java")), tmp_path, shown) as wiki:
-        assert logged_in(person, shown, wiki)["email"] == "test@example.com"
+        told = logged_in(person, shown, wiki)
+        assert told["email"] == "test@example.com"
+        time.sleep(1.1)
         refreshed(person, shown, wiki)
+        later = person.http.get(f"{shown.url}/who").json()
+        assert later["iat"] != told["iat"], "Spring judged the ID token of the refresh, and took it"
+        assert later["sub"] == told["sub"]
