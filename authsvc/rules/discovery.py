@@ -89,7 +89,7 @@ def tokens(it: Described) -> Mapping[str, Any]:
         **_endpoint(it, "token", "/token", methods),
         **_endpoint(it, "revocation", "/revoke", methods),
         **_endpoint(it, "introspection", "/introspect", [method for method in methods if method != "none"]),
-        "introspection_signing_alg_values_supported": ["RS256"],
+        "introspection_signing_alg_values_supported": _algorithms(it, it.algorithms),
         "dpop_signing_alg_values_supported": _algorithms(it, DPOP_ALGORITHMS),
     }
 

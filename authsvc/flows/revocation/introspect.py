@@ -10,7 +10,7 @@ from authsvc.flows.caller.check_revoked import is_revoked
 from authsvc.flows.keys.sign import signed
 from authsvc.flows.session.subject import subject_for
 from authsvc.jose.verify import VerifiedClaims
-from authsvc.rules.client_record import Client
+from authsvc.rules.client_record import DEFAULT_ALG, FAPI2, Client
 from authsvc.rules.confirmation import confirmation_in
 from authsvc.rules.errors import Rejected
 from authsvc.rules.token.introspection import may_be_told
@@ -44,7 +44,8 @@ async def introspect(runtime: Runtime, client: Client, *, token: str | None) -> 
 
 async def signed_introspection(runtime: Runtime, client: Client, answer: dict[str, Any]) -> str:
     """The answer as a JWT for the client that asked (RFC 9701 section 5), by RS256: it has no
-    introspection_signed_response_alg of its own. Raises Unavailable.
+    introspection_signed_response_alg of its own. Under the profile FAPI 2.0, which has no RS256 (section 5.4.1), by the
+    algorithm of its ID tokens. Raises Unavailable.
 
     No access token: another `typ`, and neither `sub` nor `exp`, which the section advises against.
     """
@@ -55,7 +56,8 @@ async def signed_introspection(runtime: Runtime, client: Client, answer: dict[st
         "iat": int(now.timestamp()),
         "token_introspection": answer,
     }
-    return await signed(runtime, claims, INTROSPECTION_TYPE, now)
+    alg = client.tokens.id_token_signed_response_alg if client.profile == FAPI2 else DEFAULT_ALG
+    return await signed(runtime, claims, INTROSPECTION_TYPE, now, alg)
 
 
 async def _introspect_refresh_token(runtime: Runtime, client: Client, token: str) -> dict[str, Any]:
