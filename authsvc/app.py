@@ -84,14 +84,20 @@ class Capability:
     """Its members of the metadata of the authorization server (RFC 8414), and so of both documents."""
     openid_metadata: Lines = no_lines
     """Its members of OpenID Connect Discovery alone."""
-    for_people: bool = False
-    """Whether handlers of its routes show pages or name devices."""
+    ready: Callable[[], Awaitable[None]] | None = None
+    """Awaited before each of its routes is handled: what a worker has only once somebody came for it."""
     drain: Callable[[Runtime], None] | None = None
     """Called when the service will end: no request may be held by this capability from now on."""
     begin: Callable[[Runtime], None] | None = None
     """Called before anything is served."""
     give_back: Callable[[Runtime], Awaitable[None]] | None = None
     """Awaited after the loops have ended, while the stores are still there."""
+
+
+async def _ready_for_pages() -> None:
+    """A service for machines never needs it, one that has pages of its own needs the names of devices alone."""
+    await device_name.ready()
+    await views.ready()
 
 
 CAPABILITIES = (
@@ -114,12 +120,14 @@ CAPABILITIES = (
         loops=(status_indices.keep_for_ever,),
         give_back=status_indices.give_back,
     ),
-    Capability("device", device.ROUTES, metadata=discovery.device, for_people=True),
+    Capability("device", device.ROUTES, metadata=discovery.device, ready=_ready_for_pages),
     Capability("grants", metadata=discovery.grants),
-    Capability("authorization requests", authorize.ROUTES, metadata=discovery.authorization_requests, for_people=True),
-    Capability("login", login.ROUTES + second_step.ROUTES + mailed_code.ROUTES, for_people=True),
-    Capability("passkeys", passkeys.ROUTES, for_people=True),
-    Capability("trusted devices", account_trusted.ROUTES, for_people=True),
+    Capability(
+        "authorization requests", authorize.ROUTES, metadata=discovery.authorization_requests, ready=_ready_for_pages
+    ),
+    Capability("login", login.ROUTES + second_step.ROUTES + mailed_code.ROUTES, ready=_ready_for_pages),
+    Capability("passkeys", passkeys.ROUTES, ready=_ready_for_pages),
+    Capability("trusted devices", account_trusted.ROUTES, ready=_ready_for_pages),
     Capability("registration", register.ROUTES, metadata=discovery.registration),
     Capability("client ID metadata documents", metadata=discovery.client_documents),
     Capability("authorization responses", metadata=discovery.authorization_responses),
@@ -134,7 +142,7 @@ CAPABILITIES = (
             *account_factors.ROUTES,
             *account_profile.ROUTES,
         ),
-        for_people=True,
+        ready=_ready_for_pages,
     ),
     Capability("claims of a person", userinfo.ROUTES, openid_metadata=discovery.account),
     Capability(
@@ -146,10 +154,10 @@ CAPABILITIES = (
             *first_party_sign_up.ROUTES,
             *mailed_code_json.ROUTES,
         ),
-        for_people=True,
+        ready=device_name.ready,
     ),
     Capability("ID tokens", openid_metadata=discovery.id_tokens),
-    Capability("log-out", logout.ROUTES, openid_metadata=discovery.logout, for_people=True),
+    Capability("log-out", logout.ROUTES, openid_metadata=discovery.logout, ready=_ready_for_pages),
     Capability(
         "back-channel logout", loops=(deliver_logouts.deliver_for_ever,), openid_metadata=discovery.backchannel_logout
     ),
@@ -157,7 +165,7 @@ CAPABILITIES = (
         "proofs by mail",
         proof.ROUTES + reset.ROUTES + sign_up.ROUTES,
         loops=(write_letters.write_for_ever,),
-        for_people=True,
+        ready=_ready_for_pages,
     ),
     Capability("mail", loops=(deliver.deliver_for_ever,)),
     Capability("sight", loops=(measure.measure_for_ever, measure.look_for_ever)),
@@ -166,17 +174,11 @@ CAPABILITIES = (
 """In the order of their members in the metadata documents. Whoever adds a wing adds a line here."""
 
 
-async def _ready_for_people() -> None:
-    """What a worker has only once a person came: a service for machines never needs it."""
-    await device_name.ready()
-    await views.ready()
-
-
 OAUTH_METADATA = tuple(one.metadata for one in CAPABILITIES)
 OPENID_METADATA = OAUTH_METADATA + tuple(one.openid_metadata for one in CAPABILITIES)
 
 ROUTES = (
-    *(route.after(_ready_for_people) if one.for_people else route for one in CAPABILITIES for route in one.routes),
+    *(route.after(one.ready) if one.ready else route for one in CAPABILITIES for route in one.routes),
     wellknown.metadata("/.well-known/openid-configuration", OPENID_METADATA),
     wellknown.metadata("/.well-known/oauth-authorization-server", OAUTH_METADATA),
 )
