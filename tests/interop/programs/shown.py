@@ -44,7 +44,8 @@ class Shown:
         assert language == "sh"
         assert command.startswith("authsvc clients add ")
         words = shlex.split(command.replace("\\\n", " "))
-        self.theirs = (words[3], re.findall(r"https://[a-z]+\.example\.com", command.replace(ISSUER, ""))[0])
+        [address, *_] = re.findall(r"https://[a-z]+\.example\.com|http://localhost:\d+", command.replace(ISSUER, ""))
+        self.theirs = (words[3], address)
         words = [self._ours(word) for word in words[1:]]
         words[2] = self.client_id
         self.secret = str(self.provider.operate_json(*words, *more).get("client_secret", ""))

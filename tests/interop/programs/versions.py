@@ -41,6 +41,8 @@ GO = {
     "oauth2-proxy": ("github.com/oauth2-proxy/oauth2-proxy/v7@v7.15.6",),
     "zitadel-oidc": ("github.com/zitadel/oidc/v3@v3.52.0",),
     "mcp": ("github.com/modelcontextprotocol/go-sdk@v1.8.0",),
+    "kubernetes": ("k8s.io/apiserver@v0.37.2", "k8s.io/apimachinery@v0.37.2", "k8s.io/api@v0.37.2"),
+    "kubectl": ("k8s.io/kubectl@v0.37.2", "k8s.io/client-go@v0.37.2", "k8s.io/component-base@v0.37.2"),
     "go-oidc": ("github.com/coreos/go-oidc/v3@v3.21.0", "golang.org/x/oauth2@v0.37.0"),
 }
 """Name of a program -> what it is, or what its own source needs, of Go's modules."""
