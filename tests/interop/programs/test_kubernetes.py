@@ -189,14 +189,15 @@ def test_kubectl_refreshes_a_token_that_has_ended_and_keeps_what_it_gets(
 
 
 def test_several_kubectls_that_refresh_at_once_end_no_session(cluster: Cluster, tmp_path: Path) -> None:
-    """One that finds the file locked fails by itself, as the paper says."""
+    """Some fail by themselves, as the paper says: they find the file locked, or read it while it is written."""
+    own = ("could not persist new tokens", "The connection to the server localhost:8080 was refused")
     got = cluster.log_in(ANN["username"], "kubernetes")
     file = cluster.kubeconfig(tmp_path, "kubernetes", got["refresh_token"])
     with ThreadPoolExecutor() as pool:
         done = list(pool.map(cluster.whoami, [file] * 6))
     failed = [one.stderr for one in done if one.returncode]
     assert len(failed) < len(done)
-    assert all("could not persist new tokens" in said for said in failed), failed
+    assert all(any(fault in said for fault in own) for said in failed), failed
     _, refresh = tokens(file)
     assert cluster.told(cluster.kubeconfig(tmp_path, "kubernetes", refresh)) == ANN
 
