@@ -336,7 +336,7 @@ async def test_too_many_attempts_are_said_in_the_form(servers: Servers, base_env
 
 async def test_a_store_that_is_away_is_no_wrong_password(servers: Servers, base_env: dict[str, str]) -> None:
     async with service(servers, base_env) as house:
-        await follow_once(house.runtime)  # were its next reading another life, clients would be read anew
+        await follow_once(house.runtime)  # of the epoch that its start gave Redis: clients are read anew for it
         http = house.caller()
         page = await http.get(authorize_url(Pkce()))
         await log_in(other := house.caller(), authorize_url(Pkce()))
