@@ -51,10 +51,12 @@ class Places(Generic[T]):
         finally:
             timer.cancel()
 
-    def give(self, connection: T) -> None:
-        """Its user has done: it is the next one's, or at hand."""
-        if not self._handed_on(connection):
-            self.at_hand.append(connection)
+    def give(self, connection: T) -> bool:
+        """Its user has done: it is the next one's (True), or at hand."""
+        if self._handed_on(connection):
+            return True
+        self.at_hand.append(connection)
+        return False
 
     def leave(self) -> None:
         """The connection of a place is gone, or was never made: the next one has the place."""

@@ -253,7 +253,9 @@ class Database:
             else:
                 self._failures = 0
                 self._heard_at = monotonic()
-                self._release(connection)
+                if self._release(connection):
+                    # Whoever waited asks first, so PostgreSQL works while we sign: else a fifth fewer codes a second.
+                    await asyncio.sleep(0)
                 return answer
         raise AssertionError("unreachable")
 
@@ -311,11 +313,12 @@ class Database:
             self._background.add(task)
             task.add_done_callback(self._background.discard)
 
-    def _release(self, connection: Connection) -> None:
+    def _release(self, connection: Connection) -> bool:
+        """Whether somebody had waited for it, and has it now."""
         if self._pool is None or not self._usable(connection):
             self._discard(connection)
-        else:
-            self._places.give(connection)
+            return False
+        return self._places.give(connection)
 
     def _usable(self, connection: Connection) -> bool:
         """False for one that has died (the pool has then taken it back by itself), or whose server we left."""

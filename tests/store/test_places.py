@@ -7,6 +7,8 @@ import random
 
 import pytest
 
+from authsvc.runtime import open_runtime
+from authsvc.settings import load
 from authsvc.store.places import Places
 
 
@@ -119,3 +121,26 @@ async def test_no_place_is_lost_or_doubled_whatever_is_cancelled() -> None:
     assert served > 80, "of the two hundred who wait as long as it takes, half may go away"
     assert (places.waiting, using) == (0, set())
     assert places.taken == len(places.at_hand) <= 4
+
+
+async def test_whoever_waited_asks_before_the_one_who_has_done_goes_on(
+    settings_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes next is often a signature, and PostgreSQL need not wait for that."""
+    runtime = open_runtime(load({**settings_env, "AUTHSVC_DB_POOL_SIZE": "1"}))
+    told: list[str] = []
+    acquire = runtime.db._acquire
+
+    async def has_its_turn() -> object:
+        connection = await acquire()
+        told.append("asks")
+        return connection
+
+    async def asks_and_goes_on() -> None:
+        await runtime.db.fetchval("SELECT 1")
+        told.append("goes on")
+
+    monkeypatch.setattr(runtime.db, "_acquire", has_its_turn)
+    await asyncio.gather(asks_and_goes_on(), asks_and_goes_on(), asks_and_goes_on())
+    await runtime.close()
+    assert told == ["asks", "asks", "goes on", "asks", "goes on", "goes on"]
