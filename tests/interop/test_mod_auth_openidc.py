@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,9 +14,9 @@ from urllib.parse import quote, urlencode
 import httpx2
 import pytest
 
-from authsvc_devkit.processes import die_with_parent
 from tests.interop.conftest import SECRET, Provider, app
 from tests.interop.person import Person
+from tests.interop.programs.running import Program
 from tests.support.replicas import free_port
 
 MODULES = Path("/usr/lib/apache2/modules")
@@ -107,35 +105,13 @@ class Apache:
             passphrase=os.urandom(16).hex(),
         )
         (root / "apache.conf").write_text(configuration)
-
-    def start(self, provider: Provider) -> None:
         assert PROGRAM
-        command = [PROGRAM, "-d", str(self.root), "-f", str(self.root / "apache.conf"), "-DFOREGROUND"]
-        with (self.root / "said").open("wb") as said:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, preexec_fn=die_with_parent(signal.SIGTERM)
-            )
-        deadline = time.monotonic() + 15
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                httpx2.get(self.url, verify=provider.trust, trust_env=False)
-            except httpx2.TransportError:
-                time.sleep(0.03)
-            else:
-                return
-        self.stop()
-        raise RuntimeError(f"Apache did not start: {self.log()}")
+        command = [PROGRAM, "-d", str(root), "-f", str(root / "apache.conf"), "-DFOREGROUND"]
+        self.program = Program(command, root, port=self.port)
 
     def log(self) -> str:
-        return "".join((self.root / name).read_text() for name in ("said", "error.log") if (self.root / name).exists())
-
-    def stop(self) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        files = (self.program.log, self.root / "error.log")
+        return "".join(file.read_text() for file in files if file.exists())
 
 
 @pytest.fixture(scope="module")
@@ -156,11 +132,8 @@ def apache(provider: Provider) -> Iterator[Apache]:
                 backchannel_logout_uri=f"{running.callback}?logout=backchannel",
             )
         )
-        running.start(provider)
-        try:
+        with running.program:
             yield running
-        finally:
-            running.stop()
 
 
 def heard(page: httpx2.Response) -> dict[str, str]:
