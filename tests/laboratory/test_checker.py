@@ -88,6 +88,19 @@ def _two_ends(story: Story) -> None:
     story.history.revoked = [grant_of("ann"), grant_of("bob")]
 
 
+def _stolen_then_ended(story: Story) -> None:
+    """Its first token was shown once more, which ended it; that it was asked to end came after another's end."""
+    for name in ("cat", "dan"):
+        story.login(name)
+        story.rows(name, 6, ended=True)
+    for generation in range(6):
+        story.refresh(generation, generation + 1, "cat")
+    story.refresh(0, None, "cat")
+    story.call("end", "dan", person="dan")
+    story.call("end", "cat", person="cat")
+    story.history.revoked = [grant_of(name) for name in ("bob", "cat", "dan")]
+
+
 def test_a_good_history_passes() -> None:
     assert check(good().history) == []
 
@@ -121,6 +134,7 @@ def test_every_invariant_is_broken_somewhere() -> None:
         lambda s: (s.refresh(3, 4, began=100, ended=101), s.refresh(3, 4, began=100.5, ended=100.7, place=1)),
         lambda s: [s.refresh(n, n + 1) for n in range(3, 9)] + [s.refresh(2), s.refresh(9)],
         lambda s: (s.history.withdrawn.add("k1"), s.call("introspect", access=access("k1", "ann"), active=False)),
+        lambda s: _stolen_then_ended(s),
     ],
     ids=[
         "lost",
@@ -133,6 +147,7 @@ def test_every_invariant_is_broken_somewhere() -> None:
         "tabs",
         "stolen",
         "withdrawn",
+        "stolen, then ended with others",
     ],
 )
 def test_an_honest_history_passes(honest: Spoil) -> None:
