@@ -52,10 +52,11 @@ async def end_session(runtime: Runtime, session_id: UUID, reason: str, *, user_i
 
 async def publish_revocation(runtime: Runtime, ended: Ended) -> None:
     """Publish what a statement ended. Returns when a 2xx may be sent; raises StoreUnavailable when it may not."""
-    now = int(runtime.clock.seconds())
-    over = [*map(str, ended.sessions), *ended.names]
-    named = [*(("session", one) for one in over), *(("grant", one) for one in ended.grants)]
-    rows = [Revocation(kind, subject, now, ended.keep_seconds) for kind, subject in named]
+    now, over = int(runtime.clock.seconds()), [*map(str, ended.sessions), *ended.names]
+    rows = [
+        *(Revocation("session", subject, now, ended.keep_seconds) for subject in over),
+        *(Revocation("grant", subject, ended.not_before, ended.keep_seconds) for subject in ended.grants),
+    ]
     await publish_rows(runtime, rows, ended.epoch)
 
 

@@ -104,8 +104,10 @@ WITH chosen AS MATERIALIZED (
     FROM had WHERE g.id = had.id RETURNING g.session_id
 ), over AS (
     SELECT DISTINCT session_id FROM ended
+), moment AS MATERIALIZED (
+    SELECT count(*), clock_timestamp() AS since FROM ended
 ), told AS (
-    SELECT revoke('grant', session_id || ':' || $2, 'consent_revoked') FROM over
+    SELECT revoke_since('grant', session_id || ':' || $2, 'consent_revoked', since) FROM over, moment
 ), names AS (
     SELECT session_id::text AS name FROM had UNION SELECT session_name FROM had WHERE session_name IS NOT NULL
 ), outbox_rows AS (
@@ -116,8 +118,9 @@ WITH chosen AS MATERIALIZED (
 )
 SELECT ARRAY(SELECT name || ':' || $2 FROM names) AS grants, (SELECT count(*) FROM told) AS told,
        (SELECT count(*) FROM consent) AS consents, (SELECT count(*) FROM chosen) = $3 AS more,
-       extract(epoch FROM longest_access_token)::float8 AS keep_seconds, revocation_epoch AS epoch
-FROM service_state
+       extract(epoch FROM longest_access_token)::float8 AS keep_seconds, revocation_epoch AS epoch,
+       floor(extract(epoch FROM since))::bigint AS not_before
+FROM service_state, moment
 """
 
 

@@ -90,11 +90,12 @@ async def remove_grants(db: Database, client_id: str) -> bool:
 async def remove(connection: Connection, client_id: str) -> Removed | None:
     """Delete a client with its grants; a trigger revokes its tokens. None: no such client."""
     sql = """WITH gone AS (DELETE FROM clients WHERE id = $1 RETURNING 1)
-             SELECT floor(extract(epoch FROM now() + interval '2 seconds'))::bigint AS not_before,
-                    extract(epoch FROM longest_access_token)::float8 AS keep_seconds, revocation_epoch AS epoch
+             SELECT extract(epoch FROM longest_access_token)::float8 AS keep_seconds, revocation_epoch AS epoch
              FROM service_state, gone"""
     row = await connection.fetchrow(sql, client_id)
-    return Removed(**row) if row else None
+    written = """SELECT floor(extract(epoch FROM max(not_before)))::bigint FROM revocations
+                 WHERE kind = 'client' AND subject = $1"""
+    return Removed(await connection.fetchval(written, client_id), **row) if row else None
 
 
 async def lock(connection: Connection, client_id: str) -> Client | None:

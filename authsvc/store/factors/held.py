@@ -45,8 +45,10 @@ WITH lowered AS (
     FROM had WHERE g.id = had.id RETURNING g.session_id, g.client_id
 ), over AS (
     SELECT DISTINCT session_id || ':' || client_id AS subject FROM ended
+), moment AS MATERIALIZED (
+    SELECT count(*), clock_timestamp() AS since FROM ended
 ), told AS (
-    SELECT revoke('grant', subject, $4) FROM over
+    SELECT revoke_since('grant', subject, $4, since) FROM over, moment
 ), subjects AS (
     SELECT subject FROM over
     UNION SELECT session_name || ':' || client_id FROM had WHERE session_name IS NOT NULL
@@ -57,8 +59,9 @@ WITH lowered AS (
     WHERE had.code_state <> 'issued' AND c.backchannel_logout_uri IS NOT NULL
 )
 SELECT ARRAY(SELECT subject FROM subjects) AS grants, (SELECT count(*) FROM told) AS told,
-       extract(epoch FROM longest_access_token)::float8 AS keep_seconds, revocation_epoch AS epoch
-FROM service_state
+       extract(epoch FROM longest_access_token)::float8 AS keep_seconds, revocation_epoch AS epoch,
+       floor(extract(epoch FROM since))::bigint AS not_before
+FROM service_state, moment
 """
 
 

@@ -20,13 +20,15 @@ from authsvc.store.postgres import Connection, Database, record_of
 class Ended:
     """What a statement ended, for the Redis set: which sessions, for how long their tokens might have lived (seconds),
     and the revocation epoch that the statement saw. `names`: what tokens of pairwise clients call these sessions;
-    `grants` ("session id or name:client id"): where the session lives on."""
+    `grants` ("session id or name:client id"): where the session lives on; tokens are void there that were issued at or
+    before `not_before`, whole seconds since 1970."""
 
     sessions: tuple[UUID, ...]
     keep_seconds: float
     epoch: int
     names: tuple[str, ...] = ()
     grants: tuple[str, ...] = ()
+    not_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +157,10 @@ WITH locked AS (
     FROM had WHERE g.id = had.id RETURNING g.session_id
 ), over AS (
     SELECT DISTINCT session_id FROM ended
+), moment AS MATERIALIZED (
+    SELECT count(*), clock_timestamp() AS since FROM ended
 ), told AS (
-    SELECT revoke('grant', session_id || ':' || $2, $3) FROM over
+    SELECT revoke_since('grant', session_id || ':' || $2, $3, since) FROM over, moment
 ), names AS (
     SELECT session_id::text AS name FROM had UNION SELECT session_name FROM had WHERE session_name IS NOT NULL
 ), outbox_rows AS (
@@ -166,8 +170,9 @@ WITH locked AS (
     WHERE had.code_state <> 'issued' AND c.backchannel_logout_uri IS NOT NULL
 )
 SELECT ARRAY(SELECT name || ':' || $2 FROM names) AS grants, (SELECT count(*) FROM told) AS told,
-       extract(epoch FROM longest_access_token)::float8 AS keep_seconds, revocation_epoch AS epoch
-FROM service_state
+       extract(epoch FROM longest_access_token)::float8 AS keep_seconds, revocation_epoch AS epoch,
+       floor(extract(epoch FROM since))::bigint AS not_before
+FROM service_state, moment
 """
 
 

@@ -190,7 +190,8 @@ async def refresh(
 # nobody would end the session.
 _REVOKE = """
 WITH target AS (
-    SELECT g.id, g.session_id, g.session_name FROM grants g WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $3
+    SELECT g.id, g.session_id, g.session_name, g.ended FROM grants g
+    WHERE g.id = $1 AND g.secret_hash = $2 AND g.client_id = $3
 ), locked AS (
     SELECT s.id, s.cookie_hash IS NOT NULL AND NOT c.first_party AS held
     FROM target JOIN user_sessions s ON s.id = target.session_id JOIN clients c ON c.id = $3 FOR NO KEY UPDATE OF s
@@ -207,25 +208,34 @@ WITH target AS (
     UPDATE grants g SET ended = true, ended_at = now()
     FROM locked, others WHERE g.id = $1 AND NOT g.ended AND others.alive
     RETURNING g.session_id, g.client_id
+), moment AS MATERIALIZED (
+    SELECT count(*), clock_timestamp() AS since FROM grant_ended
 ), told AS (
-    SELECT revoke('grant', session_id || ':' || client_id, $4) FROM grant_ended
+    SELECT revoke_since('grant', session_id || ':' || client_id, $4, since) FROM grant_ended, moment
 )
 SELECT target.session_id, (SELECT alive FROM others) AS others_alive, (SELECT count(*) FROM told) AS told,
        session_names(ARRAY[target.session_id]) AS names, target.session_name,
-       extract(epoch FROM state.longest_access_token)::float8 AS keep_seconds, state.revocation_epoch AS epoch
-FROM target, service_state state
+       extract(epoch FROM state.longest_access_token)::float8 AS keep_seconds, state.revocation_epoch AS epoch,
+       floor(extract(epoch FROM CASE WHEN NOT target.ended THEN since ELSE (
+           SELECT max(not_before) FROM revocations
+           WHERE kind = 'grant' AND subject = target.session_id || ':' || $3 AND expires_at > now()) END))::bigint
+           AS not_before
+FROM target, moment, service_state state
 """
 
 
 async def revoke(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id: str, reason: str) -> Ended | None:
-    """End a grant for good; None: no such grant. Revoking twice is the same as once."""
+    """End a grant for good; None: no such grant. Revoking twice is the same as once: what was void is said again, for
+    nobody knows who heard it, and what the client got since in that session lives on."""
     row = await db.fetchrow(_REVOKE, grant_id, secret_hash, client_id, reason)
     if row is None:
         return None
     if row["others_alive"]:
+        if row["not_before"] is None:  # so long ago that no token of it can live
+            return record_of(Ended, row, sessions=(), names=(), not_before=0)
         known_by = dict.fromkeys(name for name in (str(row["session_id"]), row["session_name"]) if name)
         return record_of(Ended, row, sessions=(), names=(), grants=tuple(f"{name}:{client_id}" for name in known_by))
-    return record_of(Ended, row, sessions=(row["session_id"],))
+    return record_of(Ended, row, sessions=(row["session_id"],), not_before=0)
 
 
 async def look(db: Database, grant_id: UUID, secret_hash: Digest, *, client_id: str) -> GrantSeen | None:

@@ -40,9 +40,41 @@ async def test_the_browsers_session_outlives_the_last_grant_of_a_client_that_is_
     assert await house.active(fresh["access_token"])
 
 
-async def second_begins(house: Service) -> None:
-    """Until PostgreSQL's second has just begun."""
-    await asyncio.sleep(await house.sql.fetchval("SELECT (1 - extract(epoch FROM clock_timestamp()) % 1)::float8"))
+async def test_revoking_once_more_leaves_alone_what_the_client_got_since(house: Service) -> None:
+    """A job that clears up says it again, when the person has long logged in anew."""
+    http = house.caller()
+    old = await tokens_for(http, "partner", scope="openid offline_access")
+    await revoke(house, "partner", old["refresh_token"])
+    fresh = await tokens_for(http, "partner", scope="openid offline_access")
+    await revoke(house, "partner", old["refresh_token"])
+    assert await house.active(fresh["access_token"])
+    assert not await house.active(old["access_token"])
+
+
+async def second_begins(house: Service, before: float = 0) -> None:
+    """Until PostgreSQL's second has just begun, or so many seconds before the next does."""
+    sql = "SELECT (1 - (extract(epoch FROM clock_timestamp()) + $1::float8::numeric) % 1)::float8"
+    await asyncio.sleep(await house.sql.fetchval(sql, before))
+
+
+async def test_a_refresh_that_comes_between_a_revoke_and_its_locks_gives_nothing_that_lives(house: Service) -> None:
+    """The revoke began in one second, and waits for a lock; the refresh is of the next."""
+    http = house.caller()
+    tokens = await tokens_for(http, "partner", scope="openid offline_access")
+    await tokens_for(http)
+    async with house.sql.transaction():
+        await house.sql.execute("SELECT FROM grants WHERE client_id = 'customer' FOR UPDATE")
+        await second_begins(house, 0.15)
+        revoking = asyncio.create_task(revoke(house, "partner", tokens["refresh_token"]))
+        await second_begins(house)
+        form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+        fresh = (await house.http.post("/token", data=form, auth=PARTNER)).json()
+        assert not revoking.done()
+    await revoking
+    issued = jwt.decode(fresh["access_token"], options={"verify_signature": False})["iat"]
+    sql = "SELECT max(not_before) FROM revocations WHERE kind = 'grant' AND subject LIKE '%:partner'"
+    assert (await house.sql.fetchval(sql)).timestamp() >= issued, "verifiers read that"
+    assert not await house.active(fresh["access_token"])
 
 
 async def test_a_login_within_the_second_of_a_revoke_gets_tokens_that_live(house: Service) -> None:
