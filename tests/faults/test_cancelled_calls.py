@@ -83,7 +83,7 @@ async def test_no_answer_of_postgresql_reaches_another_call(servers: Servers) ->
         await database.connect()
         proxy.delay = 0.001
         seen = await hammer(
-            1600, lambda question: database.fetchval("SELECT $1::text", question), (0.001, 0.002, 0.004, 0.2)
+            1600, lambda question: database.fetchval("SELECT $1::text", question), (0.001, 0.002, 0.004, 0.5)
         )
         prompt(seen["cancelled"] > 400, seen)
         prompt(seen["answered"] > 100, seen)

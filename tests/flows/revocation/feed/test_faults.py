@@ -45,7 +45,7 @@ async def test_one_who_does_not_read_is_cut_off_and_costs_others_nothing(
         slow = feed.subscribers - {other}
         for turn in range(1, 5):
             await sql.execute(MANY, 4000)
-            await until(lambda turn=turn: len(listener.held) == 4000 * turn)
+            await until(lambda turn=turn: len(listener.held) == 4000 * turn, seconds=40)
             held = [found.transport.get_write_buffer_size() for found in service.server.server_state.connections]
             assert max(held) < 256 * 1024, "what one does not read stays in the log, which is everybody's"
         await until(lambda: feed.subscribers == {other})
