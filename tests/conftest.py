@@ -32,10 +32,11 @@ from authsvc.store.caller import clients
 from authsvc.store.postgres import OF_COMMANDS
 from authsvc_devkit.servers import Servers
 from tests.support.clients import flat_client
-from tests.support.databases import drop_database
+from tests.support.databases import administrator, drop_database, let_administrators_go
 from tests.support.npm import installed
 from tests.support.outcomes import pytest_terminal_summary
 from tests.support.replicas import Replicas
+from tests.support.rewriting import rewrite_share
 
 __all__ = ["pytest_terminal_summary"]  # a hook of pytest
 # httpx2 looks for this module, which is not installed, at every request of its ASGITransport: half a millisecond each.
@@ -70,10 +71,21 @@ def place_for_data() -> Iterator[Path]:
         yield Path(directory) / "data"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    rewrite_share(session.config)
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     with place_for_data() as data_dir, Servers(data_dir, durable=False) as running:
         yield running
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def administrators() -> AsyncIterator[None]:
+    yield
+    let_administrators_go()
 
 
 @pytest.fixture(scope="session")
@@ -173,12 +185,14 @@ CLIENTS = [
 async def copied_database(servers: Servers) -> AsyncIterator[str]:
     """A private copy of the template; its URL."""
     name = f"t{os.getpid()}_{next(_numbers)}"
-    admin = await asyncpg.connect(servers.admin_url)
-    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
-    yield with_database(servers.database_url, name)
-    with suppress(asyncpg.PostgresError, OSError):
-        await drop_database(admin, name)
-    await admin.close()
+    async with administrator(servers) as admin:
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+    try:
+        yield with_database(servers.database_url, name)
+    finally:
+        with suppress(asyncpg.PostgresError, OSError):
+            async with administrator(servers) as admin:
+                await drop_database(admin, name)
 
 
 @pytest.fixture

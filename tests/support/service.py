@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -13,13 +13,10 @@ from typing import Any
 import asyncpg
 import httpx2
 
-from authsvc.app import App, start
-from authsvc.flows.upkeep.follow_changes import follow_changes
-from authsvc.runtime import Runtime, open_runtime
-from authsvc.settings import load
+from authsvc.app import App
+from authsvc.runtime import Runtime
 from authsvc_devkit.servers import Servers
-from tests.conftest import ISSUER, TEMPLATE, with_database
-from tests.support.databases import drop_database
+from tests.conftest import ISSUER, copied_database, following
 
 HERE = "192.0.2.7"
 BACKEND = ("backend", "backend-secret")
@@ -97,30 +94,19 @@ class Service:
 @asynccontextmanager
 async def service(servers: Servers, base_env: dict[str, str], **settings: Any) -> AsyncIterator[Service]:
     """A service on a copy of the template; `settings` without their prefix: `client_failures=5`."""
-    name = f"s{os.getpid()}_{next(_numbers)}"
-    env = {
-        **base_env,
-        "AUTHSVC_DATABASE_URL": with_database(servers.database_url, name),
-        "AUTHSVC_REDIS_PREFIX": name,
-        **{f"AUTHSVC_{key.upper()}": str(value) for key, value in settings.items()},
-    }
-    admin = await asyncpg.connect(servers.admin_url)
-    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
-    runtime = open_runtime(load(env))
-    await start(runtime)
-    sql = await asyncpg.connect(with_database(servers.database_url, name))
-    task = asyncio.create_task(follow_changes(runtime))
-    try:
-        yield Service(runtime, sql, env)
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        await runtime.close()
-        await sql.close()
-        with suppress(asyncpg.PostgresError, OSError):
-            await drop_database(admin, name)
-        await admin.close()
+    async with copied_database(servers) as url:
+        env = {
+            **base_env,
+            "AUTHSVC_DATABASE_URL": url,
+            "AUTHSVC_REDIS_PREFIX": f"s{os.getpid()}_{next(_numbers)}",
+            **{f"AUTHSVC_{key.upper()}": str(value) for key, value in settings.items()},
+        }
+        async with following(env) as runtime:
+            sql = await asyncpg.connect(url)
+            try:
+                yield Service(runtime, sql, env)
+            finally:
+                await sql.close()
 
 
 def bearer(token: str) -> dict[str, str]:
