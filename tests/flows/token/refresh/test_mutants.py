@@ -367,7 +367,8 @@ async def test_the_real_statement_keeps_its_promise(bench: Bench, name: str) -> 
 @pytest.mark.parametrize("mutant", STATEMENT, ids=lambda mutant: mutant.name)
 async def test_a_broken_statement_is_caught(bench: Bench, mutant: Mutant) -> None:
     grants.REFRESH = mutant.of(REAL)
-    assert mutant.breaks in await broken(bench)
+    with pytest.raises(AssertionError):
+        await PROMISES[mutant.breaks](bench)
 
 
 @pytest.mark.parametrize("mutant", TRIGGERS, ids=lambda mutant: mutant.name)
@@ -375,7 +376,8 @@ async def test_a_broken_trigger_is_caught(bench: Bench, mutant: Mutant) -> None:
     source = source_of(mutant.function)
     await bench.sql.execute(mutant.of(source))
     try:
-        assert mutant.breaks in await broken(bench)
+        with pytest.raises(AssertionError):
+            await PROMISES[mutant.breaks](bench)
     finally:
         await bench.sql.execute(source)
 

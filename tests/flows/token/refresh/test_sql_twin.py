@@ -17,7 +17,7 @@ from tests.flows.token.refresh.bench import LOST_ANSWER, SCOPE, Bench
 from tests.flows.token.refresh.twin import GRID, Case, agree
 from tests.support.twins import MICROSECOND, WITHOUT_A_ROW, Judges, around, connected
 
-EXAMPLES = int(os.environ.get("REFRESH_TWIN_EXAMPLES", "1200"))
+EXAMPLES = int(os.environ.get("REFRESH_TWIN_EXAMPLES", "600"))
 LIVING = set(RefreshVerdict) - WITHOUT_A_ROW - {RefreshVerdict.ENDED, RefreshVerdict.EXPIRED}
 
 

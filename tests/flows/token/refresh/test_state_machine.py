@@ -57,7 +57,7 @@ from tests.flows.token.refresh.model import (
 )
 from tests.support.calls import LOGIN, bearer, refresh
 
-EXAMPLES = int(os.environ.get("REFRESH_MACHINE_EXAMPLES", "120"))
+EXAMPLES = int(os.environ.get("REFRESH_MACHINE_EXAMPLES", "60"))
 STEPS = int(os.environ.get("REFRESH_MACHINE_STEPS", "35"))
 SHRINK = bool(os.environ.get("REFRESH_MACHINE_SHRINK"))
 """Minutes, with servers to be restarted in each attempt; without it a failure shows the history as it happened."""
