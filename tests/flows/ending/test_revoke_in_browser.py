@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import httpx2
 import jwt
@@ -57,20 +58,27 @@ async def second_begins(house: Service, before: float = 0) -> None:
     await asyncio.sleep(await house.sql.fetchval(sql, before))
 
 
-async def test_a_refresh_that_comes_between_a_revoke_and_its_locks_gives_nothing_that_lives(house: Service) -> None:
-    """The revoke began in one second, and waits for a lock; the refresh is of the next."""
+@pytest.mark.parametrize("way", ["/revoke", "/account/apps/revoke"])
+async def test_a_refresh_that_comes_between_an_end_and_its_locks_gives_nothing_that_lives(
+    house: Service, way: str
+) -> None:
+    """The end began in one second, and waits for a lock; the refresh is of the next."""
     http = house.caller()
     tokens = await tokens_for(http, "partner", scope="openid offline_access")
     await tokens_for(http)
     async with house.sql.transaction():
         await house.sql.execute("SELECT FROM grants WHERE client_id = 'customer' FOR UPDATE")
-        await second_begins(house, 0.15)
-        revoking = asyncio.create_task(revoke(house, "partner", tokens["refresh_token"]))
+        await house.sql.execute("SELECT FROM consents FOR UPDATE")
+        await second_begins(house, 0.4)
+        if way == "/revoke":
+            ending: asyncio.Task[Any] = asyncio.create_task(revoke(house, "partner", tokens["refresh_token"]))
+        else:
+            ending = asyncio.create_task(press(http, way, client_id="partner"))
         await second_begins(house)
         form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
         fresh = (await house.http.post("/token", data=form, auth=PARTNER)).json()
-        assert not revoking.done()
-    await revoking
+        assert not ending.done()
+    await ending
     issued = jwt.decode(fresh["access_token"], options={"verify_signature": False})["iat"]
     sql = "SELECT max(not_before) FROM revocations WHERE kind = 'grant' AND subject LIKE '%:partner'"
     assert (await house.sql.fetchval(sql)).timestamp() >= issued, "verifiers read that"
