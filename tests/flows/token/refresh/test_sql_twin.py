@@ -66,8 +66,11 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def test_the_statement_and_the_function_agree_on_any_state(judges: Judges[Case]) -> None:
-    seen = judges.any(cases(), examples=EXAMPLES)
-    assert set(seen) == set(RefreshVerdict) - WITHOUT_A_ROW, seen  # every row of the table was met
+    seen, wanted = judges.any(cases(), examples=EXAMPLES), set(RefreshVerdict) - WITHOUT_A_ROW
+    for _ in range(4):  # until every row of the table was met: which ones are, is chance
+        if set(seen) != wanted:
+            seen += judges.any(cases(), examples=EXAMPLES)
+    assert set(seen) == wanted, seen
 
 
 def test_the_net_for_the_mutants_meets_every_verdict_of_a_living_grant(judges: Judges[Case]) -> None:
