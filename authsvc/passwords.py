@@ -169,9 +169,13 @@ class Passwords:
             line = self._lines[kind, name] = _Line(turns, max(self._queue, LEAST_LINE))
         return line
 
-    async def _queued(self, work: Callable[[], Result], *, known: bool) -> Result:
+    def refuse_when_full(self, *, known: bool) -> None:
+        """Raises Unavailable where a hash asked for now would be turned away: to be asked before a store is."""
         if self._inside >= self._threads + (self._queue if known else self._queue // 2):
             raise Unavailable("hash_queue_full", retry_after=2)
+
+    async def _queued(self, work: Callable[[], Result], *, known: bool) -> Result:
+        self.refuse_when_full(known=known)
         self._inside += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)

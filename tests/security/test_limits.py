@@ -688,6 +688,29 @@ async def test_one_network_leaves_the_hash_queue_to_others(
         )
 
 
+async def test_a_stranger_who_is_turned_away_costs_no_store_anything_and_a_known_device_enters(
+    servers: Servers, base_env: dict[str, str], held: Event, arrived: list[str]
+) -> None:
+    """Most of a flood is turned away: what it may cost is the reading of its requests."""
+    async with service(servers, base_env, hash_threads=1, hash_queue=4) as house:
+        device, strangers = house.caller("203.0.113.9"), [house.caller(f"198.51.{n}.1") for n in range(4)]
+        await house.login(device)
+        arrived.clear()
+        waiting = asyncio.gather(*(attempt(one, email="a@example.com", password="held") for one in strangers[:2]))
+        more = asyncio.gather(attempt(strangers[2], email="b@example.com", password="held"))
+        await until_asked(arrived, 3)
+        with statements(house.runtime) as asked:
+            answer = await attempt(strangers[3])
+        assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+        assert int(answer.headers["retry-after"]) >= 1
+        assert asked == []
+        enters = asyncio.create_task(device.post("/api/auth/login", json=LOGIN))
+        await until_asked(arrived, 4)
+        held.set()
+        assert (await enters).status_code == 200
+        assert [answer.status_code for answer in (*await waiting, *await more)] == [401] * 3
+
+
 async def until_asked(arrived: list[str], count: int) -> None:
     """Wait until so many comparisons were asked for. Before, the queue may have room that the next one takes."""
     async with asyncio.timeout(10):

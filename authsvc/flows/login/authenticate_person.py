@@ -1,8 +1,8 @@
 """Who stands behind an e-mail address and a password: the judgement that every login shares.
 
-Order: limits (before any hashing) -> person -> password -> policy. Known and unknown addresses take the same steps and
-the same time, and get the same answer. Trouble in a store is never counted as a failed attempt. Only who shows a
-genuine device cookie has the person looked up first: whether it is still good is the person's to say.
+Order: room for a stranger's hash -> limits -> person -> password -> policy. Known and unknown addresses take the same
+steps and the same time, and get the same answer. Trouble in a store is never counted as a failed attempt. Only who
+shows a genuine device cookie has the person looked up first: whether it is still good is the person's to say.
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ async def authenticate_person(runtime: Runtime, attempt: Attempt, *, required_ro
     email = normal_email(attempt.email)
     account = _account(runtime, email)
     known = await _known(runtime, email, attempt.device)
+    if known is None:  # most of a flood ends here, and costs no store anything
+        runtime.passwords.refuse_when_full(known=False)
     buckets = _buckets(runtime, account, known.device if known else None, attempt.network)
     name = runtime.entropy(8).hex()
     wait = await runtime.attempts.take(buckets, name)
