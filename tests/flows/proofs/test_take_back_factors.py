@@ -85,7 +85,9 @@ async def adds_an_app(house: Service) -> App:
 async def taken_back(http: httpx2.AsyncClient, link: str) -> httpx2.Response:
     page = await http.get(link)
     assert is_page(page, "/proof"), page.text
-    return await submit(http, page, "/proof")
+    answer = await submit(http, page, "/proof")
+    assert answer.status_code < 400, answer.text
+    return answer
 
 
 async def new_password(http: httpx2.AsyncClient, house: Service, email: str = EMAIL) -> None:
