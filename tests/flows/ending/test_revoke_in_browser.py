@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import httpx2
 import jwt
 import pytest
 
+from authsvc.flows.operator import manage_clients
+from authsvc_devkit.servers import Servers
 from tests.support import devices
 from tests.support.login_steps import PARTNER, Pkce, authorize_url, press, redirected, tokens_for
-from tests.support.service import Service
+from tests.support.service import Service, service
 
 
 async def revoke(house: Service, client_id: str, token: str) -> None:
@@ -83,6 +86,20 @@ async def test_a_refresh_that_comes_between_an_end_and_its_locks_gives_nothing_t
     sql = "SELECT max(not_before) FROM revocations WHERE kind = 'grant' AND subject LIKE '%:partner'"
     assert (await house.sql.fetchval(sql)).timestamp() >= issued, "verifiers read that"
     assert not await house.active(fresh["access_token"])
+
+
+async def test_the_end_of_a_client_counts_from_when_it_is_gone(servers: Servers, base_env: dict[str, str]) -> None:
+    """Two seconds ahead of that, whatever its removal waited for."""
+    async with service(servers, base_env) as house:
+        async with house.sql.transaction():
+            await house.sql.execute("SELECT FROM clients WHERE id = 'backend' FOR KEY SHARE")
+            removing = asyncio.create_task(manage_clients.remove(house.runtime, "tests", "backend"))
+            await asyncio.sleep(0.3)
+            assert not removing.done()
+            held_until = await house.sql.fetchval("SELECT clock_timestamp()")
+        assert await removing is None
+        void = await house.sql.fetchval("SELECT not_before FROM revocations WHERE kind = 'client'")
+        assert void >= held_until + timedelta(seconds=2)
 
 
 async def test_a_login_within_the_second_of_a_revoke_gets_tokens_that_live(house: Service) -> None:
