@@ -16,6 +16,7 @@ from authsvc.store.redis import RedisStore
 from authsvc_devkit.servers import Servers
 from tests.faults.conftest import database_proxy, on_database, on_redis, redis_proxy
 from tests.support.busy import again_when_busy, prompt
+from tests.support.until_answered import when_store_answers
 
 pytestmark = pytest.mark.faults
 
@@ -49,18 +50,6 @@ async def hammer(calls: int, ask: Callable[[str], Awaitable[str]], patience: tup
     return seen
 
 
-async def until_answered(store: RedisStore) -> None:
-    """On a busy machine the last of the cut calls may still be opening the breaker: it closes by itself."""
-    async with asyncio.timeout(5):
-        while True:
-            try:
-                assert await store.command("ECHO", "again") == "again"
-            except StoreUnavailable:
-                await asyncio.sleep(0.2)
-            else:
-                return
-
-
 @again_when_busy
 async def test_no_answer_of_redis_reaches_another_call(servers: Servers) -> None:
     async with redis_proxy(servers) as proxy:
@@ -70,7 +59,7 @@ async def test_no_answer_of_redis_reaches_another_call(servers: Servers) -> None
         prompt(seen["cancelled"] > 1000, seen)
         prompt(seen["answered"] > 100, seen)
         proxy.delay = 0
-        await until_answered(store)
+        assert await when_store_answers(lambda: store.command("ECHO", "again")) == "again"
         for number in range(100):
             assert await store.command("ECHO", f"after {number}") == f"after {number}"
         await store.close()

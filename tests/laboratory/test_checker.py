@@ -134,7 +134,7 @@ def test_every_invariant_is_broken_somewhere() -> None:
         lambda s: (s.refresh(3, 4, began=100, ended=101), s.refresh(3, 4, began=100.5, ended=100.7, place=1)),
         lambda s: [s.refresh(n, n + 1) for n in range(3, 9)] + [s.refresh(2), s.refresh(9)],
         lambda s: (s.history.withdrawn.add("k1"), s.call("introspect", access=access("k1", "ann"), active=False)),
-        lambda s: _stolen_then_ended(s),
+        _stolen_then_ended,
     ],
     ids=[
         "lost",

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Database
 from authsvc_devkit.servers import Servers
+from tests.support.until_answered import when_store_answers
 
 _LOOKS = 25
 _kept: dict[tuple[str, asyncio.AbstractEventLoop], tuple[asyncio.Lock, list[asyncpg.Connection]]] = {}
@@ -37,16 +37,11 @@ def let_administrators_go() -> None:
 
 async def open_connections(database: Database, count: int) -> None:
     """Open so many before a burst: on a slow machine that takes longer than a call may wait for a connection."""
-    async with asyncio.timeout(30):
-        while True:
-            asked = (database.fetchval("SELECT pg_sleep(0.1)") for _ in range(count))
-            found = await asyncio.gather(*asked, return_exceptions=True)
-            failures = [one for one in found if isinstance(one, BaseException)]
-            if not failures:
-                return
-            if other := [one for one in failures if not isinstance(one, StoreUnavailable)]:
-                raise other[0]
-            await asyncio.sleep(0.1)
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*(database.fetchval("SELECT pg_sleep(0.1)") for _ in range(count)))
+
+    await when_store_answers(all_at_once, seconds=30)
 
 
 async def drop_database(admin: asyncpg.Connection, name: str) -> None:

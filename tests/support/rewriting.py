@@ -19,7 +19,7 @@ def rewrite_share(config: pytest.Config) -> None:
     if name is None or sys.dont_write_bytecode or [str(config.rootpath / path) for path in config.args] != everything:
         return
     ignored = [config.rootpath / path for path in config.getoption("ignore") or ()]
-    files = sorted(path for path in (config.rootpath / "tests").rglob("test_*.py"))
+    files = sorted((config.rootpath / "tests").rglob("test_*.py"))
     wanted = [path for path in files if not any(path.is_relative_to(other) for other in ignored)]
     for path in wanted[int(name.removeprefix("gw")) :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]:
         _import(path.relative_to(config.rootpath))

@@ -15,11 +15,10 @@ import httpx2
 
 from authsvc.app import App
 from authsvc.runtime import Runtime
-from authsvc.store.errors import StoreUnavailable
 from authsvc_devkit.servers import Servers
 from tests.conftest import ISSUER, copied_database, following
+from tests.support.until_answered import when_store_answers
 
-PREFIX = "AUTHSVC_REDIS_PREFIX"
 HERE = "192.0.2.7"
 BACKEND = ("backend", "backend-secret")
 LOGIN = {"email": "test@example.com", "password": "password"}
@@ -89,14 +88,9 @@ class Service:
         return {row["name"]: (row["count"], row["sum"]) for row in rows}
 
     async def redis_keys(self, pattern: str) -> list[str]:
-        async with asyncio.timeout(5):
-            while True:
-                try:
-                    found: list[str] = await self.runtime.redis.command("KEYS", f"{self.env[PREFIX]}:{pattern}")
-                except StoreUnavailable:  # what a busy machine made of a burst: the breaker closes by itself
-                    await asyncio.sleep(0.2)
-                else:
-                    return found
+        keys = f"{self.runtime.settings.redis_prefix}:{pattern}"
+        found: list[str] = await when_store_answers(lambda: self.runtime.redis.command("KEYS", keys))
+        return found
 
 
 @asynccontextmanager
@@ -106,7 +100,7 @@ async def service(servers: Servers, base_env: dict[str, str], **settings: Any) -
         env = {
             **base_env,
             "AUTHSVC_DATABASE_URL": url,
-            PREFIX: f"s{os.getpid()}_{next(_numbers)}",
+            "AUTHSVC_REDIS_PREFIX": f"s{os.getpid()}_{next(_numbers)}",
             **{f"AUTHSVC_{key.upper()}": str(value) for key, value in settings.items()},
         }
         async with following(env) as runtime:

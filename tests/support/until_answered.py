@@ -1,11 +1,26 @@
-"""A slow machine may turn a request away with a 503: it comes again, as clients would."""
+"""A slow machine may turn a request away with a 503, or a call to a store: it comes again, as clients would."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import httpx2
+
+from authsvc.store.errors import StoreUnavailable
+
+Answer = TypeVar("Answer")
+
+
+async def when_store_answers(ask: Callable[[], Awaitable[Answer]], seconds: float = 5) -> Answer:
+    """Asked until the store answers: what a burst has opened on a busy machine, a breaker, closes by itself."""
+    async with asyncio.timeout(seconds):
+        while True:
+            try:
+                return await ask()
+            except StoreUnavailable:
+                await asyncio.sleep(0.2)
 
 
 async def until_answered(send: Callable[[], Awaitable[httpx2.Response]], count: int) -> list[httpx2.Response]:
