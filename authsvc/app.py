@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 from starlette import routing
@@ -25,6 +24,7 @@ from authsvc.flows.sight import measure, send_traces
 from authsvc.flows.upkeep import end_idle, finish_endings, follow_changes, sweep
 from authsvc.keys.seal import SealError
 from authsvc.logs import get_logger
+from authsvc.records import frozen
 from authsvc.rules import discovery
 from authsvc.rules.discovery import Lines, no_lines
 from authsvc.runtime import CannotStart, Runtime
@@ -72,7 +72,7 @@ from authsvc.web.pages.failure_page import page_or_json_failure
 log = get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Capability:
     """What one part of the service brings besides its wings. `loops` run side by side while the service is up, and end
     only when they are cancelled."""

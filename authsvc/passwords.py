@@ -16,7 +16,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha1
 from pathlib import Path
 from typing import TypeVar
@@ -28,6 +28,7 @@ from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from authsvc import traces
+from authsvc.records import frozen
 from authsvc.rules.errors import Unavailable
 
 Result = TypeVar("Result")
@@ -44,7 +45,7 @@ LEAST_LINE = 50
 """So many may wait in a line, or as many as in the queue; what counts failed attempts lets fewer come at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asker:
     """On whose behalf is hashed: names that mean something to the caller alone. `known`: on a device seen before."""
 
@@ -92,7 +93,7 @@ class _Line:
             self._turns.release()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checked:
     """`upgrade` is a new hash of the same password where the stored one is weaker than today's parameters, or is not of
     its form NFC."""

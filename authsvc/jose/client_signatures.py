@@ -7,7 +7,6 @@ The key is one that the client registered; nothing in a header chooses another.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -17,6 +16,7 @@ from authsvc.jose.client_jwks import MAX_KEYS
 from authsvc.jose.jwk import read_public
 from authsvc.jose.names import same_algorithm
 from authsvc.jose.verify import Invalid
+from authsvc.records import frozen
 from authsvc_jws.base64url import base64url_decode
 from authsvc_jws.compact import Unverified, is_plain, is_type, json_object, read_jws, segments
 
@@ -27,7 +27,7 @@ MAX_SUBJECT = 256
 """Characters of a client_id, which may be the address of a document."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Accepted:
     """A genuine assertion, still to be spent: `digest` names it for the replay cache, for `seconds`."""
 
@@ -43,7 +43,7 @@ def unverified_subject(assertion: str) -> str | None:
     return subject if isinstance(subject, str) and 0 < len(subject) <= MAX_SUBJECT and is_plain(subject) else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """What an assertion must be. `audiences`: of which each member of its `aud` is one; `life_seconds`: how far ahead
     its end may be; `algorithms`: by which it is signed."""

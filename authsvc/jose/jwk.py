@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -31,6 +30,7 @@ from authsvc.jose.algorithms import (
     usual_alg,
 )
 from authsvc.jose.names import ED25519_NAMES
+from authsvc.records import frozen
 from authsvc_jws import thumbprint as rfc7638
 
 PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
@@ -138,7 +138,7 @@ class SnapshotError(Exception):
     """A JWKS snapshot cannot be used."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JwksDocument:
     """`body`: JSON, equal on every replica that knows the same keys. `etag`: strong, quoted."""
 

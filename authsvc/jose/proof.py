@@ -7,12 +7,12 @@ The key is the sender's own word: it proves that whoever sent the proof holds it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from authsvc.jose.algorithms import ALGORITHMS, KeyRefused, checking
 from authsvc.jose.jwk import PRIVATE_MEMBERS, read_public, thumbprint
 from authsvc.jose.verify import Invalid
+from authsvc.records import frozen
 from authsvc_jws.compact import is_type, read_jws
 
 MAX_LENGTH = 4096
@@ -21,7 +21,7 @@ TYPE = "dpop+jwt"
 _MAX_RSA_BITS = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignedProof:
     """Claims signed by the key whose RFC 7638 thumbprint is `jkt`; the claims themselves are still to be judged."""
 

@@ -8,10 +8,10 @@ know), signature, and only then the claims. The algorithm is the key's own; noth
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from authsvc.jose.algorithms import Check
+from authsvc.records import frozen
 from authsvc_jws.base64url import base64url_decode
 from authsvc_jws.compact import is_type, json_object, segments
 
@@ -23,14 +23,14 @@ PLAIN = "JWT"
 _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Invalid:
     """`reason`: one lower_snake word for log and metrics, from a fixed set; nothing of the token is in it."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VerifiedClaims:
     """Claims of a token that we signed, for the audience and at the time that were asked about. `sid`: the session;
     None for a client's own token. `scope`: space-separated (RFC 6749 section 3.3), may be empty. `raw`: all."""
@@ -47,7 +47,7 @@ class VerifiedClaims:
     raw: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verifier:
     """What one key says about a signature."""
 
@@ -56,7 +56,7 @@ class Verifier:
     check: Check
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Marks:
     """Claims by which a token of type JWT, which tells nothing, is known for what it is (RFC 8725 section 3.12)."""
 
@@ -67,7 +67,7 @@ class Marks:
         return self.present <= claims.keys() and self.absent.isdisjoint(claims)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expected:
     """What a token must be. `typ`: without `application/`. `now`, `leeway`: seconds. `audience`: one
     of them must be in `aud`; None = any. `client_claim`: which claim names the client: `azp` in an ID token. `marks`:

@@ -7,7 +7,6 @@ what the replicas will do, as long as nobody rotates, withdraws, or changes the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -15,6 +14,7 @@ from authsvc.keys.phases import Phase, ended, instants, next_change, phases_at, 
 from authsvc.keys.plans import GeneratePlan, KeepLonger, apply_changes, due_at, plan_step
 from authsvc.keys.policy import KeyPolicy
 from authsvc.keys.records import SigningKey
+from authsvc.records import frozen
 
 MAX_FORECAST_KEYS = 100
 """Keys that a forecast makes; it ends with the last of them."""
@@ -31,7 +31,7 @@ class Happening(StrEnum):
     DROPPED = "dropped"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """`kid`: of a key that is yet to be made, its place in the forecast: "new RS256 key 1"."""
 
@@ -41,7 +41,7 @@ class Event:
     what: Happening
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Duty:
     """A replica must make the next key of `alg` at `at`."""
 
@@ -49,7 +49,7 @@ class Duty:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Line:
     """The keys of one algorithm as they are: `kid` signs now (None: nobody), and if no replica ever makes another, the
     last of them signs until `until` (None: without end, or nobody signs)."""
@@ -59,7 +59,7 @@ class Line:
     until: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Forecast:
     """From `now` to `until`. `keys`: the rows as they will be, with `made` (kids) among them. `overdue`: should have
     been done by now. `duty`: what a replica is needed for next, after that; before it none is."""

@@ -21,19 +21,20 @@ longer due.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from authsvc.jose.names import DEFAULT_ALG
 from authsvc.keys.phases import Phase, ended, order, phase_of, published, signer
 from authsvc.keys.policy import MAX_PUBLISHED_KEYS, SIGNS_WHILE_CUT_OFF, KeyPolicy, cached, said
 from authsvc.keys.records import SigningKey
+from authsvc.records import frozen
 
 _MAX_CLOCK_LAG = timedelta(minutes=1)
 """Who signs in place of a withdrawn key is dated back this far, or a replica whose clock is behind would have none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GeneratePlan:
     """Make a key and insert it with these times; change the rows of `changes` in the same transaction."""
 
@@ -50,7 +51,7 @@ class GeneratePlan:
         return SigningKey(kid, self.alg, public_jwk, sealed, *times)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RotatePlan:
     """`kid` signs from now on in place of `replaces`."""
 
@@ -59,7 +60,7 @@ class RotatePlan:
     changes: tuple[SigningKey, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AlreadyPlanned:
     """Nothing to do: `kid` is announced, and signs from `at` on."""
 
@@ -67,7 +68,7 @@ class AlreadyPlanned:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WithdrawPlan:
     """`kid` leaves the JWKS now; `successor` signs at once in its place (None: its signer was another, and stays)."""
 
@@ -76,14 +77,14 @@ class WithdrawPlan:
     changes: tuple[SigningKey, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeepLonger:
     """Tokens live longer than was foreseen when these ends were set: the keys are to stay published for longer."""
 
     changes: tuple[SigningKey, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlanRefused:
     """The change is not made. It would break a promise. `reason` is one line for the operator, and says what to do."""
 

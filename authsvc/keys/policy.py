@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 from authsvc.jose.names import ALGORITHM_NAMES, DEFAULT_ALG
+from authsvc.records import frozen
 
 PROPAGATION: Final = timedelta(seconds=25)
 """Until whoever is asked for the JWKS has a new key: the transaction that announces it may take 10 s; a replica reads
@@ -39,7 +39,7 @@ class PolicyError(Exception):
         self.problems = problems
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyLife:
     """What `keys/policy.toml` says; the defaults are the file's.
 
@@ -58,7 +58,7 @@ class KeyLife:
 DEFAULT: Final = KeyLife()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Surroundings:
     """What settings and clients demand. `longest_token`: of any client. `skew`: clock difference of verifiers."""
 
@@ -67,7 +67,7 @@ class Surroundings:
     skew: timedelta
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyPolicy:
     """The waits that plans and steps go by: what a policy says, and never less than its surroundings demand. A client
     with longer tokens than `life.keep` foresees makes keys stay longer."""

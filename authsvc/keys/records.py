@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
+from authsvc.records import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class SigningKey:
     """A row of `signing_keys`. All times are aware and UTC.
 
@@ -35,7 +37,7 @@ class SigningKey:
     withdrawn_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServedSettings:
     """A row of `served_settings`: `replica` served by `settings`, as `settings_in_force` writes them, at `heard_at`."""
 

@@ -7,7 +7,7 @@ not open it again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from authsvc.jose.algorithms import KeyRefused
@@ -16,11 +16,12 @@ from authsvc.keys.phases import Phase, phases_at
 from authsvc.keys.plans import PlanRefused
 from authsvc.keys.records import SigningKey
 from authsvc.keys.seal import SealError, open_key, open_sealed, seal, sealed_under
+from authsvc.records import frozen
 
 _GONE = (Phase.DROPPED, Phase.WITHDRAWN)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResealPlan:
     """`sealed`: kid -> the private half under the current master key, of those that are under another. `left`: kids of
     dropped and withdrawn keys that do not open; nobody needs to."""

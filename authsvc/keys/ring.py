@@ -9,7 +9,7 @@ Only what opens under our master key is published: a row that somebody wrote int
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
@@ -24,6 +24,7 @@ from authsvc.keys.policy import DEFAULT, KeyLife
 from authsvc.keys.records import SigningKey
 from authsvc.keys.seal import SealError
 from authsvc.keys.signers import LocalSigner, open_signer
+from authsvc.records import frozen
 from authsvc_jws.base64url import base64url_encode
 
 _DISTANT_PAST = datetime.min.replace(tzinfo=UTC)
@@ -34,7 +35,7 @@ class NoSigningKey(Exception):
     """No key may sign: none was loaded, or its time is over. Nobody's fault who asked: answer 503."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Opened:
     """A key as this process holds it."""
 
@@ -51,7 +52,7 @@ class _Opened:
         return self.headers[typ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Set:
     """What holds in [since, until)."""
 

@@ -7,12 +7,13 @@ lacks, for caches go by what the replicas said. So it takes, setting by setting,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from authsvc.keys.policy import KeyLife, KeyPolicy, Surroundings, said
 from authsvc.keys.records import ServedSettings
+from authsvc.records import frozen
 
 RECORD_SECONDS: Final = 20.0
 """A replica says so often what it serves by."""
@@ -36,7 +37,7 @@ _OUTLIVES: Final = ("jwks_max_age", "longest_token")
 """What is still in the world when its replica is gone: a cache that holds the JWKS, and a token."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InForce:
     """What to judge by. `life.algorithms`: those that all have; `lines`: those that anybody makes keys of. `replicas`:
     names of those that are heard. `disagreements`: setting -> a line for people, where not all have the same."""

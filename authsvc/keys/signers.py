@@ -6,15 +6,16 @@ whose `sign` asks over a network. Nothing signs in any other way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from authsvc.jose import algorithms
 from authsvc.keys.master import MasterKeys
 from authsvc.keys.records import SigningKey
 from authsvc.keys.seal import open_key
+from authsvc.records import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LocalSigner:
     """`public`: the public half, made from the private one."""
 

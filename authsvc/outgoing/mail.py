@@ -8,12 +8,13 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.settings.mail import MailServer, Sender
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class MailFailed(Exception):
         self.said = said
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Message:
     """A mail to one person. `id` and `date` make the Message-ID and the Date: the same at every attempt."""
 
@@ -55,7 +56,7 @@ class Message:
     html: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Greeting:
     """What a server offers, once all is agreed with it. `tls`: the protocol's version, "" for none."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import field, fields, is_dataclass, replace
 from typing import Any
+
+from authsvc.records import frozen
 
 Digest = bytes
 """SHA-256 of a secret. The secret itself is never stored."""
@@ -18,7 +20,7 @@ DEFAULT_ALG = "RS256"
 """What a client's tokens are signed with that named no algorithm (OpenID Connect Registration section 2)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Authentication:
     """How a client proves itself. `token_endpoint_auth_method`: the only way, None: by whatever it has.
     `registration_hash`: of the token that manages its registration (RFC 7592), None: an operator added it. `stranger`:
@@ -41,7 +43,7 @@ class Authentication:
     tls_client_auth_san_email: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Login:
     """How people log in at a client, for how long, and as whom it knows them. `origins`: of pages of the client that no
     redirect URI names; `sector`: whose subjects a pairwise client shares; '': nobody's; `required_acr`: the rung of
@@ -72,7 +74,7 @@ class Login:
     sector_identifier_uri: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tokens:
     """What a client's tokens may say, and what they are like.
 
@@ -104,7 +106,7 @@ class Tokens:
     status_list: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Exchange:
     """For whom a client may exchange tokens (RFC 8693), and what it is called, beside its id, in those that it may."""
 
@@ -112,7 +114,7 @@ class Exchange:
     subjects: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Logout:
     """Where people may go from /logout, and where the client is told of the end of sessions."""
 
@@ -120,7 +122,7 @@ class Logout:
     backchannel_logout_uri: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Links:
     """What people can read about a client."""
 
@@ -129,7 +131,7 @@ class Links:
     tos_uri: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Client:
     """A registered client (RFC 7591 section 2) and what it may do. `kind`: public or confidential. `introspection`: it
     may ask about tokens that are meant for it, with `introspection_all` about all. `profile`: what it keeps to, of

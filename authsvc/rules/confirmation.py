@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from authsvc.records import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Confirmation:
     """One method of proof and the thumbprint of what is held. `method` is the member of `cnf`: `jkt` for a DPoP key
     (RFC 9449 section 6.1), `x5t#S256` for a certificate (RFC 8705 section 3.1), '' for none."""

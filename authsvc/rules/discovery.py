@@ -6,9 +6,9 @@ Each capability contributes its members; `app.py` says in which order. A new one
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from authsvc.records import frozen
 from authsvc.rules.authorize.request import PROMPTS, RESPONSE_MODES
 from authsvc.rules.caller.certificate import METHODS as TLS_METHODS
 from authsvc.rules.caller.dpop import ALGORITHMS as DPOP_ALGORITHMS
@@ -36,7 +36,7 @@ GRANT_TYPES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Described:
     """What the members depend on. `algorithms`: what ID tokens are signed with, as their clients choose; `tls_methods`:
     of client authentication by a certificate; `mtls_url`: where TLS asks for one, '' at no address of its own.

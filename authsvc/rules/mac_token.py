@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.rules.client_record import Digest
 from authsvc_jws.base64url import base64url_decode, base64url_encode
 
@@ -23,7 +24,7 @@ MacKey = Callable[[int], bytes | None]
 """Key id -> 32 bytes, or None for an id that is not (or no longer) held."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Code:
     """A genuine code: its MAC was made by us. Nothing is said about the state of the row `id`, a grant or the request
     of a device, for which `secret` was made."""

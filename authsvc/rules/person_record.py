@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from uuid import UUID
 
+from authsvc.records import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class User:
     """A person. `password_hash` is an argon2id or bcrypt string, None where the person has no password, or where it was
     not asked for. `device_generation`: of their device cookies those with this number are good; `factor_generation`: so
@@ -27,7 +29,7 @@ class User:
     locale: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Login:
     """Who logged in, in which session, when and how; `roles`: those that the person has now; `acr_values`: contexts
     that were asked for by name, in the order of preference; `session_name`: what the grant's tokens call the session,
@@ -47,7 +49,7 @@ class Login:
         return self.session_name or str(self.session_id)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Session:
     """One login of one person on one device. `expires_at` is fixed at login."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from authsvc.records import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refused:
     """A rule's no. `error`: the specification's word, or `conflict` and `not_found` where it depends on what is stored.
     `description`: one line for whoever asked. `reason`: lower_snake, for log, metric and test."""

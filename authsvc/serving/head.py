@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE, STATUS_LINE
+
+from authsvc.records import frozen
 
 Fault = tuple[int, str]
 """(HTTP status, description for the caller). Descriptions are constants: nothing of the request is echoed."""
@@ -33,7 +34,7 @@ _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9
 _URL = re.compile(rb"https?://([^/?#]+)([/?][^#]*)?", re.IGNORECASE).fullmatch
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """A request target that is no path: the path with its query, `*` for the whole service, and what goes before the
     Host header; b"": nothing does."""

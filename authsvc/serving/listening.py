@@ -7,17 +7,17 @@ import errno
 import socket
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from authsvc.records import frozen
 from authsvc.serving import CannotServe
 from authsvc.settings.kinds import words
 
 BACKLOG = 2048
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CertificateListener:
     """Further sockets, whose TLS asks clients for certificates (RFC 8705). `ca_file`: PEM of the authorities that issue
     them."""
@@ -26,7 +26,7 @@ class CertificateListener:
     ca_file: Path
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TlsPair:
     """PEM files: a certificate with its chain, and the private key that belongs to it. `asking`: where certificates of
     clients are asked for, too."""

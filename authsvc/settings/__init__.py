@@ -7,12 +7,13 @@ typo must not silently mean the default), and secrets may come from a file: `AUT
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, fields
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from authsvc.records import frozen
 from authsvc.rules.factors.rp_id import may_be_rp_id
 from authsvc.settings.kinds import (
     DAY,
@@ -55,7 +56,7 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Settings:
     """All that can be set. Durations are whole seconds, sizes are bytes unless the name says otherwise."""
 

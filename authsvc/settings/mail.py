@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
+from authsvc.records import frozen
 from authsvc.rules.readable_text import is_readable
 from authsvc.settings.kinds import LOOPBACK
 
@@ -23,7 +24,7 @@ _ADDRESS = re.compile(
 _NAMED = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]+)>").fullmatch
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MailServer:
     """Where mails are handed in. `security`: TLS from the start, TLS demanded by STARTTLS, or none (this machine)."""
 
@@ -34,7 +35,7 @@ class MailServer:
     password: str = field(repr=False, default="")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sender:
     name: str
     address: str

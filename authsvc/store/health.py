@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import ssl
-from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
 
+from authsvc.records import frozen
 from authsvc.store import migrate
 from authsvc.store.connecting import NoPrimary, Standby
 from authsvc.store.errors import StoreUnavailable
@@ -17,7 +17,7 @@ from authsvc.store.redis import RedisStore, Script
 from authsvc.store.redis_py import RedisError
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PostgresHealth:
     """`version_number` as PostgreSQL counts it: 180006 is 18.6. A standby is `read_only`."""
 
@@ -28,7 +28,7 @@ class PostgresHealth:
     max_connections: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rights:
     """What the role of AUTHSVC_DATABASE_URL may do. `owner`: of our tables; `missing`: what serving needs and the role
     lacks, each as in a GRANT (`DELETE on users`)."""
@@ -39,7 +39,7 @@ class Rights:
     missing: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RedisHealth:
     """`name` is redis or valkey; `maxmemory` in bytes, 0: no limit; `evicted`: keys lost since it started."""
 

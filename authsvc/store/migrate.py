@@ -7,10 +7,10 @@ An applied file that was edited afterwards is refused: what runs in production m
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 
+from authsvc.records import frozen
 from authsvc.store.postgres import Connection, Database
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('authsvc:migrate', 0))"
@@ -23,7 +23,7 @@ class MigrationError(Exception):
     """The database and the files contradict each other; the message says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Migration:
     """One SQL file of `store/migrations`, with its number."""
 

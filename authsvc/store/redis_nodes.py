@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from authsvc.records import frozen
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.redis import RedisStore
 from authsvc.store.redis_py import RedisError
@@ -16,7 +16,7 @@ from authsvc.store.redis_routes.server import RedisServer
 from authsvc.store.redis_routes.url import Address
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NodeHealth:
     """One server that holds data. `policy` is its `maxmemory-policy`, `?` where it does not tell; `trouble`: why it
     says nothing."""
@@ -26,7 +26,7 @@ class NodeHealth:
     trouble: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SentinelHealth:
     """`named`: who each Sentinel says the master is; `silent`: why others say nothing; `quorum`: what stands in the way
     of a failover, as a Sentinel says it."""
@@ -39,7 +39,7 @@ class SentinelHealth:
     nodes: tuple[NodeHealth, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClusterHealth:
     """`state`, `slots_ok` (of 16384) and `masters` as the node says that we asked; `lonely`: masters without a
     replica."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from authsvc.records import frozen
 
 _PARENT = re.compile(
     r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
@@ -12,7 +13,7 @@ _STATE = re.compile(r"[\x20-\x7e]{1,512}").fullmatch
 SAMPLED = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parent:
     """The span of a caller. `state`: its tracestate, passed on as it came."""
 

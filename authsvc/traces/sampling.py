@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from authsvc.records import frozen
 from authsvc.traces.context import Parent
 
 _RATIOS = {"always_on": 1.0, "always_off": 0.0, "traceidratio": None}
@@ -12,7 +11,7 @@ SAMPLERS = (*_RATIOS, *(_PARENTS + name for name in _RATIOS))
 _ALL = 1 << 64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sampler:
     """`below`: a trace is kept when the lower 64 bits of its id are less. `follows_parent`: a caller's choice goes
     before that."""

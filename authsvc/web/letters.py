@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from uuid import UUID
 
 from starlette.responses import Response
@@ -11,6 +10,7 @@ from starlette.responses import Response
 from authsvc.flows.authorize.pending_request import open_request
 from authsvc.flows.mail.queue import mail_is_on
 from authsvc.flows.proofs.ask_for_letter import Asked, ask_for_letter, seal_asked
+from authsvc.records import frozen
 from authsvc.rules.errors import TooMany, Unavailable
 from authsvc.rules.proofs.proof import Purpose
 from authsvc.rules.refused import Refused
@@ -25,7 +25,7 @@ from authsvc.web.pages.proof_views import AskForLetter, LetterSent
 from authsvc.web.pages.views import Problem, page
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LetterForm:
     """What the letter is for, where the page posts to, and for which app and whether it offers remember me: there
     where a login follows. `target`: where that may lead."""

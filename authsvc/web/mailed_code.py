@@ -4,7 +4,6 @@ that code, or the link beside it, opens: a login in this browser, and in no othe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from starlette.responses import Response
 
@@ -14,6 +13,7 @@ from authsvc.flows.login.mailed_code import Asking
 from authsvc.flows.login.mailed_code_login import mailed_code_login
 from authsvc.flows.login.second_step import SecondStep
 from authsvc.flows.proofs.spend_proof import Shown
+from authsvc.records import frozen
 from authsvc.rules.authorize.prompting import Step, mailed_code_will_do
 from authsvc.rules.errors import Rejected
 from authsvc.rules.proofs.proof import Purpose
@@ -31,7 +31,7 @@ from authsvc.web.pages.views import Problem, page
 PATH = "/login/mail"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Waiting:
     """The client's request that waits, for which a code may be mailed."""
 

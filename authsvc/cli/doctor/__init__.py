@@ -7,7 +7,6 @@ import os
 import stat
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import click
 
 from authsvc.cli.command_runtime import align_clock, open_from
 from authsvc.cli.console import answer, inert, json_option
+from authsvc.records import frozen
 from authsvc.settings import SettingsError
 from authsvc.store.errors import StoreUnavailable
 
@@ -28,7 +28,7 @@ WARN_SKEW, FAIL_SKEW = 2.0, 30.0
 COLORS = {"ok": "green", "warn": "yellow", "FAIL": "red"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """`state` is ok, warn or FAIL; `do` says what to do about it."""
 

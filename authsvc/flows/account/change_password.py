@@ -7,7 +7,7 @@ there are many, that transaction promises their end, which follows in batches.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from authsvc.flows.account.sessions_and_apps import LoginNeeded, person
 from authsvc.flows.factors.way import PASSWORD
@@ -20,6 +20,7 @@ from authsvc.flows.login.authenticate_person import (
 )
 from authsvc.flows.proofs.tell_person import tell_person
 from authsvc.flows.session.end_all import REQUEST_SECONDS, begin_ending, finish_ending
+from authsvc.records import frozen
 from authsvc.rules.levels import MFA_ACR, acr_of, reaches
 from authsvc.rules.secret_digest import digest_of
 from authsvc.runtime import Runtime
@@ -32,7 +33,7 @@ from authsvc.store.session.browser_sessions import BrowserSession
 from authsvc_jws.base64url import base64url_encode
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Changed:
     """`cookie`: the browser's new secret. `device`: its new device cookie. `over`: False while other sessions
     are still being ended."""

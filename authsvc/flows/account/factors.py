@@ -7,7 +7,7 @@ it is removed; the session that removes it goes on as what else it has proved.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from uuid import UUID
 
 from authsvc.flows.account.end_removed_factor import end_what_it_opened
@@ -17,6 +17,7 @@ from authsvc.flows.factors.ways import Guess, counted, ways_of, wrong
 from authsvc.flows.login.authenticate_person import Attempt, new_device_cookie
 from authsvc.flows.proofs.tell_person import Place, tell_person
 from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.records import frozen
 from authsvc.rules.client_record import Digest
 from authsvc.rules.errors import Rejected
 from authsvc.rules.factors.recovery_codes import BYTES as CODE_BYTES
@@ -38,7 +39,7 @@ SET_UP_SECONDS = 900
 """How long an app may take to be confirmed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SettingUp:
     """An app that waits for its first code: the address that its QR code holds, and the secret to type instead."""
 
@@ -46,7 +47,7 @@ class SettingUp:
     text: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Factors:
     """What a person has. `setting_up`: what this session began; `codes_left`: recovery codes that are good."""
 
@@ -56,7 +57,7 @@ class Factors:
     setting_up: SettingUp | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Confirmed:
     """The session under a new cookie, and the recovery codes that were made along; () where there were some."""
 

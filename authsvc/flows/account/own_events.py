@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
 from authsvc.flows.session.browser import browser_session
+from authsvc.records import frozen
 from authsvc.rules.people.own_events import KINDS, THEFTS, OwnEvent, told
 from authsvc.runtime import Runtime
 from authsvc.store.account import own_events
@@ -19,7 +20,7 @@ THEFT_TOLD = timedelta(days=14)
 MOST_THEFTS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class History:
     """One page of events, the newest first; `more`: there are earlier ones."""
 
@@ -28,7 +29,7 @@ class History:
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Newest:
     """What the account page shows; `thefts`: sessions that ended lately because they were copied."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from authsvc.flows.factors.passkey_challenge import Purpose, make_challenge, ope
 from authsvc.flows.factors.relying_party import expected_of, rp_id_of
 from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.flows.proofs.tell_person import tell_person
+from authsvc.records import frozen
 from authsvc.rules.errors import rejected
 from authsvc.rules.factors.passkey_record import Passkey, Registration
 from authsvc.rules.factors.passkeys import ALGORITHMS, CREATE, MOST, chosen_name, judge_registration, refusal
@@ -29,7 +30,7 @@ from authsvc_jws.base64url import base64url_encode
 _PURPOSE: Purpose = "passkey enrolment"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Enrolment:
     """What a page needs to have a passkey made: `options` (PublicKeyCredentialCreationOptionsJSON), and `sealed`, to be
     sent back with the answer."""

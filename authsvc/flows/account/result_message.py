@@ -3,10 +3,10 @@ make the page say what did not happen, and a minute later it says nothing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.runtime import Runtime
 
 SECONDS = 60
@@ -27,7 +27,7 @@ Kind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResultMessage:
     """`count`: the number in others_ended."""
 

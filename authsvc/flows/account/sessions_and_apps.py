@@ -7,7 +7,7 @@ to throw the person out everywhere else. Every statement carries the person's id
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from authsvc.clock import monotonic
 from authsvc.flows.account.own_events import NOTHING, Newest, newest
@@ -17,6 +17,7 @@ from authsvc.flows.login.authenticate_person import new_device_cookie
 from authsvc.flows.session.browser import browser_session
 from authsvc.flows.session.end_all import REQUEST_SECONDS
 from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.records import frozen
 from authsvc.rules.factors.passkey_record import Passkey
 from authsvc.rules.levels import MFA_ACR, acr_of, is_by_mail, reaches
 from authsvc.rules.person_record import User
@@ -43,7 +44,7 @@ class LoginNeeded(Exception):
         self.again = again
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Overview:
     """One page of the sessions, this one first, of `total`; all apps with a consent; all passkeys; what happened
     lately; and the devices on which the login passes over the second step."""

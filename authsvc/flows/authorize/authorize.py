@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from authsvc.flows.login.second_step import SecondStep
 from authsvc.flows.session.browser import browser_session, verified_hint
 from authsvc.flows.session.lifetime import lifetime
 from authsvc.flows.session.subject import session_name_for, subject_for
+from authsvc.records import frozen
 from authsvc.rules.authorize.code import encode
 from authsvc.rules.authorize.prompting import Hint, Present, Step, needs_reach, next_step, wanted_rung
 from authsvc.rules.authorize.request import AuthorizationRequest, Proved, Unproved, answer_parameters, judge, prove
@@ -34,7 +35,7 @@ from authsvc.store.errors import ClientRemoved
 from authsvc.store.session.browser_sessions import BrowserSession
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SendAnswer:
     """Send the client its answer, by redirect or by a form that posts itself (`form_post`)."""
 
@@ -44,7 +45,7 @@ class SendAnswer:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShowPage:
     """Show the person the page of `step`: log in, decide which scope the client gets, say that they want to go on to
     it, or choose another account where this one lacks the role. The pending request waits sealed in its form;
@@ -68,7 +69,7 @@ class ShowPage:
         return tuple(dict.fromkeys((*asked, "offline_access"))) if stays else asked
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Understood:
     """A request of a client that may be answered."""
 
@@ -77,7 +78,7 @@ class Understood:
     request: AuthorizationRequest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answered:
     """Show the person that a pushed request had its answer, and the way back to the client."""
 

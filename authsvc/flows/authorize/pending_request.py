@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from authsvc.keys.seal import open_value, seal_value
+from authsvc.records import frozen
 from authsvc.rules.authorize.request import Asked
 from authsvc.rules.sealed_value_lifetimes import PENDING_REQUEST_SECONDS
 from authsvc.runtime import Runtime
@@ -23,7 +24,7 @@ _REQUEST = "authorization interaction"
 _DESTINATION = "login destination"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PendingRequest:
     """An authorization request that waits for a person.
 
@@ -48,7 +49,7 @@ class PendingRequest:
         return Asked(self.parameters, self.repeated, self.pushed, self.reference)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Destination:
     """A page of ours where a login shall lead. `again`: also when somebody is logged in already."""
 

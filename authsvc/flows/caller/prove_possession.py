@@ -7,10 +7,11 @@ check, and strangers cannot fill the store with proofs that come with something 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from authsvc.jose.proof import verify_proof
 from authsvc.jose.verify import Invalid
+from authsvc.records import frozen
 from authsvc.rules.caller.certificate import SentCertificate
 from authsvc.rules.caller.dpop import Genuine, NonceNeeded, Wanted, judge_proof, make_nonce
 from authsvc.rules.client_record import Client, Digest
@@ -23,7 +24,7 @@ from authsvc.store.caller.replay import spend
 _WRONG = "The DPoP proof is invalid."
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shown:
     """A proof as it was sent, and the request that it came with. Nothing of it is proved."""
 
@@ -32,7 +33,7 @@ class Shown:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proof:
     """A proof that is good if it is the first time: the key it proves, its digest in the replay cache, and for how many
     seconds it must be remembered; `alg`: by which it was signed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from uuid import UUID
 
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, UNKNOWN, device_name
@@ -14,6 +14,7 @@ from authsvc.flows.caller.prove_possession import (
     key_of,
     spend_dpop_proof,
 )
+from authsvc.records import frozen
 from authsvc.rules.caller.certificate import SentCertificate
 from authsvc.rules.client_record import Client
 from authsvc.rules.clients.fapi2 import refuse_unmet
@@ -30,7 +31,7 @@ from authsvc.store.device import requests
 _TRIES = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """Section 3.2. Seconds."""
 

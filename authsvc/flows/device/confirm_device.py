@@ -7,13 +7,14 @@ what, when and from where, and decides. What was shown comes back sealed, good f
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from uuid import UUID
 
 from authsvc import metrics
 from authsvc.flows.caller.network_limit import network_buckets
 from authsvc.flows.factors.ways import reach_of, ways_of
 from authsvc.keys.seal import open_value, seal_value
+from authsvc.records import frozen
 from authsvc.rules.authorize.prompting import required_rung
 from authsvc.rules.client_record import Client
 from authsvc.rules.device.codes import USER_CODE_KEY, normal_user_code, shown_user_code, user_code_digest
@@ -31,7 +32,7 @@ NETWORK_FACTOR = 10
 _PURPOSE = "device confirmation"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """What the person decides about. `user_code` as the device shows it."""
 
@@ -41,12 +42,12 @@ class Found:
     sealed: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RoleMissing:
     client: Client
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LevelMissing:
     """The login stands lower than client or person's roles demand. `reachable`: another login would do; else the
     person has no such factor yet."""

@@ -6,12 +6,13 @@ The session ends in PostgreSQL, then everywhere (`publish_revocation`), and only
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from uuid import UUID
 
 from authsvc.flows.session.browser import browser_session, verified_hint
 from authsvc.flows.session.publish_revocation import end_session, publish_revocation
 from authsvc.flows.session.subject import session_of
+from authsvc.records import frozen
 from authsvc.rules.client_record import Client
 from authsvc.rules.ending.logout_request import (
     LogoutHint,
@@ -31,7 +32,7 @@ from authsvc.store.session.browser_sessions import BrowserSession
 _PURPOSE = "logout confirmation"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoggedOut:
     """Nobody is logged in any more. `forward`: straight on to the target; else the person is shown the way there.
     `named`: whether the page names the client, and leads to it."""
@@ -43,7 +44,7 @@ class LoggedOut:
     named: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AskFirst:
     """Show the page that asks whether to log out."""
 
@@ -52,7 +53,7 @@ class AskFirst:
     target: Target | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stay:
     """The person chose to stay logged in."""
 

@@ -6,7 +6,6 @@ session needs a recent login, or a thief with one access token would throw the o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from authsvc.flows.caller.authenticate_bearer import check_recent_login, person_id
@@ -16,6 +15,7 @@ from authsvc.flows.session.end_all import REQUEST_SECONDS, begin_ending, finish_
 from authsvc.flows.session.publish_revocation import end_session, publish_revocation
 from authsvc.flows.session.subject import session_of
 from authsvc.jose.verify import VerifiedClaims
+from authsvc.records import frozen
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected
 from authsvc.rules.person_record import Session
@@ -97,7 +97,7 @@ async def end_one_of(runtime: Runtime, user_id: UUID, session_id: UUID) -> None:
     await publish_revocation(runtime, ended)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OthersEnded:
     """How many sessions were ended; `device_generation`: the number of device cookies that are good from now on."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from authsvc.flows.factors.passkey_challenge import Purpose, make_challenge, ope
 from authsvc.flows.factors.relying_party import expected_of, rp_id_of
 from authsvc.flows.factors.way import Proved
 from authsvc.logs import get_logger
+from authsvc.records import frozen
 from authsvc.rules.errors import Rejected
 from authsvc.rules.factors.passkey_record import Assertion, Passkey, Use
 from authsvc.rules.factors.passkeys import GET, amr_of, fault_in, judge_assertion, looks_copied, refusal
@@ -27,7 +28,7 @@ from authsvc_jws.base64url import base64url_encode
 log = get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sent:
     """An answer to a challenge: AuthenticationResponseJSON, and what was sealed with the challenge."""
 
@@ -35,7 +36,7 @@ class Sent:
     sealed: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shown:
     """A passkey that was right, and whose it is. Worth nothing before `take`."""
 

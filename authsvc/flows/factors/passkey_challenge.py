@@ -6,10 +6,11 @@ Nothing is stored before: whoever asks for a challenge, or answers one wrongly, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from typing import Literal
 
+from authsvc.records import frozen
 from authsvc.rules.factors.passkeys import CHALLENGE_BYTES
 from authsvc.rules.sealed_value_lifetimes import PASSKEY_CHALLENGE_SECONDS
 from authsvc.runtime import Runtime
@@ -20,7 +21,7 @@ from authsvc_jws.base64url import base64url_decode, base64url_encode
 Purpose = Literal["passkey log in", "passkey log in by a frontend", "passkey enrolment"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Challenge:
     """32 random bytes, and `sealed`, by which they are known again."""
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from authsvc.flows.proofs.tell_person import Place
+from authsvc.records import frozen
 from authsvc.rules.levels import MFA_ACR
 from authsvc.rules.person_record import User
 from authsvc.runtime import Runtime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proved:
     """What a person has proved: its RFC 8176 names, and the credentials that proved it, as a session keeps them."""
 
@@ -25,7 +26,7 @@ MAILED_CODE = Proved((), ("mail",))
 """No factor, so it has no name in `amr`; the session knows all the same what opened it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tried:
     """An answer. `values`: the members or fields that are not ours; `binding`: the digest of the challenge that it came
     back with; `place`: of who answers, for a notice; `origins`: of the pages besides our own that may have asked."""
@@ -40,7 +41,7 @@ async def _nothing(_runtime: Runtime, _user: User, _binding: str) -> Mapping[str
     return {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Way:
     """One second factor. `name`: as `store/factors/held` calls it, and as JSON and forms name it.
 

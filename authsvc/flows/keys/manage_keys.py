@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 
 from authsvc.flows.keys.served_settings import in_force
@@ -33,6 +32,7 @@ from authsvc.keys.plans import (
 from authsvc.keys.policy import KeyLife, KeyPolicy
 from authsvc.keys.records import SigningKey
 from authsvc.keys.seal import seal
+from authsvc.records import frozen
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.errors import StoreUnavailable
@@ -40,7 +40,7 @@ from authsvc.store.keys import signing_keys
 from authsvc.store.postgres import Connection
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Generated:
     """A new key, and when it will sign."""
 
@@ -49,7 +49,7 @@ class Generated:
     replaces: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Locked:
     """All keys at `now`, under the lock that orders their changes."""
 

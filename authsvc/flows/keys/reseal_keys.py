@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from authsvc.keys.plans import PlanRefused
 from authsvc.keys.reseal import kids_under, plan_reseal
 from authsvc.keys.seal import AUTHENTICATOR_SECRET, SealError, open_secret, seal_secret
+from authsvc.records import frozen
 from authsvc.rules.authorize import redemption
 from authsvc.rules.device import polling
 from authsvc.rules.sealed_value_lifetimes import LONGEST_SECONDS
@@ -32,7 +33,7 @@ SHORT_LIVED = timedelta(seconds=max(LONGEST_SECONDS, redemption.CODE_SECONDS, po
 """After this long, of all that a master key made, nothing is good but refresh tokens, sealed keys and waiting mails."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seals:
     """Where things stand at `now`. `kids`: master key id -> the signing keys that need it; `apps`: how many people's
     authenticator apps do. `others`: ids of the file beside the current one. Their lines must stay until `keep_until`,
@@ -51,7 +52,7 @@ class Seals:
         return {*self.kids, *self.apps}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resealed:
     """`kids`: sealed under the current master key now. `left`: dropped and withdrawn keys that nobody can open. `apps`:
     how many authenticator apps were sealed under it."""

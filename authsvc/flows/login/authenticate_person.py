@@ -7,7 +7,7 @@ shows a genuine device cookie has the person looked up first: whether it is stil
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from uuid import UUID
 
 from authsvc import metrics
@@ -17,6 +17,7 @@ from authsvc.flows.factors.way import PASSWORD, Proved
 from authsvc.flows.proofs.tell_person import Place
 from authsvc.flows.session.lifetime import lifetime
 from authsvc.passwords import Asker
+from authsvc.records import frozen
 from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.errors import Rejected, TooMany, plain
 from authsvc.rules.login import device_cookie
@@ -33,7 +34,7 @@ WIDE_NETWORK = 10
 """Known devices of a network may fail so many times as often as its strangers."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attempt:
     """One login as it was sent. `device` is the device cookie, `address` and `network` the peer's; `language`: what the
     browser asks for, "" where it does not."""
@@ -54,7 +55,7 @@ class Attempt:
         return Place(device_name(self.user_agent), self.address or "", self.language)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Authenticated:
     """Who logs in, and what they have proved in all. `password_hash`: of the password that they knew, None where none
     was asked for."""
@@ -143,7 +144,7 @@ def is_known_device(runtime: Runtime, user: User, cookie: str | None) -> bool:
     return device is not None and device.generation == user.device_generation
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Known:
     """A device on which this person has logged in, and no new password since."""
 

@@ -6,7 +6,7 @@ For proofs that are good once. A password is none of them: `browser_login`.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from authsvc.flows.proofs.tell_of_device import tell_of_device
 from authsvc.flows.session.browser import browser_session
 from authsvc.flows.session.end_surplus import end_surplus
 from authsvc.flows.session.publish_revocation import end_session
+from authsvc.records import frozen
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected
 from authsvc.rules.secret_digest import digest_of
@@ -25,7 +26,7 @@ from authsvc.store.session import browser_sessions, sessions
 from authsvc_jws.base64url import base64url_encode
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trust:
     """That the second step is passed over from now on. `cookie`: the browser's secret, for so many seconds."""
 
@@ -33,7 +34,7 @@ class Trust:
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BrowserLogin:
     """`cookie`: the browser's new secret. `device`: its new device cookie. `trust`: where the person asked for it."""
 

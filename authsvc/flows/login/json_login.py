@@ -36,6 +36,7 @@ from authsvc.flows.proofs.tell_of_device import tell_of_device
 from authsvc.flows.session.end_surplus import end_surplus
 from authsvc.flows.session.subject import session_name_for
 from authsvc.flows.token.grant_type import Caller, Issuance
+from authsvc.records import frozen
 from authsvc.rules.caller.dpop import refresh_binding
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected, mfa_required
@@ -61,7 +62,7 @@ class LoggedIn(Granted):
     device: Final[str] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PasswordSent:
     """A login by password. `holder`: what stands for the program that sends it, and that must send the rest."""
 
@@ -69,7 +70,7 @@ class PasswordSent:
     holder: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SecondSent:
     """The second step of such a login."""
 
@@ -152,7 +153,7 @@ async def _begin(runtime: Runtime, caller: Caller, attempt: Attempt, person: Aut
     return await _logged_in(runtime, caller, person, made, begun)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Made:
     """A session that is not stored yet, and the refresh token of its grant. `name`: what the tokens call it."""
 

@@ -7,7 +7,6 @@ of the client's registered pages, within the domain that passkeys are made for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -22,6 +21,7 @@ from authsvc.flows.login.json_login import LoggedIn, begin_by_proof, may_log_in
 from authsvc.flows.login.passkey_login import challenge, take_shown
 from authsvc.flows.login.second_step import wanted_of
 from authsvc.flows.token.grant_type import Caller, Issuance
+from authsvc.records import frozen
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected
 from authsvc.rules.levels import acr_of, reaches
@@ -30,7 +30,7 @@ from authsvc.runtime import Runtime
 PURPOSE: Purpose = "passkey log in by a frontend"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PasskeySent:
     """A login by passkey. Of the attempt neither address nor password count. `holder`: what stands for the program that
     asked for the challenge."""

@@ -7,7 +7,7 @@ this client and this program alone. Nobody is logged in by it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from authsvc.flows.caller.program import program_at
 from authsvc.flows.factors.relying_party import pages_of
@@ -18,6 +18,7 @@ from authsvc.flows.people.choose_password import judge_choice, password_refused
 from authsvc.flows.proofs.ask_for_letter import ask_for_letter, open_asked, seal_asked
 from authsvc.flows.proofs.reset_password import Chooser, reset_password
 from authsvc.flows.proofs.spend_proof import Shown, mailed_code_wrong, show_proof, try_code
+from authsvc.records import frozen
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected, mfa_required
 from authsvc.rules.people.new_password import Fault
@@ -29,7 +30,7 @@ from authsvc.runtime import Runtime
 _RIGHT_CODE = "reset whose code was right"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewPassword:
     """A password that somebody chose, and where: `chooser`. `holder`: what stands for the program that they use."""
 

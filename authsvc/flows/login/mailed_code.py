@@ -7,7 +7,7 @@ second factor is asked for it all the same. Whoever reads the mail of an address
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from authsvc import metrics
 from authsvc.device_name import device_name
@@ -15,6 +15,7 @@ from authsvc.flows.factors.way import MAILED_CODE, Way
 from authsvc.flows.login.authenticate_person import Attempt, Authenticated
 from authsvc.flows.login.second_step import Passed, SecondStep, begin_second_step, is_unchanged, void, wanted_of, whom
 from authsvc.flows.proofs.spend_proof import Shown, spend_proof
+from authsvc.records import frozen
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected
 from authsvc.rules.levels import PASSWORD_ACR
@@ -27,7 +28,7 @@ from authsvc.store.account import users
 from authsvc.store.postgres import CHANGE_SECONDS, Connection
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asking:
     """Where a code is asked for. `holder`: what stands for the browser or program that alone may use it; `request`: the
     client's request that goes on afterwards, as it is sealed, "" where there is none, and then no link either."""

@@ -3,7 +3,7 @@ by the same client in the same program. There is no link: the person is at the f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 from authsvc import metrics
@@ -26,6 +26,7 @@ from authsvc.flows.mail.queue import mail_is_on
 from authsvc.flows.proofs.ask_for_letter import ask_for_letter, open_asked, seal_asked
 from authsvc.flows.proofs.spend_proof import Shown, mailed_code_wrong, try_code
 from authsvc.flows.token.grant_type import ROLE_MISSING, Caller, Issuance
+from authsvc.records import frozen
 from authsvc.rules.caller.certificate import SentCertificate
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected, mfa_required, rejected
@@ -35,7 +36,7 @@ from authsvc.rules.sealed_value_lifetimes import SECOND_STEP_SECONDS
 from authsvc.runtime import Runtime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MailedCodeSent:
     """A code as it was sent, with what was sealed when it was asked for. `holder`: as in `PasswordSent`."""
 

@@ -6,7 +6,7 @@ purpose of its own, so that it opens nothing at a login.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from authsvc.flows.login.second_step import (
     Answer,
@@ -17,6 +17,7 @@ from authsvc.flows.login.second_step import (
     ways_after_password,
 )
 from authsvc.flows.proofs.spend_proof import Shown
+from authsvc.records import frozen
 from authsvc.rules.errors import Rejected
 from authsvc.rules.proofs.proof import SHORT_SECONDS
 from authsvc.rules.sealed_value_lifetimes import SECOND_STEP_SECONDS
@@ -26,7 +27,7 @@ _WAITS = "reset that waits for a second factor"
 _PROVED = "reset whose second factor is proved"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WaitingReset:
     """A reset that waits, opened: the secret of its proof, and its second step as that was sealed."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Any
@@ -21,6 +21,7 @@ from authsvc.flows.factors.way import MAILED_CODE, PASSWORD, Proved, Tried, Way
 from authsvc.flows.factors.ways import asked_of_everybody, check_way, reach_of, those_that_reach, ways_of
 from authsvc.flows.login.authenticate_person import Attempt, Authenticated
 from authsvc.keys.seal import open_value, seal_value
+from authsvc.records import frozen
 from authsvc.rules.authorize.prompting import required_rung
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected
@@ -36,7 +37,7 @@ from authsvc.store.caller.replay import spend
 _PURPOSE = "second step of a login"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Waiting:
     """A login that waits for its second factor, as it is sealed. `client_id`: '' for our own pages. `proof`: the digest
     of the password hash that was right, or of the cookie of the session that shall be stepped up. `ways`: the names of
@@ -55,7 +56,7 @@ class Waiting:
     mailed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SecondStep:
     """What the caller is asked for. `sealed`: to be brought back; `ways`: the names of those that are open, and what
     each of them needs; `trust_days`: for how long the person may trust the device, 0: they may not."""
@@ -66,7 +67,7 @@ class SecondStep:
     trust_days: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """An answer to a second step as it was sent: what was sealed, the way that was chosen, its values. `attempt`: what
     the browser and the network say of themselves."""
@@ -77,7 +78,7 @@ class Answer:
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Passed:
     """A second step that was done. `proved`: by this step alone."""
 

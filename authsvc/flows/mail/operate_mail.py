@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from authsvc.flows.mail.dev_mailbox import goes_to_page
 from authsvc.flows.mail.queue import letter, mail_is_on
 from authsvc.flows.mail.send import hello, written
 from authsvc.outgoing.mail import Greeting, greet, hand_in
+from authsvc.records import frozen
 from authsvc.rules.people.person import judge_person
 from authsvc.rules.refused import Refused
 from authsvc.runtime import Runtime
@@ -21,7 +21,7 @@ from authsvc.store.mail import outbox
 _OFF = Refused("conflict", "no mail server is named: set AUTHSVC_SMTP_URL and AUTHSVC_MAIL_FROM", "mail_off")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tested:
     """`said`: the server's last words; "" where the mail was queued for the page of `authsvc dev`."""
 

@@ -7,10 +7,10 @@ address, tokens that carry a role that is gone, all that a removed person had. A
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from authsvc.flows.session.end_all import begin_ending, finish_ending
+from authsvc.records import frozen
 from authsvc.rules.people.person import judge_person, normal_email
 from authsvc.rules.person_record import User
 from authsvc.rules.refused import Refused
@@ -22,7 +22,7 @@ from authsvc.store.postgres import Connection
 SECONDS = 60
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Changed:
     """The person as they are now, or were at last; how many sessions ended."""
 

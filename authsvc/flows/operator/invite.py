@@ -4,11 +4,11 @@ or sees it."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from authsvc.flows.mail.queue import letter, mail_is_on
 from authsvc.flows.proofs.issue_proof import issue_proof, new_proof
+from authsvc.records import frozen
 from authsvc.rules.people.person import Person, judge_person
 from authsvc.rules.proofs.proof import Purpose
 from authsvc.rules.refused import Refused
@@ -21,7 +21,7 @@ from authsvc.store.postgres import Connection
 SECONDS = 10
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Invited:
     """`again`: they were invited before, and the earlier letter is void."""
 

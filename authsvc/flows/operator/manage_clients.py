@@ -7,7 +7,7 @@ Whatever comes is judged by `rules/clients`, whoever brings it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from authsvc.clock import monotonic
@@ -19,6 +19,7 @@ from authsvc.flows.operator.read_sector import judge_sector
 from authsvc.flows.session.publish_revocation import publish_rows
 from authsvc.jose.client_certificates import has_certificate, is_distinguished_name
 from authsvc.keys.phases import signer
+from authsvc.records import frozen
 from authsvc.rules.caller.certificate import SELF_SIGNED
 from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.clients import changes
@@ -34,7 +35,7 @@ from authsvc.store.keys import signing_keys
 from authsvc.store.revocation.revocations import Revocation
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stored:
     """`without_key`: algorithms of the client with which no key signs now; its tokens are refused until one does."""
 

@@ -4,7 +4,6 @@ it."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -15,6 +14,7 @@ from authsvc.flows.account.trusted_devices import trust_no_more
 from authsvc.flows.factors import one_time_code, passkey_assertion, recovery_code
 from authsvc.flows.proofs.tell_person import Place, tell_person
 from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.records import frozen
 from authsvc.rules.factors.authenticators import authenticator_name
 from authsvc.rules.people.person import normal_email
 from authsvc.rules.person_record import User
@@ -32,7 +32,7 @@ What = Literal["otp", "recovery-codes", "passkey", "trusted-device"]
 _NAMES = {"otp": "authenticator app", "recovery-codes": "recovery codes"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PasskeyOf:
     """`name`: the person's, or that of its provider; `synced`: it may be copied between their devices; `used`: None
     where it never was."""
@@ -44,7 +44,7 @@ class PasskeyOf:
     used: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TrustedDeviceOf:
     """`name`: as the browser called itself; `used`: None where it never was; `until`: when the trust ends."""
 
@@ -55,7 +55,7 @@ class TrustedDeviceOf:
     until: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FactorsOf:
     """What a person has. `otp_since`, `otp_used`: of the authenticator app, None where there is none, or no use yet;
     `trusted_devices`: on which they need none of it."""
@@ -69,7 +69,7 @@ class FactorsOf:
     trusted_devices: Sequence[TrustedDeviceOf]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Removed:
     """`what`: was removed; `logs_in`: whether the person still has a password or a passkey."""
 

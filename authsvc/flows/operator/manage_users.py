@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from uuid import UUID
 
 from authsvc.flows.factors.one_time_code import seal as seal_app
@@ -16,6 +16,7 @@ from authsvc.flows.people.choose_password import judge_given
 from authsvc.flows.proofs.tell_person import Place, tell_person
 from authsvc.flows.session.end_all import begin_ending, finish_ending
 from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.records import frozen
 from authsvc.rules.people.import_rows import ImportRow, Unreadable, judge_rows
 from authsvc.rules.people.person import Person, judge_person, normal_email
 from authsvc.rules.refused import Refused
@@ -31,7 +32,7 @@ ENDED_BY_OPERATOR = "operator"
 _COLUMNS = ("email", "name", "roles", "password_hash", "email_verified", "id")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Imported:
     """How many were `added`, how many of them `without_password`, how many were left out as `skipped`."""
 
@@ -40,7 +41,7 @@ class Imported:
     without_password: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NotImported:
     """Nobody was added: what is wrong, by line."""
 

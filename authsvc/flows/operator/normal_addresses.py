@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from authsvc.records import frozen
 from authsvc.rules.people.person import normal_email
 from authsvc.runtime import Runtime
 from authsvc.store import audit
 from authsvc.store.account import users
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Normalised:
     """`changed`: old address -> new one. `clashing`: likewise, where somebody else has the new one: those stay."""
 

@@ -7,7 +7,7 @@ token stays the same while the registration lives: an answer to a change that wa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from authsvc import metrics
@@ -17,6 +17,7 @@ from authsvc.flows.caller.network_limit import network_buckets
 from authsvc.flows.operator import manage_clients
 from authsvc.flows.operator.read_sector import judge_sector
 from authsvc.flows.session.end_all import REQUEST_SECONDS
+from authsvc.records import frozen
 from authsvc.rules.client_record import Client
 from authsvc.rules.clients.judge_client import Service
 from authsvc.rules.clients.registration import SECRET_METHODS, judge_change, new_client, read_metadata
@@ -35,7 +36,7 @@ EVERYBODYS_FACTOR = 50
 """Open registrations of all networks together, for each that one of them may make."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Registered:
     """`issued_at` in seconds since 1970. `secret` only where it was made just now."""
 

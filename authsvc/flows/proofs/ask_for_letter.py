@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from uuid import UUID
 
 from authsvc import metrics
 from authsvc.flows.caller.network_limit import network_buckets
 from authsvc.flows.proofs.issue_proof import new_proof
+from authsvc.records import frozen
 from authsvc.rules.errors import TooMany
 from authsvc.rules.login.device_cookie import account_digest
 from authsvc.rules.people.person import judge_person
@@ -30,7 +31,7 @@ asked_here = Memory(asyncio.Event)
 """Set when a letter was asked for at this worker."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """The form for the code, sealed for one browser. `proof_id`: of the proof that will be mailed."""
 

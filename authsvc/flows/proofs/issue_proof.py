@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.rules.person_record import User
 from authsvc.rules.proofs.proof import CODE_KEY, Purpose, code_digest, life_seconds, new_code, shown_code, subject_of
 from authsvc.rules.secret_digest import digest_of
@@ -18,7 +19,7 @@ from authsvc_jws.base64url import base64url_encode
 PATH = "/proof"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Issued:
     """What the letter says. The host of the link is the issuer's, whatever a request called us."""
 

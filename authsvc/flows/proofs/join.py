@@ -6,12 +6,13 @@ there: password and name are chosen by whoever opens the letter. Nobody is logge
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from uuid import UUID
 
 from authsvc.flows.proofs.reset_password import asker_of
 from authsvc.flows.proofs.spend_proof import Shown, proof_void, spend_of_nobody, spend_proof
 from authsvc.flows.proofs.tell_person import Place
+from authsvc.records import frozen
 from authsvc.rules.people.person import judge_person
 from authsvc.rules.proofs.proof import Purpose
 from authsvc.rules.refused import Refused
@@ -24,7 +25,7 @@ CLIENT = "client"
 """The member of a proof's detail that names the client where somebody registered."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Joining:
     """What somebody chose for themselves; the password was judged."""
 

@@ -5,16 +5,16 @@ All sessions end in the same transaction, and no device is trusted any more, so 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.rules.proofs.taken_back import moment_of, removes_app
 from authsvc.store.factors import added, held, one_time_codes, recovery_codes
 from authsvc.store.postgres import Connection
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemovedSince:
     """What went: whether the authenticator app, how many passkeys and recovery codes."""
 

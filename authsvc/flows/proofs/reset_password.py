@@ -6,12 +6,13 @@ before, a second factor too, and no factor is removed. The address is known to b
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from authsvc.flows.proofs.spend_proof import Shown, end_rest, proof_void, spend_proof
 from authsvc.flows.proofs.tell_person import Place, tell_person
 from authsvc.flows.session.end_all import begin_ending
 from authsvc.passwords import Asker
+from authsvc.records import frozen
 from authsvc.rules.login.device_cookie import account_digest
 from authsvc.rules.person_record import User
 from authsvc.rules.proofs.proof import Purpose
@@ -22,7 +23,7 @@ from authsvc.store.postgres import CHANGE_SECONDS, Connection
 from authsvc.store.session.endings import Batch
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chooser:
     """Where a password is chosen: the network for the queue of hashes, the rest for the mail and the event of it."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from uuid import UUID
 
 from authsvc.flows.proofs.ask_for_letter import Asked
 from authsvc.flows.session.end_all import REQUEST_SECONDS, finish_ending
+from authsvc.records import frozen
 from authsvc.rules.errors import Rejected
 from authsvc.rules.people.person import normal_email
 from authsvc.rules.person_record import User
@@ -30,7 +31,7 @@ from authsvc.store.proofs.proofs import Proof
 from authsvc.store.session.endings import Batch
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shown:
     """A proof that is alive, with its secret; `user`: whom it is about, None: nobody yet."""
 

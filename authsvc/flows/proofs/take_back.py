@@ -6,7 +6,6 @@ another password. None can be chosen here: a notice may lie about for days, or b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from authsvc.flows.proofs.ask_for_letter import asked_here
@@ -15,6 +14,7 @@ from authsvc.flows.proofs.remove_added import RemovedSince, remove_added
 from authsvc.flows.proofs.spend_proof import Shown, end_rest, proof_void, spend_proof
 from authsvc.flows.proofs.tell_person import Place
 from authsvc.flows.session.end_all import begin_ending
+from authsvc.records import frozen
 from authsvc.rules.people.person import normal_email
 from authsvc.rules.person_record import User
 from authsvc.rules.proofs.proof import SHORT_SECONDS, Purpose
@@ -27,7 +27,7 @@ from authsvc.store.proofs.proofs import Proof
 from authsvc.store.session.endings import Batch
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakenBack:
     """`lettered`: a letter for a new password goes to the address of the proof. It does not where the person has
     another address, which cannot be undone any more, or is somebody else's by now."""

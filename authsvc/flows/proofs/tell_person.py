@@ -3,20 +3,20 @@ transaction of what is told."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from authsvc.flows.mail.notices import Kind, about_digest, notice, template_of
 from authsvc.flows.mail.queue import mail_is_on
 from authsvc.flows.proofs.issue_proof import not_me_link
+from authsvc.records import frozen
 from authsvc.rules.person_record import User
 from authsvc.runtime import Runtime
 from authsvc.store.mail import outbox
 from authsvc.store.postgres import Connection
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """From where something was done, as people read it: device and address, "" where nobody knows. `language`: what the
     browser asks for, "" where it does not."""

@@ -7,9 +7,10 @@ knows which sessions of the backup had ended; so all of them end, unless the ope
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from authsvc.flows.restore.watch import heal_from_redis
+from authsvc.records import frozen
 from authsvc.rules.restore.position import Verdict, judge_position
 from authsvc.runtime import Runtime
 from authsvc.store import audit
@@ -21,7 +22,7 @@ SESSIONS = 500
 FENCE_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fenced:
     """`healed`: what Redis knew to have ended and the database did not, None: Redis was not asked, for it is away;
     `ended`: sessions that were alive in the backup."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import NoReturn
 from uuid import UUID
@@ -12,6 +12,7 @@ from uuid import UUID
 from authsvc.clock import monotonic
 from authsvc.flows.session.publish_revocation import end_session
 from authsvc.flows.token.grant_type import ROLE_MISSING, Caller, GrantType, always
+from authsvc.records import frozen
 from authsvc.rules.authorize.code import challenge_of, decode, verifier_well_formed
 from authsvc.rules.authorize.redemption import RedemptionVerdict, Use
 from authsvc.rules.authorize.request import needs_pkce
@@ -40,7 +41,7 @@ lost connection would be taken for a thief, and lose the session."""
 _WORN = "The code is invalid, expired or already used, or does not belong to this request."
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CodeRequest:
     """`resource`: what the access token shall be for (RFC 8707), () for all that was granted."""
 

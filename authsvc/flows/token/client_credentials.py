@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from authsvc.flows.token.grant_type import Caller, GrantType, confidential_may_use
+from authsvc.records import frozen
 from authsvc.rules.errors import rejected
 from authsvc.rules.refused import Refused
 from authsvc.rules.scope import narrow, parse_scope
@@ -18,7 +18,7 @@ _NOT_ALLOWED = Refused(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClientCredentialsRequest:
     """`scope`: () for all that is registered."""
 

@@ -7,7 +7,7 @@ session as of a login on a new device.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,7 @@ from authsvc.flows.session.end_surplus import end_surplus
 from authsvc.flows.session.lifetime import lifetime
 from authsvc.flows.session.subject import session_name_for
 from authsvc.flows.token.grant_type import Caller, GrantType, always
+from authsvc.records import frozen
 from authsvc.rules.caller.dpop import refresh_binding
 from authsvc.rules.client_record import Client
 from authsvc.rules.device.codes import GRANT_TYPE, decode
@@ -52,7 +53,7 @@ _turns = Memory(Turns)
 Poll = Callable[..., Coroutine[Any, Any, requests.Begun | PollVerdict]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeviceCodeRequest:
     device_code: str = field(repr=False)
 

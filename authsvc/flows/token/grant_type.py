@@ -4,10 +4,10 @@ what is done for every one of them."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from authsvc.flows.caller.prove_possession import Proof, key_of
+from authsvc.records import frozen
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.refused import Refused
@@ -18,7 +18,7 @@ Asked = TypeVar("Asked")
 Given = TypeVar("Given", bound=Granted, covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Caller:
     """The client that asks for tokens, authenticated; the proof of the key that it holds (None: it showed none), or the
     certificate that what it gets is bound to."""
@@ -59,7 +59,7 @@ def confidential_may_use(client: Client, grant_type: str) -> Refused | None:
     return may_use(client, grant_type) if client.confidential else NOT_ALLOWED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Issuance(Generic[Asked, Given]):
     """One way to get tokens. `run`: load, judge, apply, commit; it signs nothing, and raises Rejected, Unavailable,
     StoreUnavailable. `permit`: why a client may not use it. `identifies`: it may give a client an ID token, too.
@@ -75,7 +75,7 @@ class Issuance(Generic[Asked, Given]):
     spends_proof: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class GrantType(Issuance[Asked, Given]):
     """One grant type of POST /token. `parse`: the form -> the typed request; pure."""
 

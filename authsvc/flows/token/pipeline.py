@@ -22,7 +22,6 @@ in `GRANT_TYPES`. What else names grant types is listed in docs/architecture.md.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from authsvc.flows.caller.authenticate_client import authenticate_client
@@ -41,6 +40,7 @@ from authsvc.flows.token.grant_type import Asked, Caller, Given, GrantType, Issu
 from authsvc.flows.token.refresh_token import REFRESH_TOKEN
 from authsvc.flows.token.token_exchange import TOKEN_EXCHANGE
 from authsvc.flows.token.tokens import Tokens, issue
+from authsvc.records import frozen
 from authsvc.rules.caller.client_authentication import Credentials
 from authsvc.rules.client_record import Client
 from authsvc.rules.clients.fapi2 import refuse_unmet
@@ -55,7 +55,7 @@ GRANT_TYPES: dict[str, GrantType[Any, Granted]] = {
 """The grant types of POST /token."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sent:
     """How a request for tokens came; nothing of it is proved. `authenticated` is told the client as soon as it is
     known, so that a refusal after that is logged as this client's, and readable by its pages."""

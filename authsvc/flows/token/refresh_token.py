@@ -6,7 +6,7 @@ PostgreSQL decides alone; Redis is not in this path. A replay commits the end of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import NoReturn
 
@@ -14,6 +14,7 @@ from authsvc import metrics
 from authsvc.flows.token.end_stolen import end_stolen
 from authsvc.flows.token.grant_type import ROLE_MISSING, Caller, GrantType
 from authsvc.flows.token.identify import identify
+from authsvc.records import frozen
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import CERTIFICATE, UNBOUND
 from authsvc.rules.errors import Rejected, Unavailable
@@ -30,7 +31,7 @@ _turns = Memory(grants.Turns)
 _WORN = "The refresh token is invalid, expired, revoked or already used."
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RefreshRequest:
     """`scope`, `resource` (RFC 8707): what the access token shall be for, () for all that was granted."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -13,12 +12,13 @@ from authsvc.keys.policy import KeyPolicy
 from authsvc.keys.records import SigningKey
 from authsvc.keys.simulation.records import DISTANT_FUTURE, DISTANT_PAST
 from authsvc.keys.simulation.scene import Scene
+from authsvc.records import frozen
 
 SWEPT_AFTER: Final = timedelta(hours=1)
 """`store/upkeep/sweep`: a row is deleted this long after its key is of no use to anybody; the last of a line stays."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class View:
     """What follows from rows in [since, until), as `keys.ring` holds it."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from authsvc.keys import phases, plans
 from authsvc.keys.policy import KeyLife, KeyPolicy, Surroundings
 from authsvc.keys.simulation.records import SECOND
 from authsvc.keys.simulation.verifiers import KINDS, Kind
+from authsvc.records import frozen
 
 START: Final = datetime(2, 1, 1, tzinfo=UTC)
 """Near the calendar's beginning: ten thousand keys of 90 days take 2,500 years of it."""
@@ -31,7 +32,7 @@ CUT_OFF_LEASE: Final = 60 * SECOND
 Judge = Callable[..., Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judges:
     """The verdicts on trial: the very functions of `keys` that production calls. A test replaces one of them by a
     broken one, to see that the simulation notices."""
@@ -50,7 +51,7 @@ class Judges:
     policy_of: Judge = KeyPolicy
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scene:
     """`lease`: how long a replica that is cut off goes on giving tokens; None: as long as its keys let it.
     `takes_turns`: changes of keys hold the store's lock, as in production."""

@@ -19,6 +19,7 @@ from authsvc.keys.records import SigningKey
 from authsvc.keys.simulation.records import CLOCKS_APART, DISTANT_FUTURE, NO_TIME, Token
 from authsvc.keys.simulation.scene import POLL_INTERVAL, Scene
 from authsvc.keys.simulation.verifiers import ACCEPTED, EXPIRED, ISSUED_IN_FUTURE, ISSUER_UNREACHABLE, Verifier
+from authsvc.records import frozen
 
 COUNTED: Final = {
     "no_signature": "no token (503): the replica is cut off, or was just now, or the only key had leaked just now",
@@ -39,7 +40,7 @@ MAX_VIOLATIONS: Final = 10
 """Violations after which a world is not looked at further."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Violation:
     """`promise`: which was broken; `story`: lines that tell who held what since when."""
 

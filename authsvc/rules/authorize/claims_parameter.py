@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from authsvc.records import frozen
 from authsvc.rules.levels import known
 from authsvc.rules.token.id_token import ALIASES, SCOPE_OF
 
@@ -19,7 +19,7 @@ _OPENED_BY = {name: (scope,) for name, scope in SCOPE_OF.items()} | {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClaimsRequest:
     """`subject`: who must be logged in, None for anybody. `acr`: contexts of which the login must reach one; those of
     `acr_wish` it should. Each in the order of preference."""

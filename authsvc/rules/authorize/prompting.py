@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from urllib.parse import urlsplit
 
+from authsvc.records import frozen
 from authsvc.rules.authorize.request import AuthorizationRequest
 from authsvc.rules.client_record import Client
 from authsvc.rules.levels import PASSWORD_ACR, acr_of, aim, highest, is_by_mail, reaches
@@ -28,7 +28,7 @@ class Step(Enum):
     GIVE_CODE = "give code"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Present:
     """Who is logged in in this browser, as far as it matters for one request.
 
@@ -56,7 +56,7 @@ class Present:
         return acr_of(self.amr)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hint:
     """id_token_hint: `subject` None where it is no ID token that we gave to this client."""
 

@@ -24,10 +24,11 @@ line, and must not log anybody out. The same use again (same secret, same key) i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from authsvc.records import frozen
 from authsvc.rules.client_record import Digest
 from authsvc.rules.confirmation import Confirmation
 
@@ -67,7 +68,7 @@ class CodeState(StrEnum):
     BURNT = "burnt"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CodeGrant:
     """A grant and its code. `secret_hash`: of the code while it is issued, then of the refresh token. `bound_to`: what
     must be proved while the code is issued, then what the grant is bound to. `roles`: of its person, now."""
@@ -86,7 +87,7 @@ class CodeGrant:
     roles: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Use:
     """What a client presents with a code. `code_challenge`: of its verifier, None where it sent none; `resource`: what
     the access token shall be for, () for all that was granted; `proved`: what it proved, `bound_to`: what the grant

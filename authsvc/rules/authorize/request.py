@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from authsvc.records import frozen
 from authsvc.rules.authorize.claims_parameter import NO_CLAIMS, ClaimsRequest, read_claims_request
 from authsvc.rules.authorize.redirect import matches
 from authsvc.rules.client_record import MAX_DOCUMENT_URL, Client
@@ -65,7 +66,7 @@ REQUEST_URI = "urn:ietf:params:oauth:request_uri:"
 """How the reference to a pushed request begins (RFC 9126 section 2.2). No other request_uri is ever followed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """The parameters of a request, those once sent. `repeated`: names of those that were sent more than once;
     `pushed`: the client itself brought it, to /par (RFC 9126); `reference`: by which the browser came with it, "" where
@@ -77,14 +78,14 @@ class Asked:
     reference: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unproved:
     """Client or redirect_uri is not proved: nothing may be sent anywhere."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proved:
     """Answers may go to `redirect_uri`, with `state` as it came; None where none came, or one that is too long to."""
 
@@ -93,7 +94,7 @@ class Proved:
     state: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AuthorizationRequest:
     """A request that may be served, as it was asked."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from authsvc.records import frozen
 from authsvc.rules.authorize.request import LIMITS
 from authsvc.rules.client_record import Digest
 from authsvc.rules.refused import Refused
@@ -18,7 +18,7 @@ MAX_JTI = 256
 _ENVELOPE = frozenset({"client_id", "request", "request_uri"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Use:
     """`digest` names an object for the replay cache, for `seconds`."""
 

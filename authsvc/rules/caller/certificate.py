@@ -5,9 +5,10 @@ What the certificate says is read and judged in `jose/client_certificates`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 
+from authsvc.records import frozen
 from authsvc_jws.base64url import base64url_encode
 
 TLS_CLIENT_AUTH = "tls_client_auth"
@@ -16,7 +17,7 @@ METHODS = (TLS_CLIENT_AUTH, SELF_SIGNED)
 """Of client authentication, by certificate (sections 2.1.1 and 2.2.1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SentCertificate:
     """`der`: the certificate; `chain`: those of intermediate authorities that came with it, in DER too. That it is the
     caller's is the word of whoever ended TLS; who issued it is not looked at yet."""

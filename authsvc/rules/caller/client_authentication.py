@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote_plus
 
+from authsvc.records import frozen
 from authsvc.rules.caller.certificate import SentCertificate
 from authsvc.rules.refused import Refused
 
@@ -49,7 +50,7 @@ def credentials_in(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Presented:
     """What was sent; nothing of it is proved. `method` is a token_endpoint_auth_method (RFC 7591 section 2).
 

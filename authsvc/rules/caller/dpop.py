@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from authsvc.records import frozen
 from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.mac_token import MacKey, mac
@@ -34,7 +34,7 @@ NONCE_LENGTH = 28
 _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Genuine:
     """The proof is good, if it is the first time: `digest` names it for the replay cache, for `seconds`."""
 
@@ -42,19 +42,19 @@ class Genuine:
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wrong:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NonceNeeded:
     """Good but for its nonce: the sender is given one and tries again (section 8)."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """What a proof is to be for. `urls`: addresses of the endpoint, without query; `now`: seconds since 1970;
     `access_token`: shown beside it. `nonce_dates`: a fresh nonce says when the proof was made, and `iat` nothing."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 from urllib.parse import urlsplit
 
+from authsvc.records import frozen
 from authsvc.rules.authorize.redirect import origin_problem, registration_problem
 from authsvc.rules.client_record import Client, flat_of
 from authsvc.rules.clients import code_requests, limits
@@ -47,7 +48,7 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Service:
     """What of the service bears on its clients. `algorithms`: what tokens may be signed with. `loopback`: development,
     where plain http on this machine will do. `may_ask`: whether the service may ask an address. `taken_names`: the
@@ -63,7 +64,7 @@ class Service:
 _NO_SERVICE = Service((), loopback=False, may_ask=lambda _: False)  # for rules that ask nothing of it
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Case:
     client: Client
     who: Who

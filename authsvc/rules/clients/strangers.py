@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from authsvc.records import frozen
 from authsvc.rules.client_record import Client, Digest, Tokens
 from authsvc.rules.clients.registration import new_client
 from authsvc.rules.refused import Refused
@@ -13,7 +14,7 @@ GRANT_TYPES = frozenset({"authorization_code", "refresh_token"})
 people."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Strangers:
     """What an operator lets them be. `audiences`: whom their tokens may be for; `scopes`: which words they may ask for
     beside those of OpenID; `refresh_without_offline_access`: as the field of a client."""

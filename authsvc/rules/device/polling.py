@@ -18,10 +18,11 @@ its readable twin: a property test holds both to the same verdict and the same r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from authsvc.records import frozen
 from authsvc.rules.confirmation import Confirmation
 
 CODE_SECONDS = 600
@@ -61,7 +62,7 @@ class RequestState(StrEnum):
     REDEEMED = "redeemed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolledRequest:
     """A device's request. `bound_to`: what must be proved; `polled_at`: the last poll."""
 
@@ -72,7 +73,7 @@ class PolledRequest:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Allower:
     """The person who allowed a request, and the session in which they did."""
 

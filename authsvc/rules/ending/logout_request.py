@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from authsvc.records import frozen
 from authsvc.rules.client_record import Client
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogoutHint:
     """A verified ID token of ours, however old: for which client, about which session ("" where it names none)."""
 
@@ -16,7 +16,7 @@ class LogoutHint:
     session_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """Where the browser goes after the logout. `client_id` for the way back from the confirmation page."""
 
@@ -25,7 +25,7 @@ class Target:
     state: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wrong:
     """The request is refused: an error page, no redirect, nobody logged out."""
 

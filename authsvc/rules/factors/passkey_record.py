@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from uuid import UUID
 
+from authsvc.records import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Passkey:
     """A credential record (WebAuthn Level 3 section 4). `id`: our own name for it, in forms and in the audit;
     `public_key`: COSE, as it came; `rp_id`: what it was made for; `name`: the person's, "" for none. `backup_eligible`:
@@ -28,7 +30,7 @@ class Passkey:
     last_used_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Statement:
     """What browser (collected client data, section 5.8.1) and authenticator (authenticator data, section 6.1) say in
     each ceremony. Read, not yet believed."""
@@ -45,7 +47,7 @@ class Statement:
     sign_count: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Registration:
     """A new credential as it was sent (section 7.1). `public_key` can be read, and is of `algorithm` (COSE)."""
 
@@ -57,7 +59,7 @@ class Registration:
     transports: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Assertion:
     """A use of a credential as it was sent (section 7.2). `signature` is to be one over `signed`."""
 
@@ -68,7 +70,7 @@ class Assertion:
     signature: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Use:
     """A use that was judged right: what is stored of it."""
 

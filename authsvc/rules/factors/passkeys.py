@@ -8,10 +8,10 @@ wrong; the reason is for the log.
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.rules.factors.passkey_record import Assertion, Passkey, Registration, Statement, Use
 from authsvc.rules.readable_text import made_readable
 from authsvc.rules.refused import Refused
@@ -26,7 +26,7 @@ ALGORITHMS = (EDDSA, ES256, RS256)
 CREATE, GET = "webauthn.create", "webauthn.get"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expected:
     """What a ceremony was begun with. `origins`: the pages on which it may have taken place."""
 

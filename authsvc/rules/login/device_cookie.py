@@ -11,8 +11,8 @@ too: they are worth nothing after a new one, because a number of the person, whi
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 
+from authsvc.records import frozen
 from authsvc.rules.mac_token import mac
 from authsvc_jws.base64url import base64url_decode, base64url_encode
 
@@ -22,7 +22,7 @@ _BODY = 42
 _LENGTH = 78
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Device:
     """What a genuine cookie says: the device's `name` (hex), and the `generation` that the person's cookies had then.
     It is known while that is the person's number still."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from html import escape
 
+from authsvc.records import frozen
 from authsvc.rules.mail.templates import FACTS, LANGUAGES, TEMPLATES, Template, wrong_values
 from authsvc.rules.mail.text import header_text, safe_values
 from authsvc.rules.palette import LIGHT_SURFACE, palette
@@ -20,7 +20,7 @@ _PATH = re.compile(r"/[!#$%&'()*+,./:;=?@\[\]~A-Za-z0-9_-]*").fullmatch
 _LINK_CHARS = 2000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Look:
     """What the pages look like, and where they are: `issuer` is the only place that links lead to."""
 
@@ -29,7 +29,7 @@ class Look:
     issuer: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Composed:
     subject: str
     text: str

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from authsvc.records import frozen
 
 LANGUAGES = ("en", "de")
 Text = tuple[str, str]
@@ -23,7 +23,7 @@ FACTS: dict[str, Text] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Template:
     """`values`: those that must be given; `optional`: those that may. `button` stands where there is a link, `instead`
     where there is none."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 from uuid import UUID
 
 from argon2 import Type, extract_parameters
 from argon2.exceptions import InvalidHashError
 
+from authsvc.records import frozen
 from authsvc.rules.factors.totp import secret_in
 from authsvc.rules.people.person import Person, judge_person
 from authsvc.rules.refused import Refused
@@ -27,7 +28,7 @@ Unit = Literal["line", "entry"]
 """How the rows of a file are counted: the entries of a JSON list may share a line."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImportRow:
     """One person of a file, as they were read: in its line `line`, or as its entry of this number. `password_hash`: ''
     for a person without a password; `id`: '' for a new one; `totp_secret`: base32, '' for no authenticator app."""
@@ -43,7 +44,7 @@ class ImportRow:
     unit: Unit = "line"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unreadable:
     """A line or an entry that is no row; `problem` is for people."""
 
@@ -52,7 +53,7 @@ class Unreadable:
     unit: Unit = "line"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JudgedRows:
     """`people` by their lines, `refused` likewise. Whoever imports imports all or nobody."""
 

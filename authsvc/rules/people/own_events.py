@@ -7,9 +7,9 @@ event that is nobody's doing (a copied token was found) says so by its kind.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
+from authsvc.records import frozen
 from authsvc.rules.people.recorded_event import Recorded
 
 THEFTS = ("refresh_token_reuse", "code_replayed")
@@ -47,7 +47,7 @@ KINDS: dict[str, str] = {
 _NOBODYS = frozenset({"theft"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OwnEvent:
     """What a person is told. `by_operator`: somebody did it who runs the service."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from authsvc.records import frozen
 from authsvc.rules.discovery import UI_LOCALES
 from authsvc.rules.people.person import judge_name
 from authsvc.rules.refused import Refused
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Profile:
     """`locale`: a BCP 47 tag, '' for whatever the browser asks for."""
 

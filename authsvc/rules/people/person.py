@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from uuid import UUID
 
 import idna
 
+from authsvc.records import frozen
 from authsvc.rules.readable_text import is_readable, one_line
 from authsvc.rules.refused import Refused
 
@@ -19,7 +20,7 @@ MAX_ROLES = 50
 _ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}").fullmatch
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Person:
     """Somebody who may be added. `email` in its normal form; `password_hash`: argon2id or bcrypt, None: no password;
     `id`: the one that they had in another system, None: they get a new one; `totp_secret`: of their authenticator

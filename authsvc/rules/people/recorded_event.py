@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from authsvc.records import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Recorded:
     """A row of `audit_events` about a person. `by_owner`: they did it themselves; `device`, `address`: "" where nobody
     knows; `apps`: names of the clients concerned."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.rules.person_record import User
 from authsvc.rules.proofs.proof import Purpose
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Letter:
     """`template`: which letter, None for none; `proves`: whether a proof goes with it; `user_id`: whom that is
     about."""

@@ -9,8 +9,10 @@ seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
+
+from authsvc.records import frozen
 
 SETTLED_SECONDS = 3.0
 """Without synchronous commits a crash takes back what was committed less than a second ago (`wal_writer_delay`): a beat
@@ -20,7 +22,7 @@ LOST_TAIL_SECONDS = 120.0
 primary that was cut off gives up after 30 s (Patroni's `ttl`), and its standby may have been behind."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Position:
     """`instance`: which installation; `database`: cluster and timeline, or the server's start (`feed_database`);
     `fence`: the operator's last decision; `lsn`: bytes of the log that are on disk, None: PostgreSQL does not tell;

@@ -15,9 +15,9 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from authsvc.records import frozen
 from authsvc_jws.base64url import base64url_decode, base64url_encode
 
 STATUS_LIST_TYPE = "statuslist+jwt"
@@ -36,7 +36,7 @@ LEVEL = 6
 _NAME = re.compile(r"([1-9][0-9]{0,11})-([0-9a-f]{16})-(0|[1-9][0-9]{0,5})").fullmatch
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListName:
     """`ends_at`: end of the slice, seconds since 1970. `salt`: 16 hexadecimal digits that tell the slices of two
     databases apart. `part`: from 0 on; a slice has another list when one is full."""
@@ -49,7 +49,7 @@ class ListName:
         return f"{self.ends_at}-{self.salt}-{self.part}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Waits:
     """Seconds that make up the time within which a revocation shows in every copy of a list."""
 

@@ -8,9 +8,9 @@ token says who acts (`act`, section 4.1), and what it was made from, so that it 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from authsvc.records import frozen
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import Confirmation, confirmation_in
 from authsvc.rules.refused import Refused
@@ -27,7 +27,7 @@ MAX_DEPTH = 4
 _OF_THE_PERSON = ("sub", "sid", "auth_time", "acr", "amr", "roles")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExchangeRequest:
     """Section 2.1. `target`: every `audience` and `resource`, each once."""
 
@@ -36,7 +36,7 @@ class ExchangeRequest:
     scope: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Exchange:
     """What may be given. `subject`: the claims of the subject token; `act`: who acts, and for whom (section 4.1);
     `exchanged_from`: jti, client_id and iat of what the new token is made from, the newest first."""

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from authsvc.records import frozen
 from authsvc.rules.person_record import Login
 from authsvc.rules.token.exchange import Exchange
 from authsvc.rules.token.refresh_token import RefreshToken
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identified:
     """What an ID token says besides who logged in, when and how. `about`: further claims about the person."""
 

@@ -25,10 +25,11 @@ its readable twin: a property test holds both to the same verdict and the same r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from authsvc.records import frozen
 from authsvc.rules.token.refresh_token import MAX_GENERATION
 
 MAX_REPEATS = 256
@@ -79,7 +80,7 @@ ACCEPTED = frozenset((RefreshVerdict.ROTATE, RefreshVerdict.RECOVER, RefreshVerd
 _MOVING = ACCEPTED - {RefreshVerdict.REPEAT}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grant:
     """The refresh state of what a session gave to one client; `generation` is the live one. `paced_until`: when its
     rotations so far would be over at their pace."""
@@ -94,7 +95,7 @@ class Grant:
     paced_until: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Patience:
     """How long after the last rotation, in seconds, the parent is still answered: with the same successor (`grace`, 0
     for strict clients), then with a new one (`lost_answer`), because whoever shows it may not have heard of the old."""

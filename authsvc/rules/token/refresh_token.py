@@ -11,10 +11,11 @@ it (generation + 1), so that a retry is given the same successor with nothing st
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.mac_token import MacKey, read_token, write_token
 
@@ -23,7 +24,7 @@ MAX_GENERATION = 2**32 - 1
 _VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RefreshToken:
     """A genuine token: its MAC was made by us, for this client. Nothing is said about the grant's state."""
 

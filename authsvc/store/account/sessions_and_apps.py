@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.store.postgres import Database, record_of
 from authsvc.store.session.sessions import Ended
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listed:
     """A live session with the names of the clients that have something from it."""
 
@@ -24,7 +24,7 @@ class Listed:
     apps: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Page:
     """A page of live sessions, of `total`; and which of the page's other lists hold anything."""
 
@@ -35,7 +35,7 @@ class Page:
     has_trusted: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class App:
     """A client with a consent."""
 
@@ -124,7 +124,7 @@ FROM service_state, moment
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AppRevoked:
     """What was ended of an app, and whether there was a consent or a grant at all. `more`: there are other grants, and
     the consent stands until the last of them has ended."""

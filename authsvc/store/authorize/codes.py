@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.rules.authorize.redemption import CODE_SECONDS, RedemptionVerdict, Use
 from authsvc.rules.client_record import Digest
 from authsvc.rules.confirmation import Confirmation
@@ -80,7 +80,7 @@ FROM judged j JOIN user_sessions s ON s.id = j.session_id JOIN users u ON u.id =
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Redeemed:
     """The answer of the redeeming statement: its verdict, and all that new tokens need. `secret_hash`: of the refresh
     token that the first use was to give. `claims`: single claims asked for, by place (`id_token`, `userinfo`)."""

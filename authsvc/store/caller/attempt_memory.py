@@ -6,9 +6,10 @@ from array import array
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
+
+from authsvc.records import frozen
 
 MOST_BUCKETS = 20_000
 """When there are more, those that were used longest ago are forgotten."""
@@ -16,7 +17,7 @@ _SWEPT = 8
 """How many buckets whose time is over one attempt may clear away: more than it can add."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bucket:
     """`name` must not contain a person's address: callers pass a keyed digest of it."""
 

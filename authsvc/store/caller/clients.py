@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Any
 
 from authsvc.clock import monotonic
+from authsvc.records import frozen
 from authsvc.rules.client_record import MAX_DOCUMENT_URL, Client, flat_of, from_flat, in_profile
 from authsvc.store.postgres import Connection, Database
 
@@ -72,7 +72,7 @@ async def replace(connection: Connection, client: Client) -> bool:
     return bool(status.endswith(" 1"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Removed:
     """What the trigger wrote into `revocations`, for the Redis set. `not_before` in whole seconds since 1970."""
 
@@ -104,7 +104,7 @@ async def lock(connection: Connection, client_id: str) -> Client | None:
     return _client(row) if row else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pages:
     """Where pages of clients are: their redirect URIs, and origins that no redirect URI names. `registering`: origins
     of pages that may register clients."""

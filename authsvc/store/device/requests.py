@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.rules.client_record import Digest
 from authsvc.rules.confirmation import Confirmation
 from authsvc.rules.device import polling
@@ -17,7 +17,7 @@ from authsvc.store.postgres import Connection, Database, record_of
 from authsvc.store.session.sessions import LIVE_OF_PERSON
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeviceRequest:
     """A request that waits for a person. `now`: PostgreSQL's time of this reading."""
 
@@ -132,7 +132,7 @@ FROM judged j LEFT JOIN person p ON true LEFT JOIN session ON true LEFT JOIN gra
 """  # noqa: S608 - constants
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Begun:
     """What a redeemed code gave: the device's own session and its grant; `device_info`, `address`: of the device;
     `others`: how many live sessions the person had before."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.store.postgres import Connection, Database
 
 LEASE_SECONDS = 15
 """Longer than an attempt takes: what a worker claimed and did not finish, because it died, is due again after that."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Due:
     """One client to be told of the end of one session, which it knows by `session_name`, None: by its id. `attempts`
     counts this one; `now` is PostgreSQL's."""
@@ -67,7 +67,7 @@ async def later(connection: Connection, row_id: int, pause_seconds: float) -> bo
     return row is not None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Waiting:
     """What clients must still be told: how many rows, and how old the oldest is."""
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.store.audit import LONG_SECONDS
 from authsvc.store.postgres import Connection, Database, record_of
 
 _COLUMNS = "user_id, id, sealed, last_step, drift, confirmed_at, used_at, now() AS now"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Authenticator:
     """A person's app. `confirmed_at`: None while it is being set up; `now`: PostgreSQL's time of this reading."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.rules.client_record import Digest
 from authsvc.rules.factors.passkey_record import Passkey, Use
 from authsvc.rules.person_record import User
@@ -18,7 +19,7 @@ _PERSON = """u.email, u.email_verified, u.name AS person_name, u.roles, u.disabl
              u.factor_generation, u.first_login_at IS NOT NULL AS logged_in_before"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held:
     """A passkey and whose it is."""
 

@@ -4,15 +4,16 @@ deletes them with whatever makes all of them void (migration 0028)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.rules.client_record import Digest
 from authsvc.store.postgres import Connection, Database, record_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewTrust:
     """A device to trust. `days`: so long; the generations: of the person who trusts it, as they were read."""
 
@@ -25,7 +26,7 @@ class NewTrust:
     factor_generation: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TrustedDevice:
     id: UUID
     device_info: str
@@ -34,7 +35,7 @@ class TrustedDevice:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """A device that is trusted `since`. `now`: PostgreSQL's time of this reading."""
 

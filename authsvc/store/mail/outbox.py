@@ -4,11 +4,12 @@ worker for as long as an attempt lasts, and loses its words in the statement tha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.store.postgres import Connection, Database
 
 LEASE_SECONDS = 60
@@ -18,7 +19,7 @@ MOST_A_DAY = 20
 _WAITING = "sent_at IS NULL AND given_up_at IS NULL"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QueuedMail:
     """A mail to be sent. `sealed`: what it says. `holds_secret`: it gives something to whoever reads it. `about`: what
     is not told again on the same day; None: it is always told."""
@@ -34,7 +35,7 @@ class QueuedMail:
     about: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DueMail:
     """A mail that this worker holds. `attempts` counts this one, and is the proof that the row is still ours;
     `refusals`: how often it failed before because of itself."""
@@ -50,7 +51,7 @@ class DueMail:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GivenUp:
     """A mail that will not be sent."""
 
@@ -62,7 +63,7 @@ class GivenUp:
     status: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Waiting:
     """How many mails wait, and since when the oldest of them does (seconds)."""
 

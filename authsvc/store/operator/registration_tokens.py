@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from authsvc.records import frozen
 from authsvc.rules.client_record import Digest
 from authsvc.store.postgres import Connection, Database
 
@@ -36,7 +36,7 @@ async def is_good(db: Database, digest: Digest) -> bool:
     return bool(await db.fetchval(sql, digest))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Spent:
     """Who made the initial access token that was used, the note beside it, and what PKCE is to confidential clients
     that register with it."""

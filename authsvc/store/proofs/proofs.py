@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.rules.client_record import Digest
 from authsvc.rules.person_record import User
 from authsvc.store.postgres import Connection, Database, record_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proof:
     """A proof, or a wish for one. `email`: where its letter goes; `user_id`: whom it is about, None: nobody is known;
     `detail`: what its purpose needs besides; `made_at`: of one that was spent."""

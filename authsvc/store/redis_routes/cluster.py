@@ -8,9 +8,9 @@ CLUSTERDOWN, and sends ASKING on another connection than the command that it is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from authsvc.records import frozen
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.redis_py import exceptions, key_slot
 from authsvc.store.redis_routes.lookout import Lookout, NoServer, Questions, nobody
@@ -22,7 +22,7 @@ REDIRECTS = 3
 _DOUBTFUL = ("gone", "timeout", "breaker_open")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class View:
     """The cluster as one node sees it. `ranges`: (first slot, last slot, owner); `nodes`: all that are named."""
 

@@ -3,9 +3,11 @@ wrong with it was said before (`settings/store_urls.py`)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
+
+from authsvc.records import frozen
 
 _SENTINELS_OWN = "sentinel_"
 _PORTS = {"sentinel": 26379, "cluster": 6379}
@@ -21,7 +23,7 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RedisUrl:
     """`kind`: one, sentinel or cluster. `addresses`: of the Sentinels, or of nodes of the cluster; `master`: the name
     by which Sentinels know it."""

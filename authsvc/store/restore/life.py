@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+from authsvc.records import frozen
 from authsvc.rules.restore.position import Position
 from authsvc.store.postgres import Connection, Database, record_of
 from authsvc.store.revocation.revocations import Revocation
@@ -14,7 +15,7 @@ BATCH = 2000
 """Revocations healed in one statement."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Life:
     """`adopted`: a replica was content with this database before; `suspected_of`: how far it had been seen when it was
     found to have gone backwards, and nobody has decided since."""

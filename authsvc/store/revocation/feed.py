@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from authsvc.clock import monotonic
+from authsvc.records import frozen
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Database
 from authsvc.store.revocation.feed_log import Log
@@ -22,7 +23,7 @@ BATCH = 5_000
 """Revocations in one reading: well within a statement's time. After a mass log-out there are several."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Numbered:
     """A revocation with its number. Times in epoch seconds; `age`: seconds since its transaction began."""
 
@@ -34,7 +35,7 @@ class Numbered:
     age: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """`rows`: all that came after the asked number, up to `newest`, and is of consequence. `more`: read on at once."""
 

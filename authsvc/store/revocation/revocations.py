@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from authsvc.records import frozen
 from authsvc.rules.revocation.token_entries import MOST_TOKEN_ENTRIES
 from authsvc.store.postgres import Database, record_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Revocation:
     """`subject` by kind: sid | jti | "sid:client id" | user id | client id | kid.
 
@@ -25,7 +25,7 @@ class Revocation:
     keep_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """A token that another was made from (RFC 8693). `issued_at`: seconds since 1970."""
 
@@ -34,7 +34,7 @@ class Source:
     issued_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bearer:
     """What a token says of itself, as far as revocations may name it: it is void with any of its `sources`. `sid`: as
     it calls its session."""
@@ -47,7 +47,7 @@ class Bearer:
     sources: tuple[Source, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class State:
     """One reading of `service_state`, in one snapshot with `rows`.
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from authsvc.clock import monotonic
+from authsvc.records import frozen
 from authsvc.store.postgres import Database
 from authsvc.store.redis import RedisStore
 from authsvc.tasks import SharedTasks
@@ -23,7 +24,7 @@ Named = tuple[str, str, int | None]
 """(kind, subject, time of issue where it matters): as `revocations.keys_of` names what could void a token."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Leased:
     """A block of a slice, counted from 0; nobody else is ever given it."""
 
@@ -31,7 +32,7 @@ class Leased:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """A token that was issued: its place, and all that could void it."""
 
@@ -42,7 +43,7 @@ class Entry:
     named: Sequence[Named]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignedList:
     """A status list token, ready to be sent. Times are seconds since 1970. `built_at`: before PostgreSQL was asked;
     `fresh_until`: from then on it is not sent any more; `ends_at`: when nobody needs it any more."""

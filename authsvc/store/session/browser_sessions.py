@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.rules.client_record import Digest
 from authsvc.rules.person_record import User
 from authsvc.store.postgres import Connection, Database, record_of
 from authsvc.store.session.sessions import PROMISED_TO_END
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BrowserSession:
     """A live session and its person. `now` is PostgreSQL's time of this reading."""
 

@@ -3,9 +3,9 @@ deadline. What is promised is a row of `endings`; it stays until the last sessio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.store.audit import LONG_SECONDS
 from authsvc.store.postgres import Connection, Database, record_of
 from authsvc.store.session.sessions import Ended
@@ -14,7 +14,7 @@ BATCH = 500
 """Sessions a statement: less than 0.1 s of an idle machine."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Batch:
     """What one statement ended. `more`: there may be others."""
 

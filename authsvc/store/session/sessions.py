@@ -4,19 +4,20 @@ grants with it."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
+from authsvc.records import frozen
 from authsvc.rules.client_record import Digest
 from authsvc.rules.confirmation import UNBOUND, Confirmation
 from authsvc.rules.person_record import Session
 from authsvc.store.postgres import Connection, Database, record_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     """What a statement ended, for the Redis set: which sessions, for how long their tokens might have lived (seconds),
     and the revocation epoch that the statement saw. `names`: what tokens of pairwise clients call these sessions;
@@ -31,7 +32,7 @@ class Ended:
     not_before: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewSession:
     """A login. `password_hash`: the one that the password was checked with, None where none was; `lifetime_seconds`:
     from now on; `cookie_hash`: None where no browser holds the session; `credentials`: what opened it;
@@ -51,7 +52,7 @@ class NewSession:
     factor_generation: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Begun:
     """The times of a new session, by PostgreSQL's clock; `others`: how many live sessions the person had before."""
 
@@ -206,7 +207,7 @@ async def live(db: Database, user_id: UUID) -> list[Session]:
     return [Session(**row) for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """On which device a session began, from which address ("": nobody knows), and the ids of the clients that have
     something from it."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
 
+from authsvc.records import frozen
 from authsvc.rules.client_record import Digest
 from authsvc.rules.confirmation import UNBOUND, Confirmation, from_stored
 from authsvc.rules.person_record import Login
@@ -103,7 +103,7 @@ FROM judged j JOIN user_sessions s ON s.id = j.session_id JOIN users u ON u.id =
 """  # noqa: S608 - constants
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refreshed:
     """The answer of the refresh statement: its verdict, and all that a new token needs. `now` is PostgreSQL's."""
 
@@ -116,7 +116,7 @@ class Refreshed:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GrantSeen:
     """A grant as it stands, with its session; `session_name`: what its tokens call that, None: by its id. `now` is
     PostgreSQL's."""

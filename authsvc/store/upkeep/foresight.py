@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
+from authsvc.records import frozen
 from authsvc.store.postgres import Database, record_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slot:
     """A replication slot. `held`: bytes of the log that are kept for it, None where PostgreSQL does not tell; `active`:
     somebody reads it."""
@@ -18,7 +18,7 @@ class Slot:
     held: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Foresight:
     """`transactions`: age of the oldest unfrozen row of this database, in transactions; `sequence`: how much of the
     fullest sequence is used up (0 to 1); `archive_fails`: the last try to archive the log failed; `bytes`: of all our

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from time import perf_counter
 
@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from authsvc.flows.sight.send_traces import tracer_of
 from authsvc.logs import access
 from authsvc.metrics import observe_request
+from authsvc.records import frozen
 from authsvc.runtime import Runtime
 from authsvc.web.http.failures import Failure, MethodNotAllowed, NotFound, failure_of, json_failure
 from authsvc.web.http.reply import ANSWER, NO_SNIFF, Reply
@@ -23,7 +24,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 Renderer = Callable[[Request, Failure], Response]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Route:
     """One address: `path` in Starlette's notation, a handler for each method (who answers GET answers HEAD), and what
     makes an answer of a failure."""

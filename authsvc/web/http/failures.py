@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from authsvc.logs import get_logger
+from authsvc.records import frozen
 from authsvc.rules.caller.dpop import ALGORITHMS
 from authsvc.rules.errors import BearerRejected, Rejected, TooMany, Unavailable, not_authenticated
 from authsvc.store.errors import ClientRemoved, StoreUnavailable
@@ -37,7 +38,7 @@ class MethodNotAllowed(Exception):
         self.allowed = ", ".join(sorted(allowed))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """What is told of a failure. `reason`: a lower_snake word for log and metrics; `retry_after`: seconds; `challenge`:
     WWW-Authenticate; `allow`: Allow (RFC 9110 sections 11.6.1, 10.2.1)."""

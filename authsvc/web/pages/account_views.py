@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from authsvc.flows.account.own_events import History
+from authsvc.records import frozen
 from authsvc.web.pages.views import View
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OwnEvents(View):
     """What happened to an account, twenty at a time; earlier ones are at /account/events?before=."""
 
@@ -16,7 +15,7 @@ class OwnEvents(View):
     found: History
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OwnProfile(View):
     """Posts name, language ('' for that of the browser), csrf to /account/profile."""
 
@@ -26,7 +25,7 @@ class OwnProfile(View):
     locale: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeleteAccount(View):
     """Whether to delete the account. Posts csrf to /account/delete."""
 
@@ -34,7 +33,7 @@ class DeleteAccount(View):
     account: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AccountDeleted(View):
     """The account is gone."""
 

@@ -5,12 +5,13 @@ The operator names one colour; what the pages use is derived from it (rules/pale
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache, lru_cache
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from authsvc.records import frozen
 from authsvc.rules.palette import DARK_SURFACE, LIGHT_SURFACE, palette
 from authsvc.settings import Settings
 from authsvc.web.http.reply import Headers, Reply
@@ -24,7 +25,7 @@ _ICON = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StaticFile:
     """`url` changes with the content."""
 
@@ -34,7 +35,7 @@ class StaticFile:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Look:
     """Made once of the settings. `logo_source` is what the CSP's img-src must allow for the logo, "" for nothing."""
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from io import BytesIO
 
 from markupsafe import Markup
 
 from authsvc.flows.account.factors import Factors
 from authsvc.flows.account.result_message import ResultMessage
+from authsvc.records import frozen
 from authsvc.web.pages.views import View
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AccountFactors(View):
     """What a person has. Below /account/factors, /otp posts nothing, /otp/confirm posts code, /otp/remove and
     /recovery-codes post nothing; each with csrf."""
@@ -27,7 +28,7 @@ class AccountFactors(View):
         return qr_code(self.found.setting_up.address) if self.found.setting_up else Markup("")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecoveryCodes(View):
     """The codes, this once. `added`: a factor was set up just now."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from authsvc.records import frozen
 from authsvc.web.pages.views import View
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewPasskey(View):
     """`options`: PublicKeyCredentialCreationOptionsJSON, for the script. Posts name, credential, challenge, csrf to
     /account/passkeys/add."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from authsvc.records import frozen
 from authsvc.rules.proofs.proof import Purpose
 from authsvc.web.pages.views import View
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AskForLetter(View):
     """Where somebody gives their address. Posts username, request, csrf, and remember_me where that is allowed, to
     `action`. `client_name`: of the app that a login is for."""
@@ -24,7 +25,7 @@ class AskForLetter(View):
     remember_me: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LetterSent(View):
     """Whatever became of it: look into your mail, and here is the field for the code. Posts code, sealed, request,
     csrf to /proof/code."""
@@ -38,7 +39,7 @@ class LetterSent(View):
     """Where another mail is asked for."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChoosePassword(View):
     """Posts key, new_password, repeat_password, request, csrf to /proof; name, where it is not None; and proved, what
     says that a second factor was."""
@@ -52,7 +53,7 @@ class ChoosePassword(View):
     proved: str = field(repr=False, default="")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConfirmProof(View):
     """A button that spends a proof. Posts key, request, csrf to /proof. `account`: the person's address, where the
     letter went to another one; `client_name`: of the app that a login is for."""
@@ -66,7 +67,7 @@ class ConfirmProof(View):
     client_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProofDone(View):
     """It is done. With `request` a button goes on to the login of that request (POST /login, decision=another), else a
     link leads to the account. `kind`: the purpose, or what became of it otherwise; `email`: of whom."""
@@ -91,7 +92,7 @@ DoneKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProofVoid(View):
     """A link that is spent, void or too old, and where another is to be had."""
 
@@ -102,7 +103,7 @@ class ProofVoid(View):
         return 403
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProofElsewhere(View):
     """The link of a login, opened in another browser than the one that asked for it."""
 

@@ -10,7 +10,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import import_module
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from authsvc.flows.device.confirm_device import Found
 from authsvc.flows.ending.browser_logout import AskFirst
 from authsvc.flows.factors.passkey_way import PASSKEY_WAYS
 from authsvc.flows.login import second_step as flow
+from authsvc.records import frozen
 from authsvc.web.http.request import Request
 from authsvc.web.pages.brand import look_of
 from authsvc.web.pages.chosen_language import language_of
@@ -57,7 +58,7 @@ ProblemKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """Shown in the form it belongs to, as text `problem.<kind>`. `retry_after`: seconds, for too_many and unavailable;
     `count`: for texts with a number."""
@@ -72,7 +73,7 @@ class Problem:
         return {"too_many": 429, "unavailable": 503}.get(self.kind, 400)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class View:
     """What every page may have: `csrf` for its forms, `problem` for the form that was posted, and `target`, where such
     a form may send the browser besides to us: a redirect URI."""
@@ -96,7 +97,7 @@ class View:
         return self.problem.retry_after if self.problem else 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Login(View):
     """Posts username, password, remember_me ("1", only with `remember_me_allowed`), request, csrf. With `passkeys` its
     script posts passkey, passkey_challenge instead of username and password."""
@@ -121,7 +122,7 @@ class Login(View):
         return "passkeys.js" if self.passkeys else ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SecondStep(View):
     """Asks for a second factor. Each way has a form of its own; it posts way, challenge, request, csrf to `action`, and
     code, or for a passkey, by its script, credential; trust_device=1 where the device may be trusted; and key, of the
@@ -150,7 +151,7 @@ class SecondStep(View):
         return "passkeys.js" if self.passkey else ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetUpFactor(View):
     """The person needs a second factor for this client and has none that is good enough. Posts decision=deny, request,
     csrf to /login: back to the client without access."""
@@ -163,7 +164,7 @@ class SetUpFactor(View):
         return 403
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Consent(View):
     """The client, and what it would be allowed. Posts decision=allow|deny, request, csrf."""
 
@@ -171,7 +172,7 @@ class Consent(View):
     asked: ShowPage
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GoOn(View):
     """Whether to go on to a client of the house that anybody can pose as. Posts decision=allow|deny, request, csrf to
     /consent."""
@@ -180,7 +181,7 @@ class GoOn(View):
     asked: ShowPage
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Account(View):
     """Sessions and apps of a person. /account/sessions/end posts session; /account/sessions/end-others nothing;
     /account/password posts current_password, new_password, repeat_password; /account/apps/revoke posts client_id;
@@ -213,7 +214,7 @@ class Account(View):
         return self.problem is not None and self.problem.kind in ("passkey_full", "passkey_last")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeviceEntry(View):
     """Posts user_code, csrf."""
 
@@ -222,7 +223,7 @@ class DeviceEntry(View):
     user_code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeviceConfirm(View):
     """The device that asked, with its name and address (RFC 8628 section 5.4: the person can see what it is for). Posts
     decision=allow|deny, user_code, request, csrf."""
@@ -232,7 +233,7 @@ class DeviceConfirm(View):
     found: Found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeviceDone(View):
     """The person has decided; the device goes on by itself."""
 
@@ -240,7 +241,7 @@ class DeviceDone(View):
     allowed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogoutConfirm(View):
     """Whether to log out. Posts decision=logout|stay, request, csrf."""
 
@@ -248,7 +249,7 @@ class LogoutConfirm(View):
     asked: AskFirst
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogoutDone(View):
     """Nobody is logged in any more. `return_url`: a link back to the app; shown only where it is http(s)."""
 
@@ -257,7 +258,7 @@ class LogoutDone(View):
     return_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TurnedAway(View):
     """This account lacks the role which the client demands. Posts decision=another|deny, request, csrf: another
     account, or back to the client without access."""
@@ -284,7 +285,7 @@ FAILURE_STATUS: dict[FailureKind, int] = {
 """All others are 400. Of two kinds with one status, the last is what that status looks like."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure(View):
     """`reference`: the request id; `reason`: our own lower_snake word, never input. `back`: where to begin again;
     shown only where it is http(s), by its host and not by a name that somebody chose."""
@@ -305,7 +306,7 @@ class Failure(View):
         return self.retry_after if self.status in (429, 503) else 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FormPost(View):
     """OAuth 2.0 Form Post Response Mode: `parameters` go to the target byte for byte (but the browser writes line ends
     as CRLF, HTML section 4.10.22.4). Raises ValueError where the target is not http(s)."""
