@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
@@ -21,24 +22,26 @@ class Places(Generic[T]):
         self.size = size
         self.taken = 0
         self.at_hand: list[T] = []
-        self._line: deque[asyncio.Future[T | None]] = deque()
+        self._line: deque[asyncio.Future[T]] = deque()
 
     @property
     def waiting(self) -> int:
         return len(self._line)
 
-    async def take(self, seconds: float) -> T | None:
-        """A connection; or None: there is a place, and whoever has it makes a connection, or says `leave`. Raises
-        TimeoutError."""
-        if self.at_hand:
-            return self.at_hand.pop()
-        if self.taken < self.size:
-            self.taken += 1
-            return None
+    def claim(self) -> bool:
+        """Take a free place for a connection that is to be made: then `give` it, or `leave`. False: there is none."""
+        if self.taken >= self.size:
+            return False
+        self.taken += 1
+        return True
+
+    async def wait(self, seconds: float, longer: Callable[[], float] = lambda: 0) -> T:
+        """The next connection that nobody has waited longer for; `longer` is asked when the seconds are over how many
+        more they may be. Raises TimeoutError, and what `turn_away` is given."""
         loop = asyncio.get_running_loop()
-        turn: asyncio.Future[T | None] = loop.create_future()
+        turn: asyncio.Future[T] = loop.create_future()
         self._line.append(turn)
-        timer = loop.call_later(seconds, self._give_up, turn)
+        timer = loop.call_later(seconds, self._over, turn, longer)
         try:
             return await turn
         except asyncio.CancelledError:
@@ -46,43 +49,37 @@ class Places(Generic[T]):
                 with suppress(ValueError):  # it was passed over already
                     self._line.remove(turn)
             elif turn.exception() is None:  # its turn had come in this very moment
-                self._pass_on(turn.result())
+                self.give(turn.result())
             raise
         finally:
             timer.cancel()
 
     def give(self, connection: T) -> bool:
         """Its user has done: it is the next one's (True), or at hand."""
-        if self._handed_on(connection):
-            return True
+        while self._line:
+            turn = self._line.popleft()
+            if not turn.done():
+                turn.set_result(connection)
+                return True
         self.at_hand.append(connection)
         return False
 
     def leave(self) -> None:
-        """The connection of a place is gone, or was never made: the next one has the place."""
-        if not self._handed_on(None):
-            self.taken -= 1
+        """The connection of a place is gone, or was never made."""
+        self.taken -= 1
 
-    def _handed_on(self, turn: T | None) -> bool:
-        while self._line:
-            waiting = self._line.popleft()
-            if not waiting.done():
-                waiting.set_result(turn)
-                return True
-        return False
-
-    def turn_away(self) -> None:
-        """Nobody waits any more: there will be no turn."""
+    def turn_away(self, error: Exception) -> None:
+        """Whoever waits now does so in vain."""
         for turn in [*self._line]:
-            self._give_up(turn)
+            self._give_up(turn, error)
 
-    def _pass_on(self, turn: T | None) -> None:
-        if turn is None:
-            self.leave()
+    def _over(self, turn: asyncio.Future[T], longer: Callable[[], float]) -> None:
+        if (more := longer()) > 0:
+            turn.get_loop().call_later(more, self._give_up, turn, TimeoutError())
         else:
-            self.give(turn)
+            self._give_up(turn, TimeoutError())
 
-    def _give_up(self, turn: asyncio.Future[T | None]) -> None:
+    def _give_up(self, turn: asyncio.Future[T], error: Exception) -> None:
         if not turn.done():
             self._line.remove(turn)
-            turn.set_exception(TimeoutError())
+            turn.set_exception(error)

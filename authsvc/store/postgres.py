@@ -47,7 +47,7 @@ BREAKER_FAILURES = 5
 BREAKER_SECONDS = 0.5
 RETRIES = 3
 CONNECTING = 2
-"""Connections that may be under way on nobody's behalf."""
+"""Connections that may be under way at a time: to make one costs as much as many statements, here and there."""
 
 Connection = Any
 """An asyncpg connection (pool proxy); its stubs distinguish kinds that we do not."""
@@ -94,7 +94,7 @@ class Database:
         self._failures = 0
         self._open_until = 0.0
         self._heard_at = 0.0
-        self._background: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[None]] = set()
         self._places: Places[Connection] = Places(size)
         self._expected: tuple[str, int | None] | None = None
         self.suspended: str | None = None
@@ -107,7 +107,7 @@ class Database:
     async def connect(self) -> None:
         """See that there is a connection. Raises StoreUnavailable; may be called again."""
         try:
-            self._release(await self._taken(self._deadlines.statement))
+            self._release(await self._waited(self._deadlines.statement))
         except (*GONE, *BUSY, *REFUSED_URL, TimeoutError) as error:
             raise self._unavailable(error) from error
 
@@ -173,9 +173,12 @@ class Database:
         """Close the pool; connections that do not end within 2 s are cut."""
         if (pool := self._pool) is not None:
             self._pool = None
-            self._places.turn_away()
+            self._places.turn_away(TimeoutError())
             try:
                 async with asyncio.timeout(2):
+                    for task in self._under_way:
+                        task.cancel()
+                    await asyncio.gather(*self._under_way, return_exceptions=True)
                     while self._places.at_hand:
                         await pool.release(self._places.at_hand.pop())
                         self._places.leave()
@@ -270,13 +273,10 @@ class Database:
                 return connection
             self._discard(connection)
         try:
-            connection = await self._taken(self._deadlines.acquire)
+            connection = await self._waited(self._deadlines.acquire, self._longer)
         except TimeoutError as error:
-            if self._pool is not None and self._pool.get_size() < self._size:
-                self._connect_in_background()
             # A wait while others are served is our own load, not PostgreSQL's fault: it does not open the breaker.
-            busy = monotonic() - self._heard_at < self._deadlines.statement
-            raise self._unavailable(error, "pool_exhausted" if busy else None) from error
+            raise self._unavailable(error, "pool_exhausted" if self._answers() else None) from error
         except (*GONE, *BUSY, *REFUSED_URL) as error:
             raise self._unavailable(error) from error
         try:
@@ -286,32 +286,54 @@ class Database:
             raise
         return connection
 
-    async def _taken(self, seconds: float) -> Connection:
-        """One that is at hand, that somebody has done with, or that is made now. Raises TimeoutError, and what asyncpg
-        raises."""
+    def _answers(self) -> bool:
+        """Whether PostgreSQL was heard lately."""
+        return monotonic() - self._heard_at < self._deadlines.statement
+
+    def _longer(self) -> float:
+        """Seconds more for who waits in vain: there are fewer connections than there may be, and PostgreSQL answers."""
+        growing = bool(self._under_way) or self._places.taken < self._size
+        return self._deadlines.statement - self._deadlines.acquire if growing and self._answers() else 0
+
+    async def _waited(self, seconds: float, longer: Callable[[], float] = lambda: 0) -> Connection:
+        """One that is at hand, that somebody has done with, or that was made meanwhile. Raises TimeoutError, and what
+        asyncpg raises."""
         until = monotonic() + seconds
+        at_hand = self._places.at_hand
         while True:
-            connection = await self._places.take(until - monotonic())
-            if connection is None:
-                try:
-                    connection = await (await self._opened()).acquire(timeout=max(0.0, until - monotonic()))
-                except BaseException:
-                    self._places.leave()
-                    raise
+            if at_hand:
+                connection = at_hand.pop()
+            else:
+                self._grow(1)
+                connection = await self._places.wait(until - monotonic(), longer)
             if self._usable(connection):
                 return connection
             self._discard(connection)
 
-    def _connect_in_background(self) -> None:
-        # A request has no time to wait for a slow server's greeting, but somebody must, or the pool never grows again.
-        async def connect_one() -> None:
-            with suppress(StoreUnavailable):
-                await self.connect()
+    def _grow(self, more: int = 0) -> None:
+        """Make connections for those who wait, and so many more. They are made to the end, whoever goes away: else
+        there would never be one to a server that is slow to greet."""
+        while len(self._under_way) < min(CONNECTING, self._places.waiting + more) and self._places.claim():
+            self._under_way.add(asyncio.create_task(self._make()))
 
-        if len(self._background) < CONNECTING:
-            task = asyncio.create_task(connect_one())
-            self._background.add(task)
-            task.add_done_callback(self._background.discard)
+    async def _make(self) -> None:
+        try:
+            connection = await (await self._opened()).acquire(timeout=self._deadlines.statement)
+        except BaseException as error:
+            self._places.leave()
+            if not isinstance(error, Exception):
+                raise
+            # Whoever waits hears of it, unless somebody may have done with a connection soon.
+            if self._places.waiting and not self._places.taken:
+                self._places.turn_away(error)
+            else:
+                self._unavailable(error)
+            return
+        finally:
+            self._under_way.discard(asyncio.current_task())
+        self._heard_at = monotonic()
+        self._release(connection)
+        self._grow()
 
     def _release(self, connection: Connection) -> bool:
         """Whether somebody had waited for it, and has it now."""
@@ -332,6 +354,7 @@ class Database:
         with suppress(asyncpg.InterfaceError):  # it died by itself, and has gone back to the pool already
             connection.terminate()
         self._places.leave()
+        self._grow()
 
     async def pooled(self) -> bool:
         """Whether another program, a pooler, stands between. Raises StoreUnavailable."""

@@ -13,7 +13,6 @@ import pytest
 from authsvc.flows.proofs.write_letters import write_for_ever, write_one
 from tests.faults.conftest import Service, serving
 from tests.support.background import beside
-from tests.support.databases import open_connections
 from tests.support.login_steps import submit
 from tests.support.mailed_codes import allow
 from tests.support.two_samples import kolmogorov_smirnov
@@ -82,7 +81,6 @@ async def test_disabled_and_passwordless_people_are_like_nobody(env: dict[str, s
 async def test_a_full_queue_and_a_reached_limit_tell_no_more(env: dict[str, str]) -> None:
     slow = {"AUTHSVC_ARGON2_MEMORY_KIB": "65536", "AUTHSVC_HASH_QUEUE": "2", "AUTHSVC_DB_POOL_SIZE": "30"}
     async with serving(env | GENEROUS | slow) as service:
-        await open_connections(service.runtime.db, 24)
         # Several of each: who came first to the line of an account is served, and two of one account at a time.
         names = ("test", "nobody", "admin", "admix", "bartender", "bartendex")
         emails = [f"{name}@example.com" for name in names] * 4

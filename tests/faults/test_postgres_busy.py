@@ -8,6 +8,9 @@ from time import monotonic
 
 import pytest
 
+from authsvc.runtime import open_runtime
+from authsvc.settings import load
+from authsvc.store.errors import StoreUnavailable
 from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, database_proxy, honest, on_database, serving, timed
 from tests.support.busy import again_when_busy, prompt
@@ -88,8 +91,59 @@ async def test_with_every_connection_taken_a_request_is_turned_away_in_a_quarter
 @again_when_busy
 async def test_a_burst_of_a_hundred_is_served_when_postgresql_is_quick(service: Service) -> None:
     people = [await login(service.http) for _ in range(50)]
-    await asyncio.gather(*(service.runtime.db.fetchval("SELECT pg_sleep(0.05)") for _ in range(POOL)))  # connections
     answers = await asyncio.gather(*(refresh(service.http, people[n % 50]["refresh_token"]) for n in range(100)))
     statuses = Counter(answer.status_code for answer in answers)
     assert set(statuses) <= {200, 503}
     prompt(statuses[200] >= 90, statuses)
+
+
+async def test_a_burst_that_finds_one_connection_waits_for_those_that_are_made(
+    env: dict[str, str], servers: Servers
+) -> None:
+    """A server that is slow to greet: a connection takes longer to be made than a caller waits where all are taken."""
+    async with database_proxy(servers) as proxy:
+        env["AUTHSVC_DATABASE_URL"] = on_database(env["AUTHSVC_DATABASE_URL"], proxy)
+        database = open_runtime(load(env)).db
+        await database.connect()
+        made = proxy.connections
+        proxy.delay = 0.06
+        answers = [asyncio.create_task(database.fetchval("SELECT pg_sleep(0.3)")) for _ in range(POOL)]
+        done = await asyncio.gather(*answers, return_exceptions=True)
+        assert [one for one in done if isinstance(one, BaseException)] == []
+        assert 1 < proxy.connections - made <= POOL
+        proxy.heal()
+        await database.close()
+
+
+async def test_who_waits_is_served_by_the_connection_there_is_while_no_other_can_be_made(
+    env: dict[str, str], servers: Servers
+) -> None:
+    """PostgreSQL has no room for more connections, say."""
+    async with database_proxy(servers) as proxy:
+        env["AUTHSVC_DATABASE_URL"] = on_database(env["AUTHSVC_DATABASE_URL"], proxy)
+        database = open_runtime(load(env)).db
+        await database.connect()
+        made = proxy.connections
+        proxy.refuse()
+        for _ in range(3):
+            await asyncio.gather(*(database.fetchval("SELECT pg_sleep(0.01)") for _ in range(POOL)))
+        assert made < proxy.connections <= made + 3 * POOL, "each who waits is a reason to try, and no more"
+        proxy.cut()
+        with pytest.raises(StoreUnavailable):
+            await database.fetchval("SELECT 1")
+        proxy.heal()
+        assert await database.fetchval("SELECT 1") == 1
+        await database.close()
+
+
+async def test_a_connection_that_is_under_way_is_given_up_with_the_pool(env: dict[str, str], servers: Servers) -> None:
+    async with database_proxy(servers) as proxy:
+        env["AUTHSVC_DATABASE_URL"] = on_database(env["AUTHSVC_DATABASE_URL"], proxy)
+        database = open_runtime(load(env)).db
+        proxy.blackhole()
+        waiting = asyncio.create_task(database.fetchval("SELECT 1"))
+        await asyncio.sleep(0.05)
+        await database.close()
+        with pytest.raises(StoreUnavailable):
+            await waiting
+        assert database.load() == (0, 0)

@@ -29,7 +29,6 @@ from authsvc_devkit.servers import Servers
 from tests.security.conftest import statements
 from tests.support.busy import again_when_busy, none_turned_away, prompt
 from tests.support.clients import flat_client
-from tests.support.databases import open_connections
 from tests.support.faultproxy import FaultProxy
 from tests.support.service import BACKEND, HERE, ISSUER, LOGIN, Service, bearer, service
 from tests.support.signers import FOREIGN, JWKS, KEYS, SIGNER
@@ -586,7 +585,6 @@ async def test_a_flood_of_logins_is_turned_away_and_refreshes_are_unaffected(
     async with service(servers, base_env, **limits) as house:
         owner = house.caller("203.0.113.50")
         tokens = await house.login(owner)
-        await open_connections(house.runtime.db, 5)
 
         async def stranger(n: int) -> httpx2.Response:
             return await attempt(house.caller(f"198.51.{n}.1"), email=f"person{n}@example.com")
@@ -674,7 +672,6 @@ async def test_one_network_leaves_the_hash_queue_to_others(
     servers: Servers, base_env: dict[str, str], held: Event, arrived: list[str]
 ) -> None:
     async with service(servers, base_env, hash_threads=1, hash_queue=12) as house:
-        await open_connections(house.runtime.db, 5)
         http = house.caller("198.51.100.7")
         guesses = (attempt(http, email=f"person{n}@example.com", password="held") for n in range(20))
         flood = asyncio.gather(*guesses)

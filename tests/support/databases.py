@@ -8,9 +8,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from authsvc.store.postgres import Database
 from authsvc_devkit.servers import Servers
-from tests.support.until_answered import when_store_answers
 
 _LOOKS = 25
 _kept: dict[tuple[str, asyncio.AbstractEventLoop], tuple[asyncio.Lock, list[asyncpg.Connection]]] = {}
@@ -33,15 +31,6 @@ def let_administrators_go() -> None:
         for connection in open_ones:
             connection.terminate()
     _kept.clear()
-
-
-async def open_connections(database: Database, count: int) -> None:
-    """Open so many before a burst: on a slow machine that takes longer than a call may wait for a connection."""
-
-    async def all_at_once() -> None:
-        await asyncio.gather(*(database.fetchval("SELECT pg_sleep(0.1)") for _ in range(count)))
-
-    await when_store_answers(all_at_once, seconds=30)
 
 
 async def drop_database(admin: asyncpg.Connection, name: str) -> None:

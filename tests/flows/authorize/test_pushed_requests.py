@@ -20,7 +20,6 @@ from authsvc_devkit.servers import Servers
 from tests.support.busy import again_when_busy, none_turned_away
 from tests.support.calls import refused
 from tests.support.clients import flat_client
-from tests.support.databases import open_connections
 from tests.support.login_steps import (
     CALLBACK,
     PARTNER,
@@ -242,7 +241,6 @@ async def test_of_fifty_parallel_uses_one_passes(house: Service) -> None:
     browser = house.caller()
     await log_in(browser, authorize_url(Pkce()))
     url = pushed_url(await pushed(house))
-    await open_connections(house.runtime.db, 5)
     answers = await asyncio.gather(*(browser.get(url) for _ in range(50)))
     none_turned_away(answers)
     assert sorted(answer.status_code for answer in answers) == [303] + [400] * 49
