@@ -7,7 +7,7 @@ A standby may be behind, so nothing is ever read from one, whatever `target_sess
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
@@ -37,6 +37,17 @@ class NoPrimary(Exception):
         self.errors = tuple(error for _, error in errors)
 
 
+_OURS_BEGIN = 16384
+"""The first number for a type that is not PostgreSQL's own. Those below mean the same in every database."""
+_own_types: dict[frozenset[int], list[Any]] = {}
+
+
+class _NothingAsked:
+    """asyncpg looks at the statement by which types were asked for: one without a name displaces another."""
+
+    name = "none"
+
+
 class Connection(asyncpg.Connection):
     """`server` counts the servers that this worker left behind: a connection of an earlier one is not used again.
     `pooled`: another program stands between, which may change the server's side of it after each transaction."""
@@ -44,6 +55,21 @@ class Connection(asyncpg.Connection):
     __slots__ = ("pooled", "server")
     pooled: bool
     server: int
+
+    async def _introspect_types(
+        self,
+        oids: Iterable[int],
+        timeout: float | None,  # noqa: ASYNC109  # asyncpg's own
+    ) -> tuple[list[Any], Any]:
+        """For the first statement with an array, asyncpg asks each new connection what that is: two round trips, and
+        more of PostgreSQL's CPU than to make the connection. Of PostgreSQL's own types a process asks once."""
+        wanted = frozenset(oids)
+        if wanted in _own_types:
+            return _own_types[wanted], _NothingAsked
+        types, asked = await super()._introspect_types(oids, timeout)  # type: ignore[misc]
+        if all(number < _OURS_BEGIN for number in (*wanted, *(found["oid"] for found in types))):
+            _own_types[wanted] = types
+        return types, asked
 
 
 class Connector:

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+import asyncpg
 import pytest
 
-from authsvc.store.connecting import first_to_succeed
+from authsvc.store.connecting import Connection, Connector, first_to_succeed
 from authsvc.store.database_url import Host, hosts
 
 HEAD_START = 0.02
@@ -81,3 +82,32 @@ async def test_what_came_too_late_is_given_back() -> None:
     assert found == (1, "b")
     await asyncio.sleep(0.01)
     assert lost == ["late"]
+
+
+async def told(url: str, sql: str, *args: object) -> tuple[object, list[str]]:
+    """What a new connection answers, and every statement that it sends for that."""
+    connection = await Connector(url, {"application_name": "authsvc"}, statements=None).connect(
+        connection_class=Connection
+    )
+    sent: list[str] = []
+    connection.add_query_logger(lambda one: sent.append(" ".join(one.query.split())))
+    try:
+        return await connection.fetchval(sql, *args), sent
+    finally:
+        await connection.close()
+
+
+async def test_what_postgresqls_own_types_are_is_asked_once(database_url: str) -> None:
+    sql = "SELECT $1::int8[] || $2::int8[]"
+    await told(database_url, sql, [1], [2])
+    assert await told(database_url, sql, [3], [4]) == ([3, 4], [sql])
+
+
+async def test_what_our_types_are_is_asked_by_each_connection(database_url: str, sql: asyncpg.Connection) -> None:
+    """A type of the same number is another one in another database, or once it was made anew."""
+    ask = "SELECT $1::flavours"
+    await sql.execute("CREATE TYPE flavours AS (name text, notes text[])")
+    assert (await told(database_url, ask, ("sour", ["lime"])))[0] == ("sour", ["lime"])
+    answer, sent = await told(database_url, ask, ("sweet", []))
+    assert answer == ("sweet", [])
+    assert len(sent) > 1
