@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
 
 import authsvc
 from tests.support.house import Function
 from tests.support.reference import PLACE, kept_from, rows_of
+from tests.support.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "authsvc"
@@ -79,6 +80,7 @@ _MODULE = re.compile(r"(?<![\w./-])(authsvc(?:\.[a-z_]\w*)+)(?![\w(])")
 _TEST = re.compile(r"(?<![\w/])(test_\w+\.py)")
 
 
+@cache
 def rooms() -> list[str]:
     return sorted(path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__")
 
@@ -99,8 +101,12 @@ def _is_in(base: Path, path: str) -> bool:
     return any(file.is_file() and re.search(defined, file.read_text(), re.MULTILINE) for file in files)
 
 
+@cache
+def files_of_tests() -> set[str]:
+    return {path.name for path in (*ROOT.glob("tests/**/test_*.py"), *ROOT.glob("clients/*/tests/test_*.py"))}
+
+
 def gone(text: str) -> list[str]:
-    tests = {path.name for path in (*ROOT.glob("tests/**/test_*.py"), *ROOT.glob("clients/*/tests/test_*.py"))}
     paths = [path for path in _PATH.findall(text) if not _is_in(ROOT, path) and not _is_in(PACKAGE, path)]
     paths += [path for path in short_paths(text) if not _is_in(PACKAGE, path) and not _is_in(ROOT, path)]
     paths += [
@@ -109,7 +115,7 @@ def gone(text: str) -> list[str]:
         if not _is_in(ROOT, name.replace(".", "/"))
         and not _is_in(ROOT, ".".join(name.rsplit(".", 1)).replace(".", "/", name.count(".") - 1))
     ]
-    paths += [name for name in _TEST.findall(text) if name not in tests]
+    paths += [name for name in _TEST.findall(text) if name not in files_of_tests()]
     return sorted(set(paths) - MADE_LATER - NO_MODULES)
 
 
@@ -307,9 +313,14 @@ def test_reasons_are_found_wherever_something_has_one() -> None:
     assert {f"`{reason}`" for reason in expected} <= found
 
 
+@cache
+def openapi() -> dict[str, Any]:
+    return dict(read_yaml(ROOT / "openapi.yaml"))
+
+
 def test_the_list_of_endpoints_is_that_of_openapi() -> None:
     """Which tests/test_openapi.py holds to the routes. What stands below a listed page is not listed again."""
-    described = set(yaml.safe_load((ROOT / "openapi.yaml").read_text())["paths"])
+    described = set(openapi()["paths"])
     cells = [row[0] for row in rows_of((PLACE / "endpoints.md").read_text())]
     listed = {path for cell in cells for path in re.findall(r"(/[^\s`]*)`", cell)}
     assert listed <= described
@@ -332,7 +343,7 @@ def test_the_newest_release_in_the_changelog_is_this_version() -> None:
         r"^## (\d+\.\d+\.\d+) - (\d{4}-\d\d-\d\d)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
     )
     assert versions[0][0] == authsvc.__version__
-    assert yaml.safe_load((ROOT / "openapi.yaml").read_text())["info"]["version"] == authsvc.__version__
+    assert openapi()["info"]["version"] == authsvc.__version__
     assert f'version = "{authsvc.__version__}"' in (ROOT / "devkit/pyproject.toml").read_text()
 
 

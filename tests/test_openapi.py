@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx2
 import pytest_asyncio
-import yaml
 from jsonschema import Draft202012Validator
 from jwt import decode
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -26,10 +25,10 @@ from tests.support.factors import app_of, person
 from tests.support.letters import letter
 from tests.support.passkeys import person_with
 from tests.support.service import BACKEND, ISSUER, LOGIN, Service, bearer, service
+from tests.support.yaml_file import read_yaml
 
 FILE = Path(__file__).parents[1] / "openapi.yaml"
-SPEC: dict[str, Any] = yaml.load(FILE.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-"""In Python alone it takes a second to read, of every process that collects tests."""
+SPEC: dict[str, Any] = read_yaml(FILE)
 REGISTRY: Registry[Any] = Registry().with_resource("urn:spec", Resource(SPEC, DRAFT202012))
 SOURCE = "".join(path.read_text() for path in Path(authsvc.__file__).parent.rglob("*.py"))
 

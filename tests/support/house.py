@@ -30,6 +30,10 @@ class Module:
         """Everything in the file, as `ast.walk` tells it."""
         return tuple(ast.walk(self.tree))
 
+    @cached_property
+    def import_nodes(self) -> tuple[ast.AST, ...]:
+        return tuple(node for node in self.nodes if isinstance(node, ast.Import | ast.ImportFrom))
+
     @property
     def lines(self) -> int:
         return len(self.text.splitlines())
@@ -44,9 +48,14 @@ def read_package(folder: Path) -> list[Module]:
     found = []
     for path in sorted(folder.rglob("*.py")):
         name = ".".join(path.relative_to(folder).with_suffix("").parts)
-        text = path.read_text()
-        found.append(Module(name.removesuffix(".__init__"), path, text, ast.parse(text)))
+        found.append(module_of(name.removesuffix(".__init__"), path, path.read_text()))
     return found
+
+
+@cache
+def module_of(name: str, path: Path, text: str) -> Module:
+    """Read once for many who look at it; nobody changes it."""
+    return Module(name, path, text, ast.parse(text))
 
 
 def imports(nodes: Iterable[ast.AST], root: Path) -> Iterator[str]:
@@ -86,7 +95,7 @@ def arrows(modules: list[Module], package: Path, room: str = "") -> dict[str, se
             wing = module.name.removeprefix(inside).partition(".")[0]
             others = {
                 found.removeprefix(f"{package.name}.{inside}").partition(".")[0]
-                for found in imports(module.nodes, package.parent)
+                for found in imports(module.import_nodes, package.parent)
                 if found.startswith(f"{package.name}.{inside}")
                 and (not room or (package / room / found.split(".")[2]).is_dir())
             }

@@ -16,14 +16,13 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-import yaml
-
 from authsvc.flows.proofs.tell_person import Place
 from authsvc.rules.authorize.redemption import RedemptionVerdict
 from authsvc.rules.device.polling import PollVerdict
 from authsvc.rules.token.refresh_rotation import ACCEPTED, RefreshVerdict
 from tests.support.house import Function, Module, read_package
 from tests.support.sight import FILES, catalogue
+from tests.support.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "authsvc"
@@ -213,7 +212,7 @@ def _keys_told(module: Module, call: ast.Call) -> set[str]:
 
 def known_codes() -> list[str]:
     """Every code that openapi.yaml lists; tests/test_openapi.py holds it to what the service says."""
-    document = yaml.safe_load((ROOT / "openapi.yaml").read_text())
+    document = read_yaml(ROOT / "openapi.yaml")
     codes: list[str] = document["components"]["schemas"]["Error"]["properties"]["error"]["enum"]
     return codes
 
