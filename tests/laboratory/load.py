@@ -62,7 +62,8 @@ class Wire:
 
     async def ask(self, request: bytes, seconds: float = 10) -> tuple[int, bytes]:
         """NOTHING where no whole answer came. A connection that turns out to be closed before anything of the answer
-        came is not used twice, and the request is not repeated: a POST must not be."""
+        came is not used twice, and the request is not repeated: a POST must not be. Who gives up hangs up, too."""
+        writer: StreamWriter | None = None
         try:
             async with asyncio.timeout(seconds):
                 reader, writer = await self._connection()
@@ -76,6 +77,8 @@ class Wire:
                 )
                 body = await reader.readexactly(length) if length else b""
         except (OSError, asyncio.IncompleteReadError, TimeoutError, asyncio.LimitOverrunError):
+            if writer is not None:
+                writer.close()
             return NOTHING, b""
         if b"connection: close" in lower:
             writer.close()
