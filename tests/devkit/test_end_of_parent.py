@@ -32,7 +32,8 @@ try:
     for server in (servers.postgres, servers.redis) if "freeze" in sys.argv else ():
         server.freeze()
     print(servers.postgres.pid, servers.redis.pid, *servers.postgres._children(), flush=True)
-    time.sleep(60)
+    for _ in range(600):
+        time.sleep(0.1)  # a signal just before one long sleep would be heard after it
 except KeyboardInterrupt:
     servers.stop()
     print("stopped", flush=True)

@@ -51,16 +51,17 @@ async def test_a_pool_that_resets_its_connections_is_caught(
     async def asyncpgs_own(connection: asyncpg.Connection) -> None:
         await connection.execute(connection.get_reset_query())
 
-    monkeypatch.setattr(postgres, "keep_session", asyncpgs_own)
+    def after_a_reset(self: postgres.Database, connection: postgres.Connection) -> bool:
+        async def reset() -> None:
+            await asyncpgs_own(connection)
+            release(self, connection)
 
-    def to_the_pool(self: postgres.Database, connection: postgres.Connection) -> None:
-        """Or it stays at hand, and nothing is reset."""
-        assert self._pool is not None
-        released.append(asyncio.ensure_future(self._pool.release(connection)))
-        self._places.leave()
+        released.append(asyncio.ensure_future(reset()))
+        return False
 
+    release = postgres.Database._release
     released: list[asyncio.Future[None]] = []
-    monkeypatch.setattr(postgres.Database, "_release", to_the_pool)
+    monkeypatch.setattr(postgres.Database, "_release", after_a_reset)
     assert min(await cost_of_fifty_refreshes(settings_env, wire)) > 60
 
 
