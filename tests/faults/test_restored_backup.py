@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -34,9 +35,10 @@ pytestmark = pytest.mark.faults
 NOTICED_SECONDS = 5.0
 
 
-def authsvc(env: dict[str, str], *words: str, code: int = 0) -> str:
+async def authsvc(env: dict[str, str], *words: str, code: int = 0) -> str:
     command = [sys.executable, "-m", "authsvc", *words]
-    done = subprocess.run(command, env=clean_environment(**env), capture_output=True, text=True, timeout=60)
+    run = partial(subprocess.run, command, env=clean_environment(**env), capture_output=True, text=True, timeout=60)
+    done = await asyncio.to_thread(run)
     assert done.returncode == code, (done.stdout, done.stderr)
     return done.stdout
 
@@ -70,7 +72,8 @@ class Hammer:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        assert set(self.answers) <= {503, 400}, f"somebody who had logged out is back: {self.answers}"
+        # 408: this process stood still between a head and its body, while it put the backup back.
+        assert set(self.answers) <= {503, 400, 408}, f"somebody who had logged out is back: {self.answers}"
         assert self.answers.get(503)
 
 
@@ -210,10 +213,10 @@ async def test_row_22_yesterdays_backup_is_noticed_and_nobody_who_had_logged_out
                     assert "authsvc_rollback_suspected 1.0" in text
         finally:
             fresh.stop()
-        shown = authsvc(place.env, "restore", "show")
+        shown = await authsvc(place.env, "restore", "show")
         assert "are lost" in shown
-        assert "went backwards" in authsvc(place.env, "doctor", code=1)
-        told = authsvc(place.env, "restore", "fence", "--end-sessions", "--yes")
+        assert "went backwards" in await authsvc(place.env, "doctor", code=1)
+        told = await authsvc(place.env, "restore", "fence", "--end-sessions", "--yes")
         assert "Ended 1 session;" in told, told  # of the two of the backup, Redis knew one to have ended
         await until(running, [], 10)
         await asyncio.sleep(0.5)
