@@ -18,6 +18,8 @@ from tests.laboratory.people import PASSWORD, invite
 from tests.laboratory.world import World
 from tests.support.replicas import free_port
 
+SPREAD_SECONDS = 6.0
+"""Longer than a head may take."""
 REAL_HASHES = {"AUTHSVC_ARGON2_MEMORY_KIB": "19456", "AUTHSVC_ARGON2_TIME_COST": "2", "AUTHSVC_HASH_QUEUE": "50"}
 
 
@@ -185,7 +187,7 @@ async def slow_sockets(world: World, sockets: int, seconds: float) -> bool:
     calm = await by_timetable(sessions.refresh, 30, seconds)
     held = memory(world)
     trickling = [asyncio.create_task(_trickle(random.choice(wires).port)) for _ in range(sockets)]
-    await asyncio.sleep(1)
+    await asyncio.sleep(SPREAD_SECONDS + 1)
     during = await by_timetable(sessions.refresh, 30, seconds)
     grown = memory(world) - held
     for task in trickling:
@@ -199,18 +201,21 @@ async def slow_sockets(world: World, sockets: int, seconds: float) -> bool:
 
 
 async def _trickle(port: int) -> int:
-    """How often it was cut off; it comes again at once."""
+    """How often it was cut off; it comes again at once. Each has its own moment: all in step would be two thousand
+    callers of this very process at once, each second, and so many new connections after each deadline."""
     cut = 0
+    await asyncio.sleep(random.uniform(0, SPREAD_SECONDS))
     while True:
         with suppress(OSError):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             try:
                 for byte in itertools.cycle(b"GET / HTTP/1.1\r\nHost: x\r\nX: "):
                     writer.write(bytes([byte]))
-                    if reader.at_eof():
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(1):
+                            await reader.read(1000)  # the refusal, or the end
                         cut += 1
                         break
-                    await asyncio.sleep(1)
             except asyncio.CancelledError:
                 return cut
             finally:
