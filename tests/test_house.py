@@ -238,6 +238,12 @@ def test_every_package_opens_with_its_law() -> None:
             assert ast.get_docstring(ast.parse(path.read_text())), path
 
 
+def test_a_record_shares_what_all_records_can_share() -> None:
+    """`@frozen` of records.py: the standard library compiles six functions for each class that it freezes."""
+    own = {module.name for module in modules() if module.name != "records" and "@dataclass(frozen=" in module.text}
+    assert own == set()
+
+
 def test_no_file_is_longer_than_400_lines() -> None:
     lengths = {str(module.path.relative_to(PACKAGE)): module.lines for module in modules()}
     assert {name: length for name, length in lengths.items() if length > MAX_FILE_LINES} == {}

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
@@ -273,7 +273,8 @@ class Database:
                 return connection
             self._discard(connection)
         try:
-            connection = await self._waited(self._deadlines.acquire, self._longer)
+            at_most = monotonic() + self._deadlines.statement
+            connection = await self._waited(self._deadlines.acquire, partial(self._longer, at_most))
         except TimeoutError as error:
             # A wait while others are served is our own load, not PostgreSQL's fault: it does not open the breaker.
             raise self._unavailable(error, "pool_exhausted" if self._answers() else None) from error
@@ -290,10 +291,11 @@ class Database:
         """Whether PostgreSQL was heard lately."""
         return monotonic() - self._heard_at < self._deadlines.statement
 
-    def _longer(self) -> float:
-        """Seconds more for who waits in vain: there are fewer connections than there may be, and PostgreSQL answers."""
+    def _longer(self, at_most: float) -> float:
+        """Seconds more for who waits in vain: there are fewer connections than there may be, and PostgreSQL answers.
+        `at_most`: until when."""
         growing = bool(self._under_way) or self._places.taken < self._size
-        return self._deadlines.statement - self._deadlines.acquire if growing and self._answers() else 0
+        return at_most - monotonic() if growing and self._answers() else 0
 
     async def _waited(self, seconds: float, longer: Callable[[], float] = lambda: 0) -> Connection:
         """One that is at hand, that somebody has done with, or that was made meanwhile. Raises TimeoutError, and what
