@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import authsvc
-from tests.support.house import Function
+from tests.support.house import Function, read_package
 from tests.support.reference import PLACE, kept_from, rows_of
 from tests.support.yaml_file import read_yaml
 
@@ -184,8 +184,7 @@ def _imported(name: str, tree: ast.Module) -> object:
 @cache
 def of_package() -> tuple[tuple[str, Path, ast.Module], ...]:
     """Name, place and content of every module."""
-    paths = sorted(PACKAGE.rglob("*.py"))
-    return tuple((str(path.relative_to(PACKAGE)), path, ast.parse(path.read_text())) for path in paths)
+    return tuple((str(one.path.relative_to(PACKAGE)), one.path, one.tree) for one in read_package(PACKAGE))
 
 
 def test_whatever_a_module_names_is_there() -> None:

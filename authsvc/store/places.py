@@ -68,7 +68,7 @@ class Places(Generic[T]):
         """The connection of a place is gone, or was never made."""
         self.taken -= 1
 
-    def turn_away(self, error: Exception) -> None:
+    def turn_away(self, error: BaseException) -> None:
         """Whoever waits now does so in vain."""
         for turn in [*self._line]:
             self._give_up(turn, error)
@@ -79,7 +79,7 @@ class Places(Generic[T]):
         else:
             self._give_up(turn, TimeoutError())
 
-    def _give_up(self, turn: asyncio.Future[T], error: Exception) -> None:
+    def _give_up(self, turn: asyncio.Future[T], error: BaseException) -> None:
         if not turn.done():
             self._line.remove(turn)
             turn.set_exception(error)

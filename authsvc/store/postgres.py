@@ -94,7 +94,7 @@ class Database:
         self._failures = 0
         self._open_until = 0.0
         self._heard_at = 0.0
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[Connection]] = set()
         self._places: Places[Connection] = Places(size)
         self._expected: tuple[str, int | None] | None = None
         self.suspended: str | None = None
@@ -266,12 +266,8 @@ class Database:
         self._check_suspended()
         if self._open_until and monotonic() < self._open_until:
             raise StoreUnavailable("postgresql", "breaker_open")
-        at_hand = self._places.at_hand
-        while at_hand:
-            connection = at_hand.pop()
-            if self._usable(connection):
-                return connection
-            self._discard(connection)
+        if (connection := self._at_hand()) is not None:
+            return connection
         try:
             at_most = monotonic() + self._deadlines.statement
             connection = await self._waited(self._deadlines.acquire, partial(self._longer, at_most))
@@ -301,41 +297,50 @@ class Database:
         """One that is at hand, that somebody has done with, or that was made meanwhile. Raises TimeoutError, and what
         asyncpg raises."""
         until = monotonic() + seconds
+        while (connection := self._at_hand()) is None:
+            self._grow(1)
+            connection = await self._places.wait(until - monotonic(), longer)
+            if self._usable(connection):
+                break
+            self._discard(connection)
+        return connection
+
+    def _at_hand(self) -> Connection | None:
+        """One that nobody uses; those that have died meanwhile are thrown away."""
         at_hand = self._places.at_hand
-        while True:
-            if at_hand:
-                connection = at_hand.pop()
-            else:
-                self._grow(1)
-                connection = await self._places.wait(until - monotonic(), longer)
+        while at_hand:
+            connection = at_hand.pop()
             if self._usable(connection):
                 return connection
             self._discard(connection)
+        return None
 
     def _grow(self, more: int = 0) -> None:
         """Make connections for those who wait, and so many more. They are made to the end, whoever goes away: else
         there would never be one to a server that is slow to greet."""
         while len(self._under_way) < min(CONNECTING, self._places.waiting + more) and self._places.claim():
-            self._under_way.add(asyncio.create_task(self._make()))
+            task = asyncio.create_task(self._make())
+            self._under_way.add(task)
+            task.add_done_callback(self._made)
 
-    async def _make(self) -> None:
-        try:
-            connection = await (await self._opened()).acquire(timeout=self._deadlines.statement)
-        except BaseException as error:
+    async def _make(self) -> Connection:
+        return await (await self._opened()).acquire(timeout=self._deadlines.statement)
+
+    def _made(self, task: asyncio.Task[Connection]) -> None:
+        self._under_way.discard(task)
+        if task.cancelled():
             self._places.leave()
-            if not isinstance(error, Exception):
-                raise
+        elif (error := task.exception()) is None:
+            self._heard_at = monotonic()
+            self._release(task.result())
+            self._grow()
+        else:
+            self._places.leave()
             # Whoever waits hears of it, unless somebody may have done with a connection soon.
             if self._places.waiting and not self._places.taken:
                 self._places.turn_away(error)
             else:
                 self._unavailable(error)
-            return
-        finally:
-            self._under_way.discard(asyncio.current_task())
-        self._heard_at = monotonic()
-        self._release(connection)
-        self._grow()
 
     def _release(self, connection: Connection) -> bool:
         """Whether somebody had waited for it, and has it now."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from time import monotonic
 
 import pytest
@@ -11,10 +13,12 @@ import pytest
 from authsvc.runtime import open_runtime
 from authsvc.settings import load
 from authsvc.store.errors import StoreUnavailable
+from authsvc.store.postgres import Database
 from authsvc_devkit.servers import Servers
 from tests.faults.conftest import Service, active, database_proxy, honest, on_database, serving, timed
 from tests.support.busy import again_when_busy, prompt
 from tests.support.calls import login, refresh
+from tests.support.faultproxy import FaultProxy
 
 pytestmark = pytest.mark.faults
 
@@ -97,13 +101,20 @@ async def test_a_burst_of_a_hundred_is_served_when_postgresql_is_quick(service: 
     prompt(statuses[200] >= 90, statuses)
 
 
+@asynccontextmanager
+async def distant(env: dict[str, str], servers: Servers) -> AsyncIterator[tuple[FaultProxy, Database]]:
+    """PostgreSQL by way of a proxy, without a connection yet."""
+    async with database_proxy(servers) as proxy:
+        runtime = open_runtime(load({**env, "AUTHSVC_DATABASE_URL": on_database(env["AUTHSVC_DATABASE_URL"], proxy)}))
+        yield proxy, runtime.db
+        await runtime.close()
+
+
 async def test_a_burst_that_finds_one_connection_waits_for_those_that_are_made(
     env: dict[str, str], servers: Servers
 ) -> None:
     """A server that is slow to greet: a connection takes longer to be made than a caller waits where all are taken."""
-    async with database_proxy(servers) as proxy:
-        env["AUTHSVC_DATABASE_URL"] = on_database(env["AUTHSVC_DATABASE_URL"], proxy)
-        database = open_runtime(load(env)).db
+    async with distant(env, servers) as (proxy, database):
         await database.connect()
         made = proxy.connections
         proxy.delay = 0.06
@@ -112,16 +123,13 @@ async def test_a_burst_that_finds_one_connection_waits_for_those_that_are_made(
         assert [one for one in done if isinstance(one, BaseException)] == []
         assert 1 < proxy.connections - made <= POOL
         proxy.heal()
-        await database.close()
 
 
 async def test_who_waits_is_served_by_the_connection_there_is_while_no_other_can_be_made(
     env: dict[str, str], servers: Servers
 ) -> None:
     """PostgreSQL has no room for more connections, say."""
-    async with database_proxy(servers) as proxy:
-        env["AUTHSVC_DATABASE_URL"] = on_database(env["AUTHSVC_DATABASE_URL"], proxy)
-        database = open_runtime(load(env)).db
+    async with distant(env, servers) as (proxy, database):
         await database.connect()
         made = proxy.connections
         proxy.refuse()
@@ -133,16 +141,26 @@ async def test_who_waits_is_served_by_the_connection_there_is_while_no_other_can
             await database.fetchval("SELECT 1")
         proxy.heal()
         assert await database.fetchval("SELECT 1") == 1
-        await database.close()
 
 
 async def test_a_connection_that_is_under_way_is_given_up_with_the_pool(env: dict[str, str], servers: Servers) -> None:
-    async with database_proxy(servers) as proxy:
-        env["AUTHSVC_DATABASE_URL"] = on_database(env["AUTHSVC_DATABASE_URL"], proxy)
-        database = open_runtime(load(env)).db
+    async with distant(env, servers) as (proxy, database):
         proxy.blackhole()
         waiting = asyncio.create_task(database.fetchval("SELECT 1"))
         await asyncio.sleep(0.05)
+        await database.close()
+        with pytest.raises(StoreUnavailable):
+            await waiting
+        assert database.load() == (0, 0)
+
+
+async def test_a_connection_that_was_not_begun_is_given_up_with_the_pool(env: dict[str, str], servers: Servers) -> None:
+    async with distant(env, servers) as (proxy, database):
+        await database.connect()
+        proxy.cut()
+        await asyncio.sleep(0.05)
+        waiting = asyncio.create_task(database.fetchval("SELECT 1"))
+        await asyncio.sleep(0)
         await database.close()
         with pytest.raises(StoreUnavailable):
             await waiting
