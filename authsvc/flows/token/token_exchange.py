@@ -34,12 +34,14 @@ async def exchange_token(runtime: Runtime, caller: Caller, asked: ExchangeReques
         raise rejected(found)
     if await is_revoked(runtime, bearer_in(claims.raw)):
         raise Rejected("invalid_request", _INVALID, "token_revoked")
+    now = runtime.clock.now()
     return Granted(
         subject=found,
         scope=found.scope,
         audience=found.audience,
-        now=runtime.clock.now().replace(microsecond=0),  # so that both ends are compared in whole seconds
-        expires_at=datetime.fromtimestamp(claims.exp, UTC),
+        now=now,
+        # So that both ends are compared in whole seconds; the key is asked for now, not for the second's beginning.
+        expires_at=datetime.fromtimestamp(claims.exp, UTC).replace(microsecond=now.microsecond),
     )
 
 
