@@ -19,6 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import httpx2
 import pytest
+import uvloop
 
 from authsvc.app import App, start
 from authsvc.flows.keys import manage_keys
@@ -70,6 +71,12 @@ def place_for_data() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="authsvc-tests-", dir=memory(), ignore_cleanup_errors=True) as directory:
         Path(directory).chmod(0o711)
         yield Path(directory) / "data"
+
+
+def pytest_configure() -> None:
+    """Tests run in the event loop that serves people, too. pytest-asyncio's hook for that gives asyncio's own to a
+    plain test with an asynchronous fixture, and what lives as long as the run would not outlive the change."""
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
 
 @pytest.hookimpl(tryfirst=True)

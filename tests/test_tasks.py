@@ -31,7 +31,7 @@ async def test_whoever_loses_a_cancellation_is_asked_again() -> None:
     began = monotonic()
     await end_tasks(tasks)
     assert [task.done() for task in tasks] == [True] * 4
-    assert monotonic() - began >= 2 * AGAIN_SECONDS
+    assert monotonic() - began >= 2 * (AGAIN_SECONDS - 0.01)  # its loop's clock knows milliseconds
     assert isinstance(tasks[2].exception(), OSError)
 
 
