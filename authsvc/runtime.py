@@ -50,7 +50,9 @@ class Following:
     keys_epoch: str = ""
     migrated: bool = False
     draining: bool = False
+    redis_answers: bool = False
     redis_up: bool = False
+    """It answers, is fit to hold the revocation set, and takes what must be in it."""
     distrusted_epoch: int | None = None
     redis_unfit: str | None = None
     redis_holes: str | None = None

@@ -221,6 +221,28 @@ async def test_a_redis_that_became_read_only_is_not_believed(
         await valkey.config_set("min-replicas-to-write", "0")
 
 
+async def test_a_redis_that_takes_nothing_is_called_degraded_without_a_break(
+    service: Service, sql: asyncpg.Connection, valkey: redis.asyncio.Redis
+) -> None:
+    """Each reading of PostgreSQL judges it anew; until it has, what was judged before stands."""
+    people = [await login(service.http) for _ in range(2)]
+    following, key = service.runtime.following, service.runtime.redis.key
+    try:
+        await valkey.config_set("min-replicas-to-write", "1")
+        await Watch(service).end_by_hand(sql, people[0])
+        while following.redis_up:
+            await asyncio.sleep(0.02)
+        judged = set()
+        while len(judged) < 4:
+            assert not following.redis_up
+            judged.add(following.heard_at)
+            await asyncio.sleep(0.0005)
+    finally:
+        await valkey.config_set("min-replicas-to-write", "0")
+    while await valkey.get(key("rev", "session", people[0]["session_id"])) is None or not following.redis_up:
+        await asyncio.sleep(0.02)
+
+
 async def test_an_evicting_redis_refuses_the_start(env: dict[str, str], valkey: redis.asyncio.Redis) -> None:
     await valkey.config_set("maxmemory-policy", "allkeys-lru")
     try:

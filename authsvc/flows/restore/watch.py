@@ -111,7 +111,7 @@ async def _remember(runtime: Runtime, position: Position, seen_in_redis: str | N
     if mine.saved is None or _news(mine.saved, position):
         mine.saved = position
         _write_file(runtime, position)
-    if runtime.following.redis_up and (known is None or _news(known, position)):
+    if runtime.following.redis_answers and (known is None or _news(known, position)):
         with suppress(StoreUnavailable):
             await runtime.revocation_set.remember(seen_in_redis, written(position))
 

@@ -76,9 +76,9 @@ async def follow_once(runtime: Runtime) -> None:
     runtime.revocation_set.require(state.epoch)
     runtime.following.epoch_number = state.epoch_number
     runtime.following.heard_at = asked_at
-    if runtime.following.redis_up:
+    if runtime.following.redis_answers:
         try:
-            await _follow_in_redis(runtime, state, epoch_in_redis, mark_in_redis)
+            runtime.following.redis_up = await _follow_in_redis(runtime, state, epoch_in_redis, mark_in_redis)
         except StoreUnavailable:
             runtime.following.redis_up = False
     if not runtime.following.redis_up:
@@ -86,13 +86,13 @@ async def follow_once(runtime: Runtime) -> None:
         runtime.revocation_set.expect(state.mark)
 
 
-async def _follow_in_redis(runtime: Runtime, state: State, epoch_in_redis: str | None, mark: int | None) -> None:
+async def _follow_in_redis(runtime: Runtime, state: State, epoch_in_redis: str | None, mark: int | None) -> bool:
+    """Judge this Redis and bring its set up to date. False: it is unfit for one. Raises StoreUnavailable."""
     known, runtime.following.redis_unfit = runtime.following.redis_unfit, await runtime.revocation_set.unfit_reason()
     if unfit := runtime.following.redis_unfit:
         if unfit != known:
             log.error("redis_unfit", reason=unfit)
-        runtime.following.redis_up = False
-        return
+        return False
     known, runtime.following.redis_holes = runtime.following.redis_holes, await runtime.revocation_set.holes_reason()
     if (holes := runtime.following.redis_holes) and holes != known:
         if holes == "evicted":
@@ -103,6 +103,7 @@ async def _follow_in_redis(runtime: Runtime, state: State, epoch_in_redis: str |
         await runtime.revocation_set.copy(state.rows, epoch=state.epoch, read_mark=mark, mark=state.mark)
     else:
         await rebuild(runtime)
+    return True
 
 
 async def load_keys(runtime: Runtime) -> None:
@@ -157,10 +158,11 @@ async def prepare(runtime: Runtime) -> bool:
 
 
 async def _position(runtime: Runtime) -> tuple[str | None, int | None, str | None]:
+    """What Redis says, if it answers; whether it is fit is judged when PostgreSQL was read, and stands until then."""
     try:
         position = await runtime.revocation_set.position()
     except StoreUnavailable:
-        runtime.following.redis_up = False
+        runtime.following.redis_answers = runtime.following.redis_up = False
         return None, None, None
-    runtime.following.redis_up = True
+    runtime.following.redis_answers = True
     return position
