@@ -16,7 +16,8 @@ import pytest
 
 import authsvc
 from tests.support.house import Function, read_package
-from tests.support.reference import PLACE, kept_from, rows_of
+from tests.support.reference import PLACE
+from tests.support.source_words import kept_from, rows_of
 from tests.support.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[1]
@@ -299,7 +300,8 @@ def test_what_a_person_wrote_is_kept_and_what_is_new_is_empty() -> None:
 
 
 def test_reasons_are_found_wherever_something_has_one() -> None:
-    """One of each kind: an exception, a rule's value, a condition, a store, a text that is put together, a verdict."""
+    """One of each kind: an exception, a rule's value, a condition, a store, a text that is put together, a verdict,
+    what a function returns, a row of a table in one, what a page says of its request."""
     found = {row[0] for row in rows_of((PLACE / "reasons.md").read_text())}
     expected = (
         "refresh_token_missing",
@@ -308,6 +310,9 @@ def test_reasons_are_found_wherever_something_has_one() -> None:
         "postgresql_breaker_open",
         "{name}_length",
         "code_burnt",
+        "request_object_client",
+        "passkey_type",
+        "recovery_codes_made",
     )
     assert {f"`{reason}`" for reason in expected} <= found
 

@@ -34,7 +34,7 @@ LEAVES = {
 }
 CORE = {"rules", "jose", "keys", "store"}
 # As if it were the standard library's: every room may use it, and it knows nobody.
-EVERYWHERE = {"records"}
+EVERYWHERE = {"records", "reason"}
 ROOMS: dict[str, set[str]] = {
     "__init__": set(),
     "__main__": {"cli"},
@@ -68,6 +68,7 @@ ROOMS: dict[str, set[str]] = {
     "store.token.grants": {"rules.token.refresh_rotation", "rules.token.refresh_token"},
     "passwords": {"rules.errors", "traces"},
     "records": set(),
+    "reason": set(),
     "clock": set(),
     "compact_json": set(),
     "device_name": set(),

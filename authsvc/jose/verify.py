@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from authsvc.jose.algorithms import Check
+from authsvc.reason import Reason
 from authsvc.records import frozen
 from authsvc_jws.base64url import base64url_decode
 from authsvc_jws.compact import is_type, json_object, segments
@@ -131,7 +132,7 @@ def _named_key(
     return verifier if unverified.get("alg") == verifier.alg else Invalid("wrong_alg")
 
 
-def _wrong_claim(claims: dict[str, Any], expected: Expected) -> str | None:
+def _wrong_claim(claims: dict[str, Any], expected: Expected) -> Reason | None:
     """The reason why these claims do not do, None when they do."""
     if not _well_formed(claims, expected.client_claim):
         return "bad_claims"

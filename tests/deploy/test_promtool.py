@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from tests.deploy.judges import PROGRAMS
-from tests.support.reference import PLACE, rows_of
+from tests.support.reference import PLACE
 from tests.support.sight.alerts import ALERTS
+from tests.support.source_words import rows_of
 
 RULES = Path(__file__).parents[2] / "deploy/prometheus"
 

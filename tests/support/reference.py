@@ -10,100 +10,19 @@ from __future__ import annotations
 
 import ast
 import importlib
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 
 from authsvc.flows.proofs.tell_person import Place
-from authsvc.rules.authorize.redemption import RedemptionVerdict
-from authsvc.rules.device.polling import PollVerdict
-from authsvc.rules.token.refresh_rotation import ACCEPTED, RefreshVerdict
 from tests.support.house import Function, Module, read_package
+from tests.support.reasons import reasons
 from tests.support.sight import FILES, catalogue
+from tests.support.source_words import PACKAGE, ROOT, Kept, calls, code, constants, kept_from, table, where, words
 from tests.support.yaml_file import read_yaml
 
-ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "authsvc"
 PLACE = ROOT / "docs/reference"
 LEVELS = ("debug", "info", "warning", "error")
-
-Row = tuple[str, ...]
-Kept = Callable[[str], str]
-"""What a person wrote in the row with this name, '' where nobody did."""
-
-
-# Tables
-
-
-def table(head: Row, rows: Iterable[Row]) -> str:
-    lines = ["| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows]
-    return "\n".join(["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *lines]) + "\n"
-
-
-def rows_of(text: str) -> Iterator[Row]:
-    """The rows of all tables in a page, without their heads."""
-    for line in text.splitlines():
-        if line.startswith("| ") and not line.startswith("|---"):
-            yield tuple(cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1])
-
-
-def kept_from(text: str) -> Kept:
-    written = {row[0]: row[-1] for row in rows_of(text)}
-    return lambda name: written.get(name, "")
-
-
-def code(word: str) -> str:
-    return f"`{word}`"
-
-
-# What the source says
-
-
-def constants(module: Module) -> dict[str, str]:
-    """Names that a module gives to texts."""
-    return {
-        target.id: node.value.value
-        for node in module.tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-
-
-def words(node: ast.expr, known: dict[str, str]) -> list[str]:
-    """The texts that an expression may be: a constant, a name for one, either branch of a condition. What is put
-    together when it runs shows as `prefix_{name}`."""
-    if isinstance(node, ast.Constant):
-        return [node.value] if isinstance(node.value, str) else []
-    if isinstance(node, ast.Name):
-        return [known[node.id]] if node.id in known else []
-    if isinstance(node, ast.IfExp):
-        return words(node.body, known) + words(node.orelse, known)
-    if isinstance(node, ast.BoolOp):
-        return [word for value in node.values for word in words(value, known)]
-    if isinstance(node, ast.JoinedStr):
-        parts = (part.value if isinstance(part, ast.Constant) else f"{{{_last(part)}}}" for part in node.values)
-        return ["".join(str(part) for part in parts)]
-    return []
-
-
-def _last(node: ast.AST) -> str:
-    names = re.findall(r"[a-z_]\w*", ast.unparse(node))
-    return names[-1] if names else "…"
-
-
-def calls(module: Module) -> Iterator[tuple[str, ast.Call]]:
-    """(name of what is called, the call), in the order of the file."""
-    found = [node for node in module.nodes if isinstance(node, ast.Call)]
-    for node in sorted(found, key=lambda call: (call.lineno, call.col_offset)):
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        yield name, node
-
-
-def where(modules: Iterable[Module]) -> str:
-    return ", ".join(sorted({code(str(module.path.relative_to(PACKAGE))) for module in modules}))
 
 
 # Pages
@@ -222,101 +141,6 @@ def errors(kept: Kept) -> str:
     return table(("`error`", "status, and what the caller does"), rows)
 
 
-def reasons(kept: Kept) -> str:
-    found: dict[str, tuple[set[str], list[Module]]] = {}
-    modules = [module for module in read_package(PACKAGE) if module.name.partition(".")[0] in _SAY_NO]
-    signatures, texts_of = _signatures(modules), _constant_texts(modules)
-    for module in modules:
-        known, named = constants(module), _named(module)
-        for name, call in calls(module):
-            at = signatures.get(named.get(name, (module.name, name)))
-            values = [*call.args, *(keyword.value for keyword in call.keywords)]
-            texts = {word for value in values for word in words(value, known) if " " in word}
-            texts |= texts_of.get(named.get(name, (module.name, name)), set())
-            for reason in _reasons(name, call, at, known):
-                told, places = found.setdefault(reason, (set(), []))
-                told |= texts
-                places.append(module)
-    for module in modules:
-        for verdict in _REFUSING.get(module.name, ()):
-            found.setdefault(verdict.reason, (set(), []))[1].append(module)
-    rows = [
-        (code(reason), " / ".join(sorted(told)) or "the text of its code", where(places))
-        for reason, (told, places) in sorted(found.items())
-    ]
-    return table(("reason", "what the caller is told", "where"), rows)
-
-
-_REFUSING = {
-    "rules.token.refresh_rotation": set(RefreshVerdict) - ACCEPTED,
-    "rules.authorize.redemption": set(RedemptionVerdict) - {RedemptionVerdict.REDEEMED},
-    "rules.device.polling": set(PollVerdict) - {PollVerdict.REDEEMED},
-}
-"""The verdicts of the rules that a statement carries out: each knows its own reason."""
-
-
-_SAY_NO = {"app", "web", "flows", "rules", "jose", "store", "runtime", "passwords"}
-"""Rooms whose reasons a caller's request may meet."""
-
-
-def _signatures(modules: list[Module]) -> dict[tuple[str, str], int]:
-    """(module, name) -> where `reason` stands among the arguments of a class or function that has one. Functions of
-    the store have another one: why a session ended."""
-    found = {}
-    for module in modules:
-        for node in ast.walk(module.tree):
-            names: list[str] = []
-            if isinstance(node, ast.ClassDef):
-                made = [item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"]
-                fields = [
-                    item.target.id
-                    for item in node.body
-                    if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
-                ]
-                names = [arg.arg for arg in made[0].args.args[1:]] if made else fields
-            elif isinstance(node, ast.FunctionDef) and not module.name.startswith("store"):
-                names = [arg.arg for arg in node.args.args if arg.arg != "self"]
-            if "reason" in names:
-                found[module.name, node.name] = names.index("reason")  # type: ignore[attr-defined]
-    return found
-
-
-def _constant_texts(modules: list[Module]) -> dict[tuple[str, str], set[str]]:
-    """(module, name) -> the texts that a function which takes a `reason` tells itself."""
-    return {
-        (module.name, function.name): {
-            word
-            for call in ast.walk(function)
-            if isinstance(call, ast.Call)
-            for value in [*call.args, *(keyword.value for keyword in call.keywords)]
-            for word in words(value, constants(module))
-            if " " in word
-        }
-        for module in modules
-        for function in module.functions()
-        if "reason" in [arg.arg for arg in function.args.args]
-    }
-
-
-def _named(module: Module) -> dict[str, tuple[str, str]]:
-    """What a name means that a module imports from another one of authsvc: (module, name there)."""
-    return {
-        alias.asname or alias.name: ((node.module or "").removeprefix("authsvc."), alias.name)
-        for node in module.nodes
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-
-
-def _reasons(name: str, call: ast.Call, at: int | None, known: dict[str, str]) -> list[str]:
-    if name == "StoreUnavailable" and len(call.args) == 2:
-        stores, kinds = words(call.args[0], known) or ["{store}"], words(call.args[1], known) or ["{kind}"]
-        return [f"{store}_{kind}" for store in stores for kind in kinds]
-    given = {keyword.arg: keyword.value for keyword in call.keywords}
-    value = given.get("reason") or (next(iter(call.args[at:]), None) if at is not None else None)
-    return words(value, known) if value is not None and at is not None else []
-
-
 PAGES: dict[str, tuple[str, Callable[[Kept], str]]] = {
     "settings.md": (
         """# Settings
@@ -372,9 +196,9 @@ decide by status and `error`. Why exactly a request was refused stands in the lo
     "reasons.md": (
         """# Reasons
 
-The `reason` of a refused request, as the source says it: in the access log, and on error pages. The caller is told a
-constant text. `{...}` stands for a word that is put in when it happens: a verdict, the name of a parameter, what a
-driver reported.
+The `reason` of a refused request, and of some that were served, as the source says it: in the access log, and on error
+pages. The caller is told a constant text. `{...}` stands for a word that is put in when it happens: a verdict, the name
+of a parameter, what a driver reported.
 """,
         reasons,
     ),

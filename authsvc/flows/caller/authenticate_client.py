@@ -15,6 +15,7 @@ from authsvc.flows.caller.client_keys import KeysMissing, keys_of
 from authsvc.jose.algorithms import ALGORITHMS
 from authsvc.jose.client_signatures import Wanted, judge_assertion, unverified_subject
 from authsvc.jose.verify import Invalid
+from authsvc.reason import Reason
 from authsvc.rules.caller.certificate import METHODS as TLS_METHODS
 from authsvc.rules.caller.client_authentication import Credentials, Presented, read_credentials
 from authsvc.rules.client_record import FAPI2, MAX_DOCUMENT_URL, Client, names_document
@@ -89,7 +90,7 @@ def _keep_cheap(runtime: Runtime, pair: str, sent: Credentials, presented: Prese
         refuse_flood(runtime, pair)
 
 
-async def _problem(runtime: Runtime, client: Client | None, sent: Credentials, presented: Presented) -> str | None:
+async def _problem(runtime: Runtime, client: Client | None, sent: Credentials, presented: Presented) -> Reason | None:
     if client is None:
         return "client_unknown"
     if presented.method == "none" and client.authentication.token_endpoint_auth_method in TLS_METHODS:
@@ -108,7 +109,7 @@ async def _problem(runtime: Runtime, client: Client | None, sent: Credentials, p
     return await _assertion_problem(runtime, client, presented.assertion or "")
 
 
-async def _assertion_problem(runtime: Runtime, client: Client, assertion: str) -> str | None:
+async def _assertion_problem(runtime: Runtime, client: Client, assertion: str) -> Reason | None:
     try:
         jwks = await keys_of(runtime, client, unverified_kid(assertion))
     except KeysMissing as missing:

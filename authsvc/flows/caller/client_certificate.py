@@ -14,6 +14,7 @@ from authsvc.jose.client_certificates import (
     is_named,
     is_registered,
 )
+from authsvc.reason import Reason
 from authsvc.rules.caller.certificate import SELF_SIGNED, TLS_CLIENT_AUTH, SentCertificate
 from authsvc.rules.client_record import Client
 from authsvc.rules.clients.tls_authentication import subjects_of
@@ -64,7 +65,7 @@ def begin(runtime: Runtime) -> None:
     authorities_of(runtime)
 
 
-async def certificate_problem(runtime: Runtime, client: Client, sent: SentCertificate | None) -> str | None:
+async def certificate_problem(runtime: Runtime, client: Client, sent: SentCertificate | None) -> Reason | None:
     """The reason why a certificate does not prove this client, whose method is one of `certificate.METHODS`; None: it
     does. Raises Rejected where the client's keys cannot be read."""
     if sent is None:
@@ -80,7 +81,7 @@ async def certificate_problem(runtime: Runtime, client: Client, sent: SentCertif
     return None if named == [True] else "client_certificate_of_another"
 
 
-async def _self_signed_problem(runtime: Runtime, client: Client, sent: SentCertificate) -> str | None:
+async def _self_signed_problem(runtime: Runtime, client: Client, sent: SentCertificate) -> Reason | None:
     """Who issued it is no matter (section 2.2), but its time is: a registered certificate ends when it says so."""
     if has_ended_or_not_begun(sent.der, runtime.clock.now()):
         return "client_certificate_ended"

@@ -15,6 +15,7 @@ from authsvc.flows.session.end_all import REQUEST_SECONDS, begin_ending, finish_
 from authsvc.flows.session.publish_revocation import end_session, publish_revocation
 from authsvc.flows.session.subject import session_of
 from authsvc.jose.verify import VerifiedClaims
+from authsvc.reason import Reason
 from authsvc.records import frozen
 from authsvc.rules.client_record import Client
 from authsvc.rules.errors import Rejected
@@ -32,7 +33,7 @@ RECENT_SECONDS = 900
 
 async def logout_by_refresh_token(
     runtime: Runtime, client: Client, refresh_token: str, *, proof: Proof | None = None
-) -> str:
+) -> Reason:
     """End the session that a refresh token belongs to, or what a client that is not first-party has from it
     (docs/decisions/revocation.md). Unknown tokens are no error; a key that is not the token's is.
 
@@ -47,12 +48,12 @@ async def logout_by_refresh_token(
     return await _end(runtime, seen.session_id, None)
 
 
-async def logout_by_access_token(runtime: Runtime, claims: VerifiedClaims) -> str:
+async def logout_by_access_token(runtime: Runtime, claims: VerifiedClaims) -> Reason:
     """End the session of an access token. Raises StoreUnavailable."""
     return await _end(runtime, session_of(runtime, claims.sid), await person_id(runtime, claims))
 
 
-async def _end(runtime: Runtime, session_id: UUID, user_id: UUID | None) -> str:
+async def _end(runtime: Runtime, session_id: UUID, user_id: UUID | None) -> Reason:
     return "logged_out" if await end_session(runtime, session_id, "logout", user_id=user_id) else "session_unknown"
 
 

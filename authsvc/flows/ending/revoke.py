@@ -6,6 +6,7 @@ from authsvc.flows.caller.authenticate_bearer import bearer_in, verify
 from authsvc.flows.caller.prove_possession import Proof, key_of, spend_dpop_proof
 from authsvc.flows.session.publish_revocation import publish_revocation, publish_rows
 from authsvc.jose.verify import VerifiedClaims
+from authsvc.reason import Reason
 from authsvc.rules.client_record import Client
 from authsvc.rules.confirmation import UNBOUND, Confirmation, confirmation_in
 from authsvc.rules.errors import Rejected
@@ -15,7 +16,7 @@ from authsvc.store.revocation import revocations
 from authsvc.store.token import grants
 
 
-async def revoke(runtime: Runtime, client: Client, *, token: str | None, proof: Proof | None = None) -> str:
+async def revoke(runtime: Runtime, client: Client, *, token: str | None, proof: Proof | None = None) -> Reason:
     """End what the token stands for, if it is this client's. Returns a word for the log; unknown tokens are no error
     (section 2.2). token_type_hint needs no reading: the two kinds cannot be confused. `proof`: of the key that
     the caller holds; it is spent for what is ours alone. Raises Rejected, StoreUnavailable."""
@@ -34,7 +35,7 @@ async def revoke(runtime: Runtime, client: Client, *, token: str | None, proof: 
     return "access_token_revoked"
 
 
-async def _revoke_refresh_token(runtime: Runtime, client: Client, token: str, proof: Proof | None) -> str:
+async def _revoke_refresh_token(runtime: Runtime, client: Client, token: str, proof: Proof | None) -> Reason:
     presented = decode(token, runtime.refresh_mac_key, client.id)
     if presented is None:
         return "token_unknown"

@@ -17,6 +17,7 @@ from authsvc.flows.factors.way import PASSWORD, Proved
 from authsvc.flows.proofs.tell_person import Place
 from authsvc.flows.session.lifetime import lifetime
 from authsvc.passwords import Asker
+from authsvc.reason import Reason
 from authsvc.records import frozen
 from authsvc.rules.client_record import Client, Digest
 from authsvc.rules.errors import Rejected, TooMany, plain
@@ -119,7 +120,7 @@ def asker(runtime: Runtime, attempt: Attempt, *, known: bool) -> Asker:
 
 def refused(user: User | None) -> Rejected:
     """One answer for whatever was wrong; the reason is for the log."""
-    reason = "user_unknown" if user is None else "user_disabled" if user.disabled_at else "password_wrong"
+    reason: Reason = "user_unknown" if user is None else "user_disabled" if user.disabled_at else "password_wrong"
     return Rejected("invalid_credentials", "The e-mail address or the password is wrong.", reason, status=401)
 
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from authsvc.reason import Reason
 from authsvc.records import frozen
 from authsvc.rules.levels import known
 from authsvc.rules.token.id_token import ALIASES, SCOPE_OF
@@ -39,8 +40,10 @@ class ClaimsRequest:
 NO_CLAIMS = ClaimsRequest()
 
 
-def read_claims_request(text: str | None, registered: Sequence[str], *, aliases: bool = False) -> ClaimsRequest | str:
-    """What is asked for, or the reason (a lower_snake word) why it cannot be. `registered`: the client's scopes; a
+def read_claims_request(
+    text: str | None, registered: Sequence[str], *, aliases: bool = False
+) -> ClaimsRequest | Reason:
+    """What is asked for, or the reason why it cannot be. `registered`: the client's scopes; a
     claim that they do not open is left out. `aliases`: the client's policy, to be told second names, too."""
     if text is None:
         return NO_CLAIMS
@@ -71,7 +74,7 @@ def _has_value(asked: Any) -> bool:
     return isinstance(asked, dict) and isinstance(asked.get("value"), str | int | float)
 
 
-def _acr(asked: Any) -> tuple[tuple[str, ...], tuple[str, ...]] | str:
+def _acr(asked: Any) -> tuple[tuple[str, ...], tuple[str, ...]] | Reason:
     """What the login must and what it should reach. Section 5.5.1.1: an essential acr that cannot be reached is a
     failed authentication, and so is one that nobody here knows."""
     if not isinstance(asked, dict):

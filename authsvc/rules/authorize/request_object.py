@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+from authsvc.reason import Reason
 from authsvc.records import frozen
 from authsvc.rules.authorize.request import LIMITS
 from authsvc.rules.client_record import Digest
@@ -62,7 +63,7 @@ def invalid_object(reason: str) -> Refused:
     return Refused("invalid_request_object", "The request object is invalid.", reason)
 
 
-def _wrong_party(claims: Mapping[str, Any], client_id: str, issuer: str) -> str | None:
+def _wrong_party(claims: Mapping[str, Any], client_id: str, issuer: str) -> Reason | None:
     # RFC 9101 section 5: the client_id beside the object is the one in it.
     if claims.get("iss") != client_id or claims.get("client_id") != client_id:
         return "request_object_client"
@@ -77,7 +78,7 @@ def _wrong_party(claims: Mapping[str, Any], client_id: str, issuer: str) -> str 
     return None
 
 
-def _wrong_time(claims: Mapping[str, Any], skew_seconds: int, now: float) -> str | None:
+def _wrong_time(claims: Mapping[str, Any], skew_seconds: int, now: float) -> Reason | None:
     times = [claims.get("exp"), claims.get("nbf", 0), claims.get("iat", 0)]
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in times):
         return "request_object_times"
@@ -91,7 +92,7 @@ def _wrong_time(claims: Mapping[str, Any], skew_seconds: int, now: float) -> str
     return None
 
 
-def _wrong_start(claims: Mapping[str, Any], skew_seconds: int, now: float) -> str | None:
+def _wrong_start(claims: Mapping[str, Any], skew_seconds: int, now: float) -> Reason | None:
     """FAPI 2.0 Message Signing section 5.3.1: `nbf` is at most an hour ago, and `exp` at most an hour after it."""
     start = claims.get("nbf")
     if start is None:
@@ -105,7 +106,7 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _wrong_jti(claims: Mapping[str, Any]) -> str | None:
+def _wrong_jti(claims: Mapping[str, Any]) -> Reason | None:
     jti = claims.get("jti", "none")
     return None if isinstance(jti, str) and 0 < len(jti) <= MAX_JTI else "request_object_jti"
 

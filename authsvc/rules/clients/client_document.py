@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from authsvc.reason import Reason
 from authsvc.rules.authorize.redirect import can_only_be_native, origins_of
 from authsvc.rules.client_record import MAX_DOCUMENT_URL, Authentication, Client, Login
 from authsvc.rules.clients.judge_client import registrant_scopes
@@ -52,7 +53,7 @@ _LOCAL_URL = re.compile(rf"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::[1-9][
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-def url_problem(client_id: str, *, loopback: bool) -> str | None:
+def url_problem(client_id: str, *, loopback: bool) -> Reason | None:
     """Why no document is read at such a client_id, as a reason; None: it may be asked. One client has one spelling, for
     it is compared character by character (section 3): a plain host name in small letters, no port that it has anyway,
     no query, no percent signs, no dot segments. `loopback`: development, this machine will do, also by http://."""

@@ -22,6 +22,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from authsvc.reason import Reason
 from authsvc.records import frozen
 from authsvc.rules.confirmation import Confirmation
 
@@ -50,7 +51,7 @@ class PollVerdict(StrEnum):
     FORGED = "forged"
 
     @property
-    def reason(self) -> str:
+    def reason(self) -> Reason:
         """The `reason` of the log line where this refuses the request."""
         return "device_code_forged_or_foreign" if self is PollVerdict.FORGED else f"device_{self}"
 

@@ -11,6 +11,7 @@ import hmac
 from hashlib import sha256
 from uuid import UUID
 
+from authsvc.reason import Reason
 from authsvc.records import frozen
 from authsvc.rules.factors.passkey_record import Assertion, Passkey, Registration, Statement, Use
 from authsvc.rules.readable_text import made_readable
@@ -36,7 +37,7 @@ class Expected:
     origins: tuple[str, ...]
 
 
-def fault_in(statement: Statement, expected: Expected) -> str | None:
+def fault_in(statement: Statement, expected: Expected) -> Reason | None:
     """What is wrong with a statement, as a reason; None: nothing. Costs no store and no signature."""
     here = sha256(expected.rp_id.encode("utf-8")).digest()
     checks = (
@@ -63,9 +64,9 @@ def judge_registration(sent: Registration | None, expected: Expected) -> Registr
     if sent is None:
         return refusal("passkey_malformed")
     fault = fault_in(sent.statement, expected)
-    if fault is None and sent.algorithm not in ALGORITHMS:
-        fault = "passkey_algorithm"
-    return sent if fault is None else refusal(fault)
+    if fault is not None:
+        return refusal(fault)
+    return sent if sent.algorithm in ALGORITHMS else refusal("passkey_algorithm")
 
 
 def judge_assertion(
