@@ -55,8 +55,8 @@ async def show_proof(runtime: Runtime, secret: str) -> Shown | None:
 
 async def try_code(runtime: Runtime, asked: Asked, typed: str) -> Shown | None:
     """Exchange the code of a letter for a new secret; the link in the letter is void then. Until that is spent, the
-    same code gives the same again: no 503 behind it costs the code. None: it is wrong, or may not be tried any more,
-    which nobody is told apart. Raises StoreUnavailable."""
+    same code gives the same again, and counts as no try: no 503 behind it costs the code. None: it is wrong, or may not
+    be tried any more, which nobody is told apart. Raises StoreUnavailable."""
     code = normal_code(typed)
     if code is None:
         return None

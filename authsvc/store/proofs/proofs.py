@@ -81,10 +81,11 @@ async def alive(db: Database, digest: Digest) -> Proof | None:
 async def try_code(
     db: Database, proof_id: UUID, code_digests: Sequence[Digest], *, fresh: Digest, tries: int
 ) -> bool | None:
-    """Count one try of a code, and where it is right give the proof the secret with digest `fresh` instead of the one
+    """Count a wrong try of a code; where it is right, give the proof the secret with digest `fresh` instead of the one
     that was mailed. `fresh` comes of the code: who gave the right one may give it again, until the proof is spent.
     None: there is no proof whose code may be tried (any more)."""
-    sql = """UPDATE mailed_proofs SET code_tries = code_tries + 1,
+    sql = """UPDATE mailed_proofs SET
+                 code_tries = code_tries + CASE WHEN digest = $3 OR code_digest = ANY($2::bytea[]) THEN 0 ELSE 1 END,
                  digest = CASE WHEN code_digest = ANY($2::bytea[]) THEN $3 ELSE digest END,
                  code_digest = CASE WHEN code_digest = ANY($2::bytea[]) THEN NULL ELSE code_digest END
              WHERE id = $1 AND (code_digest IS NOT NULL OR digest = $3) AND digest IS NOT NULL AND code_tries < $4

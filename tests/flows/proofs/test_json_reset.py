@@ -230,7 +230,8 @@ async def test_a_refusal_that_is_nobodys_fault_costs_no_code(
     code = (await letter(house.runtime, email)).code
     with monkeypatch.context() as busy:
         busy.setattr(house.runtime.passwords, "_queue", -1_000)  # as full as can be
-        assert error(await finish(http, challenge, code)) == (503, "temporarily_unavailable")
+        for _ in range(CODE_TRIES + 1):
+            assert error(await finish(http, challenge, code)) == (503, "temporarily_unavailable")
     assert error(await finish(http, challenge, "00000000")) == (401, "invalid_credentials")
     assert (await finish(http, challenge, code)).status_code == 204
     assert error(await finish(http, challenge, code)) == (401, "invalid_credentials")
