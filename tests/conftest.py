@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import httpcore2
 import httpx2
 import pytest
 import uvloop
@@ -43,6 +44,8 @@ from tests.support.rewriting import rewrite_share
 __all__ = ["pytest_terminal_summary"]  # a hook of pytest
 # httpx2 looks for this module, which is not installed, at every request of its ASGITransport: half a millisecond each.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
+# Its clients read the certificates of the world each, whatever they are for: those that name none of their own share.
+httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)
 ISSUER = "http://localhost:8000"
 TEMPLATE = "authsvc_template"
 _numbers = count(1)

@@ -42,14 +42,29 @@ def process_table() -> dict[int, tuple[int, str]]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             with suppress(OSError):  # it ended while we looked
-                state, parent = entry.joinpath("stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
-                table[int(entry.name)] = (int(parent), state)
+                table[int(entry.name)] = _parent_and_state(entry)
     return table
+
+
+def _parent_and_state(entry: Path) -> tuple[int, str]:
+    """Of a process below /proc. Raises OSError where it is gone."""
+    state, parent = entry.joinpath("stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
+    return int(parent), state
+
+
+def state_of(pid: int) -> str:
+    """The letter of a process's state, `Z` where it is gone."""
+    if not Path("/proc/self/stat").exists():
+        return process_table().get(pid, (0, "Z"))[1]
+    try:
+        return _parent_and_state(Path(f"/proc/{pid}"))[1]
+    except OSError:
+        return "Z"
 
 
 def is_alive(pid: int) -> bool:
     """A zombie is dead: it holds neither files nor memory any more."""
-    return process_table().get(pid, (0, "Z"))[1] != "Z"
+    return state_of(pid) != "Z"
 
 
 def command_line(pid: int) -> str:
@@ -227,7 +242,7 @@ class Server:
 
     def _halt(self) -> None:
         send_signal(self.pid, signal.SIGSTOP)
-        wait_until(lambda: process_table().get(self.pid, (0, "T"))[1] in "TtZ", STOP_SECONDS)  # now it forks no more
+        wait_until(lambda: state_of(self.pid) in "TtZ", STOP_SECONDS)  # now it forks no more
         for child in self._children():
             send_signal(child, signal.SIGSTOP)
 

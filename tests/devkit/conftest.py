@@ -17,6 +17,7 @@ import redis
 
 from authsvc_devkit import processes
 from authsvc_devkit.servers import Servers
+from tests.conftest import memory
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
 
@@ -53,7 +54,7 @@ def untouched(made_once: Path) -> Iterator[Servers]:
 
 @contextmanager
 def reachable_directory() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="authsvc-test-", dir="/tmp") as outer:
+    with tempfile.TemporaryDirectory(prefix="authsvc-test-", dir=memory() or "/tmp") as outer:
         os.chmod(outer, 0o755)
         yield Path(outer)
 
