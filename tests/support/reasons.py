@@ -77,7 +77,7 @@ _SAY_NO = {"app", "web", "flows", "rules", "jose", "store", "runtime", "password
 
 def _signatures(modules: list[Module]) -> dict[tuple[str, str], int]:
     """(module, name) -> where `reason` stands among the arguments of a class or function that has one. Functions of
-    the store have another one: why a session ended."""
+    the store, and some that wait, have another one, which is no `Reason`: why a session ended."""
     found = {}
     for module in modules:
         for node in ast.walk(module.tree):
@@ -92,9 +92,15 @@ def _signatures(modules: list[Module]) -> dict[tuple[str, str], int]:
                 names = [arg.arg for arg in made[0].args.args[1:]] if made else fields
             elif isinstance(node, ast.FunctionDef) and not module.name.startswith("store"):
                 names = [arg.arg for arg in node.args.args if arg.arg != "self"]
+            elif isinstance(node, ast.AsyncFunctionDef) and any(map(_is_reason, node.args.args)):
+                names = [arg.arg for arg in node.args.args]
             if "reason" in names:
                 found[module.name, node.name] = names.index("reason")  # type: ignore[attr-defined]
     return found
+
+
+def _is_reason(argument: ast.arg) -> bool:
+    return argument.annotation is not None and ast.unparse(argument.annotation) == "Reason"
 
 
 def _constant_texts(modules: list[Module]) -> dict[tuple[str, str], set[str]]:

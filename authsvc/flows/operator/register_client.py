@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 from typing import Any
 
-from authsvc import metrics
 from authsvc.flows.caller.client_documents import strangers_of
 from authsvc.flows.caller.client_failures import count_failure, refuse_blocked, refuse_flood
-from authsvc.flows.caller.network_limit import network_buckets
+from authsvc.flows.caller.network_limit import network_buckets, within_limit
 from authsvc.flows.operator import manage_clients
 from authsvc.flows.operator.read_sector import judge_sector
 from authsvc.flows.session.end_all import REQUEST_SECONDS
@@ -22,7 +21,7 @@ from authsvc.rules.client_record import Client
 from authsvc.rules.clients.judge_client import Service
 from authsvc.rules.clients.registration import SECRET_METHODS, judge_change, new_client, read_metadata
 from authsvc.rules.clients.strangers import judge_stranger, new_stranger
-from authsvc.rules.errors import BearerRejected, TooMany, rejected
+from authsvc.rules.errors import BearerRejected, rejected
 from authsvc.rules.refused import Refused
 from authsvc.rules.secret_digest import digest_of, is_base64url_of_32, is_one_of
 from authsvc.runtime import Runtime
@@ -90,9 +89,11 @@ async def register_stranger(runtime: Runtime, members: Mapping[str, Any], *, net
     gave it anything. Raises Rejected, TooMany, StoreUnavailable."""
     limit = runtime.settings.client_registration_network
     buckets = [*network_buckets("registration", network, limit), Bucket("registrations", limit * EVERYBODYS_FACTOR)]
-    if wait := await runtime.attempts.take(buckets, runtime.entropy(8).hex()):
-        metrics.rate_limited.labels("registration").inc()
-        raise TooMany("open_registrations", retry_after=wait)
+    async with within_limit(runtime, buckets, "registration", "open_registrations"):
+        return await _register_stranger(runtime, members)
+
+
+async def _register_stranger(runtime: Runtime, members: Mapping[str, Any]) -> Registered:
     client_id = runtime.entropy(16).hex()
     access_token = base64url_encode(runtime.entropy(32))
     service = await manage_clients.registrants_service(runtime)

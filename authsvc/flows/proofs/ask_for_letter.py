@@ -11,11 +11,9 @@ from collections.abc import Mapping
 from dataclasses import field
 from uuid import UUID
 
-from authsvc import metrics
-from authsvc.flows.caller.network_limit import network_buckets
+from authsvc.flows.caller.network_limit import network_buckets, within_limit
 from authsvc.flows.proofs.issue_proof import new_proof
 from authsvc.records import frozen
-from authsvc.rules.errors import TooMany
 from authsvc.rules.login.device_cookie import account_digest
 from authsvc.rules.people.person import judge_person
 from authsvc.rules.proofs.proof import SHORT_SECONDS, Purpose
@@ -56,14 +54,14 @@ async def ask_for_letter(
     judged = judge_person(typed, "", ())
     if isinstance(judged, Refused):
         return judged
-    await _count(runtime, judged.email, network, user_id)
     wish = new_proof(runtime, purpose, judged.email, user_id, detail)
-    await proofs.ask(runtime.db, wish, seconds=SHORT_SECONDS)
+    async with within_limit(runtime, _buckets(runtime, judged.email, network, user_id), "mail", "mail_requests"):
+        await proofs.ask(runtime.db, wish, seconds=SHORT_SECONDS)
     asked_here.of(runtime).set()
     return Asked(wish.id, purpose, judged.email, browser)
 
 
-async def _count(runtime: Runtime, email: str, network: str, user_id: UUID | None) -> None:
+def _buckets(runtime: Runtime, email: str, network: str, user_id: UUID | None) -> list[Bucket]:
     account = account_digest(runtime.current_key("account digest"), email)
     buckets = [
         Bucket(f"mail-address:{account.hex()}", runtime.settings.mail_address_requests),
@@ -71,9 +69,7 @@ async def _count(runtime: Runtime, email: str, network: str, user_id: UUID | Non
     ]
     if user_id is not None:
         buckets.append(Bucket(f"mail-person:{user_id}", runtime.settings.mail_address_requests))
-    if wait := await runtime.attempts.take(buckets, runtime.entropy(8).hex()):
-        metrics.rate_limited.labels("mail").inc()
-        raise TooMany("mail_requests", retry_after=wait)
+    return buckets
 
 
 def seal_asked(runtime: Runtime, asked: Asked) -> str:

@@ -14,6 +14,8 @@ import pytest_asyncio
 
 from authsvc.rules.proofs.proof import CODE_TRIES
 from authsvc.rules.sealed_value_lifetimes import MAILED_CODE_SECONDS
+from authsvc.store.errors import StoreUnavailable
+from authsvc.store.proofs import proofs
 from authsvc_devkit.servers import Servers
 from tests.support.factors import PASSWORD, app_of, person, recovery_codes_of
 from tests.support.letters import ask, letter, letters, looks, post
@@ -277,6 +279,24 @@ async def test_letters_are_limited_by_address(house: Service, email: str) -> Non
     ]
     assert [answer.status_code for answer in answers] == [200] * limit + [429]
     assert int(answers[-1].headers["retry-after"]) > 0
+
+
+async def test_a_letter_that_could_not_be_asked_for_is_none_of_them(
+    house: Service, email: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store was away: whoever comes again is let."""
+
+    async def away(*_: object, **__: object) -> None:
+        raise StoreUnavailable("postgresql", "timeout")
+
+    http, limit = house.caller(), house.runtime.settings.mail_address_requests
+    with monkeypatch.context() as outage:
+        outage.setattr(proofs, "ask", away)
+        for _ in range(limit + 1):
+            answer = await http.post("/api/auth/reset", json={"email": email})
+            assert error(answer) == (503, "temporarily_unavailable")
+    answers = [await http.post("/api/auth/reset", json={"email": email}) for _ in range(limit + 1)]
+    assert [answer.status_code for answer in answers] == [200] * limit + [429]
 
 
 async def test_what_is_no_address_is_told_at_once(house: Service) -> None:
