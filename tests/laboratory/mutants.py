@@ -20,7 +20,7 @@ _LOST = "WHEN $5::int > 0 AND now() - g.rotated_at <= $8::int * interval '1 seco
 STATEMENT = {
     mutant.name: mutant
     for mutant in (
-        Mutant("a replay rotates", "ELSE 'reuse' END AS verdict) v)", "ELSE 'rotate' END AS verdict) v)"),
+        Mutant("a replay rotates", "ELSE 'reuse' END AS verdict) v", "ELSE 'rotate' END AS verdict) v"),
         Mutant(
             "the generation one behind is live",
             "WHEN $3::bigint = g.generation THEN 'rotate'",
@@ -130,7 +130,7 @@ def hunt(name: str, seed: str, schedules: int) -> Caught:
 
 async def _break_database(world: World, name: str) -> None:
     statements = [SQL[name]] if name in SQL else []
-    statements += [mutant.of(_source_of(mutant.function)) for mutant in TRIGGERS if mutant.name == name]
+    statements += [mutant.of(source_of(mutant.function)) for mutant in TRIGGERS if mutant.name == name]
     async with world.sql() as sql:
         for statement in statements:
             await sql.execute(statement)
@@ -139,7 +139,7 @@ async def _break_database(world: World, name: str) -> None:
                 place.to_postgres.cut()
 
 
-def _source_of(function: str) -> str:
+def source_of(function: str) -> str:
     """The newest definition of a function in the migrations."""
     from authsvc.store import migrate
 
