@@ -64,6 +64,13 @@ def _returning(module: str, path: str, answer: Callable[..., Any]) -> None:
     setattr(holder, path, broken)
 
 
+def _invalid_grant(*_: Any, **__: Any) -> None:
+    """No row would not do: the flow asks the store once more then, which is away, and answers 503."""
+    from authsvc.rules.errors import Rejected
+
+    raise Rejected("invalid_grant", "The refresh token is not valid.", "mutant")
+
+
 def _unpublished() -> None:
     """Redis is not told, and nobody is told not to believe it: neither here nor by the poll."""
 
@@ -74,9 +81,7 @@ def _unpublished() -> None:
 
 
 PATCHES: dict[str, Callable[[], None]] = {
-    "an outage is called invalid_grant": lambda: _returning(
-        "authsvc.store.token.grants", "refresh", lambda *a, **o: None
-    ),
+    "an outage is called invalid_grant": lambda: _returning("authsvc.store.token.grants", "refresh", _invalid_grant),
     "a logout is acknowledged in an outage": lambda: _returning(
         "authsvc.store.token.grants", "revoke", lambda *a, **o: None
     ),
