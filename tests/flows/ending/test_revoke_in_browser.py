@@ -16,6 +16,7 @@ from authsvc.flows.operator import manage_clients
 from authsvc_devkit.servers import Servers
 from tests.support import devices
 from tests.support.login_steps import PARTNER, Pkce, authorize_url, press, redirected, tokens_for
+from tests.support.seconds import second_begins
 from tests.support.service import Service, service
 
 
@@ -55,12 +56,6 @@ async def test_revoking_once_more_leaves_alone_what_the_client_got_since(house: 
     await revoke(house, "partner", old["refresh_token"])
     assert await house.active(fresh["access_token"])
     assert not await house.active(old["access_token"])
-
-
-async def second_begins(house: Service, before: float = 0) -> None:
-    """Until PostgreSQL's second has just begun, or so many seconds before the next does."""
-    sql = "SELECT (1 - (extract(epoch FROM clock_timestamp()) + $1::float8::numeric) % 1)::float8"
-    await asyncio.sleep(await house.sql.fetchval(sql, before))
 
 
 @pytest.mark.parametrize("way", ["/revoke", "/account/apps/revoke"])

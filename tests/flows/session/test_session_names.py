@@ -33,6 +33,7 @@ from tests.support.clients import flat_client
 from tests.support.login_steps import CALLBACK, Pkce, code_for, press, redeem, tokens_for
 from tests.support.logouts import courier, wants_to_know
 from tests.support.receiver import receiver
+from tests.support.seconds import second_begins
 from tests.support.service import Service, bearer, service
 
 STOCK = "https://stock.example"
@@ -123,7 +124,7 @@ async def test_a_login_within_the_second_in_which_a_name_was_revoked_gets_tokens
     http = house.caller()
     before = await tokens_for(http, "one", scope="openid")
     sid = jwt.decode(before["access_token"], options={"verify_signature": False})["sid"]
-    await asyncio.sleep(await house.sql.fetchval("SELECT (1 - extract(epoch FROM clock_timestamp()) % 1)::float8"))
+    await second_begins(house)
     await house.sql.execute(
         """INSERT INTO revocations (kind, subject, expires_at, reason)
            VALUES ('grant', $1, now() + interval '1 hour', 'revoked')""",
