@@ -13,7 +13,7 @@ from uuid import UUID
 from authsvc.flows.account.end_removed_factor import end_what_it_opened
 from authsvc.flows.account.sessions_and_apps import LoginNeeded, person
 from authsvc.flows.factors import one_time_code
-from authsvc.flows.factors.ways import Guess, counted, ways_of, wrong
+from authsvc.flows.factors.ways import one_try, ways_of, wrong
 from authsvc.flows.login.authenticate_person import Attempt, new_device_cookie
 from authsvc.flows.proofs.tell_person import Place, tell_person
 from authsvc.flows.session.publish_revocation import publish_revocation
@@ -102,13 +102,11 @@ async def confirm_app(runtime: Runtime, cookie: str | None, typed: str, attempt:
     session = await person(runtime, cookie, recently=True)
     app = await one_time_codes.being_set_up(runtime.db, session.user.id, session.id, seconds=SET_UP_SECONDS)
     fresh = base64url_encode(runtime.entropy(32))
-    try:
-        async with counted(runtime, session.user, attempt.network):
-            codes = await _confirmed(runtime, session, app, typed, attempt, digest_of(cookie or ""), digest_of(fresh))
-            if codes is None:
-                raise Guess
-    except Guess:
-        raise wrong() from None
+    async with one_try(runtime, session.user, attempt.network) as place:
+        codes = await _confirmed(runtime, session, app, typed, attempt, digest_of(cookie or ""), digest_of(fresh))
+        place.counts = codes is None
+    if codes is None:
+        raise wrong()
     return Confirmed(session, fresh, new_device_cookie(runtime, session.user), codes)
 
 

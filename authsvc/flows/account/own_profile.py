@@ -4,7 +4,7 @@ limited all the same, for each change is told to every app at its next token."""
 from __future__ import annotations
 
 from authsvc.flows.account.sessions_and_apps import person
-from authsvc.flows.caller.network_limit import within_limit
+from authsvc.flows.caller.limits import within_limit
 from authsvc.rules.people.own_profile import Profile, judge_profile
 from authsvc.rules.refused import Refused
 from authsvc.runtime import Runtime

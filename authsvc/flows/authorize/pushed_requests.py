@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 
 from authsvc.flows.authorize.pending_request import PendingRequest
 from authsvc.flows.caller.client_keys import KeysMissing, keys_of
-from authsvc.flows.caller.network_limit import wait_of_network
+from authsvc.flows.caller.limits import network_buckets, within_limit
 from authsvc.flows.caller.prove_possession import Proof, judge_proof_of, spend_dpop_proof
 from authsvc.jose.client_signatures import verify_request_object
 from authsvc.jose.verify import Invalid
@@ -16,7 +17,7 @@ from authsvc.rules.authorize.request_object import Use, invalid_object, read_req
 from authsvc.rules.client_record import FAPI2, Client
 from authsvc.rules.clients.fapi2 import allows_algorithm, refuse_unmet
 from authsvc.rules.discovery import ASSERTION_ALGORITHMS
-from authsvc.rules.errors import Rejected, TooMany, rejected
+from authsvc.rules.errors import Rejected, rejected
 from authsvc.rules.refused import Refused
 from authsvc.rules.sealed_value_lifetimes import PENDING_REQUEST_SECONDS
 from authsvc.rules.secret_digest import digest_of
@@ -51,12 +52,15 @@ async def push_request(
     request = judge(asked, client, proved, issuer=runtime.settings.issuer)
     if isinstance(request, Refused):
         raise rejected(request)
-    if not client.confidential:
-        limit = runtime.settings.push_network_requests
-        if wait := await wait_of_network(runtime, "pushed_request", network, limit):
-            raise TooMany("pushed_requests", retry_after=wait)
-    if proof is not None:
-        await spend_dpop_proof(runtime, proof)
+    buckets = network_buckets("pushed-request", network, runtime.settings.push_network_requests)
+    limit = within_limit(runtime, buckets, "pushed_request", "pushed_requests")
+    async with nullcontext() if client.confidential else limit:
+        if proof is not None:
+            await spend_dpop_proof(runtime, proof)
+        return REQUEST_URI + await _keep(runtime, client, asked, use)
+
+
+async def _keep(runtime: Runtime, client: Client, asked: Asked, use: Use | None) -> str:
     reference = base64url_encode(runtime.entropy(32))
     digest = digest_of(reference)
     registered, seconds = not client.by_document, REQUEST_SECONDS
@@ -64,7 +68,7 @@ async def push_request(
     # Last, so that an outage or a wrong key before it leaves the object good; a replay's reference is never told.
     if use and not await spend(runtime.db, use.digest, use.seconds):
         raise rejected(invalid_object("request_object_replayed"))
-    return REQUEST_URI + reference
+    return reference
 
 
 def _algorithms(client: Client) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from functools import partial
 from authsvc import metrics
 from authsvc.clock import monotonic
 from authsvc.flows.caller.client_keys import with_judged_keys
-from authsvc.flows.caller.network_limit import wait_of_network
+from authsvc.flows.caller.limits import network_buckets, take_place
 from authsvc.flows.keys.sign import offered_algorithms
 from authsvc.logs import get_logger
 from authsvc.outgoing import OutgoingFailed
@@ -168,15 +168,12 @@ async def _limit(runtime: Runtime, client_id: str, reading: Reading, network: st
     whoever names a thousand addresses of a host must not shut out the one that people use. Raises TooMany."""
     settings = runtime.settings
     if network is not None:
-        limit = settings.client_id_metadata_network_fetches
-        if wait := await wait_of_network(runtime, "client_document", network, limit):
-            raise TooMany("client_documents", retry_after=wait)
+        buckets = network_buckets("client-document", network, settings.client_id_metadata_network_fetches)
+        await take_place(runtime, buckets, "client_document", "client_documents")
     if reading.client or await stranger_clients.read_within(runtime.db, client_id, LAST_KNOWN_SECONDS):
         return
     bucket = Bucket(f"document-host:{host_of(client_id)}", settings.client_id_metadata_host_fetches)
-    if wait := await runtime.attempts.take([bucket], runtime.entropy(8).hex()):
-        metrics.rate_limited.labels("client_document_host").inc()
-        raise TooMany("client_document_host", retry_after=wait)
+    await take_place(runtime, [bucket], "client_document_host", "client_document_host")
 
 
 async def _last_known(runtime: Runtime, client_id: str) -> Client | None:

@@ -12,7 +12,7 @@ from itertools import islice
 
 from authsvc import metrics
 from authsvc.clock import monotonic
-from authsvc.flows.caller.network_limit import network_buckets
+from authsvc.flows.caller.limits import network_buckets, take_place
 from authsvc.rules.errors import TooMany
 from authsvc.runtime import Memory, Runtime
 from authsvc.store.caller.attempts import Bucket
@@ -99,10 +99,11 @@ async def count_failure(runtime: Runtime, pair: str, network: str) -> None:
         Bucket(f"client:{pair}", limit),
         *network_buckets("client-network", network, limit * _NETWORK_FACTOR),
     ]
-    wait = await runtime.attempts.take(buckets, runtime.entropy(8).hex())
-    if wait:
-        _blocks.of(runtime).add(pair, wait, monotonic())
-        raise _too_many(wait)
+    try:
+        await take_place(runtime, buckets, "client", "client_failures")
+    except TooMany as refused:
+        _blocks.of(runtime).add(pair, refused.retry_after, monotonic())
+        raise
 
 
 def _too_many(wait: int) -> TooMany:

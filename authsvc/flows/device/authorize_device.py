@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import field
+from functools import partial
 from uuid import UUID
 
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, UNKNOWN, device_name
-from authsvc.flows.caller.network_limit import wait_of_network
+from authsvc.flows.caller.limits import network_buckets, within_limit
 from authsvc.flows.caller.prove_possession import (
     Proof,
     certificate_of,
@@ -20,7 +22,7 @@ from authsvc.rules.client_record import Client
 from authsvc.rules.clients.fapi2 import refuse_unmet
 from authsvc.rules.device.codes import GRANT_TYPE, USER_CODE_KEY, encode, shown_user_code, user_code, user_code_digest
 from authsvc.rules.device.polling import CODE_SECONDS, INTERVAL_SECONDS
-from authsvc.rules.errors import Rejected, TooMany, Unavailable, rejected
+from authsvc.rules.errors import Rejected, Unavailable, rejected
 from authsvc.rules.mac_token import Code
 from authsvc.rules.resource import as_registered, read_resources
 from authsvc.rules.scope import parse_scope, registered_part
@@ -73,27 +75,30 @@ async def authorize_device(
         raise Rejected("invalid_target", "The resource is not known for this client.", "resource_not_allowed")
     if proof is not None:
         judge_proof_of(client, proof)
-    limit = runtime.settings.device_network_requests
-    if wait := await wait_of_network(runtime, "device_request", network, limit):
-        raise TooMany("device_requests", retry_after=wait)
-    if proof is not None:
-        await spend_dpop_proof(runtime, proof)
+    ask = partial(
+        requests.ask,
+        runtime.db,
+        client_id=client.id,
+        scope=given,
+        audience=granted_audience(client, issuer, scope=given, resource=resources),
+        device_info=_readable(client, user_agent),
+        ip_address=address,
+        user_agent=user_agent[:MAX_USER_AGENT] or None,
+        bound_to=certificate_of(client, certificate) if proof is None else key_of(proof),
+    )
+    buckets = network_buckets("device-request", network, runtime.settings.device_network_requests)
+    async with within_limit(runtime, buckets, "device_request", "device_requests"):
+        if proof is not None:
+            await spend_dpop_proof(runtime, proof)
+        return await _asked(runtime, client, ask)
+
+
+async def _asked(runtime: Runtime, client: Client, ask: Callable[..., Awaitable[bool]]) -> Asked:
     for _ in range(_TRIES):
         code = Code(runtime.master.current_id, UUID(bytes=runtime.entropy(16)), runtime.entropy(16))
         shown = user_code(runtime.entropy(16))
-        if await requests.ask(
-            runtime.db,
-            request_id=code.id,
-            client_id=client.id,
-            device_hash=code.secret_hash,
-            user_hash=user_code_digest(runtime.current_key(USER_CODE_KEY), shown),
-            scope=given,
-            audience=granted_audience(client, issuer, scope=given, resource=resources),
-            device_info=_readable(client, user_agent),
-            ip_address=address,
-            user_agent=user_agent[:MAX_USER_AGENT] or None,
-            bound_to=certificate_of(client, certificate) if proof is None else key_of(proof),
-        ):
+        user_hash = user_code_digest(runtime.current_key(USER_CODE_KEY), shown)
+        if await ask(request_id=code.id, device_hash=code.secret_hash, user_hash=user_hash):
             device_code = encode(code, runtime.device_mac_key, client.id)
             return Asked(device_code, shown_user_code(shown), CODE_SECONDS, INTERVAL_SECONDS)
     raise Unavailable("user_codes_taken")

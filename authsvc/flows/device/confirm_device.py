@@ -10,8 +10,7 @@ import json
 from dataclasses import field
 from uuid import UUID
 
-from authsvc import metrics
-from authsvc.flows.caller.network_limit import network_buckets
+from authsvc.flows.caller.limits import network_buckets, within_limit
 from authsvc.flows.factors.ways import reach_of, ways_of
 from authsvc.keys.seal import open_value, seal_value
 from authsvc.records import frozen
@@ -19,7 +18,6 @@ from authsvc.rules.authorize.prompting import required_rung
 from authsvc.rules.client_record import Client
 from authsvc.rules.device.codes import USER_CODE_KEY, normal_user_code, shown_user_code, user_code_digest
 from authsvc.rules.device.polling import RequestState
-from authsvc.rules.errors import TooMany
 from authsvc.rules.levels import acr_of, demanded_of, is_by_mail, reaches
 from authsvc.rules.sealed_value_lifetimes import DEVICE_CONFIRMATION_SECONDS
 from authsvc.runtime import Runtime
@@ -68,19 +66,10 @@ async def find(
         Bucket(f"user-code:{session.user.id}", runtime.settings.user_code_failures),
         *network_buckets("user-code-network", network, runtime.settings.user_code_failures * NETWORK_FACTOR),
     ]
-    attempt = runtime.entropy(8).hex()
-    wait = await runtime.attempts.take(buckets, attempt)
-    if wait:
-        metrics.rate_limited.labels("user_code").inc()
-        raise TooMany("user_code_failures", retry_after=wait)
-    guess = False
-    try:
+    async with within_limit(runtime, buckets, "user_code", "user_code_failures", guess=True) as place:
         request = await requests.waiting(runtime.db, _digests(runtime, code))
         client = await runtime.clients.get(request.client_id) if request else None
-        guess = client is None
-    finally:
-        if not guess:
-            await runtime.attempts.give_back(buckets, attempt)
+        place.counts = client is None
     if request is None or client is None:
         return None
     if not _has_role(session, client):

@@ -6,16 +6,16 @@ asks (`second_step.html`).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 
 from authsvc import metrics
-from authsvc.flows.caller.network_limit import network_buckets
+from authsvc.flows.caller.limits import Place, network_buckets, within_limit
 from authsvc.flows.factors.one_time_code import ONE_TIME_CODE
 from authsvc.flows.factors.passkey_way import DEVICE_BOUND_PASSKEY, PASSKEY
 from authsvc.flows.factors.recovery_code import RECOVERY_CODE
 from authsvc.flows.factors.way import Proved, Tried, Way
-from authsvc.rules.errors import Rejected, TooMany
+from authsvc.rules.errors import Rejected
 from authsvc.rules.levels import PASSWORD_ACR, highest, reaches
 from authsvc.rules.person_record import User
 from authsvc.runtime import Runtime
@@ -56,43 +56,24 @@ def wrong() -> Rejected:
     return Rejected("invalid_credentials", description, "second_factor_wrong", status=401)
 
 
-class Guess(Exception):
-    """Ends a try that counts as failed."""
-
-
-@asynccontextmanager
-async def counted(runtime: Runtime, user: User, network: str) -> AsyncIterator[None]:
-    """One try of a person, whose place is given back unless it ends with `Guess`. Raises TooMany."""
+def one_try(runtime: Runtime, user: User, network: str) -> AbstractAsyncContextManager[Place]:
+    """One try of a person, which counts where it was wrong. Raises TooMany."""
     limit = runtime.settings.second_step_failures
     buckets = [
         Bucket(f"second-step:{user.id}", limit),
         *network_buckets("second-step-network", network, limit * NETWORK_FACTOR),
     ]
-    name = runtime.entropy(8).hex()
-    if wait := await runtime.attempts.take(buckets, name):
-        metrics.rate_limited.labels("second_step").inc()
-        raise TooMany("second_step_failures", retry_after=wait)
-    guess = False
-    try:
-        yield
-    except Guess:
-        guess = True
-        raise
-    finally:
-        if not guess:  # success and trouble alike give the place back
-            await runtime.attempts.give_back(buckets, name)
+    return within_limit(runtime, buckets, "second_step", "second_step_failures", guess=True)
 
 
 async def check_way(runtime: Runtime, user: User, name: str, tried: Tried, *, network: str) -> Proved:
-    """Judge an answer by one of the person's ways, counted before it is looked at: 200 parallel guesses with a limit of
-    5 are 5 guesses. Raises Rejected (invalid_credentials), TooMany, StoreUnavailable."""
+    """Judge an answer by one of the person's ways, counted before it is looked at. Raises Rejected
+    (invalid_credentials), TooMany, StoreUnavailable."""
     way = next((way for way in await ways_of(runtime, user) if way.name == name), None)
-    try:
-        async with counted(runtime, user, network):
-            proved = await way.check(runtime, user, tried) if way else None
-            if proved is None:
-                raise Guess
-    except Guess:
+    async with one_try(runtime, user, network) as place:
+        proved = await way.check(runtime, user, tried) if way else None
+        place.counts = proved is None
+    if proved is None:
         metrics.logins.labels("second_factor_wrong").inc()
-        raise wrong() from None
+        raise wrong()
     return proved

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from authsvc import metrics
 from authsvc.device_name import MAX_DEVICE_INFO, MAX_USER_AGENT, device_name
-from authsvc.flows.caller.network_limit import network_buckets
+from authsvc.flows.caller.limits import network_buckets, within_limit
 from authsvc.flows.factors.way import PASSWORD, Proved
 from authsvc.flows.proofs.tell_person import Place
 from authsvc.flows.session.lifetime import lifetime
@@ -74,22 +74,19 @@ async def authenticate_person(runtime: Runtime, attempt: Attempt, *, required_ro
     if known is None:  # most of a flood ends here, and costs no store anything
         runtime.passwords.refuse_when_full(known=False)
     buckets = _buckets(runtime, account, known.device if known else None, attempt.network)
-    name = runtime.entropy(8).hex()
-    wait = await runtime.attempts.take(buckets, name)
-    if wait:
-        metrics.rate_limited.labels("login").inc()
-        metrics.logins.labels("limited").inc()
-        raise TooMany("login_failures", retry_after=wait)
-    guess = False
     try:
-        return await _judged(runtime, attempt, email, required_role, known)
+        async with within_limit(runtime, buckets, "login", "login_failures", guess=True) as place:
+            try:
+                return await _judged(runtime, attempt, email, required_role, known)
+            except Rejected as rejected:
+                place.counts = rejected.reason != "role_missing"  # a right password that policy turns away is no guess
+                raise
     except Rejected as rejected:
-        guess = rejected.reason != "role_missing"  # a right password that policy turns away is none
         metrics.logins.labels(rejected.reason).inc()
         raise
-    finally:
-        if not guess:  # success and trouble alike give the place back
-            await runtime.attempts.give_back(buckets, name)
+    except TooMany:
+        metrics.logins.labels("limited").inc()
+        raise
 
 
 def new_session(

@@ -11,13 +11,13 @@ from functools import partial
 from typing import Any
 
 from authsvc import metrics
-from authsvc.flows.caller.network_limit import wait_of_network
+from authsvc.flows.caller.limits import network_buckets, within_limit
 from authsvc.flows.factors.passkey_assertion import Sent, Shown, begin_assertion, judge_answer, refused, take
 from authsvc.flows.factors.passkey_challenge import Purpose
 from authsvc.flows.login.authenticate_person import Attempt, Authenticated
 from authsvc.flows.login.enter_by_proof import BrowserLogin, enter_by_proof
 from authsvc.rules.client_record import Client
-from authsvc.rules.errors import Rejected, TooMany
+from authsvc.rules.errors import Rejected
 from authsvc.runtime import Runtime
 from authsvc.store.postgres import Connection
 
@@ -31,10 +31,9 @@ async def begin_passkey_login(runtime: Runtime, *, browser: str, network: str) -
 
 async def challenge(runtime: Runtime, purpose: Purpose, holder: str, *, network: str) -> tuple[dict[str, Any], str]:
     """As `begin_passkey_login`, of our page or a frontend's: all that a network asks for counts together."""
-    limit = runtime.settings.passkey_network_requests
-    if wait := await wait_of_network(runtime, "passkey_challenge", network, limit):
-        raise TooMany("passkey_challenges", retry_after=wait)
-    return begin_assertion(runtime, purpose, holder)
+    buckets = network_buckets("passkey-challenge", network, runtime.settings.passkey_network_requests)
+    async with within_limit(runtime, buckets, "passkey_challenge", "passkey_challenges"):
+        return begin_assertion(runtime, purpose, holder)
 
 
 async def passkey_login(

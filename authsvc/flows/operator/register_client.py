@@ -12,7 +12,7 @@ from typing import Any
 
 from authsvc.flows.caller.client_documents import strangers_of
 from authsvc.flows.caller.client_failures import count_failure, refuse_blocked, refuse_flood
-from authsvc.flows.caller.network_limit import network_buckets, within_limit
+from authsvc.flows.caller.limits import network_buckets, within_limit
 from authsvc.flows.operator import manage_clients
 from authsvc.flows.operator.read_sector import judge_sector
 from authsvc.flows.session.end_all import REQUEST_SECONDS

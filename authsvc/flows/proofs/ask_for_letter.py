@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from uuid import UUID
 
-from authsvc.flows.caller.network_limit import network_buckets, within_limit
+from authsvc.flows.caller.limits import network_buckets, within_limit
 from authsvc.flows.proofs.issue_proof import new_proof
 from authsvc.records import frozen
 from authsvc.rules.login.device_cookie import account_digest
