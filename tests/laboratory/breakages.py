@@ -16,6 +16,8 @@ from authsvc.flows.keys import manage_keys
 from authsvc.flows.upkeep.sweep import sweep_once
 from authsvc.store.errors import StoreUnavailable
 from tests.laboratory.doomed import POINTS
+from tests.laboratory.history import OK, History
+from tests.laboratory.invariants import HEARD_SECONDS, acknowledged
 from tests.laboratory.people import Desk
 from tests.laboratory.world import OPERATOR, Place, World
 from tests.support.faultproxy import FaultProxy
@@ -87,6 +89,32 @@ async def postgres_black_hole(world: World, desk: Desk, dice: random.Random) -> 
         for way in ways:
             way.blackhole()
         await _hold(dice, 0.1, 1.5)
+
+
+@breakage("postgresql lost after an end")
+async def postgres_lost_after_an_end(world: World, desk: Desk, dice: random.Random) -> None:
+    """Nobody hears PostgreSQL from the moment on in which a session was ended, for longer than its tokens may look
+    alive: what Redis was told is all that anybody knows."""
+    began = world.clock()
+    while not (ended := _ended_since(desk.history, began)):
+        if world.clock() > began + 1:
+            return
+        await asyncio.sleep(0.005)
+    ways = [place.to_postgres for place in world.places]
+    async with _broken(ways):
+        for way in ways:
+            way.blackhole()
+        await asyncio.sleep(HEARD_SECONDS + 0.05)
+        asked = [desk.introspect(grant, token, place.number) for grant, token in ended for place in world.places]
+        await asyncio.gather(*asked)
+
+
+def _ended_since(history: History, began: float) -> list[tuple[str, str]]:
+    """Grants whose end somebody was told of, each with an access token."""
+    if not any(call.outcome == OK and (call.ended or 0) >= began for call in history.of("end")):
+        return []
+    over = {grant for grant in history.logins() if (acknowledged(history, grant) or 0) >= began}
+    return list({call.grant: call.access for call in history.calls if call.grant in over and call.access}.items())
 
 
 @breakage("postgresql refused")

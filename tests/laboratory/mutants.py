@@ -94,6 +94,7 @@ SQL = {"commits do not wait for the disk": "ALTER ROLE authsvc SET synchronous_c
 ONLY = {
     "an outage is called invalid_grant": ["postgresql refused", "postgresql killed"],
     "a logout is acknowledged in an outage": ["postgresql refused", "postgresql in a black hole"],
+    "redis is never told of a revocation": ["postgresql lost after an end"],  # or the poll tells it, in half a second
     "commits do not wait for the disk": ["postgresql killed"],
 }
 """Where the fault must be there for the mutant to show."""
