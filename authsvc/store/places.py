@@ -10,7 +10,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Generic, TypeVar
+
+from authsvc.store.awake import AwakeTimer
 
 T = TypeVar("T")
 
@@ -38,10 +41,9 @@ class Places(Generic[T]):
     async def wait(self, seconds: float, longer: Callable[[], float] = lambda: 0) -> T:
         """The next connection that nobody has waited longer for; `longer` is asked when the seconds are over how many
         more they may be. Raises TimeoutError, and what `turn_away` is given."""
-        loop = asyncio.get_running_loop()
-        turn: asyncio.Future[T] = loop.create_future()
+        turn: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._line.append(turn)
-        timer = loop.call_later(seconds, self._over, turn, longer)
+        timer = AwakeTimer(seconds, partial(self._over, turn, longer))
         try:
             return await turn
         except asyncio.CancelledError:
@@ -75,7 +77,7 @@ class Places(Generic[T]):
 
     def _over(self, turn: asyncio.Future[T], longer: Callable[[], float]) -> None:
         if (more := longer()) > 0:
-            turn.get_loop().call_later(more, self._give_up, turn, TimeoutError())
+            AwakeTimer(more, partial(self._give_up, turn, TimeoutError()))
         else:
             self._give_up(turn, TimeoutError())
 

@@ -20,6 +20,7 @@ import asyncpg
 
 from authsvc import traces
 from authsvc.clock import monotonic
+from authsvc.store.awake import awake_timeout
 from authsvc.store.connecting import Connection as _Own
 from authsvc.store.connecting import Connector, Standby, keep_session, names_no_client
 from authsvc.store.errors import ClientRemoved, StoreUnavailable
@@ -209,7 +210,7 @@ class Database:
         with traces.statement("TRANSACTION"):
             connection = await self._acquire()
             try:
-                async with asyncio.timeout(seconds or self._deadlines.statement), connection.transaction():
+                async with awake_timeout(seconds or self._deadlines.statement), connection.transaction():
                     yield connection
             except BaseException as error:
                 self._discard(connection)

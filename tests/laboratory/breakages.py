@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -252,6 +253,18 @@ async def replica_killed_at_a_step(world: World, desk: Desk, dice: random.Random
     async with place.changing:
         if not place.alive:
             await place.start(**_offset(dice))
+
+
+@breakage("replica stopped")
+async def replica_stopped(world: World, desk: Desk, dice: random.Random) -> None:
+    """Its machine stands still, as one that is moved; its stores and the others do not."""
+    place = dice.choice(world.places)
+    async with place.changing:
+        replica = place.replica
+        if replica is not None:
+            replica.send(signal.SIGSTOP)
+            await _hold(dice, 0.05, 1.2)
+            replica.send(signal.SIGCONT)
 
 
 @breakage("replica drained", RARE)

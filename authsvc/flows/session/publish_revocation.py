@@ -14,6 +14,7 @@ from uuid import UUID
 
 from authsvc import metrics
 from authsvc.runtime import Memory, Runtime
+from authsvc.store.awake import awake_timeout
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.revocation import revocations
 from authsvc.store.revocation.feed import Feed
@@ -68,7 +69,7 @@ async def publish_rows(runtime: Runtime, rows: Sequence[Revocation], epoch_numbe
     for row in rows:
         metrics.revocations.labels(row.kind).inc()
     try:
-        async with asyncio.timeout(REDIS_TRY_SECONDS):
+        async with awake_timeout(REDIS_TRY_SECONDS):
             await runtime.revocation_set.add(rows)
     except (StoreUnavailable, TimeoutError):
         await _distrust(runtime, epoch_number)

@@ -10,6 +10,7 @@ from typing import Any
 
 from authsvc import traces
 from authsvc.clock import monotonic
+from authsvc.store.awake import awake_timeout
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.redis_py import NoBackoff, Redis, RedisError, Retry, exceptions
 
@@ -70,7 +71,7 @@ class RedisServer:
             if self._open_until and monotonic() < self._open_until:
                 raise StoreUnavailable("redis", "breaker_open")
             try:
-                async with asyncio.timeout(TIMEOUT_SECONDS):
+                async with awake_timeout(TIMEOUT_SECONDS):
                     answer = await ask(*words)
             except self._passed:
                 raise

@@ -25,6 +25,7 @@ from authsvc.rules.token.refresh_rotation import (
 )
 from authsvc.rules.token.refresh_token import MAX_GENERATION
 from authsvc.store.audit import LONG_SECONDS
+from authsvc.store.awake import awake_timeout
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Connection, Database, record_of
 from authsvc.store.session.sessions import Ended
@@ -151,7 +152,7 @@ class Turns:
             async with lock:
                 return await work()
         try:
-            async with asyncio.timeout(TURN_SECONDS), lock:
+            async with awake_timeout(TURN_SECONDS), lock:
                 return await work()
         except TimeoutError as error:
             raise StoreUnavailable("postgresql", "grant_busy") from error
