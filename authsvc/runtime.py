@@ -51,7 +51,7 @@ class Following:
     migrated: bool = False
     draining: bool = False
     redis_answers: bool = False
-    redis_up: bool = False
+    redis_trusted: bool = False
     """It answers, is fit to hold the revocation set, and takes what must be in it."""
     distrusted_epoch: int | None = None
     redis_unfit: str | None = None

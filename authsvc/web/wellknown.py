@@ -97,7 +97,7 @@ async def livez(_request: Request) -> Reply:
 async def readyz(request: Request) -> Reply:
     """Whether refreshes can work here. Redis being away is a note, not a reason: it is in no path that matters."""
     problems = readiness_problems(request.runtime)
-    degraded = [] if request.runtime.following.redis_up else ["redis"]
+    degraded = [] if request.runtime.following.redis_trusted else ["redis"]
     answer = {"status": "unready" if problems else "ready", "problems": problems, "degraded": degraded}
     return json_reply(answer, 503 if problems else 200, [(b"retry-after", b"1")] if problems else None)
 

@@ -86,7 +86,10 @@ async def until_believed(service: Service, seconds: float = 15) -> float:
     nobodys = Bearer(jti="x", sid=None, user_id=None, client_id="x", issued_at=0)
     while True:
         with suppress(StoreUnavailable):
-            if await service.runtime.revocation_set.find(nobodys) is Answer.LIVE and service.runtime.following.redis_up:
+            if (
+                await service.runtime.revocation_set.find(nobodys) is Answer.LIVE
+                and service.runtime.following.redis_trusted
+            ):
                 return monotonic() - started
         prompt(monotonic() - started < seconds, "Redis is not believed again")
         await asyncio.sleep(0.02)

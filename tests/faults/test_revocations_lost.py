@@ -33,7 +33,10 @@ async def epoch_in(valkey: redis.asyncio.Redis, service: Service) -> str | None:
 async def until_trusted(valkey: redis.asyncio.Redis, service: Service) -> float:
     """Seconds. A set that was emptied while it was filled has an epoch and no mark: nobody believes it."""
     started, key = monotonic(), service.runtime.redis.key
-    while None in await valkey.mget(key("rev", "epoch"), key("rev", "mark")) or not service.runtime.following.redis_up:
+    while (
+        None in await valkey.mget(key("rev", "epoch"), key("rev", "mark"))
+        or not service.runtime.following.redis_trusted
+    ):
         assert monotonic() - started < 20
         await asyncio.sleep(0.02)
     return monotonic() - started
@@ -230,16 +233,16 @@ async def test_a_redis_that_takes_nothing_is_called_degraded_without_a_break(
     try:
         await valkey.config_set("min-replicas-to-write", "1")
         await Watch(service).end_by_hand(sql, people[0])
-        while following.redis_up:
+        while following.redis_trusted:
             await asyncio.sleep(0.02)
         judged = set()
         while len(judged) < 4:
-            assert not following.redis_up
+            assert not following.redis_trusted
             judged.add(following.heard_at)
             await asyncio.sleep(0.0005)
     finally:
         await valkey.config_set("min-replicas-to-write", "0")
-    while await valkey.get(key("rev", "session", people[0]["session_id"])) is None or not following.redis_up:
+    while await valkey.get(key("rev", "session", people[0]["session_id"])) is None or not following.redis_trusted:
         await asyncio.sleep(0.02)
 
 
@@ -267,7 +270,7 @@ async def test_evictions_at_run_time_are_noticed_within_a_second_and_an_alarm(
             await asyncio.sleep(0.6)
             await valkey.config_set("maxmemory-policy", "allkeys-random")
             noticed = monotonic()
-            while service.runtime.following.redis_up:
+            while service.runtime.following.redis_trusted:
                 await asyncio.sleep(0.02)
                 prompt(monotonic() - noticed < 1, "nobody noticed the policy")
             # Evict everything of ours, silently; and then pretend that nothing had been.

@@ -195,7 +195,7 @@ async def _recovered(services: list[Service]) -> None:
             while True:
                 with suppress(StoreUnavailable):
                     found = await service.runtime.revocation_set.find(NOBODYS)
-                    if found is Answer.LIVE and service.runtime.following.redis_up:
+                    if found is Answer.LIVE and service.runtime.following.redis_trusted:
                         break
                 await asyncio.sleep(0.02)
 

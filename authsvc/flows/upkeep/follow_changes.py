@@ -52,7 +52,7 @@ async def follow_changes(runtime: Runtime) -> None:
             log.error("follow_failed", error_type=type(error).__name__, exc_info=True)
         measure_keys(runtime)
         metrics.sync_age.set(runtime.following.age())
-        metrics.redis_trusted.set(runtime.following.redis_up)
+        metrics.redis_trusted.set(runtime.following.redis_trusted)
         await asyncio.sleep(pause * random.uniform(0.8, 1.0))  # noqa: S311
 
 
@@ -78,10 +78,10 @@ async def follow_once(runtime: Runtime) -> None:
     runtime.following.heard_at = asked_at
     if runtime.following.redis_answers:
         try:
-            runtime.following.redis_up = await _follow_in_redis(runtime, state, epoch_in_redis, mark_in_redis)
+            runtime.following.redis_trusted = await _follow_in_redis(runtime, state, epoch_in_redis, mark_in_redis)
         except StoreUnavailable:
-            runtime.following.redis_up = False
-    if not runtime.following.redis_up:
+            runtime.following.redis_trusted = False
+    if not runtime.following.redis_trusted:
         # It may answer others all the same: not without what PostgreSQL has told us since.
         runtime.revocation_set.expect(state.mark)
 
@@ -162,7 +162,7 @@ async def _position(runtime: Runtime) -> tuple[str | None, int | None, str | Non
     try:
         position = await runtime.revocation_set.position()
     except StoreUnavailable:
-        runtime.following.redis_answers = runtime.following.redis_up = False
+        runtime.following.redis_answers = runtime.following.redis_trusted = False
         return None, None, None
     runtime.following.redis_answers = True
     return position
