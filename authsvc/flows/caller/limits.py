@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from authsvc import metrics
 from authsvc.reason import Reason
 from authsvc.rules.caller.networks import WIDE_FACTOR, wider_network
-from authsvc.rules.errors import TooMany
+from authsvc.rules.errors import TooMany, Unavailable
 from authsvc.runtime import Runtime
 from authsvc.store.caller.attempts import Bucket
 from authsvc.store.errors import StoreUnavailable
@@ -48,12 +48,12 @@ async def within_limit(
     """Take a place, as `take_place`, before anything costly is done: 200 parallel guesses with a limit of 5 are 5.
 
     What is done counts; with `guess` only what turned out to be wrong, whose block says so by the place's `counts`.
-    Trouble in a store never counts: who was answered 503 may come again."""
+    What is answered 503 never counts: whoever asked may come again."""
     name = await take_place(runtime, buckets, kind, reason)
     place = Place(counts=not guess)
     try:
         yield place
-    except StoreUnavailable:
+    except (StoreUnavailable, Unavailable):
         place.counts = False
         raise
     finally:

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from authsvc.flows.caller.limits import within_limit
-from authsvc.rules.errors import Rejected, TooMany
+from authsvc.rules.errors import Rejected, TooMany, Unavailable
 from authsvc.runtime import Runtime
 from authsvc.store.caller.attempts import Bucket
 from authsvc.store.errors import StoreUnavailable
@@ -18,7 +18,7 @@ from tests.support.service import Service, service
 
 LIMIT = 2
 REFUSED = Rejected("invalid_request", "No.", "mutant")
-AWAY = StoreUnavailable("postgresql", "timeout")
+AWAY, FULL = StoreUnavailable("postgresql", "timeout"), Unavailable("hash_queue_full")
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -34,6 +34,7 @@ async def house(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[Ser
         (False, False, REFUSED, True),
         (False, False, OSError(), True),
         (False, False, AWAY, False),
+        (False, False, FULL, False),
         (True, False, None, False),
         (True, False, REFUSED, False),
         (True, False, OSError(), False),
@@ -41,6 +42,7 @@ async def house(servers: Servers, base_env: dict[str, str]) -> AsyncIterator[Ser
         (True, True, None, True),
         (True, True, REFUSED, True),
         (True, True, AWAY, False),
+        (True, True, FULL, False),
     ],
 )
 async def test_what_counts(house: Service, guess: bool, wrong: bool, raised: Exception | None, counts: bool) -> None:
