@@ -121,6 +121,8 @@ class Listener:
     last: int | None = None
     events: list[tuple[str, dict[str, Any], float]] = field(default_factory=list)
     held: dict[int, dict[str, Any]] = field(default_factory=dict)
+    newest: int = 0
+    """The highest number of what it holds."""
     comments: list[float] = field(default_factory=list)
     ends: int = 0
     refused: list[int] = field(default_factory=list)
@@ -137,13 +139,15 @@ class Listener:
         self.events.append((name, data, monotonic()))
         if name == "snapshot":
             self.held = {entry["sequence"]: entry for entry in data["revocations"]}
+            self.newest = max(self.held, default=0)
             assert number == data["sequence"]
         elif name == "revocation":
             assert number == data["sequence"]
-            assert number > max(self.held, default=0), "a lower number after a higher one"
+            assert number > self.newest, "a lower number after a higher one"
             self.held[number] = data
+            self.newest = number
         elif name == "heartbeat":
-            assert data["sequence"] >= max(self.held, default=0)
+            assert data["sequence"] >= self.newest
         if number is not None:
             self.last = number
 
