@@ -22,7 +22,7 @@ import asyncpg
 from authsvc.runtime import open_runtime
 from authsvc.settings import load
 from authsvc_devkit.demo import BACKEND_SECRET
-from bench import certificates, crowd, flame, workers
+from bench import certificates, count, crowd, flame, workers
 from bench.browser import AUTHORIZE, Browser, add_sessions
 from bench.collector import collector
 from bench.load import request
@@ -156,16 +156,32 @@ def main() -> None:
         metavar="FILE",
         help="also draw where the worker's time goes: .svg, .json (speedscope), .txt",
     )
+    arguments.add_argument(
+        "--count",
+        action="store_true",
+        help="instructions and calls of Python a request, instead of its time: the same on a busy machine",
+    )
     options = arguments.parse_args()
     flame.check(options.flame)
     directory = tempfile.TemporaryDirectory(prefix="authsvc-bench-", dir=os.environ.get("AUTHSVC_BENCH_DIR"))
     settings = ROOMY if options.sessions else {}
     with directory as place, running(Path(place), settings, LOAD_CORE) as stores:
-        lines = _compare(stores, options) if options.against else _measure_all(stores, options)
+        lines = _lines(stores, options)
     text = "\n".join(lines) + "\n"
     print(text)
     if options.write:
         RESULTS.write_text(text)
+
+
+def _lines(stores: Stores, options: argparse.Namespace) -> list[str]:
+    if options.count:
+        with Service(stores) as service:
+            return count.counted(service, [one for one in _scenarios(service) if _wanted(one, options)])
+    return _compare(stores, options) if options.against else _measure_all(stores, options)
+
+
+def _wanted(scenario: Scenario, options: argparse.Namespace) -> bool:
+    return not options.only or scenario.name in options.only
 
 
 def _compare(stores: Stores, options: argparse.Namespace) -> list[str]:
@@ -178,7 +194,7 @@ def _compare(stores: Stores, options: argparse.Namespace) -> list[str]:
 def _compared(ours: Service, theirs: Service, options: argparse.Namespace) -> list[str]:
     with ours, theirs:
         both = zip(_scenarios(ours), _scenarios(theirs), strict=True)
-        pairs = [pair for pair in both if not options.only or pair[0].name in options.only]
+        pairs = [pair for pair in both if _wanted(pair[0], options)]
         return compare(ours, theirs, pairs, options.rounds, options.seconds)
 
 
@@ -191,7 +207,7 @@ def _measure_all(stores: Stores, options: argparse.Namespace) -> list[str]:
         starts.append(service.started)
         results = []
         for scenario in _scenarios(service):
-            if not options.only or scenario.name in options.only:
+            if _wanted(scenario, options):
                 print(f"measuring {scenario.name} … ({service.memory_mb():.0f} MB)", file=sys.stderr)
                 results.append(measure(service, scenario, options.rounds, options.seconds))
                 if options.flame:

@@ -140,7 +140,7 @@ async def _serve(
     loop, starting = asyncio.get_running_loop(), asyncio.current_task()
     assert starting is not None
     runtime = open_runtime(settings)
-    server = Server(_config(runtime, tls), runtime, ready, tls)
+    server = Server(config_of(runtime, tls), runtime, ready, tls)
     told = False  # before it serves, a signal ends the start
 
     def on_signal(name: str) -> None:
@@ -186,7 +186,8 @@ def _of_every_answer(settings: Settings) -> list[tuple[str, str]]:
     return [("strict-transport-security", "max-age=31536000")]
 
 
-def _config(runtime: Runtime, tls: TlsPair | None) -> uvicorn.Config:
+def config_of(runtime: Runtime, tls: TlsPair | None) -> uvicorn.Config:
+    """What uvicorn is told: our application, and our protocol to speak with it."""
     config = uvicorn.Config(
         App(runtime),
         http=DeadlineProtocol,
