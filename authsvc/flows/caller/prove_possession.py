@@ -102,7 +102,7 @@ def certificate_for_tokens(client: Client, sent: SentCertificate | None) -> Conf
     """The certificate that what the client gets is bound to (RFC 8705 section 3); UNBOUND where it did not register
     that. Raises Rejected where its TLS connection showed none."""
     held = certificate_of(client, sent)
-    if held == UNBOUND and client.tokens.tls_client_certificate_bound_access_tokens:
+    if client.tokens.tls_client_certificate_bound_access_tokens and held == UNBOUND:
         told = "The tokens of this client are bound to its certificate: it must come with one, by mutual TLS."
         raise Rejected("invalid_request", told, "certificate_missing")
     return held

@@ -12,7 +12,7 @@ from authsvc import traces
 from authsvc.clock import monotonic
 from authsvc.store.awake import awake_timeout
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.redis_py import NoBackoff, Redis, RedisError, Retry, exceptions
+from authsvc.store.redis_py import NoBackoff, Redis, RedisError, Retry, exceptions, written_by_hiredis
 
 TIMEOUT_SECONDS = 0.2
 BREAKER_FAILURES = 3
@@ -34,6 +34,8 @@ def open_client(url: str, connections: int, connect_seconds: float = TIMEOUT_SEC
         client_name="authsvc",
         **options,
     )
+    kind: Any = client.connection_pool.connection_class
+    client.connection_pool.connection_class = written_by_hiredis(kind)
     try:
         client.connection_pool.make_connection()  # type: ignore[no-untyped-call]  # opens nothing yet
     except TypeError:

@@ -90,6 +90,7 @@ class RevocationSet:
 
     def __init__(self, redis: RedisStore) -> None:
         self._redis = redis
+        self._head = redis.key("rev", "")
         self._epoch_key = redis.key("rev", "epoch")
         self._mark_key = redis.key("rev", "mark")
         self._evicted_key = redis.key("rev", "evicted")
@@ -114,7 +115,7 @@ class RevocationSet:
     async def find(self, token: Bearer) -> Answer:
         """Look a token up, in one round trip. Raises StoreUnavailable."""
         named = keys_of(token)
-        keys = [self._redis.key("rev", kind, subject) for kind, subject, _ in named]
+        keys = [f"{self._head}{kind}:{subject}" for kind, subject, _ in named]
         epoch, mark, *values = await self._redis.command("MGET", self._epoch_key, self._mark_key, *keys)
         whole = self._is_vetted() and epoch is not None and epoch == self._required and mark is not None
         if not whole or int(mark) < self._newest_mark:
@@ -162,7 +163,7 @@ class RevocationSet:
     async def entries(self) -> list[Revocation]:
         """All that it holds. Each is true, whole or not: it was put in after its commit. Raises StoreUnavailable."""
         found: dict[tuple[str, str], Revocation] = {}
-        head, cursor = self._redis.key("rev", ""), "0"
+        head, cursor = self._head, "0"
         while True:
             cursor, *words = await self._redis.script(_ENTRIES, [self._epoch_key], [cursor, f"{_literally(head)}*:*"])
             for name, value, life in zip(words[::3], words[1::3], words[2::3], strict=True):
@@ -204,7 +205,7 @@ class RevocationSet:
         return bool(await self._redis.command("SET", self._claim_key, 1, "NX", "PX", 5000))
 
     async def _write(self, epoch: str, read_mark: int, mark: int, rows: Sequence[Revocation]) -> str:
-        keys = [self._redis.key("rev", row.kind, row.subject) for row in rows]
+        keys = [f"{self._head}{row.kind}:{row.subject}" for row in rows]
         args = [word for row in rows for word in (row.not_before, max(1, int(row.keep_seconds * 1000)))]
         done: str = await self._redis.script(
             _WRITE, [self._epoch_key, self._mark_key, *keys], [epoch, read_mark, mark, *args]
