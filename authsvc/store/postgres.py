@@ -59,16 +59,16 @@ _Record = TypeVar("_Record")
 def record_of(kind: type[_Record], row: Any, **others: Any) -> _Record:
     """A record (frozen, with slots) from those columns of a row that are called as its fields; arrays become tuples.
     `others`: the fields that no column is, as it stands."""
-    names = _fields_of(kind)  # type: ignore[arg-type]  # mypy takes classes for unhashable here
-    for name, value in row.items():
-        if name in names and name not in others:
+    for name in _fields_of(kind):  # type: ignore[arg-type]  # mypy takes classes for unhashable here
+        if name not in others and name in row:
+            value = row[name]
             others[name] = tuple(value) if type(value) is list else value
     return kind(**others)
 
 
 @cache
-def _fields_of(kind: type) -> frozenset[str]:
-    return frozenset(vars(kind)["__slots__"])
+def _fields_of(kind: type) -> tuple[str, ...]:
+    return tuple(vars(kind)["__slots__"])
 
 
 _REGARDLESS = ContextVar("regardless", default=False)
