@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import asyncpg
 
@@ -14,6 +15,7 @@ from authsvc.settings import load
 from authsvc.store.revocation import feed
 from authsvc_devkit.servers import Servers
 from tests.flows.revocation.feed.conftest import Listener, Service, revoke, serving, until
+from tests.support.until_answered import when_store_answers
 
 
 @asynccontextmanager
@@ -116,7 +118,7 @@ async def test_many_writers_and_many_numberers_lose_and_repeat_nothing(env: dict
         after, last = 0, False
         while not last:
             last = stop
-            reading = await feed.read(runtime.db, after)
+            reading = await when_store_answers(partial(feed.read, runtime.db, after))
             numbers = [row.sequence for row in reading.rows]
             assert numbers == sorted(numbers)
             assert not numbers or after < numbers[0] <= numbers[-1] <= reading.newest
