@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-_TOKEN = frozenset(map(chr, [0x21, *range(0x23, 0x5C), *range(0x5D, 0x7F)]))
+import re
+
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*").fullmatch
 
 
 def parse_scope(text: str) -> tuple[str, ...] | None:
     """Scope tokens in the order given, without repeats; None where the text breaks the grammar."""
-    tokens = text.split(" ") if text else []
-    if not all(token and _TOKEN.issuperset(token) for token in tokens):
-        return None
-    return tuple(dict.fromkeys(tokens))
+    if not text:
+        return ()
+    return tuple(dict.fromkeys(text.split(" "))) if _SCOPE(text) else None
 
 
 def narrow(granted: tuple[str, ...], asked: tuple[str, ...]) -> tuple[str, ...] | None:
