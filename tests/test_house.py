@@ -96,6 +96,7 @@ OUTSIDE: dict[str, set[str]] = {
     "click": {"cli"},
     "asyncpg": {"store"},
     "redis": {"store"},
+    "hiredis": {"store"},
     "authlib": {"rules"},
     "jwt": {"jose"},
     "cryptography": {"jose", "keys", "webauthn"},

@@ -135,7 +135,8 @@ async def test_a_server_that_takes_no_writes_is_asked_anew_and_its_readers_go_on
     await sql.execute(
         f"SET default_transaction_read_only = off; ALTER DATABASE {name} RESET default_transaction_read_only"
     )
-    assert honest(await refresh(service.http, tokens["refresh_token"])), "its session was begun before"
+    first = await refresh(service.http, tokens["refresh_token"])
+    assert first.status_code == 200 or honest(first), "its session was begun before, if no other was made meanwhile"
     assert (await refresh(service.http, tokens["refresh_token"])).status_code == 200
     await sql.close()
 

@@ -36,6 +36,8 @@ async def tokens_by(http: httpx2.AsyncClient, key: Authenticator) -> dict[str, A
 
 async def remove(http: httpx2.AsyncClient, passkey: Any) -> httpx2.Response:
     page = await http.get("/account")
+    if page.status_code == 503:
+        return page
     return await http.post("/account/passkeys/remove", data={"csrf": fields(page)["csrf"], "passkey": str(passkey)})
 
 

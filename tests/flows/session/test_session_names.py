@@ -16,6 +16,7 @@ import jwt
 import pytest
 import pytest_asyncio
 
+from authsvc.flows.caller.check_revoked import asked_postgres
 from authsvc.flows.session.end_all import resume_ending
 from authsvc.flows.session.publish_revocation import publish_revocation
 from authsvc.rules.client_record import Client
@@ -272,6 +273,8 @@ async def test_whoever_ends_the_session_voids_the_tokens_of_every_client(house: 
 
 
 async def forget_redis(house: Service) -> None:
+    """And what PostgreSQL said of living tokens while Redis did not answer, which is remembered for half a second."""
+    asked_postgres.of(house.runtime).live_until.clear()
     keys = await house.redis_keys("*")
     await house.runtime.redis.command("DEL", *keys)
 
