@@ -16,6 +16,7 @@ from authsvc.rules.client_record import Client
 from authsvc.rules.refused import Refused
 from authsvc.store.caller import clients
 from authsvc_devkit.servers import Servers
+from tests.support.busy import again_when_busy, prompt
 from tests.support.certificates import Holder, issued
 from tests.support.clients import changed_client, flat_client
 from tests.support.devices import browser, decide
@@ -246,12 +247,14 @@ async def test_a_confidential_client_may_renew_its_certificate(house: Service) -
     assert bound_to(second.json()["access_token"]) == x5t(new)
 
 
+@again_when_busy
 async def test_two_hundred_refreshes_with_two_certificates_are_the_owners_alone(house: Service) -> None:
     token = (await login(house))["refresh_token"]
     mixed = [refresh(house, token, holder) for _ in range(50) for holder in (OWN, OTHER, OWN, OTHER)]
     answers = await asyncio.gather(*mixed)
     kinds = {(number % 2, answer.status_code) for number, answer in enumerate(answers)}
-    assert kinds <= {(0, 200), (0, 503), (1, 400), (1, 503)}, kinds
+    prompt((1, 503) not in kinds, kinds)
+    assert kinds <= {(0, 200), (0, 503), (1, 400)}, kinds
     good = [answer.json() for answer in answers if answer.status_code == 200]
     assert good
     assert {str(bound_to(answer["access_token"])) for answer in good} == {str(x5t(OWN))}
