@@ -16,7 +16,7 @@ from authsvc.store.errors import StoreUnavailable
 
 
 @dataclass(slots=True)
-class Place:
+class TakenPlace:
     """Taken in every bucket. `counts`: whether it stays taken when its work is over."""
 
     counts: bool
@@ -44,13 +44,13 @@ async def take_place(runtime: Runtime, buckets: Sequence[Bucket], kind: str, rea
 @asynccontextmanager
 async def within_limit(
     runtime: Runtime, buckets: Sequence[Bucket], kind: str, reason: Reason, *, guess: bool = False
-) -> AsyncIterator[Place]:
+) -> AsyncIterator[TakenPlace]:
     """Take a place, as `take_place`, before anything costly is done: 200 parallel guesses with a limit of 5 are 5.
 
     What is done counts; with `guess` only what turned out to be wrong, whose block says so by the place's `counts`.
     What is answered 503 never counts: whoever asked may come again."""
     name = await take_place(runtime, buckets, kind, reason)
-    place = Place(counts=not guess)
+    place = TakenPlace(counts=not guess)
     try:
         yield place
     except (StoreUnavailable, Unavailable):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 from authsvc import metrics
-from authsvc.flows.caller.limits import Place, network_buckets, within_limit
+from authsvc.flows.caller.limits import TakenPlace, network_buckets, within_limit
 from authsvc.flows.factors.one_time_code import ONE_TIME_CODE
 from authsvc.flows.factors.passkey_way import DEVICE_BOUND_PASSKEY, PASSKEY
 from authsvc.flows.factors.recovery_code import RECOVERY_CODE
@@ -56,7 +56,7 @@ def wrong() -> Rejected:
     return Rejected("invalid_credentials", description, "second_factor_wrong", status=401)
 
 
-def one_try(runtime: Runtime, user: User, network: str) -> AbstractAsyncContextManager[Place]:
+def one_try(runtime: Runtime, user: User, network: str) -> AbstractAsyncContextManager[TakenPlace]:
     """One try of a person, which counts where it was wrong. Raises TooMany."""
     limit = runtime.settings.second_step_failures
     buckets = [
