@@ -248,6 +248,7 @@ async def replica_killed_at_a_step(world: World, desk: Desk, dice: random.Random
     for _ in range(100):
         await asyncio.sleep(0.01)
         if not armed.exists():
+            await place.died()  # it took the file along, and dies next
             break
     armed.unlink(missing_ok=True)
     async with place.changing:

@@ -36,7 +36,7 @@ async def kill_at(world: World, point: str, number: int) -> Fell:
     place = world.places[number]
     armed = place.arm(point)
     await desk.refresh(login.grant, first.given, number)
-    died = not armed.exists() and await place.died()
+    died = await place.died() and not armed.exists()  # its last answer may be here before it dies
     again = [await desk.refresh(login.grant, first.given, other) for other in others]
     last = await desk.refresh(login.grant, again[-1].given or first.given, others[-1])
     last.settled = True
