@@ -1,18 +1,18 @@
-"""JSON as it is signed and sent: ASCII, without white space, and without the NaN that JSON has no word for."""
+"""JSON as it is signed and sent: UTF-8 (RFC 8259 section 8.1), and without white space."""
 
 from __future__ import annotations
 
 import json
-from json.encoder import c_make_encoder, encode_basestring_ascii  # type: ignore[attr-defined]  # CPython's own
 
-_public = json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False)
-# JSONEncoder makes one of these for each value: 0.8 of its 2.3 µs for the claims of a token. Where there is no C, None.
-_pieces = c_make_encoder and c_make_encoder(
-    None, _public.default, encode_basestring_ascii, None, ":", ",", False, False, False
-)
+import orjson
+
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
 def compact_json(value: object) -> bytes:
-    """Raises ValueError, TypeError for what JSON cannot say."""
-    text = _public.encode(value) if _pieces is None else "".join(_pieces(value, 0))
-    return text.encode("ascii")
+    """Of what `json.dumps` takes, in the same order; NaN and infinities become null. Raises ValueError, TypeError for
+    anything else."""
+    try:
+        return orjson.dumps(value, default=None, option=_OPTIONS)
+    except orjson.JSONEncodeError:  # a lone surrogate, an integer of more than 64 bits, a key that is no text
+        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")

@@ -105,6 +105,7 @@ OUTSIDE: dict[str, set[str]] = {
     "idna": {"rules"},
     "bcrypt": {"passwords"},
     "structlog": {"logs"},
+    "orjson": {"compact_json"},
     "prometheus_client": {"metrics"},
     "opentelemetry": {"traces"},
     "ua_parser": {"device_name"},
