@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -41,6 +42,9 @@ OF_ACCOUNT = 2
 """Hashes that may be under way for one account. For one network: a few more than there are threads, twice over."""
 
 
+GIVE_WAY = 5
+"""By so much hash threads are nicer than others: a third of the weight where cores are short."""
+
 LEAST_LINE = 50
 """So many may wait in a line, or as many as in the queue; what counts failed attempts lets fewer come at once."""
 
@@ -68,6 +72,14 @@ def _is_in_list(directory: Path, forms: Iterable[str]) -> bool:
                         return count != b"0"
                 break
     return False
+
+
+def _give_way() -> None:
+    """Let the thread that calls stand back where all cores are busy: guesses fill every hash thread there is, and
+    whoever refreshes must not wait behind them. Linux alone has a niceness of threads."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0) + GIVE_WAY)
 
 
 class _Line:
@@ -121,7 +133,7 @@ class Passwords:
         )
         self._threads = threads or max(1, (os.cpu_count() or 2) // 2)
         self._queue = queue
-        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="authsvc-hash")
+        self._pool = ThreadPoolExecutor(self._threads, "authsvc-hash", initializer=_give_way)
         self._inside = 0
         self._lines: WeakValueDictionary[tuple[str, str], _Line] = WeakValueDictionary()
         # No password has this hash. It is written, not computed: the first stranger would wait for it twice as long.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+import threading
 from collections.abc import AsyncIterator
 from itertools import count
 from typing import Any
@@ -13,7 +16,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from authsvc.passwords import Asker
+from authsvc.passwords import GIVE_WAY, Asker
 from authsvc.store.account import users
 from authsvc_devkit.servers import Servers
 from tests.support.service import Service, service
@@ -274,3 +277,16 @@ async def test_any_role_that_an_operator_names_gives_a_proper_refusal(house: Ser
     if role:
         assert (answer.status_code, answer.json()["error"]) == (403, "access_denied")
         assert re.fullmatch(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+", answer.json()["error_description"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have a niceness of their own on Linux alone")
+async def test_hash_threads_stand_back_and_the_loop_does_not(house: Service) -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    for _ in range(3):  # whichever thread
+        await house.runtime.passwords.hash("a password")
+    hashing = [thread for thread in threading.enumerate() if thread.name.startswith("authsvc-hash")]
+    assert hashing
+    for thread in hashing:
+        assert thread.native_id
+        assert os.getpriority(os.PRIO_PROCESS, thread.native_id) == own + GIVE_WAY
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own
