@@ -22,19 +22,12 @@ def access(
     trace_id: str | None = None,
 ) -> None:
     """One answered request: event `request`, level error for a 5xx and info otherwise. The schema is structlog's, the
-    way is short: this runs for every request. `path` is without its query; `reason` is a lower_snake word of ours.
+    way is short: this runs for every request. `path` is without its query; callers choose it, and `client_id`: of any
+    length, where all other values are ours or an address. `reason` is a lower_snake word.
     """
     level = "info" if status < 500 else "error"
     if LEVELS[level] < shared_pipe.threshold:
         return
-    known = (
-        ("client_id", client_id),
-        ("grant_type", grant_type),
-        ("reason", reason),
-        ("user_id", user_id),
-        ("session_id", session_id),
-        ("trace_id", trace_id),
-    )
     if renderer.console:
         fields = {
             "request_id": request_id,
@@ -44,15 +37,31 @@ def access(
             "duration_ms": round(duration_ms, 3),
             "ip": ip,
             "endpoint": endpoint,
+            "client_id": client_id,
+            "grant_type": grant_type,
+            "reason": reason,
+            "user_id": user_id,
+            "session_id": session_id,
+            "trace_id": trace_id,
         }
-        shared_pipe.put(renderer.line("request", level, fields | {key: value for key, value in known if value}))
+        known = {key: value for key, value in fields.items() if value not in (None, "")}
+        shared_pipe.put(renderer.line("request", level, known))
         return
     line = (
         f'{{"event":"request","level":"{level}","timestamp":"{renderer.timestamp()}",'
-        f'"request_id":{quoted_text(request_id)},"method":{quoted(method)},"path":{quoted_text(path)},"status":{status},'
+        f'"request_id":{quoted(request_id)},"method":{quoted(method)},"path":{quoted_text(path)},"status":{status},'
         f'"duration_ms":{duration_ms:.3f},"ip":{quoted(ip)},"endpoint":{quoted(endpoint)}'
     )
-    for key, value in known:
-        if value:
-            line += f',"{key}":{quoted_text(value)}'
+    if client_id:
+        line += f',"client_id":{quoted_text(client_id)}'
+    if grant_type:
+        line += f',"grant_type":{quoted(grant_type)}'
+    if reason:
+        line += f',"reason":{quoted(reason)}'
+    if user_id:
+        line += f',"user_id":{quoted(user_id)}'
+    if session_id:
+        line += f',"session_id":{quoted(session_id)}'
+    if trace_id:
+        line += f',"trace_id":{quoted(trace_id)}'
     shared_pipe.put(line + "}\n")
