@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
-from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE, STATUS_LINE
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from authsvc.records import frozen
 
@@ -31,6 +31,8 @@ BODY_SLOW: Fault = (408, "the request body took too long")
 # Narrower than RFC 3986's reg-name: no name in the DNS has %, quotes or other delimiters.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?").fullmatch
 
+# Of an answer's header lines: all but what ends each of them, and tabs.
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]").search
 _URL = re.compile(rb"https?://([^/?#]+)([/?][^#]*)?", re.IGNORECASE).fullmatch
 
 
@@ -133,6 +135,7 @@ def _told(fault: Fault) -> tuple[list[tuple[bytes, bytes]], bytes]:
 def whole_answer(status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bytes:
     """The bytes of an answer of one piece. Raises RuntimeError, as uvicorn does, for a value that would break out of
     its header."""
-    if HEADER_VALUE_RE.search(b"".join([value for _, value in headers])):
+    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    if _CONTROL(lines) or not lines.count(b"\r") == lines.count(b"\n") == len(headers):
         raise RuntimeError("Invalid HTTP header value.")
-    return b"%b%b\r\n%b" % (STATUS_LINE[status], b"".join([b"%b: %b\r\n" % header for header in headers]), body)
+    return b"%b%b\r\n%b" % (STATUS_LINE[status], lines, body)

@@ -55,6 +55,7 @@ class Request(starlette.requests.Request):
         self.runtime = runtime
         self.id = request_id
         self._headers_by_name: dict[bytes, bytes] = dict(scope["headers"])  # the last of each name
+        self._some_twice = len(self._headers_by_name) < len(scope["headers"])
 
     def answer_with(self, *headers: tuple[bytes, bytes]) -> None:
         """Let the answer carry these headers, whatever it will be: also an error."""
@@ -65,7 +66,7 @@ class Request(starlette.requests.Request):
         value = self._headers_by_name.get(name)
         if value is None:
             return None
-        if len(self._headers_by_name) < len(self.scope["headers"]) and len(self.header_values(name)) > 1:
+        if self._some_twice and len(self.header_values(name)) > 1:
             raise malformed("A header was sent twice.", "header_duplicate")
         return value.decode("latin-1")
 

@@ -10,11 +10,7 @@ _URL_SAFE, _STANDARD = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+
 def base64url_encode(raw: bytes) -> str:
     """Bytes as base64url text without `=`. Not by the module base64: a token is encoded three times, and its two
     functions are half of that work."""
-    return _encode(raw).decode("ascii")
-
-
-def _encode(raw: bytes) -> bytes:
-    return b2a_base64(raw, newline=False).translate(_URL_SAFE).rstrip(b"=")
+    return b2a_base64(raw, newline=False).translate(_URL_SAFE).rstrip(b"=").decode("ascii")
 
 
 def base64url_decode(text: bytes) -> bytes:
@@ -24,4 +20,4 @@ def base64url_decode(text: bytes) -> bytes:
     except ValueError:
         return b""
     # Python skips foreign characters and spare bits: without this, a token could be altered and stay valid.
-    return raw if _encode(raw) == text else b""
+    return raw if base64url_encode(raw).encode("ascii") == text else b""
