@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -70,17 +70,28 @@ def judge_head(version: str, target: bytes, headers: Sequence[tuple[bytes, bytes
     llhttp has refused already: Content-Length beside Transfer-Encoding, or twice, or not a number (RFC 9112 section
     6.3), obs-fold (5.2), bare CR or LF (2.2), white space before a colon (5.1).
     """
-    host: bytes | None = None
-    for name, value in headers:
-        if name == b"host":
-            if host is not None:
-                return HOST_TWICE
-            host = value
-        elif name == b"content-length" and int(value) > body_limit:
-            return BODY_LARGE
-        elif name == b"transfer-encoding" and (value.lower() != b"chunked" or version != "1.1"):
-            return CODING  # RFC 9112 section 6.1: in HTTP/1.0 the framing is to be thought faulty
-    return _judge_start(version, target, host)
+    named = dict(headers)
+    if len(named) < len(headers):
+        return _judge_each(version, target, headers, body_limit)
+    return _judge_framing(version, named, body_limit) or _judge_start(version, target, named.get(b"host"))
+
+
+def _judge_each(version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], body_limit: int) -> Fault | None:
+    """Where some header was sent twice: by every line of it."""
+    hosts = [value for name, value in headers if name == b"host"]
+    if len(hosts) > 1:
+        return HOST_TWICE
+    faults = (_judge_framing(version, {name: value}, body_limit) for name, value in headers)
+    return next(filter(None, faults), None) or _judge_start(version, target, hosts[0] if hosts else None)
+
+
+def _judge_framing(version: str, named: Mapping[bytes, bytes], body_limit: int) -> Fault | None:
+    length, coding = named.get(b"content-length"), named.get(b"transfer-encoding")
+    if length is not None and int(length) > body_limit:
+        return BODY_LARGE
+    if coding is not None and (coding.lower() != b"chunked" or version != "1.1"):
+        return CODING  # RFC 9112 section 6.1: in HTTP/1.0 the framing is to be thought faulty
+    return None
 
 
 def _judge_start(version: str, target: bytes, host: bytes | None) -> Fault | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -41,7 +42,8 @@ class Tokens:
 async def issue(runtime: Runtime, caller: Caller, grant_type: str, granted: Granted) -> Tokens:
     """Sign the tokens of a grant. None of them lives longer than the grant. Raises Unavailable."""
     client, refresh_token = caller.client, granted.refresh_token
-    granted = _with_roles_reached(runtime, granted)
+    if mfa_roles := runtime.settings.mfa_roles:
+        granted = _with_roles_reached(granted, mfa_roles)
     lifetime = client.tokens.access_token_seconds or runtime.settings.access_token_seconds
     left = lifetime if granted.expires_at is None else int((granted.expires_at - granted.now).total_seconds())
     lifetime = max(1, min(lifetime, left))
@@ -60,10 +62,10 @@ async def issue(runtime: Runtime, caller: Caller, grant_type: str, granted: Gran
     )
 
 
-def _with_roles_reached(runtime: Runtime, granted: Granted) -> Granted:
+def _with_roles_reached(granted: Granted, mfa_roles: Collection[str]) -> Granted:
     """A login from before a role was given, or before the setting named it, goes on without that role."""
-    login, identified, mfa_roles = granted.subject, granted.identified, runtime.settings.mfa_roles
-    if not mfa_roles or not isinstance(login, Login):
+    login, identified = granted.subject, granted.identified
+    if not isinstance(login, Login):
         return granted
     roles = roles_reached(login.roles, login.amr, mfa_roles)
     if identified is not None:
