@@ -202,7 +202,7 @@ def open_runtime(settings: Settings, *, deadlines: Deadlines | None = None) -> R
         attempts=Attempts(
             redis,
             window_seconds=settings.failure_window_seconds,
-            replicas=settings.replicas,
+            processes=settings.replicas * settings.workers,
             on_verdict=lambda verdict: metrics.limiter.labels(verdict).inc(),
         ),
         revocation_set=RevocationSet(redis),

@@ -230,7 +230,9 @@ class Settings:
         whole(1, 1_000_000), 100, help="mails that a network can ask for in the window"
     )
     failure_window_seconds: int = setting(whole(1, DAY), 900, help="the window of the limits above")
-    replicas: int = setting(whole(1, 1000), 1, help="processes that share the limits while Redis is away")
+    replicas: int = setting(
+        whole(1, 1000), 1, help="replicas, each with all its workers, that share the limits while Redis is away"
+    )
 
     password_characters: int = setting(
         whole(8, 64), 8, help="characters that a new password needs; NIST wants 15 where nothing else is asked for"

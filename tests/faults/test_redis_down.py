@@ -81,8 +81,11 @@ async def _trusted_again(service: Service, seconds: float = 3) -> float:
     return monotonic() - started
 
 
-async def test_the_limiter_still_limits_in_memory_at_one_replicas_share(env: dict[str, str], servers: Servers) -> None:
-    env["AUTHSVC_REPLICAS"] = "2"
+@pytest.mark.parametrize("several", ["AUTHSVC_REPLICAS", "AUTHSVC_WORKERS"])
+async def test_the_limiter_still_limits_in_memory_at_one_workers_share(
+    several: str, env: dict[str, str], servers: Servers
+) -> None:
+    env[several] = "2"
     async with serving(env) as service:
         servers.redis.kill()
         wrong = {**LOGIN, "password": "wrong"}

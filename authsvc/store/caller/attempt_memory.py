@@ -42,7 +42,7 @@ class AttemptMemory:
 
     def take(self, buckets: Sequence[Bucket], attempt: str, *, share: int, now: float) -> float:
         """0, and a place is taken in every bucket; or the seconds until there is one again. `share`: 1, or of how many
-        replicas this one may fill its part of the limit."""
+        processes this one may fill its part of the limit."""
         at, wait = _microseconds(now), 0
         over = at - self._window
         found = [(_key(bucket), bucket.limit) for bucket in buckets]

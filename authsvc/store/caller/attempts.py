@@ -41,19 +41,20 @@ _MOST_OWED = 200
 
 
 class Attempts:
-    """Counts failed attempts in sliding windows. Take a place in every bucket, or in none."""
+    """Counts failed attempts in sliding windows. Take a place in every bucket, or in none. `processes`: all workers of
+    all replicas, each of which may fill its share of a limit while Redis is away."""
 
     def __init__(
         self,
         redis: RedisStore,
         *,
         window_seconds: int,
-        replicas: int,
+        processes: int,
         on_verdict: Callable[[str], None] = lambda verdict: None,
     ) -> None:
         self._redis = redis
         self._window = window_seconds
-        self._replicas = replicas
+        self._processes = processes
         self._memory = AttemptMemory(window_seconds)
         self._owed: dict[str, list[str]] = {}
         """Keys of attempts that were successes, by attempt, until Redis has heard of it."""
@@ -79,7 +80,7 @@ class Attempts:
                 await self._give_back_owed()
                 wait = await self._redis.script(_TAKE, keys, args)
         except StoreUnavailable:
-            return self._judged(self._take_in_memory(buckets, attempt, self._replicas), "_without_redis")
+            return self._judged(self._take_in_memory(buckets, attempt, self._processes), "_without_redis")
         # Both must have room: or Redis, coming or going in mid-burst, would allow the limit twice over.
         return self._judged(math.ceil(int(wait) / 1000) or self._take_in_memory(buckets, attempt, 1))
 
