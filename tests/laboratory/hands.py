@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+import uvloop
+
 T = TypeVar("T")
 
 
@@ -29,7 +31,7 @@ class Hands:
 
         def loop() -> None:
             try:
-                with asyncio.Runner() as runner:
+                with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                     self._task_loop = runner.get_loop()
                     result.set_result(runner.run(self._cancellable(main)))
             except BaseException as error:  # it is raised in the main thread
