@@ -67,6 +67,12 @@ class Stores:
             "AUTHSVC_DRAIN_SECONDS": "0",
         }
 
+    def put_on(self, cores: set[int]) -> None:
+        """Let both run on these cores, where the system can say so."""
+        for pid in (*family(self.servers.postgres.pid), self.servers.redis.pid):
+            if hasattr(os, "sched_setaffinity"):
+                os.sched_setaffinity(pid, cores)
+
     def sql(self, statement: str, seconds: float = 7200) -> object:
         """What the statement's first row begins with, read as the superuser on a connection of its own."""
 
@@ -110,10 +116,9 @@ def running(directory: Path, settings: dict[str, str], core: int | None) -> Iter
         for name, value in settings.items():
             stores.sql(f"ALTER SYSTEM SET {name} = '{value}'")
     with servers:
-        for pid in (*family(servers.postgres.pid), servers.redis.pid):
-            if core is not None and hasattr(os, "sched_setaffinity"):
-                os.sched_setaffinity(pid, {core})
         stores = Stores(servers, policy)
+        if core is not None:
+            stores.put_on({core})
         asyncio.run(_prepare(stores.env))
         # A second algorithm signs a day after it was announced. Nobody here has a JWKS without it.
         stores.sql("UPDATE signing_keys SET announced_at = now() - interval '2 days', signs_from = now()")

@@ -27,6 +27,7 @@ def compare(stores: Stores, options: argparse.Namespace) -> list[str]:
     What these cores allow: a worker runs on one core at a time, and where it fills that, its throughput is 1 / its CPU
     a request. All cores together do not serve more than cores / (CPU of a worker and of all others a request)."""
     many = options.workers
+    stores.put_on(set(range(os.cpu_count() or 1)))
     lines = [
         f"| request, nothing pinned | 1 worker | {many} workers | {many} to 1 (range) | goal | these cores allow "
         "| CPU of a request: workers, stores and generator |",
