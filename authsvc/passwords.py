@@ -74,6 +74,12 @@ def _is_in_list(directory: Path, forms: Iterable[str]) -> bool:
     return False
 
 
+def usual_threads(cores: float, memory: float, *, hash_kib: int, workers: int) -> int:
+    """Of one of so many workers: half its share of the cores hashes, in half its share of the memory (bytes). The loop
+    needs a core, too, and a flood of guesses must not end a replica whose container has no memory for it."""
+    return max(1, int(min(cores / 2, memory / 2 / (hash_kib * 1024)) / workers))
+
+
 def _give_way() -> None:
     """Let the thread that calls stand back where all cores are busy: guesses fill every hash thread there is, and
     whoever refreshes must not wait behind them. Linux alone has a niceness of threads."""
@@ -131,7 +137,7 @@ class Passwords:
         self._hasher = PasswordHasher(
             time_cost=time_cost, memory_cost=memory_kib, parallelism=parallelism, type=Type.ID
         )
-        self._threads = threads or max(1, (os.cpu_count() or 2) // 2)
+        self._threads = threads
         self._queue = queue
         self._pool = ThreadPoolExecutor(self._threads, "authsvc-hash", initializer=_give_way)
         self._inside = 0

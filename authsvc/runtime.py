@@ -18,8 +18,9 @@ from authsvc.keys.policy import DEFAULT, KeyLife, PolicyError, Surroundings, pro
 from authsvc.keys.records import SigningKey
 from authsvc.keys.ring import Keyring
 from authsvc.keys.seal import open_value, seal_value
+from authsvc.machine import usable_cores, usable_memory
 from authsvc.outgoing import Outgoing
-from authsvc.passwords import Passwords
+from authsvc.passwords import Passwords, usual_threads
 from authsvc.settings import Settings, SettingsError
 from authsvc.store.caller.attempts import Attempts
 from authsvc.store.caller.clients import ClientMemory
@@ -195,7 +196,7 @@ def open_runtime(settings: Settings, *, deadlines: Deadlines | None = None) -> R
             memory_kib=settings.argon2_memory_kib,
             time_cost=settings.argon2_time_cost,
             parallelism=settings.argon2_parallelism,
-            threads=settings.hash_threads,
+            threads=settings.hash_threads or _usual_threads(settings),
             queue=settings.hash_queue,
             breached_dir=settings.breached_passwords_dir,
         ),
@@ -208,6 +209,11 @@ def open_runtime(settings: Settings, *, deadlines: Deadlines | None = None) -> R
         revocation_set=RevocationSet(redis),
         outgoing=Outgoing(private=settings.outgoing_private, loopback=settings.dev_mode),
     )
+
+
+def _usual_threads(settings: Settings) -> int:
+    hash_kib, workers = settings.argon2_memory_kib, settings.workers
+    return usual_threads(usable_cores(), usable_memory(), hash_kib=hash_kib, workers=workers)
 
 
 def key_surroundings(settings: Settings, longest_client: int = 0) -> Surroundings:

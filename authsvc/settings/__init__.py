@@ -230,9 +230,7 @@ class Settings:
         whole(1, 1_000_000), 100, help="mails that a network can ask for in the window"
     )
     failure_window_seconds: int = setting(whole(1, DAY), 900, help="the window of the limits above")
-    replicas: int = setting(
-        whole(1, 1000), 1, help="replicas, each with all its workers, that share the limits while Redis is away"
-    )
+    replicas: int = setting(whole(1, 1000), 1, help="replicas that share the limits while Redis is away")
 
     password_characters: int = setting(
         whole(8, 64), 8, help="characters that a new password needs; NIST wants 15 where nothing else is asked for"
@@ -243,7 +241,7 @@ class Settings:
     argon2_memory_kib: int = setting(whole(8, 4_194_304), 19_456, help="argon2id memory (KiB)")
     argon2_time_cost: int = setting(whole(1, 100), 2, help="argon2id passes")
     argon2_parallelism: int = setting(whole(1, 64), 1, help="argon2id lanes")
-    hash_threads: int = setting(whole(0, 64), 0, help="threads that hash passwords; 0: half the cores")
+    hash_threads: int = setting(whole(0, 64), 0, help="threads of a worker that hash; 0: by its cores and memory")
     hash_queue: int = setting(whole(1, 10_000), 50, help="logins that may wait for a thread, half of it for strangers")
 
     # Passkeys
