@@ -243,6 +243,7 @@ async def test_row_4_a_failover_that_lost_its_tail_is_no_restore_and_is_healed(
         standby.restore(promoted=True)
         async with admin(servers) as connection:
             assert await connection.fetchval("SELECT pg_promote()")
+        await asyncio.sleep(0.5)  # for so long a replica is ready by what it heard before
         await until(running, [], 10)
         await asyncio.sleep(0.5)
     connection = await asyncpg.connect(database_url)
