@@ -32,6 +32,7 @@ from tests.laboratory.history import (
     opened,
 )
 from tests.laboratory.world import OPERATOR, World
+from tests.support.gone import SERVER_GONE
 from tests.support.login_steps import Pkce, code_for, press
 
 BACKEND = ("backend", "backend-secret")
@@ -61,7 +62,7 @@ class Desk:
         url = self.world.places[call.place].url + path
         try:
             answer = await self.world.http.request(method, url, **options)
-        except httpx2.TransportError:
+        except SERVER_GONE:
             return None
         finally:
             call.ended = self.world.clock()

@@ -30,6 +30,7 @@ from authsvc.store.keys import signing_keys
 from tests.cli.conftest import Cli
 from tests.flows.keys.verifiers import JWKS_SECONDS, SCALE, Jose, Kind, Ours, PyJwt
 from tests.support.fleet import FOLLOWING, Fleet, balanced
+from tests.support.gone import SERVER_GONE
 from tests.support.replicas import Replica, Replicas
 from tests.support.service import BACKEND, LOGIN
 
@@ -76,7 +77,7 @@ class Run:
         """At the replicas in turn; who is put off comes again, as a client should."""
         while True:
             url = self.replicas[next(self.turn) % len(self.replicas)].url
-            with suppress(httpx2.TransportError):  # an idle connection was closed at the moment when it was taken
+            with suppress(*SERVER_GONE):  # an idle connection was closed at the moment when it was taken
                 answer = await self.http.post(url + path, **options)
                 if answer.status_code != 503:
                     break

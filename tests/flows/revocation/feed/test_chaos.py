@@ -21,6 +21,7 @@ from authsvc_devkit.servers import Servers
 from tests.flows.revocation.feed.conftest import Listener, revoke, until
 from tests.support.faultproxy import FaultProxy
 from tests.support.fleet import FOLLOWING, Fleet, balanced
+from tests.support.gone import SERVER_GONE
 from tests.support.replicas import Replica, Replicas
 from tests.support.service import LOGIN
 
@@ -61,7 +62,7 @@ class Writers:
         async with httpx2.AsyncClient(timeout=5, trust_env=False) as http:
             while not self.stopped:
                 url = random.choice(self.urls)
-                with suppress(httpx2.HTTPError):
+                with suppress(httpx2.HTTPError, *SERVER_GONE):
                     login = await http.post(url + "/api/auth/login", json=LOGIN)
                     if login.status_code == 200:
                         form = {"refresh_token": login.json()["refresh_token"]}

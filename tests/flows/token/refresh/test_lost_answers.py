@@ -24,6 +24,7 @@ from tests.conftest import ISSUER
 from tests.flows.token.refresh.wire import SOCKET
 from tests.support.calls import login, refresh
 from tests.support.faultproxy import FaultProxy
+from tests.support.gone import SERVER_GONE
 from tests.support.replicas import Replica, Replicas
 
 CHAINS = 24
@@ -59,7 +60,7 @@ class Chain:
     async def step(self, http: httpx2.AsyncClient) -> None:
         try:
             answer = await refresh(http, self.token)
-        except httpx2.TransportError:
+        except SERVER_GONE:
             self.unheard += 1
             return
         if answer.status_code == 503:
