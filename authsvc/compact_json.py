@@ -11,13 +11,12 @@ _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
 def compact_json(value: object) -> bytes:
-    """Of what `json.dumps` takes; NaN and infinities become null. Raises ValueError, TypeError for anything else. By
-    orjson, but for what it says beyond ASCII, and what it refuses: integers of more than 64 bits, halves of surrogate
-    pairs."""
+    """Raises ValueError, TypeError for what JSON cannot say, as NaN. By orjson where that is the same: it writes beyond
+    ASCII, refuses integers of more than 64 bits and halves of surrogate pairs, and calls NaN null."""
     try:
         said = orjson.dumps(value, option=_OPTIONS)
+        if said.isascii() and b"null" not in said:
+            return said
     except orjson.JSONEncodeError:
-        said = b"\xff"
-    if said.isascii():
-        return said
+        pass
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")

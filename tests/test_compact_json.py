@@ -44,7 +44,7 @@ def test_it_means_what_python_would_say(value: object) -> None:
         ({"a": "\ud83d", "ä": 1}, b'{"a":"\\ud83d","\\u00e4":1}'),
         (2**64 - 1, b"18446744073709551615"),
         (2**70, b"1180591620717411303424"),
-        ([float("nan"), float("inf")], b"[null,null]"),
+        ([None, "null", "ä"], b'[null,"null","\\u00e4"]'),
     ],
 )
 def test_it_is_said_without_white_space(value: object, said: bytes) -> None:
@@ -54,4 +54,10 @@ def test_it_is_said_without_white_space(value: object, said: bytes) -> None:
 @pytest.mark.parametrize("value", [{"a": {1}}, {(): 1}, b"bytes", Record(), datetime(2026, 12, 1, tzinfo=UTC), 1j])
 def test_what_json_cannot_say_is_refused(value: object) -> None:
     with pytest.raises(TypeError):
+        compact_json(value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {"a": [None, -float("inf")]}, ["ä", float("nan")]])
+def test_what_is_no_number_is_refused(value: object) -> None:
+    with pytest.raises(ValueError):
         compact_json(value)
