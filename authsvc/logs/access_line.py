@@ -22,8 +22,7 @@ def access(
     trace_id: str | None = None,
 ) -> None:
     """One answered request: event `request`, level error for a 5xx and info otherwise. The schema is structlog's, the
-    way is short: this runs for every request. `path` is without its query; callers choose it, and `client_id`: of any
-    length, where all other values are ours or an address. `reason` is a lower_snake word.
+    way is short: this runs for every request. `path` is without its query; `reason` is a lower_snake word of ours.
     """
     level = "info" if status < 500 else "error"
     if LEVELS[level] < shared_pipe.threshold:
@@ -57,11 +56,11 @@ def access(
     if grant_type:
         line += f',"grant_type":{quoted(grant_type)}'
     if reason:
-        line += f',"reason":{quoted(reason)}'
+        line += f',"reason":{quoted_text(reason)}'
     if user_id:
-        line += f',"user_id":{quoted(user_id)}'
+        line += f',"user_id":{quoted_text(user_id)}'
     if session_id:
-        line += f',"session_id":{quoted(session_id)}'
+        line += f',"session_id":{quoted_text(session_id)}'
     if trace_id:
-        line += f',"trace_id":{quoted(trace_id)}'
+        line += f',"trace_id":{quoted_text(trace_id)}'
     shared_pipe.put(line + "}\n")
