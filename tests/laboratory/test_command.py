@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import random
+from types import SimpleNamespace
+from typing import cast
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
 from tests.laboratory.__main__ import main
-from tests.laboratory.breakages import BREAKAGES
+from tests.laboratory.breakages import BREAKAGES, replica_drained
 from tests.laboratory.campaign import Report
 from tests.laboratory.commands import COMMANDS
 from tests.laboratory.history import History
 from tests.laboratory.invariants import Violation
+from tests.laboratory.people import Desk
 from tests.laboratory.schedule import Outcome, drawn
+from tests.laboratory.world import World
 
 
 def test_the_faults_are_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,3 +52,25 @@ def test_a_violation_is_counted_at_each_of_its_faults_and_kept(capsys: pytest.Ca
         "swept": (2, 1),
         "nothing": (1, 0),
     }
+
+
+class _Place:
+    """Of a replica whose old process ended with this code as it was drained."""
+
+    def __init__(self, code: int, armed: int) -> None:
+        self.changing, self.alive, self.armed = asyncio.Lock(), True, armed
+        self.replica = Mock(**{"process.wait.return_value": code})
+        self.start = self.until_ready = AsyncMock()
+
+
+@pytest.mark.parametrize(
+    ("code", "armed", "well"), [(0, 0, True), (0, 1, True), (-9, 1, True), (-9, 0, False), (1, 1, False)]
+)
+async def test_who_is_drained_ends_well_or_dies_at_a_step_that_was_armed(code: int, armed: int, well: bool) -> None:
+    world = cast(World, SimpleNamespace(places=[_Place(code, armed)]))
+    draining = replica_drained(world, cast(Desk, None), random.Random(1))
+    if well:
+        await draining
+    else:
+        with pytest.raises(AssertionError, match=f"ended with {code}"):
+            await draining

@@ -62,6 +62,8 @@ class Place:
         self.replica: Replica | None = None
         self.changing = asyncio.Lock()
         """Whoever kills or starts it holds this."""
+        self.armed = 0
+        """How many wait for it to die at a step: it may while it is drained, too."""
 
     async def open(self, servers: Servers, stack: AsyncExitStack) -> None:
         self.to_postgres = await stack.enter_async_context(FaultProxy(servers.postgres.socket_path, name=SOCKET))
@@ -94,7 +96,6 @@ class Place:
 
     async def died(self, seconds: float = 5) -> bool:
         """Whether it did, within this time."""
-        assert self.replica is not None
         ends = monotonic() + seconds
         while self.alive and monotonic() < ends:
             await asyncio.sleep(0.01)
