@@ -221,11 +221,11 @@ class _Connection:
                 return
             self._doomed = self._proxy.take_fatal(seen) or self._doomed
             seen = seen[len(seen) - min(self._proxy.longest_overlap, len(seen)) :]
-            writer.write(chunk)
-            await writer.drain()
+            await self._write(writer, chunk)
             self._proxy.bytes_up += len(chunk)
         await self._hold()
-        writer.write_eof()
+        if not writer.is_closing():
+            writer.write_eof()
 
     async def _forward_answers(self, reader: StreamReader, writer: StreamWriter) -> None:
         while chunk := await reader.read(CHUNK):
@@ -238,11 +238,18 @@ class _Connection:
                 self._proxy.dropped += 1
             if self._mute:
                 continue
-            writer.write(chunk)
-            await writer.drain()
+            await self._write(writer, chunk)
             self._proxy.bytes_down += len(chunk)
         await self._hold()
-        writer.write_eof()
+        if not writer.is_closing():
+            writer.write_eof()
+
+    @staticmethod
+    async def _write(writer: StreamWriter, chunk: bytes) -> None:
+        if writer.is_closing():  # uvloop calls it a RuntimeError, asyncio nothing at all
+            raise ConnectionResetError
+        writer.write(chunk)
+        await writer.drain()
 
     async def _hold(self) -> None:
         await asyncio.sleep(self._proxy.delay)

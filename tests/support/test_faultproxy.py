@@ -303,3 +303,27 @@ async def test_nothing_is_left_behind(upstream: tuple[Path, Echo]) -> None:
         assert await is_closed(client)
         client[1].close()
     assert await eventually(lambda: {t for t in asyncio.all_tasks() - before if "Echo" not in repr(t)} == set())
+
+
+@pytest.mark.parametrize("held", [b"held\n", b""])
+async def test_what_is_held_for_a_server_that_is_gone_is_lost_silently(
+    upstream: tuple[Path, Echo], held: bytes
+) -> None:
+    """uvloop refuses to write to what is closed, where asyncio says nothing."""
+    async with FaultProxy(upstream[0]) as proxy:
+        client = await connect(proxy)
+        await ask(client, b"up\n")
+        proxy.blackhole()
+        if held:
+            client[1].write(held)
+        else:
+            client[1].write_eof()
+        await asyncio.sleep(0.05)
+        [connection] = proxy._open
+        connection._writers[1].transport.abort()
+        await asyncio.sleep(0.05)
+        proxy.heal()
+        await connection.task
+        assert await is_closed(client)
+        client[1].close()
+    assert upstream[1].heard == [b"up\n"]
