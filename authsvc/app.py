@@ -21,7 +21,7 @@ from authsvc.flows.proofs import write_letters
 from authsvc.flows.revocation import status_indices
 from authsvc.flows.revocation.feed import end_streams
 from authsvc.flows.sight import measure, send_traces
-from authsvc.flows.upkeep import end_idle, finish_endings, follow_changes, sweep
+from authsvc.flows.upkeep import end_idle, finish_endings, follow_changes, sweep, watch_redis
 from authsvc.keys.seal import SealError
 from authsvc.logs import get_logger
 from authsvc.records import frozen
@@ -105,6 +105,7 @@ CAPABILITIES = (
         "upkeep",
         loops=(
             follow_changes.follow_changes,
+            watch_redis.watch_redis,
             sweep.sweep_for_ever,
             finish_endings.finish_for_ever,
             end_idle.end_idle_for_ever,
@@ -271,7 +272,7 @@ async def start(runtime: Runtime) -> None:
         if not await follow_changes.prepare(runtime):
             raise CannotStart("the database is behind this version of authsvc; run `authsvc migrate` first")
         with suppress(StoreUnavailable):  # a Redis that is away is no reason not to start
-            if unfit := await runtime.revocation_set.unfit_reason():
+            if unfit := (await runtime.revocation_set.judge()).unfit:
                 raise CannotStart(unfit)
         await follow_changes.follow_once(runtime)
         await served_settings.record_at_start(runtime)

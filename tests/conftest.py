@@ -25,6 +25,7 @@ import uvloop
 from authsvc.app import App, start
 from authsvc.flows.keys import manage_keys
 from authsvc.flows.upkeep.follow_changes import follow_changes
+from authsvc.flows.upkeep.watch_redis import watch_redis
 from authsvc.keys.master import MasterKeys
 from authsvc.rules.client_record import Client
 from authsvc.runtime import Runtime, open_runtime
@@ -33,6 +34,7 @@ from authsvc.store import migrate
 from authsvc.store.account import users
 from authsvc.store.caller import clients
 from authsvc.store.postgres import OF_COMMANDS
+from authsvc.tasks import end_tasks
 from authsvc_devkit.servers import Servers
 from tests.support.clients import flat_client
 from tests.support.databases import administrator, drop_database, let_administrators_go
@@ -242,13 +244,11 @@ async def following(env: dict[str, str]) -> AsyncIterator[Runtime]:
     """A worker's runtime in this process, following changes as a worker does."""
     opened = open_runtime(load(env))
     await start(opened)
-    task = asyncio.create_task(follow_changes(opened))
+    tasks = [asyncio.create_task(loop(opened)) for loop in (follow_changes, watch_redis)]
     try:
         yield opened
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await end_tasks(tasks)
         await opened.close()
 
 

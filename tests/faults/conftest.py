@@ -189,3 +189,19 @@ async def logout(http: httpx2.AsyncClient, tokens: dict[str, Any]) -> httpx2.Res
 
 async def profile(http: httpx2.AsyncClient, tokens: dict[str, Any]) -> httpx2.Response:
     return await http.get("/api/profile/me", headers=bearer(tokens))
+
+
+async def epoch_in(valkey: redis.asyncio.Redis, service: Service) -> str | None:
+    return await valkey.get(service.runtime.redis.key("rev", "epoch"))
+
+
+async def until_trusted(valkey: redis.asyncio.Redis, service: Service) -> float:
+    """Seconds. A set that was emptied while it was filled has an epoch and no mark: nobody believes it."""
+    started, key = monotonic(), service.runtime.redis.key
+    while (
+        None in await valkey.mget(key("rev", "epoch"), key("rev", "mark"))
+        or not service.runtime.following.redis_trusted
+    ):
+        assert monotonic() - started < 20
+        await asyncio.sleep(0.02)
+    return monotonic() - started

@@ -210,10 +210,12 @@ async def test_a_promoted_server_is_believed_only_when_it_was_looked_at_and_fill
     revocations.require("epoch")
 
     async def fill() -> None:
-        await revocations.rebuild([Revocation("token", "held", 1, 600)], epoch="epoch", mark=5)
+        claim = await revocations.claim_rebuild()
+        assert claim is not None
+        assert await revocations.rebuild([Revocation("token", "held", 1, 600)], claim, epoch="epoch", mark=5)
+        await store.command("DEL", store.key("rev", "rebuilding"))
 
-    async def look() -> tuple[str | None, str | None]:
-        return await revocations.unfit_reason(), await revocations.holes_reason()
+    look = revocations.judge
 
     await fill()
     assert [await revocations.find(one) for one in (held, live)] == [Answer.REVOKED, Answer.UNTRUSTED]

@@ -16,7 +16,7 @@ import redis.asyncio
 
 from authsvc.runtime import CannotStart
 from authsvc_devkit.servers import Servers
-from tests.faults.conftest import Service, active, logout, serving
+from tests.faults.conftest import Service, active, logout, serving, until_trusted
 from tests.faults.watch import Watch
 from tests.support.busy import again_when_busy, prompt
 from tests.support.calls import login
@@ -24,22 +24,6 @@ from tests.support.faultproxy import FaultProxy
 from tests.support.replicas import free_port
 
 pytestmark = pytest.mark.faults
-
-
-async def epoch_in(valkey: redis.asyncio.Redis, service: Service) -> str | None:
-    return await valkey.get(service.runtime.redis.key("rev", "epoch"))
-
-
-async def until_trusted(valkey: redis.asyncio.Redis, service: Service) -> float:
-    """Seconds. A set that was emptied while it was filled has an epoch and no mark: nobody believes it."""
-    started, key = monotonic(), service.runtime.redis.key
-    while (
-        None in await valkey.mget(key("rev", "epoch"), key("rev", "mark"))
-        or not service.runtime.following.redis_trusted
-    ):
-        assert monotonic() - started < 20
-        await asyncio.sleep(0.02)
-    return monotonic() - started
 
 
 @again_when_busy

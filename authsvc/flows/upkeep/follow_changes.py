@@ -14,6 +14,7 @@ from authsvc import metrics
 from authsvc.clock import monotonic
 from authsvc.flows.keys.jwks_snapshot import save_snapshot
 from authsvc.flows.restore.watch import settle
+from authsvc.flows.upkeep.watch_redis import judge
 from authsvc.jose.names import DEFAULT_ALG
 from authsvc.keys.phases import Phase, entered, phases_at, signer
 from authsvc.keys.reseal import kids_under
@@ -88,17 +89,9 @@ async def follow_once(runtime: Runtime) -> None:
 
 async def _follow_in_redis(runtime: Runtime, state: State, epoch_in_redis: str | None, mark: int | None) -> bool:
     """Judge this Redis and bring its set up to date. False: it is unfit for one. Raises StoreUnavailable."""
-    known, runtime.following.redis_unfit = runtime.following.redis_unfit, await runtime.revocation_set.unfit_reason()
-    if unfit := runtime.following.redis_unfit:
-        if unfit != known:
-            log.error("redis_unfit", reason=unfit)
+    unfit, holes = await judge(runtime)
+    if unfit:
         return False
-    known, runtime.following.redis_holes = runtime.following.redis_holes, await runtime.revocation_set.holes_reason()
-    if (holes := runtime.following.redis_holes) and holes != known:
-        if holes == "evicted":
-            log.error("redis_evicted_revocations")
-        else:
-            log.warning("redis_server_changed")
     if epoch_in_redis == state.epoch and mark is not None and not holes:
         await runtime.revocation_set.copy(state.rows, epoch=state.epoch, read_mark=mark, mark=state.mark)
     else:
@@ -134,13 +127,15 @@ def measure_keys(runtime: Runtime) -> None:
 
 async def rebuild(runtime: Runtime) -> None:
     """Fill Redis anew from PostgreSQL, under a new epoch, unless another replica is at it."""
-    if not await runtime.revocation_set.claim_rebuild():
+    claim = await runtime.revocation_set.claim_rebuild()
+    if claim is None:
         return
     await revocations.next_epoch(runtime.db)
     state = await revocations.read_state(runtime.db, 0)
-    await runtime.revocation_set.rebuild(state.rows, epoch=state.epoch, mark=state.mark)
+    rebuilt = await runtime.revocation_set.rebuild(state.rows, claim, epoch=state.epoch, mark=state.mark)
     runtime.revocation_set.require(state.epoch)
-    log.info("revocation_set_rebuilt", count=len(state.rows))
+    if rebuilt:
+        log.info("revocation_set_rebuilt", count=len(state.rows))
 
 
 async def prepare(runtime: Runtime) -> bool:

@@ -3,24 +3,28 @@
 Keys `<prefix>:{rev}:<kind>:<subject>` hold `not_before`. Beside them:
 - `epoch`: which database, timeline and revocation epoch the content was copied from;
 - `mark`: every revocation of a PostgreSQL transaction below it is in the set. It moves in the same script as the data,
-  so a Redis that lost data (a failover, an old dump) shows an older mark, and an emptied one shows none.
-
+  so a Redis that lost data (a failover, an old dump) shows an older mark, and an emptied one shows none;
 - `evicted`: how many keys the server had evicted when the set was built, and `server`: which one that was (`run_id` of
-  INFO). Another number, or another server, whose predecessor may have evicted: the set may have holes.
+  INFO). Another number, or another server, whose predecessor may have evicted: the set may have holes;
+- `rebuilding`: which rebuild is under way. One that finds another name here, or none, is not ended;
 - `seen`: how far PostgreSQL was seen to have come. One that is behind that went backwards (flows/restore).
 
-A server is believed only after it was looked at, so that one that was promoted a moment ago is not. Then a replica
-believes an answer when the epoch is the one that PostgreSQL requires and the mark is not older than the newest one it
-ever saw, or tried in vain to set: a Redis that answers but takes no writes (full, read-only) is behind.
-A marker alone would not do: a Redis that lost its last writes still holds every marker.
+A server is believed for a second after it was looked at (`judge`), so that neither one that was promoted a moment ago
+is, nor one of which nobody knows what it has lost meanwhile. Then a replica believes an answer when the epoch is the
+one that PostgreSQL requires and the mark is not older than the newest one it ever saw, or tried in vain to set: a
+Redis that answers but takes no writes (full, read-only) is behind. A marker alone would not do: a Redis that lost its
+last writes still holds every marker.
 """
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import AsyncIterator, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
+from authsvc.clock import monotonic
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.redis import RedisStore, Script
 from authsvc.store.revocation.revocations import Bearer, Revocation, keys_of
@@ -53,6 +57,20 @@ put(3, 4)
 if mark < tonumber(ARGV[3]) then redis.call('SET', KEYS[2], ARGV[3]) end
 return 'copied'
 """)
+# KEYS: claim   ARGV: ms that it holds. A name that no other rebuild has, or nothing where one is under way.
+_CLAIM = Script("""
+local now = redis.call('TIME')
+local name = now[1] .. '.' .. now[2]
+if redis.call('SET', KEYS[1], name, 'NX', 'PX', ARGV[1]) then return name end
+return ''
+""")
+# KEYS: claim, epoch   ARGV: its name, ms that it holds from now on, epoch ('' until all is written). 0: it is lost.
+_HOLD = Script("""
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+if ARGV[3] ~= '' then redis.call('SET', KEYS[2], ARGV[3]) end
+return 1
+""")
 # KEYS: seen   ARGV: what was read there ('' for nothing), what shall be. A slow replica never puts an older one back.
 _SEEN = Script("""
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
@@ -75,6 +93,25 @@ end
 return told
 """)
 _BATCH = 1000
+JUDGED_SECONDS = 1.0
+"""So long a server is believed after a look at it: an entry that it loses at once is missed no longer than a second."""
+_CLAIM_MS, _DONE_MS = 5000, 1000
+
+
+class Judgement(NamedTuple):
+    """Of one look at Redis. `unfit`: a reason not to keep a revocation set in it. `holes`: one for which the set may
+    lack entries. With neither it is believed."""
+
+    unfit: str | None
+    holes: str | None
+
+
+class Claim(NamedTuple):
+    """Of a rebuild, and what the server had evicted, and which one it was, before anything was read for it."""
+
+    name: str
+    evicted: int
+    server: str
 
 
 class Answer(Enum):
@@ -99,7 +136,8 @@ class RevocationSet:
         self._claim_key = redis.key("rev", "rebuilding")
         self._required: str | None = None
         self._newest_mark = -1
-        self._looked_at: object | None = None
+        self._judging = asyncio.Lock()
+        self._judged_at = -math.inf
         self._vetted: object | None = None
 
     def require(self, epoch: str) -> None:
@@ -187,22 +225,32 @@ class RevocationSet:
         finally:
             self.expect(mark)
 
-    async def rebuild(self, rows: Sequence[Revocation], *, epoch: str, mark: int) -> None:
-        """Fill the set anew under `epoch`. Foreign to every reader until the last command."""
+    async def claim_rebuild(self) -> Claim | None:
+        """To be made before PostgreSQL is read: whatever this server loses from now on is a hole in what will be built.
+
+        One replica rebuilds at a time; the claim lapses after 5 s, and 1 s after the work was done: by then all others
+        have read that it was. None: another has it. Raises StoreUnavailable.
+        """
+        name: str = await self._redis.script(_CLAIM, [self._claim_key], [_CLAIM_MS])
+        return Claim(name, *await self._state()) if name else None
+
+    async def rebuild(self, rows: Sequence[Revocation], claim: Claim, *, epoch: str, mark: int) -> bool:
+        """Fill the set anew under `epoch`. Foreign to every reader until the last command. False: the claim was lost,
+        as in a Redis that was emptied meanwhile; look again. Raises StoreUnavailable.
+        """
         await self._redis.command("DEL", self._epoch_key)
-        evicted, server = await self._state()
-        await self._redis.command("SET", self._evicted_key, evicted)
-        await self._redis.command("SET", self._server_key, server)
+        await self._redis.command("SET", self._evicted_key, claim.evicted)
+        await self._redis.command("SET", self._server_key, claim.server)
         await self._redis.command("SET", self._mark_key, mark)
         for start in range(0, len(rows), _BATCH):
             await self._write("", 0, 0, rows[start : start + _BATCH])
-        await self._redis.command("SET", self._epoch_key, epoch)
-        await self._redis.command("PEXPIRE", self._claim_key, 1000)
+            if not await self._hold(claim, _CLAIM_MS):
+                return False
+        return await self._hold(claim, _DONE_MS, epoch)
 
-    async def claim_rebuild(self) -> bool:
-        """One replica rebuilds at a time; the claim lapses after 5 s, and 1 s after the work was done: by then all
-        others have read that it was."""
-        return bool(await self._redis.command("SET", self._claim_key, 1, "NX", "PX", 5000))
+    async def _hold(self, claim: Claim, milliseconds: int, epoch: str = "") -> bool:
+        keys, args = [self._claim_key, self._epoch_key], [claim.name, milliseconds, epoch]
+        return bool(await self._redis.script(_HOLD, keys, args))
 
     async def _write(self, epoch: str, read_mark: int, mark: int, rows: Sequence[Revocation]) -> str:
         keys = [f"{self._head}{row.kind}:{row.subject}" for row in rows]
@@ -212,36 +260,47 @@ class RevocationSet:
         )
         return done
 
-    async def unfit_reason(self) -> str | None:
-        """A reason not to keep a revocation set in this Redis, or None. An evicted entry would un-revoke a token.
+    async def judge(self) -> Judgement:
+        """Look at the server. Without a reason against it, it is believed for a second from now on, as long as it is
+        the same one. An evicted entry would un-revoke a token. Raises StoreUnavailable: the look before still holds.
 
-        While there is one, nothing that is not in the set is believed. Raises StoreUnavailable.
+        `holes` is `evicted` where this server evicted keys, or began to count anew, since the set was built, and
+        `another_server` where it is not the one that was filled, and nobody knows what that one lost before.
         """
-        self._looked_at = self._redis.route.serving(self._epoch_key)
+        async with self._judging:
+            began, server = monotonic(), self._redis.route.serving(self._epoch_key)
+            unfit = await self._unfit_reason()
+            judgement = Judgement(unfit, None if unfit else await self._holes_reason())
+            same = server is self._redis.route.serving(self._epoch_key)
+            self._vetted = server if same and judgement == (None, None) else None
+            self._judged_at = began
+            return judgement
+
+    @property
+    def judged_since(self) -> float:
+        """Seconds since the last look began."""
+        return monotonic() - self._judged_at
+
+    async def _unfit_reason(self) -> str | None:
         policy = (await self._info("memory")).get("maxmemory_policy", "noeviction")
         if policy == "noeviction":
             return None
-        self._vetted = None
         return f"maxmemory-policy is {policy}: it must be noeviction, or evicted revocations come back to life"
 
-    async def holes_reason(self) -> str | None:
-        """`evicted`: this server evicted keys, or began to count anew, since the set was built; `another_server`: it is
-        not the one that was filled, and nobody knows what that one lost before. With neither, and after `unfit_reason`
-        found none, this server is believed. Raises StoreUnavailable.
-        """
-        evicted, built_by = await self._redis.command("MGET", self._evicted_key, self._server_key)
+    async def _holes_reason(self) -> str | None:
+        keys = [self._epoch_key, self._evicted_key, self._server_key]
+        epoch, evicted, built_by = await self._redis.command("MGET", *keys)
         now_evicted, now_by = await self._state()
-        reason = None
-        if evicted is not None and int(evicted) != now_evicted:
-            reason = "evicted"
-        elif built_by and now_by and built_by != now_by:
-            reason = "another_server"
-        server = self._redis.route.serving(self._epoch_key)
-        self._vetted = server if reason is None and server is self._looked_at else None
-        return reason
+        if epoch is not None and (evicted is None or int(evicted) != now_evicted):
+            return "evicted"  # where the count is gone, it was evicted itself
+        if built_by and now_by and built_by != now_by:
+            return "another_server"
+        return None
 
     def _is_vetted(self) -> bool:
-        return self._vetted is not None and self._vetted is self._redis.route.serving(self._epoch_key)
+        if self._vetted is None or self.judged_since > JUDGED_SECONDS:
+            return False
+        return self._vetted is self._redis.route.serving(self._epoch_key)
 
     async def _state(self) -> tuple[int, str]:
         """(keys that the server evicted so far, which server it is; empty where it does not tell)."""
