@@ -95,7 +95,7 @@ async def postgres_black_hole(world: World, desk: Desk, dice: random.Random) -> 
 @breakage("postgresql lost after an end")
 async def postgres_lost_after_an_end(world: World, desk: Desk, dice: random.Random) -> None:
     """Nobody hears PostgreSQL from the moment on in which a session was ended, for longer than its tokens may look
-    alive: what Redis was told is all that anybody knows."""
+    alive, twice: what Redis was told is all that anybody knows, and what it has lost meanwhile nobody can look up."""
     began = world.clock()
     while not (ended := _ended_since(desk.history, began)):
         if world.clock() > began + 1:
@@ -105,9 +105,10 @@ async def postgres_lost_after_an_end(world: World, desk: Desk, dice: random.Rand
     async with _broken(ways):
         for way in ways:
             way.blackhole()
-        await asyncio.sleep(HEARD_SECONDS + 0.05)
-        asked = [desk.introspect(grant, token, place.number) for grant, token in ended for place in world.places]
-        await asyncio.gather(*asked)
+        for _ in range(2):
+            await asyncio.sleep(HEARD_SECONDS + 0.05)
+            asked = [desk.introspect(grant, token, place.number) for grant, token in ended for place in world.places]
+            await asyncio.gather(*asked)
 
 
 def _ended_since(history: History, began: float) -> list[tuple[str, str]]:
@@ -199,6 +200,7 @@ async def redis_stopped(world: World, desk: Desk, dice: random.Random) -> None:
 @breakage("redis evicts")
 async def redis_evicts(world: World, desk: Desk, dice: random.Random) -> None:
     policy = dice.choice(("allkeys-random", "volatile-ttl", "noeviction"))  # the last one: it is full
+    began = world.clock()
     with suppress(*GONE):
         async with world.valkey() as valkey:
             try:
@@ -208,6 +210,8 @@ async def redis_evicts(world: World, desk: Desk, dice: random.Random) -> None:
             finally:
                 await valkey.config_set("maxmemory", "0")
                 await valkey.config_set("maxmemory-policy", "noeviction")
+    if policy != "noeviction":
+        desk.history.evicting.append((began, world.clock()))
 
 
 @breakage("redis in a black hole")

@@ -103,6 +103,8 @@ class History:
     jwks: list[Keys] = field(default_factory=list)
     withdrawn: set[str] = field(default_factory=set)
     """Kids that an operator took back."""
+    evicting: list[tuple[float, float]] = field(default_factory=list)
+    """(from, until): meanwhile Redis may have evicted anything, at any moment."""
     loses_commits: bool = False
     """PostgreSQL failed over to a standby that lacked the last commits: one generation ahead is no violation."""
     wall: float = 0

@@ -29,6 +29,14 @@ BAD: dict[str, tuple[str, Spoil]] = {
     "a refresh after the logout": ("I3", lambda s: s.refresh(0, 1, "bob")),
     "a refresh at another replica after the logout": ("I3", lambda s: s.refresh(0, 1, "bob", place=2)),
     "active after the logout": ("I3", lambda s: s.call("userinfo", "bob", access=access("k1", "bob"), active=True)),
+    "active a second after an eviction": (
+        "I3",
+        lambda s: (
+            s.history.evicting.append((99, 99.5)),
+            s.call("introspect", "bob", access=access("k1", "bob"), active=True, began=100.6, ended=100.7),
+        ),
+    ),
+    "a refresh after an eviction": ("I3", lambda s: (s.history.evicting.append((0, 200)), s.refresh(0, 1, "bob"))),
     "a refresh after the password was changed elsewhere": (
         "I3",
         lambda s: (s.call("end", "", person="ann", spares="x"), s.refresh(3, 4)),
@@ -135,6 +143,11 @@ def test_every_invariant_is_broken_somewhere() -> None:
         lambda s: [s.refresh(n, n + 1) for n in range(3, 9)] + [s.refresh(2), s.refresh(9)],
         lambda s: (s.history.withdrawn.add("k1"), s.call("introspect", access=access("k1", "ann"), active=False)),
         _stolen_then_ended,
+        lambda s: (
+            s.history.evicting.append((99, 99.5)),
+            s.call("introspect", "bob", access=access("k1", "bob"), active=False, began=98, ended=98.5),
+            s.call("introspect", "bob", access=access("k1", "bob"), active=True, began=100.4, ended=100.5),
+        ),
     ],
     ids=[
         "lost",
@@ -148,6 +161,7 @@ def test_every_invariant_is_broken_somewhere() -> None:
         "stolen",
         "withdrawn",
         "stolen, then ended with others",
+        "evicted just now",
     ],
 )
 def test_an_honest_history_passes(honest: Spoil) -> None:
