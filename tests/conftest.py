@@ -7,10 +7,11 @@ import gc
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from functools import cache
+from functools import cache, wraps
 from hashlib import sha256
+from inspect import iscoroutinefunction
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -317,7 +318,23 @@ LONGEST = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def ending(test: Callable[..., Coroutine[Any, Any, None]], seconds: float) -> Callable[..., Coroutine[Any, Any, None]]:
+    @wraps(test)
+    async def ends(*args: Any, **fixtures: Any) -> None:
+        async with asyncio.timeout(seconds):
+            await test(*args, **fixtures)
+
+    return ends
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The longest files first. And a test that hangs ends: uvloop takes the alarm of pytest-timeout for an exception of
+    some callback, writes it down and goes on."""
+    usual = float(config.getini("timeout"))
+    for item in items:
+        if isinstance(item, pytest.Function) and iscoroutinefunction(item.obj):
+            marked = item.get_closest_marker("timeout")
+            item.obj = ending(item.obj, 0.95 * float(marked.args[0] if marked else usual))
     place = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
 
