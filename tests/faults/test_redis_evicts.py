@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable
 import pytest
 import redis.asyncio
 
+from authsvc.flows.upkeep import watch_redis
 from authsvc.runtime import open_runtime
 from authsvc.settings import load
-from authsvc.store.revocation.revocation_set import JUDGED_SECONDS, Answer
+from authsvc.store.revocation.revocation_set import JUDGED_SECONDS, Answer, Judgement, RevocationSet
 from authsvc.store.revocation.revocations import Bearer, Revocation
+from authsvc.tasks import end_tasks
 from authsvc_devkit.servers import Servers
 from tests.conftest import following
 from tests.faults.conftest import (
@@ -136,3 +138,21 @@ async def test_a_look_stands_for_a_second(env: dict[str, str], valkey: redis.asy
     await asyncio.sleep(JUDGED_SECONDS + 0.01)
     assert await again.revocation_set.find(live) is Answer.UNTRUSTED
     await again.close()
+
+
+async def test_an_unforeseen_error_does_not_end_the_looking(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+
+    async def fails(_: RevocationSet) -> Judgement:
+        nonlocal looks
+        looks += 1
+        raise ValueError
+
+    monkeypatch.setattr(RevocationSet, "judge", fails)
+    monkeypatch.setattr(watch_redis, "LOOK_SECONDS", 0.01)
+    watching = asyncio.create_task(watch_redis.watch_redis(service.runtime))
+    async with asyncio.timeout(10):
+        while looks < 5:
+            await asyncio.sleep(0.01)
+    assert not watching.done()
+    await end_tasks([watching])

@@ -7,7 +7,6 @@ PostgreSQL, and while PostgreSQL is away the set is all that anybody knows: just
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 from authsvc.logs import get_logger
 from authsvc.runtime import Runtime
@@ -41,5 +40,9 @@ async def watch_redis(runtime: Runtime) -> None:
     while True:
         await asyncio.sleep(LOOK_SECONDS / 4)
         if runtime.revocation_set.judged_since >= LOOK_SECONDS:
-            with suppress(StoreUnavailable):
+            try:
                 await judge(runtime)
+            except StoreUnavailable:
+                continue  # it is not believed for long
+            except Exception as error:
+                log.error("follow_failed", error_type=type(error).__name__, exc_info=True)
