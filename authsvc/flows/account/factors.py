@@ -16,7 +16,7 @@ from authsvc.flows.factors import one_time_code
 from authsvc.flows.factors.ways import one_try, ways_of, wrong
 from authsvc.flows.login.authenticate_person import Attempt, new_device_cookie
 from authsvc.flows.proofs.tell_person import Place, tell_person
-from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.flows.session.publish_revocation import publish_with_earlier
 from authsvc.records import frozen
 from authsvc.rules.client_record import Digest
 from authsvc.rules.errors import Rejected
@@ -207,8 +207,7 @@ async def remove_app(runtime: Runtime, cookie: str | None, attempt: Attempt) -> 
             **place.recorded,
         )
         await tell_person(runtime, connection, "factor_removed", user, when=runtime.clock.now(), place=place)
-    for one in over:
-        await publish_revocation(runtime, one)
+    await publish_with_earlier(runtime, *over)
     return session
 
 

@@ -9,7 +9,7 @@ from authsvc.flows.account.sessions_and_apps import person
 from authsvc.flows.factors.passkey_assertion import credential_of
 from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.flows.proofs.tell_person import tell_person
-from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.flows.session.publish_revocation import publish_with_earlier
 from authsvc.rules.errors import Rejected, rejected
 from authsvc.rules.factors.passkeys import chosen_name, refusal
 from authsvc.runtime import Runtime
@@ -63,8 +63,7 @@ async def remove_passkey(
         await tell_person(
             runtime, connection, "factor_removed", session.user, when=runtime.clock.now(), place=attempt.place
         )
-    for one in (ended, lowered):
-        await publish_revocation(runtime, one)
+    await publish_with_earlier(runtime, ended, lowered)
     return session, goes_on
 
 

@@ -16,7 +16,7 @@ from authsvc.flows.factors.ways import asked_of_everybody, ways_of
 from authsvc.flows.login.authenticate_person import new_device_cookie
 from authsvc.flows.session.browser import browser_session
 from authsvc.flows.session.end_all import REQUEST_SECONDS
-from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.flows.session.publish_revocation import publish_with_earlier
 from authsvc.records import frozen
 from authsvc.rules.factors.passkey_record import Passkey
 from authsvc.rules.levels import MFA_ACR, acr_of, is_by_mail, reaches
@@ -133,7 +133,7 @@ async def revoke_app(runtime: Runtime, cookie: str | None, client_id: str) -> Br
     began, known, more = monotonic(), False, True
     while more:
         done = await sessions_and_apps.revoke_app(runtime.db, session.user.id, client_id)
-        await publish_revocation(runtime, done.ended)
+        await publish_with_earlier(runtime, done.ended)
         known, more = known or done.known, done.more
         if more and monotonic() - began > REQUEST_SECONDS:
             raise StoreUnavailable("postgresql", "still_ending")

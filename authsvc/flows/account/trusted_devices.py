@@ -7,7 +7,7 @@ from uuid import UUID
 from authsvc.flows.account.sessions_and_apps import person
 from authsvc.flows.login.authenticate_person import Attempt
 from authsvc.flows.login.trusted_device import credential_of
-from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.flows.session.publish_revocation import publish_with_earlier
 from authsvc.rules.errors import Rejected
 from authsvc.runtime import Runtime
 from authsvc.store import audit
@@ -39,7 +39,7 @@ async def end_trusted_device(runtime: Runtime, cookie: str | None, device_id: UU
             sessions=len(ended.sessions),
             **attempt.place.recorded,
         )
-    await publish_revocation(runtime, ended)
+    await publish_with_earlier(runtime, ended)
     return session
 
 

@@ -10,7 +10,7 @@ from dataclasses import field
 from uuid import UUID
 
 from authsvc.flows.session.browser import browser_session, verified_hint
-from authsvc.flows.session.publish_revocation import end_session, publish_revocation
+from authsvc.flows.session.publish_revocation import end_session, publish_with_earlier
 from authsvc.flows.session.subject import session_of
 from authsvc.records import frozen
 from authsvc.rules.client_record import Client
@@ -83,7 +83,7 @@ async def log_out(runtime: Runtime, parameters: Mapping[str, str], *, cookie: st
     if session is not None:
         return _ask(runtime, session, target)
     if hint is not None and (part := part_to_end(hint, current)):
-        await publish_revocation(runtime, await sessions.end_part(runtime.db, UUID(part), hint.client_id, "logout"))
+        await publish_with_earlier(runtime, await sessions.end_part(runtime.db, UUID(part), hint.client_id, "logout"))
         return LoggedOut(target, client, part)
     # Without a hint nothing shows that the target's client sent the person here: a link, not a redirect.
     return LoggedOut(target, client, None, forward=hint is not None, named=led)

@@ -13,7 +13,7 @@ from authsvc.flows.account.passkeys import METHODS
 from authsvc.flows.account.trusted_devices import trust_no_more
 from authsvc.flows.factors import one_time_code, passkey_assertion, recovery_code
 from authsvc.flows.proofs.tell_person import Place, tell_person
-from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.flows.session.publish_revocation import publish_with_earlier
 from authsvc.records import frozen
 from authsvc.rules.factors.authenticators import authenticator_name
 from authsvc.rules.people.person import normal_email
@@ -118,7 +118,7 @@ async def remove_factor(runtime: Runtime, actor: str, email: str, what: Removabl
             return Refused("not_found", f"{found.email} has no {name}", "factor_missing")
         ended, removed = done
         logs_in = await passkeys.may_log_in_without(connection, user.id)
-    await publish_revocation(runtime, ended)
+    await publish_with_earlier(runtime, ended)
     return Removed(user, removed, len(ended.sessions), logs_in)
 
 

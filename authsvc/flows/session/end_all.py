@@ -7,7 +7,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from authsvc.clock import monotonic
-from authsvc.flows.session.publish_revocation import publish_revocation
+from authsvc.flows.session.publish_revocation import publish_revocation, publish_with_earlier
 from authsvc.runtime import Runtime
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.postgres import Connection, Database
@@ -31,10 +31,11 @@ async def finish_ending(runtime: Runtime, user_id: UUID, batch: Batch, *, second
     it takes. Raises StoreUnavailable: what has ended stays ended, and whoever comes next goes on."""
     began, count = monotonic(), 0
     while True:
-        await publish_revocation(runtime, batch.ended)
         count += batch.count
         if not batch.more:
+            await publish_with_earlier(runtime, batch.ended)
             return count
+        await publish_revocation(runtime, batch.ended)
         if seconds is not None and monotonic() - began > seconds:
             raise StoreUnavailable("postgresql", "still_ending")
         batch = await _next(runtime.db, user_id)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from uuid import UUID
 
 from authsvc import metrics
@@ -53,23 +54,48 @@ async def end_session(runtime: Runtime, session_id: UUID, reason: str, *, user_i
 
 async def publish_revocation(runtime: Runtime, ended: Ended) -> None:
     """Publish what a statement ended. Returns when a 2xx may be sent; raises StoreUnavailable when it may not."""
-    now, over = int(runtime.clock.seconds()), [*map(str, ended.sessions), *ended.names]
-    rows = [
-        *(Revocation("session", subject, now, ended.keep_seconds) for subject in over),
-        *(Revocation("grant", subject, ended.not_before, ended.keep_seconds) for subject in ended.grants),
-    ]
-    await publish_rows(runtime, rows, ended.epoch)
+    await publish_rows(runtime, _rows_of(runtime, ended), ended.epoch)
+
+
+async def publish_with_earlier(runtime: Runtime, *ended: Ended) -> None:
+    """As `publish_revocation`, for whoever says that all of something has ended. Others may have ended some of it just
+    now, who have not published that yet and may never: Redis is brought to where PostgreSQL is."""
+    _note(runtime, [row for one in ended for row in _rows_of(runtime, one)])
+    epoch, mark = None, None
+    with suppress(StoreUnavailable, TimeoutError):
+        async with awake_timeout(REDIS_TRY_SECONDS):
+            epoch, mark, _ = await runtime.revocation_set.position()
+    state = await revocations.read_state(runtime.db, mark)
+    if mark is not None and epoch == state.epoch:
+        with suppress(StoreUnavailable, TimeoutError):
+            async with awake_timeout(REDIS_TRY_SECONDS):
+                if await runtime.revocation_set.copy(state.rows, epoch=state.epoch, read_mark=mark, mark=state.mark):
+                    return
+    await _distrust(runtime, state.epoch_number)
 
 
 async def publish_rows(runtime: Runtime, rows: Sequence[Revocation], epoch_number: int) -> None:
     """Put committed revocations into Redis, or make every replica ignore it. `epoch_number`: as the commit saw it."""
     if not rows:
         return
-    revocation_feed.of(runtime).hint()
-    for row in rows:
-        metrics.revocations.labels(row.kind).inc()
+    _note(runtime, rows)
     try:
         async with awake_timeout(REDIS_TRY_SECONDS):
             await runtime.revocation_set.add(rows)
     except (StoreUnavailable, TimeoutError):
         await _distrust(runtime, epoch_number)
+
+
+def _rows_of(runtime: Runtime, ended: Ended) -> list[Revocation]:
+    now, over = int(runtime.clock.seconds()), [*map(str, ended.sessions), *ended.names]
+    return [
+        *(Revocation("session", subject, now, ended.keep_seconds) for subject in over),
+        *(Revocation("grant", subject, ended.not_before, ended.keep_seconds) for subject in ended.grants),
+    ]
+
+
+def _note(runtime: Runtime, rows: Sequence[Revocation]) -> None:
+    if rows:
+        revocation_feed.of(runtime).hint()
+    for row in rows:
+        metrics.revocations.labels(row.kind).inc()
