@@ -14,6 +14,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 import asyncpg
+import httpx2
 import pytest
 
 from authsvc import logs
@@ -117,6 +118,12 @@ async def test_the_jwks_holds_public_members_only(house: Service) -> None:
         assert not row["sealed"].startswith(b"\x30\x82"), "DER"
 
 
+def _given(answer: httpx2.Response) -> dict[str, str]:
+    assert answer.status_code == 200, answer.text
+    given: dict[str, str] = answer.json()
+    return given
+
+
 async def test_canaries_appear_nowhere(house: Service, servers: Servers, log: io.StringIO) -> None:
     """A password, a secret, tokens and cookies: not in logs, metrics, errors, PostgreSQL, its log, or Redis."""
     password, secret = "canary-password-ä-91", "canary-client-secret-17"
@@ -126,13 +133,11 @@ async def test_canaries_appear_nowhere(house: Service, servers: Servers, log: io
         )
     http = house.caller()
     body = {"email": "canary@example.com", "password": password}
-    answers = [await http.post("/api/auth/login", json=body)]
-    tokens = answers[0].json()
+    tokens = _given(await http.post("/api/auth/login", json=body))
     device = http.cookies["authsvc_device"]
-    own = (await house.http.post("/token", data={"grant_type": "client_credentials"}, auth=BACKEND)).json()[
-        "access_token"
-    ]
-    renewed = (await house.refresh(tokens["refresh_token"])).json()
+    answer = await house.http.post("/token", data={"grant_type": "client_credentials"}, auth=BACKEND)
+    own = _given(answer)["access_token"]
+    renewed = _given(await house.refresh(tokens["refresh_token"]))
     answers = [
         await http.post("/api/auth/login", json={**body, "password": password + "x"}),
         await http.post("/api/auth/login", json={**body, "email": password}),
