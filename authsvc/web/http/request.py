@@ -49,9 +49,14 @@ class Request(starlette.requests.Request):
     browser: str | None = None
     """The name that this answer gives to a browser that had none (web/pages/cookies_and_forms.py)."""
     _address: str | None = None
+    # As Starlette's constructor leaves them, for readers of its that have none of ours in their place.
+    _stream_consumed = _is_disconnected = False
+    _form = None
+    _send = staticmethod(starlette.requests.empty_send)
 
     def __init__(self, runtime: Runtime, scope: Scope, receive: Receive, request_id: str) -> None:
-        super().__init__(scope, receive)
+        self.scope = scope
+        self._receive = receive
         self.runtime = runtime
         self.id = request_id
         self._headers_by_name: dict[bytes, bytes] = dict(scope["headers"])  # the last of each name
