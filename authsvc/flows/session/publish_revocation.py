@@ -19,11 +19,13 @@ from authsvc.store.awake import awake_timeout
 from authsvc.store.errors import StoreUnavailable
 from authsvc.store.revocation import revocations
 from authsvc.store.revocation.feed import Feed
+from authsvc.store.revocation.revocation_set import BATCH
 from authsvc.store.revocation.revocations import Revocation
 from authsvc.store.session import sessions
 from authsvc.store.session.sessions import Ended
 
 REDIS_TRY_SECONDS = 0.05
+"""For a thousand revocations at most."""
 LONGEST_SYNC_SECONDS = 1.0
 
 revocation_feed = Memory(Feed)
@@ -68,7 +70,7 @@ async def publish_with_earlier(runtime: Runtime, *ended: Ended) -> None:
     state = await revocations.read_state(runtime.db, mark)
     if mark is not None and epoch == state.epoch:
         with suppress(StoreUnavailable, TimeoutError):
-            async with awake_timeout(REDIS_TRY_SECONDS):
+            async with awake_timeout(REDIS_TRY_SECONDS * (1 + len(state.rows) // BATCH)):
                 if await runtime.revocation_set.copy(state.rows, epoch=state.epoch, read_mark=mark, mark=state.mark):
                     return
     await _distrust(runtime, state.epoch_number)

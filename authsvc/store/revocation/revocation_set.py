@@ -92,7 +92,8 @@ for _, key in ipairs(found[2]) do
 end
 return told
 """)
-_BATCH = 1000
+BATCH = 1000
+"""Rows that one script puts in."""
 JUDGED_SECONDS = 1.0
 """So long a server is believed after a look at it: an entry that it loses at once is missed no longer than a second."""
 _CLAIM_MS, _DONE_MS = 5000, 1000
@@ -216,7 +217,7 @@ class RevocationSet:
         Only the last batch moves the mark: a copy cut in the middle is a copy still to be made. Until it is made, by
         whomever, the set is not believed. Raises StoreUnavailable.
         """
-        batches = [rows[i : i + _BATCH] for i in range(0, len(rows), _BATCH)] or [()]
+        batches = [rows[i : i + BATCH] for i in range(0, len(rows), BATCH)] or [()]
         try:
             for batch in batches[:-1]:
                 if await self._write(epoch, read_mark, read_mark, batch) != "copied":
@@ -242,8 +243,8 @@ class RevocationSet:
         await self._redis.command("SET", self._evicted_key, claim.evicted)
         await self._redis.command("SET", self._server_key, claim.server)
         await self._redis.command("SET", self._mark_key, mark)
-        for start in range(0, len(rows), _BATCH):
-            await self._write("", 0, 0, rows[start : start + _BATCH])
+        for start in range(0, len(rows), BATCH):
+            await self._write("", 0, 0, rows[start : start + BATCH])
             if not await self._hold(claim, _CLAIM_MS):
                 return False
         return await self._hold(claim, _DONE_MS, epoch)
