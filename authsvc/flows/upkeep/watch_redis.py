@@ -39,10 +39,13 @@ async def watch_redis(runtime: Runtime) -> None:
     """Look twice a second, where nobody else did, until cancelled."""
     while True:
         await asyncio.sleep(LOOK_SECONDS / 4)
-        if runtime.revocation_set.judged_since >= LOOK_SECONDS:
-            try:
-                await judge(runtime)
-            except StoreUnavailable:
-                continue  # it is not believed for long
-            except Exception as error:
-                log.error("follow_failed", error_type=type(error).__name__, exc_info=True)
+        if runtime.revocation_set.judged_since < LOOK_SECONDS:
+            continue
+        try:
+            await judge(runtime)
+            continue
+        except StoreUnavailable:
+            pass  # it is not believed for long
+        except Exception as error:
+            log.error("follow_failed", error_type=type(error).__name__, exc_info=True)
+        await asyncio.sleep(LOOK_SECONDS)
