@@ -205,3 +205,17 @@ async def until_trusted(valkey: redis.asyncio.Redis, service: Service) -> float:
         assert monotonic() - started < 20
         await asyncio.sleep(0.02)
     return monotonic() - started
+
+
+async def evict_revocations(valkey: redis.asyncio.Redis) -> None:
+    """All that have an end, which the marks have not; and then nothing looks as if anything had been."""
+    try:
+        await valkey.config_set("maxmemory-policy", "volatile-ttl")
+        for number in range(400):
+            await valkey.set(f"ballast{number}", "x" * 1000)
+        await valkey.config_set("maxmemory", "1kb")
+        with pytest.raises(redis.exceptions.OutOfMemoryError):
+            await valkey.set("push", "x")
+    finally:
+        await valkey.config_set("maxmemory", "0")
+        await valkey.config_set("maxmemory-policy", "noeviction")

@@ -21,6 +21,7 @@ from tests.faults.conftest import (
     active,
     database_proxy,
     epoch_in,
+    evict_revocations,
     logout,
     on_database,
     serving,
@@ -30,20 +31,6 @@ from tests.support.busy import again_when_busy
 from tests.support.calls import login
 
 pytestmark = pytest.mark.faults
-
-
-async def _evict_revocations(valkey: redis.asyncio.Redis) -> None:
-    """All that have an end, which the marks have not; and then nothing looks as if anything had been."""
-    try:
-        await valkey.config_set("maxmemory-policy", "volatile-ttl")
-        for number in range(400):
-            await valkey.set(f"ballast{number}", "x" * 1000)
-        await valkey.config_set("maxmemory", "1kb")
-        with pytest.raises(redis.exceptions.OutOfMemoryError):
-            await valkey.set("push", "x")
-    finally:
-        await valkey.config_set("maxmemory", "0")
-        await valkey.config_set("maxmemory-policy", "noeviction")
 
 
 @again_when_busy
@@ -62,7 +49,7 @@ async def test_evictions_are_noticed_while_postgresql_is_away(
             await asyncio.sleep(0.6)  # it was looked at since it was filled
             link.blackhole()
             assert [await active(service.http, tokens) for tokens in people] == [False, False, True]
-            await _evict_revocations(valkey)
+            await evict_revocations(valkey)
             await asyncio.sleep(1)
             said = [await active(service.http, tokens) for tokens in people]
             assert said == [None] * 3
@@ -93,7 +80,7 @@ async def _forget(valkey: redis.asyncio.Redis) -> None:
 LATE = Bearer("late", "x", 0, None, None)
 
 
-@pytest.mark.parametrize("lose", [_forget, _evict_revocations])
+@pytest.mark.parametrize("lose", [_forget, evict_revocations])
 async def test_a_set_that_lost_something_while_it_was_filled_is_not_ended(
     lose: Callable[[redis.asyncio.Redis], Awaitable[None]], env: dict[str, str], valkey: redis.asyncio.Redis
 ) -> None:

@@ -16,7 +16,7 @@ import redis.asyncio
 
 from authsvc.runtime import CannotStart
 from authsvc_devkit.servers import Servers
-from tests.faults.conftest import Service, active, logout, serving, until_trusted
+from tests.faults.conftest import Service, active, evict_revocations, logout, serving, until_trusted
 from tests.faults.watch import Watch
 from tests.support.busy import again_when_busy, prompt
 from tests.support.calls import login
@@ -289,16 +289,7 @@ async def test_evictions_that_happened_while_nobody_looked_are_noticed_at_the_ne
         for tokens in people:
             await logout(first.http, tokens)
         await asyncio.sleep(0.6)
-    try:
-        await valkey.config_set("maxmemory-policy", "volatile-ttl")  # the marks have no end: they stay
-        for number in range(400):
-            await valkey.set(f"ballast{number}", "x" * 1000)
-        await valkey.config_set("maxmemory", "1kb")
-        with pytest.raises(redis.exceptions.OutOfMemoryError):
-            await valkey.set("push", "x")
-    finally:
-        await valkey.config_set("maxmemory", "0")
-        await valkey.config_set("maxmemory-policy", "noeviction")
+    await evict_revocations(valkey)
     prefix = env["AUTHSVC_REDIS_PREFIX"]
     assert await valkey.keys(f"{prefix}:{{rev}}:session:*") == []
     async with serving(env) as second:
