@@ -121,12 +121,18 @@ class Guard:
     def __init__(self, number: signal.Signals, *pids: int) -> None:
         name = number.name.removeprefix("SIG")
         self._shell = subprocess.Popen(  # noqa: S603
-            ("/bin/sh", "-c", 'read -r _; kill -s "$0" "$@"', name, *map(str, pids)),
+            ("/bin/sh", "-c", 'while read -r pids; do set -- $pids; done; kill -s "$0" "$@"', name, *map(str, pids)),
             stdin=subprocess.PIPE,  # which closes with us
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # what ends our group must not end it first
         )
+
+    def watch(self, *pids: int) -> None:
+        """It is for these from now on, in place of those before."""
+        assert self._shell.stdin is not None
+        self._shell.stdin.write(" ".join(map(str, pids)).encode() + b"\n")
+        self._shell.stdin.flush()
 
     def dismiss(self) -> None:
         """Nothing is sent any more. Harmless when repeated."""
@@ -223,11 +229,12 @@ class Server:
         """As a power cut: SIGKILL to the server and all its children; returns when they are gone."""
         if self._process is None or not self.running:
             return
-        self._halt()  # first, so that none of them sees another one die
+        guard = self._halt()  # first, so that none of them sees another one die
         family = [*self._children(), self.pid]
         for pid in family:
             send_signal(pid, signal.SIGKILL)
         self._process.wait()
+        guard.dismiss()
         self._dismiss_guard()
         wait_until(lambda: not any(map(is_alive, family)), STOP_SECONDS)
 
@@ -237,14 +244,18 @@ class Server:
         Should we end before, a guard thaws them, and they take the signal of our death.
         """
         if self.running and self._guard is None:
-            self._halt()
-            self._guard = Guard(signal.SIGCONT, *self._children(), self.pid)
+            self._guard = self._halt()
 
-    def _halt(self) -> None:
+    def _halt(self) -> Guard:
+        """Stop it and its children. Whoever is stopped is guarded already: we may end at each of these lines."""
+        guard = Guard(signal.SIGCONT, self.pid)
         send_signal(self.pid, signal.SIGSTOP)
         wait_until(lambda: state_of(self.pid) in "TtZ", STOP_SECONDS)  # now it forks no more
-        for child in self._children():
+        children = self._children()
+        guard.watch(*children, self.pid)
+        for child in children:
             send_signal(child, signal.SIGSTOP)
+        return guard
 
     def thaw(self) -> None:
         self._dismiss_guard()

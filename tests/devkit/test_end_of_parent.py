@@ -112,6 +112,36 @@ def test_frozen_servers_die_with_a_killed_parent_too_and_the_data_are_usable(dat
         assert both_answer(servers)
 
 
+DIES_IN_BETWEEN = """
+import os, signal, sys
+from pathlib import Path
+from authsvc_devkit.servers import Servers
+servers = Servers(Path(sys.argv[1]))
+servers.start()
+server = getattr(servers, sys.argv[3])
+children = server._children()
+def dies():
+    print(server.pid, *children, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+server._children = dies  # asked when the server is stopped, and its children are not yet
+getattr(server, sys.argv[4])()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+@pytest.mark.parametrize("name", ["postgres", "redis"])
+@pytest.mark.parametrize("how", ["freeze", "kill"])
+def test_a_server_dies_with_a_parent_that_was_killed_while_it_stopped_it(data_dir: Path, name: str, how: str) -> None:
+    parent = start_parent(data_dir, name, how, program=DIES_IN_BETWEEN)
+    pids = pids_from(parent)
+    try:
+        assert wait_until_gone(*pids, seconds=5)
+    finally:
+        for pid in pids:
+            processes.send_signal(pid, signal.SIGKILL)
+    parent.communicate()
+
+
 GUARDED = """
 import signal, subprocess, sys, time
 from authsvc_devkit.processes import Guard
