@@ -20,6 +20,8 @@ from tests.support.valkeys import LOOPBACK, Valkey, free_ports, until
 
 MASTER = "mymaster"
 _HURRY = ("INFO-PERIOD", 300, "PING-PERIOD", 100, "ASK-PERIOD", 100, "PUBLISH-PERIOD", 200)
+_APART_MS = 200
+"""Sentinels that notice at the same moment each vote for themselves, and vote again after twice failover-timeout."""
 
 
 class SentinelSet:
@@ -70,7 +72,7 @@ class SentinelSet:
                     "sentinel": [
                         f"monitor {MASTER} {first[0]} {first[2]} {quorum}",
                         f"auth-pass {MASTER} {password}",
-                        f"down-after-milliseconds {MASTER} {down_after_ms}",
+                        f"down-after-milliseconds {MASTER} {down_after_ms + _APART_MS * place}",
                         f"failover-timeout {MASTER} {failover_timeout_ms}",
                         f"sentinel-pass {sentinel_password}",
                     ]
@@ -81,7 +83,7 @@ class SentinelSet:
                 sentinel=True,
                 launch=words,
             )
-            for bind, words, _, port in hosts
+            for place, (bind, words, _, port) in enumerate(hosts)
         ]
 
     @property
