@@ -9,6 +9,7 @@ or is not believed.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from uuid import UUID
@@ -99,5 +100,5 @@ def _rows_of(runtime: Runtime, ended: Ended) -> list[Revocation]:
 def _note(runtime: Runtime, rows: Sequence[Revocation]) -> None:
     if rows:
         revocation_feed.of(runtime).hint()
-    for row in rows:
-        metrics.revocations.labels(row.kind).inc()
+    for kind, count in Counter(row.kind for row in rows).items():
+        metrics.revocations.labels(kind).inc(count)

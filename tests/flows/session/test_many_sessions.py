@@ -9,6 +9,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
+from authsvc import metrics
 from authsvc.flows.account import sessions_and_apps
 from authsvc.flows.ending import logout
 from authsvc.flows.operator import manage_clients, manage_users
@@ -92,9 +93,15 @@ async def test_a_person_with_20000_sessions_changes_the_password(house: Service)
     assert [await enters(house, PASSWORD), await enters(house, NEW)] == [401, 200]
 
 
+def counted() -> float:
+    return metrics.REGISTRY.get_sample_value("authsvc_revocations_total", {"kind": "session"}) or 0.0
+
+
 async def test_a_person_with_20000_sessions_is_disabled(house: Service) -> None:
     await begin_many(house)
+    before = counted()
     assert await manage_users.disable(house.runtime, "tests", EMAIL) == MANY
+    assert counted() - before == MANY
     assert await left(house) == 0
     assert await enters(house, PASSWORD) == 401
 
