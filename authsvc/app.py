@@ -271,10 +271,9 @@ async def start(runtime: Runtime) -> None:
         await runtime.db.connect()
         if not await follow_changes.prepare(runtime):
             raise CannotStart("the database is behind this version of authsvc; run `authsvc migrate` first")
-        with suppress(StoreUnavailable):  # a Redis that is away is no reason not to start
-            if unfit := (await runtime.revocation_set.judge()).unfit:
-                raise CannotStart(unfit)
         await follow_changes.follow_once(runtime)
+        if unfit := runtime.following.redis_unfit:  # one that is away is no reason not to start
+            raise CannotStart(unfit)
         await served_settings.record_at_start(runtime)
     except StoreUnavailable as error:
         if error.kind == "refused":  # time does not mend that

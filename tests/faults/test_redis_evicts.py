@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 import redis.asyncio
@@ -11,6 +12,7 @@ import redis.asyncio
 from authsvc.flows.upkeep import watch_redis
 from authsvc.runtime import open_runtime
 from authsvc.settings import load
+from authsvc.store.errors import StoreUnavailable
 from authsvc.store.revocation.revocation_set import JUDGED_SECONDS, Answer, Judgement, RevocationSet
 from authsvc.store.revocation.revocations import Bearer, Revocation
 from authsvc.tasks import end_tasks
@@ -125,6 +127,27 @@ async def test_a_look_stands_for_a_second(env: dict[str, str], valkey: redis.asy
     await asyncio.sleep(JUDGED_SECONDS + 0.01)
     assert await again.revocation_set.find(live) is Answer.UNTRUSTED
     await again.close()
+
+
+async def test_a_server_that_refuses_info_is_believed_by_epoch_and_mark(
+    env: dict[str, str], valkey: redis.asyncio.Redis
+) -> None:
+    """As some managed ones do; their policy is their own affair."""
+    await valkey.execute_command("ACL", "SETUSER", "careful", "on", ">secret", "~*", "&*", "+@all", "-info")
+    env["AUTHSVC_REDIS_URL"] = urlunsplit(urlsplit(env["AUTHSVC_REDIS_URL"])._replace(netloc="careful:secret@"))
+    try:
+        async with serving(env) as service:
+            await until_trusted(valkey, service)
+            revocation_set = service.runtime.revocation_set
+            assert await revocation_set.judge() == (None, None)
+            assert await revocation_set.find(LATE) is Answer.LIVE
+            await revocation_set.add([Revocation("token", "late", 1, 600)])
+            assert await revocation_set.find(LATE) is Answer.REVOKED
+            with pytest.raises(StoreUnavailable, match="refused"):
+                await service.runtime.redis.command("INFO", "memory")
+    finally:
+        await valkey.execute_command("ACL", "DELUSER", "careful")
+        await valkey.flushall()
 
 
 async def test_an_unforeseen_error_does_not_end_the_looking(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Sequence
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from authsvc.clock import monotonic
 from authsvc.store.errors import StoreUnavailable
@@ -92,6 +92,17 @@ for _, key in ipairs(found[2]) do
 end
 return told
 """)
+# KEYS: epoch, evicted, server. What stands there, then of INFO the policy, how many keys were evicted so far, and which
+# server it is: all of one server at one moment. '' for what it does not tell: some managed servers refuse INFO.
+_LOOK = Script("""
+local function told(section, name)
+  local info = redis.pcall('INFO', section)
+  return type(info) == 'string' and string.match(info, '\\n' .. name .. ':([^\\r\\n]*)') or ''
+end
+local found = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3])
+return {found[1], found[2], found[3],
+        told('memory', 'maxmemory_policy'), told('stats', 'evicted_keys'), told('server', 'run_id')}
+""")
 BATCH = 1000
 """Rows that one script puts in."""
 JUDGED_SECONDS = 1.0
@@ -105,6 +116,28 @@ class Judgement(NamedTuple):
 
     unfit: str | None
     holes: str | None
+
+
+class _Look(NamedTuple):
+    """What `_LOOK` told."""
+
+    epoch: str | None
+    evicted_then: str | None
+    server_then: str | None
+    policy: str
+    evicted: str
+    server: str
+
+    def judged(self) -> Judgement:
+        # Who refuses INFO sets the policy himself, and it is his word that we have then.
+        if self.policy not in ("", "noeviction"):
+            told = f"maxmemory-policy is {self.policy}: it must be noeviction, or evicted revocations come back to life"
+            return Judgement(told, None)
+        if self.epoch is not None and (self.evicted_then is None or int(self.evicted_then) != int(self.evicted or 0)):
+            return Judgement(None, "evicted")  # where the count is gone, it was evicted itself
+        if self.server_then and self.server and self.server_then != self.server:
+            return Judgement(None, "another_server")
+        return Judgement(None, None)
 
 
 class Claim(NamedTuple):
@@ -233,7 +266,10 @@ class RevocationSet:
         have read that it was. None: another has it. Raises StoreUnavailable.
         """
         name: str = await self._redis.script(_CLAIM, [self._claim_key], [_CLAIM_MS])
-        return Claim(name, *await self._state()) if name else None
+        if not name:
+            return None
+        look = await self._look()
+        return Claim(name, int(look.evicted or 0), look.server)
 
     async def rebuild(self, rows: Sequence[Revocation], claim: Claim, *, epoch: str, mark: int) -> bool:
         """Fill the set anew under `epoch`. Foreign to every reader until the last command. False: the claim was lost,
@@ -270,8 +306,7 @@ class RevocationSet:
         """
         async with self._judging:
             began, server = monotonic(), self._redis.route.serving(self._epoch_key)
-            unfit = await self._unfit_reason()
-            judgement = Judgement(unfit, None if unfit else await self._holes_reason())
+            judgement = (await self._look()).judged()
             same = server is self._redis.route.serving(self._epoch_key)
             self._vetted = server if same and judgement == (None, None) else None
             self._judged_at = began
@@ -282,41 +317,13 @@ class RevocationSet:
         """Seconds since the last look began."""
         return monotonic() - self._judged_at
 
-    async def _unfit_reason(self) -> str | None:
-        policy = (await self._info("memory")).get("maxmemory_policy", "noeviction")
-        if policy == "noeviction":
-            return None
-        return f"maxmemory-policy is {policy}: it must be noeviction, or evicted revocations come back to life"
-
-    async def _holes_reason(self) -> str | None:
-        keys = [self._epoch_key, self._evicted_key, self._server_key]
-        epoch, evicted, built_by = await self._redis.command("MGET", *keys)
-        now_evicted, now_by = await self._state()
-        if epoch is not None and (evicted is None or int(evicted) != now_evicted):
-            return "evicted"  # where the count is gone, it was evicted itself
-        if built_by and now_by and built_by != now_by:
-            return "another_server"
-        return None
-
     def _is_vetted(self) -> bool:
         if self._vetted is None or self.judged_since > JUDGED_SECONDS:
             return False
         return self._vetted is self._redis.route.serving(self._epoch_key)
 
-    async def _state(self) -> tuple[int, str]:
-        """(keys that the server evicted so far, which server it is; empty where it does not tell)."""
-        server, stats = await self._info("server"), await self._info("stats")
-        return int(stats.get("evicted_keys", 0)), str(server.get("run_id", ""))
-
-    async def _info(self, section: str) -> dict[str, Any]:
-        # Some managed servers refuse INFO. They set the policy themselves, and it is their word that we have then.
-        try:
-            answer: dict[str, Any] = await self._redis.command("INFO", section)
-        except StoreUnavailable as error:
-            if error.kind == "refused":
-                return {}
-            raise
-        return answer
+    async def _look(self) -> _Look:
+        return _Look(*await self._redis.script(_LOOK, [self._epoch_key, self._evicted_key, self._server_key], []))
 
 
 def _literally(text: str) -> str:
