@@ -24,10 +24,14 @@ try:
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
     from redis.crc import key_slot
+    from redis.driver_info import DriverInfo
     from redis.exceptions import NoScriptError, RedisError, ResponseError
 finally:
     if _HIDDEN:
         del sys.modules["opentelemetry"]
+
+DRIVER = DriverInfo()
+"""What connections say of themselves. Each would read the metadata of redis-py's package anew for it, 0.5 ms."""
 
 
 @cache
@@ -44,6 +48,7 @@ def written_by_hiredis(connection: type[Any]) -> type[Any]:
 
 
 __all__ = [
+    "DRIVER",
     "NoBackoff",
     "NoScriptError",
     "Redis",

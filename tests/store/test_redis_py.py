@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
 import pytest
+import redis.utils
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
 
 from authsvc.store.redis_py import written_by_hiredis
+from authsvc.store.redis_routes.server import open_client
 
 COMMANDS: list[tuple[Any, ...]] = [
     ("PING",),
@@ -28,6 +31,14 @@ def test_hiredis_writes_what_redis_py_would(kind: type[Any], command: tuple[Any,
     assert issubclass(ours, kind)
     assert b"".join(ours().pack_command(*command)) == b"".join(kind().pack_command(*command))
     assert b"".join(ours().pack_commands([command, command])) == b"".join(kind().pack_commands([command, command]))
+
+
+def test_no_connection_reads_the_metadata_of_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the event loop, and many at once after a failover."""
+    monkeypatch.setattr(redis.utils, "get_lib_version", lambda: pytest.fail("read again"))
+    client = open_client("redis://localhost", 2)
+    connection = client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+    assert connection.driver_info.lib_version == version("redis")
 
 
 def test_each_kind_has_one_class() -> None:

@@ -12,7 +12,7 @@ from authsvc import traces
 from authsvc.clock import monotonic
 from authsvc.store.awake import awake_timeout
 from authsvc.store.errors import StoreUnavailable
-from authsvc.store.redis_py import NoBackoff, Redis, RedisError, Retry, exceptions, written_by_hiredis
+from authsvc.store.redis_py import DRIVER, NoBackoff, Redis, RedisError, Retry, exceptions, written_by_hiredis
 
 TIMEOUT_SECONDS = 0.2
 BREAKER_FAILURES = 3
@@ -32,6 +32,7 @@ def open_client(url: str, connections: int, connect_seconds: float = TIMEOUT_SEC
         max_connections=connections,
         decode_responses=True,
         client_name="authsvc",
+        driver_info=DRIVER,
         **options,
     )
     kind: Any = client.connection_pool.connection_class
