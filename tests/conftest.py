@@ -23,6 +23,7 @@ import httpx2
 import pytest
 import uvloop
 
+import authsvc.runtime as runtime_module
 from authsvc.app import App, start
 from authsvc.flows.keys import manage_keys
 from authsvc.flows.upkeep.follow_changes import follow_changes
@@ -49,6 +50,9 @@ __all__ = ["pytest_terminal_summary"]  # a hook of pytest
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 # Its clients read the certificates of the world each, whatever they are for: those that name none of their own share.
 httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)
+# What each start reads anew, and is the same for all of a run: forty files of SQL, and how much memory there is.
+migrate.available = cache(migrate.available)
+runtime_module.usable_memory = cache(runtime_module.usable_memory)
 ISSUER = "http://localhost:8000"
 TEMPLATE = "authsvc_template"
 _numbers = count(1)
